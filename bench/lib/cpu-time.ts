@@ -1,0 +1,19 @@
+/** CPU time of a server with all its processes: the steadiest figure on a machine that has other work, too. */
+import { readFileSync } from 'node:fs';
+import { descendants } from '../../tests/harness/processes.ts';
+
+/** Milliseconds in a clock tick of /proc (proc(5)); USER_HZ is 100 on every platform that Node runs on. */
+const tickMs = 10;
+
+/** Fields 14 and 15 of /proc/PID/stat, utime and stime, counted after the command in parentheses. */
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** Milliseconds of CPU that a process and everything below it have used so far. */
+export function cpuTimeOfTree(pid: number): number {
+  const pids = [pid, ...descendants(pid).map((below) => below.pid)];
+  return pids.reduce((sum, one) => sum + ticksOf(one), 0) * tickMs;
+}

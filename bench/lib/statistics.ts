@@ -1,0 +1,45 @@
+/** Medians, quantiles and spread of a few repeated measurements. */
+
+/** What several rounds of one measurement gave. All values in the unit of the measurement. */
+export interface Sample {
+  readonly median: number;
+  /** Half the distance between the quartiles in per cent of the median: how far rounds differ. */
+  readonly spread: number;
+  readonly lowest: number;
+  readonly highest: number;
+  readonly rounds: number;
+}
+
+/**
+ * The value below which a share of the values lies, interpolated between neighbours.
+ *
+ * @param share - 0 for the lowest, 0.5 for the median, 1 for the highest
+ * @throws RangeError without any value
+ */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = share * (sorted.length - 1);
+  const below = sorted[Math.floor(at)];
+  const above = sorted[Math.ceil(at)];
+  if (below === undefined || above === undefined) {
+    throw new RangeError('cannot take a quantile of no values: a measurement has to give at least one');
+  }
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** @throws RangeError without any value */
+export function summarize(values: readonly number[]): Sample {
+  const middle = median(values);
+  const halfRange = (quantile(values, 0.75) - quantile(values, 0.25)) / 2;
+  return {
+    median: middle,
+    spread: middle === 0 ? 0 : (halfRange / Math.abs(middle)) * 100,
+    lowest: Math.min(...values),
+    highest: Math.max(...values),
+    rounds: values.length,
+  };
+}

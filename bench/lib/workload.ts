@@ -1,0 +1,24 @@
+/** What every file of bench/workloads/ exports. */
+import type { Figure } from './figure.ts';
+
+/** How much is to be measured. */
+export interface Plan {
+  /** How often each measurement is repeated on each server. */
+  readonly rounds: number;
+  /** Length of one measurement of a rate, in seconds. */
+  readonly seconds: number;
+}
+
+export interface Workload {
+  /** For `--only`. */
+  readonly name: string;
+  readonly title: string;
+  /** Why it cannot run on this machine; undefined when it can. */
+  readonly obstacle?: () => string | undefined;
+  readonly measure: (plan: Plan) => Promise<Figure[]>;
+}
+
+/** At most so many rounds: for measurements that take seconds. */
+export function atMost(rounds: number, plan: Plan): number {
+  return Math.min(rounds, plan.rounds);
+}

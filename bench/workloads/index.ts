@@ -1,0 +1,29 @@
+/** All workloads, in the order in which they run. */
+import type { Workload } from '../lib/workload.ts';
+import { cpu } from './cpu.ts';
+import { dokuWiki } from './dokuwiki.ts';
+import { helloWorld } from './hello-world.ts';
+import { installSize } from './install-size.ts';
+import { isolation } from './isolation.ts';
+import { memory } from './memory.ts';
+import { recycling } from './recycling.ts';
+import { reload } from './reload.ts';
+import { response } from './response.ts';
+import { serveStart } from './serve-start.ts';
+import { upload } from './upload.ts';
+import { workerBoot } from './worker-boot.ts';
+
+export const workloads: readonly Workload[] = [
+  helloWorld,
+  isolation,
+  cpu,
+  dokuWiki,
+  upload,
+  response,
+  memory,
+  workerBoot,
+  serveStart,
+  recycling,
+  reload,
+  installSize,
+];

@@ -1,0 +1,187 @@
+#include "hathi.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	/* How long a client may pause inside the body of its request. */
+	BODY_WAIT_MS = 60 * 1000,
+	/* After a response: how long, and how much, is read of what the client has not sent yet. */
+	DRAIN_WAIT_MS = 500,
+	DRAIN_BYTES = 1024 * 1024,
+	/* A connection whose parameters are not complete is given up this long after their first byte. */
+	HEAD_WAIT_MICROS = 10 * 1000 * 1000,
+};
+
+/* Takes a connection of the pool for a new client. Returns NULL without memory; the descriptor is closed then. */
+struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int fd)
+{
+	struct hathi_connection *connection = worker->spare;
+	worker->spare = NULL;
+	if (connection == NULL) connection = malloc(sizeof *connection);
+	if (connection == NULL) {
+		close(fd);
+		return NULL;
+	}
+	connection->fd = fd;
+	connection->at = 0;
+	connection->filled = 0;
+	connection->accepted = hathi_clock(CLOCK_MONOTONIC);
+	connection->deadline = 0;
+	connection->is_kept = false;
+	connection->peer[0] = '\0';
+	hathi_fcgi_init(&connection->fcgi, worker->slot_count, worker->slot_count);
+	return connection;
+}
+
+/* Closes the connection; its memory waits for the next one. */
+void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	close(connection->fd);
+	hathi_fcgi_free(&connection->fcgi);
+	if (worker->spare == NULL) worker->spare = connection;
+	else free(connection);
+}
+
+/* Runs the parser over the input until a request is complete, the input used up or the connection done. */
+static enum hathi_read parse(struct hathi_connection *connection)
+{
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	for (;;) {
+		enum hathi_fcgi_event event = hathi_fcgi_next(&connection->fcgi, &input, end);
+		connection->at = (size_t)(input - connection->bytes);
+		switch (event) {
+		case HATHI_FCGI_NEED_INPUT:
+			connection->at = 0;
+			connection->filled = 0;
+			return HATHI_READ_MORE;
+		case HATHI_FCGI_REQUEST:
+			return HATHI_READ_REQUEST;
+		case HATHI_FCGI_REPLY:
+			if (!hathi_send_all(connection->fd, connection->fcgi.reply, connection->fcgi.reply_length) ||
+				connection->fcgi.reply_closes)
+				return HATHI_READ_CLOSED;
+			break;
+		case HATHI_FCGI_STARTED:
+		case HATHI_FCGI_ABANDONED:
+			break;
+		case HATHI_FCGI_FAILED:
+		case HATHI_FCGI_BODY:
+		case HATHI_FCGI_BODY_END:
+		case HATHI_FCGI_ABORTED:
+			return HATHI_READ_CLOSED;
+		}
+	}
+}
+
+/*
+ * Reads what is there, without waiting. Returns whether a request is complete; the caller closes the connection
+ * when it is done with.
+ */
+enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	(void)worker;
+	for (;;) {
+		if (connection->at < connection->filled) {
+			enum hathi_read result = parse(connection);
+			if (result != HATHI_READ_MORE) return result;
+		}
+		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
+		if (got < 0 && errno == EINTR) continue;
+		if (got < 0) return errno == EAGAIN ? HATHI_READ_MORE : HATHI_READ_CLOSED;
+		/* Whoever closes his side before the request is complete wants no answer. */
+		if (got == 0) return HATHI_READ_CLOSED;
+		if (connection->is_kept || hathi_fcgi_at_rest(&connection->fcgi)) {
+			uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+			connection->deadline = now + HEAD_WAIT_MICROS;
+			if (connection->is_kept) connection->accepted = now;
+			connection->is_kept = false;
+		}
+		connection->at = 0;
+		connection->filled = (size_t)got;
+		/* A full buffer may hide more; a short read has emptied the socket. */
+		enum hathi_read result = parse(connection);
+		if (result != HATHI_READ_MORE || (size_t)got < sizeof connection->bytes) return result;
+	}
+}
+
+/* Waits for more of the body. Returns false when none will come. */
+static bool fill_body(struct hathi_connection *connection)
+{
+	for (;;) {
+		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
+		if (got > 0) {
+			connection->at = 0;
+			connection->filled = (size_t)got;
+			return true;
+		}
+		if (got == 0 || (errno != EINTR && errno != EAGAIN)) return false;
+		struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
+		if (errno == EAGAIN && poll(&wait, 1, BODY_WAIT_MS) == 0) return false;
+	}
+}
+
+/* Reads up to `size` bytes of the request's body. Returns their number, 0 at its end. */
+size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
+	size_t size)
+{
+	(void)worker;
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	while (fcgi->body_length == 0) {
+		/* What follows the body is the next request's. */
+		if (fcgi->body_end_told) return 0;
+		const uint8_t *input = connection->bytes + connection->at;
+		enum hathi_fcgi_event event = hathi_fcgi_next(fcgi, &input, connection->bytes + connection->filled);
+		connection->at = (size_t)(input - connection->bytes);
+		if (event == HATHI_FCGI_BODY) break;
+		if (event == HATHI_FCGI_REPLY && hathi_send_all(connection->fd, fcgi->reply, fcgi->reply_length)) continue;
+		if (event != HATHI_FCGI_NEED_INPUT || fcgi->input_ended) return 0;
+		if (!fill_body(connection)) hathi_fcgi_end_input(fcgi);
+	}
+	size_t length = fcgi->body_length < size ? fcgi->body_length : size;
+	memcpy(target, fcgi->body, length);
+	fcgi->body += length;
+	fcgi->body_length -= length;
+	return length;
+}
+
+/* Reads off what the client still sends, so that its system does not throw our response away with a reset. */
+static void drain(struct hathi_connection *connection)
+{
+	size_t total = 0;
+	shutdown(connection->fd, SHUT_WR);
+	uint64_t end = hathi_clock(CLOCK_MONOTONIC) + DRAIN_WAIT_MS * 1000;
+	while (total < DRAIN_BYTES) {
+		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+		struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
+		if (now >= end || poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) return;
+		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
+		if (got <= 0) return;
+		total += (size_t)got;
+	}
+}
+
+/* After the response: keeps the connection for another request, or closes it. */
+void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	bool is_alive = !worker->output.failed;
+	fcgi->body_length = 0;
+	bool may_reuse = worker->may_reuse && is_alive && worker->held_count < HATHI_HELD;
+	if (hathi_fcgi_finish(fcgi, may_reuse)) {
+		connection->is_kept = true;
+		connection->deadline = 0;
+		worker->held[worker->held_count++] = connection;
+		return;
+	}
+	if (is_alive && !hathi_fcgi_drain(fcgi, input, end)) drain(connection);
+	hathi_connection_close(worker, connection);
+}

@@ -1,0 +1,69 @@
+#include "hathi.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static const size_t head_bytes = offsetof(struct hathi_control, text);
+
+/*
+ * Sends one datagram, with a descriptor unless it is -1. Never waits: a worker that does not read must not hold the
+ * host. Returns false when it could not be sent.
+ */
+bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} ancillary = {.bytes = {0}};
+	struct iovec part = {.iov_base = (void *)(uintptr_t)control, .iov_len = head_bytes + control->length};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	if (descriptor >= 0) {
+		message.msg_control = ancillary.bytes;
+		message.msg_controllen = sizeof ancillary.bytes;
+		struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+	}
+	ssize_t sent;
+	do sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent == (ssize_t)part.iov_len;
+}
+
+/*
+ * Receives one datagram without waiting; *descriptor is -1 when none came with it, else the caller's. Returns 1, 0
+ * when nothing is there, -1 when the peer is gone or sent what is no message.
+ */
+int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} ancillary;
+	struct iovec part = {.iov_base = control, .iov_len = sizeof *control};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = ancillary.bytes,
+		.msg_controllen = sizeof ancillary.bytes,
+	};
+	*descriptor = -1;
+	ssize_t got;
+	do got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0) return errno == EAGAIN ? 0 : -1;
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	if (rights != NULL && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS)
+		memcpy(descriptor, CMSG_DATA(rights), sizeof *descriptor);
+	if ((size_t)got < head_bytes || control->length != (size_t)got - head_bytes) {
+		if (*descriptor >= 0) close(*descriptor);
+		*descriptor = -1;
+		return -1;
+	}
+	return 1;
+}

@@ -1,0 +1,34 @@
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "hathi.h"
+
+/*
+ * This object is preloaded into the PHP program of the system: its symbols are there, and nothing of PHP has to be
+ * linked. The C library is told to call our main in place of PHP's.
+ */
+
+typedef int main_function(int, char **, char **);
+typedef int start_function(main_function *, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+
+static int hathi_main(int argc, char **argv, char **environment)
+{
+	/* Programs that scripts start are not to be taken over. */
+	unsetenv("LD_PRELOAD");
+	return hathi_host_main(argc, argv, environment);
+}
+
+__attribute__((visibility("default"))) int __libc_start_main(main_function *main, int argc, char **argv,
+	void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+
+int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+	void (*rtld_fini)(void), void *stack_end)
+{
+	(void)main;
+	union {
+		void *symbol;
+		start_function *call;
+	} real = {.symbol = dlsym(RTLD_NEXT, "__libc_start_main")};
+	if (real.symbol == NULL) abort();
+	return real.call(hathi_main, argc, argv, init, fini, rtld_fini, stack_end);
+}

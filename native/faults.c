@@ -1,0 +1,145 @@
+#include "hathi.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * Signals of a worker. A worker that has to die while it runs a request answers its client first, if no byte of the
+ * response has left: 504 for a time-out, 503 on the master's word, 500 for a crash. The handlers use what is safe
+ * there and nothing else, hence these variables: a handler has no other way to know anything.
+ */
+static const struct hathi_output *volatile fault_output;
+static volatile sig_atomic_t fault_quitting;
+static int fault_quit_fd = -1;
+
+/* Real-time signals: PHP defers the ordinary ones while it is in a critical section. */
+enum { SIGNAL_TERM = 3, SIGNAL_TIMEOUT = 4, ALTERNATE_STACK = 32 * 1024 };
+
+static const char page_timeout[] =
+	"Status: 504 Gateway Timeout\r\nContent-type: text/html; charset=UTF-8\r\n\r\n"
+	"The script took too long and was ended.\n";
+static const char page_ended[] =
+	"Status: 503 Service Unavailable\r\nContent-type: text/html; charset=UTF-8\r\n\r\n"
+	"The worker was ended before the script was done.\n";
+static const char page_crash[] =
+	"Status: 500 Internal Server Error\r\nContent-type: text/html; charset=UTF-8\r\n\r\n"
+	"The worker that ran the script was lost.\n";
+
+/* Says which response is under way, or NULL between requests. */
+void hathi_faults_watch(const struct hathi_output *output)
+{
+	fault_output = output;
+}
+
+/* Sends the page, if the response has not begun. */
+static void answer(const char *page, size_t length)
+{
+	const struct hathi_output *output = fault_output;
+	fault_output = NULL;
+	if (output == NULL || output->begun || output->failed || output->fd < 0) return;
+	uint8_t bytes[512];
+	hathi_fcgi_put_header(bytes, HATHI_RECORD_STDOUT, output->id, length, 0);
+	memcpy(bytes + HATHI_HEADER_BYTES, page, length);
+	size_t total = HATHI_HEADER_BYTES + length;
+	total += hathi_fcgi_end_request(bytes + total, output->id, HATHI_STATUS_COMPLETE);
+	send(output->fd, bytes, total, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void die_by(int number)
+{
+	struct sigaction standard = {.sa_handler = SIG_DFL};
+	sigaction(number, &standard, NULL);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	kill(getpid(), number);
+}
+
+static void on_term(int number)
+{
+	(void)number;
+	answer(page_ended, sizeof page_ended - 1);
+	die_by(SIGTERM);
+}
+
+static void on_timeout(int number)
+{
+	(void)number;
+	answer(page_timeout, sizeof page_timeout - 1);
+	die_by(SIGTERM);
+}
+
+/*
+ * The kernel has restored the default action (SA_RESETHAND): returning lets the fault happen again, so that a core
+ * file shows where. A signal that somebody sent does not come again by itself.
+ */
+static void on_fault(int number, siginfo_t *information, void *context)
+{
+	(void)context;
+	answer(page_crash, sizeof page_crash - 1);
+	if (information->si_code <= 0) die_by(number);
+}
+
+static void on_quit(int number)
+{
+	(void)number;
+	uint64_t one = 1;
+	fault_quitting = 1;
+	if (write(fault_quit_fd, &one, sizeof one) < 0) return;
+}
+
+/* True once the worker was asked to end after its request. */
+bool hathi_is_quitting(void)
+{
+	return fault_quitting != 0;
+}
+
+/* Readable once hathi_is_quitting() is true. */
+int hathi_quit_fd(void)
+{
+	return fault_quit_fd;
+}
+
+/* The signal for a mode of the master's `end`. Returns 0 for a mode that there is none of. */
+int hathi_signal_for(const char *mode)
+{
+	if (strcmp(mode, "quit") == 0) return SIGQUIT;
+	if (strcmp(mode, "term") == 0) return SIGRTMIN + SIGNAL_TERM;
+	if (strcmp(mode, "timeout") == 0) return SIGRTMIN + SIGNAL_TIMEOUT;
+	return strcmp(mode, "kill") == 0 ? SIGKILL : 0;
+}
+
+/*
+ * Sets up a worker's signals. Those that a host ignores get their default action back. Returns false when the
+ * system has no descriptor or memory left.
+ */
+bool hathi_faults_install(void)
+{
+	static const int standard[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+	for (size_t index = 0; index < sizeof standard / sizeof *standard; index++)
+		signal(standard[index], SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	fault_quit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* A script that recurses without end has used up its stack when the signal comes. */
+	stack_t stack = {.ss_size = ALTERNATE_STACK};
+	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fault_quit_fd < 0 || stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL) != 0) return false;
+	struct sigaction action = {.sa_handler = on_quit, .sa_flags = SA_RESTART};
+	sigaction(SIGQUIT, &action, NULL);
+	action.sa_handler = on_term;
+	sigaction(SIGRTMIN + SIGNAL_TERM, &action, NULL);
+	action.sa_handler = on_timeout;
+	sigaction(SIGRTMIN + SIGNAL_TIMEOUT, &action, NULL);
+	struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND | SA_ONSTACK};
+	for (size_t index = 0; index < sizeof faults / sizeof *faults; index++) sigaction(faults[index], &fault, NULL);
+	sigset_t none;
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}

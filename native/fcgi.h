@@ -1,0 +1,153 @@
+/*
+ * The server side of one FastCGI connection as a state machine: bytes in, events out. It knows no socket and no
+ * PHP, so it can be run on a corpus and under a fuzzer by itself (tests/native). It keeps to the same rules as
+ * src/fastcgi/server-protocol.ts, and the same corpus holds both to them.
+ *
+ *   byte   0        1      2 3   4 5              6               7
+ *          version  type   id    content length   padding length  reserved
+ */
+#ifndef HATHI_FCGI_H
+#define HATHI_FCGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum hathi_record {
+	HATHI_RECORD_BEGIN = 1,
+	HATHI_RECORD_ABORT = 2,
+	HATHI_RECORD_END = 3,
+	HATHI_RECORD_PARAMS = 4,
+	HATHI_RECORD_STDIN = 5,
+	HATHI_RECORD_STDOUT = 6,
+	HATHI_RECORD_STDERR = 7,
+	HATHI_RECORD_DATA = 8,
+	HATHI_RECORD_GET_VALUES = 9,
+	HATHI_RECORD_GET_VALUES_RESULT = 10,
+	HATHI_RECORD_UNKNOWN_TYPE = 11,
+};
+
+enum hathi_protocol_status {
+	HATHI_STATUS_COMPLETE = 0,
+	HATHI_STATUS_CANT_MULTIPLEX = 1,
+	HATHI_STATUS_OVERLOADED = 2,
+	HATHI_STATUS_UNKNOWN_ROLE = 3,
+};
+
+enum {
+	HATHI_HEADER_BYTES = 8,
+	/* Limits of what a peer may make us keep. */
+	HATHI_PARAMS_BYTES = 256 * 1024,
+	HATHI_PARAMS_COUNT = 2000,
+	HATHI_VALUES_BYTES = 1024,
+	HATHI_VALUES_COUNT = 32,
+	HATHI_REFUSED_MOST = 16,
+};
+
+/* What hathi_fcgi_next() found. */
+enum hathi_fcgi_event {
+	/* All input is used up. */
+	HATHI_FCGI_NEED_INPUT,
+	/* PARAMS begin: the request exists from now on. */
+	HATHI_FCGI_STARTED,
+	/* ABORT_REQUEST arrived before the parameters were complete. The next event is its reply. */
+	HATHI_FCGI_ABANDONED,
+	/* Parameters are complete: `params`, `role` and `content_length` are valid until hathi_fcgi_finish(). */
+	HATHI_FCGI_REQUEST,
+	/* `body` points to a piece of the request body, inside the input. */
+	HATHI_FCGI_BODY,
+	/* No further body. `body_complete` tells whether all that CONTENT_LENGTH promised was there. */
+	HATHI_FCGI_BODY_END,
+	/* ABORT_REQUEST for the running request. */
+	HATHI_FCGI_ABORTED,
+	/* `reply` is to be sent; after that the connection closes when `reply_closes` is set. */
+	HATHI_FCGI_REPLY,
+	/* The input is no FastCGI that is understood: `error` names why. The connection is to be closed. */
+	HATHI_FCGI_FAILED,
+};
+
+enum hathi_fcgi_phase {
+	HATHI_FCGI_IDLE,
+	HATHI_FCGI_BEGIN,
+	HATHI_FCGI_PARAMS,
+	HATHI_FCGI_RUNNING,
+	HATHI_FCGI_CLOSED,
+};
+
+/* Name and value, each with a NUL behind it that its length does not count. */
+struct hathi_pair {
+	char *name;
+	char *value;
+	uint32_t name_length;
+	uint32_t value_length;
+};
+
+/* A stream of name-value pairs that arrives in pieces. */
+struct hathi_pairs {
+	uint8_t *bytes;
+	size_t length;
+	size_t capacity;
+	/* Where the first pair starts whose lengths were not read yet; may lie behind `length`. */
+	size_t scanned;
+	size_t limit;
+	uint32_t count;
+	uint32_t count_limit;
+};
+
+struct hathi_fcgi {
+	enum hathi_fcgi_phase phase;
+	/* The record at hand. */
+	uint8_t header[HATHI_HEADER_BYTES];
+	uint32_t header_filled;
+	bool in_record;
+	uint8_t type;
+	uint16_t record_id;
+	uint32_t content_left;
+	uint32_t padding_left;
+	enum { HATHI_USE_DROP, HATHI_USE_BEGIN, HATHI_USE_PARAMS, HATHI_USE_VALUES, HATHI_USE_BODY } use;
+	uint8_t fixed[8];
+	uint32_t fixed_filled;
+	/* The request. */
+	uint16_t id;
+	uint16_t role;
+	bool keep;
+	size_t params_announced;
+	struct hathi_pairs stream;
+	struct hathi_pair *params;
+	uint32_t params_count;
+	uint64_t content_length;
+	/* Its body: how much was announced by records, and handed on. */
+	uint64_t body_announced;
+	uint64_t body_seen;
+	bool stdin_ended;
+	bool input_ended;
+	bool body_end_told;
+	bool body_complete;
+	const uint8_t *body;
+	size_t body_length;
+	/* Ids that were refused and whose records are skipped. */
+	uint16_t refused[HATHI_REFUSED_MOST];
+	uint32_t refused_count;
+	/* For GET_VALUES. */
+	struct hathi_pairs values;
+	uint32_t max_connections;
+	uint32_t max_requests;
+	/* Results. */
+	uint8_t reply[128];
+	size_t reply_length;
+	bool reply_closes;
+	const char *error;
+	enum hathi_fcgi_event pending;
+};
+
+void hathi_fcgi_init(struct hathi_fcgi *fcgi, uint32_t max_connections, uint32_t max_requests);
+void hathi_fcgi_free(struct hathi_fcgi *fcgi);
+enum hathi_fcgi_event hathi_fcgi_next(struct hathi_fcgi *fcgi, const uint8_t **input, const uint8_t *end);
+void hathi_fcgi_end_input(struct hathi_fcgi *fcgi);
+bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse);
+bool hathi_fcgi_at_rest(const struct hathi_fcgi *fcgi);
+bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end);
+size_t hathi_fcgi_end_request(uint8_t *target, uint16_t id, enum hathi_protocol_status status);
+void hathi_fcgi_put_header(uint8_t *target, uint8_t type, uint16_t id, size_t length, size_t padding);
+
+#endif

@@ -1,0 +1,449 @@
+/*
+ * The native engine: a host of docs/contract.md that starts PHP once and forks workers from it.
+ *
+ *   entry.c     takes the place of main() in the PHP binary that it is preloaded into
+ *   host.c      the host's loop: the master's commands, the ends of workers, their output
+ *   spawn.c     making workers
+ *   channel.c   messages from and to the master        control.c   messages between host and worker
+ *   settings.c  the pool's settings                    rights.c    limits, folders, users
+ *   php_start.c PHP's start and the pool's ini values
+ *   worker.c    a worker's loop: connections           connection.c   reading and closing one
+ *   request.c   one request from script to end         sapi.c      PHP's callbacks
+ *   script.c    which script a request means           params.c    its variables
+ *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
+ *   access_format.c   the access log's lines           faults.c    signals of a worker
+ *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
+ *   fcgi.c, pairs.c, output.c   FastCGI in and out     head.c      the response head
+ *
+ * Nothing here includes PHP's headers but the files that include php_glue.h.
+ */
+#ifndef HATHI_H
+#define HATHI_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "fcgi.h"
+
+#define HATHI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+enum {
+	HATHI_CONTRACT_VERSION = 1,
+	HATHI_LINE_BYTES = 4096,
+	HATHI_PAYLOAD_BYTES = 1024 * 1024,
+	HATHI_EXIT_FAILED = 70,
+};
+
+enum hathi_fd {
+	HATHI_FD_CONTROL = 3,
+	HATHI_FD_SCOREBOARD = 4,
+	HATHI_FD_DESCRIPTORS = 5,
+	HATHI_FD_LISTEN = 6,
+	HATHI_FD_ACCESS_LOG = 7,
+};
+
+enum hathi_level { HATHI_DEBUG, HATHI_NOTICE, HATHI_WARNING, HATHI_ERROR, HATHI_ALERT };
+
+/* --- settings.c ------------------------------------------------------------------------------------------- */
+
+struct hathi_setting {
+	char *name;
+	char *value;
+	size_t length;
+};
+
+struct hathi_settings {
+	struct hathi_setting *list;
+	size_t count;
+	size_t capacity;
+};
+
+bool hathi_settings_add(struct hathi_settings *settings, const char *name, const uint8_t *value, size_t length);
+const char *hathi_setting_text(const struct hathi_settings *settings, const char *name);
+const struct hathi_setting *hathi_setting_next(const struct hathi_settings *settings, const char *name, size_t *cursor);
+const struct hathi_setting *hathi_setting_previous(const struct hathi_settings *settings, const char *name,
+	size_t *cursor);
+bool hathi_setting_flag(const struct hathi_settings *settings, const char *name);
+bool hathi_setting_number(const struct hathi_settings *settings, const char *name, long long *value);
+bool hathi_settings_environment(const struct hathi_settings *settings);
+
+/* --- channel.c -------------------------------------------------------------------------------------------- */
+
+enum { HATHI_WORDS = 8 };
+
+struct hathi_message {
+	const char *words[HATHI_WORDS];
+	int word_count;
+	bool has_payload;
+	const uint8_t *payload;
+	size_t payload_length;
+};
+
+struct hathi_channel {
+	int fd;
+	uint8_t *bytes;
+	size_t length;
+	size_t capacity;
+	size_t consumed;
+	char line[HATHI_LINE_BYTES + 1];
+};
+
+bool hathi_channel_fill(struct hathi_channel *channel, bool wait);
+int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *message);
+bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_t length, const char *format, ...)
+	HATHI_PRINTF(4, 5);
+bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...) HATHI_PRINTF(2, 3);
+void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, const char *format, ...)
+	HATHI_PRINTF(3, 4);
+const char *hathi_level_name(enum hathi_level level);
+
+/* --- control.c: between host and worker ------------------------------------------------------------------- */
+
+/* One datagram each; a descriptor may come with it. */
+enum hathi_control_type {
+	/* Host to worker. */
+	HATHI_CONTROL_ACCEPT = 'A',
+	HATHI_CONTROL_LOOK_AGAIN = 'N',
+	/* With the new access log's descriptor. */
+	HATHI_CONTROL_ACCESS_LOG = 'L',
+	/* With a descriptor whose file holds the status page. */
+	HATHI_CONTROL_STATUS_REPLY = 'R',
+	/* Worker to host. */
+	HATHI_CONTROL_UP = 'U',
+	HATHI_CONTROL_FLUSH = 'F',
+	HATHI_CONTROL_STATUS = 'S',
+};
+
+enum { HATHI_CONTROL_TEXT = 2048 };
+
+struct hathi_control {
+	uint32_t type;
+	/* Status: the question's number; in the reply also the HTTP status. */
+	uint32_t sequence;
+	uint32_t status;
+	uint32_t length;
+	char text[HATHI_CONTROL_TEXT];
+};
+
+bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor);
+int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor);
+
+/* --- shared by host and workers --------------------------------------------------------------------------- */
+
+/* Memory that the host and its workers share beside the scoreboard. */
+struct hathi_shared_slot {
+	/* The worker waits for any connection and holds none. */
+	atomic_uint is_free;
+};
+
+struct hathi_shared {
+	/* Raised when the access log was opened anew. */
+	atomic_uint log_generation;
+	struct hathi_shared_slot slots[];
+};
+
+/* --- host.c, spawn.c -------------------------------------------------------------------------------------- */
+
+struct hathi_access_format;
+
+struct hathi_child {
+	pid_t pid;
+	/* -1 where there is none. */
+	int control;
+	int output[2];
+	bool is_up;
+	/* It wrote something since its last request ended. */
+	bool has_output;
+};
+
+struct hathi_host {
+	struct hathi_settings settings;
+	struct hathi_channel channel;
+	const char *pool;
+	uint8_t *scoreboard;
+	struct hathi_shared *shared;
+	struct hathi_child *children;
+	uint32_t slot_count;
+	uint32_t child_count;
+	int epoll;
+	int signals;
+	int listen_fd;
+	int log_fd;
+	bool accepting;
+	bool watching;
+	bool draining;
+	bool catches_output;
+	struct hathi_access_format *access_format;
+};
+
+int hathi_host_main(int argc, char **argv, char **environment);
+void hathi_host_fail(struct hathi_host *host, const char *format, ...) HATHI_PRINTF(2, 3) __attribute__((noreturn));
+int hathi_spawn(struct hathi_host *host, uint32_t slot);
+void hathi_child_close(struct hathi_child *child);
+
+/* --- rights.c --------------------------------------------------------------------------------------------- */
+
+bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size);
+void hathi_rights_limit_worker(const struct hathi_settings *settings);
+
+/* --- title.c ---------------------------------------------------------------------------------------------- */
+
+void hathi_title_init(int argc, char **argv, char **environment);
+void hathi_title_set(const char *title);
+
+/* --- scoreboard.c ----------------------------------------------------------------------------------------- */
+
+/* A worker's view of the scoreboard. */
+struct hathi_slot {
+	uint8_t *header;
+	uint8_t *slot;
+	bool is_active;
+};
+
+enum hathi_stage {
+	HATHI_STAGE_CREATING,
+	HATHI_STAGE_IDLE,
+	HATHI_STAGE_READING,
+	HATHI_STAGE_INFORMATION,
+	HATHI_STAGE_RUNNING,
+	HATHI_STAGE_ENDING,
+	HATHI_STAGE_FINISHING,
+};
+
+struct hathi_slot_result {
+	uint32_t status;
+	uint64_t duration;
+	uint64_t cpu;
+	uint64_t memory;
+};
+
+struct hathi_slot_information {
+	const char *method;
+	const char *uri;
+	const char *query;
+	const char *script;
+	const char *user;
+	uint64_t content_length;
+};
+
+uint64_t hathi_clock(int clock);
+void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid);
+void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage);
+void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);
+void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_information *information);
+void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
+void hathi_slot_idle(struct hathi_slot *slot);
+void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
+uint32_t hathi_slot_state(const uint8_t *scoreboard, uint32_t number);
+
+/* --- params.c, script.c ----------------------------------------------------------------------------------- */
+
+/* A FastCGI parameter. `value` is NULL when it was removed: its place stays. */
+struct hathi_param {
+	const char *name;
+	const char *value;
+	uint32_t name_length;
+	uint32_t value_length;
+};
+
+struct hathi_params {
+	struct hathi_param *list;
+	uint32_t count;
+	uint32_t capacity;
+	/* Texts that the fix-ups made. */
+	struct hathi_text *texts;
+};
+
+struct hathi_text {
+	struct hathi_text *next;
+	char bytes[];
+};
+
+bool hathi_params_fill(struct hathi_params *params, const struct hathi_fcgi *fcgi);
+const char *hathi_params_get(const struct hathi_params *params, const char *name);
+bool hathi_params_set(struct hathi_params *params, const char *name, const char *value);
+void hathi_params_remove(struct hathi_params *params, const char *name);
+char *hathi_params_text(struct hathi_params *params, size_t length);
+void hathi_params_clear(struct hathi_params *params);
+
+/* The ini settings and version rules that decide about paths. */
+struct hathi_script_rules {
+	bool fix_pathinfo;
+	bool discard_path;
+	/* NULL or empty when unset. */
+	const char *doc_root;
+	bool decode_path_info;
+	bool decode_script_path;
+};
+
+/* What a request means; the texts live as long as its parameters. */
+struct hathi_script {
+	const char *path;
+	const char *uri;
+	const char *php_self;
+	/* The request named a script, whether there is one or not. */
+	bool is_named;
+};
+
+bool hathi_script_resolve(struct hathi_params *params, const struct hathi_script_rules *rules,
+	struct hathi_script *script);
+bool hathi_script_has_extension(const char *path, const char *extensions);
+
+/* --- output.c --------------------------------------------------------------------------------------------- */
+
+enum { HATHI_OUTPUT_BYTES = 32 * 1024 };
+
+/* Records on their way to one connection. */
+struct hathi_output {
+	int fd;
+	uint16_t id;
+	/* Where the open record starts, and its type; 0 when none is open. */
+	size_t record_at;
+	uint8_t record_type;
+	size_t length;
+	/* The client is gone: what comes is dropped. */
+	bool failed;
+	/* Set once bytes of the response have left; read by a signal handler. */
+	volatile bool begun;
+	uint8_t bytes[HATHI_OUTPUT_BYTES + 64];
+};
+
+void hathi_output_start(struct hathi_output *output, int fd, uint16_t id);
+bool hathi_output_write(struct hathi_output *output, enum hathi_record type, const char *bytes, size_t length);
+bool hathi_output_flush(struct hathi_output *output);
+bool hathi_output_end(struct hathi_output *output);
+bool hathi_send_all(int fd, const void *bytes, size_t length);
+
+/* --- clients.c -------------------------------------------------------------------------------------------- */
+
+struct hathi_client_range {
+	uint8_t address[16];
+	uint32_t bits;
+};
+
+struct hathi_clients {
+	struct hathi_client_range *ranges;
+	uint32_t count;
+	bool admits_all;
+};
+
+struct sockaddr_storage;
+bool hathi_clients_read(struct hathi_clients *clients, const char *list, char *wrong, size_t size);
+bool hathi_clients_admit(const struct hathi_clients *clients, const struct sockaddr_storage *peer);
+void hathi_clients_name(const struct sockaddr_storage *peer, char *text, size_t size);
+
+/* --- worker.c, connection.c, request.c -------------------------------------------------------------------- */
+
+enum { HATHI_INPUT_BYTES = 64 * 1024, HATHI_HELD = 8, HATHI_PEER_BYTES = 64 };
+
+struct hathi_connection {
+	int fd;
+	struct hathi_fcgi fcgi;
+	/* Input that is not parsed yet: bytes[at .. filled]. */
+	size_t at;
+	size_t filled;
+	uint64_t accepted;
+	/* When it is given up unless something comes, CLOCK_MONOTONIC microseconds; 0 is never. */
+	uint64_t deadline;
+	/* It has served a request and waits for another one. */
+	bool is_kept;
+	char peer[HATHI_PEER_BYTES];
+	uint8_t bytes[HATHI_INPUT_BYTES];
+};
+
+struct hathi_worker {
+	const struct hathi_settings *settings;
+	struct hathi_shared *shared;
+	struct hathi_slot slot;
+	struct hathi_clients clients;
+	struct hathi_connection *held[HATHI_HELD];
+	uint32_t held_count;
+	struct hathi_connection *spare;
+	uint32_t slot_number;
+	uint32_t slot_count;
+	int control;
+	int listen_fd;
+	int log_fd;
+	int epoll;
+	uint32_t log_generation;
+	bool accepting;
+	bool is_tcp;
+	bool catches_output;
+	bool may_reuse;
+	bool retires;
+	uint64_t requests_left;
+	enum hathi_level log_level;
+	const char *pool;
+	const char *ping_path;
+	const char *ping_response;
+	const char *status_path;
+	const char *extensions;
+	struct hathi_access_format *access_format;
+	struct hathi_output output;
+};
+
+enum hathi_read { HATHI_READ_REQUEST, HATHI_READ_MORE, HATHI_READ_CLOSED };
+
+_Noreturn void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control);
+struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int fd);
+enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection);
+void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection *connection);
+void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection);
+size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
+	size_t size);
+void hathi_worker_control(struct hathi_worker *worker);
+bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page);
+
+bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *connection);
+
+/* --- log.c ------------------------------------------------------------------------------------------------ */
+
+void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
+	HATHI_PRINTF(3, 4);
+
+/* --- access_format.c, access_log.c ------------------------------------------------------------------------ */
+
+struct hathi_access_values {
+	const char *pool;
+	long pid;
+	long parent;
+	const char *peer;
+	const char *method;
+	const char *uri;
+	const char *query;
+	const char *script;
+	const char *user;
+	uint64_t content_length;
+	uint32_t status;
+	uint64_t memory;
+	uint64_t duration;
+	uint64_t cpu_user;
+	uint64_t cpu_system;
+	int64_t accepted_at;
+	int64_t logged_at;
+	const struct hathi_params *params;
+	/* Calls back with the value of a response header, or NULL. */
+	const char *(*header)(const char *name, void *context);
+	void *context;
+};
+
+struct hathi_access_format *hathi_access_compile(const char *text, char *error, size_t size);
+size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
+	char *line, size_t size);
+bool hathi_access_suppressed(const struct hathi_settings *settings, const struct hathi_access_values *values);
+
+/* --- faults.c --------------------------------------------------------------------------------------------- */
+
+bool hathi_faults_install(void);
+void hathi_faults_watch(const struct hathi_output *output);
+bool hathi_is_quitting(void);
+int hathi_quit_fd(void);
+/* What the host sends a worker that is to die with an answer for its client. */
+int hathi_signal_for(const char *mode);
+
+#endif

@@ -1,0 +1,125 @@
+#include "relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/*
+ * Nothing that a worker sends is trusted: it runs scripts. A datagram has a fixed form, its text is passed on as a
+ * payload that nobody parses, and one that cannot be sent back to it is dropped rather than waited for.
+ */
+
+static const char *const streams[] = {"stdout", "stderr"};
+
+/* Passes on what a worker wrote so far. Returns false when the pipe has ended. */
+bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
+{
+	enum { ROUNDS = 16 };
+	struct hathi_child *child = host->children + slot;
+	char bytes[16384];
+	if (child->output[stream] < 0) return true;
+	for (int round = 0; round < ROUNDS; round++) {
+		ssize_t got = read(child->output[stream], bytes, sizeof bytes);
+		if (got == 0) return false;
+		if (got < 0) return errno == EAGAIN || errno == EINTR;
+		child->has_output = true;
+		hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s", slot, (int)child->pid,
+			streams[stream]);
+		/* A short read has emptied the pipe. */
+		if ((size_t)got < sizeof bytes) break;
+	}
+	return true;
+}
+
+/* Passes on all that is left of a worker that is gone. */
+void hathi_relay_rest(struct hathi_host *host, uint32_t slot)
+{
+	for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
+}
+
+static void ask_status(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
+{
+	hathi_channel_say(&host->channel, control->text, control->length, "status %u.%d.%u", slot,
+		(int)host->children[slot].pid, control->sequence);
+}
+
+/* Takes what a worker says on its control socket. */
+void hathi_relay_control(struct hathi_host *host, uint32_t slot)
+{
+	struct hathi_child *child = host->children + slot;
+	struct hathi_control control;
+	int descriptor;
+	int got = hathi_control_receive(child->control, &control, &descriptor);
+	if (descriptor >= 0) close(descriptor);
+	if (got == 0) return;
+	if (got < 0) {
+		/* It is going; its end is reported by the kernel. */
+		close(child->control);
+		child->control = -1;
+		return;
+	}
+	switch (control.type) {
+	case HATHI_CONTROL_UP:
+		if (child->is_up) return;
+		child->is_up = true;
+		hathi_channel_word(&host->channel, "up %u %d", slot, (int)child->pid);
+		return;
+	case HATHI_CONTROL_FLUSH:
+		for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
+		if (child->has_output) hathi_channel_word(&host->channel, "flush %u %d", slot, (int)child->pid);
+		child->has_output = false;
+		return;
+	case HATHI_CONTROL_STATUS:
+		ask_status(host, slot, &control);
+		return;
+	default:
+		return;
+	}
+}
+
+/* A file in memory with the page, or -1. */
+static int page_file(const struct hathi_message *message)
+{
+	int fd = memfd_create("hathi-status", MFD_CLOEXEC);
+	if (fd < 0) return -1;
+	for (size_t written = 0; written < message->payload_length;) {
+		ssize_t more = write(fd, message->payload + written, message->payload_length - written);
+		if (more <= 0) {
+			close(fd);
+			return -1;
+		}
+		written += (size_t)more;
+	}
+	return fd;
+}
+
+/* Brings the master's status page to the worker that asked, if it still is the same one. */
+void hathi_relay_status(struct hathi_host *host, const struct hathi_message *message)
+{
+	unsigned slot;
+	int pid;
+	unsigned sequence;
+	if (sscanf(message->words[1], "%u.%d.%u", &slot, &pid, &sequence) != 3) return;
+	if (slot >= host->slot_count || host->children[slot].pid != pid || host->children[slot].control < 0) return;
+	struct hathi_control control = {
+		.type = HATHI_CONTROL_STATUS_REPLY,
+		.sequence = sequence,
+		.status = (uint32_t)strtoul(message->words[2], NULL, 10),
+	};
+	int page = page_file(message);
+	if (page < 0) return;
+	hathi_control_send(host->children[slot].control, &control, page);
+	close(page);
+}
+
+/* Tells every worker something, with a descriptor unless it is -1. */
+void hathi_relay_to_all(struct hathi_host *host, enum hathi_control_type type, int descriptor)
+{
+	struct hathi_control control = {.type = type};
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		const struct hathi_child *child = host->children + slot;
+		if (child->pid != 0 && child->control >= 0) hathi_control_send(child->control, &control, descriptor);
+	}
+}

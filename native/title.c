@@ -1,0 +1,38 @@
+#include "hathi.h"
+
+#include <string.h>
+#include <sys/prctl.h>
+
+/*
+ * What ps(1) shows: the kernel keeps arguments and environment in one piece of memory at the end of the stack, and
+ * shows what stands there. Only this file knows where that is, hence its two variables.
+ */
+static char *title_area;
+static size_t title_size;
+
+/* Finds the area. The environment must not be used from there any more once a title is set: see clearenv(3). */
+void hathi_title_init(int argc, char **argv, char **environment)
+{
+	if (argc == 0) return;
+	char *end = argv[0];
+	for (int index = 0; index < argc; index++) {
+		if (argv[index] == end) end += strlen(end) + 1;
+	}
+	for (char **variable = environment; *variable != NULL; variable++) {
+		if (*variable == end) end += strlen(end) + 1;
+	}
+	title_area = argv[0];
+	title_size = (size_t)(end - argv[0]);
+}
+
+/* Shows the title, cut to the room that there is. */
+void hathi_title_set(const char *title)
+{
+	if (title_size == 0) return;
+	size_t length = strlen(title);
+	if (length >= title_size) length = title_size - 1;
+	memcpy(title_area, title, length);
+	memset(title_area + length, 0, title_size - length);
+	/* The name that top(1) and pgrep(1) show, 15 bytes at most. */
+	prctl(PR_SET_NAME, "php-fpm");
+}

@@ -1,0 +1,468 @@
+#include "hathi.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "php_glue.h"
+
+/*
+ * A worker takes connections by itself. Idle workers without a connection wait in an epoll set of their own. All of
+ * them wake for a new connection and one gets it: with EPOLLEXCLUSIVE, which wakes only one, a connection was seen
+ * to wait while all workers slept (tests/blackbox/reload-under-load.test.ts, kernel 6.18). A worker that holds connections, silent ones or
+ * one that is kept, waits with poll(2) for all of them and for new ones: no client can hold it by silence.
+ */
+
+enum {
+	/* As PHP-FPM: a connection that says nothing at all is closed after this. */
+	SILENT_WAIT_MICROS = 5 * 1000 * 1000,
+	/* A client writes right after it has connected: so long the worker waits before it looks for others. */
+	FIRST_BYTE_WAIT_MS = 20,
+	/* With a kept connection: how often a free worker gets the chance to take a new one first. */
+	LEAVE_TO_OTHERS = 5,
+	STATUS_WAIT_MS = 2000,
+	/* A worker that is to end waits so long for those who have connected and not sent their request yet. */
+	GRACE_MICROS = 1000 * 1000,
+	/* After a longer request others get the processor first: answers come in a fair order then. */
+	YIELD_MICROS = 500,
+};
+
+static uint64_t now_micros(void)
+{
+	return hathi_clock(CLOCK_MONOTONIC);
+}
+
+/* --- held connections --------------------------------------------------------------------------------------- */
+
+static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)
+{
+	struct hathi_connection *connection = worker->held[index];
+	worker->held_count--;
+	memmove(worker->held + index, worker->held + index + 1,
+		(worker->held_count - index) * sizeof *worker->held);
+	return connection;
+}
+
+static void close_held(struct hathi_worker *worker, uint32_t index)
+{
+	hathi_connection_close(worker, unhold(worker, index));
+}
+
+/* A held connection can be read. Returns it when its request is complete. */
+static struct hathi_connection *read_held(struct hathi_worker *worker, uint32_t index)
+{
+	switch (hathi_connection_read(worker, worker->held[index])) {
+	case HATHI_READ_REQUEST:
+		return unhold(worker, index);
+	case HATHI_READ_CLOSED:
+		close_held(worker, index);
+		return NULL;
+	case HATHI_READ_MORE:
+		return NULL;
+	}
+	return NULL;
+}
+
+static void expire_held(struct hathi_worker *worker)
+{
+	uint64_t now = now_micros();
+	for (uint32_t index = worker->held_count; index-- > 0;) {
+		uint64_t deadline = worker->held[index]->deadline;
+		if (deadline != 0 && deadline <= now) close_held(worker, index);
+	}
+}
+
+/* Milliseconds until the next deadline, -1 without one. */
+static int next_deadline(const struct hathi_worker *worker)
+{
+	uint64_t now = now_micros();
+	uint64_t next = UINT64_MAX;
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		uint64_t deadline = worker->held[index]->deadline;
+		if (deadline != 0 && deadline < next) next = deadline;
+	}
+	if (next == UINT64_MAX) return -1;
+	return next <= now ? 0 : (int)((next - now) / 1000) + 1;
+}
+
+/*
+ * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
+ * one's end. The web server opens another.
+ */
+static void give_up_kept(struct hathi_worker *worker)
+{
+	for (uint32_t index = worker->held_count; index-- > 0;) {
+		if (worker->held[index]->is_kept) close_held(worker, index);
+	}
+	/* All held ones are silent, and somebody else wants to be served: the oldest has had its time. */
+	if (worker->held_count == HATHI_HELD) close_held(worker, 0);
+}
+
+/* --- accepting ---------------------------------------------------------------------------------------------- */
+
+/* Gives a new client a moment to write, without looking at anything else. */
+static enum hathi_read read_first(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	enum hathi_read result = hathi_connection_read(worker, connection);
+	if (result != HATHI_READ_MORE) return result;
+	struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
+	if (poll(&wait, 1, FIRST_BYTE_WAIT_MS) <= 0) return HATHI_READ_MORE;
+	return hathi_connection_read(worker, connection);
+}
+
+static bool admits(struct hathi_worker *worker, const struct sockaddr_storage *peer, char *name)
+{
+	hathi_clients_name(peer, name, HATHI_PEER_BYTES);
+	if (hathi_clients_admit(&worker->clients, peer)) return true;
+	hathi_worker_log(worker, HATHI_ERROR, "Connection disallowed: IP address '%s' has been dropped.", name);
+	return false;
+}
+
+/*
+ * Takes a waiting connection. Returns it when its request is complete; else it is held or closed. *took tells
+ * whether there was one.
+ */
+static struct hathi_connection *accept_one(struct hathi_worker *worker, bool *took)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t length = sizeof peer;
+	char name[HATHI_PEER_BYTES] = "";
+	int fd = accept4(worker->listen_fd, worker->is_tcp ? (struct sockaddr *)&peer : NULL,
+		worker->is_tcp ? &length : NULL, SOCK_CLOEXEC);
+	*took = fd >= 0;
+	if (fd < 0) return NULL;
+	if (worker->held_count > 0) give_up_kept(worker);
+	if (worker->is_tcp && !admits(worker, &peer, name)) {
+		close(fd);
+		return NULL;
+	}
+	struct hathi_connection *connection = hathi_connection_open(worker, fd);
+	if (connection == NULL) return NULL;
+	memcpy(connection->peer, name, sizeof name);
+	switch (read_first(worker, connection)) {
+	case HATHI_READ_REQUEST:
+		return connection;
+	case HATHI_READ_CLOSED:
+		hathi_connection_close(worker, connection);
+		return NULL;
+	case HATHI_READ_MORE:
+		if (connection->deadline == 0) connection->deadline = connection->accepted + SILENT_WAIT_MICROS;
+		worker->held[worker->held_count++] = connection;
+		return NULL;
+	}
+	return NULL;
+}
+
+/* Tells the others whether this worker takes the next connection at once and gives up none for it. */
+static void show_free(struct hathi_worker *worker, bool is_free)
+{
+	atomic_store_explicit(&worker->shared->slots[worker->slot_number].is_free, is_free, memory_order_relaxed);
+}
+
+/* Whether another worker waits for any connection and holds none. */
+static bool another_is_free(const struct hathi_worker *worker)
+{
+	for (uint32_t slot = 0; slot < worker->slot_count; slot++) {
+		if (slot != worker->slot_number && atomic_load(&worker->shared->slots[slot].is_free) != 0) return true;
+	}
+	return false;
+}
+
+static bool holds_kept(const struct hathi_worker *worker)
+{
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		if (worker->held[index]->is_kept) return true;
+	}
+	return false;
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------ */
+
+enum { WAIT_CONTROL = 1, WAIT_LISTENER = 2, WAIT_QUIT = 3 };
+
+/* Without connections: sleeps until there is one, a word of the host or the order to quit. */
+static void wait_free(struct hathi_worker *worker)
+{
+	struct epoll_event events[4];
+	int count = epoll_wait(worker->epoll, events, 4, -1);
+	for (int index = 0; index < count; index++) {
+		if (events[index].data.u32 == WAIT_CONTROL) hathi_worker_control(worker);
+	}
+}
+
+/* With connections: the same for all of them. Returns one whose request is complete; *waits tells of new ones. */
+static struct hathi_connection *wait_held(struct hathi_worker *worker, bool with_listener, int most, bool *waits)
+{
+	struct pollfd polled[HATHI_HELD + 3];
+	nfds_t count = worker->held_count;
+	for (uint32_t index = 0; index < worker->held_count; index++)
+		polled[index] = (struct pollfd){.fd = worker->held[index]->fd, .events = POLLIN};
+	polled[count++] = (struct pollfd){.fd = worker->control, .events = POLLIN};
+	polled[count++] = (struct pollfd){.fd = hathi_is_quitting() ? -1 : hathi_quit_fd(), .events = POLLIN};
+	polled[count++] = (struct pollfd){.fd = with_listener ? worker->listen_fd : -1, .events = POLLIN};
+	int timeout = next_deadline(worker);
+	if (most >= 0 && (timeout < 0 || most < timeout)) timeout = most;
+	*waits = false;
+	uint32_t held = worker->held_count;
+	if (poll(polled, count, timeout) > 0) {
+		*waits = polled[held + 2].revents != 0;
+		for (uint32_t index = held; index-- > 0;) {
+			if (polled[index].revents == 0) continue;
+			struct hathi_connection *ready = read_held(worker, index);
+			if (ready != NULL) return ready;
+		}
+		if (polled[held].revents != 0) hathi_worker_control(worker);
+	}
+	expire_held(worker);
+	return NULL;
+}
+
+/* A kept connection's input that came with its last request. */
+static struct hathi_connection *find_pipelined(struct hathi_worker *worker)
+{
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		if (worker->held[index]->at >= worker->held[index]->filled) continue;
+		return read_held(worker, index);
+	}
+	return NULL;
+}
+
+/*
+ * Ends what rests, and waits for those who connected in good faith and have not sent their request yet. Returns a
+ * request, or NULL when nothing is left.
+ */
+static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
+{
+	bool ignored;
+	uint64_t latest = now_micros() + GRACE_MICROS;
+	for (uint32_t index = worker->held_count; index-- > 0;) {
+		uint64_t *deadline = &worker->held[index]->deadline;
+		if (*deadline == 0 || *deadline > latest) *deadline = latest;
+		if (!worker->held[index]->is_kept) continue;
+		struct hathi_connection *ready = read_held(worker, index);
+		if (ready != NULL) return ready;
+		if (index < worker->held_count && worker->held[index]->is_kept) close_held(worker, index);
+	}
+	while (worker->held_count > 0) {
+		struct hathi_connection *ready = wait_held(worker, false, -1, &ignored);
+		if (ready != NULL) return ready;
+	}
+	return NULL;
+}
+
+/* The next complete request; NULL when the worker is to end. */
+static struct hathi_connection *next_request(struct hathi_worker *worker)
+{
+	int left_to_others = 0;
+	for (;;) {
+		if (hathi_is_quitting() || worker->retires) return next_while_quitting(worker);
+		struct hathi_connection *ready = find_pipelined(worker);
+		if (ready != NULL) return ready;
+		bool waits = true;
+		if (worker->held_count > 0) {
+			int most = left_to_others > 0 ? 1 : -1;
+			ready = wait_held(worker, worker->accepting && left_to_others == 0, most, &waits);
+			if (ready != NULL) return ready;
+			if (left_to_others > 0) waits = true;
+		}
+		if (!worker->accepting) {
+			if (worker->held_count == 0) wait_free(worker);
+			continue;
+		}
+		if (!waits) continue;
+		/* A free worker has been woken as well: it need not give anything up. */
+		if (holds_kept(worker) && left_to_others < LEAVE_TO_OTHERS && another_is_free(worker)) {
+			left_to_others++;
+			continue;
+		}
+		left_to_others = 0;
+		bool took;
+		show_free(worker, worker->held_count == 0);
+		ready = accept_one(worker, &took);
+		if (ready != NULL) return ready;
+		if (!took && worker->held_count == 0) wait_free(worker);
+	}
+}
+
+/* --- the host's words --------------------------------------------------------------------------------------- */
+
+static void start_accepting(struct hathi_worker *worker)
+{
+	if (worker->accepting) return;
+	worker->accepting = true;
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = WAIT_LISTENER};
+	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
+}
+
+/* Carries out one message. Returns its type, 0 when there was none. */
+static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control, int *descriptor)
+{
+	int got = hathi_control_receive(worker->control, control, descriptor);
+	/* The host is gone: it would have to tell us to end. */
+	if (got < 0) worker->retires = true;
+	if (got <= 0) return 0;
+	switch (control->type) {
+	case HATHI_CONTROL_ACCEPT:
+		start_accepting(worker);
+		break;
+	case HATHI_CONTROL_ACCESS_LOG:
+		if (*descriptor < 0) break;
+		if (worker->log_fd >= 0) close(worker->log_fd);
+		worker->log_fd = *descriptor;
+		*descriptor = -1;
+		worker->log_generation++;
+		break;
+	default:
+		break;
+	}
+	return control->type;
+}
+
+/* Takes what the host has to say. A status page that comes too late belongs to nobody. */
+void hathi_worker_control(struct hathi_worker *worker)
+{
+	struct hathi_control control;
+	int descriptor;
+	while (obey(worker, &control, &descriptor) != 0) {
+		if (descriptor >= 0) close(descriptor);
+	}
+}
+
+/*
+ * Asks the master for the pool's status page. Returns false when it does not come in time; else *page is a file
+ * with it, and the caller's.
+ */
+bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page)
+{
+	static uint32_t sequence;
+	struct hathi_control control = {.type = HATHI_CONTROL_STATUS, .sequence = ++sequence};
+	control.length = (uint32_t)strnlen(query, sizeof control.text);
+	memcpy(control.text, query, control.length);
+	if (!hathi_control_send(worker->control, &control, -1)) return false;
+	uint64_t end = now_micros() + STATUS_WAIT_MS * 1000;
+	for (;;) {
+		uint64_t now = now_micros();
+		struct pollfd wait = {.fd = worker->control, .events = POLLIN};
+		if (now >= end || worker->retires) return false;
+		if (poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) continue;
+		if (obey(worker, &control, page) == HATHI_CONTROL_STATUS_REPLY && control.sequence == sequence && *page >= 0) {
+			*status = control.status;
+			return true;
+		}
+		if (*page >= 0) close(*page);
+	}
+}
+
+/* --- the worker's life --------------------------------------------------------------------------------------- */
+
+/*
+ * How many requests the worker serves: pm.max_requests less a jitter of up to a tenth, so that the workers of a
+ * pool under even load do not all come to their end in the same second.
+ */
+static uint64_t draw_quota(const struct hathi_settings *settings)
+{
+	long long most;
+	uint32_t random = 0;
+	if (!hathi_setting_number(settings, "pm.max_requests", &most) || most <= 0) return UINT64_MAX;
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)getpid();
+	return (uint64_t)most - random % ((uint64_t)most / 10 + 1);
+}
+
+static enum hathi_level read_level(const char *name)
+{
+	for (int level = HATHI_DEBUG; name != NULL && level <= HATHI_ALERT; level++) {
+		if (strcmp(name, hathi_level_name((enum hathi_level)level)) == 0) return (enum hathi_level)level;
+	}
+	return HATHI_NOTICE;
+}
+
+static void read_worker_settings(struct hathi_worker *worker)
+{
+	const struct hathi_settings *settings = worker->settings;
+	const char *kind = hathi_setting_text(settings, "listen.kind");
+	char wrong[512];
+	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
+	worker->requests_left = draw_quota(settings);
+	worker->log_level = read_level(hathi_setting_text(settings, "log_level"));
+	worker->ping_path = hathi_setting_text(settings, "ping.path");
+	worker->ping_response = hathi_setting_text(settings, "ping.response");
+	if (worker->ping_response == NULL) worker->ping_response = "pong";
+	worker->status_path = hathi_setting_text(settings, "pm.status_path");
+	size_t cursor = 0;
+	const struct hathi_setting *extensions = hathi_setting_next(settings, "security.limit_extensions", &cursor);
+	worker->extensions = extensions == NULL ? ".php .phar" : extensions->value;
+	const char *clients = hathi_setting_text(settings, "listen.allowed_clients");
+	if (!hathi_clients_read(&worker->clients, worker->is_tcp ? clients : NULL, wrong, sizeof wrong))
+		_exit(HATHI_EXIT_FAILED);
+}
+
+/* The epoll set of a worker without connections. */
+static bool make_epoll(struct hathi_worker *worker)
+{
+	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (worker->epoll < 0) return false;
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = WAIT_CONTROL};
+	if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->control, &event) != 0) return false;
+	event.data.u32 = WAIT_QUIT;
+	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, hathi_quit_fd(), &event) == 0;
+}
+
+static void serve(struct hathi_worker *worker)
+{
+	struct hathi_connection *connection;
+	while ((connection = next_request(worker)) != NULL) {
+		uint64_t started = connection->accepted;
+		show_free(worker, false);
+		if (worker->requests_left > 0) worker->requests_left--;
+		worker->may_reuse = !hathi_is_quitting() && !worker->retires && worker->requests_left > 0;
+		if (!hathi_request_serve(worker, connection)) worker->retires = true;
+		if (worker->requests_left == 0) worker->retires = true;
+		if (worker->catches_output) {
+			struct hathi_control control = {.type = HATHI_CONTROL_FLUSH};
+			hathi_control_send(worker->control, &control, -1);
+		}
+		show_free(worker, worker->held_count == 0 && !worker->retires);
+		hathi_slot_idle(&worker->slot);
+		if (now_micros() - started >= YIELD_MICROS) sched_yield();
+	}
+}
+
+/* The life of a worker in its own process. */
+void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control)
+{
+	struct hathi_worker *worker = calloc(1, sizeof *worker);
+	char title[256];
+	if (worker == NULL || !hathi_faults_install()) _exit(HATHI_EXIT_FAILED);
+	worker->settings = &host->settings;
+	worker->shared = host->shared;
+	worker->slot_number = slot;
+	worker->slot_count = host->slot_count;
+	worker->control = control;
+	worker->listen_fd = host->listen_fd;
+	worker->log_fd = host->log_fd;
+	worker->log_generation = atomic_load(&host->shared->log_generation);
+	worker->catches_output = host->catches_output;
+	worker->pool = host->pool;
+	worker->access_format = host->access_format;
+	read_worker_settings(worker);
+	if (!make_epoll(worker)) _exit(HATHI_EXIT_FAILED);
+	hathi_rights_limit_worker(worker->settings);
+	snprintf(title, sizeof title, "php-fpm: pool %s", host->pool);
+	hathi_title_set(title);
+	hathi_php_in_worker(worker);
+	hathi_slot_open(&worker->slot, host->scoreboard, slot, (uint32_t)getpid());
+	hathi_slot_idle(&worker->slot);
+	if (host->accepting) start_accepting(worker);
+	struct hathi_control up = {.type = HATHI_CONTROL_UP};
+	hathi_control_send(worker->control, &up, -1);
+	serve(worker);
+	/* PHP's own end would run the shutdown of every extension in a process that is going anyway. */
+	_exit(0);
+}

@@ -1,0 +1,65 @@
+/**
+ * Writes the generated parts of the documentation; with `--check` it writes nothing and fails when one is stale.
+ * A row is a file and the function that makes its text from the text that is there.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { directivesPage } from '../src/config/docs.ts';
+import { signalsMarkdown } from '../src/master/signal-docs.ts';
+import { layoutTables } from '../src/scoreboard/table.ts';
+
+type Generator = (current: string) => string;
+
+/** The files with generated text; add a row for another one. */
+export const GENERATED: readonly (readonly [file: string, generate: Generator])[] = [
+  ['docs/directives.md', directivesPage],
+  ['docs/contract.md', (page) => replaceBetween(page, 'layout', layoutTables())],
+  ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
+];
+
+/**
+ * Replaces what stands between `<!-- name -->` and `<!-- /name -->`, for pages that are generated in part.
+ *
+ * @param text whole lines, the last one with its line end
+ * @throws Error when the page lacks the markers
+ */
+export function replaceBetween(page: string, name: string, text: string): string {
+  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const start = page.indexOf(open);
+  const end = page.indexOf(close, start);
+  if (start === -1 || end === -1) throw new Error(`Cannot generate the page: it lacks ${open} and ${close}`);
+  return `${page.slice(0, start + open.length)}\n${text}${page.slice(end)}`;
+}
+
+/** The files whose text is not what their generator makes; they are written unless `check`. */
+export function generate({ check }: { check: boolean }): string[] {
+  const stale: string[] = [];
+  for (const [file, make] of GENERATED) {
+    const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+    const current = read(path);
+    const wanted = make(current);
+    if (wanted === current) continue;
+    stale.push(file);
+    if (!check) writeFileSync(path, wanted);
+  }
+  return stale;
+}
+
+/** A page that does not exist yet is empty. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (problem) {
+    if ((problem as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw problem;
+  }
+}
+
+if (import.meta.main) {
+  const check = process.argv.includes('--check');
+  const stale = generate({ check });
+  for (const file of stale)
+    console.log(check ? `${file} is stale: run scripts/generate-docs.ts` : `wrote ${file}`);
+  if (check && stale.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,148 @@
+/**
+ * The gate: what `npm test` runs once Node and the packages are there. Without arguments it is everything; with
+ * paths (folders or files below tests/) it is only their tests.
+ *
+ * Exit code 0 when every step passed and, under CI=true, no test was skipped.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, globSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { buildEngine } from '../src/engine/native/build.ts';
+import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
+import { debianPackages, missingPackages } from '../tests/harness/debian.ts';
+import { checkout, copyCheckout, isOpenToAll, TestFolder } from '../tests/harness/folder.ts';
+import { runTests, type Tally } from './test-runner.ts';
+
+const node = process.execPath;
+const underCi = process.env['CI'] === 'true';
+
+/**
+ * Tests in these folders start whole servers and measure times or memory: they run one file after the other,
+ * all others two at a time.
+ */
+const serialFolders = ['tests/blackbox/', 'tests/bench/', 'tests/package/'];
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Runs a step of the gate with its output passed through; true when it went well. */
+function step(name: string, command: string, args: readonly string[]): boolean {
+  const begin = performance.now();
+  const { status } = spawnSync(command, args, { cwd: checkout, stdio: ['ignore', 'inherit', 'inherit'] });
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  say(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)`);
+  return status === 0;
+}
+
+/** Installs the Debian packages that are missing, where this machine lets us. Tests whose package is not there skip. */
+function installDebianPackages(): void {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  for (const name of missing) say(`missing: ${name} (${debianPackages[name].purpose})`);
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    say(`Their tests will be skipped. As root: apt-get install --no-install-recommends ${missing.join(' ')}`);
+    return;
+  }
+  withServicesKeptDown(() => {
+    const apt = (args: readonly string[]): boolean =>
+      spawnSync('/usr/bin/apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }).status === 0;
+    const installed = apt(['update']) && apt(['install', '--no-install-recommends', ...missing]);
+    if (!installed) say('apt-get failed; what is still missing is skipped');
+  });
+}
+
+/** A package that brings a service starts it when it is installed, unless policy-rc.d says no (101). */
+function withServicesKeptDown(install: () => void): void {
+  const policy = '/usr/sbin/policy-rc.d';
+  if (existsSync(policy)) {
+    install();
+    return;
+  }
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n');
+  chmodSync(policy, 0o755);
+  try {
+    install();
+  } finally {
+    rmSync(policy);
+  }
+}
+
+/** The test files below the given paths, or all of them, as paths from the checkout's root. */
+function findTests(paths: readonly string[]): string[] {
+  if (paths.length === 0) return globSync('tests/**/*.test.ts', { cwd: checkout }).sort();
+  const found = paths.flatMap((path) => {
+    const full = join(checkout, relative(checkout, join(process.env['INIT_CWD'] ?? process.cwd(), path)));
+    const place = existsSync(full) ? full : join(checkout, path);
+    if (!existsSync(place)) throw new Error(`cannot find "${path}": give a folder or file below tests/`);
+    const name = relative(checkout, place);
+    return statSync(place).isDirectory() ? globSync(`${name}/**/*.test.ts`, { cwd: checkout }) : [name];
+  });
+  return [...new Set(found)].sort();
+}
+
+/** Type check, lint and generated documents. */
+function checkSources(): boolean {
+  const bin = (name: string): string => join(checkout, 'node_modules/.bin', name);
+  const steps = [
+    step('types', node, [bin('tsc'), '--noEmit', '-p', '.']),
+    step('lint and format', bin('biome'), ['ci', '--error-on-warnings', '.']),
+    step('generated documents', node, ['scripts/generate-docs.ts', '--check']),
+  ];
+  return steps.every(Boolean);
+}
+
+/**
+ * The native engine, built once for all test files that want it. Where it cannot be built they say so themselves,
+ * each with its reason.
+ */
+function buildNativeEngine(files: readonly string[]): TestFolder | null {
+  if (!files.some((file) => /^tests\/(native|contract)\//.test(file))) return null;
+  const folder = new TestFolder('hathi-engine-');
+  try {
+    buildEngine(readPhpConfig(undefined), folder.path, ['-Werror']);
+    return folder;
+  } catch (error) {
+    if (!(error instanceof NativeEngineError)) throw error;
+    folder[Symbol.dispose]();
+    return null;
+  }
+}
+
+async function main(): Promise<number> {
+  const paths = process.argv.slice(2);
+  const files = findTests(paths);
+  installDebianPackages();
+  const sourcesGood = paths.length > 0 || checkSources();
+
+  // One readable copy for the whole run; each test file would otherwise make its own.
+  using copy = process.getuid?.() === 0 && !isOpenToAll(checkout) ? new TestFolder('hathi-checkout-') : null;
+  if (copy !== null) {
+    copyCheckout(copy.path);
+    process.env['HATHI_TEST_CHECKOUT'] = copy.path;
+  }
+  using engine = buildNativeEngine(files);
+  if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;
+  const serial = files.filter((file) => serialFolders.some((folder) => file.startsWith(folder)));
+  const parallel = files.filter((file) => !serial.includes(file));
+  const total: Tally = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
+  await runTests(parallel, 2, total);
+  await runTests(serial, 1, total);
+  return conclude(total, sourcesGood);
+}
+
+/** Prints what counts last, and decides the exit code. */
+function conclude(total: Tally, sourcesGood: boolean): number {
+  if (total.skips.length > 0) say(`\nskipped:\n${total.skips.map((line) => `  ${line}`).join('\n')}`);
+  if (total.failures.length > 0) say(`\nfailed:\n\n${total.failures.join('\n\n')}`);
+  const skipsFail = underCi && total.skipped > 0;
+  if (skipsFail) say('\nUnder CI=true a skipped test is a failure.');
+  if (!sourcesGood) say('\nA check of the sources failed: see the top of the output.');
+  say(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed === 0 && total.passed > 0 && sourcesGood && !skipsFail ? 0 : 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,68 @@
+/** `hathi build`: compiles the native engine for a PHP of this machine. */
+
+import { parseArgs } from 'node:util';
+import { buildEngine, sourcesHash } from '../engine/native/build.ts';
+import { NativeEngineError, type PhpInstallation, readPhpConfig } from '../engine/native/php-config.ts';
+import { engineFile, engineFolder, listEngines, staleReason } from '../engine/native/store.ts';
+import { exitCode } from './options.ts';
+
+const usage = `Usage: hathi build [--php-config PROGRAM] [--force]
+
+Compiles the native engine for the PHP that PROGRAM (php-config, php-config8.2, ...) belongs to. Pools with
+engine = native or auto use it from their next start or reload on.
+
+  --php-config PROGRAM   which PHP; the first php-config that is found otherwise
+  --force                compile even if the engine that is there fits
+  -h, --help             this text
+
+Engines are kept in ${engineFolder()} (HATHI_ENGINE_DIR names another folder).
+`;
+
+/** @returns the exit code */
+export async function buildCommand(
+  args: string[],
+  out: { readonly stdout: NodeJS.WritableStream; readonly stderr: NodeJS.WritableStream } = process,
+): Promise<number> {
+  const options = readArguments(args);
+  if (options === undefined || options.help) {
+    (options === undefined ? out.stderr : out.stdout).write(usage);
+    return options === undefined ? exitCode.usage : exitCode.ok;
+  }
+  try {
+    out.stdout.write(`${build(readPhpConfig(options['php-config']), options.force ?? false)}\n`);
+    return exitCode.ok;
+  } catch (error) {
+    if (!(error instanceof NativeEngineError)) throw error;
+    out.stderr.write(`hathi build: ${error.message}\n`);
+    return exitCode.software;
+  }
+}
+
+function readArguments(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        'php-config': { type: 'string' },
+        force: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch {
+    return undefined;
+  }
+}
+
+function build(php: PhpInstallation, force: boolean): string {
+  const folder = engineFolder();
+  const there = listEngines(folder).find(({ file }) => file === engineFile(folder, php.api));
+  const fits =
+    there !== undefined &&
+    there.record.host === php.binary &&
+    staleReason(there, sourcesHash()) === undefined;
+  if (fits && !force) return `The native engine for PHP ${php.version} is up to date: ${there.file}`;
+  const started = performance.now();
+  const { file } = buildEngine(php, folder);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  return `Built the native engine for PHP ${php.version} (${php.binary}) in ${seconds} s: ${file}`;
+}

@@ -1,0 +1,71 @@
+/** The real world behind a configuration: files, users, environment. */
+
+import { closeSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import type { ConfigSystem, SystemFailure, UserEntry } from '../config/system.ts';
+import { compileAccessFormat } from '../log/access-format.ts';
+import { openLogFile } from '../log/file.ts';
+import { errorNumber } from '../posix/libc.ts';
+import { groupsOfUser, lookupGroup, lookupUser } from '../posix/users.ts';
+
+export interface ConfigSystemOptions {
+  readonly allowRoot: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  /** Values of `-d` and of the php.ini files, for `${name}`. */
+  readonly ini: ReadonlyMap<string, string>;
+}
+
+export function configSystem(options: ConfigSystemOptions): ConfigSystem {
+  return {
+    platform: process.platform,
+    isRoot: process.geteuid?.() === 0,
+    allowRoot: options.allowRoot,
+    readFile: (path) => attempt(() => readFileSync(bytes(path), 'latin1')),
+    readDirectory: (path) => attempt(() => readdirSync(bytes(path), 'latin1')),
+    exists: (path) => lstatSync(bytes(path), { throwIfNoEntry: false }) !== undefined,
+    isDirectory,
+    openForAppend: (path) => {
+      const fd = attempt(() => openLogFile(bytes(path).toString('utf8')));
+      if (typeof fd !== 'number') return fd;
+      closeSync(fd);
+      return undefined;
+    },
+    lookupUser: userEntry,
+    lookupGroup,
+    environment: (name) => options.env[name],
+    iniValue: (name) => options.ini.get(name),
+    constant: () => undefined,
+    checkAccessFormat: (format) => {
+      const compiled = compileAccessFormat(format);
+      return compiled.ok ? undefined : compiled.warnings;
+    },
+  };
+}
+
+function userEntry(name: string): UserEntry | undefined {
+  const user = lookupUser(name);
+  return user === undefined ? undefined : { ...user, groups: groupsOfUser(user.name, user.gid) };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(bytes(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** A path of the configuration room, which is a binary string. */
+function bytes(path: string): Buffer {
+  return Buffer.from(path, 'latin1');
+}
+
+/** What a call returns, or the number and text of its failure. */
+function attempt<T>(call: () => T): T | SystemFailure {
+  try {
+    return call();
+  } catch (error) {
+    const failure = errorNumber(error);
+    if (failure === undefined) throw error;
+    return { errno: failure.errno, message: failure.strerror };
+  }
+}

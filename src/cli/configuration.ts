@@ -1,0 +1,93 @@
+/** Reading the configuration for a command, and saying what there is to say about it. */
+
+import { checkStart } from '../config/check.ts';
+import type { Configuration, GlobalConfig } from '../config/directives.ts';
+import { checkEngineLimits } from '../config/limits.ts';
+import { loadConfiguration } from '../config/load.ts';
+import type { ConfigMessage } from '../config/messages.ts';
+import type { PhpIniSource } from '../engine/host-settings.ts';
+import { engineCommand } from '../engine/select.ts';
+import { configSystem } from './config-system.ts';
+import type { FpmFlags } from './fpm.ts';
+import { findPhpIni, iniValues } from './php-ini.ts';
+
+/** A configuration file as far as it could be read. */
+export interface ReadConfiguration {
+  /** What the files say, undefined when they are not valid. */
+  readonly loaded: Configuration | undefined;
+  /** The same, undefined also when a start would fail for the names or ids in it. */
+  readonly configuration: Configuration | undefined;
+  /** Known when `error_log` could be opened, whatever was found afterwards. */
+  readonly global: GlobalConfig | undefined;
+  /** What was found before error_log was opened; php-fpm has it on stderr only. */
+  readonly early: readonly ConfigMessage[];
+  readonly messages: readonly ConfigMessage[];
+}
+
+/** Reads and checks it as far as files tell; nothing is bound or started. */
+export function readConfiguration(
+  flags: FpmFlags,
+  env: NodeJS.ProcessEnv,
+  purpose: 'test' | 'start',
+): ReadConfiguration {
+  const { files } = phpIniSource(flags);
+  const system = configSystem({
+    allowRoot: flags.allowRoot,
+    env,
+    ini: iniValues(files, flags.defines, env),
+  });
+  const result = loadConfiguration(
+    {
+      file: flags.configFile,
+      ...(flags.prefix === undefined ? {} : { prefix: flags.prefix }),
+      ...(flags.pidFile === undefined ? {} : { pidFile: flags.pidFile }),
+      ...(flags.daemonize === undefined ? {} : { daemonize: flags.daemonize }),
+    },
+    system,
+  );
+  const { configuration, messages, errorLog } = result;
+  const from = errorLog?.from ?? messages.length;
+  const further =
+    configuration === undefined
+      ? []
+      : [...checkStart(configuration, system, purpose), ...automaticLimits(configuration)];
+  const refused = further.some(({ level }) => level === 'error' || level === 'alert');
+  const loaded = configuration === undefined ? undefined : decodeText(configuration);
+  return {
+    loaded,
+    configuration: refused ? undefined : loaded,
+    global: errorLog === undefined ? undefined : decodeText(errorLog.global),
+    early: messages.slice(0, from),
+    messages: [...messages.slice(from), ...firstRefusal(further)],
+  };
+}
+
+/** As in php-fpm the first thing that would make the start fail is the one that is said; all else is kept. */
+function firstRefusal(messages: readonly ConfigMessage[]): ConfigMessage[] {
+  const index = messages.findIndex(({ level }) => level === 'error' || level === 'alert');
+  return index < 0 ? [...messages] : messages.slice(0, index + 1);
+}
+
+/**
+ * The configuration room keeps texts as binary strings, one character a byte; Node wants paths and names as
+ * Unicode and writes them as UTF-8. Maps of places are left as they are: nothing reads them from here on.
+ */
+export function decodeText<T>(value: T): T {
+  if (typeof value === 'string') return Buffer.from(value, 'latin1').toString('utf8') as T;
+  if (Array.isArray(value)) return value.map((item) => decodeText(item)) as T;
+  if (value === null || typeof value !== 'object' || value instanceof Map) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decodeText(item)])) as T;
+}
+
+/** Limits of the engine that `auto` means here; those of an engine that is named were checked with the file. */
+function automaticLimits(configuration: Configuration): ConfigMessage[] {
+  return configuration.pools
+    .filter((pool) => pool.engine === 'auto')
+    .flatMap((pool) => checkEngineLimits(pool, engineCommand(pool).engine));
+}
+
+/** The php.ini files of the command line, for the engines. */
+export function phpIniSource({ phpIni, noPhpIni, configFile, defines }: FpmFlags): PhpIniSource {
+  const files = findPhpIni({ given: phpIni, ignored: noPhpIni, configFile }, process.env);
+  return { files, ignored: noPhpIni, defines };
+}

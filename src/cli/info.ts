@@ -1,0 +1,66 @@
+/** What runs: the answers of `-v`, `-m` and `-i`. */
+
+import { findEngine, installedVersions } from '../engine/embedded/php/package.ts';
+import { securityWarning } from '../engine/embedded/security.ts';
+import { locateEngine } from '../engine/native/locate.ts';
+import type { BuiltEngine } from '../engine/native/store.ts';
+import { ownVersion } from '../runtime/module.ts';
+import { phpIniSource } from './configuration.ts';
+import type { InfoPrinter } from './fpm.ts';
+
+/** PHP version that a pool gets when its configuration names none. */
+const defaultPhp = '8.4';
+
+export const infoPrinter: InfoPrinter = {
+  version: async () => versionText(),
+  modules: async (flags) => {
+    const { modulesText } = await import('../engine/embedded/one-shot.ts');
+    return modulesText(defaultPhp, phpIniSource(flags));
+  },
+  information: async (flags) => {
+    const { phpinfoText } = await import('../engine/embedded/one-shot.ts');
+    const warning = securityWarning(findEngine(defaultPhp).phpVersion);
+    if (warning !== undefined) process.stderr.write(`Warning: ${warning}\n`);
+    return phpinfoText(defaultPhp, phpIniSource(flags));
+  },
+};
+
+/** First line as php-fpm's, which tools parse; then who it comes from and what it lacks. */
+function versionText(): string {
+  const located = locateEngine(undefined);
+  return 'engine' in located ? nativeVersion(located.engine) : embeddedVersion();
+}
+
+/** A native engine that is built is what `engine = auto` takes. */
+function nativeVersion({ record, file }: BuiltEngine): string {
+  const embedded = installedVersions().map((version) => findEngine(version).phpVersion);
+  return [
+    `PHP ${record.php} (fpm-fcgi) (built: ${new Date(record.hostModified).toUTCString().slice(5, 25)}) (NTS)`,
+    'Copyright (c) The PHP Group',
+    `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies`,
+    `Hathi ${ownVersion()}, native engine ${file} in ${record.host}` +
+      (embedded.length > 0 ? `; embedded: PHP ${embedded.join(', ')} on Node ${process.versions.node}` : ''),
+    '',
+  ].join('\n');
+}
+
+function embeddedVersion(): string {
+  const { phpVersion } = findEngine(defaultPhp);
+  const others = installedVersions().filter((version) => version !== defaultPhp);
+  const warning = securityWarning(phpVersion);
+  return [
+    `PHP ${phpVersion} (fpm-fcgi) (built: WebAssembly) (NTS)`,
+    'Copyright (c) The PHP Group',
+    `Zend Engine v${zendVersion(phpVersion)}, Copyright (c) Zend Technologies`,
+    `Hathi ${ownVersion()}, embedded engine on Node ${process.versions.node}` +
+      (others.length > 0 ? `; also installed: PHP ${others.join(', ')}` : ''),
+    ...(warning === undefined ? [] : [`Warning: ${warning}`]),
+    '',
+  ].join('\n');
+}
+
+/** The Zend engine's version is PHP's own with another major number. */
+function zendVersion(php: string): string {
+  const [major = '8', ...rest] = php.split('.');
+  return [String(Number(major) - 4), ...rest].join('.');
+}

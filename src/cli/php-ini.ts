@@ -1,0 +1,93 @@
+/** Which php.ini files a master uses, and what they say where the configuration asks for `${name}`. */
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { phpConstant } from '../config/constants.ts';
+import { parseIniLine } from '../config/ini.ts';
+
+/** What the command line says about it. */
+export interface PhpIniChoice {
+  /** `-c` */
+  readonly given: string | undefined;
+  /** `-n` */
+  readonly ignored: boolean;
+  /** The main configuration file. */
+  readonly configFile: string;
+}
+
+/**
+ * The php.ini files, main file first, then those of the scan folders in order of their names.
+ *
+ * `-c` (else PHPRC) names a file or a folder with a php.ini. Without either the folder of the main configuration
+ * file is looked at: Debian keeps `php.ini` and `conf.d` beside `php-fpm.conf`. PHP_INI_SCAN_DIR replaces the scan
+ * folder by its own list, in which an empty element stands for the usual one (php.net, "Scan directories").
+ *
+ * `-n` leaves all that out, but for a file that `-c` names.
+ */
+export function findPhpIni(
+  { given, ignored, configFile }: PhpIniChoice,
+  env: NodeJS.ProcessEnv,
+): readonly string[] {
+  if (ignored && given === undefined) return [];
+  const main = mainFile(given ?? env['PHPRC'] ?? dirname(configFile));
+  if (ignored) return main === undefined ? [] : [main];
+  const usual = join(dirname(configFile), 'conf.d');
+  const scanned = env['PHP_INI_SCAN_DIR']?.split(':') ?? [''];
+  const files = scanned.flatMap((folder) => scanFolder(folder === '' ? usual : folder));
+  return [...(main === undefined ? [] : [main]), ...files];
+}
+
+function mainFile(place: string): string | undefined {
+  const path = isFolder(place) ? join(place, 'php.ini') : place;
+  return existsSync(path) ? path : undefined;
+}
+
+function scanFolder(folder: string): string[] {
+  if (!isFolder(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.ini'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/**
+ * The values that `${name}` has in the configuration: of the files in their order, then of `-d`. What a file says
+ * for a path or host only ([PATH=…], [HOST=…]) is not a value of the master.
+ *
+ * @param defines `-d` values, `name=value`
+ * @returns binary strings, as the configuration room has them
+ */
+export function iniValues(
+  files: readonly string[],
+  defines: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const text of [...files.map(readIni), defines.join('\n')]) {
+    let isGeneral = true;
+    for (const line of text.split('\n')) {
+      const { statements } = parseIniLine(line, {
+        constant: phpConstant,
+        variable: (name) => values.get(name) ?? env[name],
+      });
+      for (const statement of statements) {
+        if (statement.kind === 'section') isGeneral = !/^(PATH|HOST)=/i.test(statement.name);
+        else if (isGeneral && statement.kind === 'entry') values.set(statement.name, statement.value ?? '1');
+      }
+    }
+  }
+  return values;
+}
+
+/** A file that cannot be read has no values here; the engine that needs it says what is wrong. */
+function readIni(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}

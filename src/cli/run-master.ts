@@ -1,0 +1,183 @@
+/** Running a master on a configuration file, in the foreground or in the background. */
+
+import { closeSync, openSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
+import { ignoredWithoutRoot } from '../config/check.ts';
+import type { Configuration } from '../config/directives.ts';
+import { engineCommand } from '../engine/select.ts';
+import { ErrorLog } from '../log/error-log.ts';
+import { Master, type StartOutcome } from '../master/master.ts';
+import { MasterStartError } from '../master/start-error.ts';
+import { duplicateOnto } from '../posix/descriptors.ts';
+import { setPriority, setResourceLimit } from '../posix/limits.ts';
+import { newSession } from '../posix/session.ts';
+import { phpIniSource, readConfiguration } from './configuration.ts';
+import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
+import type { FpmFlags } from './fpm.ts';
+import { poolIdentity } from './identity.ts';
+import { openErrorLog } from './open-error-log.ts';
+import { exitCode } from './options.ts';
+import { StartLog, writesToStderr } from './start-log.ts';
+
+/** @returns the exit code, when the master has stopped or its start has failed */
+export async function runMaster(flags: FpmFlags): Promise<number> {
+  const report = LaunchReport.fromEnvironment(process.env);
+  const log = new ErrorLog();
+  const says = new StartLog(log);
+  const read = readConfiguration(flags, process.env, 'start');
+  const { loaded } = read;
+  // What the files say is reported before going to the background, who can run them is found out there: as in
+  // php-fpm the caller's exit code tells the two apart (78, 70).
+  if (loaded?.global.daemonize === true && !report.isAwaited) return goToBackground(loaded, log);
+  try {
+    says.report(read, flags);
+    if (read.configuration === undefined) return refuse(log, report, says);
+    applyProcessSettings(read.configuration, log);
+  } catch {
+    return refuse(log, report, says);
+  }
+  says.explain();
+  detachFromTerminal(read.configuration);
+  return serve(flags, read.configuration, log, report);
+}
+
+/** The limits come first, as in php-fpm: one that cannot be had is an error of the calling process. */
+async function goToBackground(configuration: Configuration, log: ErrorLog): Promise<number> {
+  try {
+    openErrorLog(log, configuration.global, { useStderr: false });
+    applyResourceLimits(configuration, log);
+  } catch {
+    log.error('FPM initialization failed');
+    return exitCode.config;
+  }
+  return launchAndWait(log);
+}
+
+async function serve(
+  flags: FpmFlags,
+  configuration: Configuration,
+  log: ErrorLog,
+  report: LaunchReport,
+): Promise<number> {
+  const master = new Master({
+    configuration,
+    log,
+    env: process.env,
+    php: phpIniSource(flags),
+    identify: poolIdentity,
+    engineFor: engineCommand,
+    handleSignals: true,
+    reloadConfiguration: () => reloadConfiguration(flags, new StartLog(log)),
+    onInForce: (inForce) => putInForce(inForce, flags, log),
+  });
+  let outcome: StartOutcome;
+  try {
+    outcome = await master.start();
+  } catch (error) {
+    if (!(error instanceof MasterStartError)) log.sysError('cannot start', error);
+    await master.abandon();
+    return refuse(log, report);
+  }
+  report.send(outcome === 'serving');
+  leaveStderr(configuration, flags, log);
+  await master.closed;
+  return exitCode.ok;
+}
+
+/** What is wrong goes to the log with its place; the caller keeps what runs. */
+function reloadConfiguration(flags: FpmFlags, says: StartLog): Configuration | undefined {
+  const read = readConfiguration(flags, process.env, 'start');
+  says.write([...read.early, ...read.messages]);
+  says.explain();
+  return read.configuration;
+}
+
+/** The log and the limits of the process follow a reload; where they cannot, the log says so and they stay. */
+function putInForce(configuration: Configuration, flags: FpmFlags, log: ErrorLog): void {
+  try {
+    const { global } = configuration;
+    openErrorLog(log, global, { useStderr: writesToStderr(global, flags) });
+    leaveStderr(configuration, flags, log);
+    applyProcessSettings(configuration, log);
+  } catch {
+    // Said already; requests are served all the same.
+  }
+}
+
+/** The errors have been logged; this is php-fpm's last line of a failed start. */
+function refuse(log: ErrorLog, report: LaunchReport, says?: StartLog): number {
+  log.error('FPM initialization failed');
+  says?.explain();
+  report.send(false);
+  return exitCode.config;
+}
+
+async function launchAndWait(log: ErrorLog): Promise<number> {
+  const outcome = await launchInBackground();
+  const error = launchErrors[outcome];
+  if (error !== undefined) log.error(error);
+  return outcome === 'launched' ? exitCode.ok : exitCode.software;
+}
+
+/** @throws PosixError after it was logged, for a limit that cannot be had */
+function applyProcessSettings(configuration: Configuration, log: ErrorLog): void {
+  applyResourceLimits(configuration, log);
+  const priority = configuration.global['process.priority'];
+  if (process.geteuid?.() === 0) {
+    if (priority === undefined) return;
+    attempt(log, 'Unable to set priority for the master process', () => setPriority(priority));
+    return;
+  }
+  if (priority !== undefined) {
+    log.notice("'process.priority' directive is ignored when FPM is not running as root");
+  }
+  for (const { level, text } of ignoredWithoutRoot(configuration)) log.write(level, text);
+}
+
+/** @throws PosixError after it was logged, for a limit that cannot be had */
+function applyResourceLimits({ global }: Configuration, log: ErrorLog): void {
+  const limits = [
+    ['nofile', 'RLIMIT_NOFILE', 'rlimit_files'],
+    ['core', 'RLIMIT_CORE', 'rlimit_core'],
+  ] as const;
+  for (const [resource, name, directive] of limits) {
+    const value = global[directive];
+    if (value === 0) continue;
+    attempt(
+      log,
+      `failed to set ${directive} for this pool. Please check your system limits or decrease ${directive}. setrlimit(${name}, ${value})`,
+      () => setResourceLimit(resource, value),
+    );
+  }
+}
+
+function attempt(log: ErrorLog, failure: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    log.sysError(failure, error);
+    throw error;
+  }
+}
+
+/** Where lines go to the log, stderr becomes another name of it: nobody's pipe or terminal is held open. */
+function leaveStderr({ global }: Configuration, flags: FpmFlags, log: ErrorLog): void {
+  const toLog = !writesToStderr(global, flags);
+  log.launched(toLog);
+  // A master may run for months and then be killed: what it compiled is kept for the next start now.
+  flushCompileCache();
+  if (!toLog || log.fd !== undefined) return;
+  const nowhere = openSync('/dev/null', 'w');
+  duplicateOnto(nowhere, 2);
+  closeSync(nowhere);
+}
+
+/** As in php-fpm: a session of its own, nothing to read, nowhere to print, a title that `ps` shows. */
+function detachFromTerminal(configuration: Configuration): void {
+  newSession();
+  const nowhere = openSync('/dev/null', 'r+');
+  duplicateOnto(nowhere, 0);
+  duplicateOnto(nowhere, 1);
+  closeSync(nowhere);
+  process.title = `php-fpm: master process (${configuration.file})`;
+}

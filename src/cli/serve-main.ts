@@ -1,0 +1,96 @@
+/** `hathi serve` with everything that it needs: a master in this very process. */
+
+import { checkStart } from '../config/check.ts';
+import type { Configuration } from '../config/directives.ts';
+import { loadConfiguration } from '../config/load.ts';
+import type { ConfigMessage } from '../config/messages.ts';
+import { engineCommand } from '../engine/select.ts';
+import { ErrorLog } from '../log/error-log.ts';
+import { Master } from '../master/master.ts';
+import { configSystem } from './config-system.ts';
+import { decodeText } from './configuration.ts';
+import { poolIdentity } from './identity.ts';
+import { type ServeMaster, type ServeMasterOptions, serveCommand } from './serve.ts';
+
+/** The command line after `serve`; see {@link serveCommand}. */
+export function serveMain(args: string[]): Promise<number> {
+  return serveCommand(args, {
+    startMaster,
+    environment: process.env,
+    cwd: process.cwd(),
+    uid: process.getuid?.() ?? 0,
+    print: (line) => process.stdout.write(`${line}\n`),
+    printError: (line) => process.stderr.write(`${line}\n`),
+    onSignal: (signal, listener) => process.on(signal, listener),
+    exit: (code) => process.exit(code),
+  });
+}
+
+async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
+  const complaints: string[] = [];
+  const log = new ErrorLog({
+    sink: (line, origin) => {
+      if (origin === 'worker') return options.onWorkerOutput(line);
+      complaints.push(line);
+      options.onLog(line);
+    },
+  });
+  const configuration = readText(options);
+  log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
+  const master = new Master({
+    configuration,
+    log,
+    env: process.env,
+    php: { files: [], ignored: false, defines: [] },
+    identify: poolIdentity,
+    engineFor: engineCommand,
+    handleSignals: false,
+    reloadConfiguration: () => undefined,
+  });
+  try {
+    await master.start();
+  } catch (error) {
+    await master.abandon();
+    throw new Error(complaints.at(-1) ?? (error as Error).message);
+  }
+  return describe(master);
+}
+
+function describe(master: Master): ServeMaster {
+  const [runner] = master.runners;
+  const facts = runner?.serving?.facts;
+  return {
+    ready: {
+      phpVersion: facts?.php ?? '',
+      engine: facts?.engine ?? '',
+      pool: runner?.name ?? '',
+      warnings: facts?.warnings ?? [],
+    },
+    ended: master.closed.then(() => 'the master stopped'),
+    stop: () => {
+      master.request('terminate');
+      return master.closed;
+    },
+  };
+}
+
+/** @throws Error with all that is wrong, for people */
+function readText({ configText, configName, allowRoot }: ServeMasterOptions): Configuration {
+  const real = configSystem({ allowRoot, env: process.env, ini: new Map() });
+  const system = {
+    ...real,
+    readFile: (path: string) =>
+      path === configName ? Buffer.from(configText, 'utf8').toString('latin1') : real.readFile(path),
+    // The log goes to the terminal, not to the file that the default names.
+    openForAppend: () => undefined,
+  };
+  const { configuration, messages } = loadConfiguration({ file: configName, daemonize: false }, system);
+  if (configuration === undefined) throw new Error(textOf(messages));
+  const refused = checkStart(configuration, system, 'start');
+  if (refused.length > 0) throw new Error(textOf(refused));
+  return decodeText(configuration);
+}
+
+function textOf(messages: readonly ConfigMessage[]): string {
+  return messages.map(({ text, detail }) => [text, ...(detail ?? [])].join('\n  ')).join('\n');
+}

@@ -1,0 +1,113 @@
+/** The command line of `hathi serve`. */
+import { parseArgs } from 'node:util';
+
+/** What was asked for; everything that was left out is undefined. */
+export interface ServeOptions {
+  readonly docroot: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  /** Such as `8.4`; undefined takes whatever the engine runs by default. */
+  readonly php: string | undefined;
+  /** A fixed number of workers; undefined lets the pool grow with the need. */
+  readonly workers: number | undefined;
+  /** A file with more directives for the pool. */
+  readonly config: string | undefined;
+  readonly user: string | undefined;
+  readonly allowRoot: boolean;
+  readonly color: boolean;
+}
+
+/** A mistake of the person who typed: shown without a stack, exit code 64. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The text of `hathi serve --help`. */
+export const serveHelp = `Usage: hathi serve [docroot] [options]
+
+Serves a PHP site for development: static files and PHP, on one address.
+Without a docroot, the first of public, web, htdocs and . that has an index.php or index.html.
+
+  --php VERSION      PHP version, such as 8.4
+  --workers N        exactly N PHP workers (otherwise as many as are needed, at most one a core, at least 2)
+  --port PORT        port (otherwise the environment variable PORT, otherwise 8080)
+  --host HOST        address to listen on (otherwise 127.0.0.1; anything else opens the site to others)
+  --config FILE      more directives for the pool, as in a php-fpm pool file
+  --user NAME        as root: run PHP as this user (otherwise as the owner of the docroot)
+  -R, --allow-to-run-as-root
+                     as root: run PHP as root after all
+  --no-color         no colours in the log
+  --help             this text
+`;
+
+const defaultPort = 8080;
+
+/**
+ * Reads the command line after the word `serve`.
+ *
+ * @param environment - PORT and NO_COLOR are looked at.
+ * @returns 'help' when that was asked for.
+ * @throws UsageError that names the option and what it takes.
+ */
+export function parseServeOptions(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): ServeOptions | 'help' {
+  const { values, positionals } = parse(args);
+  if (values.help) return 'help';
+  if (positionals.length > 1) {
+    throw new UsageError(
+      `cannot serve ${positionals.length} folders: "${positionals.join('" "')}": give one docroot`,
+    );
+  }
+  return {
+    docroot: positionals[0],
+    host: values.host ?? '127.0.0.1',
+    port: portOf(values.port, environment['PORT']),
+    php: values.php === undefined ? undefined : phpVersion(values.php),
+    workers: values.workers === undefined ? undefined : wholeNumber('--workers', values.workers, 1, 1000),
+    config: values.config,
+    user: values.user,
+    allowRoot: values['allow-to-run-as-root'] ?? false,
+    color: !(values['no-color'] ?? false) && !environment['NO_COLOR'],
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        php: { type: 'string' },
+        workers: { type: 'string' },
+        port: { type: 'string' },
+        host: { type: 'string' },
+        config: { type: 'string' },
+        user: { type: 'string' },
+        'allow-to-run-as-root': { type: 'boolean', short: 'R' },
+        'no-color': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`cannot read the command line: ${(error as Error).message}`);
+  }
+}
+
+/** An empty PORT counts as none, as it does for most tools that read it. */
+function portOf(option: string | undefined, variable: string | undefined): number {
+  if (option !== undefined) return wholeNumber('--port', option, 0, 65535);
+  return variable ? wholeNumber('PORT', variable, 0, 65535) : defaultPort;
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const value = /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(`cannot use "${text}" for ${name}: give a whole number from ${least} to ${most}`);
+}
+
+function phpVersion(text: string): string {
+  if (/^[0-9]{1,2}\.[0-9]{1,2}$/.test(text)) return text;
+  throw new UsageError(`cannot use "${text}" for --php: give a version such as 8.4`);
+}

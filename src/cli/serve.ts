@@ -1,0 +1,287 @@
+/**
+ * `hathi serve`: a master with one pool, and an HTTP front that talks FastCGI to it, in one process.
+ */
+import { existsSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { requestFastCgi } from '../fastcgi/client.ts';
+import { type Front, startFront } from '../http/front.ts';
+import { formatBytes, printable, type RequestRecord, renderRequest } from '../http/log.ts';
+import { findPortOwner } from '../http/port-owner.ts';
+import { RequestMemory } from './serve-memory.ts';
+import { parseServeOptions, type ServeOptions, serveHelp, UsageError } from './serve-options.ts';
+import { makeRuntimeFolder, poolConfig, type RuntimeFolder } from './serve-pool.ts';
+import { chooseUser, findSite, type RunAs, type Site } from './serve-site.ts';
+
+/** A master that runs in this process. */
+export interface ServeMaster {
+  /** What its pool runs: known once the pool is ready. */
+  readonly ready: {
+    readonly phpVersion: string;
+    readonly engine: string;
+    readonly pool: string;
+    /** What is known to be unsafe about this PHP, one sentence each. */
+    readonly warnings?: readonly string[];
+  };
+  /** Ends the pool. */
+  stop(): Promise<void>;
+  /** Fulfilled with the reason when the master ends without having been asked to. */
+  readonly ended: Promise<string>;
+}
+
+export interface ServeMasterOptions {
+  /** In PHP-FPM's language. */
+  readonly configText: string;
+  /** Stands for the file's name in messages. */
+  readonly configName: string;
+  readonly allowRoot: boolean;
+  /** A line of the error log. */
+  readonly onLog: (line: string) => void;
+  /** A line that a PHP worker wrote to its stdout or stderr. */
+  readonly onWorkerOutput: (line: string) => void;
+}
+
+/** Everything that the command needs of the world around it. */
+export interface ServeDependencies {
+  /** Fulfilled when the pool can take a request, rejected with a message fit for people. */
+  readonly startMaster: (options: ServeMasterOptions) => Promise<ServeMaster>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly uid: number;
+  /** Writes a line for people to the terminal. */
+  readonly print: (line: string) => void;
+  /** The same for errors and warnings. */
+  readonly printError: (line: string) => void;
+  readonly onSignal: (signal: 'SIGINT' | 'SIGTERM', listener: () => void) => void;
+  /** Ends the process at once, for the second Ctrl-C. */
+  readonly exit: (code: number) => void;
+}
+
+/** What a request that runs when Ctrl-C comes may still take, in milliseconds. */
+const stopGrace = 1000;
+
+const exitCode = { ok: 0, failed: 1, usage: 64 } as const;
+
+/**
+ * Runs the command until it is stopped.
+ *
+ * @param args - The command line after `serve`.
+ * @returns The exit code: 0 after a stop that was asked for, 64 for a mistake in the command line, else 1.
+ */
+export async function serveCommand(args: readonly string[], deps: ServeDependencies): Promise<number> {
+  try {
+    const options = parseServeOptions(args, deps.environment);
+    if (options === 'help') {
+      deps.print(serveHelp.trimEnd());
+      return exitCode.ok;
+    }
+    const site = findSite(options.docroot, deps.cwd);
+    const runAs = chooseUser(site.docroot, options, deps.uid);
+    const config = options.config === undefined ? undefined : configFile(options.config, deps.cwd);
+    return await serve({ options, site, runAs, config }, deps);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    deps.printError(`hathi serve: ${error.message}`);
+    return exitCode.usage;
+  }
+}
+
+interface Plan {
+  readonly options: ServeOptions;
+  readonly site: Site;
+  readonly runAs: RunAs | undefined;
+  readonly config: string | undefined;
+}
+
+async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
+  const runtime = makeRuntimeFolder();
+  const memory = new RequestMemory();
+  const stopAsked = stopRequest(deps, runtime);
+  const booting = Promise.withResolvers<void>();
+  // A failing start is told by startPool; the front's requests that waited for it are told by their own promise.
+  booting.promise.catch(() => {});
+  let front: Front | undefined;
+  let master: ServeMaster | undefined;
+  try {
+    // The port comes first: that it is taken must not cost the start of a pool. Requests wait for the pool.
+    front = await openFront(plan, runtime, { booted: booting.promise, memory }, deps);
+    const starting = startPool(plan, runtime, memory, deps);
+    const first = await Promise.race([starting, stopAsked]);
+    master = await starting;
+    booting.resolve();
+    if (first === undefined) return exitCode.ok;
+    announce(plan, front, master, deps);
+    const reason = await Promise.race([stopAsked, master.ended]);
+    if (reason === undefined) return exitCode.ok;
+    deps.printError(`hathi serve: the pool ended: ${reason}`);
+    return exitCode.failed;
+  } catch (error) {
+    booting.reject(error);
+    if (error instanceof UsageError) throw error;
+    deps.printError(`hathi serve: ${(error as Error).message}`);
+    return exitCode.failed;
+  } finally {
+    await front?.stop(stopGrace);
+    await master?.stop();
+    memory.close();
+    runtime.remove();
+  }
+}
+
+/** Fulfilled by the first Ctrl-C or TERM; the second one ends the process at once. */
+function stopRequest(deps: ServeDependencies, runtime: RuntimeFolder): Promise<undefined> {
+  const asked = Promise.withResolvers<undefined>();
+  let count = 0;
+  const listener = () => {
+    count++;
+    if (count === 1) {
+      deps.print('\nStopping. Press Ctrl-C again to stop at once.');
+      asked.resolve(undefined);
+      return;
+    }
+    // The workers end by themselves when their control channel closes with this process.
+    runtime.remove();
+    deps.exit(exitCode.failed);
+  };
+  deps.onSignal('SIGINT', listener);
+  deps.onSignal('SIGTERM', listener);
+  return asked.promise;
+}
+
+async function openFront(
+  { options, site }: Plan,
+  runtime: RuntimeFolder,
+  { booted, memory }: { readonly booted: Promise<void>; readonly memory: RequestMemory },
+  deps: ServeDependencies,
+): Promise<Front> {
+  try {
+    return await startFront({
+      docroot: site.docroot,
+      host: options.host,
+      port: options.port,
+      connect: { path: runtime.socket },
+      client: async (request) => {
+        await booted;
+        return requestFastCgi(request);
+      },
+      onRequest: (record) => void printRequest(record, memory, options, deps),
+      onStderr: (chunk) => printPhp(Buffer.from(chunk).toString('latin1'), deps),
+    });
+  } catch (error) {
+    throw await listenFailure(error as NodeJS.ErrnoException, options);
+  }
+}
+
+/** One line a request. What PHP took comes from the pool, a moment later. */
+async function printRequest(
+  record: RequestRecord,
+  memory: RequestMemory,
+  options: ServeOptions,
+  deps: ServeDependencies,
+): Promise<void> {
+  const bytes = record.id === undefined ? undefined : await memory.of(record.id);
+  const details =
+    bytes === undefined ? record.details : [...record.details, `${formatBytes(bytes)} of memory`];
+  deps.print(renderRequest({ ...record, details }, options.color));
+}
+
+/** Names the one who has the port, and the way out. */
+async function listenFailure(error: NodeJS.ErrnoException, { host, port }: ServeOptions): Promise<Error> {
+  const failed = `cannot listen on ${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE': {
+      const owner = await findPortOwner(port);
+      const who =
+        owner === undefined ? 'another process' : `process ${owner.pid} (${printable(owner.command, 60)})`;
+      const next = port < 65535 ? port + 1 : port - 1;
+      return new Error(
+        `${failed}: the port is taken by ${who}; stop it, or take another port: PORT=${next} npm start, ` +
+          `or hathi serve --port ${next}`,
+      );
+    }
+    case 'EACCES':
+      return new Error(`${failed}: only root may listen on a port below 1024; take a higher one with --port`);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Error(`${failed}: this machine has no such address; give one of its own with --host`);
+    default:
+      return new Error(`${failed}: ${error.message}`);
+  }
+}
+
+function startPool(
+  plan: Plan,
+  runtime: RuntimeFolder,
+  memory: RequestMemory,
+  deps: ServeDependencies,
+): Promise<ServeMaster> {
+  const { options, runAs, config } = plan;
+  return deps.startMaster({
+    configText: poolConfig({
+      socket: runtime.socket,
+      php: options.php,
+      workers: options.workers,
+      runAs,
+      config,
+      own: memory.directives,
+    }),
+    configName: 'hathi serve',
+    allowRoot: options.allowRoot,
+    onLog: deps.printError,
+    onWorkerOutput: (line) => printPhp(line, deps),
+  });
+}
+
+function announce(
+  { options, site, runAs }: Plan,
+  front: Front,
+  { ready }: ServeMaster,
+  deps: ServeDependencies,
+): void {
+  const rows = [
+    [
+      'Site',
+      `${site.docroot}${site.guessed ? ' (the first of public, web, htdocs and . with an index)' : ''}`,
+    ],
+    ['PHP', `${ready.phpVersion}, ${ready.engine} engine`],
+    ['Pool', `${ready.pool}${runAs === undefined ? '' : `, as user ${runAs.user}`}`],
+    ['Stop', 'Ctrl-C'],
+  ] as const;
+  deps.print(`\n  ${options.color ? `\x1b[1m${front.url}\x1b[0m` : front.url}\n`);
+  for (const [name, value] of rows) deps.print(`  ${name.padEnd(6)}${value}`);
+  deps.print('');
+  if (isLoopback(options.host)) return;
+  deps.printError(
+    `warning: listening on ${options.host}: everybody who can reach this machine can use the site.`,
+  );
+  for (const warning of ready.warnings ?? []) deps.printError(`warning: ${warning}`);
+}
+
+/** True for 127.0.0.0/8, ::1 and the name localhost. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost') return true;
+  const loopback = new BlockList();
+  loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+  loopback.addAddress('::1', 'ipv6');
+  const family = isIP(host);
+  return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** What PHP writes may hold anything; on a terminal it must not be more than text. */
+function printPhp(text: string, deps: ServeDependencies): void {
+  for (const line of text.split('\n'))
+    if (line.trim() !== '') deps.printError(`php: ${printable(line.trimEnd())}`);
+}
+
+function configFile(name: string, cwd: string): string {
+  const path = resolve(cwd, name);
+  // The include directive takes a pattern, and treats a file that is missing as a pattern without a match.
+  if (!existsSync(path))
+    throw new UsageError(`cannot read the configuration "${path}": there is no such file`);
+  if (/[*?[\]"\\$\n\r]/.test(path)) {
+    throw new UsageError(
+      `cannot include the configuration "${path}": its path has one of * ? [ ] " \\ $ or a line break`,
+    );
+  }
+  return path;
+}

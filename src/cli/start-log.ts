@@ -1,0 +1,52 @@
+/**
+ * What a command says about its configuration. The lines are php-fpm's, in its order and nothing between them, since
+ * scripts read them; our own explanations (the place, a caret, what to do) follow as a block at the end, on stderr.
+ */
+
+import { isatty } from 'node:tty';
+import type { GlobalConfig } from '../config/directives.ts';
+import type { ConfigMessage } from '../config/messages.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { ReadConfiguration } from './configuration.ts';
+import type { FpmFlags } from './fpm.ts';
+import { openErrorLog } from './open-error-log.ts';
+
+export class StartLog {
+  readonly log: ErrorLog;
+  readonly #explanations: string[] = [];
+
+  constructor(log: ErrorLog) {
+    this.log = log;
+  }
+
+  /**
+   * Says what was found, the later part of it into `error_log`, which is opened on the way.
+   *
+   * @throws the error of open(2) after it was logged
+   */
+  report(read: ReadConfiguration, flags: FpmFlags): void {
+    this.write(read.early);
+    if (read.global !== undefined) {
+      openErrorLog(this.log, read.global, { useStderr: writesToStderr(read.global, flags) });
+    }
+    this.write(read.messages);
+  }
+
+  write(messages: readonly ConfigMessage[]): void {
+    for (const { level, text, raw, detail } of messages) {
+      if (raw === true) process.stderr.write(`${text}\n`);
+      else this.log.write(level, text);
+      this.#explanations.push(...(detail ?? []));
+    }
+  }
+
+  /** Prints the explanations that have come together. */
+  explain(): void {
+    for (const line of this.#explanations.splice(0)) process.stderr.write(`  ${line}\n`);
+  }
+}
+
+/** In the foreground lines go to a terminal, and with `-O` to whatever stderr is; else into error_log. */
+export function writesToStderr(global: GlobalConfig, flags: FpmFlags): boolean {
+  return !global.daemonize && (flags.forceStderr || isatty(2));
+}

@@ -1,0 +1,54 @@
+/** `-t` and `-tt`: everything that a start would refuse, without starting anything. */
+
+import { readFileSync } from 'node:fs';
+import type { Configuration } from '../config/directives.ts';
+import { dumpConfiguration } from '../config/dump.ts';
+import { ErrorLog } from '../log/error-log.ts';
+import { preflight } from '../master/listener-preflight.ts';
+import { listenSettings } from '../master/listener-set.ts';
+import { readConfiguration } from './configuration.ts';
+import type { FpmFlags } from './fpm.ts';
+import { exitCode } from './options.ts';
+import { StartLog } from './start-log.ts';
+
+/** @returns the exit code: 0, or 78 for a configuration that would not start */
+export async function testConfiguration(flags: FpmFlags): Promise<number> {
+  const log = new ErrorLog();
+  const says = new StartLog(log);
+  const read = readConfiguration(flags, process.env, 'test');
+  says.report(read, flags);
+  const { configuration } = read;
+  if (configuration === undefined || !(await socketsCanBeHad(configuration, log))) {
+    log.error('FPM initialization failed');
+    says.explain();
+    return exitCode.config;
+  }
+  if (flags.test > 1) says.write(dumpConfiguration(configuration));
+  log.notice(`configuration file ${configuration.file} test is successful`);
+  says.explain();
+  return exitCode.ok;
+}
+
+async function socketsCanBeHad(configuration: Configuration, log: ErrorLog): Promise<boolean> {
+  const running = runningMaster(configuration);
+  let fine = true;
+  for (const pool of configuration.pools) {
+    const addresses = [pool.listen, pool['pm.status_listen']].filter((address) => address !== undefined);
+    for (const address of addresses) {
+      const problems = await preflight(listenSettings(pool, address), (pid) => pid === running);
+      for (const problem of problems) log.write(problem.level, problem.line);
+      fine &&= problems.length === 0;
+    }
+  }
+  return fine;
+}
+
+/** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */
+function runningMaster({ global }: Configuration): number | undefined {
+  if (global.pid === undefined) return undefined;
+  try {
+    return Number.parseInt(readFileSync(global.pid, 'latin1'), 10);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * What `-t` checks beyond reading: names of users and groups, and that no pool runs as root. The reference finds
+ * root and the names of access control lists only when it starts; what would fail then is refused here already.
+ */
+
+import type { Configuration, PoolConfig } from './directives.ts';
+import { dumpConfiguration } from './dump.ts';
+import type { LoadResult } from './load.ts';
+import type { ConfigMessage } from './messages.ts';
+import type { ConfigSystem } from './system.ts';
+import { isNumber, resolveIdentity, unknownGroup, unknownUser } from './users.ts';
+
+/**
+ * What `-t` (and `-tt`, with `dump`) says about a configuration that was loaded.
+ *
+ * @returns messages without those of the loading; `ok` is false when the start would fail
+ */
+export function testConfiguration(
+  configuration: Configuration,
+  system: ConfigSystem,
+  { dump }: { dump: boolean },
+): LoadResult {
+  const [first] = checkStart(configuration, system);
+  if (first) return { ok: false, messages: [first] };
+  return {
+    ok: true,
+    configuration,
+    messages: [
+      ...(dump ? dumpConfiguration(configuration) : []),
+      { level: 'notice', text: `configuration file ${configuration.file} test is successful` },
+    ],
+  };
+}
+
+/**
+ * The names and ids that would make a start fail; the first one is what a start reports. Sockets are the master's to
+ * check. A start without root's rights looks up no user and no group of a pool, since it cannot become them; `-t`
+ * does, since the same file may be meant for root.
+ */
+export function checkStart(
+  configuration: Configuration,
+  system: ConfigSystem,
+  purpose: 'test' | 'start' = 'test',
+): ConfigMessage[] {
+  const ignoresUsers = purpose === 'start' && !system.isRoot;
+  return [
+    ...checkNames(configuration, system, ignoresUsers ? NAMES.filter(({ ofSocket }) => ofSocket) : NAMES),
+    ...checkRoot(configuration, system),
+    ...checkAccessLists(configuration, system),
+  ];
+}
+
+/** What a name is, by the directive that holds it; in the order in which the reference looks them up. */
+const NAMES = [
+  { directive: 'user', kind: 'user', suffix: '', ofSocket: false },
+  { directive: 'group', kind: 'group', suffix: '', ofSocket: false },
+  // The reference words these two as failed system calls.
+  { directive: 'listen.owner', kind: 'user', suffix: ': Success (0)', ofSocket: true },
+  { directive: 'listen.group', kind: 'group', suffix: ': Success (0)', ofSocket: true },
+] as const;
+
+/** Users and groups that do not exist. */
+export function checkNames(
+  configuration: Configuration,
+  system: ConfigSystem,
+  names: readonly (typeof NAMES)[number][] = NAMES,
+): ConfigMessage[] {
+  return configuration.pools.flatMap((pool) =>
+    names.flatMap(({ directive, kind, suffix }) => {
+      const name = pool[directive];
+      if (!name || isKnown(kind, name, system)) return [];
+      const { reason, remedy } = kind === 'user' ? unknownUser(name) : unknownGroup(name);
+      return [complain(pool, { reason: reason + suffix, remedy, directive })];
+    }),
+  );
+}
+
+/** Users and groups of sockets' access control lists that do not exist. */
+export function checkAccessLists(configuration: Configuration, system: ConfigSystem): ConfigMessage[] {
+  const lists = [
+    ['listen.acl_users', 'user'],
+    ['listen.acl_groups', 'group'],
+  ] as const;
+  return configuration.pools.flatMap((pool) =>
+    lists.flatMap(([directive, kind]) => {
+      const names = (pool[directive] ?? '').split(',').filter((name) => name !== '');
+      const unknown = names.find((name) => !isKnown(kind, name, system));
+      if (unknown === undefined) return [];
+      const { reason, remedy } = kind === 'user' ? unknownUser(unknown) : unknownGroup(unknown);
+      return [complain(pool, { reason: `${reason}: Success (0)`, remedy, directive })];
+    }),
+  );
+}
+
+function isKnown(kind: 'user' | 'group', name: string, system: ConfigSystem): boolean {
+  if (isNumber(name)) return true;
+  return (kind === 'user' ? system.lookupUser(name) : system.lookupGroup(name)) !== undefined;
+}
+
+/** Pools that would run as root although nobody asked for it with `-R`. */
+export function checkRoot(configuration: Configuration, system: ConfigSystem): ConfigMessage[] {
+  if (!system.isRoot || system.allowRoot) return [];
+  return configuration.pools.flatMap((pool) => {
+    const identity = resolveIdentity(pool, system);
+    // Names that do not exist are another check's.
+    if ('reason' in identity || (identity.uid !== 0 && identity.gid !== 0)) return [];
+    const reason = 'please specify user and group other than root';
+    const remedy = `Set 'user' and 'group' in the section [${pool.name}], or allow root with -R.`;
+    return [complain(pool, { reason, remedy, directive: 'user' })];
+  });
+}
+
+/** Directives of a pool that need root's rights, in the order in which the reference mentions them. */
+const NEED_ROOT = ['user', 'group', 'chroot', 'process.priority'] as const;
+
+/** What a start without root's rights says about directives that it cannot follow. */
+export function ignoredWithoutRoot(configuration: Configuration): ConfigMessage[] {
+  return configuration.pools.flatMap((pool) =>
+    NEED_ROOT.filter((name) => pool[name] !== undefined).map((name) => ({
+      level: 'notice' as const,
+      text: `[pool ${pool.name}] '${name}' directive is ignored when FPM is not running as root`,
+    })),
+  );
+}
+
+function complain(
+  pool: PoolConfig,
+  { reason, remedy, directive }: { reason: string; remedy: string; directive: string },
+): ConfigMessage {
+  const { file, line } = pool.places.get(directive) ?? pool;
+  return {
+    level: 'error',
+    text: `[pool ${pool.name}] ${reason}`,
+    detail: [`${file}:${line}: ${directive} = ${pool[directive as 'user'] ?? ''}`, remedy],
+  };
+}

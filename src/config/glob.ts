@@ -1,0 +1,77 @@
+/** glob(7) for `include`, with what PHP-FPM asks of it: a folder that cannot be read is an error. */
+
+import { type ConfigSystem, failed } from './system.ts';
+
+/** What matched, sorted, folders included; or glob(3)'s number for an error. */
+export type GlobResult = { readonly paths: readonly string[] } | { readonly error: number };
+
+/** GLOB_ABORTED of glibc. */
+const ABORTED = 2;
+
+/** The parts of ConfigSystem that a pattern needs. */
+export type GlobSystem = Pick<ConfigSystem, 'exists' | 'readDirectory'>;
+
+/**
+ * Finds the paths that a pattern matches.
+ *
+ * @param pattern `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash in front of one of them for the character itself
+ */
+export function glob(pattern: string, system: GlobSystem): GlobResult {
+  const paths = expand(pattern, system);
+  return paths === undefined ? { error: ABORTED } : { paths };
+}
+
+/** Paths that match, folders included; undefined when a folder could not be read. */
+function expand(pattern: string, system: GlobSystem): readonly string[] | undefined {
+  if (!hasWildcard(pattern)) {
+    const path = pattern.replace(/\\(.)/gs, '$1');
+    return path !== '' && system.exists(path) ? [path] : [];
+  }
+  const slash = pattern.lastIndexOf('/');
+  const [head, last] = [pattern.slice(0, Math.max(slash, 0)), pattern.slice(slash + 1)];
+  const folders = hasWildcard(head) ? expand(head, system) : [head.replace(/\\(.)/gs, '$1')];
+  if (folders === undefined) return undefined;
+  const matches: string[] = [];
+  for (const folder of folders) {
+    const prefix = slash === -1 ? '' : `${folder}/`;
+    const names = namesIn(prefix === '' ? '.' : prefix, last, system);
+    if (names === undefined) return undefined;
+    matches.push(...names.map((name) => prefix + name));
+  }
+  return matches.sort();
+}
+
+/** The names in a folder that match one component; undefined when the folder could not be read. */
+function namesIn(folder: string, component: string, system: GlobSystem): readonly string[] | undefined {
+  if (!hasWildcard(component)) {
+    const name = component.replace(/\\(.)/gs, '$1');
+    return system.exists(folder + name) ? [name] : [];
+  }
+  const names = system.readDirectory(folder);
+  const NOT_A_DIRECTORY = 20;
+  if (failed(names)) return names.errno === NOT_A_DIRECTORY ? [] : undefined;
+  const pattern = componentPattern(component);
+  return names.filter((name) => pattern.test(name) && (component.startsWith('.') || !name.startsWith('.')));
+}
+
+function hasWildcard(pattern: string): boolean {
+  return /[*?[]/.test(pattern.replace(/\\./gs, ''));
+}
+
+/** One component of a pattern as a regular expression. */
+function componentPattern(component: string): RegExp {
+  const source = component.replace(
+    /\\(.)|\[([!^]?)(\]?[^\]]*)\]|([*?])|(.)/gs,
+    (_match, escaped?: string, not?: string, set?: string, wildcard?: string, other?: string) => {
+      if (wildcard !== undefined) return wildcard === '*' ? '.*' : '.';
+      if (set !== undefined) return `[${not === '' ? '' : '^'}${set.replace(/[\\[\]^]/g, '\\$&')}]`;
+      return (escaped ?? other ?? '').replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+    },
+  );
+  try {
+    return new RegExp(`^${source}$`, 's');
+  } catch {
+    // A range that runs backwards matches nothing.
+    return /(?!)/;
+  }
+}

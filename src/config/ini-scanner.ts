@@ -1,0 +1,290 @@
+/**
+ * The lexical half of PHP's INI grammar in normal mode, as PHP-FPM uses it: one line at a time. It works on
+ * binary strings (latin1, one character a byte). The longest match wins; of equally long ones the first rule
+ * of the list. Which rules apply depends on where in the line the scanner is (its state).
+ */
+
+/** Token names as the syntax error prints them. */
+export type TokenType =
+  | 'end of file'
+  | 'END_OF_LINE'
+  | 'TC_SECTION'
+  | 'TC_OFFSET'
+  | 'TC_LABEL'
+  | 'TC_RAW'
+  | 'TC_CONSTANT'
+  | 'TC_NUMBER'
+  | 'TC_STRING'
+  | 'TC_WHITESPACE'
+  | 'TC_DOLLAR_CURLY'
+  | 'TC_VARNAME'
+  | 'TC_FALLBACK'
+  | 'TC_QUOTED_STRING'
+  | 'BOOL_TRUE'
+  | 'BOOL_FALSE'
+  | 'NULL_NULL'
+  /** A single character that stands for itself, in quotes: `'='`. */
+  | `'${string}'`;
+
+export interface Token {
+  readonly type: TokenType;
+  /** The token's value: quotes removed, escapes resolved, names trimmed. */
+  readonly text: string;
+  /** Offset of its first character in the line. */
+  readonly at: number;
+  /** 1-based count of line ends seen once the token was read; the number that a syntax error prints. */
+  readonly line: number;
+}
+
+/** A token before its place is known. */
+type Made = Pick<Token, 'type' | 'text'>;
+
+const State = {
+  /** Before a value: section heads, names, the equals sign. */
+  initial: 'initial',
+  /** Between the brackets of a section. */
+  section: 'section',
+  /** Between the brackets of `name[key]`. */
+  offset: 'offset',
+  /** After the equals sign. */
+  value: 'value',
+  /** Inside double quotes. */
+  quoted: 'quoted',
+  /** After `${`. */
+  variable: 'variable',
+  /** After `:-` inside `${`. */
+  fallback: 'fallback',
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+/** What a rule does with its match: a token, or undefined to go on without one. */
+type Action = (scanner: Scanner, match: string) => Made | undefined;
+/** How many characters match at `position`; 0 for no match. */
+type Pattern = (text: string, position: number) => number;
+type Rule = readonly [states: readonly State[], pattern: Pattern, action: Action];
+
+const LABEL_CHARACTER = '[^=\\n\\r\\t;&|^$~(){}!"\\[\\0]';
+const LABEL = `${LABEL_CHARACTER}+`;
+const NEWLINE = '(?:\\r\\n|\\r|\\n)';
+
+/** A regular expression, matched where the scanner stands. */
+function at(source: string, flags = ''): Pattern {
+  const pattern = new RegExp(source, `y${flags}`);
+  return (text, position) => {
+    pattern.lastIndex = position;
+    return pattern.exec(text)?.[0].length ?? 0;
+  };
+}
+
+/**
+ * A run of pieces, matched to the longest possible end. The pieces overlap (`$\` may take a third character
+ * with it or not), so that every end that can be reached is followed.
+ */
+function run(...pieces: readonly RegExp[]): Pattern {
+  return (text, position) => {
+    const ends = new Set([position]);
+    let longest = position;
+    for (const end of ends) {
+      longest = Math.max(longest, end);
+      for (const piece of pieces) {
+        piece.lastIndex = end;
+        const match = piece.exec(text)?.[0];
+        if (match !== undefined) ends.add(end + match.length);
+      }
+    }
+    return longest - position;
+  };
+}
+
+/** A dollar sign that starts no variable takes the next character with it, and an escaped one as well. */
+const LITERAL_DOLLAR = [/\$[^{\0]/y, /\$\\./sy];
+
+/** An action that makes a token of the whole match. */
+function token(type: TokenType): Action {
+  return (_scanner, match) => ({ type, text: match });
+}
+
+/** An action that makes a token of the match's first visible character. */
+function symbol(_scanner: Scanner, match: string): Made {
+  const text = match.trim().charAt(0);
+  return { type: text === '"' ? `'"'` : `'${text}'`, text };
+}
+
+/** Blanks and tabs off both ends. */
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
+}
+
+const { initial, section, offset, value, quoted, variable, fallback } = State;
+
+const RULES: readonly Rule[] = [
+  [[initial], at('\\['), (s) => s.enter(section, { type: 'TC_SECTION', text: '[' })],
+  [[section, value, offset], at(`'[^']+'`), (_s, match) => ({ type: 'TC_RAW', text: match.slice(1, -1) })],
+  [
+    [section],
+    at(`\\][ \\t]*${NEWLINE}?`),
+    (s, match) => {
+      s.countLine();
+      return s.enter(initial, symbol(s, match));
+    },
+  ],
+  [
+    [initial],
+    at(`${LABEL}\\[[ \\t]*`),
+    (s, match) =>
+      s.enter(offset, { type: 'TC_OFFSET', text: trimBlanks(match.slice(0, match.lastIndexOf('['))) }),
+  ],
+  [[offset], at('[ \\t]*\\]'), (s, match) => s.enter(initial, symbol(s, match))],
+  [
+    [quoted, section, value, offset, fallback],
+    at('\\$\\{'),
+    (s) => s.push(variable, { type: 'TC_DOLLAR_CURLY', text: '${' }),
+  ],
+  // `:-` ends a name although both characters may be part of one.
+  [
+    [variable],
+    at(`(?:(?!:-)${LABEL_CHARACTER})+`),
+    (_s, match) => ({ type: 'TC_VARNAME', text: trimBlanks(match) }),
+  ],
+  [[variable], at(':-'), (s) => s.enter(fallback, { type: 'TC_FALLBACK', text: ':-' })],
+  [[variable, fallback], at('\\}'), (s, match) => s.pop(symbol(s, match))],
+  [[initial, value], at('(?:true|on|yes)[ \\t]*', 'i'), () => ({ type: 'BOOL_TRUE', text: '1' })],
+  [[initial, value], at('(?:false|off|none|no)[ \\t]*', 'i'), () => ({ type: 'BOOL_FALSE', text: '' })],
+  [[initial, value], at('null[ \\t]*', 'i'), () => ({ type: 'NULL_NULL', text: '' })],
+  [[initial], at(LABEL), (_s, match) => ({ type: 'TC_LABEL', text: trimBlanks(match) })],
+  [[initial], at('[ \\t]*=[ \\t]*'), (s, match) => s.enter(value, symbol(s, match))],
+  [[value, initial], at(`[ \\t]*${NEWLINE}`), (s) => s.endOfLine()],
+  [[section, value, offset, fallback], at('[a-zA-Z_][a-zA-Z0-9_]*'), token('TC_CONSTANT')],
+  [[section, value, offset, fallback], at('[0-9]*\\.[0-9]+|[0-9]+\\.[0-9]*|-?[0-9]+'), token('TC_NUMBER')],
+  [[initial], at('[:,.\\[\\]"\'()&|^+\\-/*=%$!~<>?@{}]'), symbol],
+  [[value], at('[&|^~()!][ \\t]*'), symbol],
+  // A second equals sign ends the value without being read, so that it becomes an error.
+  [[value], at('='), (s) => s.endValue()],
+  [[value], run(/[^$= \t\n\r;&|^~()!"'\0]/y, ...LITERAL_DOLLAR), token('TC_STRING')],
+  [[section, offset], run(/[^$\n\r;"'\]\\]/y, /\\./sy, ...LITERAL_DOLLAR), token('TC_STRING')],
+  [[fallback], at('[^$\\n\\r;&|^~()!"\\0\\t \'}{]+'), token('TC_STRING')],
+  [[section, value, offset, fallback], at('[ \\t]*"'), (s, match) => s.push(quoted, symbol(s, match))],
+  [[quoted], at('"[ \\t]*'), (s, match) => s.pop(symbol(s, match))],
+  [[section, value, offset, fallback], at('[ \\t]+'), token('TC_WHITESPACE')],
+  [[initial], at('[ \\t]+'), () => undefined],
+  [[initial, value], at(`[ \\t]*;[^\\r\\n]*${NEWLINE}`), (s) => s.endOfLine()],
+];
+
+/** One line's tokens, on demand: the parser asks for the next, because an error ends the reading. */
+export class Scanner {
+  readonly #text: string;
+  readonly #stack: State[] = [];
+  #state: State = State.initial;
+  #position = 0;
+  /** Where the token being read began. */
+  #restart = 0;
+  #line = 1;
+
+  /** `text` is one line with its line end; a NUL ends it early, as it ends a C string. */
+  constructor(text: string) {
+    const nul = text.indexOf('\0');
+    this.#text = nul === -1 ? text : text.slice(0, nul);
+  }
+
+  /** The next token; at the end, again and again `end of file`. */
+  next(): Token {
+    for (;;) {
+      const start = this.#position;
+      if (start >= this.#text.length && this.#state !== State.value) {
+        return { type: 'end of file', text: '', at: start, line: this.#line };
+      }
+      const made = this.#match();
+      if (made) {
+        const blanks = /^[ \t]*/.exec(this.#text.slice(start, this.#position))?.[0].length ?? 0;
+        return { ...made, at: made.type === 'END_OF_LINE' ? start : start + blanks, line: this.#line };
+      }
+    }
+  }
+
+  /** Goes to another state. */
+  enter<T>(state: State, result: T): T {
+    this.#state = state;
+    return result;
+  }
+
+  /** Goes to a nested state, to be left with `pop`. */
+  push<T>(state: State, result: T): T {
+    this.#stack.push(this.#state);
+    return this.enter(state, result);
+  }
+
+  /** Returns from a nested state. */
+  pop<T>(result: T): T {
+    return this.enter(this.#stack.pop() ?? State.initial, result);
+  }
+
+  countLine(): void {
+    this.#line++;
+  }
+
+  endOfLine(): Made {
+    this.countLine();
+    return this.endValue(true);
+  }
+
+  /** The value is over; what is at the position stays unread unless `consumed`. */
+  endValue(consumed = false): Made {
+    if (!consumed) this.#position = this.#restart;
+    return this.enter(State.initial, { type: 'END_OF_LINE', text: '' });
+  }
+
+  #match(): Made | undefined {
+    this.#restart = this.#position;
+    let longest = 0;
+    let chosen: Action | undefined;
+    for (const [states, pattern, action] of RULES) {
+      if (!states.includes(this.#state)) continue;
+      const length = pattern(this.#text, this.#position);
+      if (length > longest) [longest, chosen] = [length, action];
+    }
+    if (chosen) {
+      const match = this.#text.slice(this.#position, this.#position + longest);
+      this.#position += longest;
+      return chosen(this, match);
+    }
+    if (this.#state === State.quoted) return this.#quotedText();
+    if (this.#state === State.value && !/^'[^']/.test(this.#text.slice(this.#position))) {
+      // The input ends inside the value, or an empty pair of single quotes ends it (yes, and the second quote
+      // is then read as a name).
+      this.#position++;
+      return this.endValue(true);
+    }
+    // Nothing fits, an open single quote for instance: PHP's scanner reports the end of the input, whatever follows.
+    this.#position = this.#text.length;
+    return { type: 'end of file', text: '' };
+  }
+
+  /** Text between double quotes up to the closing quote, `${` or the end. */
+  #quotedText(): Made {
+    const start = this.#position;
+    let end = start;
+    while (end < this.#text.length) {
+      const character = this.#text[end];
+      if (character === '"' || (character === '$' && this.#text[end + 1] === '{')) break;
+      end += character === '\\' && !this.#closesLine(end + 1) ? 2 : 1;
+    }
+    this.#position = Math.min(end, this.#text.length);
+    const raw = this.#text.slice(start, this.#position);
+    this.#line += raw.match(/\r\n|\r|\n/g)?.length ?? 0;
+    return { type: 'TC_QUOTED_STRING', text: raw.replace(/\\([\\"$])/g, '$1') };
+  }
+
+  /** A quote before the line end closes even behind a backslash, for the sake of `"C:\path\"`. */
+  #closesLine(position: number): boolean {
+    const after = this.#text[position + 1];
+    return this.#text[position] === '"' && (after === undefined || after === '\n' || after === '\r');
+  }
+}

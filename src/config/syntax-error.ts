@@ -1,0 +1,57 @@
+/** A syntax error in words, with the line and a caret under the place. */
+
+import type { Place } from './directives.ts';
+import type { IniSyntaxError } from './ini.ts';
+
+/** Characters of the line that are shown around the place. */
+const WINDOW = 100;
+
+const WORDS: Readonly<Record<string, string>> = {
+  'end of file': 'the end of the line',
+  END_OF_LINE: 'the end of the line',
+  TC_SECTION: `'['`,
+  TC_OFFSET: 'a name with a key',
+  TC_LABEL: 'a name',
+  TC_RAW: 'a quoted text',
+  TC_CONSTANT: 'a word',
+  TC_NUMBER: 'a number',
+  TC_STRING: 'a text',
+  TC_WHITESPACE: 'a blank',
+  TC_DOLLAR_CURLY: `'\${'`,
+  TC_VARNAME: 'the name of a variable',
+  TC_FALLBACK: `':-'`,
+  TC_QUOTED_STRING: 'text',
+  BOOL_TRUE: 'a word for true',
+  BOOL_FALSE: 'a word for false',
+  NULL_NULL: `'null'`,
+};
+
+/** The lines that say what PHP's own message does not: file, line, place and remedy. */
+export function describeSyntaxError(error: IniSyntaxError, text: string, place: Place): string[] {
+  const expected = error.expected.map(inWords);
+  const wanted = expected.length === 0 ? '' : `, expected ${expected.join(' or ')}`;
+  const start = Math.max(0, Math.min(error.at, text.length) - WINDOW / 2);
+  const shown = text
+    .slice(start, start + WINDOW)
+    .replace(/[\0-\x1f\x7f]/g, ' ')
+    .trimEnd();
+  const column = Math.min(error.at - start, shown.length);
+  const remedy = remedyFor(error, text);
+  return [
+    `${place.file}:${place.line}:${error.at + 1}: unexpected ${inWords(error.unexpected)}${wanted}`,
+    `    ${shown}`,
+    `    ${' '.repeat(column)}^`,
+    ...(remedy === undefined ? [] : [remedy]),
+  ];
+}
+
+function inWords(token: string): string {
+  return Object.hasOwn(WORDS, token) ? (WORDS[token] ?? token) : token;
+}
+
+function remedyFor({ unexpected, expected, at }: IniSyntaxError, text: string): string | undefined {
+  if (expected.includes('TC_QUOTED_STRING') || text[at] === `'`) return 'Close the quote in the same line.';
+  if (text.indexOf('=') !== -1 && text.indexOf('=') < at)
+    return 'Put the value in double quotes to have it taken as it is.';
+  return unexpected.startsWith('BOOL') ? 'A word for true or false cannot be a name.' : undefined;
+}

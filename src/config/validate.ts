@@ -1,0 +1,141 @@
+/** The checks of a configuration as a whole, in PHP-FPM's order: the first failure is the one that is reported. */
+
+import { checkValue } from './check-value.ts';
+import { type Draft, directive, type GlobalConfig, type PoolConfig } from './directives.ts';
+import { checkEngineLimits } from './limits.ts';
+import type { Messages } from './messages.ts';
+import { expandPath, STATE_DIRECTORY } from './paths.ts';
+import { statusPool } from './status-pool.ts';
+import { type ConfigSystem, describeFailure } from './system.ts';
+import { validatePool } from './validate-pool.ts';
+
+/** A configuration that was read and is being completed. */
+export interface ConfigurationDraft {
+  readonly global: Draft<GlobalConfig>;
+  readonly pools: readonly Draft<PoolConfig>[];
+  readonly prefix?: string;
+}
+
+export interface ValidationContext {
+  readonly messages: Messages;
+  readonly system: ConfigSystem;
+  /** `-D` and `-F`. */
+  readonly daemonize?: boolean | undefined;
+  /** Called once the error log could be opened; what is said from then on belongs into it. */
+  readonly onErrorLog?: (global: GlobalConfig) => void;
+}
+
+/** The interfaces for waiting on connections, best first. Only the first two report each new connection once. */
+const MECHANISMS: Readonly<Record<string, readonly string[]>> = {
+  linux: ['epoll', 'poll', 'select'],
+  darwin: ['kqueue', 'poll', 'select'],
+  freebsd: ['kqueue', 'poll', 'select'],
+  openbsd: ['kqueue', 'poll', 'select'],
+  sunos: ['port', 'poll', 'select'],
+};
+const EDGE_TRIGGERED: ReadonlySet<string> = new Set(['epoll', 'kqueue']);
+
+/** Completes the drafts: defaults, expanded paths, checks. Refuses through the messages. */
+export function validate(draft: ConfigurationDraft, context: ValidationContext): void {
+  const { messages, system } = context;
+  const { global, prefix } = draft;
+  const mechanism = validateGlobal(draft, context);
+  if (draft.pools.length === 0) {
+    const text = 'No pool defined. at least one pool section must be specified in config file';
+    messages.refuse('error', text, ['A pool starts with its name in brackets, such as [www].']);
+  }
+  global['events.mechanism'] = mechanism;
+  const poolContext = { messages, system, prefix, edgeTriggered: EDGE_TRIGGERED.has(mechanism) };
+  // Pools for status pages are appended while the pools are checked, so they come after all others.
+  const hidden: Draft<PoolConfig>[] = [];
+  for (const pool of draft.pools) {
+    validatePool(pool, poolContext);
+    const status = statusPool(pool);
+    if (status) hidden.push(status);
+  }
+  for (const pool of hidden) validatePool(pool, poolContext);
+  shareListenPaths(draft.pools, hidden);
+  checkListenTwice([...draft.pools, ...hidden], messages);
+  openAccessLogs(draft.pools, context);
+  checkAccessFormats(draft.pools, context);
+  for (const pool of draft.pools) {
+    if (pool.engine !== 'auto') messages.take(checkEngineLimits(pool, pool.engine));
+  }
+}
+
+/** @returns the name of the event mechanism */
+function validateGlobal(
+  { global, prefix }: ConfigurationDraft,
+  { messages, system, daemonize, onErrorLog }: ValidationContext,
+): string {
+  if (global.pid !== undefined)
+    global.pid = expandPath(global.pid, { global: prefix, fallback: STATE_DIRECTORY });
+  if (daemonize !== undefined) global.daemonize = daemonize;
+  for (const name of ['log_limit', 'process.max', 'process.priority'] as const) {
+    checkValue(directive('global', name), global[name], messages);
+  }
+  if (global.error_log.toLowerCase() !== 'syslog') {
+    global.error_log = expandPath(global.error_log, { global: prefix, fallback: STATE_DIRECTORY });
+    const failure = system.openForAppend(global.error_log);
+    if (failure) {
+      messages.refuse('error', `failed to open error_log (${global.error_log})${describeFailure(failure)}`, [
+        `Create its folder, or set 'error_log' to a file that can be written.`,
+      ]);
+    }
+  }
+  onErrorLog?.(global);
+  return eventMechanism(global['events.mechanism'], { messages, system });
+}
+
+function eventMechanism(name: string | undefined, { messages, system }: ValidationContext): string {
+  const available = MECHANISMS[system.platform] ?? ['poll', 'select'];
+  const chosen = available.find((candidate) => candidate === name?.toLowerCase());
+  if (name === undefined) return available[0] ?? 'poll';
+  if (chosen !== undefined) return chosen;
+  return messages.refuse('error', `event mechanism '${name}' is not available on this system`, [
+    `Available are ${available.join(', ')}; without 'events.mechanism' the best one is taken.`,
+  ]);
+}
+
+/** `pm.status_listen` becomes the address that its hidden pool listens on. */
+function shareListenPaths(pools: readonly Draft<PoolConfig>[], hidden: readonly PoolConfig[]): void {
+  const withStatus = pools.filter((pool) => pool['pm.status_listen'] !== undefined);
+  withStatus.forEach((pool, index) => {
+    pool['pm.status_listen'] = hidden[index]?.listen;
+  });
+}
+
+function checkListenTwice(pools: readonly PoolConfig[], messages: Messages): void {
+  for (const [index, pool] of pools.entries()) {
+    const later = pools.slice(index + 1).find((other) => other.listen === pool.listen);
+    if (!later) continue;
+    const text = `[pool ${later.name}] unable to set listen address as it's already used in another pool '${pool.name}'`;
+    const place = pool.places.get('listen') ?? pool;
+    messages.refuse('error', text, [`'${pool.listen}' is set in ${place.file}:${place.line}.`]);
+  }
+}
+
+function openAccessLogs(pools: readonly PoolConfig[], { messages, system }: ValidationContext): void {
+  for (const pool of pools) {
+    const path = pool['access.log'];
+    if (!path) continue;
+    const failure = system.openForAppend(path);
+    if (failure) {
+      messages.refuse('error', `failed to open access log (${path})${describeFailure(failure)}`, [
+        `Create its folder, or set 'access.log' of the pool '${pool.name}' to a file that can be written.`,
+      ]);
+    }
+    messages.add('debug', `open access log (${path})`);
+  }
+}
+
+function checkAccessFormats(pools: readonly PoolConfig[], { messages, system }: ValidationContext): void {
+  for (const pool of pools) {
+    const format = pool['access.format'];
+    if (!pool['access.log'] || format === undefined) continue;
+    const warnings = system.checkAccessFormat(format) ?? [];
+    if (warnings.length === 0) continue;
+    for (const warning of warnings) messages.add('warning', warning);
+    messages.refuse('error', `[pool ${pool.name}] wrong format for access.format '${format}'`);
+  }
+}

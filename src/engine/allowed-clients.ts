@@ -1,0 +1,52 @@
+/**
+ * listen.allowed_clients: who may connect to a TCP pool. Beyond PHP-FPM's plain addresses, blanks around entries
+ * and CIDR ranges are understood, IPv6 is compared whole, and an empty value admits everybody, as PHP-FPM's own
+ * sample file promises.
+ */
+
+import { BlockList, isIP } from 'node:net';
+
+export class AllowedClients {
+  readonly #list = new BlockList();
+  readonly #admitsAll: boolean;
+  /** What PHP-FPM logs about the value, at level error; to be logged once, at start. */
+  readonly problems: readonly string[];
+
+  /** @param value the directive; undefined and empty admit everybody. */
+  constructor(value: string | undefined) {
+    const entries = (value ?? '')
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+    this.#admitsAll = entries.length === 0;
+    const wrong = entries.filter((entry) => !this.#add(entry));
+    const problems = wrong.map((entry) => `Wrong IP address '${entry}' in listen.allowed_clients`);
+    if (!this.#admitsAll && wrong.length === entries.length) problems.push('There are no allowed addresses');
+    this.problems = problems;
+  }
+
+  /** @param address peer address as the socket shows it; undefined for a Unix socket, which always passes. */
+  admits(address: string | undefined): boolean {
+    if (this.#admitsAll || address === undefined) return true;
+    const plain = plainAddress(address);
+    const family = isIP(plain);
+    return family !== 0 && this.#list.check(plain, family === 4 ? 'ipv4' : 'ipv6');
+  }
+
+  #add(entry: string): boolean {
+    const [, address = '', prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
+    const plain = plainAddress(address);
+    const family = isIP(plain);
+    const bits = family === 4 ? 32 : 128;
+    if (family === 0 || Number(prefix ?? 0) > bits) return false;
+    this.#list.addSubnet(plain, prefix === undefined ? bits : Number(prefix), family === 4 ? 'ipv4' : 'ipv6');
+    return true;
+  }
+}
+
+/** The address without an IPv6 zone, and an IPv4-mapped one as IPv4: what logs show and lists name. */
+export function plainAddress(address: string): string {
+  const bare = address.split('%', 1)[0] ?? '';
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare);
+  return mapped?.[1] ?? bare;
+}

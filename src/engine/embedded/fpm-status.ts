@@ -1,0 +1,33 @@
+/** What fpm_get_status() returns to a script, made from the master's status page in JSON. */
+
+/** Keys of a process whose names differ from the page's by more than blanks. */
+const processKeys: Readonly<Record<string, string>> = { 'content length': 'request-length' };
+
+/**
+ * @param page body of the status page for `json&full`
+ * @returns JSON text with PHP-FPM's keys
+ * @throws SyntaxError when the page is no JSON object
+ */
+export function fpmStatus(page: string): string {
+  const { processes, ...pool } = JSON.parse(page) as Record<string, unknown>;
+  const status: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(pool)) status[name.replaceAll(' ', '-')] = value;
+  const list = Array.isArray(processes) ? (processes as Record<string, unknown>[]) : [];
+  status['procs'] = list.map(processStatus);
+  return JSON.stringify(status);
+}
+
+/** The page shows URI and query in one, the function apart. */
+function processStatus(process: Record<string, unknown>): Record<string, unknown> {
+  const status: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(process)) {
+    if (name === 'request uri') {
+      const [uri = '', ...query] = String(value).split('?');
+      status['request-uri'] = uri;
+      status['query-string'] = query.join('?');
+    } else {
+      status[processKeys[name] ?? name.replaceAll(' ', '-')] = value;
+    }
+  }
+  return status;
+}

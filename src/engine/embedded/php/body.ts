@@ -1,0 +1,83 @@
+/** The request body on its way into PHP: pieces arrive from the main thread, PHP asks for some bytes at a time. */
+
+import type { BodySource } from './sapi.ts';
+
+export class BodyQueue implements BodySource {
+  readonly #pieces: Uint8Array[] = [];
+  #ended: boolean;
+  #waiting: ((bytes: Uint8Array) => void) | undefined;
+  #waitingLimit = 0;
+  /** Bytes in the pieces. */
+  #available = 0;
+  /** Bytes that PHP may still read: never beyond CONTENT_LENGTH. */
+  #remaining: number;
+
+  /** Tells how much of what was pushed PHP has taken, so that the sender knows when to send more. */
+  readonly #onTaken: (bytes: number) => void;
+
+  constructor(contentLength: number, complete?: Uint8Array, onTaken: (bytes: number) => void = () => {}) {
+    this.#onTaken = onTaken;
+    this.#remaining = contentLength;
+    this.#ended = complete !== undefined || contentLength === 0;
+    if (complete === undefined) return;
+    this.#pieces.push(complete);
+    this.#available = complete.length;
+  }
+
+  push(bytes: Uint8Array, end: boolean): void {
+    if (bytes.length > 0) this.#pieces.push(bytes);
+    this.#available += bytes.length;
+    this.#ended ||= end;
+    const waiting = this.#waiting;
+    if (waiting === undefined || !this.#has(this.#waitingLimit)) return;
+    this.#waiting = undefined;
+    waiting(this.#take(this.#waitingLimit));
+  }
+
+  /** PHP takes less than it asked for as the end of the body, so it gets that only at the end. */
+  read(limit: number): Uint8Array | Promise<Uint8Array> {
+    if (this.#has(limit)) return this.#take(limit);
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+      this.#waitingLimit = limit;
+    });
+  }
+
+  #has(limit: number): boolean {
+    return this.#ended || this.#available >= Math.min(limit, this.#remaining);
+  }
+
+  #take(limit: number): Uint8Array {
+    const length = Math.min(limit, this.#remaining, this.#available);
+    const first = this.#pieces[0];
+    // The usual case: one piece has it all, nothing is copied.
+    const taken =
+      first !== undefined && first.length >= length ? first.subarray(0, length) : this.#join(length);
+    this.#drop(length);
+    this.#available -= length;
+    this.#remaining -= length;
+    this.#onTaken(length);
+    return taken;
+  }
+
+  #join(length: number): Uint8Array {
+    const joined = new Uint8Array(length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      if (at === length) break;
+      const part = piece.subarray(0, length - at);
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+
+  #drop(length: number): void {
+    let left = length;
+    for (let first = this.#pieces[0]; first !== undefined && left > 0; first = this.#pieces[0]) {
+      if (first.length <= left) this.#pieces.shift();
+      else this.#pieces[0] = first.subarray(left);
+      left -= Math.min(left, first.length);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/** The parts of the engine loader's objects (Emscripten's runtime) that this folder touches. */
+
+export interface FsStream {
+  readonly fd: number;
+  readonly path: string;
+  readonly node: FsNode;
+  flags: number;
+  position: number;
+  /** Descriptor of the host, on streams of files of the host. */
+  nfd?: number;
+  readonly shared: { refcount: number };
+}
+
+export interface FsMount {
+  readonly opts: { readonly root: string };
+  readonly mountpoint: string;
+}
+
+export interface FsNode {
+  id: number;
+  name: string;
+  mode: number;
+  parent: FsNode;
+  readonly mount: FsMount;
+  node_ops: NodeOperations;
+  stream_ops: object;
+  sock?: SocketState;
+  /** In the file system in memory: a folder's entries by name, a file's bytes. */
+  contents?: Uint8Array | Record<string, FsNode> | null;
+  usedBytes?: number;
+  /** Set on a folder that something is mounted on. */
+  readonly mounted?: FsMount | null;
+}
+
+export interface SocketState {
+  error: number | null;
+  readonly type: number;
+  sock_ops: Record<string, unknown>;
+}
+
+export interface FsAttributes {
+  mode?: number | null;
+  atime?: number;
+  mtime?: number;
+  size?: number;
+  dontFollow?: boolean;
+}
+
+export interface NodeOperations {
+  getattr(node: FsNode): object;
+  lookup(parent: FsNode, name: string): FsNode;
+  mknod(parent: FsNode, name: string, mode: number, dev: number): FsNode;
+  readdir(node: FsNode): string[];
+  rename(node: FsNode, parent: FsNode, name: string): void;
+  setattr(node: FsNode, attributes: FsAttributes): void;
+}
+
+/** The file system type whose files are the host's. */
+export interface NodeFs {
+  createNode(parent: FsNode | null, name: string, mode: number, dev?: number): FsNode;
+  getMode(path: string): number;
+  /** The engine's error number for an exception of Node. */
+  convertNodeCode(error: unknown): number | undefined;
+  realPath(node: FsNode): string;
+  getattr(stat: () => object, node: FsNode): object;
+  readonly node_ops: NodeOperations;
+  stream_ops: Record<string, (...args: never[]) => unknown>;
+}
+
+export interface EmscriptenFs {
+  readonly streams: (FsStream | null)[];
+  readonly filesystems: { readonly NODEFS: NodeFs };
+  readonly ErrnoError: new (errno: number) => Error & { errno: number };
+  ignorePermissions: boolean;
+  root: FsNode | null;
+  chdir(path: string): void;
+  cwd(): string;
+  close(stream: FsStream): void;
+  createNode(parent: FsNode | null, name: string, mode: number, dev?: number): FsNode;
+  getStream(fd: number): FsStream | null;
+  hashAddNode(node: FsNode): void;
+  hashRemoveNode(node: FsNode): void;
+  lookupNode(parent: FsNode, name: string): FsNode;
+  lookupPath(path: string, options?: object): { path: string; node: FsNode | null };
+  makedev(major: number, minor: number): number;
+  mkdev(path: string, mode: number, device: number): void;
+  mkdir(path: string): void;
+  mkdirTree(path: string): void;
+  mount(type: object, options: object, mountpoint: string): void;
+  open(path: string, flags: number | string, mode?: number): FsStream;
+  read(stream: FsStream, buffer: Int8Array, offset: number, length: number): number;
+  readdir(path: string): string[];
+  registerDevice(device: number, operations: object): void;
+  symlink(target: string, path: string): void;
+  unlink(path: string): void;
+  rmdir(path: string): void;
+  writeFile(path: string, data: string | Uint8Array): void;
+}
+
+/** The loader's object: what it is given and what it adds. */
+export interface Loader {
+  readonly FS: EmscriptenFs;
+  readonly wasmExports: Readonly<Record<string, unknown>>;
+  readonly ENV: Record<string, string | undefined>;
+  [option: string]: unknown;
+}
+
+/** What the loader hands to the file-lock binding. */
+export interface UserSpaceContext {
+  readonly wasmImports: Readonly<Record<string, (...args: number[]) => unknown>>;
+}
+
+export interface LoaderModule {
+  init(runtime: 'NODE', options: object): Loader;
+}

@@ -1,0 +1,125 @@
+/**
+ * Starts the WebAssembly binary with the package's own loader and gives access to its C functions, its memory
+ * and its file system. Knows nothing of requests.
+ */
+
+import { pathToFileURL } from 'node:url';
+import type { EmscriptenFs, Loader, LoaderModule, UserSpaceContext } from './emscripten.ts';
+import { EngineMemory } from './memory.ts';
+import { addFunction, type FunctionTable } from './trampoline.ts';
+
+/** A C function; pointers and 32-bit integers are numbers, 64-bit integers are bigints. */
+export type CFunction = (...args: (number | bigint)[]) => number;
+
+/** The imports of the binary, before it is instantiated: changed in place by {@link EngineOptions.repair}. */
+export type EngineImports = Record<string, unknown>;
+
+export interface EngineOptions {
+  readonly module: WebAssembly.Module;
+  readonly loaderPath: string;
+  /** getpid() of scripts; unique within the host. */
+  readonly processId: number;
+  readonly env: readonly (readonly [string, string])[];
+  /** Options that go to the loader as they are (sockets, processes, locks). */
+  readonly loaderOptions: object;
+  readonly repair: (imports: EngineImports, engine: () => Engine) => void;
+  readonly lockBinding: (context: UserSpaceContext, engine: () => Engine) => object;
+}
+
+/** Entries that the loader would invent for getenv(). */
+const inventedVariables = ['USER', 'LOGNAME', 'PATH', 'PWD', 'HOME', 'LANG', '_'];
+
+export class Engine {
+  readonly fs: EmscriptenFs;
+  readonly memory: EngineMemory;
+  readonly table: FunctionTable;
+  readonly loader: Loader;
+  readonly #exports: Readonly<Record<string, unknown>>;
+
+  constructor(loader: Loader, exports: Readonly<Record<string, unknown>>) {
+    this.loader = loader;
+    this.fs = loader.FS;
+    this.#exports = exports;
+    this.table = exports['__indirect_function_table'] as FunctionTable;
+    this.memory = new EngineMemory(exports['memory'] as { buffer: ArrayBuffer }, this.function('malloc'));
+  }
+
+  /** True when this build of PHP has the symbol. */
+  has(name: string): boolean {
+    return name in this.#exports;
+  }
+
+  /**
+   * A C function to be called directly: it must not suspend.
+   *
+   * @throws ReferenceError when this build does not export it.
+   */
+  function(name: string): CFunction {
+    const found = this.#exports[name];
+    if (typeof found !== 'function') throw new ReferenceError(`the engine does not export "${name}"`);
+    return found as CFunction;
+  }
+
+  /** A C function that may suspend (sleep, sockets, body): its call gives a promise. */
+  suspendable(name: string): (...args: number[]) => Promise<number> {
+    return WebAssembly.promising(this.function(name)) as (...args: number[]) => Promise<number>;
+  }
+
+  /** Address of a global variable of C. */
+  address(name: string): number {
+    const found = this.#exports[name];
+    const value = typeof found === 'object' && found !== null && 'value' in found ? found.value : undefined;
+    if (typeof value !== 'number') throw new ReferenceError(`the engine does not export "${name}"`);
+    return value;
+  }
+
+  /** A function pointer to JavaScript; see {@link addFunction}. */
+  pointer(signature: string, call: ((...args: number[]) => unknown) | WebAssembly.Suspending): number {
+    return addFunction(this.table, signature, call);
+  }
+}
+
+/**
+ * Starts the binary up to the end of its C constructors; PHP itself is not started.
+ *
+ * @throws Error when the loader gives up (out of memory, wrong Node).
+ */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { init } = (await import(pathToFileURL(options.loaderPath).href)) as LoaderModule;
+  let engine: Engine | undefined;
+  const current = (): Engine => {
+    if (engine === undefined) throw new Error('the engine was called before it was started');
+    return engine;
+  };
+  const ready = Promise.withResolvers<void>();
+  let exports: Readonly<Record<string, unknown>> = {};
+  const loader = init('NODE', {
+    debug: false,
+    // What it has to say when it gives up; the exception that follows says it as well.
+    printErr: () => {},
+    noExitRuntime: true,
+    processId: options.processId,
+    ENV: {},
+    ...options.loaderOptions,
+    bindUserSpace: (context: UserSpaceContext) => options.lockBinding(context, current),
+    instantiateWasm(
+      imports: Record<string, EngineImports>,
+      done: (i: WebAssembly.Instance, m: WebAssembly.Module) => void,
+    ) {
+      options.repair(imports['env'] as EngineImports, current);
+      WebAssembly.instantiate(options.module, imports).then((instance) => {
+        exports = instance.exports;
+        done(instance, options.module);
+      }, ready.reject);
+      return {};
+    },
+    onAbort: (reason: unknown) =>
+      ready.reject(new Error(`the PHP engine gave up while it started: ${String(reason)}`)),
+    onRuntimeInitialized: () => ready.resolve(),
+  });
+  for (const name of inventedVariables) loader.ENV[name] = undefined;
+  for (const [name, value] of options.env) loader.ENV[name] ??= value;
+  await ready.promise;
+  engine = new Engine(loader, exports);
+  return engine;
+}

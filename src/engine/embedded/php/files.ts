@@ -1,0 +1,203 @@
+/**
+ * The file system that scripts see: the host's, at the same paths, with the rights of the host process. Only the
+ * folders of the engine itself and the kernel's own file systems (/proc, /sys, /dev) are virtual.
+ */
+
+import { accessSync, closeSync, constants, lstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import type { EmscriptenFs, FsNode, NodeFs, NodeOperations } from './emscripten.ts';
+import type { Engine, EngineImports } from './engine.ts';
+
+/** Not the host's: kernel interfaces, and the engine's own folders. */
+const virtualFolders = new Set(['proc', 'sys', 'dev', 'internal', 'request']);
+
+/** Error numbers of the engine's C library (WASI). */
+const errno = { ENOENT: 44, EEXIST: 20, EACCES: 2, EIO: 29 } as const;
+
+/** Creation flags of open() in the engine's C library. */
+const creationFlag = 0o100;
+const exclusiveCreation = creationFlag | 0o200;
+
+/** Mounts the host's files and repairs what the loader's file system gets wrong. */
+export class HostFiles {
+  readonly #fs: EmscriptenFs;
+  readonly #type: NodeFs;
+  /** Names that the loader's lookup cache holds; other threads change files, so it lives for a request only. */
+  #cached: FsNode[] = [];
+  #exclusive = false;
+
+  constructor(engine: Engine) {
+    this.#fs = engine.fs;
+    this.#type = engine.fs.filesystems.NODEFS;
+    // The kernel checks the rights of every access to a host file; the loader's own idea knows no owners.
+    this.#fs.ignorePermissions = true;
+    this.#repairNodes();
+    this.#repairCreation();
+    this.#repairRename();
+    this.#changeRoot();
+  }
+
+  /** Forgets cached names, so that the next request sees what other threads and processes did. */
+  forgetNames(): void {
+    for (const node of this.#cached) this.#fs.hashRemoveNode(node);
+    this.#cached = [];
+  }
+
+  /** The host's root becomes the instance's; the virtual folders move over to it, as mounts do in pivot_root(2). */
+  #changeRoot(): void {
+    const fs = this.#fs;
+    const old = fs.root;
+    if (old === null) throw new Error('the PHP engine has no root folder');
+    const kept = old.node_ops.readdir(old).filter((name) => virtualFolders.has(name));
+    const nodes = kept.map((name) => fs.lookupNode(old, name));
+    for (const node of nodes) fs.hashRemoveNode(node);
+    fs.root = null;
+    fs.mount(this.#type, { root: '/' }, '/');
+    const root = fs.root as FsNode | null;
+    if (root === null) throw new Error('the PHP engine did not take the root folder of the host');
+    for (const node of nodes) {
+      node.parent = root;
+      fs.hashAddNode(node);
+    }
+    root.node_ops = this.#rootOperations(kept);
+  }
+
+  /** @param kept names of the virtual folders that exist; the others are not taken from the host, either. */
+  #rootOperations(kept: readonly string[]): NodeOperations {
+    const { node_ops: host } = this.#type;
+    const refuse = (name: string, code: number): void => {
+      if (virtualFolders.has(name)) throw new this.#fs.ErrnoError(code);
+    };
+    return {
+      ...host,
+      lookup: (parent, name) => {
+        refuse(name, errno.ENOENT);
+        return host.lookup(parent, name);
+      },
+      mknod: (parent, name, mode, dev) => {
+        refuse(name, errno.EACCES);
+        return host.mknod(parent, name, mode, dev);
+      },
+      readdir: (node) => [...host.readdir(node).filter((name) => !virtualFolders.has(name)), ...kept],
+    };
+  }
+
+  #repairNodes(): void {
+    const fs = this.#fs;
+    const type = this.#type;
+    // Sockets, FIFOs and devices of the host exist, too, as far as stat() goes.
+    type.createNode = (parent, name, mode) => {
+      const node = fs.createNode(parent, name, mode);
+      node.node_ops = type.node_ops;
+      node.stream_ops = type.stream_ops;
+      if (parent !== null) this.#cached.push(node);
+      return node;
+    };
+    // A missing file is the common case of an include path; an exception of Node costs ten times a lookup.
+    const missing = new fs.ErrnoError(errno.ENOENT);
+    const status = (path: string): ReturnType<typeof lstatSync> => {
+      try {
+        const stat = lstatSync(path, { throwIfNoEntry: false });
+        if (stat !== undefined) return stat;
+      } catch (error) {
+        throw this.#asErrno(error);
+      }
+      throw missing;
+    };
+    type.getMode = (path) => status(path)!.mode as number;
+    type.getattr = (read, _node) => {
+      try {
+        return read();
+      } catch (error) {
+        throw this.#asErrno(error);
+      }
+    };
+    const names = type.node_ops.readdir;
+    type.node_ops.readdir = (node) => ['.', '..', ...names(node)];
+    type.node_ops.getattr = (node) => {
+      const stat = status(type.realPath(node))!;
+      // The kind changed behind our back (a file became a link): the next lookup has to see it.
+      if (((stat.mode as number) ^ node.mode) & constants.S_IFMT) fs.hashRemoveNode(node);
+      return stat;
+    };
+  }
+
+  #asErrno(error: unknown): Error {
+    return new this.#fs.ErrnoError(this.#type.convertNodeCode(error) ?? errno.EIO);
+  }
+
+  /** Creation must never truncate a file that another thread created in the meantime. */
+  #repairCreation(): void {
+    const fs = this.#fs;
+    const type = this.#type;
+    const open = fs.open.bind(fs);
+    // The loader sets the wanted mode after it made the file, so the umask has to be in it already.
+    const mask = ~process.umask();
+    fs.open = (path, flags, mode = 0o666) => {
+      const creation = typeof flags === 'number' ? flags & exclusiveCreation : 0;
+      this.#exclusive = creation === exclusiveCreation;
+      try {
+        return open(path, flags, mode & mask);
+      } catch (error) {
+        // Between the loader's look and its creation another thread made the file: then it is there to be opened.
+        const exists = (error as { errno?: number }).errno === errno.EEXIST;
+        if (!exists || creation !== creationFlag) throw error;
+        return open(path, flags, mode & mask);
+      } finally {
+        this.#exclusive = false;
+      }
+    };
+    type.node_ops.mknod = (parent, name, mode) => {
+      const path = `${type.realPath(parent)}/${name}`;
+      try {
+        if ((mode & constants.S_IFMT) === constants.S_IFDIR) mkdirSync(path, mode & 0o7777);
+        else closeSync(openSync(path, this.#exclusive ? 'wx' : 'a', mode & 0o7777));
+      } catch (error) {
+        throw this.#asErrno(error);
+      }
+      return type.createNode(parent, name, mode);
+    };
+  }
+
+  /** rename() replaces its target in one step; the loader's removes the target first. */
+  #repairRename(): void {
+    const type = this.#type;
+    type.node_ops.rename = (node, parent, name) => {
+      const target = `${type.realPath(parent)}/${name}`;
+      try {
+        renameSync(type.realPath(node), target);
+      } catch (error) {
+        throw this.#asErrno(error);
+      }
+      this.#forget(parent, name);
+      node.name = name;
+    };
+  }
+
+  /** Forgets a name that was just replaced. */
+  #forget(parent: FsNode, name: string): void {
+    this.#cached = this.#cached.filter((node) => {
+      if (node.parent !== parent || node.name !== name) return true;
+      this.#fs.hashRemoveNode(node);
+      return false;
+    });
+  }
+}
+
+/** access() asks the kernel, which knows the user. */
+export function repairAccess(imports: EngineImports, engine: () => Engine): void {
+  const original = imports['__syscall_faccessat'] as (...args: number[]) => number;
+  imports['__syscall_faccessat'] = (directory: number, path: number, mode: number, flags: number): number => {
+    const result = original(directory, path, 0, flags);
+    if (result !== 0 || mode === 0) return result;
+    const { fs, memory } = engine();
+    const { node } = fs.lookupPath(memory.string(path), { follow: true });
+    const type = fs.filesystems.NODEFS;
+    if (node === null || node.node_ops !== type.node_ops) return 0;
+    try {
+      accessSync(type.realPath(node), mode);
+      return 0;
+    } catch {
+      return -errno.EACCES;
+    }
+  };
+}

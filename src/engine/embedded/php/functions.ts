@@ -1,0 +1,106 @@
+/** PHP functions of the FPM API that this build lacks, made of JavaScript and registered like built-in ones. */
+
+import type { Engine } from './engine.ts';
+import { zval, zvalType } from './layout.ts';
+
+/** What the functions need of their surroundings. */
+export interface FunctionHost {
+  /** Request headers as getallheaders() shows them. */
+  requestHeaders(): readonly (readonly [string, string])[];
+  /** Completes the response after PHP's buffers were flushed. @returns false when it is complete already. */
+  finish(): boolean;
+  /** Answer of the main thread to fpm_get_status(): JSON, or undefined when it gave none. */
+  status(): string | undefined;
+}
+
+/** `php_json_decode_ex`: objects become arrays. */
+const jsonAsArray = 1n;
+const jsonDepth = 16n;
+/** `MODULE_PERSISTENT` */
+const persistentModule = 1;
+
+function setFlag(engine: Engine, result: number, value: boolean): void {
+  engine.memory.setWord(result + zval.type, value ? zvalType.true : zvalType.false);
+}
+
+function setHeaders(engine: Engine, result: number, headers: readonly (readonly [string, string])[]): void {
+  const { memory } = engine;
+  memory.setWord(result + zval.value, engine.function('_zend_new_array_0')());
+  memory.setWord(result + zval.type, zvalType.array);
+  for (const [name, value] of headers) {
+    const text = memory.allocateString(`${name}\0${value}`);
+    engine.function('add_assoc_stringl_ex')(result, text, name.length, text + name.length + 1, value.length);
+    engine.function('free')(text);
+  }
+}
+
+function setJson(engine: Engine, result: number, json: string | undefined): void {
+  setFlag(engine, result, false);
+  if (json === undefined) return;
+  const bytes = Buffer.from(json, 'utf8').toString('latin1');
+  const text = engine.memory.allocateString(bytes);
+  engine.function('php_json_decode_ex')(result, text, bytes.length, jsonAsArray, jsonDepth);
+  engine.function('free')(text);
+}
+
+/** Writes a `zend_function_entry` table. Since 8.4 an entry has two more fields, since 8.0 a parameter has another layout. */
+function functionTable(engine: Engine, handlers: ReadonlyMap<string, number>, version: string): number {
+  const { memory } = engine;
+  const entryBytes = Number(version) >= 8.4 ? 28 : 20;
+  const table = memory.allocate(entryBytes * (handlers.size + 1));
+  memory.bytes.fill(0, table, table + entryBytes * (handlers.size + 1));
+  // No parameter: the one element describes the (undeclared) return type; its first word counts required ones.
+  const noParameters = memory.allocate(16);
+  memory.bytes.fill(0, noParameters, noParameters + 16);
+  let entry = table;
+  for (const [name, handler] of handlers) {
+    memory.setWord(entry, memory.allocateString(name));
+    memory.setWord(entry + 4, handler);
+    memory.setWord(entry + 8, noParameters);
+    entry += entryBytes;
+  }
+  return table;
+}
+
+/** Registers the functions. To be called after PHP's start and before its first request. */
+export function registerFunctions(engine: Engine, version: string, host: FunctionHost): void {
+  const headers = engine.pointer('vii', (_call, result = 0) =>
+    setHeaders(engine, result, host.requestHeaders()),
+  );
+  const status = engine.pointer('vii', (_call, result = 0) => setJson(engine, result, host.status()));
+  // Output callbacks of the script may wait for something, so this one may suspend.
+  const endBuffers = engine.suspendable('php_output_end_all');
+  const finish = new WebAssembly.Suspending(async (_call: number, result: number) => {
+    await endBuffers();
+    engine.function('php_header')();
+    setFlag(engine, result, host.finish());
+  });
+  const handlers = new Map([
+    ['getallheaders', headers],
+    ['apache_request_headers', headers],
+    ['fastcgi_finish_request', engine.pointer('vii', finish)],
+    ['fpm_get_status', status],
+  ]);
+  const table = functionTable(engine, handlers, version);
+  // Names of functions outlive the request, so they belong to the strings that PHP keeps for good.
+  const switchStorage = engine.function('zend_interned_strings_switch_storage');
+  switchStorage(0);
+  engine.function('zend_register_functions')(0, table, 0, persistentModule);
+  switchStorage(1);
+}
+
+/** `HTTP_X_FOO` as `X-Foo`: what getallheaders() makes of the request's parameters. */
+export function headersOf(params: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+  const headers: (readonly [string, string])[] = [];
+  for (const [name, value] of params) {
+    if (name.startsWith('HTTP_')) {
+      const words = name.slice('HTTP_'.length).split('_');
+      const spelled = words.map(
+        (word) => word.charAt(0) + word.slice(1).replace(/[A-Z]/g, (c) => c.toLowerCase()),
+      );
+      headers.push([spelled.join('-'), value]);
+    } else if (name === 'CONTENT_TYPE') headers.push(['Content-Type', value]);
+    else if (name === 'CONTENT_LENGTH') headers.push(['Content-Length', value]);
+  }
+  return headers;
+}

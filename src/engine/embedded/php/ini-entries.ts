@@ -1,0 +1,136 @@
+/** Changes ini values of a running PHP: the pool's for good, a request's until its end. */
+
+import type { Engine } from './engine.ts';
+import { hashTable, iniEntry, zendString } from './layout.ts';
+
+/** Who may change an entry afterwards, and by whose right it is changed (`PHP_INI_*`). */
+export const iniMode = { user: 1, perDirectory: 2, system: 4 } as const;
+export type IniMode = (typeof iniMode)[keyof typeof iniMode];
+
+/** `ZEND_INI_STAGE_*` */
+const stage = { activate: 4, htaccess: 32 } as const;
+
+/** Refcount 2 keeps PHP from ever freeing a string; type: persistent string. */
+const immortal = [2, 0x96] as const;
+const wordBytes = 4;
+/** Bytes of `executor_globals` in which the pointer to the table of ini entries is looked for. */
+const searchedBytes = 8192;
+
+export class IniEntries {
+  readonly #engine: Engine;
+  readonly #table: number;
+
+  /** @throws Error when the table of ini entries cannot be found in this build. */
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#table = this.#findTable();
+  }
+
+  /**
+   * `EG(ini_directives)` is at another place in each PHP version: take the pointer behind which a hash table
+   * has an entry that names itself.
+   */
+  #findTable(): number {
+    const { memory } = this.#engine;
+    const start = this.#engine.address('executor_globals');
+    for (let at = start; at < start + searchedBytes; at += wordBytes) {
+      const table = memory.word(at);
+      if (!this.#looksLikeTable(table)) continue;
+      const entry = this.#lookUp(table, 'memory_limit');
+      if (entry !== 0 && this.#text(memory.word(entry + iniEntry.name)) === 'memory_limit') return table;
+    }
+    throw new Error('cannot find the ini entries of this PHP build');
+  }
+
+  #looksLikeTable(address: number): boolean {
+    const { memory } = this.#engine;
+    if (address < 1024 || address % 8 !== 0 || address + hashTable.size > memory.byteLength) return false;
+    const elements = memory.word(address + hashTable.elements);
+    const used = memory.word(address + hashTable.used);
+    const size = memory.word(address + hashTable.tableSize);
+    const data = memory.word(address + hashTable.data);
+    const powerOfTwo = size > 0 && (size & (size - 1)) === 0;
+    return elements > 50 && elements <= used && used <= size && powerOfTwo && data < memory.byteLength;
+  }
+
+  #text(string: number): string {
+    const { memory } = this.#engine;
+    const length = memory.word(string + zendString.length);
+    return length > 256 ? '' : memory.slice(string + zendString.bytes, length);
+  }
+
+  #lookUp(table: number, name: string): number {
+    const { memory } = this.#engine;
+    const key = memory.allocateString(name);
+    const found = this.#engine.function('zend_hash_str_find')(table, key, name.length);
+    this.#engine.function('free')(key);
+    return found === 0 ? 0 : memory.word(found);
+  }
+
+  /** A zend_string that PHP never frees. */
+  #string(text: string): number {
+    const { memory } = this.#engine;
+    const address = memory.allocate(zendString.bytes + text.length + 1);
+    memory.setWord(address, immortal[0]);
+    memory.setWord(address + 4, immortal[1]);
+    memory.setWord(address + 8, 0);
+    memory.setWord(address + 12, 0);
+    memory.setWord(address + zendString.length, text.length);
+    memory.writeString(address + zendString.bytes, text);
+    return address;
+  }
+
+  /** Current value; undefined when there is no such entry. */
+  value(name: string): string | undefined {
+    const entry = this.#lookUp(this.#table, name);
+    if (entry === 0) return undefined;
+    const value = this.#engine.memory.word(entry + iniEntry.value);
+    return value === 0 ? '' : this.#text(value);
+  }
+
+  /**
+   * Sets the value with which every request starts, as PHP-FPM does for php_value and php_admin_value: system
+   * mode also locks the entry for scripts and .user.ini.
+   *
+   * @returns false when there is no such entry
+   */
+  setMaster(name: string, value: string, mode: IniMode): boolean {
+    const { memory, table } = this.#engine;
+    const entry = this.#lookUp(this.#table, name);
+    if (entry === 0) return false;
+    const text = this.#string(value);
+    const handler = memory.word(entry + iniEntry.onModify);
+    if (handler !== 0) {
+      const args = [iniEntry.argument1, iniEntry.argument2, iniEntry.argument3].map((at) =>
+        memory.word(entry + at),
+      );
+      const modify = table.get(handler) as (...args: number[]) => number;
+      if (modify(entry, text, ...args, stage.activate) !== 0) return true;
+    }
+    memory.setWord(entry + iniEntry.value, text);
+    if (mode === iniMode.system) memory.bytes[entry + iniEntry.modifiable] = iniMode.system;
+    return true;
+  }
+
+  /**
+   * Sets a value for the request that is about to start; PHP puts the old one back at its end.
+   *
+   * @returns false when there is no such entry or it refuses the value
+   */
+  setForRequest(name: string, value: string, mode: IniMode): boolean {
+    const { memory } = this.#engine;
+    const key = this.#string(name);
+    const text = memory.allocateString(value);
+    // Forced, as PHP-FPM does: php_value may set what is otherwise changeable per directory only.
+    const change = this.#engine.function('zend_alter_ini_entry_chars_ex');
+    const failed = change(key, text, value.length, mode, stage.activate, 1);
+    this.#engine.function('free')(text);
+    this.#engine.function('free')(key);
+    return failed === 0;
+  }
+
+  /** Applies a table of parsed .user.ini entries to the request that is starting. */
+  activateTable(table: number): void {
+    this.#engine.function('php_ini_activate_config')(table, iniMode.perDirectory, stage.htaccess);
+  }
+}

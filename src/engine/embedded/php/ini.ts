@@ -1,0 +1,154 @@
+/** The ini text that an embedded PHP starts with: defaults, then the user's php.ini, then -d, then what cannot be otherwise. */
+
+import { accessSync, constants, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extensionLine, extensionName } from './extensions.ts';
+
+export interface IniSources {
+  /** `8.4` */
+  readonly version: string;
+  /** Text of the main php.ini, as bytes in a string; empty without one. */
+  readonly mainIni: string;
+  /** `-d` entries in their order. */
+  readonly defines: readonly (readonly [string, string])[];
+  /** Extensions that can be loaded beside those that are compiled in. */
+  readonly loadable?: readonly string[];
+  /** Extensions that the pool asks for (`php_value[extension]`). */
+  readonly wanted?: readonly string[];
+}
+
+export interface ComposedIni {
+  readonly text: string;
+  /** What of the user's settings cannot be had, one sentence each, for the log. */
+  readonly warnings: readonly string[];
+}
+
+/** Where Debian's packages keep session files. */
+const sessionFolder = '/var/lib/php/sessions';
+const caBundle = '/etc/ssl/certs/ca-certificates.crt';
+
+function hasSharedOpcache(version: string): boolean {
+  // PHP 7.4 and 8.0 cannot map OPcache's memory in WebAssembly and would abort at start.
+  return version !== '7.4' && version !== '8.0';
+}
+
+/**
+ * Where sessions are kept. Debian's folder cannot be listed by those who write to it and is cleaned by a timer
+ * of the package, so that PHP's own collection is off there, as in Debian's PHP: it would fail now and then.
+ */
+function sessionStore(): (readonly [string, string])[] {
+  try {
+    accessSync(sessionFolder, constants.W_OK | constants.X_OK);
+    return [
+      ['session.save_path', sessionFolder],
+      ['session.gc_probability', '0'],
+    ];
+  } catch {
+    return [['session.save_path', tmpdir()]];
+  }
+}
+
+/** Values that a php.ini may change. */
+function defaults(version: string): (readonly [string, string])[] {
+  const entries: (readonly [string, string])[] = [
+    ['display_errors', '1'],
+    ...sessionStore(),
+    // Off unless asked for: upload progress and backtraces of fatal errors widened the memory-limit attacks of 2026.
+    ['session.upload_progress.enabled', '0'],
+    ['fatal_error_backtraces', '0'],
+    ['allow_url_include', '0'],
+    ['opcache.enable', '1'],
+    ['opcache.memory_consumption', '32'],
+    ['opcache.interned_strings_buffer', '8'],
+    ['opcache.max_accelerated_files', '10000'],
+    ['pcre.jit', '0'],
+  ];
+  if (existsSync(caBundle)) entries.push(['openssl.cafile', caBundle], ['curl.cainfo', caBundle]);
+  return version === '8.5' ? entries : entries.filter(([name]) => name !== 'fatal_error_backtraces');
+}
+
+/** Values without which this build does not run. */
+function necessities(version: string): (readonly [string, string])[] {
+  const entries: (readonly [string, string])[] = [
+    ['opcache.jit', '0'],
+    ['opcache.jit_buffer_size', '0'],
+    ['opcache.preload', ''],
+    ['opcache.lockfile_path', '/internal'],
+    ['opcache.use_cwd', '1'],
+  ];
+  if (hasSharedOpcache(version)) {
+    entries.push(['opcache.file_cache_only', '0'], ['opcache.file_cache', '']);
+  } else {
+    entries.push(['opcache.file_cache_only', '1'], ['opcache.file_cache', opcacheFolder]);
+  }
+  return entries;
+}
+
+/** Folder in the engine's own memory for OPcache where it has no other place. */
+export const opcacheFolder = '/internal/shared/opcache';
+
+/** A value in quotes; ini strings have no escape for a quote but the backslash, and `${` would be expanded. */
+function quoted(value: string): string {
+  return `"${value.replace(/[\\"]/g, '\\$&').replaceAll('${', '\\${')}"`;
+}
+
+function lines(entries: readonly (readonly [string, string])[]): string {
+  return entries.map(([name, value]) => `${name}=${quoted(value)}\n`).join('');
+}
+
+/** Takes the extensions out: most are compiled in, and shared objects for a native PHP cannot be loaded. */
+function withoutExtensions(text: string): { text: string; named: string[] } {
+  const named: string[] = [];
+  const kept = text.replace(
+    /^[ \t]*(?:zend_)?extension[ \t]*=[ \t]*([^\r\n;]*).*$/gim,
+    (_line, name: string) => {
+      named.push(name.trim().replace(/^["']|["']$/g, ''));
+      return '';
+    },
+  );
+  return { text: kept, named };
+}
+
+/** Always loaded: a client of a server that many applications need, at 3 MB a worker. */
+const loadedByDefault = ['redis'];
+
+function chooseExtensions(
+  named: readonly string[],
+  loadable: readonly string[],
+): { loaded: string[]; warnings: string[] } {
+  const loaded = new Set(loadedByDefault.filter((name) => loadable.includes(name)));
+  const warnings: string[] = [];
+  for (const value of named) {
+    const name = extensionName(value);
+    if (loadable.includes(name)) loaded.add(name);
+    else {
+      warnings.push(`the embedded PHP cannot load the extension "${value}": use the native engine for it`);
+    }
+  }
+  return { loaded: [...loaded], warnings };
+}
+
+const sectionWarning =
+  'the embedded PHP does not apply the [PATH=] and [HOST=] sections of php.ini: use .user.ini files, or a pool of its own';
+
+/** Sections confine what follows to a path or host; a new file starts without one. */
+const noSection = '\n[PHP]\n';
+
+/** Composes the ini text of an instance. */
+export function composeIni(sources: IniSources): ComposedIni {
+  const main = withoutExtensions(sources.mainIni);
+  const defines = sources.defines.map(([name, value]) => `${name}=${value}\n`).join('');
+  const given = withoutExtensions(defines);
+  const named = [...main.named, ...given.named, ...(sources.wanted ?? [])];
+  const { loaded, warnings } = chooseExtensions(named, sources.loadable ?? []);
+  const text = [
+    lines(defaults(sources.version)),
+    loaded.map(extensionLine).join(''),
+    main.text,
+    noSection,
+    given.text,
+    lines(necessities(sources.version)),
+  ].join('\n');
+  if (/^[ \t]*\[(?:PATH|HOST)=/im.test(sources.mainIni)) warnings.push(sectionWarning);
+  return { text, warnings };
+}

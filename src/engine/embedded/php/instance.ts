@@ -1,0 +1,386 @@
+/** One PHP: booted once, runs one request after the other, can be taken back to its state after the boot. */
+
+import { dirname } from 'node:path';
+import { threadId } from '../../../posix/thread-id.ts';
+import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
+import { BodyQueue } from './body.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { ErrorWatch } from './errors.ts';
+import { installExtensions, removeExtensions } from './extensions.ts';
+import { type EngineFacts, readFacts } from './facts.ts';
+import { refuseFibers } from './fibers.ts';
+import { HostFiles } from './files.ts';
+import { type FunctionHost, headersOf, registerFunctions } from './functions.ts';
+import { opcacheFolder } from './ini.ts';
+import { IniEntries } from './ini-entries.ts';
+import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
+import { FileLocks } from './locks.ts';
+import { MemoryFiles } from './memory-files.ts';
+import { PageImage } from './page-image.ts';
+import { Parts } from './parts.ts';
+import { PoolIni, type RequestIni } from './pool-ini.ts';
+import { IniParser } from './request-ini.ts';
+import { type BodySource, type ResponseSink, Sapi } from './sapi.ts';
+import { Snapshot } from './snapshot.ts';
+import { type OutputStream, StandardStreams } from './streams.ts';
+import { destroySockets } from './tcp-socket.ts';
+import type { LimitAnswer, PublishDeadline, TimeLimit } from './time-limit.ts';
+import { UserIni } from './user-ini.ts';
+
+export interface InstanceSettings {
+  readonly module: WebAssembly.Module;
+  readonly loaderPath: string;
+  /** `8.4` */
+  readonly phpVersion: string;
+  readonly threadNumber: number;
+  readonly phpIni: string;
+  readonly phpValue: readonly (readonly [string, string])[];
+  readonly phpAdminValue: readonly (readonly [string, string])[];
+  readonly env: readonly (readonly [string, string])[];
+  /** Files of the engine's extensions, by name (readExtensions of extensions.ts). */
+  readonly extensions?: ReadonlyMap<string, Uint8Array> | undefined;
+  /** Memory of another instance with the same settings, from {@link InstanceHost.image}. */
+  readonly image?: SharedArrayBuffer | undefined;
+  /** phpinfo() prints text instead of a page, as PHP's command line does. */
+  readonly plainPhpinfo?: boolean;
+}
+
+/** What an instance needs of the thread around it. */
+export interface InstanceHost {
+  readonly publishDeadline: PublishDeadline;
+  /** Answer to fpm_get_status() as JSON. */
+  readonly status: () => string | undefined;
+  /** A message for the log; while a request runs it belongs to that. */
+  readonly log: (message: string) => void;
+  /** This instance's memory after its boot, for those to come; only told when none was given. */
+  readonly image: (image: SharedArrayBuffer) => void;
+  /** What scripts and their children write to standard output and error. */
+  readonly output: OutputStream;
+}
+
+/** What a request did, besides its output. */
+export interface RunResult {
+  readonly outcome: Outcome;
+  readonly status: number;
+  readonly memoryPeak: number;
+  readonly user: string;
+}
+
+export type { EngineFacts } from './facts.ts';
+
+const iniPath = '/internal/php.ini';
+/** Where scripts find files that are not the host's. */
+const memoryFolders = ['/internal', '/request', '/dev', '/proc'];
+const warmUpScript = '/internal/warm-up.php';
+/** Settings that would keep the warm-up from being what it is. */
+const warmUpIni =
+  'open_basedir=""\nauto_prepend_file=""\nauto_append_file=""\noutput_handler=""\nerror_log=""';
+/** HTTP/1.0, which PHP assumes under CGI. */
+const protocolNumber = 1000;
+
+export class PhpInstance {
+  readonly #engine: Engine;
+  readonly #host: InstanceHost;
+  readonly #sapi: Sapi;
+  readonly #files: HostFiles;
+  readonly #locks: FileLocks;
+  readonly #limit: TimeLimit;
+  readonly #poolIni: PoolIni;
+  readonly #userIni: UserIni;
+  readonly #errors: ErrorWatch;
+  readonly #startup: (...args: number[]) => Promise<number>;
+  readonly #execute: (...args: number[]) => Promise<number>;
+  readonly #shutdown: (...args: number[]) => Promise<number>;
+  readonly #callerOwnsFile: boolean;
+  readonly #strings: number[] = [];
+  #current:
+    | { readonly request: PhpRequest; readonly params: ReadonlyMap<string, string>; readonly ini: RequestIni }
+    | undefined;
+  #memoryPeak = 0;
+  #user = '';
+  #spoiled = false;
+  #crash: PromiseWithResolvers<never> | undefined;
+  #snapshot: Snapshot | undefined;
+  #memoryFiles: MemoryFiles | undefined;
+  #lastDescriptor = 0;
+  #facts: EngineFacts = { phpVersion: '', extensions: [], zendExtensions: [] };
+
+  private constructor(engine: Engine, settings: InstanceSettings, parts: Parts, host: InstanceHost) {
+    this.#engine = engine;
+    this.#host = host;
+    this.#callerOwnsFile = Number(settings.phpVersion) >= 8.1;
+    this.#locks = parts.locks();
+    this.#limit = parts.limit;
+    this.#files = new HostFiles(engine);
+    this.#sapi = new Sapi(engine, settings.env);
+    const entries = new IniEntries(engine);
+    this.#poolIni = new PoolIni(engine, entries, new IniParser(engine));
+    this.#userIni = new UserIni(engine, entries);
+    this.#errors = new ErrorWatch(engine);
+    this.#startup = engine.suspendable('php_request_startup');
+    this.#execute = engine.suspendable('php_execute_script');
+    this.#shutdown = engine.suspendable('php_request_shutdown');
+    this.#sapi.onActivate = () => this.#activateIni();
+    this.#sapi.onDeactivate = () => {
+      this.#memoryPeak = engine.function('zend_memory_peak_usage')(1);
+    };
+    this.#sapi.headOptions = () => ({
+      nph: entries.value('cgi.nph') === '1',
+      rfc2616: entries.value('cgi.rfc2616_headers') === '1',
+    });
+  }
+
+  /**
+   * Starts PHP, applies the pool's ini values and runs a first script.
+   *
+   * @throws Error when PHP cannot be started with these settings
+   */
+  static async boot(settings: InstanceSettings, host: InstanceHost): Promise<PhpInstance> {
+    const parts = new Parts(settings.env, host);
+    const engine = await startEngine({
+      module: settings.module,
+      loaderPath: settings.loaderPath,
+      // What getmypid() says is then what `ps -L`, the status page and the log say.
+      processId: threadId(),
+      env: settings.env,
+      loaderOptions: { spawnProcess: parts.spawner.start },
+      repair: (imports, current) => parts.repair(imports, current),
+      lockBinding: (context, current) => {
+        const complain = (message: string): void => host.log(message);
+        return parts.setLocks(new FileLocks(context, current, complain)).binding();
+      },
+    });
+    new StandardStreams(engine, host.output);
+    engine.fs.mkdirTree(opcacheFolder);
+    const extensions = settings.extensions ?? new Map<string, Uint8Array>();
+    installExtensions(engine, extensions, settings.phpIni);
+    engine.fs.writeFile(iniPath, Buffer.from(settings.phpIni, 'latin1'));
+    engine.function('wasm_set_sapi_name')(engine.memory.allocateString('fpm-fcgi'));
+    engine.function('wasm_set_phpini_path')(engine.memory.allocateString(iniPath));
+    await engine.suspendable('php_wasm_init')();
+    removeExtensions(engine, extensions, settings.phpIni);
+    const instance = new PhpInstance(engine, settings, parts, host);
+    await instance.#prepare(settings);
+    return instance;
+  }
+
+  async #prepare(settings: InstanceSettings): Promise<void> {
+    const engine = this.#engine;
+    this.#sapi.install(Number(settings.phpVersion) >= 8.4);
+    if (settings.plainPhpinfo === true) {
+      engine.memory.setWord(engine.address('sapi_module') + sapiModule.phpinfoAsText, 1);
+    }
+    const functions: FunctionHost = {
+      requestHeaders: () => headersOf(this.#current?.request.params ?? []),
+      finish: () => this.#sapi.finish(),
+      status: this.#host.status,
+    };
+    registerFunctions(engine, settings.phpVersion, functions);
+    this.#poolIni.disableFunctions('dl');
+    for (const error of this.#poolIni.apply(settings.phpValue, settings.phpAdminValue)) this.#host.log(error);
+    await this.#warmUp();
+    this.#lastDescriptor = engine.fs.streams.length - 1;
+    this.#memoryFiles = new MemoryFiles(engine.fs, memoryFolders);
+    const { image } = settings;
+    this.#snapshot = Snapshot.take(engine, image === undefined ? undefined : new PageImage(image));
+    if (image === undefined) this.#host.image(this.#snapshot.image.buffer);
+  }
+
+  /** Runs a first script, so that no request pays for lazy compilation. */
+  async #warmUp(): Promise<void> {
+    this.#engine.fs.writeFile(warmUpScript, '<?php');
+    const collect = this.#sapi.onDeactivate;
+    this.#sapi.onDeactivate = () => refuseFibers(this.#engine);
+    const request = {
+      params: [['REQUEST_METHOD', 'GET']] as const,
+      script: warmUpScript,
+      contentLength: 0,
+      phpAdminValue: warmUpIni,
+    };
+    const { outcome } = await this.run(request, new BodyQueue(0), {
+      head: () => {},
+      body: () => true,
+      finished: () => {},
+      log: (bytes) => this.#host.log(Buffer.from(bytes).toString('latin1')),
+    });
+    this.#sapi.onDeactivate = collect;
+    if (outcome !== outcomes.ok) {
+      throw new Error('PHP does not run an empty script with these settings; the log has the reason');
+    }
+    this.#facts = readFacts(this.#engine);
+  }
+
+  get facts(): EngineFacts {
+    return this.#facts;
+  }
+
+  /** Size of the WebAssembly memory, which never shrinks. */
+  get heapBytes(): number {
+    return this.#engine.memory.byteLength;
+  }
+
+  /** Takes the instance back to the state after its boot: memory, descriptors, connections, locks. */
+  restore(): void {
+    this.#snapshot?.restore(this.#engine);
+    this.#release();
+    this.#memoryFiles?.restore();
+    this.#sapi.reset();
+    this.#userIni.reset();
+    this.#strings.length = 0;
+    this.#spoiled = false;
+  }
+
+  #release(): void {
+    destroySockets();
+    this.#locks.releaseAll();
+    const { fs } = this.#engine;
+    for (const stream of fs.streams.slice(this.#lastDescriptor + 1)) {
+      if (stream === null || stream === undefined) continue;
+      try {
+        fs.close(stream);
+      } catch {
+        // The descriptor was closed behind the loader's back; there is nothing left to do.
+      }
+    }
+  }
+
+  /** Gives up what the instance holds of the host, without shutting PHP down. */
+  discard(): void {
+    this.#lastDescriptor = 2;
+    this.#release();
+  }
+
+  /** Shuts PHP down in order; the instance is not usable afterwards. */
+  async close(): Promise<void> {
+    try {
+      await this.#engine.suspendable('php_module_shutdown')();
+    } finally {
+      this.#release();
+    }
+  }
+
+  /** True when the last request left something behind that no other request may see. */
+  get spoiled(): boolean {
+    return this.#spoiled;
+  }
+
+  /** Looks at max_execution_time; called by the main thread's interrupt. */
+  checkLimit(): LimitAnswer {
+    return this.#limit.check(this.#engine);
+  }
+
+  /** The engine failed outside of any call (an exception in a callback): the running request ends as by a trap. */
+  fail(error: unknown): void {
+    this.#crash?.reject(error);
+  }
+
+  /** Runs one request. Never throws: what goes wrong is the outcome. */
+  async run(request: PhpRequest, body: BodySource, sink: ResponseSink): Promise<RunResult> {
+    const params = new Map(request.params);
+    this.#memoryPeak = 0;
+    this.#user = '';
+    this.#sapi.begin({ params: request.params, phpSelf: phpSelf(params), body, sink });
+    const outcome = await this.#execution(request, params);
+    if (outcome === outcomes.trap) this.#sapi.abandon();
+    else this.#sapi.end();
+    this.#current = undefined;
+    this.#spoiled ||= outcome !== outcomes.ok;
+    return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user };
+  }
+
+  async #execution(request: PhpRequest, params: ReadonlyMap<string, string>): Promise<Outcome> {
+    this.#errors.begin();
+    this.#crash = Promise.withResolvers<never>();
+    try {
+      await Promise.race([this.#phases(request, params), this.#crash.promise]);
+    } catch (error) {
+      this.#host.log(`the PHP engine failed: ${error instanceof Error ? error.message : String(error)}`);
+      return outcomes.trap;
+    }
+    for (const address of this.#strings.splice(0)) this.#engine.function('free')(address);
+    return this.#errors.fatal || this.#sapi.bailedOut ? outcomes.bailout : outcomes.ok;
+  }
+
+  async #phases(request: PhpRequest, params: ReadonlyMap<string, string>): Promise<void> {
+    this.#current = { request, params, ini: this.#readIni(request) };
+    this.#files.forgetNames();
+    this.#engine.fs.chdir(dirname(request.script));
+    this.#fillRequestInfo(request, params);
+    if ((await this.#startup()) === 0) await this.#runScript(request.script);
+    const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
+    if (user !== 0) this.#user = this.#engine.memory.string(user);
+    await this.#shutdown(0);
+  }
+
+  async #runScript(path: string): Promise<void> {
+    const engine = this.#engine;
+    if (!this.#isOpen(path)) return;
+    const handle = engine.memory.allocate(fileHandleBytes);
+    engine.memory.bytes.fill(0, handle, handle + fileHandleBytes);
+    engine.function('zend_stream_init_filename')(handle, this.#string(path));
+    // PHP 8.1 and up: the caller owns the handle and says that a "#!" line is to be skipped.
+    if (this.#callerOwnsFile) engine.memory.bytes[handle + fileHandlePrimaryScript] = 1;
+    await this.#execute(handle);
+    if (this.#callerOwnsFile) engine.function('zend_destroy_file_handle')(handle);
+    engine.function('free')(handle);
+  }
+
+  /** The host has looked whether the script can be read; open_basedir is known to PHP alone. */
+  #isOpen(path: string): boolean {
+    const engine = this.#engine;
+    if (engine.function('php_check_open_basedir_ex')(this.#string(path), 0) === 0) return true;
+    this.#host.log(`Unable to open primary script: ${path} (Operation not permitted)`);
+    const answer = 'No input file specified.\n';
+    engine.memory.setWord(
+      engine.address('sapi_globals') + sapiGlobals.headers + sapiHeaders.responseCode,
+      404,
+    );
+    engine.function('php_output_write')(this.#string(answer), answer.length);
+    return false;
+  }
+
+  /** A C string that lives as long as the request. */
+  #string(text: string | undefined): number {
+    if (text === undefined) return 0;
+    const address = this.#engine.memory.allocateString(text);
+    this.#strings.push(address);
+    return address;
+  }
+
+  #fillRequestInfo(request: PhpRequest, params: ReadonlyMap<string, string>): void {
+    const { memory } = this.#engine;
+    const base = this.#engine.address('sapi_globals');
+    const set = (offset: number, value: number): void => memory.setWord(base + offset, value);
+    set(sapiGlobals.serverContext, 1);
+    set(sapiGlobals.requestMethod, this.#string(params.get('REQUEST_METHOD')));
+    set(sapiGlobals.queryString, this.#string(params.get('QUERY_STRING') ?? ''));
+    set(sapiGlobals.cookieData, this.#string(params.get('HTTP_COOKIE')));
+    set(sapiGlobals.contentLength, request.contentLength % 2 ** 32);
+    set(sapiGlobals.contentLength + 4, Math.floor(request.contentLength / 2 ** 32));
+    set(sapiGlobals.pathTranslated, this.#string(request.script));
+    set(sapiGlobals.requestUri, this.#string(params.get('SCRIPT_NAME') ?? ''));
+    set(sapiGlobals.contentType, this.#string(params.get('CONTENT_TYPE') ?? ''));
+    set(sapiGlobals.protoNum, protocolNumber);
+    set(sapiGlobals.headers + sapiHeaders.responseCode, 200);
+    // Fills auth_user, auth_password and auth_digest, which PHP frees at the end of the request.
+    this.#engine.function('php_handle_auth_data')(this.#string(params.get('HTTP_AUTHORIZATION')));
+  }
+
+  #readIni({ phpValue, phpAdminValue }: PhpRequest): RequestIni {
+    const ini = this.#poolIni.readForRequest(phpValue, phpAdminValue);
+    this.#spoiled ||= ini.permanent;
+    for (const error of ini.errors) this.#host.log(error);
+    return ini;
+  }
+
+  #activateIni(): void {
+    if (this.#current === undefined) return;
+    const { request, params, ini } = this.#current;
+    for (const error of this.#poolIni.applyToRequest(ini)) this.#host.log(error);
+    this.#userIni.activate(request.script, params.get('DOCUMENT_ROOT'));
+  }
+}
+
+function phpSelf(params: ReadonlyMap<string, string>): string {
+  return params.get('PHP_SELF') ?? `${params.get('SCRIPT_NAME') ?? ''}${params.get('PATH_INFO') ?? ''}`;
+}

@@ -1,0 +1,71 @@
+/** Offsets in PHP's C structures on a 32-bit target: equal in PHP 7.4 to 8.5 unless said otherwise. */
+
+/** `sapi_module_struct` (main/SAPI.h). */
+export const sapiModule = {
+  name: 0,
+  prettyName: 4,
+  activate: 16,
+  deactivate: 20,
+  ubWrite: 24,
+  flush: 28,
+  getenv: 36,
+  sendHeaders: 48,
+  readPost: 56,
+  readCookies: 60,
+  registerServerVariables: 64,
+  logMessage: 68,
+  phpinfoAsText: 128,
+} as const;
+
+/** `sapi_globals_struct`, of which `request_info` starts at 8. */
+export const sapiGlobals = {
+  serverContext: 0,
+  requestMethod: 8,
+  queryString: 12,
+  cookieData: 16,
+  contentLength: 24,
+  pathTranslated: 32,
+  requestUri: 36,
+  contentType: 44,
+  authUser: 60,
+  authPassword: 64,
+  authDigest: 68,
+  argc: 84,
+  argv: 88,
+  protoNum: 92,
+  /** `sapi_headers_struct` */
+  headers: 96,
+} as const;
+
+/** `sapi_headers_struct`; a `zend_llist` of `sapi_header_struct` comes first. */
+export const sapiHeaders = { firstHeader: 0, responseCode: 28, mimetype: 36, statusLine: 40 } as const;
+
+/** `zend_llist_element` with a `sapi_header_struct` inside. */
+export const headerElement = { next: 0, text: 8, length: 12 } as const;
+
+/** `zend_string` */
+export const zendString = { length: 16, bytes: 20 } as const;
+
+/** Room for a `zend_file_handle` (56 bytes at most). */
+export const fileHandleBytes = 64;
+/** `zend_file_handle.primary_script`, PHP 8.1 and up. */
+export const fileHandlePrimaryScript = 29;
+
+/** `HashTable` */
+export const hashTable = { data: 16, used: 20, elements: 24, tableSize: 28, size: 56 } as const;
+
+/** `zend_ini_entry` */
+export const iniEntry = {
+  name: 0,
+  onModify: 4,
+  argument1: 8,
+  argument2: 12,
+  argument3: 16,
+  value: 20,
+  modifiable: 36,
+} as const;
+
+/** `zval`: 8 bytes of value, then the type. */
+export const zval = { value: 0, type: 8, size: 16 } as const;
+/** Type words of a `zval`. */
+export const zvalType = { false: 2, true: 3, array: 7 | (1 << 8) | (1 << 9) } as const;

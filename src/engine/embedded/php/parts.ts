@@ -1,0 +1,48 @@
+/** What is put in place of the engine loader's own: time limits, child processes, locks, network, file rights. */
+
+import type { Engine, EngineImports } from './engine.ts';
+import { repairAccess } from './files.ts';
+import type { FileLocks } from './locks.ts';
+import { repairNetwork } from './network.ts';
+import { repairOwnership } from './ownership.ts';
+import { repairReading } from './reading.ts';
+import { Spawner } from './spawn.ts';
+import type { OutputStream } from './streams.ts';
+import { type PublishDeadline, TimeLimit } from './time-limit.ts';
+
+/** What the parts need of the thread around them. */
+interface PartsHost {
+  readonly publishDeadline: PublishDeadline;
+  readonly output: OutputStream;
+}
+
+/** What exists before the instance does, because the binary's imports are made of it. */
+export class Parts {
+  readonly limit: TimeLimit;
+  readonly spawner: Spawner;
+  #locks: FileLocks | undefined;
+
+  constructor(env: readonly (readonly [string, string])[], host: PartsHost) {
+    this.limit = new TimeLimit(host.publishDeadline);
+    this.spawner = new Spawner(env, host.output);
+  }
+
+  repair(imports: EngineImports, engine: () => Engine): void {
+    repairAccess(imports, engine);
+    repairOwnership(imports, engine);
+    repairNetwork(imports, engine);
+    repairReading(imports, engine);
+    this.spawner.repair(imports, engine);
+    this.limit.repair(imports);
+  }
+
+  setLocks(locks: FileLocks): FileLocks {
+    this.#locks = locks;
+    return locks;
+  }
+
+  locks(): FileLocks {
+    if (this.#locks === undefined) throw new Error('the PHP engine did not bind its file locks');
+    return this.#locks;
+  }
+}

@@ -1,0 +1,119 @@
+/** php_value and php_admin_value of the pool, and PHP_VALUE and PHP_ADMIN_VALUE of a request. */
+
+import type { Engine } from './engine.ts';
+import { type IniEntries, type IniMode, iniMode } from './ini-entries.ts';
+import type { IniParser } from './request-ini.ts';
+
+type Entries = readonly (readonly [string, string])[];
+
+/** Values that came with a request. */
+export interface RequestIni {
+  readonly entries: readonly (readonly [name: string, value: string, mode: IniMode])[];
+  readonly errors: readonly string[];
+  /** True when something was changed that PHP does not undo at the end of the request. */
+  readonly permanent: boolean;
+}
+
+export class PoolIni {
+  readonly #engine: Engine;
+  readonly #entries: IniEntries;
+  readonly #parser: IniParser;
+
+  constructor(engine: Engine, entries: IniEntries, parser: IniParser) {
+    this.#engine = engine;
+    this.#entries = entries;
+    this.#parser = parser;
+  }
+
+  /**
+   * Applies the pool's values for good. Order of PHP-FPM: user level first, each list backwards, so that admin
+   * values win and the first of a duplicate does.
+   *
+   * @returns a line for the log for each that there is none
+   */
+  apply(phpValue: Entries, phpAdminValue: Entries): string[] {
+    const errors: string[] = [];
+    for (const [name, value] of phpValue.toReversed()) {
+      if (!this.#set(name, value, iniMode.user)) errors.push(`Unable to set php_value '${name}'`);
+    }
+    for (const [name, value] of phpAdminValue.toReversed()) {
+      if (!this.#set(name, value, iniMode.system)) errors.push(`Unable to set php_admin_value '${name}'`);
+    }
+    return errors;
+  }
+
+  #set(name: string, value: string, mode: 1 | 4): boolean {
+    // It was loaded when PHP started, or there is a warning about it (ini.ts).
+    if (name === 'extension') return true;
+    if (name === 'disable_classes') this.#disableClasses(value);
+    if (name === 'disable_functions') this.disableFunctions(value);
+    return this.#entries.setMaster(name, value, mode);
+  }
+
+  /** Reads what came with a request, and disables what it disables; to be done before PHP begins with the request. */
+  readForRequest(phpValue: string | undefined, phpAdminValue: string | undefined): RequestIni {
+    const entries: (readonly [string, string, IniMode])[] = [];
+    const errors: string[] = [];
+    let permanent = false;
+    const levels = [
+      [phpValue, iniMode.user],
+      [phpAdminValue, iniMode.system],
+    ] as const;
+    for (const [text, mode] of levels) {
+      if (text === undefined) continue;
+      const parsed = this.#parser.parse(text);
+      errors.push(...parsed.errors);
+      for (const [name, value] of parsed.entries) {
+        if (name === 'disable_functions' || name === 'disable_classes') {
+          permanent = true;
+          if (name === 'disable_functions') this.disableFunctions(value);
+          else this.#disableClasses(value);
+        } else entries.push([name, value, mode]);
+      }
+    }
+    return { entries, errors, permanent };
+  }
+
+  /**
+   * Applies values to the request that PHP has begun with: one that it refuses by a fatal error ends the request
+   * then, and not the worker. PHP takes them back at its end.
+   *
+   * @returns a line for the log for each that there is none
+   */
+  applyToRequest({ entries }: RequestIni): string[] {
+    return entries
+      .filter(([name, value, mode]) => !this.#entries.setForRequest(name, value, mode))
+      .map(([name]) => `Passing INI directive through FastCGI: unable to set '${name}'`);
+  }
+
+  /** Disables functions by name, in addition to those that are disabled already. */
+  disableFunctions(list: string): void {
+    const { memory } = this.#engine;
+    if (this.#engine.has('zend_disable_functions')) {
+      this.#withString(list, (address) => this.#engine.function('zend_disable_functions')(address));
+      return;
+    }
+    for (const name of memberNames(list)) {
+      const address = memory.allocateString(name);
+      this.#engine.function('zend_disable_function')(address, name.length);
+      // PHP 7.4 keeps a pointer to the name.
+    }
+  }
+
+  #disableClasses(list: string): void {
+    if (!this.#engine.has('zend_disable_class')) return;
+    for (const name of memberNames(list)) {
+      this.#withString(name, (address) => this.#engine.function('zend_disable_class')(address, name.length));
+    }
+  }
+
+  #withString(text: string, use: (address: number) => void): void {
+    const address = this.#engine.memory.allocateString(text);
+    use(address);
+    this.#engine.function('free')(address);
+  }
+}
+
+function memberNames(list: string): string[] {
+  return list.split(/[ ,]+/).filter((name) => name !== '');
+}

@@ -1,0 +1,266 @@
+/**
+ * The server side of PHP ("SAPI") in JavaScript: PHP calls back for output, headers, body, variables and log
+ * through function pointers of `sapi_module`, which this class points to itself. The package's own callbacks
+ * (files in a virtual folder, headers as JSON) are not used.
+ */
+
+import type { Engine } from './engine.ts';
+import { composeHead, type HeadOptions } from './head.ts';
+import { headerElement, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
+
+/** Where the response of a request goes; called while the script runs. */
+export interface ResponseSink {
+  head(status: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Body bytes, owned by the receiver. Returns false once the client is gone. */
+  body(bytes: Uint8Array<ArrayBuffer>): boolean;
+  finished(): void;
+  log(bytes: Uint8Array<ArrayBuffer>): void;
+}
+
+/** Where the request body comes from. */
+export interface BodySource {
+  /** Up to `limit` bytes: at once when some are there, else a promise; an empty array is the end. */
+  read(limit: number): Uint8Array | Promise<Uint8Array>;
+}
+
+/** One request as the callbacks see it. */
+export interface SapiRequest {
+  readonly params: readonly (readonly [string, string])[];
+  readonly phpSelf: string;
+  readonly body: BodySource;
+  readonly sink: ResponseSink;
+}
+
+/** Output gathered before it is sent, as PHP-FPM's buffer. */
+const bufferBytes = 8192;
+const headerSent = 1;
+/** httpoxy: the client's Proxy header must not look like the environment variable. */
+const clientProxy = 'HTTP_PROXY';
+
+export class Sapi {
+  readonly #engine: Engine;
+  readonly #env: readonly (readonly [string, string])[];
+  readonly #buffer = Buffer.alloc(bufferBytes);
+  #buffered = 0;
+  #request: SapiRequest | undefined;
+  #finished = false;
+  #headSent = false;
+  #aborted = false;
+  #bailedOut = false;
+  #scratch = 0;
+  #scratchBytes = 0;
+  #headOptions: () => HeadOptions = () => ({ nph: false, rfc2616: false });
+  /** Called when a request starts inside PHP, before its variables exist; for ini values. */
+  onActivate: () => void = () => {};
+  /** Called when a request ends inside PHP, while its memory still exists. */
+  onDeactivate: () => void = () => {};
+  status = 200;
+
+  constructor(engine: Engine, env: readonly (readonly [string, string])[]) {
+    this.#engine = engine;
+    this.#env = env;
+  }
+
+  /** Points PHP's callbacks to this object. To be done once, after PHP's start and before its first request. */
+  install(flushSendsHead: boolean): void {
+    const engine = this.#engine;
+    const base = engine.address('sapi_module');
+    const slots: readonly (readonly [number, string, (...args: number[]) => unknown])[] = [
+      [sapiModule.activate, 'i', () => this.#activate()],
+      [sapiModule.deactivate, 'i', () => this.#deactivate()],
+      [sapiModule.ubWrite, 'iii', (address = 0, length = 0) => this.#write(address, length)],
+      [sapiModule.flush, 'vi', () => this.#flush(flushSendsHead)],
+      [sapiModule.getenv, 'iii', (address = 0) => this.#getenv(address)],
+      [sapiModule.sendHeaders, 'ii', (headers = 0) => this.#sendHeaders(headers)],
+      [
+        sapiModule.readCookies,
+        'i',
+        () => engine.memory.word(engine.address('sapi_globals') + sapiGlobals.cookieData),
+      ],
+      [sapiModule.registerServerVariables, 'vi', (array = 0) => this.#registerVariables(array)],
+      [sapiModule.logMessage, 'vii', (text = 0) => this.#log(text)],
+    ];
+    for (const [slot, signature, call] of slots) {
+      engine.memory.setWord(base + slot, engine.pointer(signature, call));
+    }
+    const readPost = new WebAssembly.Suspending((address: number, limit: number) =>
+      this.#readPost(address, limit),
+    );
+    engine.memory.setWord(base + sapiModule.readPost, engine.pointer('iii', readPost));
+    engine.memory.setWord(base + sapiModule.prettyName, engine.memory.allocateString('FPM/FastCGI'));
+  }
+
+  set headOptions(options: () => HeadOptions) {
+    this.#headOptions = options;
+  }
+
+  /** True when the script was ended because the client is gone. */
+  get bailedOut(): boolean {
+    return this.#bailedOut;
+  }
+
+  begin(request: SapiRequest): void {
+    this.#request = request;
+    this.#buffered = 0;
+    this.#finished = false;
+    this.#headSent = false;
+    this.#aborted = false;
+    this.#bailedOut = false;
+    this.status = 200;
+  }
+
+  /** Sends what is still buffered; the request is over. */
+  end(): void {
+    this.#drain();
+    this.#request = undefined;
+  }
+
+  /** The engine trapped: what it had not sent is lost, but what it had sent stays. */
+  abandon(): void {
+    this.#buffered = 0;
+    this.#request = undefined;
+  }
+
+  /** fastcgi_finish_request() after PHP's own buffers were flushed: the response is complete. */
+  finish(): boolean {
+    if (this.#finished || this.#request === undefined) return false;
+    this.#drain();
+    this.#finished = true;
+    this.#request.sink.finished();
+    return true;
+  }
+
+  #activate(): number {
+    this.onActivate();
+    return 0;
+  }
+
+  #deactivate(): number {
+    this.onDeactivate();
+    return 0;
+  }
+
+  #write(address: number, length: number): number {
+    const sink = this.#request?.sink;
+    // After the end of the response output is dropped, but the script is not told.
+    if (sink === undefined || this.#finished || length === 0) return length;
+    if (this.#aborted) return length;
+    let open = true;
+    if (length + this.#buffered <= bufferBytes) {
+      this.#engine.memory.bytes.copy(this.#buffer, this.#buffered, address, address + length);
+      this.#buffered += length;
+      if (this.#buffered === bufferBytes) open = this.#drain();
+    } else {
+      open = this.#drain() && sink.body(this.#engine.memory.copy(address, length));
+    }
+    if (!open) this.#abort();
+    return length;
+  }
+
+  /** Bails out of the script unless it ignores aborts; PHP unwinds through this call. */
+  #abort(): void {
+    this.#aborted = true;
+    this.#buffered = 0;
+    this.#bailedOut = true;
+    this.#engine.function('php_handle_aborted_connection')();
+    this.#bailedOut = false;
+  }
+
+  /** @returns false once the client is gone. */
+  #drain(): boolean {
+    const length = this.#buffered;
+    this.#buffered = 0;
+    if (length === 0 || this.#request === undefined) return true;
+    return this.#request.sink.body(new Uint8Array(this.#buffer.subarray(0, length)));
+  }
+
+  #flush(sendsHead: boolean): void {
+    if (this.#request === undefined || this.#finished) return;
+    // PHP 8.4 and up: flush() sends the head even when there is no body yet.
+    if (sendsHead && !this.#headSent) this.#engine.function('sapi_send_headers')();
+    if (!this.#drain() && !this.#aborted) this.#abort();
+  }
+
+  #sendHeaders(headers: number): number {
+    const memory = this.#engine.memory;
+    const lines: string[] = [];
+    for (
+      let element = memory.word(headers + sapiHeaders.firstHeader);
+      element !== 0;
+      element = memory.word(element + headerElement.next)
+    ) {
+      lines.push(
+        memory.slice(memory.word(element + headerElement.text), memory.word(element + headerElement.length)),
+      );
+    }
+    const explicit = memory.word(headers + sapiHeaders.statusLine);
+    this.status = memory.word(headers + sapiHeaders.responseCode);
+    this.#headSent = true;
+    const text = composeHead(
+      {
+        status: this.status,
+        statusLine: explicit === 0 ? undefined : memory.string(explicit),
+        headers: lines,
+      },
+      this.#headOptions(),
+    );
+    if (!this.#finished) this.#request?.sink.head(this.status, new Uint8Array(Buffer.from(text, 'latin1')));
+    return headerSent;
+  }
+
+  #readPost(address: number, limit: number): number | Promise<number> {
+    const read = this.#request?.body.read(limit) ?? new Uint8Array();
+    const store = (bytes: Uint8Array): number => {
+      this.#engine.memory.bytes.set(bytes, address);
+      return bytes.length;
+    };
+    return read instanceof Uint8Array ? store(read) : read.then(store);
+  }
+
+  /** A string in memory that stays until the next call; for what PHP copies at once. */
+  #transient(text: string): number {
+    if (text.length >= this.#scratchBytes) {
+      if (this.#scratch !== 0) this.#engine.function('free')(this.#scratch);
+      this.#scratchBytes = Math.max(1024, text.length * 2);
+      this.#scratch = this.#engine.memory.allocate(this.#scratchBytes);
+    }
+    this.#engine.memory.writeString(this.#scratch, text);
+    return this.#scratch;
+  }
+
+  /** getenv() of a script: the request's parameters. PHP itself then looks at the environment. */
+  #getenv(name: number): number {
+    const wanted = this.#engine.memory.string(name);
+    // Whatever its case: some libraries ask for http_proxy. PHP_SELF is no parameter.
+    if (wanted.toUpperCase() === clientProxy || wanted === 'PHP_SELF') return 0;
+    const found = this.#request?.params.findLast(([key]) => key === wanted);
+    return found === undefined ? 0 : this.#transient(found[1]);
+  }
+
+  #registerVariables(array: number): void {
+    const request = this.#request;
+    const register = this.#engine.function('php_register_variable_safe');
+    const add = (name: string, value: string): void => {
+      const text = this.#transient(`${value}\0${name}`);
+      register(text + value.length + 1, text, value.length, array);
+    };
+    for (const [name, value] of this.#env) add(name, value);
+    if (request === undefined) return;
+    for (const [name, value] of request.params) {
+      if (name !== clientProxy) add(name, value);
+    }
+    add('PHP_SELF', request.phpSelf);
+  }
+
+  #log(text: number): void {
+    const memory = this.#engine.memory;
+    this.#request?.sink.log(memory.copy(text, memory.bytes.indexOf(0, text) - text));
+  }
+
+  /** Forgets memory of the engine after it was restored. */
+  reset(): void {
+    this.#scratch = 0;
+    this.#scratchBytes = 0;
+    this.#request = undefined;
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * The settings of a pool as this host understands them: docs/contract.md, section 3, turned into values of the
+ * right type with PHP-FPM's defaults. Unknown names are ignored, so that the master may be newer.
+ */
+
+import { type Level, parseLevel } from '../../log/levels.ts';
+
+export type Pair = readonly [name: string, value: string];
+
+/** Who the host becomes; numeric, as the master resolved it. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+export interface PoolSettings {
+  readonly pool: string;
+  readonly listenFd: number;
+  readonly listenKind: 'unix' | 'tcp';
+  /** listen(2)'s backlog; requests that wait for a worker inside the host are bounded by it as well. */
+  readonly backlog: number;
+  readonly allowedClients: string | undefined;
+  readonly maxChildren: number;
+  /** 0: a worker is not renewed by count. */
+  readonly maxRequests: number;
+  readonly statusPath: string | undefined;
+  readonly pingPath: string | undefined;
+  readonly pingResponse: string;
+  readonly accessLogFd: number | undefined;
+  readonly accessFormat: string | undefined;
+  readonly suppressPaths: ReadonlySet<string>;
+  readonly limitExtensions: readonly string[];
+  readonly catchWorkersOutput: boolean;
+  /** Longest line of a worker's log, bytes. */
+  readonly logLimit: number;
+  readonly logLevel: Level;
+  readonly isRoot: boolean;
+  readonly runAs: RunAs | undefined;
+  readonly rlimitFiles: number | undefined;
+  /** Bytes, -1 for unlimited. */
+  readonly rlimitCore: number | undefined;
+  readonly chroot: string | undefined;
+  readonly chdir: string | undefined;
+  readonly priority: number | undefined;
+  readonly dumpable: boolean;
+  /** The workers' environment in the order in which $_SERVER shows it. */
+  readonly env: readonly Pair[];
+  readonly phpValue: readonly Pair[];
+  readonly phpAdminValue: readonly Pair[];
+  /** The main php.ini, then the files of the scan folder. */
+  readonly phpIniFiles: readonly string[];
+  readonly phpDefines: readonly Pair[];
+  /** engine.php, undefined for the default version. */
+  readonly phpVersion: string | undefined;
+  readonly isolation: 'worker' | 'request';
+}
+
+/** Settings are binary strings, as what they are compared with; a path goes to Node as text. */
+function fromBinary(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
+}
+
+/** Collects `setting` messages; values are binary strings. */
+export class SettingCollector {
+  readonly #values = new Map<string, string[]>();
+
+  add(name: string, value: string): void {
+    const values = this.#values.get(name);
+    if (values === undefined) this.#values.set(name, [value]);
+    else values.push(value);
+  }
+
+  /** @throws Error when a setting that the host cannot do without is missing or is no number. */
+  build(): PoolSettings {
+    return {
+      pool: this.#required('pool'),
+      listenFd: Number(this.#last('listen.fd') ?? 6),
+      listenKind: this.#last('listen.kind') === 'tcp' ? 'tcp' : 'unix',
+      backlog: this.#backlog(),
+      allowedClients: this.#last('listen.allowed_clients'),
+      maxChildren: this.#integer('max_children') ?? this.#integer('pm.max_children') ?? 1,
+      maxRequests: Math.max(0, this.#integer('pm.max_requests') ?? 0),
+      statusPath: this.#text('pm.status_path'),
+      pingPath: this.#text('ping.path'),
+      pingResponse: this.#last('ping.response') ?? 'pong',
+      accessLogFd: this.#integer('access.log.fd'),
+      accessFormat: this.#text('access.format'),
+      suppressPaths: new Set(this.#all('access.suppress_path')),
+      limitExtensions: this.#words('security.limit_extensions', ['.php', '.phar']),
+      catchWorkersOutput: this.#flag('catch_workers_output'),
+      logLimit: this.#integer('log_limit') ?? 1024,
+      logLevel: parseLevel(this.#last('log_level') ?? 'notice') ?? 'notice',
+      isRoot: this.#flag('root'),
+      runAs: this.#runAs(),
+      rlimitFiles: this.#integer('rlimit_files') || undefined,
+      rlimitCore: this.#coreLimit(),
+      chroot: this.#path('chroot'),
+      chdir: this.#path('chdir'),
+      priority: this.#integer('process.priority'),
+      dumpable: this.#flag('process.dumpable'),
+      env: this.#environment(),
+      phpValue: this.#pairs('php_value'),
+      phpAdminValue: this.#pairs('php_admin_value'),
+      phpIniFiles: this.#all('php.ini').map(fromBinary),
+      phpDefines: this.#pairs('php.define'),
+      phpVersion: this.#text('engine.php'),
+      isolation: this.#last('engine.isolation') === 'request' ? 'request' : 'worker',
+    };
+  }
+
+  #all(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+
+  #last(name: string): string | undefined {
+    return this.#all(name).at(-1);
+  }
+
+  /** A text where the empty one means "not set". */
+  #text(name: string): string | undefined {
+    return this.#last(name) || undefined;
+  }
+
+  #path(name: string): string | undefined {
+    const value = this.#text(name);
+    return value === undefined ? undefined : fromBinary(value);
+  }
+
+  #required(name: string): string {
+    const value = this.#last(name);
+    if (value === undefined)
+      throw new Error(`the master sent no setting "${name}"; it is of another version`);
+    return value;
+  }
+
+  #integer(name: string): number | undefined {
+    const value = this.#text(name);
+    if (value === undefined) return undefined;
+    if (!/^-?\d+$/.test(value)) throw new Error(`cannot use the setting ${name} = "${value}": want a number`);
+    return Number(value);
+  }
+
+  #flag(name: string): boolean {
+    return this.#last(name) === '1';
+  }
+
+  /** -1 and less mean "as many as the system allows"; the system itself cuts what is too much. */
+  #backlog(): number {
+    const value = this.#integer('listen.backlog') ?? -1;
+    return value < 0 ? defaultBacklog : value;
+  }
+
+  #coreLimit(): number | undefined {
+    return this.#last('rlimit_core') === 'unlimited' ? -1 : this.#integer('rlimit_core') || undefined;
+  }
+
+  #words(name: string, fallback: readonly string[]): readonly string[] {
+    if (!this.#values.has(name)) return fallback;
+    return this.#all(name).flatMap((value) => value.split(/[ \t]+/).filter((word) => word !== ''));
+  }
+
+  #pairs(name: string): readonly Pair[] {
+    return this.#all(name).map((line) => {
+      const equals = line.indexOf('=');
+      return equals < 0 ? [line, ''] : [line.slice(0, equals), line.slice(equals + 1)];
+    });
+  }
+
+  /** Of a name given twice the first one in the file wins, and the pool's own USER and HOME stand over ours. */
+  #environment(): readonly Pair[] {
+    const env = new Map<string, string>();
+    const inherited = new Map(this.#pairs('env.inherited'));
+    const own = new Map([...this.#pairs('env')].reverse());
+    for (const [name, value] of inherited) env.set(name, value);
+    for (const [name, setting] of [
+      ['USER', 'env.user'],
+      ['HOME', 'env.home'],
+    ] as const) {
+      const value = this.#last(setting);
+      if (value !== undefined && !own.has(name)) env.set(name, value);
+    }
+    for (const [name] of this.#pairs('env')) env.set(name, own.get(name) ?? '');
+    return [...env];
+  }
+
+  #runAs(): RunAs | undefined {
+    const uid = this.#integer('uid');
+    const gid = this.#integer('gid');
+    if (uid === undefined || gid === undefined) return undefined;
+    const groups = (this.#last('groups') ?? '').split(' ').filter((word) => /^\d+$/.test(word));
+    return { uid, gid, groups: groups.map(Number) };
+  }
+}
+
+/** What PHP-FPM took for a backlog before it left the number to the system. */
+const defaultBacklog = 511;

@@ -1,0 +1,53 @@
+/** Requests that wait for a worker, first come, first served, and never more than the backlog of the pool. */
+
+import type { Exchange } from './exchange.ts';
+
+export class RequestQueue {
+  readonly #limit: number;
+  readonly #onLength: (length: number) => void;
+  readonly #onRefusal: () => void;
+  readonly #waiting: Exchange[] = [];
+  /** It was full and has not been empty since. */
+  #hasRefused = false;
+
+  /**
+   * @param onLength is told after every change.
+   * @param onRefusal is told about the first request that finds it full, and then not before it was empty again.
+   */
+  constructor(limit: number, onLength: (length: number) => void, onRefusal: () => void) {
+    this.#limit = limit;
+    this.#onLength = onLength;
+    this.#onRefusal = onRefusal;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** @returns false when the queue is full. */
+  add(exchange: Exchange): boolean {
+    if (this.#waiting.length >= this.#limit) {
+      if (!this.#hasRefused) this.#onRefusal();
+      this.#hasRefused = true;
+      return false;
+    }
+    this.#waiting.push(exchange);
+    this.#onLength(this.#waiting.length);
+    return true;
+  }
+
+  next(): Exchange | undefined {
+    const exchange = this.#waiting.shift();
+    if (exchange === undefined) this.#hasRefused = false;
+    if (exchange !== undefined) this.#onLength(this.#waiting.length);
+    return exchange;
+  }
+
+  /** Takes out a request whose client went away. */
+  remove(exchange: Exchange): void {
+    const at = this.#waiting.indexOf(exchange);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#onLength(this.#waiting.length);
+  }
+}

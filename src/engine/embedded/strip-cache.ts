@@ -1,0 +1,71 @@
+/**
+ * Takes the types out of TypeScript sources, and remembers the results beside Node's own compile cache where that is
+ * switched on (NODE_COMPILE_CACHE). Only a checkout has use for it: a published package is JavaScript.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { getCompileCacheDir, stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+
+export class StripCache {
+  readonly #file: string | undefined;
+  readonly #known: Readonly<Record<string, unknown>>;
+  readonly #used: Record<string, string> = {};
+  #isNew = false;
+
+  /**
+   * @param name which program it is for, any text.
+   * @param folder who can write there decides what is run, as with Node's cache; undefined: nothing is remembered.
+   */
+  constructor(name: string, folder: string | undefined = getCompileCacheDir()) {
+    this.#file = folder === undefined ? undefined : join(folder, `stripped-${digest(name)}.json`);
+    this.#known = this.#file === undefined ? {} : readEntries(this.#file);
+  }
+
+  /** What Node itself makes of a file ending in .ts: the same text with blanks in place of types. */
+  strip(source: string): string {
+    const key = digest(source);
+    const known = this.#known[key];
+    const text = typeof known === 'string' ? known : stripSilently(source);
+    this.#isNew ||= text !== known;
+    this.#used[key] = text;
+    return text;
+  }
+
+  /** Writes down what was used. A folder that cannot be written to costs time at the next start, nothing else. */
+  save(): void {
+    if (this.#file === undefined || !this.#isNew) return;
+    const fresh = `${this.#file}.${process.pid}`;
+    try {
+      writeFileSync(fresh, JSON.stringify(this.#used), { mode: 0o600 });
+      renameSync(fresh, this.#file);
+    } catch {
+      // Full or read-only: the cache stays as it is.
+    }
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(process.version).update(text).digest('hex').slice(0, 32);
+}
+
+function readEntries(file: string): Readonly<Record<string, unknown>> {
+  try {
+    const entries: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof entries === 'object' && entries !== null ? { ...entries } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Called directly, the function warns that its interface may change; Node uses it for every .ts file without. */
+function stripSilently(source: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}

@@ -1,0 +1,34 @@
+/** What a worker thread is doing, as the main thread knows it, and which moves there are. */
+
+export const workerStates = {
+  /** The thread starts, PHP with it. */
+  booting: 'booting',
+  /** Clean and without a request. */
+  idle: 'idle',
+  running: 'running',
+  /** The answer is complete, PHP ended by a fatal error: the instance is being restored, `up` follows. */
+  restoring: 'restoring',
+  /** Was asked to leave in order. */
+  leaving: 'leaving',
+  /** Is being ended whatever it does. */
+  ending: 'ending',
+  /** The thread is gone. */
+  gone: 'gone',
+} as const;
+export type WorkerState = (typeof workerStates)[keyof typeof workerStates];
+
+/** A thread may fall dead in every state, and may be ended in every state but the last. */
+const moves: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+  booting: ['idle', 'ending', 'gone'],
+  idle: ['running', 'leaving', 'ending', 'gone'],
+  running: ['idle', 'restoring', 'ending', 'gone'],
+  restoring: ['idle', 'ending', 'gone'],
+  leaving: ['ending', 'gone'],
+  ending: ['gone'],
+  gone: [],
+};
+
+/** @throws Error for a move that the table does not have, naming both states. */
+export function assertWorkerMove(from: WorkerState, to: WorkerState): void {
+  if (!moves[from].includes(to)) throw new Error(`a worker thread cannot go from "${from}" to "${to}"`);
+}

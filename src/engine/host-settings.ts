@@ -1,0 +1,107 @@
+/**
+ * A pool's configuration as the `setting` lines of docs/contract.md, section 3.
+ */
+
+import type { PoolConfig } from '../config/directives.ts';
+
+/** Who the pool's workers are, resolved by the master. */
+export interface PoolIdentity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly user: string | undefined;
+  readonly home: string | undefined;
+  /** Whether the host has to give up root's rights to become that. */
+  readonly dropsRights: boolean;
+}
+
+export interface PhpIniSource {
+  /** Paths of the main php.ini and of the scan folder's files, in order; empty with `-n`. */
+  readonly files: readonly string[];
+  /** `-n`: no php.ini is to be looked for. */
+  readonly ignored: boolean;
+  /** The `-d` definitions, `key=value`. */
+  readonly defines: readonly string[];
+}
+
+export interface HostSettingsInput {
+  readonly pool: PoolConfig;
+  readonly identity: PoolIdentity | undefined;
+  readonly php: PhpIniSource;
+  readonly listenKind: 'unix' | 'tcp';
+  readonly hasAccessLog: boolean;
+  /** `log_level` and `log_limit`, which hold for the lines of workers as well. */
+  readonly log: { readonly level: string; readonly limit: number };
+  /** The master's environment, for `env[NAME] = $NAME`. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+type Setting = readonly [name: string, value: string];
+
+/** The settings in the order in which they are sent. */
+export function hostSettings(input: HostSettingsInput): readonly Setting[] {
+  return [
+    ['pool', input.pool.name],
+    ...directiveSettings(input.pool),
+    ...environmentSettings(input.pool, input.env),
+    ...identitySettings(input.identity),
+    ['listen.fd', '6'],
+    ['listen.kind', input.listenKind],
+    ...(input.hasAccessLog ? [['access.log.fd', '7'] as const] : []),
+    ...input.php.files.map((file) => ['php.ini', file] as const),
+    ...input.php.defines.map((define) => ['php.define', define] as const),
+    ['max_children', String(input.pool['pm.max_children'])],
+    ['log_level', input.log.level],
+    ['log_limit', String(input.log.limit)],
+  ];
+}
+
+/** The first four are not directives; `env` is resolved on its own. */
+const leftOut = new Set(['name', 'file', 'line', 'places', 'env']);
+
+function directiveSettings(pool: PoolConfig): Setting[] {
+  const settings: Setting[] = [];
+  for (const [name, value] of Object.entries(pool)) {
+    if (leftOut.has(name) || value === undefined) continue;
+    if (Array.isArray(value)) {
+      for (const item of value) settings.push([name, Array.isArray(item) ? item.join('=') : String(item)]);
+    } else if (typeof value === 'boolean') {
+      settings.push([name, value ? '1' : '0']);
+    } else {
+      settings.push([name, String(value)]);
+    }
+  }
+  return settings;
+}
+
+/** Variables that bin/hathi sets for Node; they are not the operator's. */
+const ownVariables = new Set(['NODE_COMPILE_CACHE']);
+
+/**
+ * `env[NAME] = $OTHER` takes the master's variable of that name (the whole rest of the value is the name), empty
+ * where it is not set, as PHP-FPM does at its start.
+ */
+function environmentSettings(pool: PoolConfig, env: NodeJS.ProcessEnv): Setting[] {
+  const inherited: Setting[] = pool.clear_env
+    ? []
+    : Object.entries(env)
+        .filter(([name]) => !ownVariables.has(name))
+        .map(([name, value]) => ['env.inherited', `${name}=${value ?? ''}`]);
+  const given = pool.env.map(([name, value]): Setting => {
+    const resolved = value.startsWith('$') ? (env[value.slice(1)] ?? '') : value;
+    return ['env', `${name}=${resolved}`];
+  });
+  return [...inherited, ...given];
+}
+
+function identitySettings(identity: PoolIdentity | undefined): Setting[] {
+  if (identity === undefined) return [];
+  const settings: Setting[] = [];
+  if (identity.dropsRights) {
+    settings.push(['root', '1'], ['uid', String(identity.uid)], ['gid', String(identity.gid)]);
+    settings.push(['groups', identity.groups.join(' ')]);
+  }
+  if (identity.user !== undefined) settings.push(['env.user', identity.user]);
+  if (identity.home !== undefined) settings.push(['env.home', identity.home]);
+  return settings;
+}

@@ -1,0 +1,68 @@
+/** The native engine for a pool: which build fits, and the command line of its host. */
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PoolConfig } from '../../config/directives.ts';
+import type { EngineCommand } from '../select.ts';
+import { sourcesHash } from './build.ts';
+import { NativeEngineError } from './php-config.ts';
+import { type BuildRecord, type BuiltEngine, engineFolder, listEngines, staleReason } from './store.ts';
+
+/** A build, or why there is none that can be used. */
+export type LocatedEngine = { readonly engine: BuiltEngine } | { readonly missing: string };
+
+/**
+ * Looks for a build.
+ *
+ * @param version `8.2` as in engine.php, or undefined for the newest PHP that an engine was built for
+ */
+export function locateEngine(version: string | undefined, folder: string = engineFolder()): LocatedEngine {
+  const all = listEngines(folder);
+  const fitting = all.filter(({ record }) => version === undefined || record.php.startsWith(`${version}.`));
+  // The sources are read only where there is a build to compare them with: most starts have none.
+  const sources = fitting.length > 0 ? sourcesHash() : '';
+  const usable = fitting.find((engine) => staleReason(engine, sources) === undefined);
+  if (usable !== undefined) return { engine: usable };
+  const [stale] = fitting;
+  if (stale !== undefined) {
+    return {
+      missing: `the native engine for PHP ${stale.record.php} is stale: ${staleReason(stale, sources)}; run "hathi build"`,
+    };
+  }
+  const built = all.map(({ record }) => record.php).join(', ');
+  const wanted = version === undefined ? 'the native engine' : `the native engine for PHP ${version}`;
+  return {
+    missing: `${wanted} is not built${built === '' ? '' : ` (there is one for PHP ${built})`}; run "hathi build"`,
+  };
+}
+
+/** The command line that hosts a build. The program is PHP itself, with the engine preloaded. */
+export function hostCommand({ file, record }: BuiltEngine, title: string): readonly string[] {
+  // The loader splits the variable at these, and nothing escapes them.
+  if (/[\s:]/.test(file)) {
+    throw new NativeEngineError(
+      `Cannot preload the engine "${file}": blanks and colons in its path; set HATHI_ENGINE_DIR to a folder without`,
+    );
+  }
+  // The last argument is room for the title that the host and its workers give themselves.
+  return ['/usr/bin/env', `LD_PRELOAD=${file}`, record.host, title.padEnd(96)];
+}
+
+/** The native engine's host for a pool; undefined when there is no build that fits. */
+export function nativeCommand(pool: PoolConfig, folder?: string): EngineCommand | undefined {
+  const located = locateEngine(pool['engine.php'], folder);
+  if (!('engine' in located)) return undefined;
+  const title = `php-fpm: host of pool ${pool.name}`;
+  const [program = '', ...args] = hostCommand(located.engine, title);
+  return { engine: 'native', file: program, args, argv0: title, iniFiles: iniFiles(located.engine.record) };
+}
+
+/** What the PHP-FPM of that PHP reads: its php.ini, then the files of its scan folder in order of their names. */
+function iniFiles({ iniFolder, scanFolder }: BuildRecord): string[] {
+  const main = join(iniFolder, 'php.ini');
+  const scanned = scanFolder !== '' && existsSync(scanFolder) ? readdirSync(scanFolder).sort() : [];
+  return [
+    ...(iniFolder !== '' && existsSync(main) ? [main] : []),
+    ...scanned.filter((name) => name.endsWith('.ini')).map((name) => join(scanFolder, name)),
+  ];
+}

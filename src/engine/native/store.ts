@@ -1,0 +1,77 @@
+/** Where built engines are kept, and what is written down about each. */
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** What stands beside an engine, as JSON. */
+export interface BuildRecord {
+  /** Version of PHP, `8.2.36`. */
+  readonly php: string;
+  readonly api: string;
+  /** The PHP program that hosts it, and its modification time in ms since 1970: an upgrade changes it. */
+  readonly host: string;
+  readonly hostModified: number;
+  /** Where the PHP-FPM of that PHP looks for php.ini and for further files; empty where there is no such folder. */
+  readonly iniFolder: string;
+  readonly scanFolder: string;
+  /** Hash of the engine's own sources. */
+  readonly sources: string;
+}
+
+/** An engine that was built. */
+export interface BuiltEngine {
+  readonly record: BuildRecord;
+  /** The shared object. */
+  readonly file: string;
+}
+
+/**
+ * The folder: HATHI_ENGINE_DIR where it is set; root's is for the whole machine, because its pools run as other
+ * users that have to read it; any other user has his own cache (XDG Base Directory Specification).
+ */
+export function engineFolder(
+  env: NodeJS.ProcessEnv = process.env,
+  uid: number | undefined = process.getuid?.(),
+): string {
+  if (env['HATHI_ENGINE_DIR']) return env['HATHI_ENGINE_DIR'];
+  if (uid === 0) return '/var/lib/hathi/engines';
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'hathi/engines');
+}
+
+/** File of the engine for a PHP of that API number. */
+export function engineFile(folder: string, api: string): string {
+  return join(folder, `hathi-engine-${api}.so`);
+}
+
+/** File of its record. */
+export function recordFile(engine: string): string {
+  return engine.replace(/\.so$/, '.json');
+}
+
+/** All built engines of a folder, newest PHP first. What cannot be read is none. */
+export function listEngines(folder: string): BuiltEngine[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => /^hathi-engine-\d+\.so$/.test(name))
+    .flatMap((name) => readEngine(join(folder, name)))
+    .sort((left, right) => right.record.php.localeCompare(left.record.php, 'en', { numeric: true }));
+}
+
+function readEngine(file: string): BuiltEngine[] {
+  try {
+    return [{ file, record: JSON.parse(readFileSync(recordFile(file), 'utf8')) as BuildRecord }];
+  } catch {
+    return [];
+  }
+}
+
+/** Why a built engine must not be used as it is; undefined when it may. */
+export function staleReason({ record }: BuiltEngine, sources: string): string | undefined {
+  const host = statSync(record.host, { throwIfNoEntry: false });
+  if (host === undefined) return `its PHP program "${record.host}" is not there any more`;
+  if (host.mtimeMs !== record.hostModified)
+    return `its PHP program "${record.host}" was changed after the build`;
+  if (record.sources !== sources) return 'it was built from other sources than this version of Hathi has';
+  return undefined;
+}

@@ -1,0 +1,55 @@
+/** Which engine runs a pool, and the program that hosts it. */
+
+import type { PoolConfig } from '../config/directives.ts';
+import { siblingModule } from '../runtime/module.ts';
+import { locateEngine, nativeCommand } from './native/locate.ts';
+
+export interface EngineCommand {
+  readonly engine: 'embedded' | 'native';
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly argv0: string;
+  /** php.ini files of the engine's own PHP, for a master that has found none. */
+  readonly iniFiles?: readonly string[];
+}
+
+/** The pool asks for an engine that is not there. */
+export class EngineError extends Error {
+  readonly code = 'HATHI_ENGINE';
+}
+
+/**
+ * Chooses the engine by the directive `engine`: `auto` takes the native one where it is built, else the embedded.
+ *
+ * @throws EngineError when the pool insists on an engine that this tree does not have
+ */
+export function engineCommand(pool: PoolConfig): EngineCommand {
+  switch (pool.engine) {
+    case 'auto':
+      return nativeCommand(pool) ?? embeddedCommand(pool);
+    case 'embedded':
+      return embeddedCommand(pool);
+    case 'native':
+      return insistOnNative(pool);
+    default:
+      throw new EngineError(`[pool ${pool.name}] unknown engine ${JSON.stringify(pool.engine)}`);
+  }
+}
+
+function insistOnNative(pool: PoolConfig): EngineCommand {
+  const command = nativeCommand(pool);
+  if (command !== undefined) return command;
+  const located = locateEngine(pool['engine.php']);
+  const reason = 'missing' in located ? located.missing : 'it cannot be started';
+  throw new EngineError(`[pool ${pool.name}] engine = native: ${reason}`);
+}
+
+function embeddedCommand(pool: PoolConfig): EngineCommand {
+  return {
+    engine: 'embedded',
+    file: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', siblingModule(import.meta.url, './embedded/host')],
+    // Room for the title that the host gives itself: libuv writes it over its arguments.
+    argv0: `php-fpm: pool ${pool.name}`.padEnd(64),
+  };
+}

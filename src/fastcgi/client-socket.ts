@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { errorCode, FastCgiError } from './errors.ts';
+
+export type ConnectAddress = { readonly path: string } | { readonly host: string; readonly port: number };
+
+/**
+ * Connects. The socket is half-open, because a response is to be read to its end even when the body could not be
+ * sent to its end.
+ * @throws FastCgiError `connect-failed` or `aborted`.
+ */
+export async function connectSocket(address: ConnectAddress, signal?: AbortSignal): Promise<net.Socket> {
+  const socket = net.connect({ ...address, allowHalfOpen: true, noDelay: true });
+  try {
+    await once(socket, 'connect', signal === undefined ? {} : { signal });
+    return socket;
+  } catch (cause) {
+    socket.on('error', () => {}).destroy();
+    if (signal?.aborted) throw abortedError(signal);
+    const text = `Cannot connect to ${addressText(address)}: ${(cause as Error).message}`;
+    throw new FastCgiError(errorCode.connectFailed, text, { cause });
+  }
+}
+
+/** The failure of a request whose signal was aborted. */
+export function abortedError(signal: AbortSignal): FastCgiError {
+  const { reason } = signal;
+  const text = reason instanceof Error ? reason.message : String(reason);
+  return new FastCgiError(errorCode.aborted, `Cannot finish the request: it was aborted: ${text}`, {
+    cause: reason,
+  });
+}
+
+function addressText(address: ConnectAddress): string {
+  return 'path' in address ? `"${address.path}"` : `"${address.host}:${address.port}"`;
+}

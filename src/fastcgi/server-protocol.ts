@@ -1,0 +1,404 @@
+import { BodyMeter } from './body-meter.ts';
+import { errorCode, FastCgiError, type FastCgiErrorCode } from './errors.ts';
+import { ManagementAnswers } from './management.ts';
+import { PairsDecoder } from './pairs.ts';
+import { RecordParser } from './parser.ts';
+import {
+  fixedContentBytes,
+  managementId,
+  protocolStatus,
+  type RecordHeader,
+  recordType,
+  recordTypeName,
+} from './records.ts';
+import { RefusedRequests } from './refused-requests.ts';
+import { contentLengthOf, type RequestHead, readBegin } from './request-head.ts';
+import type { RoleName, ServerLimits } from './server-api.ts';
+import { endRequest } from './writer.ts';
+
+/** What the protocol wants done. Every call may call back into the protocol. */
+export interface ProtocolActions {
+  requestStarted(): void;
+  requestAbandoned(): void;
+  request(head: RequestHead): void;
+  bodyChunk(bytes: Uint8Array): void;
+  bodyEnd(complete: boolean): void;
+  /** ABORT_REQUEST for the running request. */
+  aborted(): void;
+  /** Bytes for the peer; afterwards the connection closes when `thenClose` is set. */
+  reply(bytes: Uint8Array, thenClose: boolean): void;
+  failed(error: FastCgiError): void;
+}
+
+const phase = {
+  /** Between requests. */
+  idle: 'idle',
+  /** BEGIN_REQUEST's header is in, its content is not. */
+  begin: 'begin',
+  params: 'params',
+  /** The request is with the application. */
+  running: 'running',
+  /** No further request is read. What is left of the last one may be read to its end, for a clean close. */
+  closed: 'closed',
+} as const;
+export type ProtocolPhase = (typeof phase)[keyof typeof phase];
+
+/** What becomes of the content of the record at hand. */
+type Use = 'drop' | 'begin' | 'params' | 'management' | 'body';
+
+/**
+ * The server side of one connection as a state machine without input and output: bytes in, actions out. The owner
+ * feeds input with push() and calls run() whenever something changed that may let it go on.
+ */
+export class ServerProtocol {
+  readonly #actions: ProtocolActions;
+  readonly #limits: ServerLimits;
+  readonly #parser = new RecordParser();
+  #phase: ProtocolPhase = phase.idle;
+  #running = false;
+  #use: Use = 'drop';
+  #header: RecordHeader | undefined;
+  readonly #fixed = new Uint8Array(fixedContentBytes);
+  #fixedFilled = 0;
+  readonly #management: ManagementAnswers;
+  #id = 0;
+  #role: RoleName = 'RESPONDER';
+  #keepConnection = false;
+  #params: PairsDecoder | undefined;
+  #paramsBytes = 0;
+  #body = new BodyMeter(0);
+  #inputEnded = false;
+  /** Closed after a response: records are skipped up to the end of the request's STDIN. */
+  #draining = false;
+  readonly #refused = new RefusedRequests();
+
+  /** The application wants body bytes now. */
+  bodyWanted = false;
+  /** Replies wait for the peer to read: no further record is taken, or a peer that only asks grows our memory. */
+  repliesBlocked = false;
+
+  constructor(actions: ProtocolActions, limits: ServerLimits) {
+    this.#actions = actions;
+    this.#limits = limits;
+    this.#management = new ManagementAnswers(limits);
+  }
+
+  get phase(): ProtocolPhase {
+    return this.#phase;
+  }
+
+  /** True when no byte of a next request has been seen. */
+  get isIdle(): boolean {
+    return this.#phase === phase.idle && this.#parser.atBoundary;
+  }
+
+  /** True when input waits for the application or the peer, so no more should be read. */
+  get isBlocked(): boolean {
+    return this.repliesBlocked || this.#bodyHeld();
+  }
+
+  /** True while bytes of the body are due that the application asked for. */
+  get awaitsBody(): boolean {
+    return this.#phase === phase.running && this.bodyWanted && !this.#body.endTold;
+  }
+
+  /** True when the client has nothing left to send for its request: a close cannot cross anything. */
+  get inputConsumed(): boolean {
+    return this.#inputEnded || (this.#body.streamEnded && this.#parser.atBoundary);
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#phase !== phase.closed || this.#draining) this.#parser.feed(bytes);
+  }
+
+  /** The peer will send nothing more (a half-close is no reason to stop working for it). */
+  endInput(): void {
+    this.#inputEnded = true;
+  }
+
+  /** Drops all further input. */
+  close(): void {
+    this.#phase = phase.closed;
+  }
+
+  /**
+   * The application ended its response.
+   * @param mayReuse false when the owner wants no further request.
+   * @returns true when the connection may serve another request: asked for, and this body was read to its end.
+   */
+  finishRequest(mayReuse = true): boolean {
+    const reusable =
+      mayReuse &&
+      this.#keepConnection &&
+      this.#body.leavesNothing &&
+      !this.#inputEnded &&
+      // The FCGI_DATA of a filter is dropped while it runs, not read to its end.
+      this.#role !== 'FILTER';
+    this.#phase = reusable ? phase.idle : phase.closed;
+    this.#draining = !reusable;
+    this.bodyWanted = false;
+    if (this.#use === 'body') this.#use = 'drop';
+    return reusable;
+  }
+
+  /** Works off input until it is used up or something blocks. A nested call leaves the work to the outer one. */
+  run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#phase !== phase.closed && !this.isBlocked && this.#step());
+      while (this.#draining && this.#drainStep());
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** @returns false when there is nothing to do until more input comes. */
+  #step(): boolean {
+    const event = this.#parser.next();
+    if (event === undefined) return this.#atInputEnd();
+    switch (event.kind) {
+      case 'header':
+        this.#header = event.header;
+        this.#onHeader(event.header);
+        return true;
+      case 'content':
+        this.#onContent(event.bytes);
+        return true;
+      case 'end':
+        this.#onRecordEnd();
+        return true;
+      case 'error':
+        this.#fail(event.error);
+        return false;
+      default:
+        throw new Error(`Cannot handle a record event: unknown kind "${(event as { kind: string }).kind}"`);
+    }
+  }
+
+  /** @returns false when there is nothing to skip until more input comes. */
+  #drainStep(): boolean {
+    const event = this.#parser.next();
+    if (event?.kind === 'header' && isEndOf(recordType.stdin, event.header, this.#id)) {
+      this.#body.streamEnded = true;
+    }
+    this.#draining = event?.kind !== 'error';
+    return event !== undefined && this.#draining;
+  }
+
+  #atInputEnd(): boolean {
+    if (!this.#inputEnded) return false;
+    if (this.#phase === phase.running) {
+      this.#endBody();
+    } else if (this.#phase !== phase.idle || !this.#parser.atBoundary) {
+      this.#fail(
+        error(errorCode.unexpectedEnd, 'Cannot read a request: the peer ended the connection inside it'),
+      );
+    }
+    return false;
+  }
+
+  #onHeader(header: RecordHeader): void {
+    this.#use = 'drop';
+    if (header.id === managementId || header.type === recordType.getValues) this.#onManagement(header);
+    else if (header.type === recordType.beginRequest) this.#onBegin(header);
+    else if (header.id === this.#id && this.#phase === phase.params) this.#onParamsPhase(header);
+    else if (header.id === this.#id && this.#phase === phase.running) this.#onRunning(header);
+    else this.#onInactive(header);
+  }
+
+  #onManagement(header: RecordHeader): void {
+    this.#use = 'management';
+    this.#failIf(this.#management.begin(header));
+  }
+
+  #onBegin(header: RecordHeader): void {
+    if (header.contentLength !== fixedContentBytes) {
+      const text = `Cannot begin a request: content of BEGIN_REQUEST is "${header.contentLength}" bytes, must be 8`;
+      this.#fail(error(errorCode.badBeginLength, text));
+    } else if (this.#phase === phase.idle) {
+      this.#refused.forget(header.id);
+      this.#id = header.id;
+      this.#phase = phase.begin;
+      this.#fixedFilled = 0;
+      this.#use = 'begin';
+    } else if (header.id === this.#id) {
+      this.#fail(unexpected(header, this.#phase));
+    } else if (!this.#failIf(this.#refused.add(header.id))) {
+      this.#actions.reply(endRequest(header.id, 0, protocolStatus.cannotMultiplex), false);
+    }
+  }
+
+  #onParamsPhase(header: RecordHeader): void {
+    if (header.type === recordType.abortRequest) {
+      this.#phase = phase.idle;
+      this.#actions.requestAbandoned();
+      this.#actions.reply(endRequest(this.#id, 0, protocolStatus.requestComplete), !this.#keepConnection);
+    } else if (header.type !== recordType.params) {
+      this.#fail(unexpected(header, this.#phase));
+    } else if (header.contentLength > 0) {
+      this.#use = 'params';
+      this.#paramsBytes += header.contentLength;
+      if (this.#paramsBytes > this.#limits.paramsBytes) {
+        const text = `Cannot take ${this.#paramsBytes} bytes of parameters: at most ${this.#limits.paramsBytes}`;
+        this.#fail(error(errorCode.paramsTooLarge, text));
+      }
+    }
+  }
+
+  #onRunning(header: RecordHeader): void {
+    switch (header.type) {
+      case recordType.abortRequest:
+        this.#actions.aborted();
+        return;
+      case recordType.stdin:
+        if (this.#body.streamEnded) this.#fail(unexpected(header, 'after the end of STDIN'));
+        else if (header.contentLength === 0) this.#body.streamEnded = true;
+        else this.#use = 'body';
+        this.#body.announce(header.contentLength);
+        return;
+      case recordType.data:
+        if (this.#role !== 'FILTER') this.#fail(unexpected(header, this.#phase));
+        return;
+      default:
+        this.#fail(unexpected(header, this.#phase));
+    }
+  }
+
+  /** Records of a request that does not run: refused, just ended, or never begun. */
+  #onInactive(header: RecordHeader): void {
+    if (this.#refused.skips(header)) return;
+    // The specification has records of inactive ids ignored. Between requests that rule is what lets an unread
+    // body pass for a request, so there only what a finished request may leave behind is skipped.
+    if (this.#phase !== phase.idle) return;
+    if (header.type === recordType.stdin && header.contentLength === 0) return;
+    if (header.type === recordType.abortRequest) return;
+    this.#fail(unexpected(header, this.#phase));
+  }
+
+  #onContent(bytes: Uint8Array): void {
+    switch (this.#use) {
+      case 'drop':
+        return;
+      case 'begin':
+        this.#fixed.set(bytes, this.#fixedFilled);
+        this.#fixedFilled += bytes.length;
+        return;
+      case 'params':
+        this.#failIf(this.#params!.push(bytes));
+        return;
+      case 'management':
+        this.#failIf(this.#management.push(bytes));
+        return;
+      case 'body':
+        this.#onBodyBytes(bytes);
+        return;
+      default:
+        throw new Error(`Cannot use the content of a record: unknown use "${String(this.#use)}"`);
+    }
+  }
+
+  #onBodyBytes(bytes: Uint8Array): void {
+    const wanted = this.#body.take(bytes);
+    if (wanted.length === 0) return;
+    this.#actions.bodyChunk(wanted);
+    if (this.#body.complete) this.#endBody();
+  }
+
+  #onRecordEnd(): void {
+    const header = this.#header!;
+    if (this.#use === 'begin') this.#takeBegin();
+    else if (this.#use === 'management') this.#answerManagement();
+    else if (this.#phase === phase.params && isEndOf(recordType.params, header, this.#id)) this.#takeParams();
+    else if (this.#phase === phase.running && isEndOf(recordType.stdin, header, this.#id)) this.#endBody();
+  }
+
+  #takeBegin(): void {
+    const begin = readBegin(this.#fixed);
+    this.#keepConnection = begin.keepConnection;
+    if (begin.role === undefined) {
+      this.#phase = phase.idle;
+      if (this.#failIf(this.#refused.add(this.#id))) return;
+      this.#actions.reply(endRequest(this.#id, 0, protocolStatus.unknownRole), !this.#keepConnection);
+      return;
+    }
+    this.#role = begin.role;
+    this.#params = new PairsDecoder({ bytes: this.#limits.paramsBytes, count: this.#limits.paramsCount });
+    this.#paramsBytes = 0;
+    this.bodyWanted = false;
+    this.#phase = phase.params;
+    this.#actions.requestStarted();
+  }
+
+  #takeParams(): void {
+    const decoder = this.#params!;
+    this.#params = undefined;
+    if (this.#failIf(decoder.finish())) return;
+    const contentLength = contentLengthOf(decoder.pairs);
+    const most = this.#limits.bodyBytes;
+    if (most !== undefined && contentLength > most) {
+      const text = `Cannot take a body of ${contentLength} bytes: at most ${most} are allowed`;
+      this.#fail(error(errorCode.bodyTooLarge, text));
+      return;
+    }
+    this.#body = new BodyMeter(contentLength);
+    this.#phase = phase.running;
+    this.#actions.request({
+      id: this.#id,
+      role: this.#role,
+      keepConnection: this.#keepConnection,
+      params: decoder.pairs,
+      contentLength,
+    });
+  }
+
+  #answerManagement(): void {
+    const answer = this.#management.end();
+    if (answer instanceof FastCgiError) this.#fail(answer);
+    else this.#actions.reply(answer, false);
+  }
+
+  /** Content of the body is at hand that nobody wants yet. Surplus is wanted: it is dropped. */
+  #bodyHeld(): boolean {
+    return this.#phase === phase.running && this.#use === 'body' && !this.bodyWanted && !this.#body.complete;
+  }
+
+  #endBody(): void {
+    // An end that nobody waits for is told when the application asks; see requestBody.
+    if (this.#body.endTold || !this.bodyWanted) return;
+    this.#body.endTold = true;
+    this.#actions.bodyEnd(this.#body.complete);
+  }
+
+  /** The application asks for the body: tells an end that has been reached already, then goes on reading. */
+  requestBody(): void {
+    if (this.#phase !== phase.running) return;
+    this.bodyWanted = true;
+    if (this.#body.complete || this.#body.streamEnded) this.#endBody();
+    this.run();
+  }
+
+  #failIf(failure: FastCgiError | undefined): boolean {
+    if (failure === undefined) return false;
+    this.#fail(failure);
+    return true;
+  }
+
+  #fail(failure: FastCgiError): void {
+    this.#phase = phase.closed;
+    this.#actions.failed(failure);
+  }
+}
+
+function isEndOf(type: number, header: RecordHeader, id: number): boolean {
+  return header.type === type && header.id === id && header.contentLength === 0;
+}
+
+function unexpected(header: RecordHeader, where: string): FastCgiError {
+  const text = `Cannot take ${recordTypeName(header.type)} (request id ${header.id}, ${header.contentLength} bytes) in state "${where}"`;
+  return error(errorCode.unexpectedRecord, text);
+}
+
+function error(code: FastCgiErrorCode, message: string): FastCgiError {
+  return new FastCgiError(code, message);
+}

@@ -1,0 +1,73 @@
+/** One line a request for people who watch a terminal. */
+
+/** What is known when a response is over. */
+export interface RequestRecord {
+  readonly time: Date;
+  readonly method: string;
+  readonly uri: string;
+  readonly status: number;
+  /** Milliseconds from the request's header to the end of the response. */
+  readonly duration: number;
+  /** Bytes of the response body that were sent. */
+  readonly bytes: number;
+  /** What else is to be told: why a request was refused, `client left`, the memory that PHP took. */
+  readonly details: readonly string[];
+  /** REQUEST_ID of a request that PHP was to answer. */
+  readonly id?: string;
+}
+
+const maxUri = 200;
+const reset = '\x1b[0m';
+const dim = '\x1b[2m';
+
+/** Renders a record; with `color`, the status is coloured by its class. No newline at the end. */
+export function renderRequest(record: RequestRecord, color = false): string {
+  const clock = [record.time.getHours(), record.time.getMinutes(), record.time.getSeconds()]
+    .map((n) => String(n).padStart(2, '0'))
+    .join(':');
+  const status = color ? `${statusColor(record.status)}${record.status}${reset}` : String(record.status);
+  const facts = [formatDuration(record.duration), formatBytes(record.bytes), ...record.details].map((text) =>
+    printable(text),
+  );
+  const tail = facts.join(' · ');
+  return [
+    color ? `${dim}${clock}${reset}` : clock,
+    status,
+    printable(record.method).padEnd(4),
+    printable(record.uri, maxUri),
+    color ? `${dim}${tail}${reset}` : tail,
+  ].join('  ');
+}
+
+/** Milliseconds for people: `0.8 ms`, `34 ms`, `2.50 s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+/** Bytes for people, in powers of 1024: `512 B`, `1.5 KB`, `20 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  let value = bytes;
+  let unit = 'B';
+  for (const next of ['KB', 'MB', 'GB', 'TB']) {
+    if (value < 1024) break;
+    value /= 1024;
+    unit = next;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
+/** Makes client-chosen text harmless on a terminal: control characters and bytes beyond ASCII become `\xNN`. */
+export function printable(text: string, limit = Number.POSITIVE_INFINITY): string {
+  const cut = text.length > limit ? `${text.slice(0, limit)}…` : text;
+  return cut.replace(/[\x00-\x1f\x7f-\xff]/g, (byte) => {
+    return `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
+function statusColor(status: number): string {
+  if (status >= 500) return '\x1b[31m';
+  if (status >= 400) return '\x1b[33m';
+  return status >= 300 ? '\x1b[36m' : '\x1b[32m';
+}

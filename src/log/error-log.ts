@@ -1,0 +1,327 @@
+/**
+ * The error log of the master: one class for every line of it. Lines are written synchronously, so the last
+ * words before an exit are never lost; no failure of the log ever throws into the program.
+ */
+import { closeSync, fstatSync } from 'node:fs';
+import { duplicateOnto, setCloseOnExec } from '../posix/descriptors.ts';
+import { errorNumber } from '../posix/libc.ts';
+import { closeSystemLog, openSystemLog, writeSystemLog } from '../posix/syslog.ts';
+import { wallClockMicroseconds } from '../posix/time.ts';
+import { failureText, LineWriter, openLogFile, standardDescriptor } from './file.ts';
+import { type Level, passes, syslogPriority } from './levels.ts';
+import { formatLine, type Location, type LogText, linePrefix } from './line.ts';
+import { callerLocation } from './location.ts';
+import { PersistentWriter } from './persistent-writer.ts';
+
+/** Where lines go once the configuration is known (fpm-behaviour 1.7). */
+export type Destination =
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      /** Foreground on a terminal, or `-O`: the file is opened, the lines go to stderr. */
+      readonly useStderr: boolean;
+    }
+  | {
+      readonly kind: 'syslog';
+      readonly ident: string;
+      /** As syslog.h has it, LOG_DAEMON being 24. */
+      readonly facility: number;
+      readonly useStderr: boolean;
+    };
+
+export interface ErrorLogOptions {
+  readonly level?: Level;
+  /** `log_limit`, bytes. */
+  readonly limit?: number;
+  /** Standard error; another descriptor in tests. */
+  readonly stderr?: number;
+  /** Microseconds since the epoch; the system's clock unless a test gives another. */
+  readonly clock?: () => number;
+  /** Takes every line instead of a file or stderr: for a master that runs inside another program. */
+  readonly sink?: LogSink;
+}
+
+/** One line without its newline; `worker` lines are what PHP workers wrote. */
+export type LogSink = (line: string, origin: 'master' | 'worker') => void;
+
+const defaultLimit = 1024;
+const newline = Buffer.from('\n');
+
+export class ErrorLog {
+  #level: Level;
+  #limit: number;
+  readonly #stderr: number;
+  readonly #clock: () => number;
+  readonly #sink: LogSink | undefined;
+  #destination: Destination | undefined;
+  #fileFd: number | undefined;
+  #file: PersistentWriter | undefined;
+  #standardError: LineWriter | undefined;
+  /** Lines of this level and up are copied to stderr while a start is under way; undefined ends that. */
+  #copiedLevel: Level | undefined = 'notice';
+  #tied = false;
+  #stderrFailure: unknown;
+
+  /** A new log writes to stderr until {@link open} is called. */
+  constructor(options: ErrorLogOptions = {}) {
+    this.#level = options.level ?? 'notice';
+    this.#limit = options.limit ?? defaultLimit;
+    this.#stderr = options.stderr ?? 2;
+    this.#clock = options.clock ?? wallClockMicroseconds;
+    this.#sink = options.sink;
+  }
+
+  get level(): Level {
+    return this.#level;
+  }
+
+  /** `log_limit`, bytes. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Descriptor of the open log file, undefined for syslog and before {@link open}. */
+  get fd(): number | undefined {
+    return this.#fileFd;
+  }
+
+  /** What the last failed write threw, undefined while the log works. */
+  get lastFailure(): unknown {
+    return this.#file?.failure ?? this.#stderrFailure;
+  }
+
+  /** Takes `log_level` and `log_limit` from a configuration. */
+  configure(settings: { readonly level: Level; readonly limit: number }): void {
+    this.#level = settings.level;
+    this.#limit = settings.limit;
+  }
+
+  /**
+   * Opens the destination; lines go there from now on. An earlier destination is closed.
+   *
+   * @throws the error of open(2) after the line `failed to open error_log (PATH)` was logged.
+   */
+  open(destination: Destination): void {
+    const fd = destination.kind === 'file' ? this.#openFile(destination.path) : undefined;
+    this.#closeDestination();
+    this.#destination = destination;
+    if (destination.kind === 'syslog') {
+      if (!destination.useStderr) openSystemLog(destination.ident, destination.facility);
+      return;
+    }
+    this.#fileFd = fd;
+    if (fd !== undefined && !destination.useStderr) this.#file = this.#fileWriter(fd);
+  }
+
+  /** The sockets are bound: lines of success go to the log alone from now on, problems are still copied to stderr. */
+  bound(): void {
+    if (this.#copiedLevel !== undefined) this.#copiedLevel = 'warning';
+  }
+
+  /**
+   * Ends the time in which lines are copied to stderr.
+   *
+   * @param tieStderr make stderr another name of the log file, so that what no code of ours writes is kept too.
+   */
+  launched(tieStderr: boolean): void {
+    this.#copiedLevel = undefined;
+    this.#tied = tieStderr;
+    this.#tieStderr();
+  }
+
+  /**
+   * Opens the log file anew under its path, on the same descriptor (fpm-behaviour 5.8). When that fails, the
+   * old file stays in use and the line says so.
+   */
+  reopen(): boolean {
+    const destination = this.#destination;
+    try {
+      if (destination?.kind === 'file' && standardDescriptor(destination.path) === undefined) {
+        this.#replaceFile(destination.path);
+      }
+    } catch {
+      this.error('unable to re-opened error log file');
+      return false;
+    }
+    this.notice('error log file re-opened');
+    return true;
+  }
+
+  /** Closes what {@link open} opened; later lines go to stderr. */
+  close(): void {
+    this.#closeDestination();
+    this.#destination = undefined;
+  }
+
+  debug(text: LogText): void {
+    this.write('debug', text, this.debug);
+  }
+
+  notice(text: LogText): void {
+    this.write('notice', text, this.notice);
+  }
+
+  warning(text: LogText): void {
+    this.write('warning', text, this.warning);
+  }
+
+  error(text: LogText): void {
+    this.write('error', text, this.error);
+  }
+
+  alert(text: LogText): void {
+    this.write('alert', text, this.alert);
+  }
+
+  /** An error with the error text of a failed system call behind it: `text: Permission denied (13)`. */
+  sysError(text: LogText, error: unknown): void {
+    const failure = errorNumber(error);
+    const suffix = failure === undefined && error instanceof Error ? `: ${error.message}` : '';
+    const whole = suffix === '' ? text : Buffer.concat([Buffer.from(text), Buffer.from(suffix)]);
+    this.write('error', whole, this.sysError, failure);
+  }
+
+  /**
+   * One message of a level that is not fixed in the program.
+   *
+   * @param inside the function of the log that the program called; the debug form names its caller.
+   */
+  write(
+    level: Level,
+    text: LogText,
+    inside: (...args: never[]) => unknown = this.write,
+    failure?: { errno: number; strerror: string },
+  ): void {
+    if (!passes(level, this.#level)) return;
+    const line = formatLine({
+      level,
+      text,
+      time: this.#clock(),
+      limit: this.#limit,
+      location: this.#level === 'debug' ? callerLocation(inside) : undefined,
+      failure,
+      style: this.#style(),
+    });
+    this.#deliver(level, [line], 'master');
+  }
+
+  /** What stands before the text of a message of that level now; `at` is printed at log_level debug only. */
+  prefix(level: Level, at: Omit<Location, 'pid'>): string {
+    return linePrefix({
+      level,
+      time: this.#clock(),
+      location: this.#level === 'debug' ? { pid: process.pid, ...at } : undefined,
+      style: this.#style(),
+    });
+  }
+
+  /** Writes finished lines (no newline in them) to where the log goes, when their level passes. */
+  writeLines(level: Level, lines: readonly Uint8Array[]): void {
+    if (passes(level, this.#level)) this.#deliver(level, lines, 'worker');
+  }
+
+  #deliver(level: Level, lines: readonly Uint8Array[], origin: 'master' | 'worker'): void {
+    if (this.#sink !== undefined) {
+      for (const line of lines) this.#sink(Buffer.from(line).toString('utf8'), origin);
+      return;
+    }
+    const bytes = Buffer.concat(lines.flatMap((line) => [line, newline]));
+    if (this.#usesSyslog()) for (const line of lines) writeSystemLog(syslogPriority[level], line);
+    else if (this.#file === undefined) this.#writeStderr(bytes);
+    else this.#file.write(bytes, lines.length);
+    const elsewhere = this.#usesSyslog() || this.#file !== undefined;
+    const isCopied = this.#copiedLevel !== undefined && passes(level, this.#copiedLevel);
+    if (elsewhere && isCopied && !this.#fileIsStderr()) this.#writeStderr(bytes);
+  }
+
+  #style(): 'file' | 'syslog' {
+    return this.#usesSyslog() ? 'syslog' : 'file';
+  }
+
+  #usesSyslog(): boolean {
+    return this.#destination?.kind === 'syslog' && !this.#destination.useStderr;
+  }
+
+  #fileWriter(fd: number): PersistentWriter {
+    return new PersistentWriter(fd, {
+      onFailure: (error) => this.#reportFailure(error),
+      lossReport: (lines, error) =>
+        this.#ownLine(
+          'warning',
+          `the error log could not be written, lines missing here: ${lines}: ${failureText(error)}`,
+        ),
+    });
+  }
+
+  /** Once, not for every line: stderr may be on the same full disk. */
+  #reportFailure(error: unknown): void {
+    if (this.#fileIsStderr()) return;
+    const path = this.#destination?.kind === 'file' ? this.#destination.path : '';
+    const text = `cannot write the error log '${path}': ${failureText(error)}; lines are lost until it can be written`;
+    this.#writeStderr(this.#ownLine('error', text));
+  }
+
+  /** A line about the log itself, with its newline. */
+  #ownLine(level: Level, text: string): Buffer {
+    const line = formatLine({ level, text, time: this.#clock(), limit: this.#limit, style: 'file' });
+    return Buffer.concat([line, newline]);
+  }
+
+  /** There is nowhere to report a broken stderr to, so the failure is only kept. */
+  #writeStderr(bytes: Buffer): void {
+    try {
+      this.#standardError ??= new LineWriter(this.#stderr);
+      this.#standardError.write(bytes);
+      this.#stderrFailure = undefined;
+    } catch (error) {
+      this.#stderrFailure = error;
+    }
+  }
+
+  /** True when the log file and stderr are one open file: a copy would be the same line twice. */
+  #fileIsStderr(): boolean {
+    if (this.#fileFd === undefined) return false;
+    try {
+      const file = fstatSync(this.#fileFd);
+      const stderr = fstatSync(this.#stderr);
+      return file.dev === stderr.dev && file.ino === stderr.ino;
+    } catch {
+      // stderr is closed: nothing to write a copy to either.
+      return true;
+    }
+  }
+
+  #openFile(path: string): number {
+    try {
+      return openLogFile(path);
+    } catch (error) {
+      this.sysError(`failed to open error_log (${path})`, error);
+      throw error;
+    }
+  }
+
+  /** The number stays the same: stderr, and whoever was handed the descriptor, follow by it. */
+  #replaceFile(path: string): void {
+    const fd = this.#openFile(path);
+    if (this.#fileFd === undefined) throw new Error('the error log is a file and has no descriptor');
+    duplicateOnto(fd, this.#fileFd);
+    setCloseOnExec(this.#fileFd, true);
+    closeSync(fd);
+    if (this.#file !== undefined) this.#file = this.#fileWriter(this.#fileFd);
+    this.#tieStderr();
+  }
+
+  #tieStderr(): void {
+    if (this.#tied && this.#file !== undefined && this.#fileFd !== undefined) {
+      duplicateOnto(this.#fileFd, this.#stderr);
+      this.#standardError = undefined;
+    }
+  }
+
+  #closeDestination(): void {
+    if (this.#usesSyslog()) closeSystemLog();
+    if (this.#fileFd !== undefined) closeSync(this.#fileFd);
+    this.#fileFd = undefined;
+    this.#file = undefined;
+  }
+}

@@ -1,0 +1,90 @@
+/** Log files: opening them, and whole lines written to them. */
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { duplicate, isWritable, setNonBlocking } from '../posix/descriptors.ts';
+import { errorNumber } from '../posix/libc.ts';
+
+/** How long one line may wait for a reader of a pipe or socket that is full. */
+const patienceMs = 100;
+
+const descriptorPath = /^\/(?:dev\/fd|proc\/self\/fd)\/([0-9]+)$/;
+
+/** Descriptor that a path such as `/dev/stderr` or `/proc/self/fd/2` names, undefined for every other path. */
+export function standardDescriptor(path: string): number | undefined {
+  if (path === '/dev/stderr') return 2;
+  if (path === '/dev/stdout') return 1;
+  const match = descriptorPath.exec(path);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/**
+ * Opens a log file for appending, mode 0600 when it is created, close-on-exec. A path that names a descriptor
+ * of this process gives a copy of it: open(2) of one that is a socket, as under systemd, fails with ENXIO.
+ *
+ * @throws the error of open(2) or fcntl(2).
+ */
+export function openLogFile(path: string): number {
+  const standard = standardDescriptor(path);
+  if (standard !== undefined) return duplicate(standard);
+  // So that a named pipe without a reader is an error (ENXIO) and not an endless wait.
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+  const fd = openSync(path, flags, 0o600);
+  setNonBlocking(fd, false);
+  return fd;
+}
+
+/** Writes whole lines to a descriptor, and remembers enough to keep lines whole after a failure. */
+export class LineWriter {
+  readonly #fd: number;
+  readonly #mayBlock: boolean;
+  #torn = false;
+  #stuck = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#mayBlock = !fstatSync(fd).isFile();
+  }
+
+  /**
+   * Writes lines (each with its newline), synchronously and in one write(2) where the system takes them. A pipe or
+   * socket whose reader does not read is waited for a tenth of a second once, and from then on not at all.
+   *
+   * @throws the error of write(2); EAGAIN when the reader does not read.
+   */
+  write(lines: Uint8Array): void {
+    let rest = this.#torn ? Buffer.concat([Buffer.from('\n'), lines]) : lines;
+    while (rest.length > 0) {
+      this.#waitForRoom();
+      // Room was reported for PIPE_BUF bytes (4096 on Linux) and no more: a longer write could block.
+      const part = this.#mayBlock ? rest.subarray(0, 4096) : rest;
+      const written = this.#attempt(part);
+      if (written === 0) continue;
+      rest = rest.subarray(written);
+      this.#torn = rest.length > 0;
+    }
+    this.#stuck = false;
+  }
+
+  #attempt(part: Uint8Array): number {
+    try {
+      return writeSync(this.#fd, part);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'EINTR') return 0;
+      if (code === 'EAGAIN' && !this.#stuck && isWritable(this.#fd, patienceMs)) return 0;
+      throw error;
+    }
+  }
+
+  #waitForRoom(): void {
+    if (!this.#mayBlock) return;
+    if (isWritable(this.#fd, this.#stuck ? 0 : patienceMs)) return;
+    this.#stuck = true;
+    throw Object.assign(new Error('cannot write: the reader does not read'), { code: 'EAGAIN', errno: -11 });
+  }
+}
+
+/** Text for people of anything that a write threw: `No space left on device (28)`. */
+export function failureText(error: unknown): string {
+  const failure = errorNumber(error);
+  return failure === undefined ? String(error) : `${failure.strerror} (${failure.errno})`;
+}

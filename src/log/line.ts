@@ -1,0 +1,88 @@
+/** The bytes of one line of the error log, fpm-behaviour 11.1 and 11.2; no state, no output. */
+import type { Level } from './levels.ts';
+
+/** The reference builds a message in a buffer of this size. */
+export const maxLineBytes = 2048;
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
+
+/** Place in the program that wrote a message; printed at log_level debug only. */
+export interface Location {
+  readonly pid: number;
+  readonly function: string;
+  readonly line: number;
+}
+
+/** Text is written as UTF-8; bytes (of a request, say) as they are. */
+export type LogText = string | Uint8Array;
+
+export interface LineParts {
+  readonly level: Level;
+  readonly text: LogText;
+  /** Microseconds since the epoch. */
+  readonly time: number;
+  /** `log_limit`. */
+  readonly limit: number;
+  /** Where the message comes from, given at log_level debug. */
+  readonly location?: Location | undefined;
+  /** Error number and text that a failed system call left. */
+  readonly failure?: { readonly errno: number; readonly strerror: string } | undefined;
+  readonly style: 'file' | 'syslog';
+}
+
+/** `[22-Nov-2026 14:53:34]` in local time, with microseconds when asked for. */
+export function timestamp(time: number, microseconds: boolean): string {
+  const date = new Date(Math.floor(time / 1000));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${two(date.getDate())}-${months[date.getMonth()]}-${date.getFullYear()}`;
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  const fraction = microseconds ? `.${String(time % 1_000_000).padStart(6, '0')}` : '';
+  return `[${day} ${clock}${fraction}]`;
+}
+
+/** What stands before the text of a message. */
+export function linePrefix(parts: Omit<LineParts, 'text' | 'limit'>): string {
+  const level = parts.level.toUpperCase();
+  const at = parts.location;
+  if (parts.style === 'syslog') {
+    return at === undefined ? `[${level}] ` : `[${level}] ${at.function}(), line ${at.line}: `;
+  }
+  const stamp = timestamp(parts.time, at !== undefined);
+  if (at === undefined) return `${stamp} ${level}: `;
+  return `${stamp} ${level}: pid ${at.pid}, ${at.function}(), line ${at.line}: `;
+}
+
+/**
+ * One line without its newline. A message that does not fit the buffer (2048 bytes), or that does not fit
+ * `log_limit` once its error text is added, is cut to the smaller of the two less one byte and ends in `...`.
+ * A message is one line whatever is in it: control bytes other than the tab are written as `\n` or `\x1b`.
+ */
+export function formatLine(parts: LineParts): Buffer {
+  const line = Buffer.concat([Buffer.from(linePrefix(parts)), printable(parts.text)]);
+  if (line.length >= maxLineBytes) return cut(line, parts.limit);
+  if (parts.failure === undefined) return line;
+  const { strerror, errno } = parts.failure;
+  const whole = Buffer.concat([line, Buffer.from(`: ${strerror} (${errno})`)]);
+  return whole.length >= Math.min(parts.limit, maxLineBytes) ? cut(whole, parts.limit) : whole;
+}
+
+function cut(line: Buffer, limit: number): Buffer {
+  const length = Math.min(limit, maxLineBytes) - 1;
+  const result = Buffer.from(line.subarray(0, length));
+  result.write('...', result.length - 3, 'latin1');
+  return result;
+}
+
+function printable(text: LogText): Buffer {
+  const bytes =
+    typeof text === 'string' ? Buffer.from(text) : Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+  if (!bytes.some(isControl)) return bytes;
+  const escaped = (character: string): string =>
+    character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  // latin1 maps every byte to one character and back, so bytes above 0x7f pass unchanged.
+  return Buffer.from(bytes.toString('latin1').replace(/[\x00-\x08\x0a-\x1f\x7f]/g, escaped), 'latin1');
+}
+
+function isControl(byte: number): boolean {
+  return (byte < 0x20 && byte !== 0x09) || byte === 0x7f;
+}

@@ -1,0 +1,134 @@
+/**
+ * What workers write to stdout and stderr, as lines of the error log (fpm-behaviour 11.3 and 11.4). The bytes come
+ * framed by the contract and are never searched for anything but newlines; the end of a request is a call.
+ *
+ * Lines are always written whole, also with `log_buffering = no`: the bytes are the same.
+ */
+import type { ErrorLog } from './error-log.ts';
+import type { Level } from './levels.ts';
+
+export type OutputStream = 'stdout' | 'stderr';
+
+export interface WorkerOutputOptions {
+  readonly log: ErrorLog;
+  readonly pool: string;
+  /** `decorate_workers_output`. */
+  readonly decorate: boolean;
+}
+
+const level: Level = 'warning';
+const newline = 0x0a;
+/** The reference names no function for these lines, and monitoring of debug logs may know it so. */
+const nowhere = { function: '(null)', line: 0 } as const;
+/** A decorated line holds at least so much of the text, should the prefix alone fill `log_limit`. */
+const minPieceBytes = 16;
+
+/** The line that a worker is at. */
+interface Unfinished {
+  stream: OutputStream;
+  bytes: Buffer;
+  /** Something of this worker has been logged. */
+  hasSpoken: boolean;
+}
+
+export class WorkerOutput {
+  readonly #options: WorkerOutputOptions;
+  readonly #workers = new Map<number, Unfinished>();
+
+  constructor(options: WorkerOutputOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes bytes of a worker. Complete lines are logged, empty ones dropped, a line that fills `log_limit` goes
+   * on in the next; a change of the stream ends the line.
+   */
+  write(pid: number, stream: OutputStream, bytes: Uint8Array): void {
+    const worker = this.#worker(pid, stream);
+    const lines: Buffer[] = [];
+    if (worker.stream !== stream) {
+      this.#take(pid, worker, lines);
+      worker.stream = stream;
+    }
+    let rest = Buffer.concat([worker.bytes, bytes]);
+    for (;;) {
+      const end = rest.indexOf(newline);
+      if (end < 0) break;
+      worker.bytes = rest.subarray(0, end);
+      this.#take(pid, worker, lines);
+      rest = rest.subarray(end + 1);
+    }
+    worker.bytes = this.#takeFullPieces(pid, worker, rest, lines);
+    this.#log(worker, lines);
+  }
+
+  /** The request that wrote so far is over: its unfinished line is complete. */
+  flush(pid: number): void {
+    this.#finish(pid, '');
+  }
+
+  /** The worker has ended. What it said last is logged, and when that is all it ever said, so is its end. */
+  end(pid: number): void {
+    const neverSpoke = this.#workers.get(pid)?.hasSpoken === false;
+    this.#finish(pid, neverSpoke ? ', pipe is closed' : '');
+    this.#workers.delete(pid);
+  }
+
+  #finish(pid: number, suffix: string): void {
+    const worker = this.#workers.get(pid);
+    if (worker === undefined) return;
+    const lines: Buffer[] = [];
+    this.#take(pid, worker, lines, suffix);
+    this.#log(worker, lines);
+  }
+
+  #worker(pid: number, stream: OutputStream): Unfinished {
+    let worker = this.#workers.get(pid);
+    if (worker === undefined) {
+      worker = { stream, bytes: Buffer.alloc(0), hasSpoken: false };
+      this.#workers.set(pid, worker);
+    }
+    return worker;
+  }
+
+  /** Moves the worker's line, in as many pieces as `log_limit` asks for, to `lines`. */
+  #take(pid: number, worker: Unfinished, lines: Buffer[], suffix = ''): void {
+    const rest = this.#takeFullPieces(pid, worker, worker.bytes, lines);
+    if (rest.length > 0) lines.push(this.#line(pid, worker.stream, rest, suffix));
+    worker.bytes = Buffer.alloc(0);
+  }
+
+  /** @returns what fits one line and may still grow */
+  #takeFullPieces(pid: number, worker: Unfinished, text: Buffer, lines: Buffer[]): Buffer {
+    let rest = text;
+    const room = this.#room(pid, worker.stream);
+    while (rest.length > room) {
+      lines.push(this.#line(pid, worker.stream, rest.subarray(0, room)));
+      rest = rest.subarray(room);
+    }
+    return rest;
+  }
+
+  /** Bytes of text in one line: with prefix and quotes it has at most `log_limit` - 1, and a newline. */
+  #room(pid: number, stream: OutputStream): number {
+    const { log } = this.#options;
+    const around = this.#options.decorate ? this.#prefix(pid, stream).length + 1 : 0;
+    return Math.max(log.limit - 1 - around, minPieceBytes);
+  }
+
+  #line(pid: number, stream: OutputStream, text: Buffer, suffix = ''): Buffer {
+    if (!this.#options.decorate) return Buffer.from(text);
+    return Buffer.concat([this.#prefix(pid, stream), text, Buffer.from(`"${suffix}`)]);
+  }
+
+  #prefix(pid: number, stream: OutputStream): Buffer {
+    const { log, pool } = this.#options;
+    return Buffer.from(`${log.prefix(level, nowhere)}[pool ${pool}] child ${pid} said into ${stream}: "`);
+  }
+
+  #log(worker: Unfinished, lines: readonly Buffer[]): void {
+    if (lines.length === 0) return;
+    worker.hasSpoken = true;
+    this.#options.log.writeLines(level, lines);
+  }
+}

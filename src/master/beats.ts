@@ -1,0 +1,33 @@
+/** The master's regular ticks: the heartbeat of the process managers, and the check of running requests. */
+
+import type { Configuration } from '../config/directives.ts';
+import { heartbeatMillis } from '../pool/manager.ts';
+import { timeoutPeriod } from '../pool/timeouts.ts';
+
+export interface BeatHandlers {
+  readonly onHeartbeat: () => void;
+  readonly onRequestCheck: () => void;
+}
+
+export class Beats {
+  readonly #handlers: BeatHandlers;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #requestCheck: NodeJS.Timeout | undefined;
+
+  constructor(handlers: BeatHandlers) {
+    this.#handlers = handlers;
+  }
+
+  /** Starts them, or starts them anew with the periods of another configuration. */
+  start({ pools }: Configuration): void {
+    this.stop();
+    this.#heartbeat = setInterval(this.#handlers.onHeartbeat, heartbeatMillis);
+    const period = timeoutPeriod(pools);
+    if (period !== undefined) this.#requestCheck = setInterval(this.#handlers.onRequestCheck, period);
+  }
+
+  stop(): void {
+    clearInterval(this.#heartbeat);
+    clearInterval(this.#requestCheck);
+  }
+}

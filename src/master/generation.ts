@@ -1,0 +1,142 @@
+/**
+ * One generation of a pool: an engine host, its scoreboard and its workers. A reload makes a new generation and
+ * drains the old one; a worker belongs to the generation that it was born in.
+ */
+
+import { closeSync } from 'node:fs';
+import type { PoolConfig } from '../config/directives.ts';
+import type { EndMode } from '../engine/contract.ts';
+import type { HostFacts } from '../engine/host-messages.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { WorkerOutput } from '../log/worker-output.ts';
+import type { ManagerMemory } from '../pool/manager.ts';
+import { moveWorker, workerStates } from '../pool/worker-states.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import { ScoreboardReader } from '../scoreboard/reader.ts';
+import { ScoreboardWriter } from '../scoreboard/writer.ts';
+import { alone, BootPace, besideOthers } from './boot-pace.ts';
+import type { HostProcess } from './host-process.ts';
+import { WorkerTable } from './worker-table.ts';
+
+export interface GenerationParts {
+  readonly number: number;
+  readonly pool: PoolConfig;
+  /** Open for reading and writing; closed with the generation. */
+  readonly scoreboardFd: number;
+  readonly memory: ManagerMemory;
+  readonly log: ErrorLog;
+  /** Another generation of the pool serves while this one starts. */
+  readonly besideOthers: boolean;
+  /** Workers that have to be up before the generation takes over the pool's socket. */
+  readonly wantedAtTakeOver: number;
+}
+
+export class Generation {
+  readonly number: number;
+  readonly pool: PoolConfig;
+  readonly scoreboard: ScoreboardWriter;
+  readonly reader: ScoreboardReader;
+  /** Workers that have to be up before it takes over: fewer than asked for where process.max allows no more. */
+  wantedAtTakeOver: number;
+  readonly workers: WorkerTable;
+  /** Monotonic ms. */
+  readonly launchedAt = monotonicMicros() / 1000;
+  /** Monotonic ms of the latest step towards serving: the host's `ready`, a worker that came up. */
+  progressAt = this.launchedAt;
+  /** When workers that died are to be replaced, monotonic ms. */
+  replacements: number[] = [];
+  readonly launchedEpochMs = Date.now();
+  readonly output: WorkerOutput;
+  /** What the process manager remembers between two decisions. */
+  memory: ManagerMemory;
+  facts: HostFacts | undefined;
+  /** Why the host said that it cannot run the pool. */
+  failure: string | undefined;
+  /** Monotonic ms; undefined until it took over the pool's socket. */
+  servingSince: number | undefined;
+  /** Until when running requests may go on while draining, monotonic ms; undefined is without end. */
+  drainDeadline: number | undefined;
+  slowRequests = 0;
+  maxListenQueue = 0;
+  readonly #scoreboardFd: number;
+  readonly #pace: BootPace;
+  #host: HostProcess | undefined;
+
+  constructor(parts: GenerationParts) {
+    this.number = parts.number;
+    this.pool = parts.pool;
+    this.memory = parts.memory;
+    this.wantedAtTakeOver = parts.wantedAtTakeOver;
+    this.#scoreboardFd = parts.scoreboardFd;
+    this.#pace = new BootPace(parts.besideOthers ? besideOthers : alone, (slot) =>
+      this.host.startWorker(slot),
+    );
+    this.output = new WorkerOutput({
+      log: parts.log,
+      pool: parts.pool.name,
+      decorate: parts.pool.decorate_workers_output,
+    });
+    const slotCount = parts.pool['pm.max_children'];
+    this.workers = new WorkerTable(slotCount);
+    this.scoreboard = ScoreboardWriter.create(parts.scoreboardFd, slotCount);
+    this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount);
+  }
+
+  get name(): string {
+    return this.pool.name;
+  }
+
+  get isServing(): boolean {
+    return this.servingSince !== undefined;
+  }
+
+  get scoreboardFd(): number {
+    return this.#scoreboardFd;
+  }
+
+  /** The host is started after the scoreboard that it inherits, hence not in the constructor. */
+  get host(): HostProcess {
+    if (this.#host === undefined)
+      throw new Error(`generation ${this.number} of pool "${this.name}" has no host`);
+    return this.#host;
+  }
+
+  attach(host: HostProcess): void {
+    this.#host = host;
+  }
+
+  spawn(slot: number, isReplacement = false): void {
+    this.workers.reserve(slot, monotonicMicros(), isReplacement);
+    this.#pace.add(slot);
+  }
+
+  /** The host has said how the start of a worker ended. */
+  bootSettled(slot: number): void {
+    this.#pace.settled(slot);
+  }
+
+  /** It has the socket now, and the cores that the others needed. */
+  tookOver(now: number): void {
+    this.servingSince = now;
+    this.#pace.atOnce = alone;
+  }
+
+  /** Asks a worker to go. Asking again with a harder mode is how a stop escalates. */
+  endWorker(slot: number, how: EndMode): void {
+    const worker = this.workers.get(slot);
+    if (worker === undefined) return;
+    if (this.#pace.withdraw(slot)) {
+      this.workers.remove(slot);
+      return;
+    }
+    if (worker.state !== workerStates.stopping)
+      worker.state = moveWorker(worker.state, workerStates.stopping);
+    this.host.endWorker(slot, how);
+  }
+
+  /** Frees what the master holds for it. The host must be gone, or never have been there. */
+  close(): void {
+    closeSync(this.#scoreboardFd);
+    this.#host?.close();
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * One engine host as the master sees it: the child process, its control channel, its state. It carries out what
+ * the pool runner decides and reports what happens; it decides nothing itself.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import {
+  ContractError,
+  contractVersion,
+  type EndMode,
+  encodeMessage,
+  MessageDecoder,
+} from '../engine/contract.ts';
+import { type HostMessage, parseHostMessage } from '../engine/host-messages.ts';
+import { assertHostTransition, type HostState, hostStates } from './host-states.ts';
+
+/** The program that runs an engine. */
+export interface HostCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** argv[0], what `ps` shows until the host sets its title. */
+  readonly argv0?: string;
+  /** php.ini files of the engine's own PHP, for a master that has found none. */
+  readonly iniFiles?: readonly string[];
+}
+
+/** Descriptors that the host inherits; the caller keeps its own and closes them when it likes. */
+export interface HostDescriptors {
+  readonly scoreboard: number;
+  readonly listen: number;
+  readonly accessLog?: number | undefined;
+  /** Both ends of the descriptor channel: the host's end is closed here after the start. */
+  readonly descriptorPair: readonly [ours: number, hosts: number];
+}
+
+export interface HostOptions {
+  readonly command: HostCommand;
+  readonly slotCount: number;
+  readonly descriptors: HostDescriptors;
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly onEvent: (event: HostEvent) => void;
+}
+
+export type HostEvent =
+  | { readonly type: 'message'; readonly message: HostMessage }
+  /** Text of the host process itself on its stdout or stderr: something is wrong with it. */
+  | { readonly type: 'chatter'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  /** The host broke the contract or could not be started; it is being killed. */
+  | { readonly type: 'fault'; readonly error: Error }
+  | { readonly type: 'exit'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+export class HostProcess {
+  readonly startedAt = Date.now();
+  readonly #options: HostOptions;
+  readonly #child: ChildProcess;
+  readonly #channel: Duplex | undefined;
+  readonly #decoder = new MessageDecoder();
+  #state: HostState = hostStates.starting;
+  #exitReported = false;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    const { command, descriptors } = options;
+    this.#child = spawn(command.file, [...command.args], {
+      ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
+      env: options.env,
+      stdio: [
+        'ignore',
+        'pipe',
+        'pipe',
+        'pipe',
+        descriptors.scoreboard,
+        descriptors.descriptorPair[1],
+        descriptors.listen,
+        descriptors.accessLog ?? 'ignore',
+      ],
+    });
+    closeSync(descriptors.descriptorPair[1]);
+    // A child for which there were no descriptors or processes left has no stdio at all, whatever the type says.
+    this.#channel = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined;
+    this.#listenToProcess();
+    this.#listenToChannel();
+    this.#introduce();
+  }
+
+  get state(): HostState {
+    return this.#state;
+  }
+
+  /** 0 for one that could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Our end of the descriptor channel. */
+  get descriptorChannel(): number {
+    return this.#options.descriptors.descriptorPair[0];
+  }
+
+  /** @throws Error when the host's table has no such move */
+  moveTo(state: HostState): void {
+    assertHostTransition(this.#state, state);
+    this.#state = state;
+  }
+
+  startWorker(slot: number): void {
+    this.#send(['worker', String(slot)]);
+  }
+
+  endWorker(slot: number, how: EndMode): void {
+    this.#send(['end', String(slot), how]);
+  }
+
+  accept(): void {
+    this.#send(['accept']);
+  }
+
+  watch(): void {
+    this.#send(['watch']);
+  }
+
+  drain(): void {
+    this.#send(['drain']);
+  }
+
+  reopenAccessLog(): void {
+    this.#send(['reopen', 'access.log']);
+  }
+
+  answerStatus(id: string, status: number, reply: Uint8Array): void {
+    this.#send(['status-reply', id, String(status)], reply);
+  }
+
+  /** Ends the channel: the host ends its workers and exits. Call {@link kill} when it does not. */
+  hangUp(): void {
+    this.#channel?.destroy();
+  }
+
+  kill(): void {
+    if (this.#state !== hostStates.gone) this.#child.kill('SIGKILL');
+  }
+
+  /** Closes our end of the descriptor channel, once the exit was handled: until then somebody may write to it. */
+  close(): void {
+    closeSync(this.descriptorChannel);
+  }
+
+  #send(words: readonly string[], payload?: Uint8Array | string): void {
+    if (this.#channel === undefined || this.#channel.destroyed) return;
+    this.#channel.write(encodeMessage(words, payload));
+  }
+
+  #introduce(): void {
+    this.#send(['hathi', String(contractVersion)]);
+    for (const [name, value] of this.#options.settings) {
+      this.#send(['setting', name], Buffer.from(value, 'utf8'));
+    }
+    this.#send(['start']);
+  }
+
+  #listenToProcess(): void {
+    this.#child.on('error', (error) => {
+      this.#report({ type: 'fault', error });
+      // A failed spawn has no exit event.
+      if (this.#child.pid === undefined) this.#reportExit(70, null);
+    });
+    this.#child.on('exit', (code, signal) => this.#reportExit(code, signal));
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.#child[stream]?.on('data', (bytes: Buffer) => {
+        this.#report({ type: 'chatter', stream, text: bytes.toString('utf8') });
+      });
+    }
+  }
+
+  #listenToChannel(): void {
+    const channel = this.#channel;
+    if (channel === undefined) return;
+    // The exit event tells what happened; a broken pipe says nothing more.
+    channel.on('error', () => channel.destroy());
+    channel.on('data', (bytes: Buffer) => {
+      try {
+        for (const message of this.#decoder.push(bytes)) {
+          this.#report({ type: 'message', message: parseHostMessage(message, this.#options.slotCount) });
+        }
+      } catch (error) {
+        if (!(error instanceof ContractError)) throw error;
+        channel.destroy();
+        this.#report({ type: 'fault', error });
+        this.kill();
+      }
+    });
+  }
+
+  #report(event: HostEvent): void {
+    this.#options.onEvent(event);
+  }
+
+  #reportExit(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#exitReported) return;
+    this.#exitReported = true;
+    // What the host said last may still be in the channel: its end comes after its data.
+    const channel = this.#channel;
+    const report = (): void => this.#report({ type: 'exit', code, signal });
+    if (channel === undefined || channel.destroyed || channel.readableEnded) report();
+    else channel.once('close', report);
+  }
+}

@@ -1,0 +1,79 @@
+/** Starting a generation: its scoreboard, its descriptor channel, its host. */
+
+import { hostSettings, type PhpIniSource } from '../engine/host-settings.ts';
+import { initialMemory } from '../pool/manager.ts';
+import { memoryFile, socketPair } from '../posix/descriptors.ts';
+import { scoreboardSize } from '../scoreboard/layout.ts';
+import { Generation } from './generation.ts';
+import { type HostEvent, HostProcess } from './host-process.ts';
+import type { PoolContext, PreparedPool } from './pool-context.ts';
+
+/**
+ * Starts a host for the pool. It accepts nothing until it is told to.
+ *
+ * @param conditions.wantedAtTakeOver workers that have to be up before it takes over the socket
+ * @param conditions.besideOthers another generation of the pool serves meanwhile
+ * @throws the error of the system when there are no descriptors or no memory for it
+ */
+export function launchGeneration(
+  pool: PreparedPool,
+  { wantedAtTakeOver, besideOthers }: { readonly wantedAtTakeOver: number; readonly besideOthers: boolean },
+  context: PoolContext,
+  onEvent: (generation: Generation, event: HostEvent) => void,
+): Generation {
+  const accessLog = context.accessLog(pool.config);
+  const slotCount = pool.config['pm.max_children'];
+  const generation = new Generation({
+    number: context.nextGenerationNumber(),
+    pool: pool.config,
+    scoreboardFd: memoryFile(`hathi-scoreboard-${pool.config.name}`, scoreboardSize(slotCount)),
+    memory: initialMemory,
+    log: context.log,
+    wantedAtTakeOver,
+    besideOthers,
+  });
+  try {
+    generation.attach(startHost(generation, pool, accessLog, context, onEvent));
+  } catch (error) {
+    generation.close();
+    throw error;
+  }
+  return generation;
+}
+
+function startHost(
+  generation: Generation,
+  pool: PreparedPool,
+  accessLog: number | undefined,
+  context: PoolContext,
+  onEvent: (generation: Generation, event: HostEvent) => void,
+): HostProcess {
+  return new HostProcess({
+    command: pool.command,
+    slotCount: pool.config['pm.max_children'],
+    descriptors: {
+      scoreboard: generation.scoreboardFd,
+      listen: pool.listener.fd,
+      accessLog,
+      descriptorPair: socketPair(),
+    },
+    settings: hostSettings({
+      pool: pool.config,
+      identity: pool.identity,
+      php: phpIniFor(pool, context),
+      log: { level: context.log.level, limit: context.log.limit },
+      listenKind: pool.listener.kind,
+      hasAccessLog: accessLog !== undefined,
+      env: context.env,
+    }),
+    env: context.env,
+    onEvent: (event) => onEvent(generation, event),
+  });
+}
+
+/** Where neither the command line nor the configuration's folder has a php.ini, the engine's PHP has its own place. */
+function phpIniFor({ command }: PreparedPool, context: PoolContext): PhpIniSource {
+  const php = context.php();
+  if (php.files.length > 0 || php.ignored) return php;
+  return { ...php, files: command.iniFiles ?? [] };
+}

@@ -1,0 +1,31 @@
+/** What goes wrong with a listening socket. */
+import { errorNumber } from '../posix/libc.ts';
+
+export interface ListenerErrorDetail {
+  readonly level?: 'error' | 'alert';
+  /** The failed system call. */
+  readonly cause?: unknown;
+}
+
+/**
+ * A listening socket cannot be had. The text is the line for the log; `cause`, where there is one, adds its
+ * error text: `log.sysError(error.message, error.cause)`.
+ */
+export class ListenerError extends Error {
+  readonly level: 'error' | 'alert';
+
+  constructor(text: string, detail: ListenerErrorDetail = {}) {
+    super(text, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'ListenerError';
+    this.level = detail.level ?? 'error';
+  }
+
+  /** The whole line: text and the error text of the system call. */
+  get line(): string {
+    if (this.cause === undefined) return this.message;
+    const failure = errorNumber(this.cause);
+    if (failure !== undefined) return `${this.message}: ${failure.strerror} (${failure.errno})`;
+    const reason = this.cause instanceof Error ? this.cause.message : String(this.cause);
+    return `${this.message}: ${reason}`;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Sockets that come with the process: PHP-FPM's `FPM_SOCKETS` (fpm-behaviour 4.5) and socket activation by
+ * systemd, sd_listen_fds(3).
+ */
+import { isListening } from '../posix/sockets.ts';
+import { Listener } from './listener.ts';
+import type { ListenerLog } from './listener-ownership.ts';
+
+/** One entry of `FPM_SOCKETS`. */
+export interface NamedSocket {
+  readonly key: string;
+  readonly fd: number;
+}
+
+/** Entries in one variable, and variables, as the reference bounds them. */
+const entriesPerVariable = 128;
+const maxVariables = 256;
+/** First descriptor of socket activation, SD_LISTEN_FDS_START. */
+const firstActivationFd = 3;
+
+function variableName(index: number): string {
+  return index === 0 ? 'FPM_SOCKETS' : `FPM_SOCKETS_${index}`;
+}
+
+/** Entries of `FPM_SOCKETS`, `FPM_SOCKETS_1` and so on. What is no `key=fd` is left out. */
+export function parseInheritedSockets(env: NodeJS.ProcessEnv): NamedSocket[] {
+  const sockets: NamedSocket[] = [];
+  for (let index = 0; index < maxVariables; index += 1) {
+    const value = env[variableName(index)];
+    if (value === undefined) break;
+    for (const entry of value.split(',')) {
+      // The key is a path or has colons; the number is what stands behind the last equals sign.
+      const match = /^(?<key>.+)=(?<fd>[0-9]+)$/.exec(entry);
+      if (match?.groups !== undefined) {
+        sockets.push({ key: match.groups['key'] ?? '', fd: Number(match.groups['fd']) });
+      }
+    }
+  }
+  return sockets;
+}
+
+/**
+ * The same the other way round: variables for a process that takes the sockets over.
+ *
+ * @throws RangeError for more than 32768 sockets, which the reference cannot read either.
+ */
+export function formatInheritedSockets(sockets: readonly NamedSocket[]): Record<string, string> {
+  if (sockets.length > entriesPerVariable * maxVariables) {
+    throw new RangeError(`cannot hand over ${sockets.length} sockets, the format ends at 32768`);
+  }
+  const variables: Record<string, string> = {};
+  for (let start = 0; start < sockets.length; start += entriesPerVariable) {
+    const entries = sockets.slice(start, start + entriesPerVariable).map(({ key, fd }) => `${key}=${fd}`);
+    variables[variableName(start / entriesPerVariable)] = entries.join(',');
+  }
+  return variables;
+}
+
+/**
+ * Adopts every socket that the environment announces and takes the variables out of it, so that no worker sees
+ * them. A descriptor that does not listen is left alone, with a warning. Whoever uses a socket announces it.
+ */
+export function adoptInherited(
+  env: NodeJS.ProcessEnv,
+  log: ListenerLog,
+  pid: number = process.pid,
+): Listener[] {
+  const named = parseInheritedSockets(env).map(({ fd }) => ({ fd, origin: 'inherited' as const }));
+  const activated = activationDescriptors(env, pid).map((fd) => ({ fd, origin: 'systemd' as const }));
+  for (const name of Object.keys(env)) {
+    if (/^(FPM_SOCKETS(_[0-9]+)?|LISTEN_(PID|FDS|FDNAMES))$/.test(name)) delete env[name];
+  }
+  const seen = new Set<number>();
+  const listeners: Listener[] = [];
+  for (const { fd, origin } of [...named, ...activated]) {
+    if (seen.has(fd)) continue;
+    seen.add(fd);
+    if (!isListening(fd)) {
+      log.warning(`inherited descriptor fd=${fd} does not listen and is left alone`);
+      continue;
+    }
+    listeners.push(Listener.adopt(fd, origin));
+  }
+  return listeners;
+}
+
+/** Descriptors of socket activation; those that were meant for another process (LISTEN_PID) do not count. */
+function activationDescriptors(env: NodeJS.ProcessEnv, pid: number): number[] {
+  const count = Number(env['LISTEN_FDS'] ?? '0');
+  if (!Number.isSafeInteger(count) || count < 1 || Number(env['LISTEN_PID']) !== pid) return [];
+  return Array.from({ length: count }, (_, index) => firstActivationFd + index);
+}

@@ -1,0 +1,120 @@
+/** Who may connect to a Unix socket: owner, group, mode, access control list (fpm-behaviour 4.3). */
+import { chmodSync, chownSync } from 'node:fs';
+import { grantReadWrite, removeGrants } from '../posix/acl.ts';
+import { isNumericId, lookupGroup, lookupUser } from '../posix/users.ts';
+import { ListenerError } from './listener-error.ts';
+
+/** What a listening socket says on the way; the error log fits. */
+export interface ListenerLog {
+  debug(text: string): void;
+  notice(text: string): void;
+  warning(text: string): void;
+}
+
+/** The `listen.*` directives of one pool that are about access. */
+export interface SocketAccess {
+  /** Permission bits, 0660 by default. */
+  readonly mode: number;
+  /** Name or all-digit id. */
+  readonly owner?: string | undefined;
+  readonly group?: string | undefined;
+  readonly aclUsers?: readonly string[] | undefined;
+  readonly aclGroups?: readonly string[] | undefined;
+}
+
+/** The same with every name resolved, so that nothing can fail for a name once a socket exists. */
+export interface ResolvedAccess {
+  readonly mode: number;
+  /** -1 leaves it as it is. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Absent without a list. */
+  readonly acl?: { readonly users: readonly number[]; readonly groups: readonly number[] };
+}
+
+/**
+ * Resolves names. An owner by name brings the group of that user with it, an owner by number does not. With a
+ * list, owner and group do not count, and the log says so.
+ *
+ * @throws ListenerError for a user or group that does not exist.
+ */
+export function resolveAccess(pool: string, access: SocketAccess, log: ListenerLog): ResolvedAccess {
+  const users = access.aclUsers ?? [];
+  const groups = access.aclGroups ?? [];
+  if (users.length > 0 || groups.length > 0) {
+    warnAboutIgnored(pool, access, log);
+    const acl = {
+      users: users.map((name) => userOfList(pool, name, log)),
+      groups: groups.map((name) => groupOfList(pool, name, log)),
+    };
+    return { mode: access.mode, uid: -1, gid: -1, acl };
+  }
+  const owner = access.owner === undefined ? { uid: -1, gid: -1 } : ownerIds(pool, access.owner);
+  const gid = access.group === undefined ? owner.gid : groupId(pool, access.group);
+  return { mode: access.mode, uid: owner.uid, gid };
+}
+
+function warnAboutIgnored(pool: string, access: SocketAccess, log: ListenerLog): void {
+  for (const name of ['owner', 'group'] as const) {
+    const value = access[name];
+    if (value !== undefined) log.warning(`[pool ${pool}] ACL set, listen.${name} = '${value}' is ignored`);
+  }
+}
+
+function ownerIds(pool: string, name: string): { uid: number; gid: number } {
+  if (isNumericId(name)) return { uid: Number(name), gid: -1 };
+  const user = lookupUser(name);
+  if (user === undefined) throw new ListenerError(`[pool ${pool}] cannot get uid for user '${name}'`);
+  return user;
+}
+
+function groupId(pool: string, name: string): number {
+  if (isNumericId(name)) return Number(name);
+  const group = lookupGroup(name);
+  if (group === undefined) throw new ListenerError(`[pool ${pool}] cannot get gid for group '${name}'`);
+  return group.gid;
+}
+
+function userOfList(pool: string, name: string, log: ListenerLog): number {
+  const { uid } = ownerIds(pool, name);
+  log.debug(`[pool ${pool}] user '${name}' have uid=${uid}`);
+  return uid;
+}
+
+function groupOfList(pool: string, name: string, log: ListenerLog): number {
+  const gid = groupId(pool, name);
+  log.debug(`[pool ${pool}] group '${name}' have gid=${gid}`);
+  return gid;
+}
+
+/**
+ * Gives the socket at `path` its owner, mode and list.
+ *
+ * @throws ListenerError with the failed system call as its cause.
+ */
+export function applyAccess(pool: string, path: string, access: ResolvedAccess, log: ListenerLog): void {
+  if (access.uid !== -1 || access.gid !== -1) {
+    attempt(`[pool ${pool}] failed to chown() the socket '${path}'`, () =>
+      chownSync(path, access.uid, access.gid),
+    );
+  }
+  attempt(`[pool ${pool}] failed to chmod() the socket '${path}'`, () => {
+    // The group bits of a file with a list are its mask, so a list of before goes first.
+    removeGrants(path);
+    chmodSync(path, access.mode);
+  });
+  const { acl } = access;
+  if (acl === undefined) return;
+  attempt(`[pool ${pool}] failed to write the ACL of the socket '${path}'`, () =>
+    grantReadWrite(path, acl.users, acl.groups),
+  );
+  log.debug(`[pool ${pool}] ACL of the socket '${path}' is set`);
+}
+
+function attempt(text: string, action: () => void): void {
+  try {
+    action();
+  } catch (cause) {
+    throw new ListenerError(text, { cause });
+  }
+}

@@ -1,0 +1,119 @@
+/** All listening sockets of the master, by resolved address. They outlive hosts, generations and reloads. */
+
+import type { PoolConfig } from '../config/directives.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { Listener, type ListenSettings } from './listener.ts';
+import {
+  type ListenAddress,
+  parseListenAddress,
+  resolveListenAddress,
+  socketKey,
+} from './listener-address.ts';
+import { ListenerError } from './listener-error.ts';
+import { MasterStartError } from './start-error.ts';
+
+export class ListenerSet {
+  readonly #log: ErrorLog;
+  readonly #listeners = new Map<string, Listener>();
+  /** Which pool took which socket since {@link startRound}. */
+  readonly #claims = new Map<Listener, string>();
+
+  /** @param inherited sockets of a predecessor or of systemd, taken by the first pool that asks for their address */
+  constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
+    this.#log = log;
+    for (const listener of inherited) this.#listeners.set(listener.key, listener);
+  }
+
+  /** Begins another pass over all pools: within one pass a socket goes to one pool only. */
+  startRound(): void {
+    this.#claims.clear();
+  }
+
+  /** The socket of a pool's `listen`, opened, or adapted to the pool's settings where it is open already. */
+  acquire(pool: PoolConfig): Promise<Listener> {
+    return this.acquireAt(pool, pool.listen);
+  }
+
+  /**
+   * The same for another address of a pool (`pm.status_listen`).
+   *
+   * @throws MasterStartError after the reason has been logged
+   */
+  async acquireAt(pool: PoolConfig, text: string): Promise<Listener> {
+    try {
+      const settings = listenSettings(pool, text);
+      const open = await this.#find(settings.address);
+      if (open === undefined) return this.#keep(await Listener.open(settings, this.#log), pool.name);
+      this.#claim(open, pool.name);
+      this.#log.notice(`using inherited socket fd=${open.fd}, "${open.key}"`);
+      open.apply(settings, this.#log);
+      return open;
+    } catch (error) {
+      if (!(error instanceof ListenerError)) throw error;
+      this.#log.write(error.level, error.line);
+      throw new MasterStartError(error.message);
+    }
+  }
+
+  /** Closes and unlinks every socket that is not in the list. */
+  retain(wanted: readonly Listener[]): void {
+    for (const [key, listener] of this.#listeners) {
+      if (wanted.includes(listener)) continue;
+      this.#listeners.delete(key);
+      listener.close({ unlink: true });
+    }
+  }
+
+  closeAll(): void {
+    this.retain([]);
+  }
+
+  /** A socket whose file somebody removed is no use to clients: it is closed and a new one is made. */
+  async #find(address: ListenAddress): Promise<Listener | undefined> {
+    for (const resolved of await resolveListenAddress(address)) {
+      const key = socketKey(resolved);
+      const listener = this.#listeners.get(key);
+      if (listener === undefined) continue;
+      if (listener.isReachable()) return listener;
+      this.#listeners.delete(key);
+      listener.close({ unlink: false });
+    }
+    return undefined;
+  }
+
+  #keep(listener: Listener, pool: string): Listener {
+    this.#listeners.set(listener.key, listener);
+    this.#claim(listener, pool);
+    return listener;
+  }
+
+  /** Different spellings of one address are found here; equal ones were refused with the configuration. */
+  #claim(listener: Listener, pool: string): void {
+    const other = this.#claims.get(listener);
+    if (other !== undefined) {
+      throw new ListenerError(
+        `[pool ${pool}] unable to set listen address as it's already used in another pool '${other}'`,
+      );
+    }
+    this.#claims.set(listener, pool);
+  }
+}
+
+/** What a pool asks of a listening socket at an address. */
+export function listenSettings(pool: PoolConfig, text: string): ListenSettings {
+  return {
+    pool: pool.name,
+    address: parseListenAddress(text, '/'),
+    backlog: pool['listen.backlog'],
+    mode: Number.parseInt(pool['listen.mode'] ?? '0660', 8) || 0,
+    owner: pool['listen.owner'],
+    group: pool['listen.group'],
+    aclUsers: splitList(pool['listen.acl_users']),
+    aclGroups: splitList(pool['listen.acl_groups']),
+  };
+}
+
+function splitList(text: string | undefined): string[] | undefined {
+  const items = text?.split(',').map((item) => item.trim());
+  return items?.filter((item) => item !== '');
+}

@@ -1,0 +1,57 @@
+/** What a pool's runner needs from the master, and what it tells it. */
+
+import type { PoolConfig } from '../config/directives.ts';
+import type { PhpIniSource, PoolIdentity } from '../engine/host-settings.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { Generation } from './generation.ts';
+import type { HostCommand, HostEvent } from './host-process.ts';
+import type { Listener } from './listener.ts';
+import type { PoolRunner } from './pool-runner.ts';
+
+/** A pool together with what the master resolved for it. */
+export interface PreparedPool {
+  readonly config: PoolConfig;
+  readonly identity: PoolIdentity | undefined;
+  readonly command: HostCommand;
+  /** The pool's listening socket; it belongs to the master and outlives every generation. */
+  readonly listener: Listener;
+}
+
+export interface PoolContext {
+  readonly log: ErrorLog;
+  readonly env: NodeJS.ProcessEnv;
+  readonly php: () => PhpIniSource;
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number;
+  /** Raised by every start of a host. */
+  readonly nextGenerationNumber: () => number;
+  /** Workers of all pools together. */
+  readonly runningWorkers: () => number;
+  /** Whether workers that die are to be replaced: false once the master stops. */
+  readonly isNormal: () => boolean;
+  /** `process.max`, `process_control_timeout` (seconds) of the configuration in force. */
+  readonly processMax: () => number;
+  readonly processControlTimeout: () => number;
+  /** Descriptor of the pool's access log, which belongs to the master. */
+  readonly accessLog: (pool: PoolConfig) => number | undefined;
+  /** Puts an event of a host into the master's queue. */
+  readonly enqueueHostEvent: (runner: PoolRunner, generation: Generation, event: HostEvent) => void;
+  /** Asks for a look at the deadlines at a monotonic time in milliseconds. */
+  readonly wakeAt: (time: number) => void;
+  readonly onOutcome: (outcome: PoolOutcome) => void;
+}
+
+/** What serves a pool, by the pool's name; undefined while nothing does. */
+export type GenerationSource = (
+  pool: string,
+) => { readonly generation: Generation; readonly listener: Listener } | undefined;
+
+export type PoolOutcome =
+  /** A generation took over the pool's socket. */
+  | { readonly type: 'serving'; readonly runner: PoolRunner; readonly generation: Generation }
+  /** The first or a new generation could not be started; the old one, if there is one, serves on. */
+  | { readonly type: 'gaveUp'; readonly runner: PoolRunner; readonly reason: string }
+  /** A worker died by a signal that counts for emergency_restart. */
+  | { readonly type: 'crash'; readonly runner: PoolRunner }
+  /** No host of the pool is left. */
+  | { readonly type: 'gone'; readonly runner: PoolRunner };

@@ -1,0 +1,385 @@
+/**
+ * One pool over all its generations: which host serves, which one is being started, which ones still drain.
+ *
+ * A reload never leaves the socket without a host: the new generation starts beside the old one, takes over when
+ * its workers are up, and only then does the old one stop accepting. A new generation that cannot start is given
+ * up and the old one never notices.
+ */
+
+import type { PoolConfig } from '../config/directives.ts';
+import type { HostMessage } from '../engine/host-messages.ts';
+import { usefulHostMillis } from '../pool/respawn.ts';
+import type { Generation } from './generation.ts';
+import type { HostEvent } from './host-process.ts';
+import { HostRestart } from './host-restart.ts';
+import { hostStates } from './host-states.ts';
+import { launchGeneration } from './launch.ts';
+import type { PoolContext, PreparedPool } from './pool-context.ts';
+import { publishFigures, renderStatusPage } from './status-page.ts';
+import { WorkerSupervisor } from './worker-supervisor.ts';
+
+/** A host that makes no step towards serving for so long is given up; the slowest step seen takes two seconds. */
+const hostStartTimeoutMs = 30_000;
+/** A pool that nothing serves waits for all its first workers no longer than this: starting one takes a tenth of a second and more. */
+const fullStartPatienceMs = 3_000;
+/** After a hang-up a host has this long to go before it is killed. */
+const hangUpGraceMs = 2_000;
+
+export class PoolRunner {
+  readonly name: string;
+  readonly #context: PoolContext;
+  readonly #supervisor: WorkerSupervisor;
+  readonly #hostRestart = new HostRestart();
+  #pool: PreparedPool;
+  /** The configuration that the next generation was made from, taken over with it. */
+  #nextPool: PreparedPool | undefined;
+  #serving: Generation | undefined;
+  #next: Generation | undefined;
+  readonly #draining = new Set<Generation>();
+  #stopped = false;
+
+  constructor(pool: PreparedPool, context: PoolContext) {
+    this.name = pool.config.name;
+    this.#pool = pool;
+    this.#context = context;
+    this.#supervisor = new WorkerSupervisor(this.name, context, () =>
+      context.onOutcome({ type: 'crash', runner: this }),
+    );
+  }
+
+  get config(): PoolConfig {
+    return this.#pool.config;
+  }
+
+  get prepared(): PreparedPool {
+    return this.#pool;
+  }
+
+  get serving(): Generation | undefined {
+    return this.#serving;
+  }
+
+  /** Every generation that has a host process. */
+  generations(): Generation[] {
+    return [this.#serving, this.#next, ...this.#draining].filter((generation) => generation !== undefined);
+  }
+
+  /**
+   * Workers as `process.max` counts them. During a reload the old generation's do not count: they only finish, and
+   * a limit that is used up would otherwise keep the new generation from having any.
+   */
+  get workerCount(): number {
+    return (this.#next ?? this.#serving)?.workers.size ?? 0;
+  }
+
+  /** Starts the first generation. */
+  start(): void {
+    this.#launch(this.#pool, initialWorkers(this.#pool.config));
+  }
+
+  /** In the place of a host that died: connections wait, so its first worker is enough to take over. */
+  #restart(): void {
+    this.#launch(this.#pool, Math.min(1, initialWorkers(this.#pool.config)));
+  }
+
+  /** Starts a new generation with another (or the same) configuration beside the one that serves. */
+  reload(pool: PreparedPool): void {
+    this.#discardNext();
+    const serving = this.#serving;
+    const busy = serving === undefined ? 0 : this.#supervisor.activeWorkers(serving);
+    this.#launch(pool, workersForTakeOver(pool.config, busy));
+  }
+
+  /** Accepts no more, finishes what runs. */
+  finish(): void {
+    this.#stopped = true;
+    this.#hostRestart.cancel();
+    this.#discardNext();
+    if (this.#serving !== undefined) this.#drain(this.#serving);
+    this.#serving = undefined;
+    this.#reportGone();
+  }
+
+  /** Ends every host at once; running requests are lost. */
+  terminate(): void {
+    this.#stopped = true;
+    this.#hostRestart.cancel();
+    for (const generation of this.generations()) this.#end(generation);
+    this.#reportGone();
+  }
+
+  onHostEvent(generation: Generation, event: HostEvent): void {
+    switch (event.type) {
+      case 'message':
+        return this.#onMessage(generation, event.message);
+      case 'chatter':
+        return this.#logChatter(generation, event.stream, event.text);
+      case 'fault':
+        return this.#onFault(generation, event.error);
+      case 'exit':
+        return this.#onExit(generation, event.code, event.signal);
+      default:
+        throw new Error(`no handler for the host event ${JSON.stringify(event satisfies never)}`);
+    }
+  }
+
+  /** Once a second: numbers of workers. */
+  heartbeat(): void {
+    if (this.#serving === undefined || !this.#context.isNormal()) return;
+    this.#supervisor.heartbeat(this.#serving);
+    publishFigures(this.#serving, this.#pool.listener);
+  }
+
+  /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */
+  checkDeadlines(): void {
+    const now = this.#context.now();
+    if (this.#hostRestart.isDue(now)) this.#restart();
+    if (this.#serving !== undefined) this.#supervisor.replaceDue(this.#serving);
+    for (const generation of this.generations()) {
+      this.#supervisor.checkRequests(generation);
+      this.#checkHost(generation, now);
+    }
+  }
+
+  /** The access log was opened anew: every host is handed it over its descriptor channel. */
+  passAccessLog(pass: (descriptorChannel: number) => boolean): void {
+    for (const { host } of this.generations()) {
+      if (pass(host.descriptorChannel)) host.reopenAccessLog();
+    }
+  }
+
+  #launch(pool: PreparedPool, wanted: number): void {
+    this.#nextPool = pool;
+    // A reload comes before the restart that a dead host waits for: two hosts would be one too many.
+    this.#hostRestart.cancel();
+    try {
+      const conditions = { wantedAtTakeOver: wanted, besideOthers: this.#serving !== undefined };
+      this.#next = launchGeneration(pool, conditions, this.#context, (generation, event) =>
+        this.#context.enqueueHostEvent(this, generation, event),
+      );
+      this.#context.wakeAt(this.#next.progressAt + hostStartTimeoutMs);
+    } catch (error) {
+      this.#gaveUp(`cannot start the engine host: ${(error as Error).message}`);
+    }
+  }
+
+  #onMessage(generation: Generation, message: HostMessage): void {
+    switch (message.type) {
+      case 'ready':
+        generation.facts = message.facts;
+        return this.#onReady(generation);
+      case 'failed':
+        generation.failure = message.reason;
+        return;
+      case 'up':
+        this.#supervisor.up(generation, message.slot, message.pid);
+        this.#progress(generation);
+        return this.#takeOverWhenUp(generation);
+      case 'ended':
+        return this.#supervisor.ended(generation, message, generation === this.#serving);
+      case 'status': {
+        const { status, reply } = renderStatusPage(generation, this.#pool.listener, message.query);
+        return generation.host.answerStatus(message.id, status, reply);
+      }
+      case 'waiting':
+        if (generation === this.#serving && this.#context.isNormal()) this.#supervisor.waiting(generation);
+        return;
+      case 'output':
+        return generation.output.write(message.pid, message.stream, message.bytes);
+      case 'flush':
+        return generation.output.flush(message.pid);
+      case 'log':
+        return this.#context.log.write(message.level, `[pool ${this.name}] ${message.text}`);
+      case 'drained':
+        return;
+      default:
+        throw new Error(`no handler for the host message ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  #onReady(generation: Generation): void {
+    if (generation.host.state !== hostStates.starting) return;
+    generation.host.moveTo(hostStates.ready);
+    this.#progress(generation);
+    this.#logFacts(generation);
+    this.#supervisor.start(generation);
+    this.#takeOverWhenUp(generation);
+  }
+
+  /** A pool of many workers may take its time as long as one after the other comes up. */
+  #progress(generation: Generation): void {
+    generation.progressAt = this.#context.now();
+    if (generation === this.#next) this.#context.wakeAt(generation.progressAt + hostStartTimeoutMs);
+  }
+
+  /** What runs is said once a pool, and again when a reload changes it. */
+  #logFacts(generation: Generation): void {
+    const { facts } = generation;
+    if (facts === undefined || facts.detail === this.#serving?.facts?.detail) return;
+    // Which PHP a WebAssembly engine brings is news; the native one runs the PHP that the operator installed.
+    const level = facts.engine === 'embedded' ? 'notice' : 'debug';
+    this.#context.log.write(level, `[pool ${this.name}] ${facts.detail}`);
+    for (const warning of facts.warnings) this.#context.log.warning(`[pool ${this.name}] ${warning}`);
+  }
+
+  /** Nobody serves meanwhile: a large pool does not let its clients wait, nor a caller of the daemon, for its last worker. */
+  #isUrgent(generation: Generation): boolean {
+    if (this.#serving !== undefined || generation.workers.upCount === 0) return false;
+    return this.#context.now() - generation.launchedAt >= fullStartPatienceMs;
+  }
+
+  #takeOverWhenUp(generation: Generation): void {
+    if (generation !== this.#next || generation.host.state !== hostStates.ready) return;
+    if (generation.workers.upCount < generation.wantedAtTakeOver && !this.#isUrgent(generation)) return;
+    generation.host.moveTo(hostStates.serving);
+    generation.host.accept();
+    if (generation.pool.pm === 'ondemand') generation.host.watch();
+    const old = this.#serving;
+    this.#serving = generation;
+    this.#next = undefined;
+    this.#pool = this.#nextPool ?? this.#pool;
+    generation.tookOver(this.#context.now());
+    if (old !== undefined) this.#drain(old);
+    this.#context.onOutcome({ type: 'serving', runner: this, generation });
+  }
+
+  /** process_control_timeout where it is set, else the pool's request_terminate_timeout, else without end. */
+  #drainDeadline(generation: Generation): number | undefined {
+    const seconds = this.#context.processControlTimeout() || generation.pool.request_terminate_timeout;
+    return seconds > 0 ? this.#context.now() + seconds * 1000 : undefined;
+  }
+
+  #drain(generation: Generation): void {
+    const deadline = this.#drainDeadline(generation);
+    this.#draining.add(generation);
+    generation.drainDeadline = deadline;
+    generation.host.moveTo(hostStates.draining);
+    generation.host.drain();
+    if (deadline !== undefined) this.#context.wakeAt(deadline);
+  }
+
+  #discardNext(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    this.#nextPool = undefined;
+    if (next !== undefined) this.#end(next);
+  }
+
+  /** The host is hung up on: it ends its workers and goes, or is killed. */
+  #end(generation: Generation): void {
+    if (generation === this.#serving) this.#serving = undefined;
+    if (generation === this.#next) this.#next = undefined;
+    this.#draining.add(generation);
+    if (generation.host.state === hostStates.ending) return;
+    generation.host.moveTo(hostStates.ending);
+    generation.drainDeadline = this.#context.now() + hangUpGraceMs;
+    generation.host.hangUp();
+    this.#context.wakeAt(generation.drainDeadline);
+  }
+
+  #checkHost(generation: Generation, now: number): void {
+    const { host, drainDeadline } = generation;
+    if (generation === this.#next && now - generation.progressAt >= hostStartTimeoutMs) {
+      generation.failure = `the engine host ${host.pid} makes no progress for ${hostStartTimeoutMs / 1000} seconds`;
+      this.#end(generation);
+      return this.#gaveUp(generation.failure);
+    }
+    if (drainDeadline === undefined || now < drainDeadline) return;
+    if (host.state === hostStates.draining) {
+      this.#context.log.notice(
+        `[pool ${this.name}] requests of the old generation did not finish in time, terminating them`,
+      );
+      this.#end(generation);
+    } else if (host.state === hostStates.ending) {
+      host.kill();
+    }
+  }
+
+  /** The exit that follows tells of a host that could not even be started. */
+  #onFault(generation: Generation, { message }: Error): void {
+    if (generation.host.pid === 0) generation.failure = `cannot start the engine host: ${message}`;
+    else this.#context.log.error(`[pool ${this.name}] ${message}`);
+  }
+
+  #onExit(generation: Generation, code: number | null, signal: NodeJS.Signals | null): void {
+    const { state } = generation.host;
+    generation.host.moveTo(hostStates.gone);
+    const how = signal === null ? `with code ${code}` : `on signal ${signal}`;
+    const expected = state === hostStates.draining || state === hostStates.ending;
+    this.#supervisor.hostGone(generation);
+    generation.close();
+    this.#draining.delete(generation);
+    if (!expected) this.#onUnexpectedExit(generation, how);
+    this.#reportGone();
+  }
+
+  #onUnexpectedExit(generation: Generation, how: string): void {
+    const reason = generation.failure ?? `the engine host ${generation.host.pid} exited ${how}`;
+    if (generation === this.#next) {
+      this.#next = undefined;
+      return this.#gaveUp(reason);
+    }
+    this.#serving = undefined;
+    const served = generation.servingSince === undefined ? 0 : this.#context.now() - generation.servingSince;
+    const when = this.#restartLater(served >= usefulHostMillis);
+    this.#context.log.error(
+      `[pool ${this.name}] ${reason}${when === '' ? '' : `; starting a new one ${when}`}`,
+    );
+  }
+
+  /**
+   * A reload that failed changes nothing; a pool without any host tries again, ever more slowly, and with what the
+   * operator wants now.
+   */
+  #gaveUp(reason: string): void {
+    const retry = this.#serving === undefined && !this.#stopped;
+    if (retry) this.#pool = this.#nextPool ?? this.#pool;
+    this.#nextPool = undefined;
+    const when = retry ? this.#restartLater(false) : '';
+    this.#context.log.error(
+      `[pool ${this.name}] cannot start: ${reason}${when === '' ? '' : `; trying again ${when}`}`,
+    );
+    this.#context.onOutcome({ type: 'gaveUp', runner: this, reason });
+  }
+
+  /** @returns when, in words for the log; empty where there is no restart, or a host starts already */
+  #restartLater(wasUseful: boolean): string {
+    if (this.#stopped || !this.#context.isNormal() || this.#next !== undefined) return '';
+    const { at, when } = this.#hostRestart.plan(this.#context.now(), wasUseful);
+    this.#context.wakeAt(at);
+    return when;
+  }
+
+  #reportGone(): void {
+    if (this.#stopped && this.generations().length === 0) {
+      this.#context.onOutcome({ type: 'gone', runner: this });
+    }
+  }
+
+  #logChatter(generation: Generation, stream: 'stdout' | 'stderr', text: string): void {
+    for (const line of text.split('\n').filter((part) => part !== '')) {
+      this.#context.log.warning(
+        `[pool ${this.name}] host ${generation.host.pid} said into ${stream}: "${line}"`,
+      );
+    }
+  }
+}
+
+/** Workers that a pool starts with, and that have to be up before it serves. */
+function initialWorkers(pool: PoolConfig): number {
+  switch (pool.pm) {
+    case 'static':
+      return pool['pm.max_children'];
+    case 'dynamic':
+      return pool['pm.start_servers'];
+    case 'ondemand':
+      return 0;
+    default:
+      throw new Error(`no first workers for pm = ${JSON.stringify(pool.pm satisfies never)}`);
+  }
+}
+
+/** After a reload the load goes on: as many as were busy must be there, or requests would stall. */
+function workersForTakeOver(pool: PoolConfig, busy: number): number {
+  return Math.min(pool['pm.max_children'], Math.max(initialWorkers(pool), busy));
+}

@@ -1,0 +1,98 @@
+/** The pools of a master: those that serve or are to serve, and those that a reload removed and that only finish. */
+
+import type { GenerationSource, PoolContext, PreparedPool } from './pool-context.ts';
+import { PoolRunner } from './pool-runner.ts';
+import type { ActivitySums } from './systemd.ts';
+
+export class PoolSet {
+  readonly #context: PoolContext;
+  readonly #runners = new Map<string, PoolRunner>();
+  /** Removed by a reload, until their last request is done. */
+  readonly #retired = new Set<PoolRunner>();
+  /** Those whose outcome the start or the reload under way waits for. */
+  readonly #awaited = new Set<PoolRunner>();
+
+  constructor(context: PoolContext) {
+    this.#context = context;
+  }
+
+  /** Those that serve or are to serve. */
+  get runners(): readonly PoolRunner[] {
+    return [...this.#runners.values()];
+  }
+
+  /** Every one that may have a host. */
+  get all(): readonly PoolRunner[] {
+    return [...this.#runners.values(), ...this.#retired];
+  }
+
+  /** Whether every pool of the start or the reload under way has its outcome. */
+  get isSettled(): boolean {
+    return this.#awaited.size === 0;
+  }
+
+  get workerCount(): number {
+    return this.all.reduce((sum, runner) => sum + runner.workerCount, 0);
+  }
+
+  /**
+   * Makes these pools the ones that serve: new ones start, those that are there get a new generation, those that
+   * are not in the list finish.
+   */
+  putInForce(pools: readonly PreparedPool[]): void {
+    const names = new Set(pools.map((pool) => pool.config.name));
+    for (const runner of this.runners) {
+      if (!names.has(runner.name)) this.#retire(runner);
+    }
+    for (const pool of pools) {
+      const known = this.#runners.get(pool.config.name);
+      const runner = known ?? new PoolRunner(pool, this.#context);
+      this.#runners.set(runner.name, runner);
+      this.#awaited.add(runner);
+      if (known === undefined) runner.start();
+      else runner.reload(pool);
+    }
+  }
+
+  /** The pool serves, or has been given up. */
+  settle(runner: PoolRunner): void {
+    this.#awaited.delete(runner);
+  }
+
+  /** No host of the pool is left. */
+  remove(runner: PoolRunner): void {
+    if (this.#runners.get(runner.name) === runner) this.#runners.delete(runner.name);
+    this.#retired.delete(runner);
+    this.#awaited.delete(runner);
+  }
+
+  /** What serves the pool of that name, for its status page. */
+  readonly source: GenerationSource = (name) => {
+    const runner = this.#runners.get(name);
+    return runner?.serving === undefined
+      ? undefined
+      : { generation: runner.serving, listener: runner.prepared.listener };
+  };
+
+  /** Activity of all pools together. */
+  sums(): ActivitySums {
+    const sums = { active: 0, idle: 0, requests: 0, slow: 0 };
+    for (const { serving } of this.#runners.values()) {
+      if (serving === undefined) continue;
+      const { header, slots } = serving.reader.read();
+      const idle = slots.filter(({ stage }) => stage === 'idle').length;
+      sums.idle += idle;
+      sums.active += slots.length - idle;
+      sums.requests += header.acceptedRequests;
+      sums.slow += serving.slowRequests;
+    }
+    return sums;
+  }
+
+  #retire(runner: PoolRunner): void {
+    this.#runners.delete(runner.name);
+    this.#awaited.delete(runner);
+    this.#retired.add(runner);
+    runner.finish();
+  }
+}

@@ -1,0 +1,69 @@
+/** The status page of a pool: its scoreboard together with what the master counts itself. */
+
+import { poolStatus } from '../pool/pool-status.ts';
+import { tcpListenQueue } from '../posix/sockets.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import { renderStatus, statusHeadHeaders } from '../status/render.ts';
+import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { Generation } from './generation.ts';
+import type { Listener } from './listener.ts';
+
+/** What the page shows of a generation at this moment. */
+export function statusSnapshot(generation: Generation, listener: Listener | undefined): StatusSnapshot {
+  const kernel = listener?.kind === 'tcp' ? tcpListenQueue(listener.fd) : undefined;
+  const snapshot = poolStatus({
+    pool: generation.pool,
+    scoreboard: generation.reader.read(),
+    workers: generation.workers.all().filter(({ pid }) => pid !== 0),
+    startedAt: generation.launchedEpochMs,
+    listenQueue: kernel?.current ?? 0,
+    maxListenQueue: generation.maxListenQueue,
+    listenQueueLength: kernel?.limit ?? 0,
+    maxChildrenReached: generation.memory.maxChildrenReached,
+    slowRequests: generation.slowRequests,
+    nowMicros: monotonicMicros(),
+  });
+  generation.maxListenQueue = snapshot.maxListenQueue;
+  return snapshot;
+}
+
+/** Puts the master's figures where workers can read them, for fpm_get_status(). */
+export function publishFigures(generation: Generation, listener: Listener): void {
+  const snapshot = statusSnapshot(generation, listener);
+  generation.scoreboard.master({
+    generation: generation.number,
+    processManager: generation.pool.pm,
+    maxChildren: snapshot.maxChildren,
+    idle: snapshot.idleProcesses,
+    active: snapshot.activeProcesses,
+    listenQueue: snapshot.listenQueue,
+    maxListenQueue: snapshot.maxListenQueue,
+    listenQueueLength: snapshot.listenQueueLength,
+    maxChildrenReached: snapshot.maxChildrenReached,
+    slowRequests: snapshot.slowRequests,
+  });
+}
+
+/** The answer to a request for the page, as the bytes of a CGI response. */
+export function renderStatusPage(
+  generation: Generation,
+  listener: Listener | undefined,
+  query: string,
+): { status: number; reply: Buffer } {
+  const answer = renderStatus(statusSnapshot(generation, listener), query, Date.now());
+  return { status: answer.status, reply: cgiResponse(answer.headers, answer.body) };
+}
+
+/** The answer to HEAD, which the reference gives before it looks at the format. */
+export function statusPageHead(): Buffer {
+  return cgiResponse(statusHeadHeaders, '');
+}
+
+/** Header lines, an empty line, the body. */
+export function cgiResponse(
+  headers: readonly (readonly [string, string])[],
+  body: Uint8Array | string,
+): Buffer {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.concat([Buffer.from(`${lines}\r\n`, 'latin1'), Buffer.from(body)]);
+}

@@ -1,0 +1,95 @@
+/**
+ * The master's side of systemd's notification protocol (sd_notify(3)): readiness, a status line, reload and
+ * stop, and the watchdog.
+ */
+
+import { sendToUnixSocket } from '../posix/notify-socket.ts';
+
+/** Sums over all pools, for the status line. */
+export interface ActivitySums {
+  readonly active: number;
+  readonly idle: number;
+  readonly requests: number;
+  readonly slow: number;
+}
+
+export interface SystemdPlan {
+  /** Milliseconds between two status messages; 0 is none. */
+  readonly intervalMs: number;
+  readonly watchdog: boolean;
+  /** Log lines that the choice gives, as PHP-FPM has them. */
+  readonly messages: readonly { readonly level: 'notice' | 'warning'; readonly text: string }[];
+}
+
+/** Half of the watchdog period must be over this for the watchdog to be served: PHP-FPM's own limit. */
+const shortestWatchdogMs = 1000;
+
+/**
+ * How often to notify.
+ *
+ * @param intervalSeconds the directive `systemd_interval`
+ * @param intervalGiven whether the file sets it
+ * @param watchdogUsec WATCHDOG_USEC of the environment, microseconds
+ */
+export function planSystemd(
+  intervalSeconds: number,
+  intervalGiven: boolean,
+  watchdogUsec: string | undefined,
+): SystemdPlan {
+  const half = Math.floor(Number.parseInt(watchdogUsec ?? '0', 10) / 2000);
+  if (!(half > shortestWatchdogMs))
+    return { intervalMs: intervalSeconds * 1000, watchdog: false, messages: [] };
+  const seconds = Number((half / 1000).toPrecision(3));
+  return {
+    intervalMs: half,
+    watchdog: true,
+    messages: [
+      ...(intervalGiven ? [{ level: 'warning' as const, text: 'systemd_interval option ignored' }] : []),
+      { level: 'notice', text: `systemd watchdog configured to ${seconds}sec` },
+    ],
+  };
+}
+
+export class SystemdNotifier {
+  readonly #socket: string | undefined;
+  #lastRequests = 0;
+
+  /** @param socket NOTIFY_SOCKET; undefined makes every call a success without effect */
+  constructor(socket: string | undefined) {
+    this.#socket = socket === '' ? undefined : socket;
+  }
+
+  get enabled(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** @returns whether the message was delivered (true without systemd) */
+  ready(): boolean {
+    return this.#send(['READY=1', 'STATUS=Ready to handle connections', `MAINPID=${process.pid}`]);
+  }
+
+  /** RELOADING needs the monotonic time in microseconds since systemd 253 (Type=notify-reload). */
+  reloading(): boolean {
+    const monotonic = process.hrtime.bigint() / 1000n;
+    return this.#send(['RELOADING=1', `MONOTONIC_USEC=${monotonic}`, 'STATUS=Reloading']);
+  }
+
+  stopping(): boolean {
+    return this.#send(['STOPPING=1', 'STATUS=Stopping']);
+  }
+
+  status(sums: ActivitySums, plan: SystemdPlan): boolean {
+    const delta = Math.max(0, sums.requests - this.#lastRequests);
+    this.#lastRequests = sums.requests;
+    const traffic = plan.intervalMs > 0 ? (delta * 1000) / plan.intervalMs : 0;
+    return this.#send([
+      ...(plan.watchdog ? ['WATCHDOG=1'] : []),
+      `STATUS=Processes active: ${sums.active}, idle: ${sums.idle}, Requests: ${sums.requests}, ` +
+        `slow: ${sums.slow}, Traffic: ${traffic.toFixed(2)}req/sec`,
+    ]);
+  }
+
+  #send(lines: readonly string[]): boolean {
+    return this.#socket === undefined || sendToUnixSocket(this.#socket, lines.join('\n')) === 0;
+  }
+}

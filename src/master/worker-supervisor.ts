@@ -1,0 +1,192 @@
+/**
+ * The master's hand on the workers of a pool: carries out what the process manager decides, writes down how
+ * workers end, replaces them, and ends the ones whose request takes too long.
+ */
+
+import type { HostMessage } from '../engine/host-messages.ts';
+import { decide, type ManagedWorker, type ManagerEvent } from '../pool/manager.ts';
+import { reapWorker, startedMessage } from '../pool/reap.ts';
+import {
+  type BackOffMemory,
+  initialBackOff,
+  isUsefulWorkerLife,
+  replacementTime,
+  workerBackOff,
+} from '../pool/respawn.ts';
+import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
+import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import type { Generation } from './generation.ts';
+import type { PoolContext } from './pool-context.ts';
+import { writeSlowLog } from './slow-log.ts';
+
+type EndedMessage = Extract<HostMessage, { type: 'ended' }>;
+
+export class WorkerSupervisor {
+  readonly #context: PoolContext;
+  readonly #pool: string;
+  readonly #onCrash: () => void;
+  #backOff: BackOffMemory = initialBackOff;
+
+  /** @param onCrash a worker died by a signal that counts for emergency_restart */
+  constructor(pool: string, context: PoolContext, onCrash: () => void) {
+    this.#pool = pool;
+    this.#onCrash = onCrash;
+    this.#context = context;
+  }
+
+  /** First workers of a generation; at least as many as it needs to take over. */
+  start(generation: Generation): void {
+    this.#manage(generation, { type: 'start' });
+    const missing = generation.wantedAtTakeOver - generation.workers.size;
+    if (missing > 0) this.#manage(generation, { type: 'replace', count: missing });
+    generation.wantedAtTakeOver = Math.min(generation.wantedAtTakeOver, generation.workers.size);
+  }
+
+  heartbeat(generation: Generation): void {
+    this.#manage(generation, { type: 'heartbeat' });
+    if (generation.pool.pm === 'ondemand') generation.host.watch();
+  }
+
+  /**
+   * A connection waits in the host and no worker is idle. The host is asked to say so again once a worker is up,
+   * and at every heartbeat: asked at once it would answer at once, for as long as the worker boots.
+   */
+  waiting(generation: Generation): void {
+    if (generation.pool.pm !== 'ondemand') return;
+    const queued = generation.reader.readHeader().queuedRequests;
+    this.#manage(generation, { type: 'waiting', connections: Math.max(1, queued) });
+  }
+
+  up(generation: Generation, slot: number, pid: number): void {
+    const worker = generation.workers.get(slot);
+    // A host that reports a worker nobody asked for must not bring the master down: the slot stays free.
+    if (worker === undefined) return;
+    worker.pid = pid;
+    generation.bootSettled(slot);
+    if (worker.state === workerStates.starting) worker.state = moveWorker(worker.state, workerStates.idle);
+    const message = startedMessage(this.#pool, pid, worker.isReplacement);
+    this.#context.log.write(message.level, message.text);
+    if (generation.pool.pm === 'ondemand') generation.host.watch();
+  }
+
+  /** @param isServing whether the generation is the one that serves, so that a dead worker is replaced */
+  ended(generation: Generation, message: EndedMessage, isServing: boolean): void {
+    const worker = generation.workers.remove(message.slot);
+    generation.bootSettled(message.slot);
+    if (worker === undefined) return;
+    generation.output.end(message.pid);
+    const lifetimeMicros = monotonicMicros() - worker.startedMicros;
+    const reaped = reapWorker({
+      pool: this.#pool,
+      pid: message.pid,
+      end: message.end,
+      lifetimeMicros,
+      stoppedByManager: worker.stoppedByManager,
+      isNormal: this.#context.isNormal() && isServing,
+    });
+    this.#context.log.write(reaped.message.level, reaped.message.text);
+    if (reaped.crashed) this.#onCrash();
+    if (!reaped.replace) return;
+    // Of one that never came up the slot tells nothing: what is there is its predecessor's.
+    const requests = worker.pid === 0 ? 0 : generation.reader.readRequestCount(message.slot);
+    this.#scheduleReplacement(generation, isUsefulWorkerLife(lifetimeMicros / 1000, requests));
+    this.replaceDue(generation);
+  }
+
+  /** Starts the workers whose time has come. */
+  replaceDue(generation: Generation): void {
+    const now = this.#context.now();
+    const due = generation.replacements.filter((time) => time <= now);
+    if (due.length === 0 || !this.#context.isNormal()) return;
+    generation.replacements = generation.replacements.filter((time) => time > now);
+    this.#manage(generation, { type: 'replace', count: due.length });
+  }
+
+  /** request_terminate_timeout and request_slowlog_timeout. Draining generations are watched as well. */
+  checkRequests(generation: Generation): void {
+    const timed: TimedWorker[] = [];
+    for (const { slot, pid, slowLogged } of generation.workers.all()) {
+      const snapshot = pid === 0 ? undefined : generation.reader.readSlot(slot);
+      if (snapshot !== undefined) timed.push({ snapshot, pid, slowLogged });
+    }
+    const { slow, terminate } = checkTimeouts(generation.pool, timed, monotonicMicros());
+    for (const { slot, pid, acceptedClockMicros, message } of slow) {
+      const worker = generation.workers.get(slot);
+      if (worker === undefined) continue;
+      worker.slowLogged = acceptedClockMicros;
+      generation.slowRequests += 1;
+      this.#context.log.write(message.level, message.text);
+      writeSlowLog(generation, slot, pid, this.#context.log);
+    }
+    for (const { slot, message } of terminate) {
+      this.#context.log.write(message.level, message.text);
+      generation.endWorker(slot, 'timeout');
+    }
+  }
+
+  /** The host is gone and its workers with it. */
+  hostGone(generation: Generation): void {
+    for (const { slot, pid, startedMicros } of generation.workers.all()) {
+      const lifetime = ((monotonicMicros() - startedMicros) / 1e6).toFixed(6);
+      this.#context.log.debug(
+        `[pool ${this.#pool}] child ${pid} exited with the engine host after ${lifetime} seconds from start`,
+      );
+      generation.output.end(pid);
+      generation.workers.remove(slot);
+    }
+  }
+
+  /** Workers that are at a request. */
+  activeWorkers(generation: Generation): number {
+    return this.#managed(generation).filter(({ stage }) => stage !== 'idle' && stage !== 'creating').length;
+  }
+
+  #scheduleReplacement(generation: Generation, wasUseful: boolean): void {
+    const { at, memory } = replacementTime(workerBackOff, this.#backOff, this.#context.now(), wasUseful);
+    this.#backOff = memory;
+    generation.replacements.push(at);
+    this.#context.wakeAt(at);
+  }
+
+  #manage(generation: Generation, event: ManagerEvent): void {
+    const decision = decide({
+      pool: generation.pool,
+      event,
+      now: this.#context.now(),
+      workers: this.#managed(generation),
+      globalRunning: this.#context.runningWorkers(),
+      processMax: this.#context.processMax(),
+      memory: generation.memory,
+    });
+    generation.memory = decision.memory;
+    for (const message of decision.messages) this.#context.log.write(message.level, message.text);
+    for (const action of decision.actions) {
+      if (action.type === 'spawn') {
+        generation.spawn(action.slot, action.reason === 'replace' && generation.isServing);
+      } else {
+        const worker = generation.workers.get(action.slot);
+        if (worker !== undefined) worker.stoppedByManager = true;
+        generation.endWorker(action.slot, action.how);
+      }
+    }
+  }
+
+  /** The generation's workers with what the scoreboard says of them; times in monotonic milliseconds. */
+  #managed(generation: Generation): ManagedWorker[] {
+    return generation.workers.all().map((worker) => {
+      const slot = worker.pid === 0 ? undefined : generation.reader.readSlotNumbers(worker.slot);
+      const startedAt = worker.startedMicros / 1000;
+      const stage = slot?.stage ?? 'creating';
+      worker.state = observeWorker(worker.state, stage);
+      return {
+        slot: worker.slot,
+        pid: worker.pid,
+        startedAt,
+        stage,
+        lastActivityAt: slot === undefined ? startedAt : slot.stageClockMicros / 1000,
+        stopping: worker.state === workerStates.stopping,
+      };
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/** The workers of one generation, by slot. The scoreboard says what they do; this says which there are and why. */
+
+import { moveWorker, type WorkerState, workerStates } from '../pool/worker-states.ts';
+
+export interface WorkerRecord {
+  readonly slot: number;
+  state: WorkerState;
+  /** 0 until the host says that the worker is up. */
+  pid: number;
+  /** CLOCK_MONOTONIC, microseconds. */
+  readonly startedMicros: number;
+  /** Asked to go by the process manager, so that nobody takes its place. */
+  stoppedByManager: boolean;
+  /** Made in the place of one that died. */
+  readonly isReplacement: boolean;
+  /** Accept time of the request that was written to the slow log last, 0 for none. */
+  slowLogged: number;
+}
+
+export class WorkerTable {
+  readonly #slots: (WorkerRecord | undefined)[];
+
+  constructor(slotCount: number) {
+    this.#slots = new Array<WorkerRecord | undefined>(slotCount).fill(undefined);
+  }
+
+  get size(): number {
+    return this.all().length;
+  }
+
+  /** Workers that the host has reported as up and nobody has asked to go. */
+  get upCount(): number {
+    return this.all().filter(({ pid, state }) => pid !== 0 && state !== workerStates.stopping).length;
+  }
+
+  all(): WorkerRecord[] {
+    return this.#slots.filter((worker) => worker !== undefined);
+  }
+
+  get(slot: number): WorkerRecord | undefined {
+    return this.#slots[slot];
+  }
+
+  /** @throws Error when the slot is taken: two workers would write the same scoreboard slot */
+  reserve(slot: number, startedMicros: number, isReplacement: boolean): void {
+    if (this.#slots[slot] !== undefined)
+      throw new Error(`cannot start a worker in slot ${slot}: it is taken`);
+    this.#slots[slot] = {
+      slot,
+      state: workerStates.starting,
+      pid: 0,
+      startedMicros,
+      stoppedByManager: false,
+      isReplacement,
+      slowLogged: 0,
+    };
+  }
+
+  /** Takes a worker that has ended out of the table. */
+  remove(slot: number): WorkerRecord | undefined {
+    const worker = this.#slots[slot];
+    if (worker !== undefined) worker.state = moveWorker(worker.state, workerStates.ended);
+    this.#slots[slot] = undefined;
+    return worker;
+  }
+}

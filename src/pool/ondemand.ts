@@ -1,0 +1,45 @@
+/** `pm = ondemand`: workers only while there are requests. */
+
+import type { Plan } from './plan.ts';
+
+/** Starts workers when connections wait, stops the ones that have had nothing to do for long. */
+export function decideOndemand(plan: Plan): void {
+  const { event } = plan.input;
+  switch (event.type) {
+    case 'start':
+      return;
+    case 'heartbeat':
+      heartbeat(plan);
+      return;
+    case 'waiting':
+      waiting(plan, event.connections ?? 1);
+      return;
+    default:
+      throw new Error(`ondemand manager met the event ${JSON.stringify(event)}`);
+  }
+}
+
+function heartbeat(plan: Plan): void {
+  plan.log('debug', `currently ${plan.active} active children, ${plan.idle.length} spare children`);
+  plan.killStubborn();
+  // Whole seconds on both sides, and strictly more than the time-out: the reference's comparison.
+  const seconds = (millis: number): number => Math.floor(millis / 1000);
+  for (const worker of plan.idle) {
+    const idleSeconds = seconds(plan.input.now) - seconds(worker.lastActivityAt);
+    if (idleSeconds > plan.input.pool['pm.process_idle_timeout']) plan.stop(worker);
+  }
+}
+
+function waiting(plan: Plan, connections: number): void {
+  if (plan.idle.length > 0) return;
+  const maximum = plan.input.pool['pm.max_children'];
+  if (plan.running >= maximum) {
+    plan.maximumReached(`server reached max_children setting (${maximum}), consider raising it`);
+    return;
+  }
+  // Workers on their way take a connection each.
+  const spawned = plan.spawn(connections - plan.coming, 'grow');
+  if (spawned === 0) return;
+  plan.memory.atMaximum = false;
+  plan.log('debug', 'got accept without idle child available .... I forked');
+}

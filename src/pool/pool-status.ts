@@ -1,0 +1,91 @@
+/** The status page's data for a pool: the master's own figures and what the workers say in the scoreboard. */
+
+import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/reader.ts';
+import { stageLabel } from '../scoreboard/states.ts';
+import type { ProcessStatus, StatusSnapshot } from '../status/snapshot.ts';
+
+export interface PoolStatusInput {
+  readonly pool: { readonly name: string; readonly pm: string; readonly 'pm.max_children': number };
+  readonly scoreboard: ScoreboardSnapshot;
+  /** Workers that are up, as their host told: slots of others are not looked at. */
+  readonly workers: readonly { readonly slot: number; readonly pid: number }[];
+  /** Start of the pool, milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Connections in the socket's queue; what the host accepted and holds back is in the scoreboard. */
+  readonly listenQueue: number;
+  readonly maxListenQueue: number;
+  /** 0 when unknown. */
+  readonly listenQueueLength: number;
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  /** CLOCK_MONOTONIC in microseconds, the clock of the scoreboard. */
+  readonly nowMicros: number;
+}
+
+/** Puts a snapshot together. What the scoreboard says is taken for the workers' data, never for the pool's own. */
+export function poolStatus(input: PoolStatusInput): StatusSnapshot {
+  const { header, slots } = input.scoreboard;
+  const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));
+  const workers = [...input.workers].sort((left, right) => left.slot - right.slot);
+  const idle = workers.filter(({ slot }) => bySlot.get(slot)?.stage === 'idle').length;
+  const active = workers.length - idle;
+  const maxChildren = input.pool['pm.max_children'];
+  const listenQueue = input.listenQueue + header.queuedRequests;
+  return {
+    pool: Buffer.from(input.pool.name, 'utf8').toString('latin1'),
+    processManager: input.pool.pm,
+    startTime: Math.floor(input.startedAt / 1000),
+    acceptedConnections: header.acceptedRequests,
+    listenQueue,
+    maxListenQueue: Math.max(listenQueue, input.maxListenQueue, header.maxQueuedRequests),
+    listenQueueLength: input.listenQueueLength,
+    idleProcesses: idle,
+    activeProcesses: active,
+    maxActiveProcesses: Math.max(active, Math.min(header.maxActiveRequests, maxChildren)),
+    maxChildrenReached: input.maxChildrenReached,
+    slowRequests: input.slowRequests,
+    memoryPeak: header.memoryPeak,
+    maxChildren,
+    processes: workers.map(({ slot, pid }) => processStatus(pid, bySlot.get(slot), input)),
+  };
+}
+
+function processStatus(pid: number, slot: SlotSnapshot | undefined, input: PoolStatusInput): ProcessStatus {
+  if (slot === undefined) return unwrittenProcess(pid, Math.floor(input.startedAt / 1000));
+  const isIdle = slot.stage === 'idle';
+  const running = slot.acceptedClockMicros === 0 ? 0 : input.nowMicros - slot.acceptedClockMicros;
+  return {
+    pid,
+    state: stageLabel(slot.stage),
+    startTime: Math.floor(slot.startedEpochMicros / 1_000_000),
+    requests: slot.requests,
+    requestDuration: isIdle ? slot.durationMicros : Math.max(0, running),
+    method: slot.method,
+    uri: slot.uri,
+    query: slot.query,
+    contentLength: slot.contentLength,
+    user: slot.user,
+    script: slot.script,
+    lastRequestCpu: isIdle && slot.cpuWallMicros > 0 ? (100 * slot.cpuMicros) / slot.cpuWallMicros : 0,
+    lastRequestMemory: isIdle ? slot.memoryPeak : 0,
+  };
+}
+
+/** A worker that is up but has not written its slot. */
+function unwrittenProcess(pid: number, startTime: number): ProcessStatus {
+  return {
+    pid,
+    state: stageLabel('creating'),
+    startTime,
+    requests: 0,
+    requestDuration: 0,
+    method: '',
+    uri: '',
+    query: '',
+    contentLength: 0,
+    user: '',
+    script: '',
+    lastRequestCpu: 0,
+    lastRequestMemory: 0,
+  };
+}

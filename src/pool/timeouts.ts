@@ -1,0 +1,106 @@
+/** `request_terminate_timeout` and `request_slowlog_timeout`: which workers have been at a request for too long. */
+
+import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import { type WorkerStage, workerStages } from '../scoreboard/states.ts';
+import type { LogMessage } from './messages.ts';
+import { secondsText } from './reap.ts';
+
+/** Keys are the directives' names; times are seconds, 0 switches the time-out off. */
+export interface TimeoutSettings {
+  readonly name: string;
+  readonly request_terminate_timeout: number;
+  readonly request_terminate_timeout_track_finished: boolean;
+  readonly request_slowlog_timeout: number;
+}
+
+export interface TimedWorker {
+  readonly snapshot: SlotSnapshot;
+  /** The worker's pid as its host told it; the one in the slot is the worker's own word. */
+  readonly pid: number;
+  /** `acceptedClockMicros` of the request that was reported as slow last; 0 for none. */
+  readonly slowLogged: number;
+}
+
+export interface Overdue {
+  readonly slot: number;
+  readonly pid: number;
+  /** Which request: the caller keeps it as `slowLogged`. */
+  readonly acceptedClockMicros: number;
+  readonly message: LogMessage;
+}
+
+export interface TimeoutDecision {
+  /** To be written to the slow log; each request once. */
+  readonly slow: readonly Overdue[];
+  /** To be ended with `timeout`; named again at every check until they are gone. */
+  readonly terminate: readonly Overdue[];
+}
+
+/** Shortest time between two checks. */
+const shortestPeriodMillis = 130;
+
+/** Time between two checks for all pools together; undefined when no pool has a time-out. */
+export function timeoutPeriod(pools: readonly TimeoutSettings[]): number | undefined {
+  const seconds = pools
+    .flatMap((pool) => [pool.request_terminate_timeout, pool.request_slowlog_timeout])
+    .filter((timeout) => timeout > 0);
+  if (seconds.length === 0) return undefined;
+  return Math.max(shortestPeriodMillis, Math.floor((Math.min(...seconds) * 1000) / 3));
+}
+
+/** @param nowMicros CLOCK_MONOTONIC in microseconds, the clock of the scoreboard. */
+export function checkTimeouts(
+  pool: TimeoutSettings,
+  workers: readonly TimedWorker[],
+  nowMicros: number,
+): TimeoutDecision {
+  const slow: Overdue[] = [];
+  const terminate: Overdue[] = [];
+  for (const worker of workers) {
+    const { snapshot } = worker;
+    if (!isTimed(snapshot.stage, pool.request_terminate_timeout_track_finished)) continue;
+    const elapsed = Math.max(0, nowMicros - snapshot.acceptedClockMicros);
+    const isFirst = worker.slowLogged !== snapshot.acceptedClockMicros;
+    if (snapshot.stage === 'running' && isFirst && isOver(elapsed, pool.request_slowlog_timeout)) {
+      slow.push(overdue(pool, worker, `executing too slow (${secondsText(elapsed)} sec), logging`));
+    }
+    if (isOver(elapsed, pool.request_terminate_timeout)) {
+      terminate.push(overdue(pool, worker, `execution timed out (${secondsText(elapsed)} sec), terminating`));
+    }
+  }
+  return { slow, terminate };
+}
+
+/**
+ * From the first byte to the end of the script; with track_finished up to the next accept. A stage that is none
+ * was written by a worker that is out of order, which is no way to escape the time-out.
+ */
+function isTimed(stage: WorkerStage, trackFinished: boolean): boolean {
+  if (stage === 'unknown') return true;
+  const { code } = workerStages[stage];
+  return code > workerStages.idle.code && (code < workerStages.ending.code || trackFinished);
+}
+
+function isOver(elapsedMicros: number, timeoutSeconds: number): boolean {
+  return timeoutSeconds > 0 && Math.floor(elapsedMicros / 1_000_000) >= timeoutSeconds;
+}
+
+function overdue(pool: TimeoutSettings, worker: TimedWorker, what: string): Overdue {
+  const { slot, method, uri, query, script, acceptedClockMicros } = worker.snapshot;
+  const request = `${printable(method)} ${printable(uri)}${query === '' ? '' : '?'}${printable(query)}`;
+  const text = `[pool ${pool.name}] child ${worker.pid}, script '${plain(script)}' (request: "${request}") ${what}`;
+  return { slot, pid: worker.pid, acceptedClockMicros, message: { level: 'warning', text } };
+}
+
+/** The reference's rule for the script: one point for every byte that is not plain ASCII. */
+function plain(binary: string): string {
+  return binary.replace(/[^\x20-\x7e]/g, '.');
+}
+
+/**
+ * A binary string as text. Control bytes become points, so that a request cannot write a line of its own into
+ * the log (the reference lets it).
+ */
+function printable(binary: string): string {
+  return Buffer.from(binary.replace(/[\x00-\x1f\x7f]/g, '.'), 'latin1').toString('utf8');
+}

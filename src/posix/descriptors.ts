@@ -1,0 +1,201 @@
+/** Descriptors: passing them to another process, socket pairs, duplicates, close-on-exec, memory files. */
+import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import { check, cString, declare, ffi, lastErrno, PosixError, retryInterrupted } from './libc.ts';
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_CTRUNC = 0x8;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const POLLIN = 0x1;
+const POLLOUT = 0x4;
+const F_DUPFD_CLOEXEC = 1030;
+const F_GETFD = 1;
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const FD_CLOEXEC = 1;
+const O_NONBLOCK = 0o4000;
+const MFD_CLOEXEC = 1;
+
+/** struct msghdr: name, namelen, iov, iovlen, control, controllen, flags; eight bytes each. */
+const msghdrSize = 56;
+/** Offsets in it. */
+const msghdr = { iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48 } as const;
+/** CMSG_LEN and CMSG_SPACE of one descriptor: a 16-byte cmsghdr, an int, padding. */
+const cmsg = { header: 16, length: 20, space: 24 } as const;
+
+const cSendmsg = declare<[number, Buffer, number], number>(
+  'intptr_t sendmsg(int sockfd, const void *msg, int flags)',
+);
+const cRecvmsg = declare<[number, Buffer, number], number>(
+  'intptr_t recvmsg(int sockfd, void *msg, int flags)',
+);
+const cPoll = declare<[Buffer, number, number], number>('int poll(void *fds, ulong nfds, int timeout)');
+const cSocketpair = declare<[number, number, number, Buffer], number>(
+  'int socketpair(int domain, int type, int protocol, void *sv)',
+);
+const cFcntl = declare<[number, number, 'int', number], number>('int fcntl(int fd, int cmd, ...)');
+const cDup2 = declare<[number, number], number>('int dup2(int oldfd, int newfd)');
+const cMemfdCreate = declare<[Buffer, number], number>('int memfd_create(const void *name, uint flags)');
+
+/** How long one passed descriptor may take; both ends are ours, so a second is already a stuck peer. */
+const defaultBoundMs = 1000;
+
+interface MessageBuffers {
+  header: Buffer;
+  /** Held so that the addresses in `header` stay valid over the call. */
+  control: Buffer;
+  byte: Buffer;
+  vector: Buffer;
+}
+
+/** One message with one byte of data (`.`, docs/contract.md section 1) and room for one descriptor. */
+function messageBuffers(): MessageBuffers {
+  const address = ffi().address;
+  const byte = Buffer.from('.');
+  const vector = Buffer.alloc(16);
+  vector.writeBigUInt64LE(address(byte), 0);
+  vector.writeBigUInt64LE(1n, 8);
+  const control = Buffer.alloc(cmsg.space);
+  const header = Buffer.alloc(msghdrSize);
+  header.writeBigUInt64LE(address(vector), msghdr.iov);
+  header.writeBigUInt64LE(1n, msghdr.iovlen);
+  header.writeBigUInt64LE(address(control), msghdr.control);
+  header.writeBigUInt64LE(BigInt(cmsg.space), msghdr.controllen);
+  return { header, control, byte, vector };
+}
+
+/** True when one of the events (or an error, or a hang-up) is there before the time is over. */
+function poll(fd: number, events: number, timeoutMs: number): boolean {
+  const entry = Buffer.alloc(8);
+  entry.writeInt32LE(fd, 0);
+  entry.writeInt16LE(events, 4);
+  return retryInterrupted('poll', () => cPoll(entry, 1, timeoutMs)) > 0;
+}
+
+/** @throws PosixError ETIMEDOUT when the bound passes. */
+function waitFor(syscall: string, fd: number, events: number, timeoutMs: number): void {
+  if (!poll(fd, events, timeoutMs)) throw new PosixError(syscall, constants.errno.ETIMEDOUT);
+}
+
+/** Whether a write would not block, waited for at most `timeoutMs` milliseconds: poll(2). */
+export function isWritable(fd: number, timeoutMs: number): boolean {
+  return poll(fd, POLLOUT, timeoutMs);
+}
+
+/**
+ * Passes a copy of a descriptor over a connected Unix stream socket: unix(7), SCM_RIGHTS, sendmsg(2).
+ * Blocks at most `timeoutMs` milliseconds while the socket's buffer is full.
+ *
+ * @throws PosixError; ETIMEDOUT when the bound passes, EPIPE when the peer is gone.
+ */
+export function sendDescriptor(socketFd: number, fd: number, timeoutMs: number = defaultBoundMs): void {
+  const message = messageBuffers();
+  message.control.writeBigUInt64LE(BigInt(cmsg.length), 0);
+  message.control.writeInt32LE(SOL_SOCKET, 8);
+  message.control.writeInt32LE(SCM_RIGHTS, 12);
+  message.control.writeInt32LE(fd, cmsg.header);
+  for (;;) {
+    if (cSendmsg(socketFd, message.header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return;
+    const errno = lastErrno();
+    if (errno === constants.errno.EAGAIN) waitFor('sendmsg', socketFd, POLLOUT, timeoutMs);
+    else if (errno !== constants.errno.EINTR) throw new PosixError('sendmsg', errno);
+  }
+}
+
+/**
+ * Receives one descriptor (recvmsg(2)), close-on-exec. Blocks the thread at most `timeoutMs` milliseconds.
+ *
+ * @throws PosixError; ETIMEDOUT when the bound passes, ECONNRESET at end of file, EPROTO for a message that
+ * carries no descriptor, EMFILE when this process has no room for one.
+ */
+export function receiveDescriptor(socketFd: number, timeoutMs: number = defaultBoundMs): number {
+  const message = messageBuffers();
+  for (;;) {
+    const length = cRecvmsg(socketFd, message.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length === 0) throw new PosixError('recvmsg', constants.errno.ECONNRESET);
+    if (length > 0) break;
+    const errno = lastErrno();
+    if (errno === constants.errno.EAGAIN) waitFor('recvmsg', socketFd, POLLIN, timeoutMs);
+    else if (errno !== constants.errno.EINTR) throw new PosixError('recvmsg', errno);
+  }
+  // The kernel drops a descriptor that it cannot install and says so by this flag alone.
+  if ((message.header.readInt32LE(msghdr.flags) & MSG_CTRUNC) !== 0) {
+    throw new PosixError('recvmsg', constants.errno.EMFILE);
+  }
+  const carriesDescriptor =
+    message.header.readBigUInt64LE(msghdr.controllen) >= BigInt(cmsg.length) &&
+    message.control.readInt32LE(8) === SOL_SOCKET &&
+    message.control.readInt32LE(12) === SCM_RIGHTS;
+  if (!carriesDescriptor) throw new PosixError('recvmsg', constants.errno.EPROTO);
+  return message.control.readInt32LE(cmsg.header);
+}
+
+/** Two connected Unix stream sockets, blocking and close-on-exec: socketpair(2). */
+export function socketPair(): [number, number] {
+  const pair = Buffer.alloc(8);
+  check('socketpair', cSocketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+  return [pair.readInt32LE(0), pair.readInt32LE(4)];
+}
+
+/** A second descriptor for the same open file, close-on-exec, at `lowest` or above: fcntl(2) F_DUPFD_CLOEXEC. */
+export function duplicate(fd: number, lowest = 3): number {
+  return check('fcntl', cFcntl(fd, F_DUPFD_CLOEXEC, 'int', lowest));
+}
+
+/** Makes `target` another name of `fd`, closing what `target` was; not close-on-exec: dup2(2). */
+export function duplicateOnto(fd: number, target: number): void {
+  retryInterrupted('dup2', () => cDup2(fd, target));
+}
+
+/** Whether a descriptor is closed in a started program: fcntl(2) F_SETFD. */
+export function setCloseOnExec(fd: number, closeOnExec: boolean): void {
+  const flags = check('fcntl', cFcntl(fd, F_GETFD, 'int', 0));
+  const wanted = closeOnExec ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC;
+  if (wanted !== flags) check('fcntl', cFcntl(fd, F_SETFD, 'int', wanted));
+}
+
+/** True when the descriptor is open in this process: fcntl(2) F_GETFD. */
+export function isOpenDescriptor(fd: number): boolean {
+  return cFcntl(fd, F_GETFD, 'int', 0) >= 0;
+}
+
+/** Sets or clears O_NONBLOCK of the open file that the descriptor names: fcntl(2) F_SETFL. */
+export function setNonBlocking(fd: number, nonBlocking: boolean): void {
+  const flags = check('fcntl', cFcntl(fd, F_GETFL, 'int', 0));
+  const wanted = nonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (wanted !== flags) check('fcntl', cFcntl(fd, F_SETFL, 'int', wanted));
+}
+
+/**
+ * A file of `size` zero bytes that lives in memory and has no name in any folder, close-on-exec:
+ * memfd_create(2), or an unlinked file on /dev/shm where the kernel or a sandbox refuses that.
+ * `name` is for people (it shows in /proc/PID/fd).
+ */
+export function memoryFile(name: string, size: number): number {
+  const fd = cMemfdCreate(cString(name), MFD_CLOEXEC);
+  const file = fd >= 0 ? fd : unlinkedSharedFile(name, lastErrno());
+  try {
+    ftruncateSync(file, size);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+function unlinkedSharedFile(name: string, errno: number): number {
+  if (errno !== constants.errno.ENOSYS && errno !== constants.errno.EPERM) {
+    throw new PosixError('memfd_create', errno, name);
+  }
+  const path = `/dev/shm/${name.replaceAll('/', '_')}.${process.pid}.${process.hrtime.bigint()}`;
+  const fd = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  return fd;
+}

@@ -1,0 +1,137 @@
+/**
+ * The door to the C library: prototypes are declared where they are used and loaded at their first call, so
+ * a command that needs no system call of its own never loads the FFI. Only this folder knows FFI.
+ */
+import { createRequire } from 'node:module';
+import { constants, endianness } from 'node:os';
+import type koffiModule from 'koffi';
+
+type Koffi = typeof koffiModule;
+type Library = ReturnType<Koffi['load']>;
+
+const require = createRequire(import.meta.url);
+
+/** The package that is the FFI. */
+export const ffiPackage = 'koffi';
+
+let loaded: { koffi: Koffi; library: Library } | undefined;
+
+/** The structures in this folder are laid out for 64-bit little-endian Linux, where glibc and musl agree. */
+function load(): { koffi: Koffi; library: Library } {
+  if (loaded !== undefined) return loaded;
+  const pointerBits = /^(x64|arm64|riscv64|loong64|ppc64)$/.test(process.arch) ? 64 : 32;
+  if (process.platform !== 'linux' || pointerBits !== 64 || endianness() !== 'LE') {
+    throw new Error(
+      `Hathi's system calls are made for 64-bit little-endian Linux, this is ${process.platform} on ${process.arch}`,
+    );
+  }
+  const koffi = require(ffiPackage) as Koffi;
+  loaded = { koffi, library: koffi.load(null) };
+  return loaded;
+}
+
+/** The FFI library itself, for the files of this folder that decode C structures. */
+export function ffi(): Koffi {
+  return load().koffi;
+}
+
+/**
+ * Path of the shared object in the FFI's package that this process uses. Loads it if that has not been done.
+ *
+ * @throws Error when the package was loaded without one (a build that is linked into Node).
+ */
+export function addonPath(): string {
+  load();
+  const path = Object.keys(require.cache).find((name) => name.endsWith(`${ffiPackage}.node`));
+  if (path === undefined) throw new Error(`cannot find the shared object of the package "${ffiPackage}"`);
+  return path;
+}
+
+/**
+ * Declares a C function by its prototype. Nothing is loaded before the first call.
+ *
+ * @throws Error (at the first call) when the C library lacks the function.
+ */
+export function declare<A extends readonly unknown[], R>(prototype: string): (...args: A) => R {
+  let bound: ((...args: A) => R) | undefined;
+  return (...args) => {
+    bound ??= load().library.func(prototype) as unknown as (...args: A) => R;
+    return bound(...args);
+  };
+}
+
+const cStrerror = declare<[number], string>('const char *strerror(int errnum)');
+const errorNames = new Map<number, string>();
+for (const [name, number] of Object.entries(constants.errno)) {
+  if (!errorNames.has(number)) errorNames.set(number, name);
+}
+
+/** The C library's text for an error number, strerror(3). A negative number is taken as libuv writes it. */
+export function strerror(errno: number): string {
+  return cStrerror(Math.abs(errno));
+}
+
+/** A system call failed. `errno` is positive, as in C. */
+export class PosixError extends Error {
+  readonly syscall: string;
+  readonly errno: number;
+  /** Symbolic name, such as `EACCES`. */
+  readonly code: string;
+  /** The C library's text, such as `Permission denied`. */
+  readonly strerror: string;
+
+  constructor(syscall: string, errno: number, subject?: string) {
+    const text = strerror(errno);
+    super(`${syscall}() failed${subject === undefined ? '' : ` for '${subject}'`}: ${text} (${errno})`);
+    this.name = 'PosixError';
+    this.syscall = syscall;
+    this.errno = errno;
+    this.code = errorNames.get(errno) ?? `E${errno}`;
+    this.strerror = text;
+  }
+}
+
+/** errno of the calling thread; only meaningful directly after a failed call. */
+export function lastErrno(): number {
+  return load().koffi.errno();
+}
+
+/**
+ * Passes on the result of a call whose failure is a negative result.
+ *
+ * @throws PosixError with errno of the call that was made last.
+ */
+export function check(syscall: string, result: number, subject?: string): number {
+  if (result < 0) throw new PosixError(syscall, lastErrno(), subject);
+  return result;
+}
+
+/** libuv's own error numbers, which no C library knows (name look-ups, end of file), start here. */
+const firstLibuvErrno = 3000;
+
+/** Error number and text of anything that a system call threw: ours or Node's. Undefined for other errors. */
+export function errorNumber(error: unknown): { errno: number; strerror: string } | undefined {
+  if (error instanceof PosixError) return { errno: error.errno, strerror: error.strerror };
+  const errno = (error as { errno?: unknown } | undefined)?.errno;
+  if (typeof errno !== 'number' || Math.abs(errno) >= firstLibuvErrno) return undefined;
+  return { errno: Math.abs(errno), strerror: strerror(errno) };
+}
+
+/** A NUL-terminated C string. @throws PosixError EINVAL for text with a NUL byte in it. */
+export function cString(text: string | Uint8Array): Buffer {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
+  if (bytes.includes(0)) throw new PosixError('cString', constants.errno.EINVAL, bytes.toString());
+  const terminated = Buffer.alloc(bytes.length + 1);
+  terminated.set(bytes);
+  return terminated;
+}
+
+/** Repeats a call while a signal interrupts it (EINTR), signal(7). */
+export function retryInterrupted(syscall: string, call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0) return result;
+    const errno = lastErrno();
+    if (errno !== constants.errno.EINTR) throw new PosixError(syscall, errno);
+  }
+}

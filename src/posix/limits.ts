@@ -1,0 +1,89 @@
+/** What a process may use and who may look at it: resource limits, chroot, priority, prctl. */
+import { constants } from 'node:os';
+import { check, cString, declare } from './libc.ts';
+
+/** Resources of setrlimit(2) that PHP-FPM's directives name (rlimit_files, rlimit_core). */
+const resources = { core: 4, nofile: 7 } as const;
+export type Resource = keyof typeof resources;
+
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
+const PRIO_PROCESS = 0;
+const PR_SET_PDEATHSIG = 1;
+const PR_GET_DUMPABLE = 3;
+const PR_SET_DUMPABLE = 4;
+
+const cSetrlimit = declare<[number, Buffer], number>('int setrlimit(int resource, const void *rlim)');
+const cGetrlimit = declare<[number, Buffer], number>('int getrlimit(int resource, void *rlim)');
+const cChroot = declare<[Buffer], number>('int chroot(const void *path)');
+const cSetpriority = declare<[number, number, number], number>(
+  'int setpriority(int which, uint who, int prio)',
+);
+const cPrctl = declare<[number, 'ulong', number, 'ulong', 0, 'ulong', 0, 'ulong', 0], number>(
+  'int prctl(int option, ...)',
+);
+
+function prctl(option: number, value: number): number {
+  return check('prctl', cPrctl(option, 'ulong', value, 'ulong', 0, 'ulong', 0, 'ulong', 0));
+}
+
+/**
+ * Sets soft and hard limit: setrlimit(2). Inherited by every process started afterwards.
+ *
+ * @param value descriptors (`nofile`) or bytes (`core`); -1 means unlimited.
+ * @throws PosixError EPERM when an unprivileged process raises its hard limit, or for `nofile` above
+ * /proc/sys/fs/nr_open.
+ */
+export function setResourceLimit(resource: Resource, value: number): void {
+  const limit = value === -1 ? RLIM_INFINITY : BigInt(value);
+  const structure = Buffer.alloc(16);
+  structure.writeBigUInt64LE(limit, 0);
+  structure.writeBigUInt64LE(limit, 8);
+  check('setrlimit', cSetrlimit(resources[resource], structure), `${resource} = ${value}`);
+}
+
+/** Soft and hard limit, -1 for unlimited: getrlimit(2). Node raises its own soft `nofile` to the hard one. */
+export function getResourceLimit(resource: Resource): { soft: number; hard: number } {
+  const structure = Buffer.alloc(16);
+  check('getrlimit', cGetrlimit(resources[resource], structure), resource);
+  const read = (offset: number): number => {
+    const value = structure.readBigUInt64LE(offset);
+    return value === RLIM_INFINITY ? -1 : Number(value);
+  };
+  return { soft: read(0), hard: read(8) };
+}
+
+/** Makes `path` the root folder of this process and goes to it: chroot(2). Needs CAP_SYS_CHROOT. */
+export function chroot(path: string): void {
+  check('chroot', cChroot(cString(path)), path);
+  // chroot(2) leaves the working folder outside, from where ".." would lead out again.
+  process.chdir('/');
+}
+
+/**
+ * Nice value, -20 to 19, of the calling thread and of the threads and processes it makes afterwards:
+ * setpriority(2); on Linux the attribute is one of the thread, not of the process.
+ *
+ * @throws PosixError EACCES when an unprivileged process lowers the value.
+ */
+export function setPriority(nice: number): void {
+  check('setpriority', cSetpriority(PRIO_PROCESS, 0, nice), String(nice));
+}
+
+/** Whether a crash may write a core file and others of the same user may trace: prctl(2) PR_SET_DUMPABLE. */
+export function setDumpable(dumpable: boolean): void {
+  prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0);
+}
+
+/** prctl(2) PR_GET_DUMPABLE. The kernel clears the attribute when a process gives up root. */
+export function isDumpable(): boolean {
+  return prctl(PR_GET_DUMPABLE, 0) === 1;
+}
+
+/**
+ * Signal that this process gets when the thread that started it ends: prctl(2) PR_SET_PDEATHSIG. Cleared by
+ * the kernel when the process changes its user, so it is set again after setuid; a parent that died before
+ * the call is not noticed, so the caller checks `process.ppid` afterwards.
+ */
+export function setParentDeathSignal(signal: NodeJS.Signals): void {
+  prctl(PR_SET_PDEATHSIG, constants.signals[signal]);
+}

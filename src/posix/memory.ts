@@ -1,0 +1,21 @@
+/** Memory of this process that the kernel may take back. */
+
+import { check, declare } from './libc.ts';
+
+/** `MADV_DONTNEED` of madvise(2): the pages read as zero afterwards and take no memory until they are written. */
+const dontNeed = 4;
+
+const cMadvise = declare<[Uint8Array, number, number], number>(
+  'int madvise(void *addr, size_t length, int advice)',
+);
+
+/**
+ * Fills a stretch of anonymous memory with zeros by giving its pages back to the kernel.
+ *
+ * @param bytes starts and ends at a page boundary of the machine (64 KiB is one on every machine); nothing else uses
+ *   the memory at this moment
+ * @throws PosixError EINVAL when it does not start at a page boundary
+ */
+export function releasePages(bytes: Uint8Array): void {
+  if (bytes.length > 0) check('madvise', cMadvise(bytes, bytes.length, dontNeed));
+}

@@ -1,0 +1,191 @@
+/**
+ * Listening sockets as raw descriptors that libuv never sees: `net.Server` would accept on them, make them
+ * non-blocking for every process that shares them, and close them with the server.
+ */
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { check, declare, lastErrno, PosixError, retryInterrupted } from './libc.ts';
+
+/** Address families, address_families(7). */
+export const families = { unix: 1, ipv4: 2, ipv6: 10 } as const;
+export type Family = keyof typeof families;
+
+/** Where a socket listens. */
+export type SocketAddress =
+  | { readonly family: 'unix'; readonly path: string }
+  | {
+      readonly family: 'ipv4' | 'ipv6';
+      readonly host: string;
+      readonly port: number;
+      readonly scope?: number;
+    };
+
+/** A Unix socket's path in bytes, without the NUL that ends it: unix(7). */
+export const maxUnixPathBytes = 107;
+
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ACCEPTCONN = 30;
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+/** struct sockaddr_storage. */
+const maxAddressBytes = 128;
+/** Offsets of struct tcp_info up to the fields that a listening socket fills. */
+const tcpInfo = { size: 104, unacked: 24, sacked: 28 } as const;
+
+const cSocket = declare<[number, number, number], number>('int socket(int domain, int type, int protocol)');
+const cBind = declare<[number, Buffer, number], number>(
+  'int bind(int sockfd, const void *addr, uint addrlen)',
+);
+const cListen = declare<[number, number], number>('int listen(int sockfd, int backlog)');
+const cConnect = declare<[number, Buffer, number], number>(
+  'int connect(int sockfd, const void *addr, uint addrlen)',
+);
+const cGetsockname = declare<[number, Buffer, Buffer], number>(
+  'int getsockname(int sockfd, void *addr, void *addrlen)',
+);
+const cSetsockopt = declare<[number, number, number, Buffer, number], number>(
+  'int setsockopt(int sockfd, int level, int optname, const void *optval, uint optlen)',
+);
+const cGetsockopt = declare<[number, number, number, Buffer, Buffer], number>(
+  'int getsockopt(int sockfd, int level, int optname, void *optval, void *optlen)',
+);
+const cInetPton = declare<[number, string, Buffer], number>(
+  'int inet_pton(int af, const char *src, void *dst)',
+);
+const cInetNtop = declare<[number, Buffer, Buffer, number], unknown>(
+  'void *inet_ntop(int af, const void *src, void *dst, uint size)',
+);
+
+/** A blocking stream socket, close-on-exec: socket(2). */
+export function openSocket(family: Family): number {
+  return check('socket', cSocket(families[family], SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+/** Lets an address be taken over from closed connections that linger: socket(7) SO_REUSEADDR. */
+export function setReuseAddress(fd: number): void {
+  const one = Buffer.alloc(4);
+  one.writeInt32LE(1);
+  check('setsockopt', cSetsockopt(fd, SOL_SOCKET, SO_REUSEADDR, one, one.length));
+}
+
+/** bind(2). @throws PosixError, ENAMETOOLONG for a Unix path over 107 bytes. */
+export function bind(fd: number, address: SocketAddress): void {
+  const encoded = encodeAddress(address);
+  check('bind', cBind(fd, encoded, encoded.length));
+}
+
+/** listen(2). On an open listening socket it changes the backlog. -1 means the system's limit. */
+export function listen(fd: number, backlog: number): void {
+  check('listen', cListen(fd, backlog));
+}
+
+/** Address that a descriptor is bound to: getsockname(2). A socket without a name has an empty path. */
+export function boundAddress(fd: number): SocketAddress {
+  const address = Buffer.alloc(maxAddressBytes);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(address.length);
+  check('getsockname', cGetsockname(fd, address, length));
+  return decodeAddress(address.subarray(0, length.readUInt32LE()));
+}
+
+/** True when the descriptor is a socket that listens: socket(7) SO_ACCEPTCONN. */
+export function isListening(fd: number): boolean {
+  const value = Buffer.alloc(4);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(value.length);
+  if (cGetsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, length) < 0) return false;
+  return value.readInt32LE() !== 0;
+}
+
+/**
+ * True when somebody listens on an address, tried with connect(2) and without waiting: a full backlog or a
+ * connection in progress is an answer as well. The trial connection is closed unused.
+ *
+ * @throws PosixError when the question cannot be asked (EACCES, ENAMETOOLONG).
+ */
+export function somebodyListens(address: SocketAddress): boolean {
+  const encoded = encodeAddress(address);
+  const fd = check(
+    'socket',
+    cSocket(families[address.family], SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+  );
+  try {
+    retryInterrupted('connect', () => cConnect(fd, encoded, encoded.length));
+    return true;
+  } catch (error) {
+    const { EAGAIN, EINPROGRESS, ECONNREFUSED, ENOENT, EPROTOTYPE, ENOTSOCK } = constants.errno;
+    const errno = error instanceof PosixError ? error.errno : undefined;
+    if (errno === EAGAIN || errno === EINPROGRESS || errno === EPROTOTYPE) return true;
+    if (errno === ECONNREFUSED || errno === ENOENT || errno === ENOTSOCK) return false;
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** How many connections wait in a listening socket, and how many may. */
+export interface ListenQueue {
+  readonly current: number;
+  readonly limit: number;
+}
+
+/**
+ * Queue of a listening TCP socket: tcp(7) TCP_INFO, whose unacked and sacked fields hold length and limit of
+ * the accept queue there. Undefined for other sockets, which do not say.
+ */
+export function tcpListenQueue(fd: number): ListenQueue | undefined {
+  const info = Buffer.alloc(tcpInfo.size);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(info.length);
+  if (cGetsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) < 0) {
+    const errno = lastErrno();
+    if (errno === constants.errno.EOPNOTSUPP || errno === constants.errno.ENOPROTOOPT) return undefined;
+    throw new PosixError('getsockopt', errno);
+  }
+  const limit = info.readUInt32LE(tcpInfo.sacked);
+  return limit === 0 ? undefined : { current: info.readUInt32LE(tcpInfo.unacked), limit };
+}
+
+/** struct sockaddr_un, sockaddr_in or sockaddr_in6; ports are in network order. */
+function encodeAddress(address: SocketAddress): Buffer {
+  if (address.family === 'unix') return encodeUnix(address.path);
+  const encoded = Buffer.alloc(address.family === 'ipv4' ? 16 : 28);
+  encoded.writeUInt16LE(families[address.family], 0);
+  encoded.writeUInt16BE(address.port, 2);
+  const binary = Buffer.alloc(16);
+  if (cInetPton(families[address.family], address.host, binary) !== 1) {
+    throw new PosixError('inet_pton', constants.errno.EINVAL, address.host);
+  }
+  if (address.family === 'ipv4') binary.copy(encoded, 4, 0, 4);
+  else binary.copy(encoded, 8);
+  return encoded;
+}
+
+function encodeUnix(path: string): Buffer {
+  const bytes = Buffer.from(path);
+  if (bytes.length > maxUnixPathBytes) throw new PosixError('bind', constants.errno.ENAMETOOLONG, path);
+  const encoded = Buffer.alloc(2 + bytes.length + 1);
+  encoded.writeUInt16LE(families.unix, 0);
+  bytes.copy(encoded, 2);
+  return encoded;
+}
+
+function decodeAddress(encoded: Buffer): SocketAddress {
+  const family = encoded.length >= 2 ? encoded.readUInt16LE(0) : 0;
+  if (family === families.unix) {
+    const end = encoded.indexOf(0, 2);
+    return { family: 'unix', path: encoded.toString('utf8', 2, end < 0 ? encoded.length : end) };
+  }
+  if (family !== families.ipv4 && family !== families.ipv6) {
+    throw new PosixError('getsockname', constants.errno.EAFNOSUPPORT);
+  }
+  const text = Buffer.alloc(64);
+  const binary = family === families.ipv4 ? encoded.subarray(4, 8) : encoded.subarray(8, 24);
+  cInetNtop(family, binary, text, text.length);
+  const host = text.toString('latin1', 0, text.indexOf(0));
+  return { family: family === families.ipv4 ? 'ipv4' : 'ipv6', host, port: encoded.readUInt16BE(2) };
+}

@@ -1,0 +1,10 @@
+/** The kernel's id of the calling thread, gettid(2). */
+
+import { declare } from './libc.ts';
+
+const cGettid = declare<[], number>('int gettid()');
+
+/** What `ps -L` and /proc show for this thread. Never fails. */
+export function threadId(): number {
+  return cGettid();
+}

@@ -1,0 +1,364 @@
+/**
+ * The scoreboard's bytes: the only list of its fields. Reader, writer, the table in docs/contract.md and the C
+ * header are made from it. Everything is little-endian and naturally aligned; a string is a u16 length followed
+ * by its bytes.
+ *
+ * Two clocks: `_epoch_micros` is CLOCK_REALTIME, for people; `_clock_micros` is CLOCK_MONOTONIC, which all
+ * processes of a machine share and which no time step moves, for durations and time-outs.
+ */
+
+/** First eight bytes of every scoreboard. */
+export const scoreboardMagic = 'HATHISB\0';
+/** Raised when a field moves or changes its meaning; added fields leave it alone. */
+export const scoreboardVersion = 1;
+export const headerSize = 4096;
+export const slotSize = 4096;
+
+/** Who writes a field. No byte has two writers. */
+export type FieldWriter = 'creation' | 'master' | 'host' | 'worker';
+
+export interface Field {
+  /** Name in C and in the documentation. */
+  readonly name: string;
+  /** `bytes` is opaque; `string` is a u16 length and then `size` bytes. */
+  readonly type: 'u32' | 'u64' | 'bytes' | 'string';
+  /** Bytes from the start of the header or slot. */
+  readonly offset: number;
+  /** Bytes of content: for `string` the capacity without the length. */
+  readonly size: number;
+  /** Elements of an array of numbers; absent is a plain field. */
+  readonly count?: number;
+  readonly writer: FieldWriter;
+  readonly about: string;
+}
+
+/** Fields of the header: written once at creation, by the master, by the host. */
+export const headerFields = [
+  { name: 'magic', type: 'bytes', offset: 0, size: 8, writer: 'creation', about: '`HATHISB` and a zero' },
+  { name: 'version', type: 'u32', offset: 8, size: 4, writer: 'creation', about: 'version of this layout' },
+  { name: 'header_size', type: 'u32', offset: 12, size: 4, writer: 'creation', about: 'where slot 0 starts' },
+  { name: 'slot_size', type: 'u32', offset: 16, size: 4, writer: 'creation', about: 'bytes a slot' },
+  { name: 'slot_count', type: 'u32', offset: 20, size: 4, writer: 'creation', about: 'number of slots' },
+  {
+    name: 'start_epoch_micros',
+    type: 'u64',
+    offset: 24,
+    size: 8,
+    writer: 'creation',
+    about: 'start of the pool, the "start time" of the status page',
+  },
+
+  {
+    name: 'generation',
+    type: 'u32',
+    offset: 128,
+    size: 4,
+    writer: 'master',
+    about: 'raised by every reload',
+  },
+  {
+    name: 'process_manager',
+    type: 'u32',
+    offset: 132,
+    size: 4,
+    writer: 'master',
+    about: '1 static, 2 dynamic, 3 ondemand',
+  },
+  { name: 'max_children', type: 'u32', offset: 136, size: 4, writer: 'master', about: '`pm.max_children`' },
+  {
+    name: 'idle_workers',
+    type: 'u32',
+    offset: 140,
+    size: 4,
+    writer: 'master',
+    about: 'at the last heartbeat',
+  },
+  {
+    name: 'active_workers',
+    type: 'u32',
+    offset: 144,
+    size: 4,
+    writer: 'master',
+    about: 'at the last heartbeat: every worker that is not idle',
+  },
+  {
+    name: 'listen_queue',
+    type: 'u32',
+    offset: 148,
+    size: 4,
+    writer: 'master',
+    about: 'connections that wait to be accepted, at the last heartbeat',
+  },
+  {
+    name: 'max_listen_queue',
+    type: 'u32',
+    offset: 152,
+    size: 4,
+    writer: 'master',
+    about: 'highest `listen_queue`',
+  },
+  {
+    name: 'listen_queue_length',
+    type: 'u32',
+    offset: 156,
+    size: 4,
+    writer: 'master',
+    about: 'how many connections may wait; 0 when the system does not say',
+  },
+  {
+    name: 'max_children_reached',
+    type: 'u32',
+    offset: 160,
+    size: 4,
+    writer: 'master',
+    about: 'times that another worker was wanted and `pm.max_children` forbade it',
+  },
+  {
+    name: 'slow_requests',
+    type: 'u64',
+    offset: 168,
+    size: 8,
+    writer: 'master',
+    about: 'entries in the slow log',
+  },
+  {
+    name: 'heartbeat_clock_micros',
+    type: 'u64',
+    offset: 176,
+    size: 8,
+    writer: 'master',
+    about: 'when the master wrote its region',
+  },
+
+  {
+    name: 'accepted_requests',
+    type: 'u64',
+    offset: 512,
+    size: 8,
+    writer: 'host',
+    about: 'requests begun, all workers together (atomic add)',
+  },
+  {
+    name: 'memory_peak',
+    type: 'u64',
+    offset: 520,
+    size: 8,
+    writer: 'host',
+    about: 'highest `memory_peak` of a request, bytes',
+  },
+  {
+    name: 'active_requests',
+    type: 'u32',
+    offset: 528,
+    size: 4,
+    writer: 'host',
+    about: 'workers that are not idle',
+  },
+  {
+    name: 'max_active_requests',
+    type: 'u32',
+    offset: 532,
+    size: 4,
+    writer: 'host',
+    about: 'highest `active_requests`',
+  },
+  {
+    name: 'queued_requests',
+    type: 'u32',
+    offset: 536,
+    size: 4,
+    writer: 'host',
+    about:
+      'connections that the host accepted and that wait for a worker (embedded; native workers accept themselves: 0)',
+  },
+  {
+    name: 'max_queued_requests',
+    type: 'u32',
+    offset: 540,
+    size: 4,
+    writer: 'host',
+    about: 'highest `queued_requests`',
+  },
+  {
+    name: 'engine_symbols',
+    type: 'bytes',
+    offset: 1024,
+    size: 1024,
+    writer: 'host',
+    about: 'reserved for addresses and struct offsets of the engine, zero until then',
+  },
+] as const satisfies readonly Field[];
+
+/** Fields of a slot, all written by its worker (embedded: by the host on its behalf). */
+export const slotFields = [
+  {
+    name: 'sequence',
+    type: 'u32',
+    offset: 0,
+    size: 4,
+    writer: 'worker',
+    about: 'odd while the slot is being changed',
+  },
+  {
+    name: 'state',
+    type: 'u32',
+    offset: 4,
+    size: 4,
+    writer: 'worker',
+    about: 'stage of the worker, see below',
+  },
+  { name: 'pid', type: 'u32', offset: 8, size: 4, writer: 'worker', about: '0: the slot is free' },
+  {
+    name: 'http_status',
+    type: 'u32',
+    offset: 12,
+    size: 4,
+    writer: 'worker',
+    about: 'status of the last answer, 0 before the first one',
+  },
+  {
+    name: 'started_epoch_micros',
+    type: 'u64',
+    offset: 16,
+    size: 8,
+    writer: 'worker',
+    about: 'birth of the worker',
+  },
+  {
+    name: 'requests',
+    type: 'u64',
+    offset: 24,
+    size: 8,
+    writer: 'worker',
+    about: 'requests begun by this worker',
+  },
+  {
+    name: 'accepted_clock_micros',
+    type: 'u64',
+    offset: 32,
+    size: 8,
+    writer: 'worker',
+    about: 'when the request was accepted',
+  },
+  {
+    name: 'stage_clock_micros',
+    type: 'u64',
+    offset: 40,
+    size: 8,
+    writer: 'worker',
+    about: 'when `state` last changed',
+  },
+  {
+    name: 'duration_micros',
+    type: 'u64',
+    offset: 48,
+    size: 8,
+    writer: 'worker',
+    about: 'the last request that ended, from accept to end',
+  },
+  {
+    name: 'cpu_micros',
+    type: 'u64',
+    offset: 56,
+    size: 8,
+    writer: 'worker',
+    about: 'CPU time of that request',
+  },
+  {
+    name: 'cpu_wall_micros',
+    type: 'u64',
+    offset: 64,
+    size: 8,
+    writer: 'worker',
+    about: 'wall time in which `cpu_micros` was used: the basis of the percentage',
+  },
+  {
+    name: 'memory_peak',
+    type: 'u64',
+    offset: 72,
+    size: 8,
+    writer: 'worker',
+    about: "PHP's peak memory in that request, bytes",
+  },
+  {
+    name: 'content_length',
+    type: 'u64',
+    offset: 80,
+    size: 8,
+    writer: 'worker',
+    about: 'CONTENT_LENGTH of the request',
+  },
+  {
+    name: 'responses',
+    type: 'u64',
+    offset: 88,
+    size: 8,
+    count: 5,
+    writer: 'worker',
+    about: 'answers of this worker by class: 1xx, 2xx, 3xx, 4xx, 5xx',
+  },
+  {
+    name: 'restarts',
+    type: 'u32',
+    offset: 128,
+    size: 4,
+    writer: 'worker',
+    about: 'reserved for workers that are renewed in place, zero until then',
+  },
+  { name: 'method', type: 'string', offset: 256, size: 16, writer: 'worker', about: 'REQUEST_METHOD' },
+  { name: 'uri', type: 'string', offset: 274, size: 512, writer: 'worker', about: 'URI without its query' },
+  { name: 'query', type: 'string', offset: 788, size: 2048, writer: 'worker', about: 'QUERY_STRING' },
+  { name: 'script', type: 'string', offset: 2838, size: 512, writer: 'worker', about: 'path of the script' },
+  {
+    name: 'user',
+    type: 'string',
+    offset: 3352,
+    size: 64,
+    writer: 'worker',
+    about: 'user of HTTP authentication',
+  },
+] as const satisfies readonly Field[];
+
+export type HeaderFieldName = (typeof headerFields)[number]['name'];
+export type SlotFieldName = (typeof slotFields)[number]['name'];
+export type SlotStringName = Extract<(typeof slotFields)[number], { type: 'string' }>['name'];
+
+/** Offsets of the header's fields by name. */
+export const headerAt = offsets<HeaderFieldName>(headerFields);
+/** Offsets of a slot's fields by name. */
+export const slotAt = offsets<SlotFieldName>(slotFields);
+
+/** Regions of the header that are written as one piece. */
+export const masterRegion = { start: 128, end: 512 } as const;
+export const hostRegion = { start: 512, end: 1024 } as const;
+/** All numbers of a slot lie before this offset, all strings after it. */
+export const slotNumbersEnd = 256;
+/** End of the last string: nothing after it is written. */
+export const slotUsedEnd = Math.max(...slotFields.map((field) => field.offset + fieldBytes(field)));
+
+/** Capacity in bytes of a slot's string fields. */
+export const stringCapacity = Object.fromEntries(
+  slotFields.filter(({ type }) => type === 'string').map(({ name, size }) => [name, size]),
+) as Readonly<Record<SlotStringName, number>>;
+
+/** Size of the whole file for that many slots. */
+export function scoreboardSize(slotCount: number): number {
+  return headerSize + slotCount * slotSize;
+}
+
+/** Position of a slot in the file. */
+export function slotPosition(slot: number): number {
+  return headerSize + slot * slotSize;
+}
+
+/** Bytes that a field takes, the length of a string included. */
+export function fieldBytes(field: Field): number {
+  if (field.type === 'string') return 2 + field.size;
+  return field.size * (field.count ?? 1);
+}
+
+function offsets<Name extends string>(
+  fields: readonly { readonly name: Name; readonly offset: number }[],
+): Readonly<Record<Name, number>> {
+  return Object.fromEntries(fields.map(({ name, offset }) => [name, offset])) as Record<Name, number>;
+}

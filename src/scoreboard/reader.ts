@@ -1,0 +1,202 @@
+/** Reading side of the scoreboard. What comes out of it is safe to use; what it says may still be untrue. */
+
+import { readSync } from 'node:fs';
+import {
+  headerAt,
+  headerSize,
+  type SlotStringName,
+  slotAt,
+  slotNumbersEnd,
+  slotPosition,
+  slotUsedEnd,
+  stringCapacity,
+} from './layout.ts';
+import { readU64 } from './numbers.ts';
+import {
+  type ProcessManagerName,
+  processManagerFromCode,
+  stageFromCode,
+  type WorkerStage,
+} from './states.ts';
+
+/** The header, as numbers. Counters are at most 2^53-1. */
+export interface ScoreboardHeader {
+  readonly startEpochMicros: number;
+  readonly generation: number;
+  readonly processManager: ProcessManagerName | 'unknown';
+  readonly maxChildren: number;
+  readonly idleWorkers: number;
+  readonly activeWorkers: number;
+  readonly listenQueue: number;
+  readonly maxListenQueue: number;
+  readonly listenQueueLength: number;
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  readonly acceptedRequests: number;
+  readonly memoryPeak: number;
+  readonly activeRequests: number;
+  readonly maxActiveRequests: number;
+  readonly queuedRequests: number;
+  readonly maxQueuedRequests: number;
+}
+
+/** One worker's slot. Strings are binary strings, at most as long as their field. */
+export interface SlotSnapshot {
+  readonly slot: number;
+  readonly pid: number;
+  readonly stage: WorkerStage;
+  readonly startedEpochMicros: number;
+  readonly requests: number;
+  readonly acceptedClockMicros: number;
+  readonly stageClockMicros: number;
+  readonly durationMicros: number;
+  readonly cpuMicros: number;
+  readonly cpuWallMicros: number;
+  readonly memoryPeak: number;
+  readonly contentLength: number;
+  readonly httpStatus: number;
+  /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
+  readonly responses: readonly number[];
+  readonly method: string;
+  readonly uri: string;
+  readonly query: string;
+  readonly script: string;
+  readonly user: string;
+}
+
+export interface ScoreboardSnapshot {
+  readonly header: ScoreboardHeader;
+  /** Slots in use, in slot order. */
+  readonly slots: readonly SlotSnapshot[];
+}
+
+/** Looks at a slot that is being written before its copy is taken as it is. */
+const maxAttempts = 16;
+
+/**
+ * Reads a scoreboard through its descriptor with plain preads. The slot count is the caller's own: what the
+ * header says about sizes is not looked at. Nothing that a worker can write makes a method throw; only a
+ * descriptor that cannot be read does. A file that is too short reads as zeros.
+ */
+export class ScoreboardReader {
+  readonly slotCount: number;
+  readonly #fd: number;
+  readonly #header = Buffer.alloc(headerSize);
+  readonly #first = Buffer.alloc(slotUsedEnd);
+  readonly #second = Buffer.alloc(slotUsedEnd);
+
+  constructor(fd: number, slotCount: number) {
+    this.#fd = fd;
+    this.slotCount = slotCount;
+  }
+
+  /** Header and all slots in use. */
+  read(): ScoreboardSnapshot {
+    const slots: SlotSnapshot[] = [];
+    for (let slot = 0; slot < this.slotCount; slot += 1) {
+      const snapshot = this.readSlot(slot);
+      if (snapshot !== undefined) slots.push(snapshot);
+    }
+    return { header: this.readHeader(), slots };
+  }
+
+  readHeader(): ScoreboardHeader {
+    const bytes = this.#header;
+    this.#fill(bytes, 0, headerSize);
+    return {
+      startEpochMicros: readU64(bytes, headerAt.start_epoch_micros),
+      generation: bytes.readUInt32LE(headerAt.generation),
+      processManager: processManagerFromCode(bytes.readUInt32LE(headerAt.process_manager)),
+      maxChildren: bytes.readUInt32LE(headerAt.max_children),
+      idleWorkers: bytes.readUInt32LE(headerAt.idle_workers),
+      activeWorkers: bytes.readUInt32LE(headerAt.active_workers),
+      listenQueue: bytes.readUInt32LE(headerAt.listen_queue),
+      maxListenQueue: bytes.readUInt32LE(headerAt.max_listen_queue),
+      listenQueueLength: bytes.readUInt32LE(headerAt.listen_queue_length),
+      maxChildrenReached: bytes.readUInt32LE(headerAt.max_children_reached),
+      slowRequests: readU64(bytes, headerAt.slow_requests),
+      acceptedRequests: readU64(bytes, headerAt.accepted_requests),
+      memoryPeak: readU64(bytes, headerAt.memory_peak),
+      activeRequests: bytes.readUInt32LE(headerAt.active_requests),
+      maxActiveRequests: bytes.readUInt32LE(headerAt.max_active_requests),
+      queuedRequests: bytes.readUInt32LE(headerAt.queued_requests),
+      maxQueuedRequests: bytes.readUInt32LE(headerAt.max_queued_requests),
+    };
+  }
+
+  /** One slot in full; undefined when it is free. */
+  readSlot(slot: number): SlotSnapshot | undefined {
+    const bytes = this.#steadyCopy(slot, slotUsedEnd);
+    return bytes.readUInt32LE(slotAt.pid) === 0 ? undefined : slotSnapshot(slot, bytes, true);
+  }
+
+  /** One slot without its strings, which are empty: what process managers and timers look at every second. */
+  readSlotNumbers(slot: number): SlotSnapshot | undefined {
+    const bytes = this.#steadyCopy(slot, slotNumbersEnd);
+    return bytes.readUInt32LE(slotAt.pid) === 0 ? undefined : slotSnapshot(slot, bytes, false);
+  }
+
+  /** Requests that the latest worker of the slot began; it may be gone already, unlike for the other readings. */
+  readRequestCount(slot: number): number {
+    return readU64(this.#steadyCopy(slot, slotNumbersEnd), slotAt.requests);
+  }
+
+  /**
+   * Two copies in a row that are equal and carry an even sequence number. The number alone would do for writers
+   * who make it odd first; those that write with one pwrite are caught by the comparison.
+   */
+  #steadyCopy(slot: number, length: number): Buffer {
+    const position = slotPosition(slot);
+    let [last, next] = [this.#first, this.#second];
+    this.#fill(last, position, length);
+    for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
+      this.#fill(next, position, length);
+      const settled = (next.readUInt32LE(slotAt.sequence) & 1) === 0;
+      if (settled && next.compare(last, 0, length, 0, length) === 0) return next;
+      [last, next] = [next, last];
+    }
+    return last;
+  }
+
+  #fill(target: Buffer, position: number, length: number): void {
+    const read = readSync(this.#fd, target, 0, length, position);
+    if (read < length) target.fill(0, read, length);
+  }
+}
+
+function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSnapshot {
+  const string = (name: SlotStringName): string => (withStrings ? readString(bytes, name) : '');
+  return {
+    slot,
+    pid: bytes.readUInt32LE(slotAt.pid),
+    stage: stageFromCode(bytes.readUInt32LE(slotAt.state)),
+    startedEpochMicros: readU64(bytes, slotAt.started_epoch_micros),
+    requests: readU64(bytes, slotAt.requests),
+    acceptedClockMicros: readU64(bytes, slotAt.accepted_clock_micros),
+    stageClockMicros: readU64(bytes, slotAt.stage_clock_micros),
+    durationMicros: readU64(bytes, slotAt.duration_micros),
+    cpuMicros: readU64(bytes, slotAt.cpu_micros),
+    cpuWallMicros: readU64(bytes, slotAt.cpu_wall_micros),
+    memoryPeak: readU64(bytes, slotAt.memory_peak),
+    contentLength: readU64(bytes, slotAt.content_length),
+    httpStatus: bytes.readUInt32LE(slotAt.http_status),
+    responses: [0, 1, 2, 3, 4].map((index) => readU64(bytes, slotAt.responses + 8 * index)),
+    method: string('method'),
+    uri: string('uri'),
+    query: string('query'),
+    script: string('script'),
+    user: string('user'),
+  };
+}
+
+/** The length comes from the worker, so it is cut to the field. */
+function readString(bytes: Buffer, name: SlotStringName): string {
+  const offset = slotAt[name];
+  const length = Math.min(bytes.readUInt16LE(offset), stringCapacity[name]);
+  return bytes.toString('latin1', offset + 2, offset + 2 + length);
+}
+
+/** Header and all slots in use of the scoreboard behind a descriptor. */
+export function readScoreboard(fd: number, slotCount: number): ScoreboardSnapshot {
+  return new ScoreboardReader(fd, slotCount).read();
+}

@@ -1,0 +1,39 @@
+/** The layout as tables for docs/contract.md, made from the list of fields. */
+
+import { type Field, fieldBytes, headerFields, slotFields } from './layout.ts';
+import { workerStages } from './states.ts';
+
+/** Text that stands between the two `layout` markers of docs/contract.md, without the markers. */
+export function layoutTables(): string {
+  const stages = Object.values(workerStages).map(({ code, label }) => `${code} \`${label}\``);
+  return [
+    '',
+    'Header:',
+    '',
+    ...table(headerFields),
+    '',
+    'Slot:',
+    '',
+    ...table(slotFields),
+    '',
+    `\`state\`: ${stages.join(', ')}. A \`string\` is its length as u16, then its bytes; the type names its capacity.`,
+    'Bytes that no field covers are zero. `_epoch_micros` is CLOCK_REALTIME, `_clock_micros` is CLOCK_MONOTONIC.',
+    '',
+  ].join('\n');
+}
+
+function table(fields: readonly Field[]): string[] {
+  return [
+    '| offset | bytes | type | name | written by | meaning |',
+    '|---|---|---|---|---|---|',
+    ...fields.map(
+      (field) =>
+        `| ${field.offset} | ${fieldBytes(field)} | ${typeName(field)} | \`${field.name}\` | ${field.writer} | ${field.about} |`,
+    ),
+  ];
+}
+
+function typeName(field: Field): string {
+  if (field.type === 'bytes' || field.type === 'string') return `${field.type}(${field.size})`;
+  return field.count === undefined ? field.type : `${field.type}[${field.count}]`;
+}

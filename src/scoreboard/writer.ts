@@ -1,0 +1,285 @@
+/** Writing side of the scoreboard: the master's for the header, the embedded host's for its workers' slots. */
+
+import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import { epochMicros, monotonicMicros } from './clock.ts';
+import {
+  headerAt,
+  headerSize,
+  hostRegion,
+  masterRegion,
+  type SlotStringName,
+  scoreboardMagic,
+  scoreboardSize,
+  scoreboardVersion,
+  slotAt,
+  slotNumbersEnd,
+  slotPosition,
+  slotSize,
+  slotUsedEnd,
+  stringCapacity,
+} from './layout.ts';
+import { readU64, writeU32, writeU64 } from './numbers.ts';
+import { type ProcessManagerName, processManagerCodes, type WorkerStage, workerStages } from './states.ts';
+
+/** What the master publishes at every heartbeat. */
+export interface MasterFigures {
+  readonly generation: number;
+  readonly processManager: ProcessManagerName;
+  readonly maxChildren: number;
+  readonly idle: number;
+  readonly active: number;
+  readonly listenQueue: number;
+  readonly maxListenQueue: number;
+  readonly listenQueueLength: number;
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+}
+
+/** What is known of a request once its parameters are complete. Strings are binary strings, cut to their field. */
+export interface RequestInformation {
+  readonly method: string;
+  /** URI without query. */
+  readonly uri: string;
+  readonly query: string;
+  readonly script: string;
+  /** User of HTTP authentication, empty without one. */
+  readonly user: string;
+  readonly contentLength: number;
+}
+
+/** What is known of a request when its answer is complete. */
+export interface RequestResult {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** CPU time of the request in microseconds. */
+  readonly cpuMicros: number;
+  /** Highest memory use of PHP in the request, bytes. */
+  readonly memoryPeak: number;
+  /** Replaces the user of the request information: PHP learns it later than the host. */
+  readonly user?: string;
+}
+
+/**
+ * Writes a scoreboard through its descriptor. There is one writer for the header's master region (the master)
+ * and one for the host region and the slots (the host); each keeps an image of what it wrote, changes it, and
+ * puts the changed range into the file with one pwrite.
+ *
+ * A pwrite is one unit, so the sequence number only ever holds even values here. A reader that comes in the
+ * middle of the kernel's copy is caught by its second look (reader.ts); C writers, who write through a mapping,
+ * need the odd value.
+ *
+ * Every method throws the system's error when the write fails: the scoreboard's file is of full size from the
+ * start, so that means a closed descriptor.
+ */
+export class ScoreboardWriter {
+  readonly slotCount: number;
+  readonly #fd: number;
+  readonly #header: Buffer;
+  readonly #slots: Buffer;
+
+  /**
+   * Takes over an existing scoreboard; its counters go on.
+   *
+   * @throws Error when the file is no scoreboard of this version or has another number of slots.
+   */
+  constructor(fd: number, slotCount: number) {
+    this.#fd = fd;
+    this.slotCount = slotCount;
+    this.#header = Buffer.alloc(headerSize);
+    this.#slots = Buffer.alloc(slotCount * slotSize);
+    readSync(fd, this.#header, 0, headerSize, 0);
+    const magic = this.#header.toString('latin1', headerAt.magic, headerAt.magic + scoreboardMagic.length);
+    const version = this.#header.readUInt32LE(headerAt.version);
+    const count = this.#header.readUInt32LE(headerAt.slot_count);
+    if (magic !== scoreboardMagic || version !== scoreboardVersion) {
+      throw new Error(`cannot use the scoreboard: its version is ${version}, want ${scoreboardVersion}`);
+    }
+    if (count !== slotCount)
+      throw new Error(`cannot use the scoreboard: it has ${count} slots, want ${slotCount}`);
+    readSync(fd, this.#slots, 0, this.#slots.length, headerSize);
+  }
+
+  /**
+   * Makes an empty file into a scoreboard. Every page is written, because a tmpfs that is full would otherwise
+   * show it at the first request, to a native worker as SIGBUS.
+   *
+   * @param startEpochMicros start of the pool, CLOCK_REALTIME.
+   */
+  static create(fd: number, slotCount: number, startEpochMicros: number = epochMicros()): ScoreboardWriter {
+    const bytes = Buffer.alloc(scoreboardSize(slotCount));
+    bytes.write(scoreboardMagic, headerAt.magic, 'latin1');
+    writeU32(bytes, scoreboardVersion, headerAt.version);
+    writeU32(bytes, headerSize, headerAt.header_size);
+    writeU32(bytes, slotSize, headerAt.slot_size);
+    writeU32(bytes, slotCount, headerAt.slot_count);
+    writeU64(bytes, startEpochMicros, headerAt.start_epoch_micros);
+    ftruncateSync(fd, bytes.length);
+    let written = 0;
+    while (written < bytes.length) {
+      written += writeSync(fd, bytes, written, bytes.length - written, written);
+    }
+    return new ScoreboardWriter(fd, slotCount);
+  }
+
+  /** Publishes the master's figures: the master region in one write. */
+  master(figures: MasterFigures): void {
+    const header = this.#header;
+    writeU32(header, figures.generation, headerAt.generation);
+    writeU32(header, processManagerCodes[figures.processManager], headerAt.process_manager);
+    writeU32(header, figures.maxChildren, headerAt.max_children);
+    writeU32(header, figures.idle, headerAt.idle_workers);
+    writeU32(header, figures.active, headerAt.active_workers);
+    writeU32(header, figures.listenQueue, headerAt.listen_queue);
+    writeU32(header, figures.maxListenQueue, headerAt.max_listen_queue);
+    writeU32(header, figures.listenQueueLength, headerAt.listen_queue_length);
+    writeU32(header, figures.maxChildrenReached, headerAt.max_children_reached);
+    writeU64(header, figures.slowRequests, headerAt.slow_requests);
+    writeU64(header, monotonicMicros(), headerAt.heartbeat_clock_micros);
+    writeSync(
+      this.#fd,
+      header,
+      masterRegion.start,
+      masterRegion.end - masterRegion.start,
+      masterRegion.start,
+    );
+  }
+
+  /** How many requests wait in the host for a worker; also keeps the highest figure. */
+  queued(requests: number): void {
+    writeU32(this.#header, requests, headerAt.queued_requests);
+    const highest = Math.max(requests, this.#header.readUInt32LE(headerAt.max_queued_requests));
+    writeU32(this.#header, highest, headerAt.max_queued_requests);
+    this.#flushHost();
+  }
+
+  /** A new worker has the slot; everything of the one before is gone. */
+  created(slot: number, pid: number): void {
+    const at = this.#start(slot);
+    if (this.#isActive(at)) this.#countActive(-1);
+    const sequence = this.#slots.readUInt32LE(at + slotAt.sequence);
+    this.#slots.fill(0, at, at + slotSize);
+    this.#slots.writeUInt32LE(sequence, at + slotAt.sequence);
+    writeU32(this.#slots, pid, at + slotAt.pid);
+    writeU64(this.#slots, epochMicros(), at + slotAt.started_epoch_micros);
+    this.#enter(slot, 'creating', slotUsedEnd);
+  }
+
+  /** The worker waits for a connection. */
+  idle(slot: number): void {
+    if (this.#isActive(this.#start(slot))) this.#countActive(-1);
+    this.#enter(slot, 'idle', slotNumbersEnd);
+  }
+
+  /**
+   * A connection is there, or the next read on a kept-alive one begins: counts a request and forgets what was
+   * known of the one before.
+   *
+   * @param acceptedClock CLOCK_MONOTONIC in microseconds; time spent in the host's queue is part of the request.
+   */
+  readingHeaders(slot: number, acceptedClock: number = monotonicMicros()): void {
+    const at = this.#start(slot);
+    writeU64(this.#slots, readU64(this.#slots, at + slotAt.requests) + 1, at + slotAt.requests);
+    writeU64(this.#slots, acceptedClock, at + slotAt.accepted_clock_micros);
+    writeU64(this.#slots, 0, at + slotAt.content_length);
+    for (const name of Object.keys(stringCapacity)) {
+      this.#slots.writeUInt16LE(0, at + slotAt[name as SlotStringName]);
+    }
+    const accepted = readU64(this.#header, headerAt.accepted_requests) + 1;
+    writeU64(this.#header, accepted, headerAt.accepted_requests);
+    this.#countActive(this.#isActive(at) ? 0 : 1);
+    this.#enter(slot, 'readingHeaders', slotUsedEnd);
+  }
+
+  /** The parameters are complete. */
+  requestInformation(slot: number, information: RequestInformation): void {
+    this.#describe(this.#start(slot), information);
+    this.#enter(slot, 'requestInformation', slotUsedEnd);
+  }
+
+  /** The script (or status or ping page) runs. With information the stage before is written along with it. */
+  running(slot: number, information?: RequestInformation): void {
+    if (information !== undefined) this.#describe(this.#start(slot), information);
+    this.#enter(slot, 'running', information === undefined ? slotNumbersEnd : slotUsedEnd);
+  }
+
+  /** The script is over, shutdown functions and the flush of the output remain. */
+  ending(slot: number): void {
+    this.#enter(slot, 'ending', slotNumbersEnd);
+  }
+
+  /** The answer is complete; takes down what it cost. */
+  finishing(slot: number, result: RequestResult): void {
+    const at = this.#start(slot);
+    const duration = monotonicMicros() - readU64(this.#slots, at + slotAt.accepted_clock_micros);
+    writeU32(this.#slots, result.status, at + slotAt.http_status);
+    writeU64(this.#slots, duration, at + slotAt.duration_micros);
+    writeU64(this.#slots, result.cpuMicros, at + slotAt.cpu_micros);
+    writeU64(this.#slots, duration, at + slotAt.cpu_wall_micros);
+    writeU64(this.#slots, result.memoryPeak, at + slotAt.memory_peak);
+    const statusClass = Math.floor(result.status / 100);
+    if (statusClass >= 1 && statusClass <= 5) {
+      const counter = at + slotAt.responses + 8 * (statusClass - 1);
+      writeU64(this.#slots, readU64(this.#slots, counter) + 1, counter);
+    }
+    if (result.user !== undefined) this.#putString(at, 'user', result.user);
+    if (result.memoryPeak > readU64(this.#header, headerAt.memory_peak)) {
+      writeU64(this.#header, result.memoryPeak, headerAt.memory_peak);
+      this.#flushHost();
+    }
+    this.#enter(slot, 'finishing', result.user === undefined ? slotNumbersEnd : slotUsedEnd);
+  }
+
+  /** The worker is gone. */
+  free(slot: number): void {
+    const at = this.#start(slot);
+    if (this.#isActive(at)) this.#countActive(-1);
+    writeU32(this.#slots, 0, at + slotAt.pid);
+    this.#enter(slot, 'creating', slotNumbersEnd);
+  }
+
+  #start(slot: number): number {
+    if (!Number.isInteger(slot) || slot < 0 || slot >= this.slotCount) {
+      throw new RangeError(`cannot write slot ${slot} of a scoreboard with ${this.slotCount} slots`);
+    }
+    return slot * slotSize;
+  }
+
+  #isActive(at: number): boolean {
+    const state = this.#slots.readUInt32LE(at + slotAt.state);
+    return state !== workerStages.idle.code && state !== workerStages.creating.code;
+  }
+
+  #countActive(change: number): void {
+    const active = Math.max(0, this.#header.readUInt32LE(headerAt.active_requests) + change);
+    const highest = Math.max(active, this.#header.readUInt32LE(headerAt.max_active_requests));
+    writeU32(this.#header, active, headerAt.active_requests);
+    writeU32(this.#header, highest, headerAt.max_active_requests);
+    this.#flushHost();
+  }
+
+  #describe(at: number, information: RequestInformation): void {
+    for (const name of Object.keys(stringCapacity) as SlotStringName[]) {
+      this.#putString(at, name, information[name]);
+    }
+    writeU64(this.#slots, information.contentLength, at + slotAt.content_length);
+  }
+
+  #putString(at: number, name: SlotStringName, text: string): void {
+    const offset = at + slotAt[name];
+    const length = this.#slots.write(text, offset + 2, stringCapacity[name], 'latin1');
+    this.#slots.writeUInt16LE(length, offset);
+  }
+
+  #enter(slot: number, stage: Exclude<WorkerStage, 'unknown'>, end: number): void {
+    const at = this.#start(slot);
+    const sequence = this.#slots.readUInt32LE(at + slotAt.sequence);
+    this.#slots.writeUInt32LE((sequence + 2) >>> 0, at + slotAt.sequence);
+    writeU32(this.#slots, workerStages[stage].code, at + slotAt.state);
+    writeU64(this.#slots, monotonicMicros(), at + slotAt.stage_clock_micros);
+    writeSync(this.#fd, this.#slots, at, end, slotPosition(slot));
+  }
+
+  #flushHost(): void {
+    writeSync(this.#fd, this.#header, hostRegion.start, 32, hostRegion.start);
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * The fields of the status page: one table for the pool, one for a process. Every format and fpm_get_status()
+ * are made from these two. Order and names are PHP-FPM's; `memory peak` is printed by PHP 8.4 and later, what
+ * follows it is Hathi's own.
+ */
+
+import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
+
+/** How a value is written; `time` differs between formats. */
+export type FieldKind = 'string' | 'number' | 'percent' | 'time';
+
+/** A metric of the OpenMetrics format. */
+export interface Metric {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  /** The reference prints TYPE before HELP for one metric. */
+  readonly typeFirst?: true;
+}
+
+export interface PoolField {
+  /** Label in text, html and json; with `-` for blanks it is the xml element and the key of fpm_get_status(). */
+  readonly label: string;
+  readonly kind: FieldKind;
+  /** @param nowSeconds seconds since 1970 */
+  readonly value: (snapshot: StatusSnapshot, nowSeconds: number) => string | number;
+  readonly metric?: Metric;
+}
+
+export interface ProcessField {
+  /** Label in the text format. */
+  readonly label: string;
+  /** Label in html and json where it differs; with `-` for blanks it is the xml element. */
+  readonly lowerLabel?: string;
+  /** Key of fpm_get_status() where it differs from the xml element. */
+  readonly key?: string;
+  readonly kind: FieldKind;
+  readonly value: (process: ProcessStatus, nowSeconds: number) => string | number;
+}
+
+/** Name of a label as xml element and as key. */
+export function dashed(label: string): string {
+  return label.replaceAll(' ', '-');
+}
+
+export const poolFields: readonly PoolField[] = [
+  { label: 'pool', kind: 'string', value: (status) => status.pool },
+  { label: 'process manager', kind: 'string', value: (status) => status.processManager },
+  { label: 'start time', kind: 'time', value: (status) => status.startTime },
+  {
+    label: 'start since',
+    kind: 'number',
+    value: (status, now) => Math.max(0, now - status.startTime),
+    metric: {
+      name: 'phpfpm_start_since',
+      type: 'counter',
+      help: 'The number of seconds since FPM has started.',
+    },
+  },
+  {
+    label: 'accepted conn',
+    kind: 'number',
+    value: (status) => status.acceptedConnections,
+    metric: {
+      name: 'phpfpm_accepted_connections',
+      type: 'counter',
+      help: 'The number of requests accepted by the pool.',
+    },
+  },
+  {
+    label: 'listen queue',
+    kind: 'number',
+    value: (status) => status.listenQueue,
+    metric: {
+      name: 'phpfpm_listen_queue',
+      type: 'gauge',
+      help: 'The number of requests in the queue of pending connections.',
+    },
+  },
+  {
+    label: 'max listen queue',
+    kind: 'number',
+    value: (status) => status.maxListenQueue,
+    metric: {
+      name: 'phpfpm_max_listen_queue',
+      type: 'counter',
+      help: 'The maximum number of requests in the queue of pending connections since FPM has started.',
+    },
+  },
+  {
+    label: 'listen queue len',
+    kind: 'number',
+    value: (status) => status.listenQueueLength,
+    metric: {
+      name: 'phpfpm_listen_queue_length',
+      type: 'gauge',
+      help: 'The size of the socket queue of pending connections.',
+      typeFirst: true,
+    },
+  },
+  {
+    label: 'idle processes',
+    kind: 'number',
+    value: (status) => status.idleProcesses,
+    metric: { name: 'phpfpm_idle_processes', type: 'gauge', help: 'The number of idle processes.' },
+  },
+  {
+    label: 'active processes',
+    kind: 'number',
+    value: (status) => status.activeProcesses,
+    metric: { name: 'phpfpm_active_processes', type: 'gauge', help: 'The number of active processes.' },
+  },
+  {
+    label: 'total processes',
+    kind: 'number',
+    value: (status) => status.idleProcesses + status.activeProcesses,
+    metric: {
+      name: 'phpfpm_total_processes',
+      type: 'gauge',
+      help: 'The number of idle + active processes.',
+    },
+  },
+  {
+    label: 'max active processes',
+    kind: 'number',
+    value: (status) => status.maxActiveProcesses,
+    metric: {
+      name: 'phpfpm_max_active_processes',
+      type: 'counter',
+      help: 'The maximum number of active processes since FPM has started.',
+    },
+  },
+  {
+    label: 'max children reached',
+    kind: 'number',
+    value: (status) => status.maxChildrenReached,
+    metric: {
+      name: 'phpfpm_max_children_reached',
+      type: 'counter',
+      help:
+        'The number of times, the process limit has been reached, when pm tries to start more children ' +
+        "(works only for pm 'dynamic' and 'ondemand').",
+    },
+  },
+  {
+    label: 'slow requests',
+    kind: 'number',
+    value: (status) => status.slowRequests,
+    metric: {
+      name: 'phpfpm_slow_requests',
+      type: 'counter',
+      help: "The number of requests that exceeded your 'request_slowlog_timeout' value.",
+    },
+  },
+  {
+    label: 'memory peak',
+    kind: 'number',
+    value: (status) => status.memoryPeak,
+    metric: {
+      name: 'phpfpm_memory_peak',
+      type: 'gauge',
+      help: 'The memory usage peak since FPM has started.',
+    },
+  },
+  {
+    label: 'max children',
+    kind: 'number',
+    value: (status) => status.maxChildren,
+    metric: {
+      name: 'phpfpm_max_children',
+      type: 'gauge',
+      help: "The number of processes that 'pm.max_children' allows.",
+    },
+  },
+];
+
+export const processFields: readonly ProcessField[] = [
+  { label: 'pid', kind: 'number', value: (process) => process.pid },
+  { label: 'state', kind: 'string', value: (process) => process.state },
+  { label: 'start time', kind: 'time', value: (process) => process.startTime },
+  {
+    label: 'start since',
+    kind: 'number',
+    value: (process, now) => Math.max(0, now - process.startTime),
+  },
+  { label: 'requests', kind: 'number', value: (process) => process.requests },
+  { label: 'request duration', kind: 'number', value: (process) => process.requestDuration },
+  { label: 'request method', kind: 'string', value: (process) => process.method || '-' },
+  {
+    label: 'request URI',
+    lowerLabel: 'request uri',
+    kind: 'string',
+    value: ({ uri, query }) => (query === '' ? uri || '-' : `${uri || '-'}?${query}`),
+  },
+  {
+    label: 'content length',
+    key: 'request-length',
+    kind: 'number',
+    value: (process) => process.contentLength,
+  },
+  { label: 'user', kind: 'string', value: (process) => process.user || '-' },
+  { label: 'script', kind: 'string', value: (process) => process.script || '-' },
+  { label: 'last request cpu', kind: 'percent', value: (process) => process.lastRequestCpu },
+  { label: 'last request memory', kind: 'number', value: (process) => process.lastRequestMemory },
+];

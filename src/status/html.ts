@@ -1,0 +1,38 @@
+/** Status page as html. */
+
+import { markup } from './escape.ts';
+import { type FieldKind, poolFields, processFields } from './fields.ts';
+import type { StatusSnapshot } from './snapshot.ts';
+import { localTime, numberText } from './values.ts';
+
+const head =
+  '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">\n' +
+  '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n' +
+  '<head><title>PHP-FPM Status Page</title></head>\n' +
+  '<body>\n' +
+  '<table>\n';
+
+export function renderHtml(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
+  const rows = poolFields.map(
+    ({ label, kind, value }) =>
+      `<tr><th>${label}</th><td>${htmlValue(kind, value(snapshot, nowSeconds))}</td></tr>\n`,
+  );
+  const pool = `${head}${rows.join('')}</table>\n`;
+  return `${pool}${full ? processTable(snapshot, nowSeconds) : ''}</body></html>`;
+}
+
+function processTable(snapshot: StatusSnapshot, nowSeconds: number): string {
+  const labels = processFields.map(({ label, lowerLabel }) => `<th>${lowerLabel ?? label}</th>`);
+  const rows = snapshot.processes.map((process) => {
+    const cells = processFields.map(
+      ({ kind, value }) => `<td>${htmlValue(kind, value(process, nowSeconds))}</td>`,
+    );
+    return `<tr>${cells.join('')}</tr>\n`;
+  });
+  return `<table border="1">\n<tr>${labels.join('')}</tr>\n${rows.join('')}</table>`;
+}
+
+function htmlValue(kind: FieldKind, value: string | number): string {
+  if (typeof value === 'string') return markup(value);
+  return kind === 'time' ? localTime(value) : numberText(kind, value);
+}

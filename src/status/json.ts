@@ -1,0 +1,25 @@
+/** Status page as json, in the reference's spacing. */
+
+import { jsonString } from './escape.ts';
+import { type FieldKind, poolFields, processFields } from './fields.ts';
+import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
+import { numberText } from './values.ts';
+
+export function renderJson(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
+  const fields = poolFields.map(({ label, kind, value }) => member(label, kind, value(snapshot, nowSeconds)));
+  const processes = snapshot.processes.map((process) => processObject(process, nowSeconds));
+  const tail = full ? `, "processes":[${processes.join(',')}]` : '';
+  return `{${fields.join(',')}${tail}}`;
+}
+
+function processObject(process: ProcessStatus, nowSeconds: number): string {
+  const fields = processFields.map(({ label, lowerLabel, kind, value }) =>
+    member(lowerLabel ?? label, kind, value(process, nowSeconds)),
+  );
+  return `{${fields.join(',')}}`;
+}
+
+function member(label: string, kind: FieldKind, value: string | number): string {
+  const content = typeof value === 'string' ? jsonString(value) : numberText(kind, value);
+  return `"${label}":${content}`;
+}

@@ -1,0 +1,64 @@
+/** The answer to a request for the status page. */
+
+import { renderHtml } from './html.ts';
+import { renderJson } from './json.ts';
+import { renderOpenMetrics } from './openmetrics.ts';
+import { type StatusFormat, selectFormat } from './select.ts';
+import type { StatusSnapshot } from './snapshot.ts';
+import { renderText } from './text.ts';
+import { renderXml } from './xml.ts';
+
+export type HeaderLine = readonly [name: string, value: string];
+
+export interface StatusAnswer {
+  readonly status: number;
+  /** In the reference's order and spelling. */
+  readonly headers: readonly HeaderLine[];
+  readonly body: Buffer;
+}
+
+interface Renderer {
+  /** The reference gets its charset for text types from PHP, hence the other spelling of the name. */
+  readonly contentType: HeaderLine;
+  readonly render: (snapshot: StatusSnapshot, full: boolean, nowSeconds: number) => string;
+}
+
+const renderers: Readonly<Record<StatusFormat, Renderer>> = {
+  text: { contentType: ['Content-type', 'text/plain;charset=UTF-8'], render: renderText },
+  html: { contentType: ['Content-type', 'text/html;charset=UTF-8'], render: renderHtml },
+  xml: { contentType: ['Content-type', 'text/xml;charset=UTF-8'], render: renderXml },
+  json: { contentType: ['Content-Type', 'application/json'], render: renderJson },
+  openmetrics: {
+    contentType: ['Content-Type', 'application/openmetrics-text; version=1.0.0; charset=utf-8'],
+    render: renderOpenMetrics,
+  },
+};
+
+const cacheHeaders: readonly HeaderLine[] = [
+  ['Expires', 'Thu, 01 Jan 1970 00:00:00 GMT'],
+  ['Cache-Control', 'no-cache, no-store, must-revalidate, max-age=0'],
+];
+
+/** Headers for a HEAD request: the reference answers it before it looks at the format. */
+export const statusHeadHeaders: readonly HeaderLine[] = [
+  ...cacheHeaders,
+  ['Content-type', 'text/html; charset=UTF-8'],
+];
+
+/** Headers of the answer to a ping; the content type stands first, as in the reference. */
+export const pingHeaders: readonly HeaderLine[] = [
+  ['Content-type', 'text/plain;charset=UTF-8'],
+  ...cacheHeaders,
+];
+
+/**
+ * Renders the status page that a query string asks for.
+ *
+ * @param now milliseconds since 1970.
+ */
+export function renderStatus(snapshot: StatusSnapshot, queryString: string, now: number): StatusAnswer {
+  const { format, full } = selectFormat(queryString);
+  const { contentType, render } = renderers[format];
+  const body = render(snapshot, full, Math.floor(now / 1000));
+  return { status: 200, headers: [...cacheHeaders, contentType], body: Buffer.from(body, 'utf8') };
+}

@@ -1,0 +1,29 @@
+/** Status page as text. */
+
+import { printable } from './escape.ts';
+import { type FieldKind, poolFields, processFields } from './fields.ts';
+import type { StatusSnapshot } from './snapshot.ts';
+import { localTime, numberText } from './values.ts';
+
+/** Column in which values start. */
+const valueColumn = 22;
+
+export function renderText(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
+  const lines = poolFields.map(({ label, kind, value }) => line(label, kind, value(snapshot, nowSeconds)));
+  if (!full) return lines.join('');
+  for (const process of snapshot.processes) {
+    lines.push('\n************************\n');
+    for (const { label, kind, value } of processFields)
+      lines.push(line(label, kind, value(process, nowSeconds)));
+  }
+  return lines.join('');
+}
+
+function line(label: string, kind: FieldKind, value: string | number): string {
+  return `${`${label}:`.padEnd(valueColumn)}${textValue(kind, value)}\n`;
+}
+
+function textValue(kind: FieldKind, value: string | number): string {
+  if (typeof value === 'string') return printable(value);
+  return kind === 'time' ? localTime(value) : numberText(kind, value);
+}

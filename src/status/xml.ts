@@ -1,0 +1,27 @@
+/** Status page as xml. */
+
+import { markup } from './escape.ts';
+import { dashed, type FieldKind, poolFields, processFields } from './fields.ts';
+import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
+import { numberText } from './values.ts';
+
+export function renderXml(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
+  const fields = poolFields.map(
+    ({ label, kind, value }) => `${element(dashed(label), kind, value(snapshot, nowSeconds))}\n`,
+  );
+  const processes = snapshot.processes.map((process) => processLine(process, nowSeconds));
+  const tail = full ? `<processes>\n${processes.join('')}</processes>\n` : '';
+  return `<?xml version="1.0" ?>\n<status>\n${fields.join('')}${tail}</status>`;
+}
+
+function processLine(process: ProcessStatus, nowSeconds: number): string {
+  const fields = processFields.map(({ label, lowerLabel, kind, value }) =>
+    element(dashed(lowerLabel ?? label), kind, value(process, nowSeconds)),
+  );
+  return `<process>${fields.join('')}</process>\n`;
+}
+
+function element(name: string, kind: FieldKind, value: string | number): string {
+  const content = typeof value === 'string' ? markup(value) : numberText(kind, value);
+  return `<${name}>${content}</${name}>`;
+}

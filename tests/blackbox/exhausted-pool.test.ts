@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { readdirSync, rmSync } from 'node:fs';
+import { test } from 'node:test';
+import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
+import { poolText } from '../harness/pool.ts';
+import { serverKind, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+
+/** Waits for the file `go` to appear; marks that it runs by a file of its own. */
+const holdScript = `<?php
+$mark = tempnam($_SERVER['HOLD'], 'runs');
+while (!file_exists($_SERVER['HOLD'] . '/go')) { usleep(5000); clearstatcache(); }
+unlink($mark);
+echo 'let go';`;
+
+test('a pool whose workers are all busy leaves the other pool and its own status page alone', async (t) => {
+  await using server = await startServer({
+    pools: (folder) =>
+      poolText(
+        folder,
+        'full',
+        'pm.max_children = 2\npm.status_path = /status\nrequest_terminate_timeout = 60',
+      ) + poolText(folder, 'free'),
+  });
+  const hold = server.folder.mkdir('tmp/hold', 0o777);
+  const holding = server.folder.write('www/hold.php', holdScript);
+  const hello = server.folder.write('www/hello.php', '<?php echo "hello";');
+  const params = scriptParams(holding, { HOLD: hold });
+  const held = Array.from({ length: 5 }, () => request(server.socket('full'), params));
+  await poll('two busy workers', () => readdirSync(hold).length === 2 || undefined);
+
+  await t.test('the other pool answers as always', async () => {
+    const begin = performance.now();
+    for (let i = 0; i < 20; i++) {
+      const reply = await request(server.socket('free'), scriptParams(hello));
+      assert.equal(reply.body.toString(), 'hello');
+    }
+    const each = (performance.now() - begin) / 20;
+    assert.ok(each < 100, `a request to the free pool took ${each} ms`);
+  });
+
+  // php-fpm answers the status page by a worker of the pool, so not while it is full.
+  await t.test(
+    'the full pool tells its state',
+    { skip: serverKind === 'php-fpm' && 'the reference cannot' },
+    async () => {
+      const reply = await request(server.socket('full'), pageParams('/status'), '', 3000);
+      assert.match(reply.body.toString(), /^active processes: {5}2$/m);
+      assert.match(reply.body.toString(), /^idle processes: {7}0$/m);
+    },
+  );
+
+  server.folder.write('tmp/hold/go', '');
+  const bodies = (await Promise.all(held)).map((reply) => reply.body.toString());
+  assert.deepEqual(bodies, Array(5).fill('let go'), 'those that waited are answered');
+  await poll('an empty folder', () => readdirSync(hold).length === 1 || undefined);
+  rmSync(hold, { recursive: true });
+  await server.stop();
+});

@@ -1,0 +1,219 @@
+/** The process managers and the time-outs of requests, end to end: what clients, the status page and the log see. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test as nodeTest } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { pageParams, RequestLost, request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { type Server, type ServerOptions, serverKind, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+
+/** php-fpm has another engine and starts workers at another pace: these tests are about Hathi alone. */
+const test = serverKind === 'php-fpm' ? nodeTest.skip : nodeTest;
+
+/** Traps the engine: a regular expression's callback that calls itself uses up the engine's own stack. */
+const trap = '<?php function f() { return preg_replace_callback("/./", fn() => f(), "a"); } f();';
+const endless = '<?php while (true);';
+const hello = '<?php echo "hello";';
+
+async function start(lines: string, options: Partial<ServerOptions> = {}): Promise<Server> {
+  const pools = (to: TestFolder): string => poolText(to, 'www', `pm.status_path = /status\n${lines}`);
+  return await startServer({ pools, ...options });
+}
+
+let scripts = 0;
+/** Status and body of a script's answer; how the request was lost where there is none. */
+async function run(server: Server, code: string): Promise<string> {
+  const script = server.folder.write(`www/script-${++scripts}.php`, code);
+  try {
+    const { status, body } = await request(server.socket(), scriptParams(script));
+    return `${status} ${body.toString().trim()}`;
+  } catch (error) {
+    if (error instanceof RequestLost) return error.kind;
+    throw error;
+  }
+}
+
+type Figures = Record<
+  'idle processes' | 'active processes' | 'total processes' | 'max children reached',
+  number
+>;
+
+async function figures(server: Server, pool = 'www'): Promise<Figures> {
+  const reply = await request(server.socket(pool), pageParams('/status', 'json'));
+  return JSON.parse(reply.body.toString()) as Figures;
+}
+
+test('ondemand: none at first, one for a request, no more than allowed, none when idle', async () => {
+  const reached = /server reached max_children setting \(3\), consider raising it$/;
+  await using server = await start('pm = ondemand\npm.max_children = 3\npm.process_idle_timeout = 1s', {
+    global: 'log_level = debug',
+    expected: [reached],
+  });
+  assert.equal((await figures(server))['total processes'], 0);
+  assert.equal(await run(server, hello), '200 hello');
+  assert.equal((await figures(server))['total processes'], 1);
+  const burst = Array.from({ length: 10 }, () => run(server, '<?php usleep(200000); echo "held";'));
+  assert.deepEqual(await Promise.all(burst), Array(10).fill('200 held'));
+  assert.equal((await figures(server))['total processes'], 3);
+  // Not asked on the status page, which would count as work of the idle worker that answers it.
+  const gone = /child \d+ has been killed by the process management/;
+  await poll('the end of the idle workers', () => server.log.count(gone) === 3 || undefined);
+  assert.equal((await figures(server))['total processes'], 0);
+  assert.equal(server.log.count(reached), 1);
+  assert.equal((await figures(server))['max children reached'], 1);
+  assert.equal(await run(server, hello), '200 hello');
+  await server.stop();
+});
+
+test('dynamic: grows under load up to the limit, and shrinks to the spare ones', async () => {
+  const reached = /server reached pm\.max_children setting \(3\), consider raising it$/;
+  await using server = await start(
+    'pm = dynamic\npm.max_children = 3\npm.start_servers = 1\npm.min_spare_servers = 1\npm.max_spare_servers = 1',
+    { expected: [reached, /seems busy/] },
+  );
+  const release = server.folder.join('tmp/release');
+  const held = Array.from({ length: 4 }, () =>
+    run(server, `<?php while (!file_exists('${release}')) { usleep(5000); clearstatcache(); } echo "held";`),
+  );
+  await server.log.waitFor(reached);
+  assert.equal((await figures(server))['total processes'], 3);
+  server.folder.write('tmp/release', '');
+  assert.deepEqual(await Promise.all(held), Array(4).fill('200 held'));
+  // The status page is answered in the name of the one idle worker, which so is no spare one while it looks.
+  await poll('the spare workers to go', async () =>
+    (await figures(server))['total processes'] <= 2 ? true : undefined,
+  );
+  execFileSync('/bin/rm', [release]);
+  await server.stop();
+});
+
+test('pm.max_requests and crashes cost no request its worker: what did its work is replaced at once', async () => {
+  const crash = [/the PHP engine crashed/, /exited on signal 11 \(SIGSEGV\)/];
+  await using server = await start('pm.max_requests = 2', { expected: crash });
+  for (let i = 0; i < 12; i++) assert.equal(await run(server, hello), '200 hello');
+  for (let i = 0; i < 5; i++) assert.match(await run(server, trap), /^500 /);
+  assert.equal(await run(server, hello), '200 hello');
+  assert.equal(server.log.count(/exited on signal 11/), 5);
+  // Only a replacement says so; a worker that the heartbeat had to add, since one was held back, does not.
+  const ends = server.log.count(/child \d+ exited/);
+  await poll(
+    'a replacement for each',
+    () => server.log.count(/child \d+ started$/) === ends || undefined,
+    3000,
+  );
+  await server.stop();
+});
+
+test('process.max holds over all pools and is said once', async () => {
+  const limit = /WARNING: The maximum number of processes has been reached/;
+  await using server = await startServer({
+    pools: (to) =>
+      ['a', 'b']
+        .map((name) => poolText(to, name, 'pm.max_children = 2\npm.status_path = /status'))
+        .join('\n'),
+    global: 'process.max = 3',
+    expected: [limit],
+  });
+  const [a, b] = [await figures(server, 'a'), await figures(server, 'b')];
+  assert.equal(a['total processes'] + b['total processes'], 3);
+  assert.equal(server.log.count(limit), 1);
+  await server.stop();
+});
+
+test('a request that takes too long is ended, its client told, and the slow log has it', async () => {
+  await using server = await startServer({
+    pools: (to) =>
+      poolText(
+        to,
+        'www',
+        `pm.max_children = 2\nrequest_terminate_timeout = 1\nrequest_slowlog_timeout = 1\nslowlog = ${to.join('log/slow')}`,
+      ),
+    expected: [/'slowlog' is limited/, /executing too slow/, /execution timed out/, /exited on signal 15/],
+  });
+  const [silent, begun] = await Promise.all([
+    run(server, endless),
+    run(server, `<?php echo str_repeat('x', 100000); flush(); while (true);`),
+  ]);
+  assert.match(silent, /^504 /);
+  assert.equal(begun, 'cut', 'an answer that had begun must not look whole');
+  assert.equal(await run(server, hello), '200 hello');
+  assert.equal(server.log.count(/execution timed out \(1\.\d+ sec\), terminating$/), 2);
+  const slow = readFileSync(server.folder.join('log/slow'), 'utf8');
+  assert.match(slow, /\n\[[^\]]+\] {2}\[pool www\] pid \d+\nscript_filename = .*\/www\/script-\d+\.php\n/);
+  await server.stop();
+});
+
+test('what goes on after fastcgi_finish_request counts only with track_finished', async () => {
+  const over = /execution timed out/;
+  const code =
+    '<?php echo "answered"; fastcgi_finish_request(); $end = microtime(true) + 2.2; while (microtime(true) < $end);';
+  for (const [track, times] of [
+    ['no', 0],
+    ['yes', 1],
+  ] as const) {
+    await using server = await start(
+      `request_terminate_timeout = 1\nrequest_terminate_timeout_track_finished = ${track}`,
+      { expected: [over, /exited on signal 15/] },
+    );
+    assert.equal(await run(server, code), '200 answered');
+    // The only worker is at it still.
+    assert.equal(await run(server, hello), '200 hello');
+    assert.equal(server.log.count(over), times, `track_finished = ${track}`);
+    await server.stop();
+  }
+});
+
+test('emergency_restart_threshold: enough crashes make a reload', async () => {
+  const reached = /WARNING: failed processes threshold \(2 in 60 sec\) is reached, initiating reload$/;
+  await using server = await start('', {
+    global: 'emergency_restart_threshold = 2\nemergency_restart_interval = 60',
+    expected: [reached, /the PHP engine crashed/, /exited on signal 11/],
+  });
+  assert.match(await run(server, trap), /^500 /);
+  assert.equal(server.log.count(reached), 0);
+  const from = server.log.mark();
+  assert.match(await run(server, trap), /^500 /);
+  await server.log.waitFor(reached, from);
+  await server.ready(from, 10_000);
+  assert.equal(await run(server, hello), '200 hello');
+  await server.stop();
+});
+
+test('a hostile request cannot break the status page in any format', {
+  skip: requires('php8.2-cli', 'php8.2-xml'),
+}, async () => {
+  await using server = await start('pm.max_children = 2');
+  const release = server.folder.join('www/release');
+  const script = server.folder.write(
+    'www/hold.php',
+    `<?php while (!file_exists('${release}')) { usleep(5000); clearstatcache(); }`,
+  );
+  const evil = `/a<script>"'&\xff\xfe\x80\x01]]>\x1b`;
+  const held = request(
+    server.socket(),
+    scriptParams(script, {
+      REQUEST_METHOD: 'G<E"T',
+      REQUEST_URI: evil,
+      SCRIPT_NAME: evil,
+      QUERY_STRING: `<script>&\xc3\x28"'\\\n`,
+      HTTP_AUTHORIZATION: `Basic ${Buffer.from('u<"\xff:p', 'latin1').toString('base64')}`,
+    }),
+  );
+  const page = async (query: string): Promise<Buffer> =>
+    (await request(server.socket(), pageParams('/status', query))).body;
+  await poll('the request', async () => ((await page('full')).includes('/a<script>') ? true : undefined));
+  const json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await page('full&json')));
+  assert.equal(json.processes.length, 2);
+  assert.equal(/<script>/.test((await page('full&html')).toString()), false);
+  const xml = server.folder.write('status.xml', await page('full&xml'));
+  execFileSync('/usr/bin/php8.2', ['-r', `exit((new DOMDocument)->load('${xml}') ? 0 : 1);`]);
+  for (const line of (await page('full')).toString('latin1').split('\n')) {
+    assert.equal(/[\x00-\x08\x0b-\x1f]/.test(line), false, `a control byte in ${JSON.stringify(line)}`);
+  }
+  server.folder.write('www/release', '');
+  await held;
+  await server.stop();
+});

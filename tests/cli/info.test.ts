@@ -1,0 +1,66 @@
+/** `-v`, `-m`, `-i`: what runs. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findEngine } from '../../src/engine/embedded/php/package.ts';
+import { securityReleases, securityWarning } from '../../src/engine/embedded/security.ts';
+import { TestFolder } from '../harness/folder.ts';
+import { run, serverCommand } from '../harness/server.ts';
+
+const { phpVersion } = findEngine('8.4');
+
+test('-v names the PHP that runs in php-fpm’s form, and what it lacks', async () => {
+  const { code, stdout, stderr } = await run(serverCommand('hathi'), ['-v', '-Z']);
+  const lines = stdout.split('\n');
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(lines[0] ?? '', /^PHP \d+\.\d+\.\d+ \(fpm-fcgi\) \(built: .+\) \(NTS\)$/);
+  assert.ok(lines[0]?.startsWith(`PHP ${phpVersion} `));
+  assert.match(lines[2] ?? '', /^Zend Engine v4\.\d+\.\d+, Copyright \(c\) Zend Technologies$/);
+  const warning = securityWarning(phpVersion);
+  assert.equal(lines[4], warning === undefined ? '' : `Warning: ${warning}`);
+});
+
+test('-m lists the modules in php-fpm’s form', async () => {
+  const { code, stdout } = await run(serverCommand('hathi'), ['-m']);
+  assert.equal(code, 0);
+  const [modules = '', zend = ''] = stdout.split('\n\n');
+  const names = modules.split('\n').slice(1);
+  assert.ok(modules.startsWith('[PHP Modules]\n'));
+  for (const name of ['Core', 'json', 'pdo_sqlite', 'standard']) assert.ok(names.includes(name), name);
+  const lower = names.map((name) => name.toLowerCase());
+  assert.deepEqual(lower, [...lower].sort());
+  assert.equal(zend, '[Zend Modules]\nZend OPcache');
+  assert.ok(stdout.endsWith('\n\n'));
+});
+
+test('-i prints phpinfo() as text, with -c and -d in force', async () => {
+  using folder = new TestFolder();
+  const ini = folder.write('my.ini', 'precision = 9\nuser_agent = "from the file"\n');
+  const args = ['-i', '-c', ini, '-d', 'precision=11'];
+  const { code, stdout, stderr } = await run(serverCommand('hathi'), args);
+  assert.equal(code, 0);
+  const warning = securityWarning(phpVersion);
+  assert.equal(stderr, warning === undefined ? '' : `Warning: ${warning}\n`);
+  assert.ok(stdout.startsWith(`phpinfo()\nPHP Version => ${phpVersion}\n`));
+  assert.match(stdout, /^Server API => FPM\/FastCGI$/m);
+  assert.match(stdout, /^precision => 11 => 11$/m);
+  assert.match(stdout, /^user_agent => from the file => from the file$/m);
+});
+
+test('every release that is older than the newest of its branch is warned about, the newest is not', () => {
+  for (const [branch, releases] of Object.entries(securityReleases)) {
+    const newest = releases.at(-1)?.release ?? '';
+    assert.equal(securityWarning(newest), undefined, newest);
+    assert.equal(securityWarning(`${branch}.99`), undefined);
+    const warning = securityWarning(`${branch}.0`) ?? '';
+    for (const { release, date } of releases) assert.ok(warning.includes(`${release} of ${date}`), warning);
+    const last = releases.at(-2)?.release ?? '';
+    assert.ok(!(securityWarning(last) ?? '').includes(`${last} of`), 'a release does not lack itself');
+  }
+});
+
+test('a branch that has ended is warned about, one that is newer than the table is not', () => {
+  for (const version of ['7.4.33', '8.0.30', '8.1.34']) {
+    assert.match(securityWarning(version) ?? '', /gets no security fixes any more; .*loopback/);
+  }
+  for (const version of ['8.6.0', '9.0.1']) assert.equal(securityWarning(version), undefined);
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { optionTable, readOptions, usage } from '../../src/cli/options.ts';
+
+const read = (...args: string[]): string[] =>
+  [...readOptions(args)].map((option) => (option === undefined ? 'usage' : `${option.name}=${option.value}`));
+
+const forms: [args: string[], met: string[]][] = [
+  [['-y', 'file'], ['fpm-config=file']],
+  [['-yfile'], ['fpm-config=file']],
+  [['-y=file'], ['fpm-config=file']],
+  [['--fpm-config', 'file'], ['fpm-config=file']],
+  [['--fpm-config=file'], ['fpm-config=file']],
+  [['-tt'], ['test=', 'test=']],
+  [['-FOR'], ['nodaemonize=', 'force-stderr=', 'allow-to-run-as-root=']],
+  [
+    ['-Fy', 'file'],
+    ['nodaemonize=', 'fpm-config=file'],
+  ],
+  [['-?'], ['help=']],
+  [['--usage'], ['help=']],
+  [
+    ['-d', 'a=b', '-dc'],
+    ['define=a=b', 'define=c'],
+  ],
+  [
+    ['-v', '-Z'],
+    ['version=', 'usage'],
+  ],
+  [['-Z', '-v'], ['usage']],
+  [['--fpm-conf', 'file'], ['usage']],
+  [['--test=1'], ['test=']],
+  [['-y'], ['usage']],
+  [['--fpm-config'], ['usage']],
+  [['-'], ['usage']],
+  [['stray'], ['usage']],
+  [['-t', '--'], ['test=']],
+  [
+    ['-t', '--', 'stray'],
+    ['test=', 'usage'],
+  ],
+];
+
+for (const [args, met] of forms) {
+  test(`${args.join(' ')} is read as ${met.join(', ')}`, () => assert.deepEqual(read(...args), met));
+}
+
+test('every option of the table is read in every spelling', () => {
+  for (const row of optionTable) {
+    const value = row.takesValue ? ['value'] : [];
+    const met = [`${row.name}=${value[0] ?? ''}`];
+    for (const short of row.short) assert.deepEqual(read(`-${short}`, ...value), met);
+    for (const long of row.long) assert.deepEqual(read(`--${long}`, ...value), met);
+  }
+});
+
+test('the usage text names the program as it was called, and every short option', () => {
+  assert.match(usage('/usr/sbin/php-fpm8.2'), /^Usage: php-fpm8\.2 /);
+  const text = usage('hathi');
+  for (const { short } of optionTable) assert.ok(text.includes(`-${short[0]}`), `-${short[0]} is missing`);
+});

@@ -1,0 +1,99 @@
+/** docs/contract.md: how a host starts, serves and goes. Every engine's host has to pass. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { FakeMaster } from '../embedded/fake-master.ts';
+import { encodeRequest } from '../engine/plain-fastcgi.ts';
+import { contractHosts } from './hosts.ts';
+import { entered, installScripts, release } from './scripts.ts';
+
+for (const { name, command, skip } of contractHosts) {
+  suite(`life cycle of the ${name} host`, { skip }, () => {
+    test('another contract version is refused with exit code 70', async () => {
+      await using master = new FakeMaster({ command, version: 999 });
+      const failed = await master.nextOf('failed');
+      assert.match(failed.reason, /contract version 999/);
+      assert.equal(await master.exitCode(), 70);
+    });
+
+    test('a pool that cannot be run is refused with a reason and exit code 70', async () => {
+      await using master = new FakeMaster({ command, settings: [['chdir', '/no/such/folder']] });
+      const failed = await master.nextOf('failed');
+      assert.match(failed.reason, /failed to chdir\(\/no\/such\/folder\)/);
+      assert.equal(await master.exitCode(), 70);
+    });
+
+    test('ready tells the engine, nothing is accepted before "accept", a drain ends it with code 0', async () => {
+      await using master = await FakeMaster.ready({ command, slots: 1 });
+      installScripts(master);
+      assert.equal(master.facts.engine, name);
+      assert.match(master.facts.php, /^\d+\.\d+\.\d+/);
+      assert.equal(master.facts.sapi, 'fpm-fcgi');
+      assert.ok(master.facts.extensions.includes('standard'));
+      using client = await master.connect();
+      let isAnswered = false;
+      const answer = client.request({ params: master.params('hello.php') }).then((response) => {
+        isAnswered = true;
+        return response;
+      });
+      await master.startWorker(0);
+      assert.equal(isAnswered, false);
+      master.send(['accept']);
+      assert.equal((await answer).body, 'hello');
+      assert.equal(await master.drain(), 0);
+      assert.equal(master.messages.at(-1)?.type, 'drained');
+      assert.equal(master.chatter, '');
+    });
+
+    test('a drain finishes what runs and closes connections at rest', async () => {
+      await using master = await FakeMaster.serving({ command });
+      installScripts(master);
+      using resting = await master.connect();
+      await resting.request({ params: master.params('hello.php'), keep: true });
+      using busy = await master.connect();
+      const answer = busy.request({ params: master.params('gate.php'), keep: true });
+      await entered(master);
+      master.send(['drain']);
+      await resting.response();
+      assert.equal(
+        master.messages.some(({ type }) => type === 'drained'),
+        false,
+      );
+      release(master);
+      assert.equal((await answer).body, 'released');
+      assert.equal(await master.exitCode(), 0);
+      await master.channelEnd();
+      assert.equal(master.messages.at(-1)?.type, 'drained');
+    });
+
+    test('a connection that was accepted before a drain still gets its first request answered', async () => {
+      await using master = await FakeMaster.serving({ command, slots: 1 });
+      installScripts(master);
+      using client = await master.connect();
+      // The answer to a second connection shows that the first one was accepted as well.
+      await master.get('hello.php');
+      master.send(['drain']);
+      const answer = client.response();
+      client.socket.write(encodeRequest({ params: master.params('hello.php'), keep: true }));
+      assert.equal((await answer).body, 'hello');
+      assert.equal(await master.exitCode(), 0);
+    });
+
+    test('a host whose master is gone ends at once, whatever its workers do', async () => {
+      await using master = await FakeMaster.serving({ command, slots: 1 });
+      installScripts(master);
+      using client = await master.connect();
+      const answer = client.request({ params: master.params('loop.php') });
+      await entered(master);
+      master.hangUp();
+      await master.exitCode();
+      assert.equal((await answer).end, undefined);
+    });
+
+    test('a line that is no message ends the host', async () => {
+      await using master = await FakeMaster.ready({ command });
+      master.send(['nonsense']);
+      await master.exitCode();
+      assert.notEqual(master.child.exitCode, 0);
+    });
+  });
+}

@@ -1,0 +1,182 @@
+/** docs/contract.md: workers come and go on the master's word, and what becomes of their requests. */
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { after, before, beforeEach, suite, test } from 'node:test';
+import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
+import { FakeMaster } from '../embedded/fake-master.ts';
+import { contractHosts } from './hosts.ts';
+import { entered, installScripts, release } from './scripts.ts';
+
+for (const { name, command, skip } of contractHosts) {
+  suite(`workers of the ${name} host`, { skip }, () => {
+    let master: FakeMaster;
+    before(async () => {
+      master = await FakeMaster.serving({
+        command,
+        slots: 1,
+        accessLog: true,
+        settings: [
+          ['catch_workers_output', '1'],
+          ['access.format', '%m %r%Q%q %s'],
+          ['access.suppress_path', '/quiet.php'],
+          ['ping.path', '/ping'],
+          ['ping.response', 'alive'],
+          ['pm.status_path', '/status'],
+        ],
+      });
+      installScripts(master);
+      master.folder.write('quiet.php', '<?php echo "quiet";');
+    });
+    after(() => master[Symbol.asyncDispose]());
+    beforeEach(async () => {
+      for (const file of ['entered', 'release']) rmSync(master.folder.join(file), { force: true });
+      if (!master.hasWorker(0)) await master.startWorker(0);
+    });
+
+    test('quit lets an idle worker go with exit code 0', async () => {
+      const ended = await master.endWorker(0, 'quit');
+      assert.deepEqual(ended.end, { type: 'exit', code: 0 });
+      assert.notEqual(await master.startWorker(0), ended.pid);
+    });
+
+    test('quit lets a busy worker finish its request', async () => {
+      const answer = master.get('gate.php');
+      await entered(master);
+      const ended = master.endWorker(0, 'quit');
+      release(master);
+      assert.equal((await answer).body, 'released');
+      assert.deepEqual((await ended).end, { type: 'exit', code: 0 });
+    });
+
+    for (const [mode, signal] of [
+      ['term', 15],
+      ['kill', 9],
+      ['timeout', 15],
+    ] as const) {
+      test(`${mode} ends a worker in a loop, reported as signal ${signal}`, async () => {
+        const answer = master.get('loop.php');
+        await entered(master);
+        const ended = await master.endWorker(0, mode);
+        assert.deepEqual(ended.end, { type: 'signal', signal, core: false });
+        const { head } = await answer;
+        if (mode === 'timeout') assert.match(head, /^Status: 504 /);
+      });
+    }
+
+    test('a response that is cut off by a time-out does not look complete', async () => {
+      const answer = master.get('early.php');
+      await entered(master);
+      await master.endWorker(0, 'timeout');
+      assert.equal((await answer).end, undefined);
+    });
+
+    test('watch reports a waiting connection once', async () => {
+      const first = master.get('gate.php');
+      await entered(master);
+      const waiting = master.nextOf('waiting');
+      master.send(['watch']);
+      const second = master.get('hello.php');
+      const third = master.get('hello.php');
+      await waiting;
+      release(master);
+      assert.deepEqual(
+        [(await first).body, (await second).body, (await third).body],
+        ['released', 'hello', 'hello'],
+      );
+      assert.equal(master.messages.filter(({ type }) => type === 'waiting').length, 1);
+    });
+
+    test('watch reports a connection for which there is no worker at all', async () => {
+      await master.endWorker(0, 'quit');
+      const waiting = master.nextOf('waiting');
+      master.send(['watch']);
+      const answer = master.get('hello.php');
+      await waiting;
+      await master.startWorker(0);
+      assert.equal((await answer).body, 'hello');
+    });
+
+    test("a worker's output comes to the master with its name, and the end of the request", async () => {
+      const from = master.messages.length;
+      const flushed = master.nextOf('flush');
+      await master.get('write.php');
+      const { slot, pid } = await flushed;
+      const output = master.messages.slice(from).filter((message) => message.type === 'output');
+      const text = (stream: string): string =>
+        output
+          .filter((message) => message.stream === stream)
+          .map(({ bytes }) => Buffer.from(bytes).toString())
+          .join('');
+      assert.deepEqual([text('stdout'), text('stderr')], ['to stdout\n', 'to stderr']);
+      assert.ok(output.every((message) => message.slot === slot && message.pid === pid));
+    });
+
+    test('log messages go to the web server and to the master', async () => {
+      const from = master.messages.length;
+      const flushed = master.nextOf('flush');
+      const { stderr, body } = await master.get('log.php');
+      assert.equal(stderr, 'PHP message: first; PHP message: second');
+      assert.equal(body, 'done');
+      await flushed;
+      const lines = master.messages
+        .slice(from)
+        .map((message) => (message.type === 'output' ? Buffer.from(message.bytes).toString() : ''));
+      assert.equal(lines.join(''), 'NOTICE: PHP message: first\nNOTICE: PHP message: second\n');
+    });
+
+    test('the scoreboard counts and describes', async () => {
+      const scoreboard = new ScoreboardReader(master.scoreboardFd, 1);
+      const accepted = scoreboard.readHeader().acceptedRequests;
+      const answer = master.ask({
+        params: master.params('gate.php', { QUERY_STRING: 'a=b', REQUEST_METHOD: 'PUT' }),
+      });
+      await entered(master);
+      const worker = scoreboard.readSlot(0);
+      assert.deepEqual(
+        [worker?.stage, worker?.method, worker?.uri, worker?.query],
+        ['running', 'PUT', '/gate.php', 'a=b'],
+      );
+      assert.equal(scoreboard.readHeader().acceptedRequests, accepted + 1);
+      release(master);
+      await answer;
+    });
+
+    test('ping is answered, HEAD without a body', async () => {
+      const script = { SCRIPT_NAME: '/ping' };
+      const answer = await master.get('none.php', script);
+      assert.equal(answer.body, 'alive');
+      assert.match(
+        answer.head,
+        /Content-type: text\/plain;charset=UTF-8\r\nExpires: Thu, 01 Jan 1970 00:00:00 GMT\r\nCache-Control: no-cache, no-store, must-revalidate, max-age=0$/,
+      );
+      assert.equal((await master.get('none.php', { ...script, REQUEST_METHOD: 'HEAD' })).body, '');
+    });
+
+    test("the status page is the master's answer", async () => {
+      const asked = master.nextOf('status');
+      const answer = master.get('none.php', { SCRIPT_NAME: '/status', QUERY_STRING: 'json&full' });
+      const { id, query } = await asked;
+      assert.equal(query, 'json&full');
+      const worker = new ScoreboardReader(master.scoreboardFd, 1).readSlot(0);
+      assert.deepEqual([worker?.stage, worker?.uri, worker?.query], ['running', '/status', 'json&full']);
+      master.send(['status-reply', id, '200'], 'Content-Type: application/json\r\n\r\n{"pool":"www"}');
+      assert.match((await answer).head, /Content-Type: application\/json$/);
+      assert.equal((await answer).body, '{"pool":"www"}');
+    });
+
+    test('the access log has a line a request, not for suppressed paths, and moves to another file', async () => {
+      await master.get('hello.php', { QUERY_STRING: 'x' });
+      await master.get('quiet.php');
+      await master.get('none.php');
+      const moved = master.folder.join('moved.log');
+      master.reopenAccessLog(moved);
+      // The host reads the channel in order: when it has done this, it has reopened.
+      await master.endWorker(0, 'quit');
+      await master.startWorker(0);
+      const lines = master.readAccessLog();
+      assert.deepEqual(lines.slice(-2), ['GET /hello.php?x 200', 'GET /none.php 404']);
+      await master.get('hello.php');
+      assert.equal(master.readAccessLog().length, lines.length);
+    });
+  });
+}

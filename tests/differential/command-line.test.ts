@@ -1,0 +1,48 @@
+/** The command line of Hathi against Debian's php-fpm: exit codes, both streams and error_log, to the letter. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { checkout } from '../harness/folder.ts';
+import { type CommandCase, observeBoth, withoutAdditions } from './both.ts';
+import {
+  differingCases,
+  formCases,
+  optionCases,
+  refusedCases,
+  startCases,
+  unprivilegedCases,
+} from './command-cases.ts';
+
+const skip = requires('root', 'php8.2-fpm');
+
+function holds(title: string, cases: readonly CommandCase[]): void {
+  describe(title, { skip, concurrency: 2 }, () => {
+    for (const given of cases) {
+      test(given.name, async () => {
+        const { 'php-fpm': reference, hathi } = await observeBoth(given);
+        assert.deepEqual(withoutAdditions(hathi), reference);
+      });
+    }
+  });
+}
+
+holds('options', optionCases);
+holds('forms in which the file can be named', formCases);
+holds('configurations that are refused', refusedCases);
+holds('starts that are refused', startCases);
+holds('as an ordinary user', unprivilegedCases);
+
+describe('differences on purpose', { skip, concurrency: 2 }, () => {
+  const reasons = readFileSync(`${checkout}/docs/differences.md`, 'utf8');
+  for (const given of differingCases) {
+    test(given.name, async () => {
+      assert.ok(
+        given.differs !== undefined && reasons.includes(given.differs),
+        'the document has the reason',
+      );
+      const { 'php-fpm': reference, hathi } = await observeBoth(given);
+      assert.notDeepEqual(withoutAdditions(hathi), reference, 'they do not differ any more');
+    });
+  }
+});

@@ -1,0 +1,145 @@
+/** Status and ping over the pool's socket, against Debian's php-fpm: what a monitoring script reads. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { type Reply, request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { cleanEnv, run, type Server } from '../harness/server.ts';
+import { withBoth } from './life.ts';
+
+const skip = requires('root', 'php8.2-fpm', 'libfcgi-bin');
+
+const pools = (folder: TestFolder): string =>
+  poolText(
+    folder,
+    'www',
+    'pm.max_children = 1\npm.status_path = /status\nping.path = /ping\nping.response = here',
+  );
+
+/** Asks for a page by its path, as a web server without a script would. */
+function page(server: Server, path: string, query = '', more: Record<string, string> = {}): Promise<Reply> {
+  return request(more['SOCKET'] ?? server.socket(), {
+    ...scriptParams(path, { SCRIPT_NAME: path, REQUEST_URI: path, QUERY_STRING: query }),
+    ...more,
+  });
+}
+
+/** Headers without PHP's version. */
+function headersOf(reply: Reply): [string, readonly string[]][] {
+  return [...reply.headers].filter(([name]) => name !== 'x-powered-by' && name !== 'date');
+}
+
+/** What differs between two runs by nature, and the two lines that PHP 8.2 does not have yet. */
+function maskedStatus(body: string): string {
+  return (
+    body
+      .replace(/^(memory peak|max children): .*\n/gm, '')
+      .replace(/"(memory peak|max children)":\d+,?/g, '')
+      // php-fpm counts a worker as active for a moment after its answer.
+      .replace(/^((idle|active) processes: +)[01]$/gm, '$1N')
+      .replace(/\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}/g, 'TIME')
+      .replace(/(start since: +|"start since":|"start time":|start time: +)\d+/g, '$1N')
+  );
+}
+
+/** Requests that make the counters move, each awaited. */
+async function load(server: Server, count: number): Promise<void> {
+  const script = server.folder.write('www/hello.php', '<?php echo "hello";');
+  for (let done = 0; done < count; done += 1) await request(server.socket(), scriptParams(script));
+}
+
+describe('pages of a pool', { skip }, () => {
+  test('text and json after five requests: every line, every header', async () => {
+    const { 'php-fpm': reference, hathi } = await withBoth({ pools }, async (server) => {
+      await load(server, 5);
+      const text = await page(server, '/status');
+      const json = await page(server, '/status', 'json');
+      return {
+        text: maskedStatus(text.body.toString()),
+        textHeaders: headersOf(text),
+        json: Object.keys(JSON.parse(json.body.toString()) as object).filter(
+          (key) => key !== 'memory peak' && key !== 'max children',
+        ),
+        jsonHeaders: headersOf(json),
+      };
+    });
+    assert.deepEqual(hathi, reference);
+    assert.match(reference.text, /^accepted conn: +6$/m);
+  });
+
+  test('HEAD, an unknown format, ping and HEAD of ping', async () => {
+    const { 'php-fpm': reference, hathi } = await withBoth({ pools }, async (server) => {
+      const replies = [
+        await page(server, '/status', '', { REQUEST_METHOD: 'HEAD' }),
+        await page(server, '/ping'),
+        await page(server, '/ping', '', { REQUEST_METHOD: 'HEAD' }),
+        await page(server, '/ping', 'json'),
+      ];
+      return replies.map((reply) => [reply.status, reply.body.toString(), headersOf(reply)]);
+    });
+    assert.deepEqual(hathi, reference);
+  });
+
+  test('cgi-fcgi gets the same page', async () => {
+    const { 'php-fpm': reference, hathi } = await withBoth({ pools }, async (server) => {
+      const { stdout, code } = await run('/usr/bin/cgi-fcgi', ['-bind', '-connect', server.socket()], {
+        env: cleanEnv({
+          SCRIPT_NAME: '/status',
+          SCRIPT_FILENAME: '/status',
+          REQUEST_METHOD: 'GET',
+          QUERY_STRING: '',
+        }),
+      });
+      return {
+        code,
+        text: maskedStatus(stdout)
+          .replaceAll('\r', '')
+          .replace(/^X-Powered-By.*\n/gim, ''),
+      };
+    });
+    assert.deepEqual(hathi, reference);
+  });
+});
+
+test('pm.status_listen: the same pages on an address of their own, and the counters are the pool’s', {
+  skip,
+}, async () => {
+  const withAddress = (folder: TestFolder): string =>
+    `${pools(folder)}\npm.status_listen = ${folder.join('run/status.sock')}\n`;
+  const { 'php-fpm': reference, hathi } = await withBoth({ pools: withAddress }, async (server) => {
+    await load(server, 3);
+    const socket = server.folder.join('run/status.sock');
+    const status = await page(server, '/status', '', { SOCKET: socket });
+    const ping = await page(server, '/ping', '', { SOCKET: socket });
+    return {
+      status: maskedStatus(status.body.toString()),
+      headers: headersOf(status),
+      ping: [ping.status, ping.body.toString(), headersOf(ping)],
+    };
+  });
+  assert.deepEqual(hathi, reference);
+  assert.match(hathi.status, /^accepted conn: +3$/m);
+});
+
+test('fpm_get_status() of a script has the keys and the counters of the page', { skip }, async () => {
+  const { 'php-fpm': reference, hathi } = await withBoth({ pools }, async (server) => {
+    await load(server, 2);
+    const script = server.folder.write('www/status.php', '<?php echo json_encode(fpm_get_status());');
+    const reply = await request(server.socket(), scriptParams(script));
+    const status = JSON.parse(reply.body.toString()) as Record<string, unknown>;
+    // Newer than PHP 8.2, and ours.
+    delete status['memory-peak'];
+    delete status['max-children'];
+    const processes = status['procs'] as Record<string, unknown>[];
+    return {
+      keys: Object.keys(status),
+      pool: status['pool'],
+      manager: status['process-manager'],
+      accepted: status['accepted-conn'],
+      total: status['total-processes'],
+      processKeys: Object.keys(processes[0] ?? {}),
+    };
+  });
+  assert.deepEqual(hathi, reference);
+});

@@ -1,0 +1,270 @@
+/**
+ * A master for one host: makes the descriptors of docs/contract.md, speaks the control channel as a test tells it
+ * to, and keeps everything that the host says. Works with every engine's host, given its command line.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { NetConnectOpts } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { contractVersion, type EndMode, encodeMessage, MessageDecoder } from '../../src/engine/contract.ts';
+import { type HostFacts, type HostMessage, parseHostMessage } from '../../src/engine/host-messages.ts';
+import { memoryFile, sendDescriptor, socketPair } from '../../src/posix/descriptors.ts';
+import { bind, boundAddress, listen, openSocket } from '../../src/posix/sockets.ts';
+import { scoreboardSize } from '../../src/scoreboard/layout.ts';
+import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
+import { askOnce, PlainClient, type PlainRequest, type PlainResponse } from '../engine/plain-fastcgi.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
+import { adopt, exited, killTree } from '../harness/processes.ts';
+import { within } from '../harness/waiting.ts';
+
+export interface FakeMasterOptions {
+  /** Command line of the host. */
+  readonly command?: readonly string[];
+  readonly slots?: number;
+  /** Beside `pool`, `listen.*` and `max_children`. */
+  readonly settings?: readonly (readonly [string, string])[];
+  readonly tcp?: boolean;
+  readonly accessLog?: boolean;
+  /** Version in the first line. */
+  readonly version?: number;
+}
+
+/** The embedded engine's host of this checkout. */
+export const embeddedHost: readonly string[] = [
+  process.execPath,
+  join(checkout, 'src/engine/embedded/host.ts'),
+];
+
+type Typed<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;
+
+interface Waiter {
+  readonly matches: (message: HostMessage) => boolean;
+  readonly resolve: (message: HostMessage) => void;
+}
+
+export class FakeMaster implements AsyncDisposable {
+  readonly folder = new TestFolder('hathi-host-');
+  /** Everything that the host said, in order. */
+  readonly messages: HostMessage[] = [];
+  /** What the host wrote to its own stdout and stderr. */
+  chatter = '';
+  readonly child: ChildProcess;
+  readonly scoreboardFd: number;
+  readonly #slots: number;
+  readonly #channel: Duplex;
+  readonly #descriptorFd: number;
+  readonly #address: NetConnectOpts;
+  readonly #waiters = new Set<Waiter>();
+  readonly #closed: Promise<void>;
+
+  constructor(options: FakeMasterOptions = {}) {
+    this.#slots = options.slots ?? 2;
+    this.scoreboardFd = memoryFile('scoreboard', scoreboardSize(this.#slots));
+    ScoreboardWriter.create(this.scoreboardFd, this.#slots);
+    const [ours, theirs] = socketPair();
+    this.#descriptorFd = ours;
+    const { fd, address } = this.#listen(options.tcp ?? false);
+    this.#address = address;
+    const log = options.accessLog ? openSync(this.accessLogPath, 'a') : undefined;
+    const [file = '', ...args] = options.command ?? embeddedHost;
+    this.child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', this.scoreboardFd, theirs, fd, log ?? 'ignore'],
+    });
+    adopt(this.child);
+    for (const inherited of [theirs, fd, ...(log === undefined ? [] : [log])]) closeSync(inherited);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (bytes: Buffer) => {
+        this.chatter += bytes.toString();
+      });
+    }
+    this.#channel = this.child.stdio[3] as Duplex;
+    this.#closed = this.#read();
+    this.#introduce(options);
+  }
+
+  get accessLogPath(): string {
+    return this.folder.join('access.log');
+  }
+
+  get address(): NetConnectOpts {
+    return this.#address;
+  }
+
+  /** Starts a host and waits for its `ready`. */
+  static async ready(options: FakeMasterOptions = {}): Promise<FakeMaster & { facts: HostFacts }> {
+    const master = new FakeMaster(options);
+    const answer = await master.next(
+      (message) => message.type === 'ready' || message.type === 'failed',
+      'ready',
+    );
+    if (answer.type !== 'ready') {
+      await master[Symbol.asyncDispose]();
+      throw new Error(`the host failed: ${JSON.stringify(answer)}`);
+    }
+    return Object.assign(master, { facts: answer.facts });
+  }
+
+  /** Starts a host with a worker in each slot that accepts connections. */
+  static async serving(options: FakeMasterOptions = {}): Promise<FakeMaster> {
+    const master = await FakeMaster.ready(options);
+    for (let slot = 0; slot < master.#slots; slot++) await master.startWorker(slot);
+    master.send(['accept']);
+    return master;
+  }
+
+  send(words: readonly string[], payload?: Uint8Array | string): void {
+    this.#channel.write(encodeMessage(words, payload));
+  }
+
+  /** Whether the host said last that the slot has a worker. */
+  hasWorker(slot: number): boolean {
+    const isAbout = (message: HostMessage): boolean =>
+      (message.type === 'up' || message.type === 'ended') && message.slot === slot;
+    return this.messages.findLast(isAbout)?.type === 'up';
+  }
+
+  /** Makes a worker and waits until it is up. */
+  async startWorker(slot: number): Promise<number> {
+    const up = this.nextOf('up', (message) => message.slot === slot);
+    this.send(['worker', String(slot)]);
+    return (await up).pid;
+  }
+
+  /** Orders the end of a worker and waits for the report. */
+  async endWorker(slot: number, mode: EndMode): Promise<Typed<'ended'>> {
+    const ended = this.nextOf('ended', (message) => message.slot === slot);
+    this.send(['end', String(slot), mode]);
+    return await ended;
+  }
+
+  /** Passes the host a new access log. */
+  reopenAccessLog(path: string): void {
+    const fd = openSync(path, 'a');
+    sendDescriptor(this.#descriptorFd, fd);
+    closeSync(fd);
+    this.send(['reopen', 'access.log']);
+  }
+
+  /** The next message for which the condition holds; those that came before the call do not count. */
+  next(matches: (message: HostMessage) => boolean, what: string, cap?: number): Promise<HostMessage> {
+    const found = new Promise<HostMessage>((resolve) => this.#waiters.add({ matches, resolve }));
+    const known = (): string => `${what}; messages: ${JSON.stringify(this.messages)}; ${this.chatter}`;
+    return within(found, known, cap ?? 5000);
+  }
+
+  async nextOf<T extends HostMessage['type']>(
+    type: T,
+    matches: (message: Typed<T>) => boolean = () => true,
+  ): Promise<Typed<T>> {
+    const isIt = (message: HostMessage): message is Typed<T> =>
+      message.type === type && matches(message as Typed<T>);
+    return (await this.next(isIt, type)) as Typed<T>;
+  }
+
+  /** One request on a connection of its own. */
+  ask(request: PlainRequest): Promise<PlainResponse> {
+    return within(askOnce(this.#address, request), () => `an answer; ${this.chatter}`);
+  }
+
+  connect(): Promise<PlainClient> {
+    return PlainClient.connect(this.#address);
+  }
+
+  /** GET for a script of the folder. */
+  get(script: string, more: Record<string, string> = {}): Promise<PlainResponse> {
+    return this.ask({ params: this.params(script, more) });
+  }
+
+  /** Parameters as nginx sends them for a script of the folder. */
+  params(script: string, more: Record<string, string> = {}): [string, string][] {
+    return Object.entries({
+      REQUEST_METHOD: 'GET',
+      SCRIPT_FILENAME: this.folder.join(script),
+      SCRIPT_NAME: `/${script}`,
+      REQUEST_URI: `/${script}`,
+      DOCUMENT_ROOT: this.folder.path,
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      QUERY_STRING: '',
+      ...more,
+    });
+  }
+
+  /** Closes the channel, as a master that died. */
+  hangUp(): void {
+    this.#channel.destroy();
+  }
+
+  /** Drains the host and waits for its exit code. */
+  async drain(): Promise<number | null> {
+    this.send(['drain']);
+    return await this.exitCode();
+  }
+
+  async exitCode(): Promise<number | null> {
+    await within(
+      exited(this.child),
+      () => `the host's exit; ${JSON.stringify(this.messages)} ${this.chatter}`,
+    );
+    return this.child.exitCode;
+  }
+
+  /** Resolves when the channel has ended, so that `messages` is complete. */
+  channelEnd(): Promise<void> {
+    return within(this.#closed, 'the end of the channel');
+  }
+
+  readAccessLog(): string[] {
+    return readFileSync(this.accessLogPath, 'latin1').split('\n').slice(0, -1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await killTree(this.child);
+    this.#channel.destroy();
+    closeSync(this.#descriptorFd);
+    closeSync(this.scoreboardFd);
+    this.folder[Symbol.dispose]();
+  }
+
+  #listen(tcp: boolean): { fd: number; address: NetConnectOpts } {
+    const fd = openSocket(tcp ? 'ipv4' : 'unix');
+    const path = this.folder.join('pool.sock');
+    bind(fd, tcp ? { family: 'ipv4', host: '127.0.0.1', port: 0 } : { family: 'unix', path });
+    listen(fd, 128);
+    const bound = boundAddress(fd);
+    return { fd, address: 'port' in bound ? { host: '127.0.0.1', port: bound.port } : { path } };
+  }
+
+  #introduce(options: FakeMasterOptions): void {
+    this.send(['hathi', String(options.version ?? contractVersion)]);
+    const settings: (readonly [string, string])[] = [
+      ['pool', 'www'],
+      ['listen.fd', '6'],
+      ['listen.kind', options.tcp ? 'tcp' : 'unix'],
+      ['max_children', String(this.#slots)],
+      ...(options.accessLog ? [['access.log.fd', '7'] as const] : []),
+      ...(options.settings ?? []),
+    ];
+    for (const [name, value] of settings) this.send(['setting', name], Buffer.from(value));
+    this.send(['start']);
+  }
+
+  #read(): Promise<void> {
+    const decoder = new MessageDecoder();
+    this.#channel.on('error', () => this.#channel.destroy());
+    this.#channel.on('data', (bytes: Buffer) => {
+      for (const raw of decoder.push(bytes)) this.#receive(parseHostMessage(raw, this.#slots));
+    });
+    return new Promise((resolve) => this.#channel.once('close', () => resolve()));
+  }
+
+  #receive(message: HostMessage): void {
+    this.messages.push(message);
+    for (const waiter of [...this.#waiters]) {
+      if (!waiter.matches(message)) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve(message);
+    }
+  }
+}

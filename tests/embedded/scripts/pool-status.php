@@ -1,0 +1,1 @@
+<?php echo json_encode(fpm_get_status());

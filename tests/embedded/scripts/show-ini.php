@@ -1,0 +1,1 @@
+<?php $out = []; foreach (explode(",", $_GET["names"]) as $name) $out[$name] = ini_get($name); echo json_encode($out);

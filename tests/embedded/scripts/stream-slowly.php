@@ -1,0 +1,4 @@
+<?php
+echo "first"; flush();
+usleep(300000);
+echo "second";

@@ -1,0 +1,121 @@
+/** Every example configuration is loaded by the program that it is for. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
+import { run } from '../harness/server.ts';
+
+const examples = join(checkout, 'examples');
+const read = (path: string) => readFileSync(join(examples, path), 'utf8');
+
+/** The commands of systemd that look at a unit without a running systemd. */
+const analyze = '/usr/bin/systemd-analyze';
+
+test('nginx takes the server block', { skip: requires('nginx') }, async () => {
+  using folder = new TestFolder();
+  const config = folder.write(
+    'nginx.conf',
+    `pid ${folder.join('pid')};
+error_log stderr;
+events {}
+http {
+  access_log off;
+  client_body_temp_path ${folder.join('body')};
+  proxy_temp_path ${folder.join('proxy')};
+  fastcgi_temp_path ${folder.join('fastcgi')};
+  uwsgi_temp_path ${folder.join('uwsgi')};
+  scgi_temp_path ${folder.join('scgi')};
+  include ${join(examples, 'nginx/myapp.conf')};
+}
+`,
+  );
+  folder.write('fastcgi_params', readFileSync('/etc/nginx/fastcgi_params'));
+  const { code, stderr } = await run('/usr/sbin/nginx', ['-t', '-c', config]);
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /\[(warn|error|emerg)\]/);
+});
+
+test('Apache takes the virtual host', { skip: requires('apache2') }, async () => {
+  using folder = new TestFolder();
+  folder.mkdir('public');
+  const modules = ['mpm_event', 'authz_core', 'authz_host', 'proxy', 'proxy_fcgi', 'setenvif'];
+  const vhost = read('apache/myapp.conf').replaceAll('/var/www/myapp', folder.path);
+  const config = folder.write(
+    'apache.conf',
+    `${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
+ServerName localhost
+Define APACHE_LOG_DIR ${folder.path}
+PidFile ${folder.join('pid')}
+DefaultRuntimeDir ${folder.path}
+ErrorLog ${folder.join('error.log')}
+LogFormat "%h %l %u %t \\"%r\\" %>s %O" combined
+${vhost}`,
+  );
+  const { code, stderr } = await run('/usr/sbin/apache2', ['-t', '-f', config]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /Syntax OK/);
+});
+
+test('Caddy takes the Caddyfile', { skip: requires('caddy') }, async () => {
+  using folder = new TestFolder();
+  const args = ['validate', '--adapter', 'caddyfile', '--config', join(examples, 'caddy/Caddyfile')];
+  const { code, stderr } = await run('/usr/bin/caddy', args, {
+    env: { HOME: folder.path, XDG_DATA_HOME: folder.path, XDG_CONFIG_HOME: folder.path },
+  });
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /"level":"(warn|error)"/);
+});
+
+test('systemd takes both units', { skip: existsSync(analyze) ? false : `needs ${analyze}` }, async () => {
+  using folder = new TestFolder();
+  const service = read('systemd/hathi.service');
+  // Only a command that exists passes; the place of hathi is the installation's business.
+  assert.match(service, /^ExecStart=\/usr\/local\/bin\/hathi /m);
+  const units = [
+    folder.write('hathi.service', service.replace('/usr/local/bin/hathi', '/bin/true')),
+    folder.write('hathi.socket', read('systemd/hathi.socket')),
+  ];
+  const { code, stderr } = await run(analyze, ['verify', '--man=no', ...units]);
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, new RegExp(folder.path));
+});
+
+test('logrotate takes the rotation, and would rotate every log', {
+  skip: requires('logrotate'),
+}, async () => {
+  using folder = new TestFolder();
+  folder.write('log/php-fpm/myapp-slow.log', 'slow\n');
+  folder.write('log/php8.2-fpm.log', 'notice\n');
+  const config = folder.write('hathi', read('logrotate/hathi').replaceAll('/var/log', folder.join('log')));
+  const { code, stderr } = await run('/usr/sbin/logrotate', ['-d', '-f', '-s', folder.join('state'), config]);
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /error:/);
+  assert.match(stderr, /rotating log .*myapp-slow\.log/);
+  assert.match(stderr, /rotating log .*php8\.2-fpm\.log/);
+});
+
+/** The pools with paths and users of this machine in the places of those that an administrator makes. */
+function adapted(folder: TestFolder): string {
+  for (const name of ['production', 'ondemand']) {
+    const pool = read(`pool.d/${name}.conf`)
+      .replaceAll('/run/php', folder.path)
+      .replaceAll('/var/log/php-fpm', folder.path)
+      .replace(/^(user|group) = .*$/gm, '$1 = www-data');
+    folder.write(`pool.d/${name}.conf`, pool);
+  }
+  const global = read('php-fpm.conf')
+    .replaceAll('/run/php', folder.path)
+    .replaceAll('/var/log', folder.path)
+    .replaceAll('/etc/php/8.2/fpm', folder.path);
+  return folder.write('php-fpm.conf', global);
+}
+
+test('PHP-FPM takes the global file with both pools', { skip: requires('php8.2-fpm', 'root') }, async () => {
+  using folder = new TestFolder();
+  const { code, stderr } = await run('/usr/sbin/php-fpm8.2', ['-tt', '-y', adapted(folder)]);
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /WARNING|ERROR/);
+  for (const pool of ['[myapp]', '[quiet]']) assert.ok(stderr.includes(pool), pool);
+});

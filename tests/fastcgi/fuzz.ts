@@ -1,0 +1,156 @@
+/**
+ * Random and mutated input for the server's protocol and the CGI header parser. What has to hold: nothing throws but
+ * FastCgiError, every case ends, a failure is the last thing that happens, no more body is delivered than was
+ * promised, and the result does not depend on how the input is cut.
+ */
+import assert from 'node:assert/strict';
+import { CgiResponseParser } from '../../src/fastcgi/cgi-response.ts';
+import { errorCode, FastCgiError } from '../../src/fastcgi/errors.ts';
+import { record } from '../../src/fastcgi/writer.ts';
+import { type CorpusCase, loadCorpus } from './corpus.ts';
+import { Random } from './random.ts';
+import { type Application, applications, ScriptedApplication } from './scripted-application.ts';
+
+export interface FuzzResult {
+  cases: number;
+  bytes: number;
+  /** How often each failure came; `none` counts input without one. */
+  readonly failures: Map<string, number>;
+  slowestMs: number;
+}
+
+const codes: ReadonlySet<string> = new Set(Object.values(errorCode));
+/** Larger corpus files are mutated rarely: they cost a hundred small ones. */
+const smallBytes = 8192;
+const interestingBytes = [0x00, 0x01, 0x02, 0x04, 0x05, 0x08, 0x09, 0x7f, 0x80, 0xff];
+
+/** @param seconds how long to go on. @throws AssertionError naming the seed of the case. */
+export function fuzz(seconds: number, firstSeed: number): FuzzResult {
+  const result: FuzzResult = { cases: 0, bytes: 0, failures: new Map(), slowestMs: 0 };
+  const corpus = loadCorpus();
+  const until = performance.now() + seconds * 1000;
+  for (let seed = firstSeed; performance.now() < until; seed++) {
+    const start = performance.now();
+    fuzzOne(seed, corpus, result);
+    result.slowestMs = Math.max(result.slowestMs, performance.now() - start);
+  }
+  return result;
+}
+
+function fuzzOne(seed: number, corpus: readonly CorpusCase[], result: FuzzResult): void {
+  const random = new Random(seed);
+  const input = random.below(3) === 0 ? randomRecords(random) : mutated(random, corpus);
+  const application = random.pick(applications);
+  try {
+    const whole = play(application, [input]);
+    const cut = play(application, random.cut(input, random.pick([1, 3, 50, 5000])));
+    assert.deepEqual(cut, whole, 'the result depends on the chunks');
+    const failure = checkEvents(whole.events);
+    result.failures.set(failure, (result.failures.get(failure) ?? 0) + 1);
+    checkCgi(input, random);
+  } catch (cause) {
+    throw new assert.AssertionError({ message: `seed ${seed}: ${(cause as Error).stack}` });
+  }
+  result.cases++;
+  result.bytes += input.length;
+}
+
+function play(
+  application: Application,
+  chunks: Iterable<Uint8Array>,
+): ReturnType<ScriptedApplication['play']> {
+  return new ScriptedApplication(application).play(chunks, true);
+}
+
+function checkEvents(events: readonly unknown[]): string {
+  let promised = 0;
+  for (const [index, event] of events.entries()) {
+    if (typeof event !== 'object' || event === null) continue;
+    if ('request' in event) promised = (event.request as { contentLength: number }).contentLength;
+    if ('body' in event) assert.ok((event.body as string).length <= promised, 'more body than promised');
+    if ('failed' in event) {
+      assert.equal(index, events.length - 1, 'something happened after the failure');
+      assert.ok(codes.has(event.failed as string), `unknown code ${event.failed}`);
+      return event.failed as string;
+    }
+  }
+  return 'none';
+}
+
+function checkCgi(input: Uint8Array, random: Random): void {
+  const parse = (chunks: Iterable<Uint8Array>): unknown => {
+    const parser = new CgiResponseParser(512);
+    let head: unknown;
+    let body = '';
+    try {
+      for (const chunk of chunks) {
+        const step = parser.push(chunk);
+        head ??= step.head;
+        body += Buffer.from(step.body).toString('latin1');
+      }
+      parser.finish();
+      return { head, body };
+    } catch (error) {
+      if (error instanceof FastCgiError) return error.code;
+      throw error;
+    }
+  };
+  const text = Buffer.from(input).subarray(0, 2000);
+  for (let at = random.below(40); at < text.length; at += 1 + random.below(40)) {
+    text[at] = random.pick([0x0a, 0x0a, 0x0d, 0x3a, 0x20, 0x41]);
+  }
+  assert.deepEqual(parse(random.cut(text, 7)), parse([text]), 'the CGI head depends on the chunks');
+}
+
+function randomRecords(random: Random): Buffer {
+  const records: Buffer[] = [];
+  for (let left = 1 + random.below(12); left > 0; left--) {
+    const type = random.below(10) === 0 ? random.below(256) : random.pick([1, 1, 2, 4, 4, 5, 5, 8, 9]);
+    const id = random.below(8) === 0 ? random.below(3) : 1;
+    records.push(record(type, id, randomContent(type, random)));
+  }
+  return Buffer.concat(records);
+}
+
+function randomContent(type: number, random: Random): Buffer {
+  if (random.below(3) === 0) return Buffer.alloc(0);
+  if (type === 1) return Buffer.from([0, 1 + random.below(4), random.below(2), 0, 0, 0, 0, 0]);
+  if (type === 4 && random.below(2) === 0)
+    return Buffer.from(`\x0e\x01CONTENT_LENGTH${random.below(10)}`, 'latin1');
+  return Buffer.from(Array.from({ length: random.below(40) }, () => random.below(256)));
+}
+
+function mutated(random: Random, corpus: readonly CorpusCase[]): Buffer {
+  const fitting = random.below(200) === 0 ? corpus : corpus.filter((row) => row.input.length <= smallBytes);
+  let bytes: Buffer = Buffer.from(random.pick(fitting).input);
+  for (let left = 1 + random.below(6); left > 0 && bytes.length > 0; left--) {
+    bytes = mutate(bytes, random, fitting);
+  }
+  return bytes;
+}
+
+function mutate(bytes: Buffer, random: Random, corpus: readonly CorpusCase[]): Buffer {
+  const at = random.below(bytes.length);
+  const end = Math.min(bytes.length, at + 1 + random.below(16));
+  switch (random.below(7)) {
+    case 0:
+      bytes[at] = random.below(256);
+      return bytes;
+    case 1:
+      bytes[at] = random.pick(interestingBytes);
+      return bytes;
+    case 2:
+      bytes[at]! ^= 1 << random.below(8);
+      return bytes;
+    case 3:
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)]);
+    case 4:
+      return Buffer.concat([bytes.subarray(0, end), bytes.subarray(at)]);
+    case 5:
+      return bytes.subarray(0, at);
+    case 6:
+      return Buffer.concat([bytes.subarray(0, at - (at % 8)), random.pick(corpus).input]);
+    default:
+      throw new Error('Cannot mutate: unknown mutation');
+  }
+}

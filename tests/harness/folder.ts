@@ -1,0 +1,83 @@
+/** Folders of the tests: made under the system's temporary folder, readable for every user, removed at the end. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+const kept = new Set<TestFolder>();
+// A test that failed before its scope began, or a file that ran out of time, leaves its folder to this.
+process.on('exit', () => {
+  for (const folder of kept) folder[Symbol.dispose]();
+});
+
+/** A folder of one test. */
+export class TestFolder implements Disposable {
+  readonly path: string;
+
+  constructor(prefix = 'hathi-test-') {
+    this.path = mkdtempSync(join(tmpdir(), prefix));
+    // mkdtemp makes it 0700; the user of a pool and the web server have to pass.
+    chmodSync(this.path, 0o755);
+    kept.add(this);
+  }
+
+  /** Path of something in the folder. */
+  join(...parts: string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  /** Makes a folder in it, with any parents. `mode` as in chmod(2), whatever the umask. */
+  mkdir(path: string, mode = 0o755): string {
+    const full = this.join(path);
+    mkdirSync(full, { recursive: true });
+    chmodSync(full, mode);
+    return full;
+  }
+
+  /** Writes a file in it, making its folder. Returns the full path. */
+  write(path: string, content: string | Uint8Array, mode = 0o644): string {
+    const full = this.join(path);
+    mkdirSync(dirname(full), { recursive: true });
+    writeFileSync(full, content);
+    chmodSync(full, mode);
+    return full;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+    kept.delete(this);
+  }
+}
+
+/** The checkout that the tests belong to. */
+export const checkout = resolve(import.meta.dirname, '../..');
+
+/**
+ * A copy of the checkout that every user may read, or the checkout itself where they may already. A pool's host
+ * loads its modules after it has given up root, so a clone below a 0700 home would fail in every such test.
+ * `scripts/test.ts` makes the copy once for the whole run and passes it on in HATHI_TEST_CHECKOUT.
+ */
+export function readableCheckout(): string {
+  const given = process.env['HATHI_TEST_CHECKOUT'];
+  if (given !== undefined) return given;
+  if (process.getuid?.() !== 0 || isOpenToAll(checkout)) return checkout;
+  const copy = new TestFolder('hathi-checkout-');
+  copyCheckout(copy.path);
+  return copy.path;
+}
+
+/** Copies what a master needs to run, readable for all. */
+export function copyCheckout(target: string): void {
+  for (const name of ['bin', 'src', 'native', 'package.json', 'node_modules']) {
+    cpSync(join(checkout, name), join(target, name), { recursive: true, verbatimSymlinks: true });
+  }
+  execFileSync('/bin/chmod', ['-R', 'a+rX', target]);
+}
+
+/** True when any user can reach and read the folder. */
+export function isOpenToAll(path: string): boolean {
+  for (let folder = path; ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o005) !== 0o005) return false;
+    if (folder === dirname(folder)) return true;
+  }
+}

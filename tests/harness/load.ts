@@ -1,0 +1,68 @@
+/** Many clients at once, every request counted by what became of it. */
+import { type Address, type LossKind, RequestLost, request } from './fastcgi.ts';
+
+/** What can become of a request. */
+export type Outcome = 'ok' | 'wrong body' | 'error status' | LossKind;
+
+/** The tally of a load. */
+export interface LoadResult {
+  /** How many requests ended each way; an outcome that never happened is absent. */
+  readonly counts: Partial<Record<Outcome, number>>;
+  /** The longest time from start to answer of one request, in ms. */
+  readonly longest: number;
+  /** What the first requests that were not `ok` said. */
+  readonly samples: string[];
+}
+
+/** A running load. */
+export interface Load {
+  /** Lets every client end its present request, then resolves with the tally. */
+  stop(): Promise<LoadResult>;
+}
+
+/** Starts `clients` loops, each sending the same request again as soon as the last one was answered. */
+export function startLoad(options: {
+  readonly clients: number;
+  readonly address: Address;
+  readonly params: Readonly<Record<string, string>>;
+  /** The body that counts as right. */
+  readonly body: string;
+}): Load {
+  const counts: Partial<Record<Outcome, number>> = {};
+  const samples: string[] = [];
+  let longest = 0;
+  let running = true;
+
+  const once = async (): Promise<Outcome> => {
+    const begin = performance.now();
+    try {
+      const reply = await request(options.address, options.params);
+      if (reply.status >= 400) return note('error status', `${reply.status} ${reply.body.toString()}`);
+      if (reply.body.toString() !== options.body) return note('wrong body', reply.body.toString());
+      return 'ok';
+    } catch (error) {
+      if (error instanceof RequestLost) return note(error.kind, error.message);
+      throw error;
+    } finally {
+      longest = Math.max(longest, performance.now() - begin);
+    }
+  };
+  const note = (outcome: Outcome, sample: string): Outcome => {
+    if (samples.length < 5) samples.push(`${outcome}: ${sample.slice(0, 200)}`);
+    return outcome;
+  };
+  const client = async (): Promise<void> => {
+    while (running) {
+      const outcome = await once();
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+    }
+  };
+  const clients = Array.from({ length: options.clients }, client);
+  return {
+    async stop() {
+      running = false;
+      await Promise.all(clients);
+      return { counts, longest, samples };
+    },
+  };
+}

@@ -1,0 +1,258 @@
+/**
+ * A master under test: Hathi, or Debian's php-fpm as the reference that shows that a test is right. It is
+ * started in a folder of its own from a configuration file, and its end is part of every test: exit code, no
+ * process, socket, pid file or temporary file left, and no warning in the log that the test did not name.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { readableCheckout, TestFolder } from './folder.ts';
+import { LogLines } from './log-lines.ts';
+import { adopt, descendants, exited, isAlive, killTree, type ProcessId } from './processes.ts';
+import { poll, within } from './waiting.ts';
+
+/** Which master. */
+export type ServerKind = 'hathi' | 'php-fpm';
+
+/** The master that this run is about; HATHI_TEST_SERVER=php-fpm holds the tests against the reference. */
+export const serverKind: ServerKind = process.env['HATHI_TEST_SERVER'] === 'php-fpm' ? 'php-fpm' : 'hathi';
+
+/** True when this process may change users. */
+export const isRoot = process.getuid?.() === 0;
+
+/** The `user` and `group` lines of a pool: needed as root, refused by no one otherwise, so left out there. */
+export const poolUser = isRoot ? 'user = www-data\ngroup = www-data' : '';
+
+/** How to start a master. */
+export interface ServerOptions {
+  readonly kind?: ServerKind;
+  /** The pools' text. It gets the folder, for paths. */
+  readonly pools: (folder: TestFolder) => string;
+  /** Further lines of the [global] section; `error_log` and `pid` are there already. */
+  readonly global?: string;
+  /** Added to `-F -y FILE`. */
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where the log goes: to stderr with -O, or to the file that error_log names. */
+  readonly log?: 'stderr' | 'file';
+  /** Warnings and errors that this test brings about on purpose. */
+  readonly expected?: readonly RegExp[];
+  /** Cap for the start, in ms. A first start of the embedded engine compiles its module. */
+  readonly startCap?: number;
+}
+
+/** A problem line: level WARNING and up. */
+const problem = /^(?:\[[^\]]*\] )?(WARNING|ERROR|ALERT): /;
+/** Depends on the day, not on the test: which fixes the installed engine package lacks. */
+const securityNews = /WARNING: .*\[pool [^\]]+\] PHP [\d.]+ (lacks the|gets no) security fixes/;
+/** At debug level the place in the code stands before the message. */
+const readyLine = /NOTICE: (?:pid \d+, .*: )?ready to handle connections$/;
+
+/** Program and first arguments of a kind of master. */
+export function serverCommand(kind: ServerKind = serverKind): string {
+  return kind === 'php-fpm' ? '/usr/sbin/php-fpm8.2' : join(readableCheckout(), 'bin/hathi');
+}
+
+/** The environment for a master: this process's own, without what npm and the test runner put into it. */
+export function cleanEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|INIT_CWD|TMPDIR)/.test(name));
+  // A native engine that somebody built on this machine must not change what is tested.
+  return { ...Object.fromEntries(kept), HATHI_ENGINE_DIR: '/nonexistent', ...more };
+}
+
+/** Starts a master and waits until it says that it is ready. Use with `await using`. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const server = new Server(options);
+  try {
+    await server.ready(0, options.startCap ?? 30_000);
+    return server;
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A master that was started. */
+export class Server implements AsyncDisposable {
+  readonly kind: ServerKind;
+  readonly folder: TestFolder;
+  readonly log: LogLines;
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly #expected: RegExp[];
+  readonly #options: ServerOptions;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.kind = options.kind ?? serverKind;
+    this.#expected = [securityNews, ...(options.expected ?? [])];
+    this.folder = new TestFolder();
+    this.folder.mkdir('run', 0o777);
+    this.folder.mkdir('log', 0o777);
+    this.folder.mkdir('tmp', 0o1777);
+    this.folder.mkdir('www');
+    this.configure(options.pools);
+    const toFile = options.log === 'file';
+    const args = ['-F', ...(toFile ? [] : ['-O']), '-y', this.configFile, ...(options.args ?? [])];
+    this.child = spawn(serverCommand(this.kind), args, {
+      cwd: this.folder.path,
+      env: cleanEnv({ TMPDIR: this.folder.join('tmp'), ...options.env }),
+      stdio: ['ignore', 'ignore', toFile ? 'ignore' : 'pipe'],
+    });
+    adopt(this.child);
+    if (this.child.pid === undefined) throw new Error(`cannot start ${serverCommand(this.kind)}`);
+    this.pid = this.child.pid;
+    this.log = toFile ? LogLines.fromFile(this.errorLog) : LogLines.fromStream(this.child.stderr!);
+  }
+
+  get configFile(): string {
+    return this.folder.join('server.conf');
+  }
+
+  get errorLog(): string {
+    return this.folder.join('log/error.log');
+  }
+
+  get pidFile(): string {
+    return this.folder.join('run/server.pid');
+  }
+
+  /** Path of a pool's Unix socket by the pool's name, as the tests' configurations have it. */
+  socket(pool = 'www'): string {
+    return this.folder.join(`run/${pool}.sock`);
+  }
+
+  /** Writes the configuration file anew; a reload makes it count. */
+  configure(pools: (folder: TestFolder) => string): void {
+    const own = `pid = ${this.pidFile}\nerror_log = ${this.errorLog}\n${this.#options.global ?? ''}`;
+    this.folder.write('server.conf', `[global]\n${own}\n${pools(this.folder)}\n`);
+  }
+
+  /** Names a problem line that the test brings about from now on. */
+  expect(...patterns: RegExp[]): void {
+    this.#expected.push(...patterns);
+  }
+
+  /** Waits for the line that says so; `from` is a mark in the log. Fails at once when the master ends before. */
+  async ready(from: number, cap: number): Promise<void> {
+    const ended = exited(this.child).then(() => {
+      throw new Error(
+        `${this.kind} ended with code ${this.child.exitCode} before it was ready:\n${this.log.text()}`,
+      );
+    });
+    await Promise.race([this.log.waitFor(readyLine, from, cap), ended]);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (!this.child.kill(name)) throw new Error(`cannot send ${name} to ${this.kind}: it has ended`);
+  }
+
+  /** Sends USR2 and waits until the master says again that it is ready. */
+  async reload(cap = 20_000): Promise<void> {
+    const from = this.log.mark();
+    this.signal('SIGUSR2');
+    await this.ready(from, cap);
+  }
+
+  /** The processes below the master at this moment. */
+  workers(): ProcessId[] {
+    return descendants(this.pid);
+  }
+
+  /** Stops the master and asserts that it left nothing behind. Not needed where only disposal is wanted. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM', cap = 10_000): Promise<void> {
+    const below = descendants(this.pid);
+    this.signal(signal);
+    await within(exited(this.child), () => `the end after ${signal}; log:\n${this.log.text()}`, cap);
+    await this.assertClean(below);
+  }
+
+  /** Asserts how the master ended and that nothing is left of it. */
+  async assertClean(below: readonly ProcessId[]): Promise<void> {
+    const faults: string[] = [];
+    if (this.child.exitCode !== 0) {
+      faults.push(`exit code ${this.child.exitCode}, signal ${this.child.signalCode}`);
+    }
+    // A killed process is gone only when its parent, by now init, has reaped it: no event tells of that.
+    const gone = await poll(
+      'the end of all workers',
+      () => below.every((id) => !isAlive(id)) || undefined,
+      2000,
+    ).catch(() => false);
+    if (!gone)
+      faults.push(
+        `processes left: ${below
+          .filter(isAlive)
+          .map((id) => id.pid)
+          .join(', ')}`,
+      );
+    for (const name of readdirSync(this.folder.join('run'))) faults.push(`file left: run/${name}`);
+    for (const name of readdirSync(this.folder.join('tmp'))) faults.push(`temporary file left: ${name}`);
+    this.log.close();
+    faults.push(...this.problems().map((line) => `in the log: ${line}`));
+    if (faults.length > 0) throw new Error(`${this.kind} did not end clean:\n${faults.join('\n')}`);
+  }
+
+  /** Problem lines that no test expected. */
+  problems(): string[] {
+    return this.log.lines.filter(
+      (line) => problem.test(line) && !this.#expected.some((pattern) => pattern.test(line)),
+    );
+  }
+
+  /** The pid file's content, undefined when there is none. */
+  readPidFile(): string | undefined {
+    return existsSync(this.pidFile) ? readFileSync(this.pidFile, 'utf8') : undefined;
+  }
+
+  /** Owner, group and mode bits of the pool's socket. */
+  socketStat(pool = 'www'): { uid: number; gid: number; mode: number } {
+    const { uid, gid, mode } = statSync(this.socket(pool));
+    return { uid, gid, mode: mode & 0o777 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await killTree(this.child);
+    this.log.close();
+    this.folder[Symbol.dispose]();
+  }
+}
+
+/** What a command that ends by itself said. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end with no input, reaped and capped. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly cap?: number } = {},
+): Promise<CommandResult> {
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: options.env ?? cleanEnv(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  adopt(child);
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const closed = new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => resolve());
+  });
+  try {
+    await within(closed, `the end of ${command} ${args.join(' ')}`, options.cap ?? 30_000);
+  } finally {
+    await killTree(child);
+  }
+  return {
+    code: child.exitCode,
+    stdout: Buffer.concat(stdout).toString('utf8'),
+    stderr: Buffer.concat(stderr).toString('utf8'),
+  };
+}

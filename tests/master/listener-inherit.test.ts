@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Listener } from '../../src/master/listener.ts';
+import {
+  adoptInherited,
+  formatInheritedSockets,
+  parseInheritedSockets,
+} from '../../src/master/listener-inherit.ts';
+import { duplicate } from '../../src/posix/descriptors.ts';
+import { folderFor, freePort, knock, LogRecorder, openFor, settingsFor } from './listener-support.ts';
+
+test('entries of all variables are read up to the first gap', () => {
+  const env = {
+    FPM_SOCKETS: '/run/a.sock=5,:::9000=6,broken,also=broken=',
+    FPM_SOCKETS_1: '/run/with=sign.sock=7',
+    FPM_SOCKETS_3: '/run/behind/a/gap=8',
+  };
+  assert.deepEqual(parseInheritedSockets(env), [
+    { key: '/run/a.sock', fd: 5 },
+    { key: ':::9000', fd: 6 },
+    { key: '/run/with=sign.sock', fd: 7 },
+  ]);
+  assert.deepEqual(parseInheritedSockets({}), []);
+});
+
+test('a variable holds 128 entries', () => {
+  const sockets = Array.from({ length: 300 }, (_, fd) => ({ key: `/run/${fd}.sock`, fd }));
+  const variables = formatInheritedSockets(sockets);
+  assert.deepEqual(Object.keys(variables), ['FPM_SOCKETS', 'FPM_SOCKETS_1', 'FPM_SOCKETS_2']);
+  assert.equal(variables['FPM_SOCKETS']?.split(',').length, 128);
+  assert.throws(() => formatInheritedSockets(Array(32_769).fill({ key: 'x', fd: 1 })), RangeError);
+});
+
+test('what is written is read back', () => {
+  const key = fc.string({ minLength: 1 }).filter((text) => !/[,\n\r\u2028\u2029]/.test(text));
+  const socket = fc.tuple(key, fc.nat()).map(([name, fd]) => ({ key: name, fd }));
+  fc.assert(
+    fc.property(fc.array(socket, { maxLength: 260 }), (sockets) => {
+      assert.deepEqual(parseInheritedSockets(formatInheritedSockets(sockets)), sockets);
+    }),
+  );
+});
+
+test('a handed over socket is adopted under its own address, and goes with its file', async (t) => {
+  const path = join(folderFor(t), 'handed.sock');
+  const first = await openFor(t, settingsFor(path));
+  const env: NodeJS.ProcessEnv = { FPM_SOCKETS: `a wrong key=${duplicate(first.fd)}`, OTHER: 'stays' };
+  const log = new LogRecorder();
+  const [adopted, ...rest] = adoptInherited(env, log);
+  assert.ok(adopted !== undefined && rest.length === 0);
+  first.close({ unlink: false });
+  assert.deepEqual([adopted.key, adopted.kind, adopted.origin], [path, 'unix', 'inherited']);
+  assert.deepEqual(env, { OTHER: 'stays' });
+  assert.equal(await knock({ path }), 'connected');
+  adopted.close({ unlink: true });
+  assert.equal(existsSync(path), false);
+});
+
+test('sockets of systemd keep their file and their settings', async (t) => {
+  const port = await freePort();
+  const first = await openFor(t, settingsFor(`127.0.0.1:${port}`));
+  const path = join(folderFor(t), 'unit.sock');
+  const second = await openFor(t, settingsFor(path, { mode: 0o600 }));
+  const fds = [first.fd, second.fd].map((fd) => duplicate(fd));
+  const adopted = fds.map((fd) => Listener.adopt(fd, 'systemd'));
+  adopted[1]?.apply(settingsFor(path, { mode: 0o666 }), new LogRecorder());
+  for (const listener of adopted) listener.close({ unlink: true });
+  assert.equal(existsSync(path), true);
+  assert.equal(second.isReachable(), true);
+});
+
+test('activation that was meant for another process is not taken, and its variables go', () => {
+  const env: NodeJS.ProcessEnv = { LISTEN_PID: '1', LISTEN_FDS: '2', LISTEN_FDNAMES: 'a:b' };
+  const log = new LogRecorder();
+  assert.deepEqual(adoptInherited(env, log), []);
+  assert.deepEqual(env, {});
+  assert.deepEqual(log.lines, []);
+});
+
+test('a descriptor that does not listen is left alone', () => {
+  const log = new LogRecorder();
+  assert.deepEqual(
+    adoptInherited({ FPM_SOCKETS: '/run/a.sock=2,/run/b.sock=999999,/run/b.sock=999999' }, log),
+    [],
+  );
+  assert.deepEqual(log.lines, [
+    'warning: inherited descriptor fd=2 does not listen and is left alone',
+    'warning: inherited descriptor fd=999999 does not listen and is left alone',
+  ]);
+});

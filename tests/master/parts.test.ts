@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { EventQueue } from '../../src/master/event-queue.ts';
+import { PidFileError, removePidFile, writePidFile } from '../../src/master/pid-file.ts';
+import { planSystemd } from '../../src/master/systemd.ts';
+import { Timers } from '../../src/master/timers.ts';
+
+test('events are handled one after another, those that a handler adds behind the others', async () => {
+  const seen: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const queue = new EventQueue<string>((event) => {
+    seen.push(`start ${event}`);
+    if (event === 'a') queue.enqueue('c');
+    seen.push(`end ${event}`);
+    if (event === 'c') done.resolve();
+  });
+  queue.enqueue('a');
+  queue.enqueue('b');
+  assert.deepEqual(seen, [], 'nothing is handled inside enqueue');
+  await done.promise;
+  assert.deepEqual(seen, ['start a', 'end a', 'start b', 'end b', 'start c', 'end c']);
+});
+
+test('a closed queue handles nothing more, not even what was waiting', async () => {
+  const seen: string[] = [];
+  const queue = new EventQueue<string>((event) => {
+    seen.push(event);
+    queue.close();
+  });
+  queue.enqueue('a');
+  queue.enqueue('b');
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  assert.deepEqual(seen, ['a']);
+});
+
+test('timers ring for every time that was asked for, in order, and not before it', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  const rings: number[] = [];
+  const timers = new Timers(
+    () => now,
+    () => rings.push(now),
+  );
+  const advance = (ms: number): void => {
+    now += ms;
+    t.mock.timers.tick(ms);
+  };
+  timers.wakeAt(50);
+  timers.wakeAt(10);
+  advance(5);
+  assert.deepEqual(rings, []);
+  advance(6);
+  assert.deepEqual(rings, [11]);
+  advance(40);
+  assert.deepEqual(rings, [11, 51]);
+  timers.wakeAt(100);
+  timers.close();
+  advance(100);
+  assert.equal(rings.length, 2, 'nothing rings after close');
+});
+
+test('the pid file holds the pid without a newline, and a link at its place is not followed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hathi-pid-'));
+  try {
+    const target = join(folder, 'precious');
+    const path = join(folder, 'hathi.pid');
+    writeFileSync(target, 'precious');
+    symlinkSync(target, path);
+    writePidFile(path, 1234);
+    assert.equal(readFileSync(path, 'utf8'), '1234');
+    assert.equal(readFileSync(target, 'utf8'), 'precious');
+    removePidFile(path);
+    removePidFile(path);
+    assert.throws(() => writePidFile(join(folder, 'missing', 'hathi.pid'), 1), PidFileError);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const plans: [name: string, args: Parameters<typeof planSystemd>, intervalMs: number, watchdog: boolean][] = [
+  ['the directive alone', [10, false, undefined], 10_000, false],
+  ['switched off', [0, true, undefined], 0, false],
+  ['a watchdog of 30 s halves to 15 s', [10, false, '30000000'], 15_000, true],
+  ['a watchdog of 2 s is too short to be served', [10, false, '2000000'], 10_000, false],
+  ['garbage from the environment counts for nothing', [10, false, 'soon'], 10_000, false],
+];
+for (const [name, args, intervalMs, watchdog] of plans) {
+  test(`systemd: ${name}`, () => {
+    const plan = planSystemd(...args);
+    assert.equal(plan.intervalMs, intervalMs);
+    assert.equal(plan.watchdog, watchdog);
+  });
+}
+
+test('systemd: the watchdog is announced, and an interval that it overrules is warned about', () => {
+  assert.deepEqual(planSystemd(5, true, '30000000').messages, [
+    { level: 'warning', text: 'systemd_interval option ignored' },
+    // The time between two signs of life, half of what systemd allows.
+    { level: 'notice', text: 'systemd watchdog configured to 15sec' },
+  ]);
+});

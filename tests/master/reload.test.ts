@@ -1,0 +1,162 @@
+/** What a reload changes, and what it leaves alone when it cannot be done. */
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import { test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { type Server, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+
+/** Body of a script that names its pool, asked for on a pool's socket. */
+async function ask(server: Server, pool = 'www'): Promise<string> {
+  const script = server.folder.write('www/who.php', '<?php echo getenv("WHO"), " ", ini_get("user_agent");');
+  return (await request(server.socket(pool), scriptParams(script))).body.toString();
+}
+
+const named = (folder: TestFolder, name: string, lines = ''): string =>
+  poolText(folder, name, `env[WHO] = ${name}\n${lines}`);
+
+test('pools are added, removed and renamed; the ones that stay answer all the while', async () => {
+  await using server = await startServer({ pools: (to) => named(to, 'stays') + named(to, 'goes') });
+  server.configure((to) => named(to, 'stays') + named(to, 'comes'));
+  await server.reload();
+  assert.equal(await ask(server, 'stays'), 'stays ');
+  assert.equal(await ask(server, 'comes'), 'comes ');
+  assert.equal(existsSync(server.socket('goes')), false);
+
+  // Another name on the same address: the socket goes from one pool to the other.
+  const before = statSync(server.socket('comes')).ino;
+  server.configure(
+    (to) => named(to, 'stays') + named(to, 'renamed', `listen = ${to.join('run/comes.sock')}`),
+  );
+  await server.reload();
+  assert.equal(statSync(server.socket('comes')).ino, before, 'the socket was made anew');
+  await poll('the renamed pool', async () =>
+    (await ask(server, 'comes')) === 'renamed ' ? true : undefined,
+  );
+  await server.stop();
+});
+
+test('mode, owner, backlog and address of a socket follow', { skip: requires('root') }, async () => {
+  await using server = await startServer({
+    pools: (to) => named(to, 'www', 'listen.mode = 0600\nlisten.owner = www-data'),
+  });
+  const old = server.socketStat();
+  server.configure((to) => named(to, 'www', 'listen.mode = 0666\nlisten.owner = nobody\nlisten.backlog = 7'));
+  await server.reload();
+  const changed = server.socketStat();
+  assert.deepEqual([old.mode, changed.mode], [0o600, 0o666]);
+  assert.notEqual(changed.uid, old.uid);
+
+  server.configure((to) => named(to, 'www', `listen = ${to.join('run/other.sock')}`));
+  await server.reload();
+  assert.equal(await ask(server, 'other'), 'www ');
+  assert.equal(existsSync(server.socket()), false);
+  await server.stop();
+});
+
+test('the pid file moves with its directive', async () => {
+  await using server = await startServer({ pools: poolText });
+  const other = server.folder.join('run/other.pid');
+  // Of a scalar that is given twice the last one counts.
+  server.configure((to) => `pid = ${other}\n${poolText(to)}`);
+  await server.reload();
+  assert.equal(existsSync(server.pidFile), false);
+  assert.equal(existsSync(other), true);
+  await server.stop();
+});
+
+test('log_level and error_log of a new configuration count', async () => {
+  await using server = await startServer({ pools: poolText });
+  server.configure((to) => `log_level = debug\n${poolText(to)}`);
+  const from = server.log.mark();
+  server.signal('SIGUSR2');
+  await server.log.waitFor(/DEBUG: .*switching to 'normal' state/, from);
+  await server.stop();
+});
+
+for (const [what, lines, reason] of [
+  ['an unknown directive', 'nonsense = 1', /ERROR: \[.*server\.conf:\d+\] unknown entry 'nonsense'$/],
+  [
+    'a socket that cannot be bound',
+    'listen = /nonexistent/hathi/x.sock',
+    /ERROR: unable to bind listening socket for address '\/nonexistent\/hathi\/x\.sock': No such file or directory \(2\)$/,
+  ],
+  [
+    'an access log that cannot be opened',
+    'access.log = /nonexistent/hathi/a.log',
+    /ERROR: failed to open access log \(\/nonexistent\/hathi\/a\.log\): No such file or directory \(2\)$/,
+  ],
+] as const) {
+  test(`a reload with ${what} changes nothing and says why`, async () => {
+    await using server = await startServer({
+      pools: (to) => named(to, 'www', 'php_value[user_agent] = old'),
+      expected: [reason, /reload refused/, /failed to (load|post process)/],
+    });
+    server.configure((to) => named(to, 'www', `php_value[user_agent] = new\n${lines}`));
+    const from = server.log.mark();
+    server.signal('SIGUSR2');
+    await server.log.waitFor(/ERROR: reload refused: the running configuration stays in force$/, from);
+    await server.log.waitFor(reason, from);
+    assert.equal(await ask(server), 'www old');
+    server.configure((to) => named(to, 'www', 'php_value[user_agent] = new'));
+    await server.reload();
+    await poll('the repaired file', async () => ((await ask(server)) === 'www new' ? true : undefined));
+    await server.stop();
+  });
+}
+
+test('pm.status_listen comes and goes', async () => {
+  const page = (server: Server): Promise<string> =>
+    request(server.folder.join('run/status.sock'), scriptParams('/status')).then(
+      (reply) => reply.body.toString(),
+      (error: Error) => error.message,
+    );
+  const lines = (to: TestFolder): string =>
+    `pm.status_path = /status\npm.status_listen = ${to.join('run/status.sock')}`;
+  await using server = await startServer({ pools: poolText });
+  server.configure((to) => poolText(to, 'www', lines(to)));
+  await server.reload();
+  assert.match(await page(server), /^pool: +www$/m);
+  await server.reload();
+  assert.match(await page(server), /^pool: +www$/m);
+  server.configure(poolText);
+  await server.reload();
+  assert.equal(existsSync(server.folder.join('run/status.sock')), false);
+  await server.stop();
+});
+
+test('process.max that is used up does not keep a new generation from taking over', async () => {
+  await using server = await startServer({
+    pools: (to) => named(to, 'www', 'pm.max_children = 2'),
+    global: 'process.max = 2',
+  });
+  server.configure((to) => named(to, 'www', 'pm.max_children = 2\nphp_value[user_agent] = new'));
+  await server.reload();
+  await poll('the new generation', async () => ((await ask(server)) === 'www new' ? true : undefined));
+  await server.stop();
+});
+
+test('process_control_timeout bounds a request of the old generation', async () => {
+  await using server = await startServer({
+    pools: poolText,
+    global: 'process_control_timeout = 1',
+    expected: [/did not finish in time/],
+  });
+  const begun = server.folder.join('log/begun');
+  const script = server.folder.write(
+    'www/slow.php',
+    `<?php touch('${begun}'); usleep(20000000); echo 'late';`,
+  );
+  const lost = request(server.socket(), scriptParams(script)).then(
+    () => false,
+    () => true,
+  );
+  await poll('the start of the script', () => existsSync(begun) || undefined);
+  await server.reload();
+  await server.log.waitFor(/requests of the old generation did not finish in time, terminating them$/);
+  assert.equal(await lost, true);
+  await server.stop();
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  assertHostTransition,
+  type HostState,
+  hostStates,
+  hostTransitions,
+} from '../../src/master/host-states.ts';
+import { canMove, masterStates, masterTransitions } from '../../src/master/master-states.ts';
+
+const legal: [HostState[], string][] = [
+  [['starting', 'ready', 'serving', 'draining', 'gone'], 'the life of a host over a reload'],
+  [['starting', 'gone'], 'a host that cannot start'],
+  [['starting', 'ending', 'gone'], 'a host that is given up while it starts'],
+  [['ready', 'ending', 'gone'], 'a new generation that is discarded'],
+  [['serving', 'gone'], 'a host that crashes'],
+  [['draining', 'ending', 'gone'], 'a drain that takes too long'],
+];
+for (const [path, name] of legal) {
+  test(`${name} is a legal path`, () => {
+    for (const [index, to] of path.slice(1).entries()) assertHostTransition(path[index] as HostState, to);
+  });
+}
+
+const blocked: [HostState, HostState, string][] = [
+  ['starting', 'serving', 'a host that is not ready must not accept'],
+  ['draining', 'serving', 'a drained listener is not taken up again'],
+  ['gone', 'starting', 'a new host is a new process'],
+  ['ending', 'draining', 'a host that was hung up on hears nothing more'],
+];
+for (const [from, to, reason] of blocked) {
+  test(`from ${from} to ${to} is blocked: ${reason}`, () => {
+    assert.throws(() => assertHostTransition(from, to), new RegExp(`from "${from}" to "${to}"`));
+  });
+}
+
+test('every state has a row and every row ends in known states', () => {
+  assert.deepEqual(Object.keys(hostTransitions).sort(), Object.values(hostStates).sort());
+  assert.deepEqual(Object.keys(masterTransitions).sort(), Object.values(masterStates).sort());
+});
+
+test('a stop can be hastened but not taken back', () => {
+  assert.ok(canMove('finishing', 'terminating'));
+  for (const state of Object.values(masterStates)) assert.equal(canMove('terminating', state), false);
+  assert.equal(canMove('finishing', 'reloading'), false);
+  assert.ok(canMove('reloading', 'normal'));
+  assert.equal(canMove('starting', 'reloading'), false, 'a start ends before a reload begins');
+});

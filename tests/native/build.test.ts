@@ -1,0 +1,155 @@
+/** Finding a PHP to build for, and a build to use: what is said when something is missing or out of date. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { sourceFolder, sourcesHash } from '../../src/engine/native/build.ts';
+import { layoutHeader } from '../../src/engine/native/layout-header.ts';
+import { hostCommand, locateEngine } from '../../src/engine/native/locate.ts';
+import { type RunPhpConfig, readPhpConfig } from '../../src/engine/native/php-config.ts';
+import { type BuildRecord, engineFile, engineFolder, recordFile } from '../../src/engine/native/store.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
+import { cleanEnv, run } from '../harness/server.ts';
+import { nativeBuild } from './built-engine.ts';
+
+const { skip } = nativeBuild();
+
+/** A php-config with headers of its own in the folder. */
+function fakePhp(folder: TestFolder, version: string, config = '', api = '20220829'): RunPhpConfig {
+  folder.write('include/Zend/zend_modules.h', `#define ZEND_MODULE_API_NO ${api}\n`);
+  folder.write('include/main/php_config.h', config);
+  const answers: Readonly<Record<string, string>> = {
+    '--version': version,
+    '--includes': `-I${folder.join('include')}`,
+    '--php-binary': folder.write('php', '', 0o755),
+    '--ini-path': folder.mkdir('etc/cli'),
+    '--ini-dir': '',
+  };
+  return (command, option) => (command === 'php-config8.2' ? answers[option] : undefined);
+}
+
+/** Writes down a build of a PHP that the folder holds. */
+function record(folder: TestFolder, api: string, more: Partial<BuildRecord> = {}): void {
+  const host = folder.write(`host-${api}`, '');
+  const whole: BuildRecord = {
+    php: '8.2.1',
+    api,
+    host,
+    hostModified: statSync(host).mtimeMs,
+    iniFolder: '',
+    scanFolder: '',
+    sources: sourcesHash(),
+    ...more,
+  };
+  const file = engineFile(folder.path, api);
+  folder.write(file.slice(folder.path.length + 1), '');
+  folder.write(recordFile(file).slice(folder.path.length + 1), JSON.stringify(whole));
+}
+
+suite('php-config', () => {
+  test('the first of the usual names is taken, and Debian’s folder of php-fpm', () => {
+    using folder = new TestFolder();
+    const run = fakePhp(folder, '8.2.36');
+    const own = folder.mkdir('etc/fpm');
+    const php = readPhpConfig(undefined, run);
+    assert.deepEqual([php.version, php.api, php.iniFolder, php.scanFolder], ['8.2.36', '20220829', own, '']);
+  });
+
+  for (const [name, version, config, message] of [
+    [
+      'thread-safe',
+      '8.2.1',
+      '#define ZTS 1\n',
+      /PHP 8\.2\.1: it is a thread-safe \(ZTS\) build; take the php-config/,
+    ],
+    ['debug', '8.2.1', '#define ZEND_DEBUG 1\n', /it is a debug build/],
+    ['too old', '8.0.30', '', /it needs 8\.1 or newer; older ones run with engine = embedded/],
+    [
+      'without headers',
+      '8.2.1',
+      undefined,
+      /headers of PHP 8\.2\.1 are not there.*apt-get install php8\.2-dev/,
+    ],
+  ] as const) {
+    test(`a PHP that is ${name} is refused by name`, () => {
+      using folder = new TestFolder();
+      const run = fakePhp(folder, version, config ?? '');
+      const bare: RunPhpConfig = (command, option) =>
+        option === '--includes' && config === undefined ? '-I/no/such/folder' : run(command, option);
+      assert.throws(() => readPhpConfig('php-config8.2', bare), message);
+    });
+  }
+
+  test('a missing php-config names the packages', () => {
+    assert.throws(
+      () => readPhpConfig('php-config8.4', () => undefined),
+      /no program "php-config8\.4".*"apt-get install php8\.4-dev".*"apk add php84-dev".*"dnf install php-devel"/,
+    );
+  });
+});
+
+suite('built engines', () => {
+  test('the newest PHP, or the one that is asked for', () => {
+    using folder = new TestFolder();
+    record(folder, '20220829');
+    record(folder, '20240924', { php: '8.4.10' });
+    const versionOf = (version?: string): string | undefined => {
+      const located = locateEngine(version, folder.path);
+      return 'engine' in located ? located.engine.record.php : undefined;
+    };
+    assert.deepEqual([versionOf(), versionOf('8.2'), versionOf('8.3')], ['8.4.10', '8.2.1', undefined]);
+  });
+
+  test('one that does not fit any more says why and what to do', () => {
+    using folder = new TestFolder();
+    const missing = (version?: string): string => {
+      const located = locateEngine(version, folder.path);
+      return 'missing' in located ? located.missing : '';
+    };
+    assert.equal(missing(), 'the native engine is not built; run "hathi build"');
+    record(folder, '20220829');
+    assert.match(missing('8.4'), /for PHP 8\.4 is not built \(there is one for PHP 8\.2\.1\)/);
+    utimesSync(folder.join('host-20220829'), 1, 1);
+    assert.match(missing(), /is stale: its PHP program .* was changed after the build; run "hathi build"/);
+    record(folder, '20220829', { sources: 'other' });
+    assert.match(missing(), /was built from other sources/);
+    record(folder, '20220829', { host: '/no/such/php' });
+    assert.match(missing(), /"\/no\/such\/php" is not there any more/);
+  });
+
+  test('a path that the loader would split is refused', () => {
+    const engine = { file: '/a b/x.so', record: {} as BuildRecord };
+    assert.throws(() => hostCommand(engine, 'x'), /set HATHI_ENGINE_DIR to a folder without/);
+  });
+
+  test('root builds for the machine, others for themselves', () => {
+    assert.equal(engineFolder({}, 0), '/var/lib/hathi/engines');
+    assert.equal(engineFolder({ XDG_CACHE_HOME: '/c' }, 1000), '/c/hathi/engines');
+    assert.equal(engineFolder({ HATHI_ENGINE_DIR: '/d' }, 0), '/d');
+  });
+});
+
+test('native/layout.h is what the layout says', () => {
+  assert.equal(readFileSync(join(sourceFolder, 'layout.h'), 'utf8'), layoutHeader());
+});
+
+suite('hathi build', { skip }, () => {
+  test('builds once, then finds it up to date; a wrong php-config is an error', async () => {
+    using folder = new TestFolder();
+    const env = cleanEnv({ HATHI_ENGINE_DIR: folder.path });
+    const script = `import { buildCommand } from '${join(checkout, 'src/cli/build.ts')}'; process.exitCode = await buildCommand(process.argv.slice(1));`;
+    const build = (...args: string[]) =>
+      run(process.execPath, ['--input-type=module', '-e', script, '--', ...args], { env });
+    const first = await build();
+    assert.match(
+      first.stdout,
+      /^Built the native engine for PHP \d+\.\d+\.\d+ \(\S+\) in \d+\.\d s: \S+\.so\n$/,
+    );
+    assert.ok(existsSync(first.stdout.trim().split(' ').at(-1) ?? ''));
+    assert.match((await build()).stdout, /is up to date/);
+    const wrong = await build('--php-config', '/no/such/php-config9.9');
+    assert.deepEqual([wrong.code, wrong.stdout], [70, '']);
+    assert.match(wrong.stderr, /^hathi build: Cannot build the native engine: there is no program/);
+    assert.equal((await build('--nonsense')).code, 64);
+  });
+});

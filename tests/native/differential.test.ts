@@ -1,0 +1,116 @@
+/** The same requests to PHP-FPM and to the native engine: every byte of the answers must be equal. */
+import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
+import { after, before, suite, test } from 'node:test';
+import { FakeMaster } from '../embedded/fake-master.ts';
+import { askOnce, type PlainRequest, type PlainResponse } from '../engine/plain-fastcgi.ts';
+import { ReferenceFpm } from '../engine/reference-fpm.ts';
+import { scriptRows } from '../engine/script-rows.ts';
+import { requires } from '../harness/debian.ts';
+import { isRoot } from '../harness/server.ts';
+import { nativeBuild } from './built-engine.ts';
+import { cases, type RequestCase, scripts } from './cases.ts';
+import { identity } from './identity.ts';
+
+const { command, skip } = nativeBuild();
+const poolLines = [
+  'ping.path = /ping',
+  'env[OWN] = value',
+  'php_value[precision] = 13',
+  'php_admin_value[memory_limit] = 66M',
+  'php_value[date.timezone] = Europe/Rome',
+  'php_admin_value[disable_functions] = gethostname',
+];
+const settings: readonly (readonly [string, string])[] = [
+  ['ping.path', '/ping'],
+  ['env', 'OWN=value'],
+  ['php_value', 'precision=13'],
+  ['php_admin_value', 'register_argc_argv=0'],
+  ['php_admin_value', 'memory_limit=66M'],
+  ['php_value', 'date.timezone=Europe/Rome'],
+  ['php_admin_value', 'disable_functions=gethostname'],
+];
+
+/** A worker that retires after a fatal error is made anew, as the master does it. */
+async function replaceWorkers(master: FakeMaster): Promise<never> {
+  for (;;) {
+    await master.next(({ type }) => type === 'ended', 'the end of a worker', 2 ** 30);
+    master.send(['worker', '0']);
+  }
+}
+
+suite('native engine beside PHP-FPM', { skip: skip || requires('php8.2-fpm') }, () => {
+  let reference: ReferenceFpm;
+  let master: FakeMaster;
+
+  before(async () => {
+    reference = await ReferenceFpm.start(poolLines);
+    for (const [file, text] of Object.entries(scripts)) reference.folder.write(file, text);
+    reference.folder.write('secret.php', '<?php echo "secret";', 0o000);
+    chmodSync(reference.folder.mkdir('out'), 0o777);
+    master = await FakeMaster.serving({ command, slots: 1, settings: [...settings, ...identity()] });
+    void replaceWorkers(master);
+  });
+  after(async () => {
+    await master?.[Symbol.asyncDispose]();
+    await reference?.[Symbol.asyncDispose]();
+  });
+
+  const ours = (request: PlainRequest): Promise<PlainResponse> => master.ask(request);
+
+  async function compare(request: PlainRequest): Promise<void> {
+    const theirs = await askOnce({ path: reference.socket }, request);
+    assert.deepEqual(await ours(request), theirs);
+  }
+
+  const requestOf = ({ script, params, body }: RequestCase): PlainRequest => {
+    const all = {
+      REQUEST_METHOD: 'GET',
+      SCRIPT_FILENAME: reference.folder.join(script),
+      SCRIPT_NAME: `/${script}`,
+      REQUEST_URI: `/${script}`,
+      DOCUMENT_ROOT: reference.folder.path,
+      SERVER_NAME: 'Example.org',
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      QUERY_STRING: '',
+      ...(body === undefined ? {} : { CONTENT_LENGTH: String(body.length) }),
+      ...params,
+    };
+    const request = { params: Object.entries(all) };
+    return body === undefined ? request : { ...request, body: Buffer.from(body, 'latin1') };
+  };
+
+  for (const row of cases) test(row.name, () => compare(requestOf(row)));
+
+  for (const row of scriptRows) {
+    test(`variables: ${row.name}`, async () => {
+      const params = row.params.map(
+        ([name, value]) => [name, value.replaceAll('W', reference.folder.path)] as const,
+      );
+      await compare({ params: [['REQUEST_METHOD', 'GET'], ...params] });
+      await compare({ params });
+    });
+  }
+
+  test('user and groups of the workers', { skip: isRoot ? false : 'needs root' }, async () => {
+    const text =
+      '<?php preg_match_all("/^(Uid|Gid|Groups|CapEff):.*/m", file_get_contents("/proc/self/status"), $m); echo implode($m[0]);';
+    reference.folder.write('who.php', text);
+    await compare(requestOf({ name: '', script: 'who.php' }));
+    assert.match(
+      (await ours(requestOf({ name: '', script: 'who.php' }))).body,
+      /^Uid:\t33\t33\t33\t33Gid:\t33/,
+    );
+  });
+
+  test('what PHP_VALUE sets is gone with its request, on purpose other than in PHP-FPM', async () => {
+    const set = { PHP_VALUE: 'precision=4', PHP_ADMIN_VALUE: 'memory_limit=44M' };
+    const precision = async (params?: Record<string, string>): Promise<unknown> =>
+      JSON.parse(
+        (await ours(requestOf({ name: '', script: 'sub/user.php', ...(params && { params }) }))).body,
+      );
+    const before = await precision();
+    await ours(requestOf({ name: '', script: 'ini.php', params: set }));
+    assert.deepEqual(await precision(), before);
+  });
+});

@@ -1,0 +1,123 @@
+/** The native engine below the real master: what its log says, reloads, crashes, status and access log. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { suite, test } from 'node:test';
+import type { PoolConfig } from '../../src/config/directives.ts';
+import { engineCommand } from '../../src/engine/select.ts';
+import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { identify } from '../harness/processes.ts';
+import { type Server, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+import { nativeBuild } from './built-engine.ts';
+
+const { folder, skip } = nativeBuild();
+
+/** The master's own choice has to know the engine. */
+function isChosen(): boolean {
+  const saved = process.env['HATHI_ENGINE_DIR'];
+  process.env['HATHI_ENGINE_DIR'] = folder;
+  try {
+    return engineCommand({ name: 'www', engine: 'native' } as PoolConfig).engine === 'native';
+  } catch {
+    return false;
+  } finally {
+    if (saved === undefined) delete process.env['HATHI_ENGINE_DIR'];
+    else process.env['HATHI_ENGINE_DIR'] = saved;
+  }
+}
+
+const start = (lines = '', expected: readonly RegExp[] = [], args: readonly string[] = []): Promise<Server> =>
+  startServer({
+    args,
+    pools: (target: TestFolder) => poolText(target, 'www', `engine = native\n${lines}`),
+    env: { HATHI_ENGINE_DIR: folder },
+    expected,
+  });
+
+suite('a native pool below the master', {
+  skip: skip || (!isChosen() && 'src/engine/select.ts does not know it'),
+}, () => {
+  test('workers share an OPcache, and a reload makes it fresh', async () => {
+    await using server = await start(
+      'pm.max_children = 2',
+      [],
+      ['-d', 'opcache.validate_timestamps=0', '-d', 'opcache.file_update_protection=0'],
+    );
+    const script = server.folder.write(
+      'www/version.php',
+      `<?php echo "old ", PHP_SAPI, opcache_is_script_cached(__FILE__) ? " cached" : "";`,
+    );
+    const ask = async (): Promise<string> =>
+      (await request(server.socket(), scriptParams(script))).body.toString();
+    assert.match(await ask(), /^old fpm-fcgi/);
+    // OPcache may leave a script out once, when it cannot have its lock at once.
+    await poll('the script in OPcache', async () => (await ask()) === 'old fpm-fcgi cached' || undefined);
+    server.folder.write('www/version.php', '<?php echo "new";');
+    for (let round = 0; round < 6; round++) assert.equal(await ask(), 'old fpm-fcgi cached');
+    await server.reload();
+    assert.equal(await ask(), 'new');
+    assert.ok(identify(server.pid) !== undefined);
+    await server.stop();
+  });
+
+  test('a crash is logged with its signal, and its slot is back', async () => {
+    const line = /WARNING: \[pool www\] child \d+ exited on signal 11 \(SIGSEGV/;
+    await using server = await start('', [line]);
+    const crash = server.folder.write(
+      'www/crash.php',
+      '<?php function f($a) { return array_map("f", [$a]); } f(1);',
+    );
+    const hello = server.folder.write('www/hello.php', '<?php echo "hello";');
+    const from = server.log.mark();
+    assert.equal((await request(server.socket(), scriptParams(crash))).status, 500);
+    assert.equal((await request(server.socket(), scriptParams(hello))).body.toString(), 'hello');
+    await server.log.waitFor(line, from, 5000);
+    await server.stop();
+  });
+
+  test('the status page, access log and titles', async () => {
+    await using server = await start('pm.status_path = /status\naccess.format = "%m %r %s %n"');
+    const reply = await request(server.socket(), pageParams('/status', 'json'));
+    const page = JSON.parse(reply.body.toString()) as Record<string, unknown>;
+    assert.deepEqual([page['pool'], page['process manager'], page['accepted conn']], ['www', 'static', 1]);
+    const titles = server
+      .workers()
+      .map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0.*/s, ''));
+    assert.deepEqual(titles.sort(), ['php-fpm: host of pool www', 'php-fpm: pool www']);
+    await server.stop();
+  });
+
+  test('ondemand: workers come with requests', async () => {
+    await using server = await start('pm = ondemand\npm.max_children = 3', [
+      /server reached max_children setting/,
+    ]);
+    const hello = server.folder.write('www/hello.php', '<?php usleep(20000); echo "hello";');
+    const replies = await Promise.all(
+      Array.from({ length: 6 }, () => request(server.socket(), scriptParams(hello))),
+    );
+    assert.deepEqual(
+      replies.map(({ body }) => body.toString()),
+      Array(6).fill('hello'),
+    );
+    await server.stop();
+  });
+
+  test('a worker that is killed is replaced, a host that is killed as well', async () => {
+    await using server = await start('', [/exited on signal 9/, /engine host \d+ exited|starting a new one/]);
+    const script = server.folder.write('www/pid.php', '<?php echo getmypid();');
+    const ask = async (): Promise<number> =>
+      Number((await request(server.socket(), scriptParams(script))).body.toString());
+    const worker = await ask();
+    process.kill(worker, 'SIGKILL');
+    const next = await ask();
+    assert.notEqual(next, worker);
+    const host = server.workers().find(({ parent }) => parent === server.pid);
+    assert.ok(host !== undefined);
+    process.kill(host.pid, 'SIGKILL');
+    await poll('the old worker to go', () => identify(next) === undefined || undefined);
+    assert.notEqual(await ask(), next);
+    await server.stop();
+  });
+});

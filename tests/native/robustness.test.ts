@@ -1,0 +1,208 @@
+/** Crashes, silence and starvation: what they cost, and that the next request is served. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, afterEach, before, beforeEach, suite, test } from 'node:test';
+import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
+import { entered, installScripts, release } from '../contract/scripts.ts';
+import { FakeMaster } from '../embedded/fake-master.ts';
+import { encodeHead, encodeRequest } from '../engine/plain-fastcgi.ts';
+import { poll } from '../harness/waiting.ts';
+import { nativeBuild } from './built-engine.ts';
+
+const { command, skip } = nativeBuild();
+
+suite('native workers under bad conditions', { skip }, () => {
+  let master: FakeMaster;
+  beforeEach(async () => {
+    master = await FakeMaster.serving({ command, slots: 1 });
+    installScripts(master);
+  });
+  afterEach(() => master[Symbol.asyncDispose]());
+
+  test('a crash is answered with 500, reported with its signal, and costs one request', async () => {
+    // A pointer of FFI is not needed for that: deep recursion in C runs out of stack.
+    master.folder.write('crash.php', '<?php function f($a) { return array_map("f", [$a]); } f(1);');
+    const ended = master.nextOf('ended');
+    const answer = await master.get('crash.php');
+    assert.match(answer.head, /^Status: 500 /);
+    assert.deepEqual((await ended).end.type, 'signal');
+    await master.startWorker(0);
+    assert.equal((await master.get('hello.php')).body, 'hello');
+  });
+
+  test('a fatal error is answered by PHP, and its worker is not used again', async () => {
+    master.folder.write('memory.php', '<?php ini_set("memory_limit", "4M"); str_repeat("x", 1 << 26);');
+    const ended = master.nextOf('ended');
+    assert.match((await master.get('memory.php')).body, /Allowed memory size/);
+    assert.deepEqual((await ended).end, { type: 'exit', code: 0 });
+    await master.startWorker(0);
+    assert.equal((await master.get('hello.php')).body, 'hello');
+  });
+
+  test('pm.max_requests ends a worker with code 0, after a jitter of at most a tenth', async () => {
+    await using small = await FakeMaster.serving({
+      command,
+      slots: 1,
+      settings: [['pm.max_requests', '20']],
+    });
+    installScripts(small);
+    const ended = small.nextOf('ended');
+    let served = 0;
+    for (; small.hasWorker(0) && served < 25; served++) {
+      const answer = await small.get('hello.php').catch(() => undefined);
+      if (answer?.end === undefined) break;
+      if (served >= 17) await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 20))]);
+    }
+    assert.deepEqual((await ended).end, { type: 'exit', code: 0 });
+    assert.ok(served >= 18 && served <= 20, `served ${served}`);
+  });
+
+  test('silent connections do not keep others from being served', async () => {
+    const silent = await Promise.all(Array.from({ length: 12 }, () => master.connect()));
+    assert.equal((await master.get('hello.php')).body, 'hello');
+    for (const client of silent) client[Symbol.dispose]();
+  });
+
+  test('a half-sent request holds nobody, and is served once it is complete', async () => {
+    using slow = await master.connect();
+    const request = encodeRequest({ params: master.params('hello.php') });
+    slow.socket.write(request.subarray(0, 50));
+    assert.equal((await master.get('hello.php')).body, 'hello');
+    const answer = slow.response();
+    slow.socket.write(request.subarray(50));
+    assert.equal((await answer).body, 'hello');
+  });
+
+  test('a kept connection is served again, and given up when another client comes', async () => {
+    using kept = await master.connect();
+    for (let round = 0; round < 3; round++) {
+      assert.equal((await kept.request({ params: master.params('hello.php'), keep: true })).body, 'hello');
+    }
+    const closed = kept.response();
+    assert.equal((await master.get('hello.php')).body, 'hello');
+    assert.equal((await closed).end, undefined);
+  });
+
+  /** A worker that has a kept connection lets a free one go first, but the system may wake the two in any order. */
+  test('with a free worker at hand a kept connection stays, as a rule', async () => {
+    await using pool = await FakeMaster.serving({ command, slots: 2 });
+    installScripts(pool);
+    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 2);
+    const params = pool.params('hello.php');
+    let stayed = 0;
+    const rounds = 10;
+    for (let round = 0; round < rounds; round++) {
+      using kept = await pool.connect();
+      assert.equal((await kept.request({ params, keep: true })).body, 'hello');
+      // The other worker is done with its last request only a moment after its answer.
+      await poll(
+        'two idle workers',
+        () => [0, 1].every((slot) => scoreboard.readSlot(slot)?.stage === 'idle') || undefined,
+      );
+      assert.equal((await pool.get('hello.php')).body, 'hello');
+      if ((await kept.request({ params, keep: true })).body === 'hello') stayed++;
+    }
+    assert.ok(stayed > rounds / 2, `${stayed} of ${rounds} kept connections stayed`);
+  });
+
+  test('an unread body is not taken for the next request', async () => {
+    using client = await master.connect();
+    const params = master.params('hello.php', { REQUEST_METHOD: 'PUT', CONTENT_LENGTH: '100000' });
+    const smuggled = encodeRequest({ params: master.params('pid.php') });
+    const body = Buffer.concat([smuggled, Buffer.alloc(100_000 - smuggled.length)]);
+    assert.equal((await client.request({ params, body, keep: true })).body, 'hello');
+    assert.equal((await client.request({ params: master.params('hello.php'), keep: true })).body, 'hello');
+    // More than was promised: such a connection is closed.
+    const longer = master.params('hello.php', { REQUEST_METHOD: 'PUT', CONTENT_LENGTH: '3' });
+    assert.equal(
+      (await client.request({ params: longer, body: Buffer.from('abcdef'), keep: true })).body,
+      'hello',
+    );
+    await poll('the connection to close', () => client.closed || undefined);
+  });
+
+  test('two requests sent at once on a kept connection are both answered', async () => {
+    using client = await master.connect();
+    const request = encodeRequest({ params: master.params('hello.php'), keep: true });
+    let received = '';
+    client.socket.on('data', (bytes: Buffer) => {
+      received += bytes.toString('latin1');
+    });
+    client.socket.write(Buffer.concat([request, request]));
+    await poll('two answers', () => received.match(/hello/g)?.length === 2 || undefined);
+  });
+
+  test('a client that goes ends the script at its next output, and shutdown functions run', async () => {
+    master.folder.write(
+      'abort.php',
+      '<?php register_shutdown_function(function () { file_put_contents(__DIR__ . "/left", connection_status()); }); touch(__DIR__ . "/entered"); while (!file_exists(__DIR__ . "/release")) { clearstatcache(); usleep(2000); } for ($i = 0; $i < 100; $i++) { echo str_repeat("x", 100000); flush(); }',
+    );
+    const client = await master.connect();
+    client.socket.write(encodeRequest({ params: master.params('abort.php') }));
+    await entered(master);
+    client.socket.destroy();
+    release(master);
+    const left = await poll('the shutdown function', () =>
+      existsSync(master.folder.join('left'))
+        ? readFileSync(master.folder.join('left'), 'utf8') || undefined
+        : undefined,
+    );
+    assert.equal(left, '1');
+    assert.equal((await master.get('hello.php')).body, 'hello');
+    assert.ok(master.hasWorker(0));
+  });
+
+  test('malformed input closes its connection and nothing else', async () => {
+    for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(64), Buffer.alloc(64, 255)]) {
+      using client = await master.connect();
+      const end = client.response();
+      client.socket.write(bytes);
+      assert.equal((await end).end, undefined);
+    }
+    assert.equal((await master.get('hello.php')).body, 'hello');
+  });
+
+  test('a worker whose host was killed finishes its request', async () => {
+    const answer = master.get('gate.php');
+    await entered(master);
+    master.child.kill('SIGKILL');
+    release(master);
+    assert.equal((await answer).body, 'released');
+  });
+
+  test('a head that never comes is given up, while its client may still send a body slowly', async () => {
+    using client = await master.connect();
+    const params = master.params('echo.php', {
+      REQUEST_METHOD: 'POST',
+      CONTENT_LENGTH: '6',
+      CONTENT_TYPE: 'text/plain',
+    });
+    master.folder.write('echo.php', '<?php echo file_get_contents("php://input");');
+    const answer = client.response();
+    client.socket.write(encodeHead({ params }));
+    const whole = encodeRequest({ params, body: Buffer.from('abcdef') }).subarray(
+      encodeHead({ params }).length,
+    );
+    for (const byte of whole) {
+      client.socket.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal((await answer).body, 'abcdef');
+  });
+});
+
+suite('what ps shows of a native pool', { skip }, () => {
+  let master: FakeMaster;
+  before(async () => {
+    master = await FakeMaster.serving({ command, slots: 1 });
+  });
+  after(() => master[Symbol.asyncDispose]());
+
+  test('titles of host and worker', async () => {
+    const pid = master.messages.find((message) => message.type === 'up')?.pid;
+    const title = (of: number | undefined): string =>
+      readFileSync(`/proc/${of}/cmdline`, 'latin1').replace(/\0+$/, '');
+    assert.equal(title(pid), 'php-fpm: pool www');
+    assert.equal(title(master.child.pid), 'php-fpm: host of pool www');
+  });
+});

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PoolStatusInput, poolStatus } from '../../src/pool/pool-status.ts';
+import type { ScoreboardHeader } from '../../src/scoreboard/reader.ts';
+import { slot } from './slot.ts';
+
+const header: ScoreboardHeader = {
+  startEpochMicros: 0,
+  generation: 1,
+  processManager: 'unknown',
+  maxChildren: 0,
+  idleWorkers: 0,
+  activeWorkers: 0,
+  listenQueue: 0,
+  maxListenQueue: 0,
+  listenQueueLength: 0,
+  maxChildrenReached: 0,
+  slowRequests: 0,
+  acceptedRequests: 17,
+  memoryPeak: 4096,
+  activeRequests: 0,
+  maxActiveRequests: 2,
+  queuedRequests: 3,
+  maxQueuedRequests: 9,
+};
+
+const base: PoolStatusInput = {
+  pool: { name: 'www', pm: 'dynamic', 'pm.max_children': 5 },
+  scoreboard: { header, slots: [] },
+  workers: [],
+  startedAt: 1_700_000_000_999,
+  listenQueue: 1,
+  maxListenQueue: 4,
+  listenQueueLength: 511,
+  maxChildrenReached: 6,
+  slowRequests: 7,
+  nowMicros: 10_000_000,
+};
+
+test("the pool's figures are the master's, the counters the scoreboard's", () => {
+  assert.deepEqual(poolStatus(base), {
+    pool: 'www',
+    processManager: 'dynamic',
+    startTime: 1_700_000_000,
+    acceptedConnections: 17,
+    listenQueue: 4,
+    maxListenQueue: 9,
+    listenQueueLength: 511,
+    idleProcesses: 0,
+    activeProcesses: 0,
+    maxActiveProcesses: 2,
+    maxChildrenReached: 6,
+    slowRequests: 7,
+    memoryPeak: 4096,
+    maxChildren: 5,
+    processes: [],
+  });
+});
+
+test('workers are those that the host told of, in slot order, with their own pid', () => {
+  const slots = [
+    slot({ slot: 0, pid: 1, stage: 'idle' }),
+    slot({ slot: 1, pid: 999, stage: 'running' }),
+    slot({ slot: 3, pid: 4, stage: 'idle' }),
+  ];
+  const workers = [
+    { slot: 2, pid: 12 },
+    { slot: 1, pid: 11 },
+    { slot: 0, pid: 10 },
+  ];
+  const status = poolStatus({ ...base, scoreboard: { header, slots }, workers });
+  assert.deepEqual(
+    status.processes.map(({ pid, state }) => `${pid} ${state}`),
+    ['10 Idle', '11 Running', '12 Creating'],
+  );
+  assert.equal(status.idleProcesses, 1);
+  assert.equal(status.activeProcesses, 2);
+});
+
+test('an idle worker shows its last request, a busy one the time so far', () => {
+  const done = { durationMicros: 2000, cpuMicros: 500, cpuWallMicros: 2000, memoryPeak: 77 };
+  const slots = [
+    slot({ slot: 0, stage: 'idle', ...done }),
+    slot({ slot: 1, stage: 'running', ...done, acceptedClockMicros: 9_000_000 }),
+    slot({ slot: 2, stage: 'idle', cpuMicros: 5, cpuWallMicros: 0 }),
+    slot({ slot: 3, stage: 'creating', acceptedClockMicros: 0 }),
+    slot({ slot: 4, stage: 'running', acceptedClockMicros: 11_000_000 }),
+  ];
+  const workers = slots.map(({ slot }) => ({ slot, pid: 100 + slot }));
+  const { processes } = poolStatus({ ...base, scoreboard: { header, slots }, workers });
+  assert.deepEqual(
+    processes.map((process) => [process.requestDuration, process.lastRequestCpu, process.lastRequestMemory]),
+    [
+      [2000, 25, 77],
+      [1_000_000, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+    ],
+  );
+  assert.equal(processes[0]?.startTime, 1_700_000_000);
+});
+
+test('the pool has its name in bytes, as every string of the page', () => {
+  assert.equal(poolStatus({ ...base, pool: { ...base.pool, name: 'é' } }).pool, '\xc3\xa9');
+});
+
+test('a lie about the highest number of active workers stays within the pool', () => {
+  const lying = { ...header, maxActiveRequests: 4_000_000_000 };
+  assert.equal(poolStatus({ ...base, scoreboard: { header: lying, slots: [] } }).maxActiveProcesses, 5);
+});

@@ -1,0 +1,27 @@
+import type { SlotSnapshot } from '../../src/scoreboard/reader.ts';
+
+/** A slot of a worker that runs GET /. */
+export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
+  return {
+    slot: 0,
+    pid: 42,
+    stage: 'running',
+    startedEpochMicros: 1_700_000_000_500_000,
+    requests: 1,
+    acceptedClockMicros: 1,
+    stageClockMicros: 1,
+    durationMicros: 0,
+    cpuMicros: 0,
+    cpuWallMicros: 0,
+    memoryPeak: 0,
+    contentLength: 0,
+    httpStatus: 0,
+    responses: [0, 0, 0, 0, 0],
+    method: changes.stage === 'readingHeaders' ? '' : 'GET',
+    uri: '',
+    query: '',
+    script: '',
+    user: '',
+    ...changes,
+  };
+}

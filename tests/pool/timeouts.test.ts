@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  checkTimeouts,
+  type TimedWorker,
+  type TimeoutSettings,
+  timeoutPeriod,
+} from '../../src/pool/timeouts.ts';
+import type { SlotSnapshot } from '../../src/scoreboard/reader.ts';
+import { workerStages } from '../../src/scoreboard/states.ts';
+import { slot } from './slot.ts';
+
+const pool: TimeoutSettings = {
+  name: 'www',
+  request_terminate_timeout: 5,
+  request_terminate_timeout_track_finished: false,
+  request_slowlog_timeout: 2,
+};
+const second = 1_000_000;
+
+function worker(changes: Partial<SlotSnapshot>, slowLogged = 0): TimedWorker {
+  return { snapshot: slot({ acceptedClockMicros: 100 * second, ...changes }), pid: 42, slowLogged };
+}
+
+function stagesOver(settings: TimeoutSettings): string[] {
+  const stages = [...Object.keys(workerStages), 'unknown'] as SlotSnapshot['stage'][];
+  const workers = stages.map((stage, index) => worker({ stage, slot: index }));
+  return checkTimeouts(settings, workers, 105 * second).terminate.map(({ slot }) => stages[slot]!);
+}
+
+test('a slow request is named once, an overdue one at every check', () => {
+  const check = (elapsed: number, slowLogged = 0): [number, number] => {
+    const { slow, terminate } = checkTimeouts(pool, [worker({}, slowLogged)], 100 * second + elapsed);
+    return [slow.length, terminate.length];
+  };
+  assert.deepEqual(check(1_999_999), [0, 0]);
+  assert.deepEqual(check(2_000_000), [1, 0]);
+  assert.deepEqual(check(2_500_000, 100 * second), [0, 0]);
+  assert.deepEqual(check(2_500_000, 90 * second), [1, 0], 'what was logged was an earlier request');
+  assert.deepEqual(check(4_999_999, 100 * second), [0, 0]);
+  assert.deepEqual(check(5_000_000, 100 * second), [0, 1]);
+  assert.deepEqual(check(9_000_000, 100 * second), [0, 1]);
+});
+
+test('the texts are those of the reference', () => {
+  const busy = worker({ slot: 3, method: 'GET', uri: '/a', query: 'b=1', script: '/srv/a.php' });
+  const { slow, terminate } = checkTimeouts(pool, [busy], 105_000_042 + 1_234_567);
+  const request = `[pool www] child 42, script '/srv/a.php' (request: "GET /a?b=1")`;
+  assert.deepEqual(slow, [
+    {
+      slot: 3,
+      pid: 42,
+      acceptedClockMicros: 100 * second,
+      message: { level: 'warning', text: `${request} executing too slow (6.234609 sec), logging` },
+    },
+  ]);
+  assert.deepEqual(terminate[0]?.message, {
+    level: 'warning',
+    text: `${request} execution timed out (6.234609 sec), terminating`,
+  });
+});
+
+test('a worker without a request line is named as the reference names it', () => {
+  const { terminate } = checkTimeouts(pool, [worker({ stage: 'readingHeaders' })], 105 * second);
+  assert.match(terminate[0]?.message.text ?? '', /script '' \(request: " "\)/);
+});
+
+test('nothing of a request starts a line of its own in the log', () => {
+  const hostile = worker({ method: 'G\nT', uri: '/\xe9\r', query: '\x1b[31m', script: '/a\n\xe9' });
+  const text = checkTimeouts(pool, [hostile], 105 * second).terminate[0]!.message.text;
+  assert.match(text, /^[^\p{Cc}]*$/u);
+  assert.match(text, /script '\/a\.\.' \(request: "G\.T/);
+});
+
+test('UTF-8 in a URI is shown as it is', () => {
+  const uri = Buffer.from('/kaffee/größe').toString('latin1');
+  const text = checkTimeouts(pool, [worker({ uri })], 105 * second).terminate[0]!.message.text;
+  assert.match(text, /"GET \/kaffee\/größe"/);
+});
+
+test('only stages from the first byte to the end of the script are timed', () => {
+  assert.deepEqual(stagesOver(pool), ['readingHeaders', 'requestInformation', 'running', 'unknown']);
+});
+
+test('track_finished times up to the next accept', () => {
+  assert.deepEqual(stagesOver({ ...pool, request_terminate_timeout_track_finished: true }), [
+    'readingHeaders',
+    'requestInformation',
+    'running',
+    'ending',
+    'finishing',
+    'unknown',
+  ]);
+});
+
+test('only a running script is slow', () => {
+  const workers = (['readingHeaders', 'finishing', 'idle'] as const).map((stage) => worker({ stage }));
+  const settings = { ...pool, request_terminate_timeout_track_finished: true };
+  assert.deepEqual(checkTimeouts(settings, workers, 104 * second).slow, []);
+});
+
+test('a time-out of 0 is none, and a request from the future is young', () => {
+  const off = { ...pool, request_terminate_timeout: 0, request_slowlog_timeout: 0 };
+  assert.deepEqual(checkTimeouts(off, [worker({})], 1e6 * second), { slow: [], terminate: [] });
+  assert.deepEqual(checkTimeouts(pool, [worker({})], 0), { slow: [], terminate: [] });
+});
+
+test('the period is a third of the shortest time-out, and never under 130 ms', () => {
+  const off = { ...pool, request_terminate_timeout: 0, request_slowlog_timeout: 0 };
+  assert.equal(timeoutPeriod([off]), undefined);
+  assert.equal(timeoutPeriod([]), undefined);
+  assert.equal(timeoutPeriod([off, pool]), 666);
+  assert.equal(timeoutPeriod([{ ...off, request_terminate_timeout: 1 }]), 333);
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { needsRoot, runInChild } from './child.ts';
+
+test('resource limits are set soft and hard, and a started program has them', () => {
+  const result = runInChild(`
+    const { setResourceLimit, getResourceLimit } = await posix('limits.ts');
+    const { execFileSync } = await import('node:child_process');
+    setResourceLimit('nofile', 777);
+    setResourceLimit('core', 4096);
+    const own = [getResourceLimit('nofile'), getResourceLimit('core')];
+    // Node raises its soft limit again when it starts; a shell does not.
+    const shell = execFileSync('sh', ['-c', 'ulimit -Hn; ulimit -Sn; ulimit -c'], { encoding: 'utf8' });
+    say({ own, shell: shell.trim().split('\\n') });
+  `);
+  assert.deepEqual(result, {
+    own: [
+      { soft: 777, hard: 777 },
+      { soft: 4096, hard: 4096 },
+    ],
+    shell: ['777', '777', '8'],
+  });
+});
+
+test('-1 is unlimited, and an impossible limit is an error with its errno', { skip: needsRoot }, () => {
+  const result = runInChild(`
+    const { setResourceLimit, getResourceLimit } = await posix('limits.ts');
+    setResourceLimit('core', -1);
+    let refused;
+    try { setResourceLimit('nofile', -1); } catch (error) { refused = { code: error.code, text: error.message }; }
+    say({ core: getResourceLimit('core'), refused });
+  `);
+  assert.deepEqual(result, {
+    core: { soft: -1, hard: -1 },
+    refused: {
+      code: 'EPERM',
+      text: "setrlimit() failed for 'nofile = -1': Operation not permitted (1)",
+    },
+  });
+});
+
+test('chroot makes the folder the root and leaves no way out', { skip: needsRoot }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'hathi-chroot-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'inside'), '');
+  const result = runInChild(`
+    const { chroot } = await posix('limits.ts');
+    const { readdirSync } = await import('node:fs');
+    chroot(${JSON.stringify(folder)});
+    say({ root: readdirSync('/'), above: readdirSync('../..'), cwd: process.cwd() });
+  `);
+  assert.deepEqual(result, { root: ['inside'], above: ['inside'], cwd: '/' });
+});
+
+test('a chroot that is not there is an error with its path', { skip: needsRoot }, () => {
+  const result = runInChild(`
+    const { chroot } = await posix('limits.ts');
+    try { chroot('/no/such/folder'); } catch (error) { say([error.code, error.message]); }
+  `);
+  assert.deepEqual(result, [
+    'ENOENT',
+    "chroot() failed for '/no/such/folder': No such file or directory (2)",
+  ]);
+});
+
+test('priority, dumpable and the death signal take effect', () => {
+  const result = runInChild(`
+    const limits = await posix('limits.ts');
+    const { getPriority } = await import('node:os');
+    limits.setPriority(7);
+    limits.setDumpable(false);
+    const cleared = limits.isDumpable();
+    limits.setDumpable(true);
+    limits.setParentDeathSignal('SIGTERM');
+    say({ nice: getPriority(), cleared, dumpable: limits.isDumpable() });
+  `);
+  assert.deepEqual(result, { nice: 7, cleared: false, dumpable: true });
+});
+
+test('a process with a death signal goes when its parent goes', async () => {
+  const { spawn } = await import('node:child_process');
+  const posix = new URL('../../src/posix/limits.ts', import.meta.url).href;
+  // The middle process starts a grandchild that sets its signal, says so, and goes on for a while.
+  const grandchild = `const { setParentDeathSignal } = await import(${JSON.stringify(posix)});
+    setParentDeathSignal('SIGKILL'); process.stdout.write('ready');
+    setTimeout(() => process.stdout.write(' survived'), 3000);`;
+  const middle = spawn(
+    process.execPath,
+    [
+      '-e',
+      `require('node:child_process').spawn(process.execPath,
+        ['--input-type=module', '-e', ${JSON.stringify(grandchild)}], { stdio: ['ignore', 'inherit', 'inherit'] });`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  middle.stdout.once('data', () => middle.kill('SIGKILL'));
+  // The pipe ends when the last of the two has let go of it.
+  let output = '';
+  for await (const chunk of middle.stdout) output += chunk;
+  assert.equal(output, 'ready');
+});

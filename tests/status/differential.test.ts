@@ -1,0 +1,140 @@
+/** Our pages against those of the distribution's php-fpm: the same figures have to give the same bytes. */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fpmGetStatus } from '../../src/status/get-status.ts';
+import { type HeaderLine, pingHeaders, renderStatus, statusHeadHeaders } from '../../src/status/render.ts';
+import { parseStatus } from './parse-status.ts';
+import { Reference, type ReferenceAnswer, referenceMissing } from './reference.ts';
+
+/** What Hathi prints more than PHP 8.2, directly after this. */
+const additions: Readonly<Record<string, readonly [after: RegExp, addition: string]>> = {
+  text: [/slow requests: +\d+\n/, 'memory peak:          0\nmax children:         2\n'],
+  html: [
+    /<th>slow requests<.*\n/,
+    '<tr><th>memory peak</th><td>0</td></tr>\n<tr><th>max children</th><td>2</td></tr>\n',
+  ],
+  xml: [/<slow-requests>.*\n/, '<memory-peak>0</memory-peak>\n<max-children>2</max-children>\n'],
+  json: [/"slow requests":\d+/, ',"memory peak":0,"max children":2'],
+  openmetrics: [
+    /phpfpm_slow_requests \d+\n/,
+    '# HELP phpfpm_memory_peak The memory usage peak since FPM has started.\n' +
+      '# TYPE phpfpm_memory_peak gauge\nphpfpm_memory_peak 0\n' +
+      "# HELP phpfpm_max_children The number of processes that 'pm.max_children' allows.\n" +
+      '# TYPE phpfpm_max_children gauge\nphpfpm_max_children 2\n',
+  ],
+};
+
+function withAdditions(format: string, body: string): string {
+  const [place, addition] = additions[format]!;
+  const expected = body.replace(place, (match) => `${match}${addition}`);
+  assert.notEqual(expected, body);
+  return expected;
+}
+
+function headText(headers: readonly HeaderLine[]): string {
+  return `${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+}
+
+let reference: Reference;
+
+before(async () => {
+  if (referenceMissing) return;
+  reference = await Reference.start({
+    'work.php': '<?php for ($i = 0, $t = microtime(true); microtime(true) - $t < 0.02; $i++);',
+    'status.php': '<?php echo json_encode(fpm_get_status());',
+  });
+});
+after(async () => {
+  if (!referenceMissing) await reference.stop();
+});
+
+/** A status page that has, in an idle worker's row, what the request just made left there. */
+async function statusAfter(
+  query: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<ReferenceAnswer> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    await reference.request('/work.php', parameters);
+    const answer = await reference.request('/status', { QUERY_STRING: query });
+    // The page itself is made by one of the two workers, now and then by the one that ran the request.
+    if (!query.includes('full') || answer.body.includes('work.php')) return answer;
+  }
+  throw new Error('the reference never showed the request');
+}
+
+for (const format of ['text', 'html', 'xml', 'json']) {
+  for (const full of [false, true]) {
+    const query = `${format === 'text' ? '' : format}${full ? '&full' : ''}`;
+    test(`${format}${full ? ' full' : ''} is what the reference prints`, {
+      skip: referenceMissing,
+    }, async () => {
+      const answer = await statusAfter(query, { QUERY_STRING: 'a=1&b=<x>', REMOTE_USER: 'alice' });
+      const { snapshot, now } = parseStatus(format, answer.body);
+      assert.equal(snapshot.processes.length, full ? 2 : 0);
+      const ours = renderStatus(snapshot, query, now);
+      assert.equal(ours.status, 200);
+      assert.equal(ours.body.toString('latin1'), withAdditions(format, answer.body));
+      assert.equal(headText(ours.headers), answer.head);
+    });
+  }
+}
+
+for (const query of ['openmetrics', 'openmetrics&full']) {
+  test(`${query} is what the reference prints`, { skip: referenceMissing }, async () => {
+    const { body, head } = await reference.request('/status', { QUERY_STRING: query });
+    const { snapshot, now } = parseStatus(
+      'json',
+      (await reference.request('/status', { QUERY_STRING: 'json' })).body,
+    );
+    const number = (name: string): number =>
+      Number(new RegExp(`^phpfpm_${name} (\\d+)$`, 'm').exec(body)?.[1]);
+    const then = { ...snapshot, acceptedConnections: number('accepted_connections') };
+    const ours = renderStatus(then, query, (snapshot.startTime + number('start_since')) * 1000);
+    assert.ok(now >= snapshot.startTime * 1000);
+    assert.equal(ours.body.toString('latin1'), withAdditions('openmetrics', body));
+    assert.equal(headText(ours.headers), head);
+  });
+}
+
+test('characters that need escaping come out as the reference has them in json', {
+  skip: referenceMissing,
+}, async () => {
+  const parameters = {
+    QUERY_STRING: `q=<>&"'\\]]>/${Buffer.from('é€').toString('latin1')}`,
+    SCRIPT_NAME: `/work.php/<b>"'\\`,
+  };
+  const answer = await statusAfter('json&full', parameters);
+  const { snapshot, now } = parseStatus('json', answer.body);
+  assert.ok(snapshot.processes.some(({ uri }) => uri === `/work.php/<b>"'\\?${parameters.QUERY_STRING}`));
+  const ours = renderStatus(snapshot, 'json&full', now).body.toString('latin1');
+  assert.equal(ours, withAdditions('json', answer.body));
+});
+
+test('HEAD and ping have the headers of the reference', { skip: referenceMissing }, async () => {
+  const head = await reference.request('/status', { QUERY_STRING: 'json', REQUEST_METHOD: 'HEAD' });
+  assert.deepEqual(head, { head: headText(statusHeadHeaders), body: '' });
+  const ping = await reference.request('/ping');
+  assert.deepEqual(ping, { head: headText(pingHeaders), body: 'pong' });
+});
+
+test('fpm_get_status() has the keys and values of the reference', { skip: referenceMissing }, async () => {
+  const { body } = await reference.request('/status.php', { QUERY_STRING: 'a=1' });
+  const { procs, ...pool } = JSON.parse(body);
+  // In the shape of the json page, for the same parser.
+  const page = {
+    ...pool,
+    processes: procs.map((process: Record<string, unknown>) => ({
+      ...process,
+      'content-length': process['request-length'],
+    })),
+  };
+  const { snapshot, now } = parseStatus('json', JSON.stringify(page));
+  const processes = snapshot.processes.map((process, index) => ({
+    ...process,
+    query: procs[index]['query-string'],
+  }));
+  const ours = fpmGetStatus({ ...snapshot, processes }, now);
+  const expected = { ...pool, 'memory-peak': 0, 'max-children': 2, procs };
+  assert.equal(JSON.stringify(ours), JSON.stringify(expected));
+});
