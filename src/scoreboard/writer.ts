@@ -174,7 +174,7 @@ export class ScoreboardWriter {
    * A connection is there, or the next read on a kept-alive one begins: counts a request and forgets what was
    * known of the one before.
    *
-   * @param acceptedClock CLOCK_MONOTONIC in microseconds; time spent in the host's queue is part of the request.
+   * @param acceptedClock CLOCK_MONOTONIC in microseconds, where the worker has the request from an earlier moment on.
    */
   readingHeaders(slot: number, acceptedClock: number = monotonicMicros()): void {
     const at = this.#start(slot);

@@ -38,7 +38,7 @@ export interface Response {
 export interface RequestOptions {
   readonly params?: readonly (readonly [string, string])[];
   readonly method?: string;
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array<ArrayBuffer>;
   /** Sends the body in pieces of this size after the request. */
   readonly pieces?: number;
   readonly phpValue?: string;

@@ -8,6 +8,7 @@ import type { AccessValues } from '../../log/access-format.ts';
 import { monotonicMicros } from '../../scoreboard/clock.ts';
 import type { RequestInformation } from '../../scoreboard/writer.ts';
 import { type ParamTable, scriptParams } from '../params.ts';
+import { free, largeBytes } from './buffers.ts';
 import type { Page, Pages } from './pages.ts';
 import type { FromThread, PhpRequest } from './protocol.ts';
 import type { BodyBudget } from './request-body.ts';
@@ -46,13 +47,13 @@ let lastId = 0;
 export class Exchange {
   readonly id = ++lastId;
   readonly information: RequestInformation;
-  /** CLOCK_MONOTONIC in microseconds, and seconds since 1970. */
-  readonly acceptedClock = monotonicMicros();
+  /** Seconds since 1970. */
   readonly acceptedAt = Date.now() / 1000;
   readonly #options: ExchangeOptions;
   readonly #request: ServerRequest;
   readonly #body: RequestBody;
   #worker: WorkerHandle | undefined;
+  #startedClock = monotonicMicros();
   #script = '';
   #phpSelf = '';
   /** Messages for FCGI_STDERR that are not sent yet. */
@@ -83,6 +84,14 @@ export class Exchange {
     return this.#script;
   }
 
+  /**
+   * CLOCK_MONOTONIC in microseconds when a worker got the request: what it waited for one is no part of its time, as
+   * in the reference, where a connection that waits is not accepted yet. Without a worker, when the request came.
+   */
+  get startedClock(): number {
+    return this.#startedClock;
+  }
+
   /** Header block that was sent, for the access log. */
   get head(): Uint8Array | undefined {
     return this.#head;
@@ -98,6 +107,7 @@ export class Exchange {
   /** Gives the request to an idle worker. */
   start(worker: WorkerHandle): void {
     this.#worker = worker;
+    this.#startedClock = monotonicMicros();
     const body = this.#body.takeComplete();
     worker.run(this.id, this.#phpRequest(body));
     if (body === undefined) this.#body.streamTo(worker);
@@ -193,7 +203,7 @@ export class Exchange {
       contentLength: information.contentLength,
       status: result.status,
       memoryPeak: result.memoryPeak,
-      duration: monotonicMicros() - this.acceptedClock,
+      duration: monotonicMicros() - this.#startedClock,
       cpuUser: result.cpuMicros,
       cpuSystem: 0,
       acceptedAt: this.acceptedAt,
@@ -203,7 +213,7 @@ export class Exchange {
     };
   }
 
-  #phpRequest(body: Uint8Array | undefined): PhpRequest {
+  #phpRequest(body: Uint8Array<ArrayBuffer> | undefined): PhpRequest {
     const { params } = this.#options;
     const phpValue = params.get('PHP_VALUE');
     const phpAdminValue = params.get('PHP_ADMIN_VALUE');
@@ -231,7 +241,7 @@ export class Exchange {
    */
   #freeWritten(): void {
     if (this.#isOver || this.#written.length === 0 || this.#request.pendingBytes > 0) return;
-    for (const buffer of this.#written) buffer.transfer(0);
+    for (const buffer of this.#written) free(buffer);
     this.#written = [];
   }
 
@@ -272,9 +282,6 @@ export class Exchange {
     this.#options.onAbort(this);
   }
 }
-
-/** Output from this size on is freed by hand: the collector, which sees only small objects, lets tens of MB lie. */
-const largeBytes = 32 * 1024;
 
 const messageGlue = Buffer.from('; ');
 

@@ -74,7 +74,7 @@ export interface PhpRequest {
   /** CONTENT_LENGTH as a number, 0 without a body. */
   readonly contentLength: number;
   /** The body when it is complete at dispatch; absent when it follows in `body` messages. */
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array<ArrayBuffer>;
   /** PHP_VALUE and PHP_ADMIN_VALUE of this request, as ini text. */
   readonly phpValue?: string;
   readonly phpAdminValue?: string;
@@ -83,7 +83,7 @@ export interface PhpRequest {
 /** Main thread to worker thread. */
 export type ToThread =
   | { readonly type: 'run'; readonly id: number; readonly request: PhpRequest }
-  /** A piece of the body; the last one has `end`. */
+  /** A piece of the body, which is the receiver's to free; the last one has `end`. */
   | { readonly type: 'body'; readonly id: number; readonly bytes: Uint8Array; readonly end: boolean }
   /** Leave when idle: shut PHP down in order and exit the thread. */
   | { readonly type: 'exit' };

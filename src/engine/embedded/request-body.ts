@@ -4,6 +4,7 @@
  */
 
 import type { ServerRequest } from '../../fastcgi/server-api.ts';
+import { free } from './buffers.ts';
 import { bodyWindowBytes } from './protocol.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
@@ -34,8 +35,11 @@ export class BodyBudget {
 export class RequestBody {
   readonly #request: ServerRequest;
   readonly #budget: BodyBudget;
+  /** What has come and is not passed on: views of the socket's buffers. */
   #pieces: Uint8Array[] = [];
   #gathered = 0;
+  /** The socket's buffers that were looked at, one after the other. */
+  #sources: ArrayBufferLike[] = [];
   #onReady: (() => void) | undefined;
   #ended = false;
   #worker: WorkerHandle | undefined;
@@ -60,25 +64,15 @@ export class RequestBody {
   }
 
   /** All of the body when it is in, in memory of its own so that it can be transferred; else undefined. */
-  takeComplete(): Uint8Array | undefined {
-    if (!this.#ended) return undefined;
-    const body = new Uint8Array(this.#gathered);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      body.set(piece, at);
-      at += piece.length;
-    }
-    this.#forget();
-    return body;
+  takeComplete(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#ended ? this.#copyOut() : undefined;
   }
 
   /** Lets the body of a request that was dispatched without it flow to the worker. */
   streamTo(worker: WorkerHandle): void {
     if (this.#ended) return;
     this.#worker = worker;
-    const pieces = this.#pieces;
-    this.#forget();
-    for (const piece of pieces) worker.sendBody(new Uint8Array(piece), false);
+    worker.sendBody(this.#copyOut(), false);
     this.#resumeWhenWanted(worker);
   }
 
@@ -96,27 +90,46 @@ export class RequestBody {
   }
 
   #receive(bytes: Uint8Array): void {
-    const worker = this.#worker;
-    if (worker !== undefined) {
-      // A copy of exact size: the piece is a view of a socket buffer, which would travel whole.
-      if (worker.sendBody(new Uint8Array(bytes), false)) return;
-      this.#request.pauseBody();
-      this.#resumeWhenWanted(worker);
-      return;
-    }
+    if (this.#sources.at(-1) !== bytes.buffer) this.#sources.push(bytes.buffer);
     this.#pieces.push(bytes);
     this.#gathered += bytes.length;
     this.#budget.take(bytes.length);
+    if (this.#worker !== undefined) {
+      // All records of one read come in this turn; they go on as one message.
+      if (this.#pieces.length === 1) queueMicrotask(() => this.#passOn());
+      return;
+    }
     const enough = this.#gathered >= bodyWindowBytes || this.#budget.isSpent;
     if (!enough || this.#gathered >= this.#request.contentLength) return;
     this.#request.pauseBody();
     this.#ready();
   }
 
+  #passOn(): void {
+    const worker = this.#worker;
+    // The end of the body, or of the request, came first.
+    if (worker === undefined || this.#pieces.length === 0) return;
+    if (worker.sendBody(this.#copyOut(), false)) return;
+    this.#request.pauseBody();
+    this.#resumeWhenWanted(worker);
+  }
+
   #end(): void {
     this.#ended = true;
     if (this.#worker === undefined) this.#ready();
-    else this.#worker.sendBody(new Uint8Array(0), true);
+    else this.#worker.sendBody(this.#copyOut(), true);
+  }
+
+  /** What has come, in memory of its own: a view would take the socket's whole buffer along. */
+  #copyOut(): Uint8Array<ArrayBuffer> {
+    const copy = new Uint8Array(this.#gathered);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      copy.set(piece, at);
+      at += piece.length;
+    }
+    this.#forget();
+    return copy;
   }
 
   #ready(): void {
@@ -133,5 +146,7 @@ export class RequestBody {
     this.#budget.giveBack(this.#gathered);
     this.#gathered = 0;
     this.#pieces = [];
+    // The connection may still have the rest of the last one to parse; it is done with those before.
+    for (const source of this.#sources.splice(0, this.#sources.length - 1)) free(source);
   }
 }

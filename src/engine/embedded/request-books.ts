@@ -18,7 +18,7 @@ export class RequestBooks {
 
   /** A worker has a request from now on. */
   begin({ slot }: WorkerName, exchange: Exchange): void {
-    this.#scoreboard.readingHeaders(slot, exchange.acceptedClock);
+    this.#scoreboard.readingHeaders(slot, exchange.startedClock);
     this.#scoreboard.running(slot, exchange.information);
   }
 

@@ -3,6 +3,7 @@
  * runs where, and what a client is told, is the pool's affair.
  */
 
+import { handOver } from './buffers.ts';
 import type { LimitAnswer } from './php/time-limit.ts';
 import {
   bodyWindowBytes,
@@ -103,18 +104,18 @@ export class WorkerHandle {
     for (const word of [sharedWord.clientGone, sharedWord.executionLimit, sharedWord.bodyPending]) {
       Atomics.store(this.#words, word, 0);
     }
-    this.#thread.postMessage({ type: 'run', id, request });
+    this.#thread.postMessage({ type: 'run', id, request }, request.body && handOver(request.body));
   }
 
   /**
-   * Passes on a piece of the body of the request that runs.
+   * Passes on a piece of the body of the request that runs; its memory is gone afterwards.
    *
    * @returns false when the thread has more than enough of it: wait for {@link whenBodyWanted}.
    */
-  sendBody(bytes: Uint8Array, end: boolean): boolean {
+  sendBody(bytes: Uint8Array<ArrayBuffer>, end: boolean): boolean {
     if (this.#state !== workerStates.running) return true;
     const pending = Atomics.add(this.#words, sharedWord.bodyPending, bytes.length) + bytes.length;
-    this.#thread.postMessage({ type: 'body', id: this.#requestId, bytes, end });
+    this.#thread.postMessage({ type: 'body', id: this.#requestId, bytes, end }, handOver(bytes));
     return pending < bodyWindowBytes;
   }
 

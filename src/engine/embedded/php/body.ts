@@ -1,9 +1,13 @@
 /** The request body on its way into PHP: pieces arrive from the main thread, PHP asks for some bytes at a time. */
 
+import { free } from '../buffers.ts';
 import type { BodySource } from './sapi.ts';
 
+/** What is pushed belongs to the queue, which frees it once PHP has it. */
 export class BodyQueue implements BodySource {
   readonly #pieces: Uint8Array[] = [];
+  /** Taken to the end, but the reader may still be copying from it. */
+  #spent: ArrayBufferLike[] = [];
   #ended: boolean;
   #waiting: ((bytes: Uint8Array) => void) | undefined;
   #waitingLimit = 0;
@@ -47,7 +51,19 @@ export class BodyQueue implements BodySource {
     return this.#ended || this.#available >= Math.min(limit, this.#remaining);
   }
 
+  /** PHP is done with the body; what was read last is not valid any more. */
+  close(): void {
+    this.#spent.push(...this.#pieces.splice(0).map((piece) => piece.buffer));
+    this.#available = 0;
+    this.#freeSpent();
+  }
+
+  #freeSpent(): void {
+    for (const buffer of this.#spent.splice(0)) free(buffer);
+  }
+
   #take(limit: number): Uint8Array {
+    this.#freeSpent();
     const length = Math.min(limit, this.#remaining, this.#available);
     const first = this.#pieces[0];
     // The usual case: one piece has it all, nothing is copied.
@@ -75,8 +91,12 @@ export class BodyQueue implements BodySource {
   #drop(length: number): void {
     let left = length;
     for (let first = this.#pieces[0]; first !== undefined && left > 0; first = this.#pieces[0]) {
-      if (first.length <= left) this.#pieces.shift();
-      else this.#pieces[0] = first.subarray(left);
+      if (first.length <= left) {
+        this.#pieces.shift();
+        this.#spent.push(first.buffer);
+      } else {
+        this.#pieces[0] = first.subarray(left);
+      }
       left -= Math.min(left, first.length);
     }
   }
