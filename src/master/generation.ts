@@ -9,6 +9,7 @@ import type { EndMode } from '../engine/contract.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
+import type { StartProgress } from '../pool/hand-over.ts';
 import type { ManagerMemory } from '../pool/manager.ts';
 import { moveWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
@@ -113,6 +114,11 @@ export class Generation {
   /** The host has said how the start of a worker ended. */
   bootSettled(slot: number): void {
     this.#pace.settled(slot);
+  }
+
+  /** @param now monotonic ms */
+  startProgress(now: number): StartProgress {
+    return { up: this.workers.upCount, wanted: this.wantedAtTakeOver, elapsedMs: now - this.launchedAt };
   }
 
   /** It has the socket now, and the cores that the others needed. */

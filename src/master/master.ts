@@ -5,48 +5,22 @@
  */
 
 import type { Configuration } from '../config/directives.ts';
-import type { PhpIniSource } from '../engine/host-settings.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { Beats } from './beats.ts';
 import { EventQueue } from './event-queue.ts';
-import type { Generation } from './generation.ts';
-import type { HostEvent } from './host-process.ts';
-import { canMove, type MasterState, masterStates } from './master-states.ts';
-import type { PoolContext, PoolOutcome, PreparedPool } from './pool-context.ts';
+import { prepareReload, readAgain } from './master-reload.ts';
+import { MasterStage } from './master-stage.ts';
+import { type MasterState, masterStates } from './master-states.ts';
+import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
+import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
-import { MasterResources, type ResourceOptions } from './resources.ts';
-import { installSignals, type MasterVerb, type SignalRow } from './signals.ts';
+import { MasterResources } from './resources.ts';
+import { installSignals, type MasterVerb } from './signals.ts';
 import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Timers } from './timers.ts';
-
-export interface MasterOptions extends ResourceOptions {
-  readonly configuration: Configuration;
-  readonly php: PhpIniSource;
-  /** Reads the configuration again for a reload; logs what is wrong with it and returns undefined then. */
-  readonly reloadConfiguration: () => Configuration | undefined;
-  /** Called when a reload puts a configuration in force: the settings of the process itself, the log first. */
-  readonly onInForce?: (configuration: Configuration) => void;
-  /** Whether signals of this process are the master's. */
-  readonly handleSignals: boolean;
-}
-
-type MasterEvent =
-  | { readonly type: 'signal'; readonly row: SignalRow }
-  | {
-      readonly type: 'host';
-      readonly runner: PoolRunner;
-      readonly generation: Generation;
-      readonly event: HostEvent;
-    }
-  | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
-  | { readonly type: 'heartbeat' }
-  | { readonly type: 'deadlines' };
-
-/** How a start ended that did not fail. */
-export type StartOutcome = 'serving' | 'stopped';
 
 export class Master {
   readonly #options: MasterOptions;
@@ -60,7 +34,7 @@ export class Master {
   readonly #pools: PoolSet;
   readonly #systemd: SystemdMonitor;
   #configuration: Configuration;
-  #state: MasterState = masterStates.starting;
+  readonly #stage: MasterStage;
   #reloadAgain = false;
   #crashes: CrashTimes = [];
   #generationNumber = 0;
@@ -71,6 +45,7 @@ export class Master {
   constructor(options: MasterOptions) {
     this.#options = options;
     this.#configuration = options.configuration;
+    this.#stage = new MasterStage(options.log);
     this.#resources = new MasterResources(options);
     this.#pools = new PoolSet(this.#makeContext());
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -82,7 +57,7 @@ export class Master {
   }
 
   get state(): MasterState {
-    return this.#state;
+    return this.#stage.state;
   }
 
   get runners(): readonly PoolRunner[] {
@@ -102,7 +77,7 @@ export class Master {
     try {
       this.#systemd.configure(this.#configuration.global);
       const pools = await this.#resources.prepare(this.#configuration, this.#pools.source);
-      if (this.#isStopping) return this.#stopBeforeStart();
+      if (this.#stage.isStopping) return this.#stopBeforeStart();
       this.#options.log.bound();
       this.#options.log.notice(`fpm is running, pid ${process.pid}`);
       this.#pools.putInForce(pools);
@@ -158,7 +133,7 @@ export class Master {
       case 'outcome':
         return this.#onOutcome(event.outcome);
       case 'heartbeat':
-        if (this.#isStopping) return;
+        if (this.#stage.isStopping) return;
         for (const runner of this.runners) runner.heartbeat();
         return;
       case 'deadlines':
@@ -179,30 +154,26 @@ export class Master {
         return this.#onCrash();
       case 'gone':
         this.#pools.remove(outcome.runner);
-        if (this.#isStopping && this.#pools.all.length === 0) this.#finishStop();
+        if (this.#stage.isStopping && this.#pools.all.length === 0) this.#finishStop();
         return;
       default:
         throw new Error(`no handler for the outcome ${JSON.stringify(outcome satisfies never)}`);
     }
   }
 
-  get #isStopping(): boolean {
-    return this.#state === masterStates.finishing || this.#state === masterStates.terminating;
-  }
-
   /** Once every pool has its outcome, the start or the reload is over. */
   #settle(): void {
-    if (!this.#pools.isSettled || this.#isStopping) return;
-    if (this.#state === masterStates.reloading) return this.#settleReload();
+    if (!this.#pools.isSettled || this.#stage.isStopping) return;
+    if (this.#stage.state === masterStates.reloading) return this.#settleReload();
     // A pool that was given up tries again by itself: that is no second start of the master.
-    if (this.#state !== masterStates.starting) return;
+    if (this.#stage.state !== masterStates.starting) return;
     if (this.runners.every((runner) => runner.serving === undefined)) {
       this.#started.reject(new MasterStartError('no pool could be started'));
       return this.#stop(masterStates.terminating, undefined);
     }
     this.#announceReady();
     this.#started.resolve('serving');
-    this.#state = masterStates.normal;
+    this.#stage.started();
     this.#reloadIfAsked();
   }
 
@@ -214,7 +185,7 @@ export class Master {
   }
 
   #endReload(): void {
-    this.#moveTo(masterStates.normal);
+    this.#stage.moveTo(masterStates.normal);
     this.#reloadIfAsked();
   }
 
@@ -230,23 +201,26 @@ export class Master {
   }
 
   #requestReload(): void {
-    if (this.#state === masterStates.reloading || this.#state === masterStates.starting) {
+    if (this.#stage.state === masterStates.reloading || this.#stage.state === masterStates.starting) {
       // One more reload after what is under way puts the latest file in force, however often it was asked for.
       this.#reloadAgain = true;
       return;
     }
-    if (this.#refusesMove(masterStates.reloading)) return;
+    if (this.#stage.refuses(masterStates.reloading)) return;
     this.#options.log.notice('Reloading in progress ...');
-    this.#moveTo(masterStates.reloading);
+    this.#stage.moveTo(masterStates.reloading);
     this.#systemd.reloading();
     void this.#reload();
   }
 
   async #reload(): Promise<void> {
-    const configuration = this.#readAgain();
-    const pools = configuration === undefined ? undefined : await this.#prepareReload(configuration);
+    const configuration = readAgain(this.#options);
+    const pools =
+      configuration === undefined
+        ? undefined
+        : await prepareReload(configuration, this.#options.log, this.#resources, this.#pools);
     // A master that has stopped meanwhile gave back its sockets before the last of these was opened.
-    if (this.#isStopping) return this.#pools.all.length === 0 ? this.#release() : undefined;
+    if (this.#stage.isStopping) return this.#pools.all.length === 0 ? this.#release() : undefined;
     if (configuration === undefined || pools === undefined) {
       this.#options.log.error('reload refused: the running configuration stays in force');
       this.#systemd.reloadRefused();
@@ -259,33 +233,10 @@ export class Master {
     this.#pools.putInForce(pools);
   }
 
-  #readAgain(): Configuration | undefined {
-    try {
-      return this.#options.reloadConfiguration();
-    } catch (error) {
-      this.#options.log.sysError('cannot read the configuration', error);
-      return undefined;
-    }
-  }
-
-  /** @returns undefined when a socket, a log or an engine of the new configuration cannot be had */
-  async #prepareReload(configuration: Configuration): Promise<PreparedPool[] | undefined> {
-    const { log } = this.#options;
-    log.notice(`reloading: starting ${configuration.pools.length} pool(s) anew from ${configuration.file}`);
-    try {
-      return await this.#resources.prepare(configuration, this.#pools.source);
-    } catch (error) {
-      // What is expected has been logged; whatever else it is, the pools that run must not pay for it.
-      if (!(error instanceof MasterStartError)) log.sysError('cannot reload', error);
-      this.#resources.retain(this.runners);
-      return undefined;
-    }
-  }
-
   #stop(state: MasterState, notice: string | undefined): void {
-    if (this.#refusesMove(state)) return;
+    if (this.#stage.refuses(state)) return;
     if (notice !== undefined) this.#options.log.notice(notice);
-    this.#moveTo(state);
+    this.#stage.moveTo(state);
     this.#systemd.stopping();
     this.#resources.closeStatusPages();
     if (this.#pools.all.length === 0) return this.#finishStop();
@@ -293,18 +244,6 @@ export class Master {
       if (state === masterStates.terminating) runner.terminate();
       else runner.finish();
     }
-  }
-
-  #refusesMove(to: MasterState): boolean {
-    if (canMove(this.#state, to)) return false;
-    const text = `not switching to '${to}' state, because already in '${this.#state}' state`;
-    this.#options.log.debug(text);
-    return true;
-  }
-
-  #moveTo(state: MasterState): void {
-    this.#options.log.debug(`switching to '${state}' state`);
-    this.#state = state;
   }
 
   #finishStop(): void {
@@ -341,7 +280,7 @@ export class Master {
       now,
       nextGenerationNumber: () => ++this.#generationNumber,
       runningWorkers: () => this.#pools.workerCount,
-      isNormal: () => !this.#isStopping,
+      isNormal: () => !this.#stage.isStopping,
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#configuration.global.process_control_timeout,
       accessLog: (pool) => this.#resources.openAccessLog(pool),

@@ -8,22 +8,24 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
+import {
+  hostStartTimeoutMs,
+  initialWorkers,
+  mayTakeOver,
+  workersForRestart,
+  workersForTakeOver,
+} from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
+import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
+import { logHostChatter, logHostFacts } from './host-reports.ts';
 import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
-
-/** A host that makes no step towards serving for so long is given up; the slowest step seen takes two seconds. */
-const hostStartTimeoutMs = 30_000;
-/** A pool that nothing serves waits for all its first workers no longer than this: starting one takes a tenth of a second and more. */
-const fullStartPatienceMs = 3_000;
-/** After a hang-up a host has this long to go before it is killed. */
-const hangUpGraceMs = 2_000;
 
 export class PoolRunner {
   readonly name: string;
@@ -35,13 +37,14 @@ export class PoolRunner {
   #nextPool: PreparedPool | undefined;
   #serving: Generation | undefined;
   #next: Generation | undefined;
-  readonly #draining = new Set<Generation>();
+  readonly #departures: Departures;
   #stopped = false;
 
   constructor(pool: PreparedPool, context: PoolContext) {
     this.name = pool.config.name;
     this.#pool = pool;
     this.#context = context;
+    this.#departures = new Departures(context);
     this.#supervisor = new WorkerSupervisor(this.name, context, () =>
       context.onOutcome({ type: 'crash', runner: this }),
     );
@@ -61,7 +64,9 @@ export class PoolRunner {
 
   /** Every generation that has a host process. */
   generations(): Generation[] {
-    return [this.#serving, this.#next, ...this.#draining].filter((generation) => generation !== undefined);
+    return [this.#serving, this.#next, ...this.#departures.generations].filter(
+      (generation) => generation !== undefined,
+    );
   }
 
   /**
@@ -77,11 +82,6 @@ export class PoolRunner {
     this.#launch(this.#pool, initialWorkers(this.#pool.config));
   }
 
-  /** In the place of a host that died: connections wait, so its first worker is enough to take over. */
-  #restart(): void {
-    this.#launch(this.#pool, Math.min(1, initialWorkers(this.#pool.config)));
-  }
-
   /** Starts a new generation with another (or the same) configuration beside the one that serves. */
   reload(pool: PreparedPool): void {
     this.#discardNext();
@@ -95,7 +95,7 @@ export class PoolRunner {
     this.#stopped = true;
     this.#hostRestart.cancel();
     this.#discardNext();
-    if (this.#serving !== undefined) this.#drain(this.#serving);
+    if (this.#serving !== undefined) this.#departures.drain(this.#serving);
     this.#serving = undefined;
     this.#reportGone();
   }
@@ -113,7 +113,7 @@ export class PoolRunner {
       case 'message':
         return this.#onMessage(generation, event.message);
       case 'chatter':
-        return this.#logChatter(generation, event.stream, event.text);
+        return logHostChatter(this.#context.log, generation, event.stream, event.text);
       case 'fault':
         return this.#onFault(generation, event.error);
       case 'exit':
@@ -133,7 +133,7 @@ export class PoolRunner {
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */
   checkDeadlines(): void {
     const now = this.#context.now();
-    if (this.#hostRestart.isDue(now)) this.#restart();
+    if (this.#hostRestart.isDue(now)) this.#launch(this.#pool, workersForRestart(this.#pool.config));
     if (this.#serving !== undefined) this.#supervisor.replaceDue(this.#serving);
     for (const generation of this.generations()) {
       this.#supervisor.checkRequests(generation);
@@ -201,7 +201,7 @@ export class PoolRunner {
     if (generation.host.state !== hostStates.starting) return;
     generation.host.moveTo(hostStates.ready);
     this.#progress(generation);
-    this.#logFacts(generation);
+    logHostFacts(this.#context.log, this.name, generation.facts, this.#serving?.facts);
     this.#supervisor.start(generation);
     this.#takeOverWhenUp(generation);
   }
@@ -212,25 +212,10 @@ export class PoolRunner {
     if (generation === this.#next) this.#context.wakeAt(generation.progressAt + hostStartTimeoutMs);
   }
 
-  /** What runs is said once a pool, and again when a reload changes it. */
-  #logFacts(generation: Generation): void {
-    const { facts } = generation;
-    if (facts === undefined || facts.detail === this.#serving?.facts?.detail) return;
-    // Which PHP a WebAssembly engine brings is news; the native one runs the PHP that the operator installed.
-    const level = facts.engine === 'embedded' ? 'notice' : 'debug';
-    this.#context.log.write(level, `[pool ${this.name}] ${facts.detail}`);
-    for (const warning of facts.warnings) this.#context.log.warning(`[pool ${this.name}] ${warning}`);
-  }
-
-  /** Nobody serves meanwhile: a large pool does not let its clients wait, nor a caller of the daemon, for its last worker. */
-  #isUrgent(generation: Generation): boolean {
-    if (this.#serving !== undefined || generation.workers.upCount === 0) return false;
-    return this.#context.now() - generation.launchedAt >= fullStartPatienceMs;
-  }
-
   #takeOverWhenUp(generation: Generation): void {
     if (generation !== this.#next || generation.host.state !== hostStates.ready) return;
-    if (generation.workers.upCount < generation.wantedAtTakeOver && !this.#isUrgent(generation)) return;
+    const isServed = this.#serving !== undefined;
+    if (!mayTakeOver(generation.startProgress(this.#context.now()), isServed)) return;
     generation.host.moveTo(hostStates.serving);
     generation.host.accept();
     if (generation.pool.pm === 'ondemand') generation.host.watch();
@@ -239,23 +224,8 @@ export class PoolRunner {
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
     generation.tookOver(this.#context.now());
-    if (old !== undefined) this.#drain(old);
+    if (old !== undefined) this.#departures.drain(old);
     this.#context.onOutcome({ type: 'serving', runner: this, generation });
-  }
-
-  /** process_control_timeout where it is set, else the pool's request_terminate_timeout, else without end. */
-  #drainDeadline(generation: Generation): number | undefined {
-    const seconds = this.#context.processControlTimeout() || generation.pool.request_terminate_timeout;
-    return seconds > 0 ? this.#context.now() + seconds * 1000 : undefined;
-  }
-
-  #drain(generation: Generation): void {
-    const deadline = this.#drainDeadline(generation);
-    this.#draining.add(generation);
-    generation.drainDeadline = deadline;
-    generation.host.moveTo(hostStates.draining);
-    generation.host.drain();
-    if (deadline !== undefined) this.#context.wakeAt(deadline);
   }
 
   #discardNext(): void {
@@ -265,34 +235,19 @@ export class PoolRunner {
     if (next !== undefined) this.#end(next);
   }
 
-  /** The host is hung up on: it ends its workers and goes, or is killed. */
   #end(generation: Generation): void {
     if (generation === this.#serving) this.#serving = undefined;
     if (generation === this.#next) this.#next = undefined;
-    this.#draining.add(generation);
-    if (generation.host.state === hostStates.ending) return;
-    generation.host.moveTo(hostStates.ending);
-    generation.drainDeadline = this.#context.now() + hangUpGraceMs;
-    generation.host.hangUp();
-    this.#context.wakeAt(generation.drainDeadline);
+    this.#departures.end(generation);
   }
 
   #checkHost(generation: Generation, now: number): void {
-    const { host, drainDeadline } = generation;
     if (generation === this.#next && now - generation.progressAt >= hostStartTimeoutMs) {
-      generation.failure = `the engine host ${host.pid} makes no progress for ${hostStartTimeoutMs / 1000} seconds`;
+      generation.failure = `the engine host ${generation.host.pid} makes no progress for ${hostStartTimeoutMs / 1000} seconds`;
       this.#end(generation);
       return this.#gaveUp(generation.failure);
     }
-    if (drainDeadline === undefined || now < drainDeadline) return;
-    if (host.state === hostStates.draining) {
-      this.#context.log.notice(
-        `[pool ${this.name}] requests of the old generation did not finish in time, terminating them`,
-      );
-      this.#end(generation);
-    } else if (host.state === hostStates.ending) {
-      host.kill();
-    }
+    this.#departures.check(generation, now);
   }
 
   /** The exit that follows tells of a host that could not even be started. */
@@ -308,7 +263,7 @@ export class PoolRunner {
     const expected = state === hostStates.draining || state === hostStates.ending;
     this.#supervisor.hostGone(generation);
     generation.close();
-    this.#draining.delete(generation);
+    this.#departures.remove(generation);
     if (!expected) this.#onUnexpectedExit(generation, how);
     this.#reportGone();
   }
@@ -355,31 +310,4 @@ export class PoolRunner {
       this.#context.onOutcome({ type: 'gone', runner: this });
     }
   }
-
-  #logChatter(generation: Generation, stream: 'stdout' | 'stderr', text: string): void {
-    for (const line of text.split('\n').filter((part) => part !== '')) {
-      this.#context.log.warning(
-        `[pool ${this.name}] host ${generation.host.pid} said into ${stream}: "${line}"`,
-      );
-    }
-  }
-}
-
-/** Workers that a pool starts with, and that have to be up before it serves. */
-function initialWorkers(pool: PoolConfig): number {
-  switch (pool.pm) {
-    case 'static':
-      return pool['pm.max_children'];
-    case 'dynamic':
-      return pool['pm.start_servers'];
-    case 'ondemand':
-      return 0;
-    default:
-      throw new Error(`no first workers for pm = ${JSON.stringify(pool.pm satisfies never)}`);
-  }
-}
-
-/** After a reload the load goes on: as many as were busy must be there, or requests would stall. */
-function workersForTakeOver(pool: PoolConfig, busy: number): number {
-  return Math.min(pool['pm.max_children'], Math.max(initialWorkers(pool), busy));
 }

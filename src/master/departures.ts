@@ -1,0 +1,62 @@
+/** The generations of a pool that go: they drain, or were hung up on, until their host is gone. */
+
+import { drainDeadline, hangUpGraceMs } from '../pool/hand-over.ts';
+import type { Generation } from './generation.ts';
+import { hostStates } from './host-states.ts';
+import type { PoolContext } from './pool-context.ts';
+
+export class Departures {
+  readonly #context: PoolContext;
+  readonly #generations = new Set<Generation>();
+
+  constructor(context: PoolContext) {
+    this.#context = context;
+  }
+
+  get generations(): ReadonlySet<Generation> {
+    return this.#generations;
+  }
+
+  /** It accepts no more and finishes what runs, until its deadline. */
+  drain(generation: Generation): void {
+    const deadline = drainDeadline(
+      this.#context.now(),
+      this.#context.processControlTimeout(),
+      generation.pool.request_terminate_timeout,
+    );
+    this.#generations.add(generation);
+    generation.drainDeadline = deadline;
+    generation.host.moveTo(hostStates.draining);
+    generation.host.drain();
+    if (deadline !== undefined) this.#context.wakeAt(deadline);
+  }
+
+  /** The host is hung up on: it ends its workers and goes, or is killed. Harmless when repeated. */
+  end(generation: Generation): void {
+    this.#generations.add(generation);
+    if (generation.host.state === hostStates.ending) return;
+    generation.host.moveTo(hostStates.ending);
+    generation.drainDeadline = this.#context.now() + hangUpGraceMs;
+    generation.host.hangUp();
+    this.#context.wakeAt(generation.drainDeadline);
+  }
+
+  /** Takes the next, harder step where a deadline has passed. */
+  check(generation: Generation, now: number): void {
+    const { host, name, drainDeadline: deadline } = generation;
+    if (deadline === undefined || now < deadline) return;
+    if (host.state === hostStates.draining) {
+      this.#context.log.notice(
+        `[pool ${name}] requests of the old generation did not finish in time, terminating them`,
+      );
+      this.end(generation);
+    } else if (host.state === hostStates.ending) {
+      host.kill();
+    }
+  }
+
+  /** Its host is gone. */
+  remove(generation: Generation): void {
+    this.#generations.delete(generation);
+  }
+}

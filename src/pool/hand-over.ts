@@ -1,0 +1,74 @@
+/**
+ * When a generation of a pool takes over from the one before it, with how many workers, and how long the old one
+ * may finish. Pure; the pool's runner acts on it. Times are milliseconds on the caller's monotonic clock.
+ */
+
+import type { PoolConfig } from '../config/directives.ts';
+
+/** A host that makes no step towards serving for so long is given up; the slowest step seen takes two seconds. */
+export const hostStartTimeoutMs = 30_000;
+/** A pool that nothing serves waits for all its first workers no longer than this: starting one takes a tenth of a second and more. */
+const fullStartPatienceMs = 3_000;
+/** After a hang-up a host has this long to go before it is killed. */
+export const hangUpGraceMs = 2_000;
+
+type WorkerNumbers = Pick<PoolConfig, 'pm' | 'pm.max_children' | 'pm.start_servers'>;
+
+/** Workers that a pool starts with, and that have to be up before it serves. */
+export function initialWorkers(pool: WorkerNumbers): number {
+  switch (pool.pm) {
+    case 'static':
+      return pool['pm.max_children'];
+    case 'dynamic':
+      return pool['pm.start_servers'];
+    case 'ondemand':
+      return 0;
+    default:
+      throw new Error(`no first workers for pm = ${JSON.stringify(pool.pm satisfies never)}`);
+  }
+}
+
+/** In the place of a host that died: connections wait, so the first worker is enough to take over. */
+export function workersForRestart(pool: WorkerNumbers): number {
+  return Math.min(1, initialWorkers(pool));
+}
+
+/**
+ * After a reload the load goes on: as many as were busy must be there, or requests would stall.
+ *
+ * @param busy workers of the old generation that have a request
+ */
+export function workersForTakeOver(pool: WorkerNumbers, busy: number): number {
+  return Math.min(pool['pm.max_children'], Math.max(initialWorkers(pool), busy));
+}
+
+export interface StartProgress {
+  /** Workers of the new generation that are up, and those that it is to have. */
+  readonly up: number;
+  readonly wanted: number;
+  /** Since the new generation was launched. */
+  readonly elapsedMs: number;
+}
+
+/**
+ * Where nobody serves, a large pool does not let its clients wait, nor a caller of the daemon, for its last worker.
+ *
+ * @param isServed an old generation serves meanwhile
+ */
+export function mayTakeOver({ up, wanted, elapsedMs }: StartProgress, isServed: boolean): boolean {
+  if (up >= wanted) return true;
+  return !isServed && up > 0 && elapsedMs >= fullStartPatienceMs;
+}
+
+/**
+ * Until when a generation that drains may finish: `process_control_timeout` where it is set, else the pool's
+ * `request_terminate_timeout` (both in seconds), else without end.
+ */
+export function drainDeadline(
+  now: number,
+  processControlTimeout: number,
+  requestTerminateTimeout: number,
+): number | undefined {
+  const seconds = processControlTimeout || requestTerminateTimeout;
+  return seconds > 0 ? now + seconds * 1000 : undefined;
+}
