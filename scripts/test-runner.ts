@@ -12,8 +12,14 @@ export interface Tally {
   skipped: number;
   /** One text a failed test: its file, its name, what happened. */
   failures: string[];
+  /** The files that failed; a test's own place may be a file that it shares with others. */
+  failedFiles: Set<string>;
   /** One line a skipped test, with its reason. */
   skips: string[];
+}
+
+export function emptyTally(): Tally {
+  return { passed: 0, failed: 0, skipped: 0, failures: [], failedFiles: new Set(), skips: [] };
 }
 
 /** No file may take longer, in ms: a hang ends as a failure with a name. */
@@ -65,6 +71,7 @@ export async function runTests(files: readonly string[], concurrency: number, ta
     } else if (event.type === 'test:stderr') process.stderr.write(event.data.message);
     else if (event.type === 'test:summary' && event.data.file !== undefined) {
       const { counts, success, duration_ms } = event.data;
+      if (!success) tally.failedFiles.add(place(event.data.file));
       const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
       process.stdout.write(
         `${success ? 'ok  ' : 'FAIL'} ${place(event.data.file)} (${counts.passed} passed${skipped}, ` +
