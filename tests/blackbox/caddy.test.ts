@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startCaddy } from '../harness/caddy.ts';
 import { requires } from '../harness/debian.ts';
+import { testEngines } from '../harness/engines.ts';
 import { poolText } from '../harness/pool.ts';
 import { startServer } from '../harness/server.ts';
 import { type SiteInfo, writeSite } from '../harness/site.ts';
 
-test('Caddy with php_fastcgi', { skip: requires('caddy') }, async () => {
-  await using server = await startServer({ pools: poolText });
+testEngines('Caddy with php_fastcgi', { skip: requires('caddy') }, async (engine) => {
+  await using server = await startServer({ engine, pools: poolText });
   const root = writeSite(server.folder);
   {
     await using caddy = await startCaddy(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { test } from 'node:test';
+import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { LogLines } from '../harness/log-lines.ts';
@@ -12,8 +13,8 @@ import { poll } from '../harness/waiting.ts';
 
 const stamp = String.raw`^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\] `;
 
-test('the start says what it is about, in the order that monitoring knows', async () => {
-  await using server = await startServer({ pools: poolText });
+testEngines('the start says what it is about, in the order that monitoring knows', {}, async (engine) => {
+  await using server = await startServer({ engine, pools: poolText });
   const running = server.log.lines.findIndex((line) =>
     new RegExp(`${stamp}NOTICE: fpm is running, pid ${server.pid}$`).test(line),
   );
@@ -30,16 +31,16 @@ for (const [signal, line] of [
   ['SIGINT', 'Terminating ...'],
   ['SIGQUIT', 'Finishing ...'],
 ] as const) {
-  test(`${signal} ends the master in order`, async () => {
-    await using server = await startServer({ pools: poolText });
+  testEngines(`${signal} ends the master in order`, {}, async (engine) => {
+    await using server = await startServer({ engine, pools: poolText });
     await server.stop(signal);
     const notices = server.log.lines.map((text) => text.replace(/^\[[^\]]*\] /, ''));
     assert.deepEqual(notices.slice(-2), [`NOTICE: ${line}`, 'NOTICE: exiting, bye-bye!']);
   });
 }
 
-test('SIGQUIT lets a running request end', async () => {
-  await using server = await startServer({ pools: poolText, global: 'process_control_timeout = 10' });
+testEngines('SIGQUIT lets a running request end', {}, async (engine) => {
+  await using server = await startServer({ engine, pools: poolText, global: 'process_control_timeout = 10' });
   const started = server.folder.join('tmp/started');
   const script = server.folder.write(
     'www/slow.php',
@@ -52,10 +53,11 @@ test('SIGQUIT lets a running request end', async () => {
 });
 
 for (const signal of ['SIGUSR2', 'SIGHUP'] as const) {
-  test(`${signal} reloads: the pid stays, a changed value counts`, async () => {
+  testEngines(`${signal} reloads: the pid stays, a changed value counts`, {}, async (engine) => {
     const pools = (value: string) => (folder: TestFolder) =>
       poolText(folder, 'www', `php_admin_value[user_agent] = ${value}`);
     await using server = await startServer({
+      engine,
       pools: pools('before'),
       global: 'process_control_timeout = 10',
     });
@@ -76,8 +78,9 @@ for (const signal of ['SIGUSR2', 'SIGHUP'] as const) {
   });
 }
 
-test('SIGUSR1 opens the logs anew after they were moved away', async () => {
+testEngines('SIGUSR1 opens the logs anew after they were moved away', {}, async (engine) => {
   await using server = await startServer({
+    engine,
     log: 'file',
     pools: (folder) => poolText(folder, 'www', `access.log = ${folder.join('log/access.log')}`),
   });

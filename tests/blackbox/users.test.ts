@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import { requires } from '../harness/debian.ts';
+import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
@@ -22,8 +23,9 @@ async function ask(server: Server, pool: string, code: string): Promise<string> 
   return (await request(server.socket(pool), scriptParams(script))).body.toString();
 }
 
-test('each pool runs as its own user and cannot read what is not for it', { skip }, async () => {
+testEngines('each pool runs as its own user and cannot read what is not for it', { skip }, async (engine) => {
   await using server = await startServer({
+    engine,
     pools: (folder) =>
       poolText(folder, 'web', 'user = www-data\ngroup = www-data') +
       poolText(folder, 'other', 'user = nobody\ngroup = nogroup'),
@@ -56,35 +58,45 @@ test('each pool runs as its own user and cannot read what is not for it', { skip
   await server.stop();
 });
 
-test('the socket has the owner, group and mode that the pool says, 0660 where it says none', {
-  skip,
-}, async () => {
-  await using server = await startServer({
-    pools: (folder) =>
-      poolText(folder, 'plain', 'listen.owner = nobody\nlisten.group = www-data') +
-      poolText(folder, 'open', 'listen.owner = www-data\nlisten.mode = 0606'),
-  });
-  const nobody = await idsOf('nobody');
-  const web = await idsOf('www-data');
-  assert.deepEqual(server.socketStat('plain'), { uid: nobody.uid, gid: web.gid, mode: 0o660 });
-  // A name in listen.owner brings that user's group along.
-  assert.deepEqual(server.socketStat('open'), { uid: web.uid, gid: web.gid, mode: 0o606 });
-  await server.stop();
-});
+testEngines(
+  'the socket has the owner, group and mode that the pool says, 0660 where it says none',
+  {
+    skip,
+  },
+  async (engine) => {
+    await using server = await startServer({
+      engine,
+      pools: (folder) =>
+        poolText(folder, 'plain', 'listen.owner = nobody\nlisten.group = www-data') +
+        poolText(folder, 'open', 'listen.owner = www-data\nlisten.mode = 0606'),
+    });
+    const nobody = await idsOf('nobody');
+    const web = await idsOf('www-data');
+    assert.deepEqual(server.socketStat('plain'), { uid: nobody.uid, gid: web.gid, mode: 0o660 });
+    // A name in listen.owner brings that user's group along.
+    assert.deepEqual(server.socketStat('open'), { uid: web.uid, gid: web.gid, mode: 0o606 });
+    await server.stop();
+  },
+);
 
-test('listen.acl_users and listen.acl_groups become the ACL of the socket', {
-  skip: requires('root', 'acl'),
-}, async () => {
-  await using server = await startServer({
-    pools: (folder) => poolText(folder, 'www', 'listen.acl_users = nobody\nlisten.acl_groups = www-data'),
-    // poolText sets listen.owner, which an ACL overrules.
-    expected: [/WARNING: \[pool www\] ACL set, listen\.owner = 'www-data' is ignored/],
-  });
-  const acl = (await run('/usr/bin/getfacl', ['-cp', server.socket()])).stdout;
-  assert.match(acl, /^user:nobody:rw-$/m);
-  assert.match(acl, /^group:www-data:rw-$/m);
-  await server.stop();
-});
+testEngines(
+  'listen.acl_users and listen.acl_groups become the ACL of the socket',
+  {
+    skip: requires('root', 'acl'),
+  },
+  async (engine) => {
+    await using server = await startServer({
+      engine,
+      pools: (folder) => poolText(folder, 'www', 'listen.acl_users = nobody\nlisten.acl_groups = www-data'),
+      // poolText sets listen.owner, which an ACL overrules.
+      expected: [/WARNING: \[pool www\] ACL set, listen\.owner = 'www-data' is ignored/],
+    });
+    const acl = (await run('/usr/bin/getfacl', ['-cp', server.socket()])).stdout;
+    assert.match(acl, /^user:nobody:rw-$/m);
+    assert.match(acl, /^group:www-data:rw-$/m);
+    await server.stop();
+  },
+);
 
 test('a pool without a user, or with root, is refused when started as root', { skip }, async () => {
   using folder = new TestFolder();

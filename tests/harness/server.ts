@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { nativeBuild } from '../native/built-engine.ts';
 import { readableCheckout, TestFolder } from './folder.ts';
 import { LogLines } from './log-lines.ts';
 import { adopt, descendants, exited, isAlive, killTree, type ProcessId } from './processes.ts';
@@ -13,6 +14,9 @@ import { poll, within } from './waiting.ts';
 
 /** Which master. */
 export type ServerKind = 'hathi' | 'php-fpm';
+
+/** Which engine `engine = auto`, the default of a pool, comes to. */
+export type EngineName = 'embedded' | 'native';
 
 /** The master that this run is about; HATHI_TEST_SERVER=php-fpm holds the tests against the reference. */
 export const serverKind: ServerKind = process.env['HATHI_TEST_SERVER'] === 'php-fpm' ? 'php-fpm' : 'hathi';
@@ -26,6 +30,8 @@ export const poolUser = isRoot ? 'user = www-data\ngroup = www-data' : '';
 /** How to start a master. */
 export interface ServerOptions {
   readonly kind?: ServerKind;
+  /** The engine of its pools, `embedded` by default; php-fpm has its own. */
+  readonly engine?: EngineName;
   /** The pools' text. It gets the folder, for paths. */
   readonly pools: (folder: TestFolder) => string;
   /** Further lines of the [global] section; `error_log` and `pid` are there already. */
@@ -60,11 +66,26 @@ export function cleanEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), HATHI_ENGINE_DIR: '/nonexistent', ...more };
 }
 
+/** Offers the native engine of this checkout, or none. */
+function engineEnv(engine: EngineName = 'embedded'): NodeJS.ProcessEnv {
+  return engine === 'native' ? { HATHI_ENGINE_DIR: nativeBuild().folder } : {};
+}
+
+/** Title of a process (proc(5)), empty when it is gone. */
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
 /** Starts a master and waits until it says that it is ready. Use with `await using`. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const server = new Server(options);
   try {
     await server.ready(0, options.startCap ?? 30_000);
+    if (options.engine === 'native') server.assertNative();
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();
@@ -96,7 +117,7 @@ export class Server implements AsyncDisposable {
     const args = ['-F', ...(toFile ? [] : ['-O']), '-y', this.configFile, ...(options.args ?? [])];
     this.child = spawn(serverCommand(this.kind), args, {
       cwd: this.folder.path,
-      env: cleanEnv({ TMPDIR: this.folder.join('tmp'), ...options.env }),
+      env: cleanEnv({ TMPDIR: this.folder.join('tmp'), ...engineEnv(options.engine), ...options.env }),
       stdio: ['ignore', 'ignore', toFile ? 'ignore' : 'pipe'],
     });
     adopt(this.child);
@@ -152,6 +173,28 @@ export class Server implements AsyncDisposable {
     const from = this.log.mark();
     this.signal('SIGUSR2');
     await this.ready(from, cap);
+  }
+
+  /**
+   * The engine hosts of a pool, or of all pools, at this moment: the master's own children, by the title that they
+   * give themselves.
+   */
+  hosts(pool?: string): ProcessId[] {
+    return this.workers().filter(({ pid, parent }) => {
+      const title =
+        parent === this.pid ? /^php-fpm: (?:host of )?pool (.*?) *(?:\0|$)/s.exec(titleOf(pid)) : null;
+      return title !== null && (pool === undefined || title[1] === pool);
+    });
+  }
+
+  /** Throws unless every host is a native one: `engine = auto` takes the other where it finds no build. */
+  assertNative(): void {
+    if (this.kind === 'php-fpm') return;
+    const hosts = this.hosts();
+    const others = hosts.filter(({ pid }) => !titleOf(pid).startsWith('php-fpm: host of pool '));
+    if (hosts.length === 0 || others.length > 0) {
+      throw new Error(`a host is not native: ${hosts.map(({ pid }) => titleOf(pid)).join(' | ')}`);
+    }
   }
 
   /** The processes below the master at this moment. */
