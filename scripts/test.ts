@@ -22,14 +22,17 @@ const underCi = process.env['CI'] === 'true';
  */
 const serialFolders = ['tests/blackbox/', 'tests/bench/', 'tests/package/'];
 
-/** Folders whose tests run whole servers. */
+/** Folders whose tests run whole servers or hosts, or measure them. */
 const wholeServers = [
   ...serialFolders,
+  'tests/contract/',
   'tests/differential/',
+  'tests/embedded/',
   'tests/engine-real/',
   'tests/examples/',
   'tests/http/',
   'tests/master/',
+  'tests/native/',
 ];
 
 function say(text: string): void {
