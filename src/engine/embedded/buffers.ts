@@ -13,10 +13,9 @@ export function handOver(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer[] {
 }
 
 /**
- * Frees large memory at once; every view of it is empty afterwards. Small memory is left to the collector, and so is
- * what Node hands out in slices (`Buffer.allocUnsafe`), where others have a share.
+ * Frees large memory at once; every view of it is empty afterwards. Not for what Node hands out in slices of a pool
+ * (`Buffer.allocUnsafe`, `Buffer.concat`), where others have a share. Small memory is left to the collector.
  */
 export function free(buffer: ArrayBufferLike): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < largeBytes) return;
-  if (buffer.byteLength !== Buffer.poolSize) buffer.transfer(0);
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= largeBytes) buffer.transfer(0);
 }

@@ -4,7 +4,6 @@
  */
 
 import type { ServerRequest } from '../../fastcgi/server-api.ts';
-import { free } from './buffers.ts';
 import { bodyWindowBytes } from './protocol.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
@@ -38,8 +37,6 @@ export class RequestBody {
   /** What has come and is not passed on: views of the socket's buffers. */
   #pieces: Uint8Array[] = [];
   #gathered = 0;
-  /** The socket's buffers that were looked at, one after the other. */
-  #sources: ArrayBufferLike[] = [];
   #onReady: (() => void) | undefined;
   #ended = false;
   #worker: WorkerHandle | undefined;
@@ -90,7 +87,6 @@ export class RequestBody {
   }
 
   #receive(bytes: Uint8Array): void {
-    if (this.#sources.at(-1) !== bytes.buffer) this.#sources.push(bytes.buffer);
     this.#pieces.push(bytes);
     this.#gathered += bytes.length;
     this.#budget.take(bytes.length);
@@ -146,7 +142,5 @@ export class RequestBody {
     this.#budget.giveBack(this.#gathered);
     this.#gathered = 0;
     this.#pieces = [];
-    // The connection may still have the rest of the last one to parse; it is done with those before.
-    for (const source of this.#sources.splice(0, this.#sources.length - 1)) free(source);
   }
 }
