@@ -13,7 +13,6 @@ export interface NamedSocket {
 }
 
 /** Entries in one variable, and variables, as the reference bounds them. */
-const entriesPerVariable = 128;
 const maxVariables = 256;
 /** First descriptor of socket activation, SD_LISTEN_FDS_START. */
 const firstActivationFd = 3;
@@ -37,23 +36,6 @@ export function parseInheritedSockets(env: NodeJS.ProcessEnv): NamedSocket[] {
     }
   }
   return sockets;
-}
-
-/**
- * The same the other way round: variables for a process that takes the sockets over.
- *
- * @throws RangeError for more than 32768 sockets, which the reference cannot read either.
- */
-export function formatInheritedSockets(sockets: readonly NamedSocket[]): Record<string, string> {
-  if (sockets.length > entriesPerVariable * maxVariables) {
-    throw new RangeError(`cannot hand over ${sockets.length} sockets, the format ends at 32768`);
-  }
-  const variables: Record<string, string> = {};
-  for (let start = 0; start < sockets.length; start += entriesPerVariable) {
-    const entries = sockets.slice(start, start + entriesPerVariable).map(({ key, fd }) => `${key}=${fd}`);
-    variables[variableName(start / entriesPerVariable)] = entries.join(',');
-  }
-  return variables;
 }
 
 /**

@@ -1,5 +1,4 @@
 /** What a process may use and who may look at it: resource limits, chroot, priority, prctl. */
-import { constants } from 'node:os';
 import { check, cString, declare } from './libc.ts';
 
 /** Resources of setrlimit(2) that PHP-FPM's directives name (rlimit_files, rlimit_core). */
@@ -8,7 +7,6 @@ export type Resource = keyof typeof resources;
 
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 const PRIO_PROCESS = 0;
-const PR_SET_PDEATHSIG = 1;
 const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
 
@@ -77,13 +75,4 @@ export function setDumpable(dumpable: boolean): void {
 /** prctl(2) PR_GET_DUMPABLE. The kernel clears the attribute when a process gives up root. */
 export function isDumpable(): boolean {
   return prctl(PR_GET_DUMPABLE, 0) === 1;
-}
-
-/**
- * Signal that this process gets when the thread that started it ends: prctl(2) PR_SET_PDEATHSIG. Cleared by
- * the kernel when the process changes its user, so it is set again after setuid; a parent that died before
- * the call is not noticed, so the caller checks `process.ppid` afterwards.
- */
-export function setParentDeathSignal(signal: NodeJS.Signals): void {
-  prctl(PR_SET_PDEATHSIG, constants.signals[signal]);
 }

@@ -195,8 +195,3 @@ function readString(bytes: Buffer, name: SlotStringName): string {
   const length = Math.min(bytes.readUInt16LE(offset), stringCapacity[name]);
   return bytes.toString('latin1', offset + 2, offset + 2 + length);
 }
-
-/** Header and all slots in use of the scoreboard behind a descriptor. */
-export function readScoreboard(fd: number, slotCount: number): ScoreboardSnapshot {
-  return new ScoreboardReader(fd, slotCount).read();
-}

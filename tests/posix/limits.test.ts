@@ -66,7 +66,7 @@ test('a chroot that is not there is an error with its path', { skip: needsRoot }
   ]);
 });
 
-test('priority, dumpable and the death signal take effect', () => {
+test('priority and dumpable take effect', () => {
   const result = runInChild(`
     const limits = await posix('limits.ts');
     const { getPriority } = await import('node:os');
@@ -74,31 +74,7 @@ test('priority, dumpable and the death signal take effect', () => {
     limits.setDumpable(false);
     const cleared = limits.isDumpable();
     limits.setDumpable(true);
-    limits.setParentDeathSignal('SIGTERM');
     say({ nice: getPriority(), cleared, dumpable: limits.isDumpable() });
   `);
   assert.deepEqual(result, { nice: 7, cleared: false, dumpable: true });
-});
-
-test('a process with a death signal goes when its parent goes', async () => {
-  const { spawn } = await import('node:child_process');
-  const posix = new URL('../../src/posix/limits.ts', import.meta.url).href;
-  // The middle process starts a grandchild that sets its signal, says so, and goes on for a while.
-  const grandchild = `const { setParentDeathSignal } = await import(${JSON.stringify(posix)});
-    setParentDeathSignal('SIGKILL'); process.stdout.write('ready');
-    setTimeout(() => process.stdout.write(' survived'), 3000);`;
-  const middle = spawn(
-    process.execPath,
-    [
-      '-e',
-      `require('node:child_process').spawn(process.execPath,
-        ['--input-type=module', '-e', ${JSON.stringify(grandchild)}], { stdio: ['ignore', 'inherit', 'inherit'] });`,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  middle.stdout.once('data', () => middle.kill('SIGKILL'));
-  // The pipe ends when the last of the two has let go of it.
-  let output = '';
-  for await (const chunk of middle.stdout) output += chunk;
-  assert.equal(output, 'ready');
 });
