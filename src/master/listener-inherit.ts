@@ -12,7 +12,7 @@ export interface NamedSocket {
   readonly fd: number;
 }
 
-/** Entries in one variable, and variables, as the reference bounds them. */
+/** As many variables as the reference writes. */
 const maxVariables = 256;
 /** First descriptor of socket activation, SD_LISTEN_FDS_START. */
 const firstActivationFd = 3;
