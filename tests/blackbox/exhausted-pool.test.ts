@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
+import { testEngines } from '../harness/engines.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { serverKind, startServer } from '../harness/server.ts';
@@ -57,3 +58,39 @@ test('a pool whose workers are all busy leaves the other pool and its own status
   rmSync(hold, { recursive: true });
   await server.stop();
 });
+
+testEngines(
+  '12 connections that wait for 8 busy workers are the listen queue of a Unix socket',
+  { skip: serverKind === 'php-fpm' && 'the reference knows no queue of a Unix socket' },
+  async (engine) => {
+    await using server = await startServer({
+      engine,
+      pools: (to) =>
+        poolText(
+          to,
+          'full',
+          `listen.backlog = 100\npm.max_children = 8\npm.status_path = /status
+pm.status_listen = ${to.join('run/status.sock')}`,
+        ),
+    });
+    const hold = server.folder.mkdir('tmp/hold', 0o777);
+    const params = scriptParams(server.folder.write('www/hold.php', holdScript), { HOLD: hold });
+    const held = Array.from({ length: 20 }, () => request(server.socket('full'), params));
+    await poll('eight busy workers', () => readdirSync(hold).length === 8 || undefined);
+    const field = async (name: string): Promise<number> => {
+      const status = await request(server.socket('status'), pageParams('/status', 'json'), '', 3000);
+      return (JSON.parse(status.body.toString()) as Record<string, number>)[name] ?? -1;
+    };
+    await poll('12 in the queue', async () => (await field('listen queue')) === 12 || undefined, 3000);
+    // While the workers took theirs, more may have waited for a moment.
+    const highest = await field('max listen queue');
+    assert.ok(highest >= 12 && highest <= 20, `max listen queue: ${highest}`);
+    assert.equal(await field('listen queue len'), 100);
+    server.folder.write('tmp/hold/go', '');
+    for (const reply of await Promise.all(held)) assert.equal(reply.body.toString(), 'let go');
+    assert.equal(await field('listen queue'), 0);
+    assert.equal(await field('max listen queue'), highest);
+    rmSync(hold, { recursive: true });
+    await server.stop();
+  },
+);

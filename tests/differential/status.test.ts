@@ -35,6 +35,9 @@ function maskedStatus(body: string): string {
   return (
     body
       .replace(/^(memory peak|max children): .*\n/gm, '')
+      // The reference knows none of a Unix socket.
+      .replace(/^(listen queue len: +)\d+$/gm, '$1N')
+      .replace(/("listen queue len":)\d+/g, '$1N')
       .replace(/"(memory peak|max children)":\d+,?/g, '')
       // php-fpm counts a worker as active for a moment after its answer.
       .replace(/^((idle|active) processes: +)[01]$/gm, '$1N')

@@ -17,6 +17,7 @@ import {
   somebodyListens,
   tcpListenQueue,
 } from '../../src/posix/sockets.ts';
+import { unixListenQueue } from '../../src/posix/unix-queue.ts';
 
 interface Cleanup {
   after(action: () => void): void;
@@ -107,6 +108,18 @@ test('the queue of a TCP listener shows who waits and its limit, which listen ch
   assert.deepEqual(tcpListenQueue(fd), { current: 2, limit: 7 });
   listen(fd, 9);
   assert.deepEqual(tcpListenQueue(fd), { current: 2, limit: 9 });
+});
+
+test('the queue of a Unix listener likewise', async (t) => {
+  const { fd, address } = listenOn(t, { family: 'unix', path: join(folderFor(t), 'queue') }, 7);
+  assert.deepEqual(unixListenQueue(fd), { current: 0, limit: 7 });
+  await connected(t, address);
+  await connected(t, address);
+  assert.deepEqual(unixListenQueue(fd), { current: 2, limit: 7 });
+  listen(fd, 9);
+  assert.deepEqual(unixListenQueue(fd), { current: 2, limit: 9 });
+  const other = listenOn(t, { family: 'ipv4', host: '127.0.0.1', port: 0 });
+  assert.equal(unixListenQueue(other.fd), undefined);
 });
 
 test('other descriptors have no such queue', (t) => {

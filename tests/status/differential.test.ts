@@ -132,7 +132,8 @@ test('fpm_get_status() has the keys and values of the reference', { skip: refere
   const { snapshot, now } = parseStatus('json', JSON.stringify(page));
   const processes = snapshot.processes.map((process, index) => ({
     ...process,
-    query: procs[index]['query-string'],
+    // Binary strings, as the scoreboard has them.
+    query: Buffer.from(procs[index]['query-string']).toString('latin1'),
   }));
   const ours = fpmStatus(renderStatus({ ...snapshot, processes }, 'json&full', now).body.toString());
   const expected = { ...pool, 'memory-peak': 0, 'max-children': 2, procs };

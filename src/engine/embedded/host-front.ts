@@ -53,6 +53,9 @@ interface Client {
   hasSpoken: boolean;
 }
 
+/** For a negative listen.backlog; the kernel cuts it to net.core.somaxconn. */
+const longestBacklog = 65_535;
+
 export class HostFront {
   readonly #options: HostFrontOptions;
   readonly #server: Server;
@@ -82,7 +85,9 @@ export class HostFront {
   /** Starts accepting. The socket has been listening since the master made it. */
   open(): void {
     // Listening again keeps the queue but sets its length, so the pool's own has to be repeated.
-    this.#server.listen({ fd: this.#options.listenFd, backlog: this.#options.backlog });
+    // Node takes it from the second argument only where there is a descriptor, and makes 511 of a negative one.
+    const { listenFd, backlog } = this.#options;
+    this.#server.listen({ fd: listenFd }, backlog < 0 ? longestBacklog : backlog);
   }
 
   /** Stops accepting for good, and resolves when every accepted connection has been served. */
