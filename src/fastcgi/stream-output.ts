@@ -1,12 +1,17 @@
 import type { Duplex } from 'node:stream';
 
+/** Up to here chunks are copied together and leave by one write(2): cheaper than handing each to the stream. */
+const joinLimit = 16 * 1024;
+
 /**
- * Gathers what is written in one turn of the event loop, so that it leaves in one system call (writev), and ends
- * the gathering at once when the stream's buffer is full.
+ * Gathers what is written in one turn of the event loop, so that it leaves in one system call, and ends the
+ * gathering at once when there is as much as the stream buffers.
  */
 export class StreamOutput {
   readonly #stream: Duplex;
-  #corked = false;
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+  #isScheduled = false;
   #used = false;
 
   constructor(stream: Duplex) {
@@ -15,7 +20,7 @@ export class StreamOutput {
 
   /** Bytes that the stream has not handed on yet. */
   get pendingBytes(): number {
-    return this.#stream.writableLength;
+    return this.#stream.writableLength + this.#gatheredBytes;
   }
 
   /** Something was sent: a hard close could take it away from the peer. */
@@ -31,20 +36,37 @@ export class StreamOutput {
   send(chunks: readonly Uint8Array[]): boolean {
     if (!this.#stream.writable) return true;
     this.#used = true;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#stream.cork();
-      setImmediate(() => this.flush());
+    for (const chunk of chunks) {
+      this.#gathered.push(chunk);
+      this.#gatheredBytes += chunk.length;
     }
-    for (const chunk of chunks) this.#stream.write(chunk);
-    if (!this.isFull) return true;
-    this.flush();
+    if (this.isFull || this.#gatheredBytes >= this.#stream.writableHighWaterMark) this.flush();
+    else this.#schedule();
     return !this.isFull;
   }
 
   flush(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
+    const chunks = this.#gathered;
+    const bytes = this.#gatheredBytes;
+    if (chunks.length === 0) return;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    if (!this.#stream.writable) return;
+    if (bytes <= joinLimit) {
+      this.#stream.write(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, bytes));
+      return;
+    }
+    this.#stream.cork();
+    for (const chunk of chunks) this.#stream.write(chunk);
     this.#stream.uncork();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
   }
 }

@@ -95,12 +95,23 @@ suite('lost workers', () => {
   });
 });
 
+/** The kernel's queue is as short as the host's: it may be full until the host has accepted. */
+async function askUntilTaken(master: FakeMaster): ReturnType<FakeMaster['get']> {
+  for (;;) {
+    try {
+      return await master.get('hello.php');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
 test('a full queue answers OVERLOADED', async () => {
   await using master = await FakeMaster.serving({ slots: 1, settings: [['listen.backlog', '2']] });
   installScripts(master);
   const running = master.get('gate.php');
   await entered(master);
-  const answers = [1, 2, 3, 4].map(() => master.get('hello.php'));
+  const answers = [1, 2, 3, 4].map(() => askUntilTaken(master));
   const refused = await Promise.race(answers);
   assert.deepEqual(refused.end, { appStatus: 0, protocolStatus: 2 });
   release(master);

@@ -185,7 +185,9 @@ export class PhpThread {
     if (message.outcome !== 'ok') this.#up = Promise.withResolvers();
     if (pending === undefined) return;
     const { outcome, status, memoryPeak, heapBytes, user } = message;
-    const { log, output, finished, head } = pending;
+    const { log, output, finished } = pending;
+    const head = message.head === undefined ? pending.head : Buffer.from(message.head).toString('latin1');
+    if (message.rest !== undefined) pending.pieces.push(message.rest);
     const bytes = pending.pieces.reduce((sum, piece) => sum + piece.length, 0);
     const body = bytes > 4_000_000 ? '' : Buffer.concat(pending.pieces).toString('latin1');
     const lines = head.split('\r\n').filter((line) => line !== '');
@@ -220,14 +222,14 @@ export class PhpThread {
     this.send({
       type: 'run',
       id,
-      request: {
+      request: JSON.stringify({
         params,
         script: path,
         contentLength: body?.length ?? 0,
-        ...(body && pieces === undefined ? { body } : {}),
-        ...(phpValue === undefined ? {} : { phpValue }),
-        ...(phpAdminValue === undefined ? {} : { phpAdminValue }),
-      },
+        phpValue,
+        phpAdminValue,
+      }),
+      ...(body && pieces === undefined ? { body } : {}),
     });
     if (body && pieces !== undefined) {
       for (let at = 0; at < body.length; at += pieces) {

@@ -117,9 +117,7 @@ export class Exchange {
   take(message: Extract<FromThread, { type: 'head' | 'out' | 'finished' }>): void {
     switch (message.type) {
       case 'head':
-        this.#sendMessages();
-        this.#head = message.bytes;
-        this.#request.write(message.bytes);
+        this.#writeHead(message.bytes);
         return;
       case 'out':
         this.#sendMessages();
@@ -144,7 +142,9 @@ export class Exchange {
   }
 
   /** The script ended: the response is complete. */
-  finish(): void {
+  finish({ head, rest }: Pick<DoneMessage, 'head' | 'rest'>): void {
+    if (head !== undefined && !this.#isOver) this.#writeHead(head);
+    if (rest !== undefined && !this.#isOver) this.#request.write(rest);
     this.#end();
     this.#worker = undefined;
   }
@@ -222,10 +222,16 @@ export class Exchange {
       script: this.#script,
       // A client that promised more than it sent has ended its stream: PHP is not to wait for the rest.
       contentLength: body?.length ?? this.#request.contentLength,
-      ...(body === undefined ? {} : { body }),
+      ...(body === undefined || body.length === 0 ? {} : { body }),
       ...(phpValue === undefined ? {} : { phpValue }),
       ...(phpAdminValue === undefined ? {} : { phpAdminValue }),
     };
+  }
+
+  #writeHead(bytes: Uint8Array): void {
+    this.#sendMessages();
+    this.#head = bytes;
+    this.#request.write(bytes);
   }
 
   #write(bytes: Uint8Array): boolean {

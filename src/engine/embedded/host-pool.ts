@@ -271,7 +271,7 @@ export class HostPool {
     }
     seat.served++;
     seat.exchange = undefined;
-    exchange.finish();
+    exchange.finish(result);
     const { status, cpuMicros, memoryPeak, user } = result;
     this.#options.books.end(seat, { status, cpuMicros, memoryPeak, user });
     this.#options.books.log(seat, exchange, { status, cpuMicros, memoryPeak, user });

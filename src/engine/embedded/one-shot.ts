@@ -99,12 +99,14 @@ async function runScript(php: PhpInstance, source: string): Promise<string> {
     const script = join(folder, 'info.php');
     writeFileSync(script, source);
     const pieces: Uint8Array[] = [];
-    const { outcome } = await php.run({ params: [], script, contentLength: 0 }, new BodyQueue(0), {
+    const { outcome, rest } = await php.run({ params: [], script, contentLength: 0 }, new BodyQueue(0), {
       head: () => {},
       body: (bytes) => pieces.push(bytes) > 0,
+      flush: () => {},
       finished: () => {},
       log: (bytes) => process.stderr.write(`${Buffer.from(bytes).toString('latin1')}\n`),
     });
+    if (rest !== undefined) pieces.push(rest);
     const text = Buffer.concat(pieces).toString('utf8');
     if (outcome !== outcomes.ok) throw new OneShotError(`PHP ended early (${outcome}): ${text}`);
     return text;

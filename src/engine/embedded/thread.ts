@@ -29,6 +29,12 @@ type Port = NonNullable<typeof parentPort>;
 /** Wakes a wait whose wake-up was lost, in milliseconds: only a guard, the main thread notifies. */
 const waitGuard = 1000;
 
+interface HeldHead {
+  readonly id: number;
+  readonly status: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 class Thread {
   readonly #settings: ThreadSettings;
   readonly #port: Port;
@@ -40,6 +46,8 @@ class Thread {
   #exiting = false;
   /** CPU time of the thread up to the end of the last request, microseconds. */
   #cpuMicros = 0;
+  /** A header block that waits for what follows it: the response of a small page is one message. */
+  #head: HeldHead | undefined;
 
   constructor(settings: ThreadSettings, port: Port) {
     this.#settings = settings;
@@ -92,6 +100,7 @@ class Thread {
   }
 
   #log(author: 'php' | 'sapi', bytes: Uint8Array<ArrayBuffer>): void {
+    this.#sendHead();
     this.#send({ type: 'log', id: this.#running?.id ?? 0, author, bytes }, bytes);
   }
 
@@ -104,7 +113,7 @@ class Thread {
   #receive(message: ToThread): void {
     switch (message.type) {
       case 'run':
-        void this.#run(message.id, message.request);
+        void this.#run(message.id, readRequest(message));
         return;
       case 'body':
         if (this.#running?.id === message.id) this.#running.body.push(message.bytes, message.end);
@@ -124,12 +133,18 @@ class Thread {
     if (this.#cleaning !== undefined) await this.#cleaning;
     const instance = this.#instance;
     if (instance === undefined) return;
-    const { outcome, status, memoryPeak, user } = await instance.run(request, body, this.#sink(id));
+    const { outcome, status, memoryPeak, user, rest } = await instance.run(request, body, this.#sink(id));
     this.#running = undefined;
     body.close();
     const cpuMicros = this.#takeCpuTime();
     const heapBytes = instance.heapBytes;
-    this.#send({ type: 'done', id, outcome, status, memoryPeak, heapBytes, cpuMicros, user });
+    const head = this.#takeHead()?.bytes;
+    this.#send({
+      ...{ type: 'done', id, outcome, status, memoryPeak, heapBytes, cpuMicros, user },
+      // After a trap the client gets another answer than the one that was begun.
+      ...(head === undefined || outcome === outcomes.trap ? {} : { head }),
+      ...(rest === undefined ? {} : { rest }),
+    });
     await this.#clean(instance);
     if (outcome !== outcomes.ok) this.#announce();
     if (this.#exiting && this.#running === undefined) await this.#exit();
@@ -148,7 +163,7 @@ class Thread {
 
   /** A body that comes in pieces is counted, so that the main thread never has more than a window under way. */
   #bodyOf({ contentLength, body }: PhpRequest): BodyQueue {
-    if (body !== undefined) return new BodyQueue(contentLength, body);
+    if (body !== undefined || contentLength === 0) return new BodyQueue(contentLength, body);
     return new BodyQueue(contentLength, undefined, (bytes) => {
       Atomics.sub(this.#words, sharedWord.bodyPending, bytes);
       Atomics.notify(this.#words, sharedWord.bodyPending);
@@ -181,9 +196,15 @@ class Thread {
 
   #sink(id: number): ResponseSink {
     return {
-      head: (status, bytes) => this.#send({ type: 'head', id, status, bytes }, bytes),
+      head: (status, bytes) => {
+        this.#head = { id, status, bytes };
+      },
       body: (bytes) => this.#output(id, bytes),
-      finished: () => this.#send({ type: 'finished', id }),
+      flush: () => this.#sendHead(),
+      finished: () => {
+        this.#sendHead();
+        this.#send({ type: 'finished', id });
+      },
       log: (bytes) => this.#log('php', bytes),
     };
   }
@@ -199,8 +220,20 @@ class Thread {
       Atomics.wait(words, word, pending, waitGuard);
     }
     Atomics.add(words, word, bytes.length);
+    this.#sendHead();
     this.#send({ type: 'out', id, bytes }, bytes);
     return true;
+  }
+
+  #takeHead(): HeldHead | undefined {
+    const head = this.#head;
+    this.#head = undefined;
+    return head;
+  }
+
+  #sendHead(): void {
+    const head = this.#takeHead();
+    if (head !== undefined) this.#send({ type: 'head', ...head }, head.bytes);
   }
 
   #publishDeadline(milliseconds: number, seconds: number): void {
@@ -225,6 +258,11 @@ class Thread {
     this.#port.close();
     this.#settings.syncPort.close();
   }
+}
+
+function readRequest({ request, body }: Extract<ToThread, { type: 'run' }>): PhpRequest {
+  const read = JSON.parse(request) as Omit<PhpRequest, 'body'>;
+  return body === undefined ? read : { ...read, body };
 }
 
 async function main(): Promise<void> {

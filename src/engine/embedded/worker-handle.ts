@@ -104,7 +104,10 @@ export class WorkerHandle {
     for (const word of [sharedWord.clientGone, sharedWord.executionLimit, sharedWord.bodyPending]) {
       Atomics.store(this.#words, word, 0);
     }
-    this.#thread.postMessage({ type: 'run', id, request }, request.body && handOver(request.body));
+    const { body, ...others } = request;
+    const message = { type: 'run', id, request: JSON.stringify(others) } as const;
+    if (body === undefined) this.#thread.postMessage(message);
+    else this.#thread.postMessage({ ...message, body }, handOver(body));
   }
 
   /**

@@ -64,6 +64,8 @@ export interface RunResult {
   readonly status: number;
   readonly memoryPeak: number;
   readonly user: string;
+  /** The last of the output, which nobody has got yet. */
+  readonly rest: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export type { EngineFacts } from './facts.ts';
@@ -200,6 +202,7 @@ export class PhpInstance {
     const { outcome } = await this.run(request, new BodyQueue(0), {
       head: () => {},
       body: () => true,
+      flush: () => {},
       finished: () => {},
       log: (bytes) => this.#host.log(Buffer.from(bytes).toString('latin1')),
     });
@@ -281,11 +284,12 @@ export class PhpInstance {
     this.#user = '';
     this.#sapi.begin({ params: request.params, phpSelf: phpSelf(params), body, sink });
     const outcome = await this.#execution(request, params);
+    let rest: Uint8Array<ArrayBuffer> | undefined;
     if (outcome === outcomes.trap) this.#sapi.abandon();
-    else this.#sapi.end();
+    else rest = this.#sapi.end();
     this.#current = undefined;
     this.#spoiled ||= outcome !== outcomes.ok;
-    return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user };
+    return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
   }
 
   async #execution(request: PhpRequest, params: ReadonlyMap<string, string>): Promise<Outcome> {

@@ -13,6 +13,8 @@ export interface ResponseSink {
   head(status: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** Body bytes, owned by the receiver. Returns false once the client is gone. */
   body(bytes: Uint8Array<ArrayBuffer>): boolean;
+  /** The script wants the client to have what there is. */
+  flush(): void;
   finished(): void;
   log(bytes: Uint8Array<ArrayBuffer>): void;
 }
@@ -109,10 +111,11 @@ export class Sapi {
     this.status = 200;
   }
 
-  /** Sends what is still buffered; the request is over. */
-  end(): void {
-    this.#drain();
+  /** The request is over. @returns what is still buffered */
+  end(): Uint8Array<ArrayBuffer> | undefined {
+    const rest = this.#takeBuffered();
     this.#request = undefined;
+    return rest;
   }
 
   /** The engine trapped: what it had not sent is lost, but what it had sent stays. */
@@ -168,10 +171,15 @@ export class Sapi {
 
   /** @returns false once the client is gone. */
   #drain(): boolean {
+    const bytes = this.#takeBuffered();
+    if (bytes === undefined || this.#request === undefined) return true;
+    return this.#request.sink.body(bytes);
+  }
+
+  #takeBuffered(): Uint8Array<ArrayBuffer> | undefined {
     const length = this.#buffered;
     this.#buffered = 0;
-    if (length === 0 || this.#request === undefined) return true;
-    return this.#request.sink.body(new Uint8Array(this.#buffer.subarray(0, length)));
+    return length === 0 ? undefined : new Uint8Array(this.#buffer.subarray(0, length));
   }
 
   #flush(sendsHead: boolean): void {
@@ -179,6 +187,7 @@ export class Sapi {
     // PHP 8.4 and up: flush() sends the head even when there is no body yet.
     if (sendsHead && !this.#headSent) this.#engine.function('sapi_send_headers')();
     if (!this.#drain() && !this.#aborted) this.#abort();
+    this.#request?.sink.flush();
   }
 
   #sendHeaders(headers: number): number {
