@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/directives.ts';
 import { dumpConfiguration } from '../config/dump.ts';
 import { ErrorLog } from '../log/error-log.ts';
+import type { ListenSettings } from '../master/listener.ts';
 import { preflight } from '../master/listener-preflight.ts';
-import { listenSettings } from '../master/listener-set.ts';
+import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
 import { readConfiguration } from './configuration.ts';
 import type { FpmFlags } from './fpm.ts';
 import { exitCode } from './options.ts';
@@ -32,15 +33,22 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
 async function socketsCanBeHad(configuration: Configuration, log: ErrorLog): Promise<boolean> {
   const running = runningMaster(configuration);
   let fine = true;
-  for (const pool of configuration.pools) {
-    const addresses = [pool.listen, pool['pm.status_listen']].filter((address) => address !== undefined);
-    for (const address of addresses) {
-      const problems = await preflight(listenSettings(pool, address), (pid) => pid === running);
-      for (const problem of problems) log.write(problem.level, problem.line);
-      fine &&= problems.length === 0;
-    }
+  for (const settings of wantedSockets(configuration)) {
+    const problems = await preflight(settings, (pid) => pid === running);
+    for (const problem of problems) log.write(problem.level, problem.line);
+    fine &&= problems.length === 0;
   }
   return fine;
+}
+
+function wantedSockets({ global, pools }: Configuration): ListenSettings[] {
+  const ofPools = pools.flatMap((pool) =>
+    [pool.listen, pool['pm.status_listen']]
+      .filter((address) => address !== undefined)
+      .map((address) => listenSettings(pool, address)),
+  );
+  const admin = global['admin.listen'];
+  return admin === undefined ? ofPools : [...ofPools, adminListenSettings(admin)];
 }
 
 /** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */

@@ -1,3 +1,4 @@
+import { checkAdminListen, checkAdminToken } from './admin.ts';
 import { checkPriority, type Directive } from './directive.ts';
 
 const NO_EVENT_CHOICE = {
@@ -152,5 +153,24 @@ export const GLOBAL_DIRECTIVES = [
     type: 'include',
     help: 'Reads further files in this place; `*`, `?` and `[...]` in the name match several, in their sorted order. Allowed in pools as well. A relative path starts at the prefix.',
     since: '5.3.3',
+  },
+  {
+    name: 'admin.listen',
+    scope: 'global',
+    type: 'string',
+    defaultText: 'none: there is no admin endpoint',
+    check: checkAdminListen,
+    help: 'Where the master answers `/api/pools`, `/healthz` and the rest of [observability.md](observability.md): the path of a Unix socket, which only the user of the master can open, or `127.0.0.1:port` or `[::1]:port`, which needs `admin.token`. A relative path starts at `/var`.',
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'admin.token',
+    scope: 'global',
+    type: 'string',
+    check: checkAdminToken,
+    help: 'What a client has to send as `Authorization: Bearer` where `admin.listen` is a TCP address; at least 16 characters. Keep the file that holds it unreadable for others.',
+    since: 'Hathi 0.1',
+    own: true,
   },
 ] as const satisfies readonly Directive[];

@@ -41,11 +41,13 @@ export function directivesPage(): string {
   return [
     INTRODUCTION,
     '## Section `[global]`\n',
-    ...rowsOf((row) => row.scope === 'global'),
+    ...rowsOf((row) => row.scope === 'global' && !row.own),
+    "## Hathi's own directives of the section `[global]`\n",
+    ...rowsOf((row) => row.scope === 'global' && row.own === true),
     '## Sections of pools\n',
     ...rowsOf((row) => row.scope === 'pool' && !row.own),
     "## Hathi's own directives of pools\n",
-    ...rowsOf((row) => row.own === true),
+    ...rowsOf((row) => row.scope === 'pool' && row.own === true),
   ].join('\n');
 }
 

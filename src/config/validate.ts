@@ -1,10 +1,11 @@
 /** The checks of a configuration as a whole, in PHP-FPM's order: the first failure is the one that is reported. */
 
+import { checkAdmin } from './admin.ts';
 import { checkValue } from './check-value.ts';
 import { type Draft, directive, type GlobalConfig, type PoolConfig } from './directives.ts';
 import { checkEngineLimits } from './limits.ts';
 import type { Messages } from './messages.ts';
-import { expandPath, STATE_DIRECTORY } from './paths.ts';
+import { expandPath, isUnixAddress, STATE_DIRECTORY } from './paths.ts';
 import { statusPool } from './status-pool.ts';
 import { type ConfigSystem, describeFailure } from './system.ts';
 import { validatePool } from './validate-pool.ts';
@@ -71,9 +72,20 @@ function validateGlobal(
   if (global.pid !== undefined)
     global.pid = expandPath(global.pid, { global: prefix, fallback: STATE_DIRECTORY });
   if (daemonize !== undefined) global.daemonize = daemonize;
-  for (const name of ['log_limit', 'process.max', 'process.priority'] as const) {
+  for (const name of [
+    'log_limit',
+    'process.max',
+    'process.priority',
+    'admin.listen',
+    'admin.token',
+  ] as const) {
     checkValue(directive('global', name), global[name], messages);
   }
+  const admin = checkAdmin(global['admin.listen'], global['admin.token']);
+  if (admin !== undefined) messages.refuse('error', admin);
+  const listen = global['admin.listen'];
+  if (listen !== undefined && isUnixAddress(listen))
+    global['admin.listen'] = expandPath(listen, { global: prefix, fallback: STATE_DIRECTORY });
   if (global.error_log.toLowerCase() !== 'syslog') {
     global.error_log = expandPath(global.error_log, { global: prefix, fallback: STATE_DIRECTORY });
     const failure = system.openForAppend(global.error_log);

@@ -39,12 +39,25 @@ export class ListenerSet {
    *
    * @throws MasterStartError after the reason has been logged
    */
-  async acquireAt(pool: PoolConfig, text: string): Promise<Listener> {
+  acquireAt(pool: PoolConfig, text: string): Promise<Listener> {
+    return this.#acquire(() => listenSettings(pool, text));
+  }
+
+  /**
+   * The same for the admin endpoint.
+   *
+   * @throws MasterStartError after the reason has been logged
+   */
+  acquireAdmin(text: string): Promise<Listener> {
+    return this.#acquire(() => adminListenSettings(text));
+  }
+
+  async #acquire(settle: () => ListenSettings): Promise<Listener> {
     try {
-      const settings = listenSettings(pool, text);
+      const settings = settle();
       const open = await this.#find(settings.address);
-      if (open === undefined) return this.#keep(await Listener.open(settings, this.#log), pool.name);
-      this.#claim(open, pool.name);
+      if (open === undefined) return this.#keep(await Listener.open(settings, this.#log), settings.pool);
+      this.#claim(open, settings.pool);
       this.#log.notice(`using inherited socket fd=${open.fd}, "${open.key}"`);
       open.apply(settings, this.#log);
       return open;
@@ -111,6 +124,12 @@ export function listenSettings(pool: PoolConfig, text: string): ListenSettings {
     aclUsers: splitList(pool['listen.acl_users']),
     aclGroups: splitList(pool['listen.acl_groups']),
   };
+}
+
+/** The admin endpoint's socket is the master's user's alone. */
+export function adminListenSettings(text: string): ListenSettings {
+  // Lines about a socket start with its pool; this one's say which directive they are about.
+  return { pool: 'admin.listen', address: parseListenAddress(text, '/'), backlog: 16, mode: 0o600 };
 }
 
 function splitList(text: string | undefined): string[] | undefined {

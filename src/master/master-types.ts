@@ -1,5 +1,6 @@
 /** What a master is made from, what happens to it, and how its start ends. */
 
+import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { PhpIniSource } from '../engine/host-settings.ts';
 import type { Generation } from './generation.ts';
@@ -29,6 +30,7 @@ export type MasterEvent =
       readonly event: HostEvent;
     }
   | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
+  | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };
 

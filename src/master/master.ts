@@ -7,6 +7,7 @@
 import type { Configuration } from '../config/directives.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import { adminSnapshot } from './admin-source.ts';
 import { Beats } from './beats.ts';
 import { EventQueue } from './event-queue.ts';
 import { prepareReload, readAgain } from './master-reload.ts';
@@ -36,6 +37,7 @@ export class Master {
   #configuration: Configuration;
   readonly #stage: MasterStage;
   #reloadAgain = false;
+  readonly #reloads = { succeeded: 0, refused: 0 };
   #crashes: CrashTimes = [];
   #generationNumber = 0;
   #removeSignals: () => void = () => {};
@@ -46,7 +48,10 @@ export class Master {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
-    this.#resources = new MasterResources(options);
+    this.#resources = new MasterResources(options, {
+      read: () => adminSnapshot(this.#stage.state, this.#reloads, this.runners),
+      ask: (verb, peer) => this.#queue.enqueue({ type: 'admin', verb, peer }),
+    });
     this.#pools = new PoolSet(this.#makeContext());
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
   }
@@ -128,6 +133,9 @@ export class Master {
       case 'signal':
         this.#options.log.debug(`received ${event.row.signal}`);
         return this.request(event.row.verb);
+      case 'admin':
+        this.#options.log.notice(`admin endpoint: ${event.verb} asked for by ${event.peer}`);
+        return this.request(event.verb);
       case 'host':
         return event.runner.onHostEvent(event.generation, event.event);
       case 'outcome':
@@ -178,6 +186,7 @@ export class Master {
   }
 
   #settleReload(): void {
+    this.#reloads.succeeded += 1;
     this.#resources.retain(this.runners);
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#announceReady();
@@ -224,6 +233,7 @@ export class Master {
     if (configuration === undefined || pools === undefined) {
       this.#options.log.error('reload refused: the running configuration stays in force');
       this.#systemd.reloadRefused();
+      this.#reloads.refused += 1;
       return this.#endReload();
     }
     this.#configuration = configuration;

@@ -69,6 +69,11 @@ export class PoolRunner {
     );
   }
 
+  /** Those that a reload replaced and that still have a host process. */
+  draining(): Generation[] {
+    return [...this.#departures.generations];
+  }
+
   /**
    * Workers as `process.max` counts them. During a reload the old generation's do not count: they only finish, and
    * a limit that is used up would otherwise keep the new generation from having any.

@@ -1,10 +1,12 @@
 /** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
 
+import type { AdminSource } from '../admin/snapshot.ts';
 import type { Configuration, PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { AccessLogs } from './access-logs.ts';
+import { AdminEndpoint } from './admin-endpoint.ts';
 import type { Listener } from './listener.ts';
 import { adoptInherited } from './listener-inherit.ts';
 import { ListenerSet } from './listener-set.ts';
@@ -34,16 +36,18 @@ export class MasterResources {
   readonly #log: ErrorLog;
   readonly #listeners: ListenerSet;
   readonly #statusListeners: StatusListeners;
+  readonly #admin: AdminEndpoint;
   readonly #accessLogs = new AccessLogs();
   #statusSockets: readonly Listener[] = [];
   #pidFile: string | undefined;
 
   /** Takes the sockets out of the environment that a predecessor or systemd left there. */
-  constructor(options: ResourceOptions) {
+  constructor(options: ResourceOptions, admin: AdminSource) {
     this.#options = options;
     this.#log = options.log;
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
     this.#statusListeners = new StatusListeners(options.log);
+    this.#admin = new AdminEndpoint(options.log, admin);
   }
 
   /**
@@ -63,18 +67,27 @@ export class MasterResources {
         listener: await this.#listeners.acquire(config),
       });
     }
+    const { 'admin.listen': listen, 'admin.token': token } = configuration.global;
+    const admin = listen === undefined ? undefined : await this.#listeners.acquireAdmin(listen);
     for (const { config } of pools) this.openAccessLog(config);
     this.#statusSockets = await this.#statusListeners.open(configuration, this.#listeners, (pool, query) => {
       const serving = source(pool);
       return serving && renderStatusPage(serving.generation, serving.listener, query);
     });
     this.#writePidFile(configuration.global.pid);
+    // Last, so that a reload that is refused leaves the endpoint where it was.
+    this.#admin.serve(admin, token);
     return pools;
   }
 
   /** Gives back what these pools do not use. */
   retain(runners: readonly PoolRunner[]): void {
-    this.#listeners.retain([...runners.map((runner) => runner.prepared.listener), ...this.#statusSockets]);
+    const admin = this.#admin.listener;
+    this.#listeners.retain([
+      ...runners.map((runner) => runner.prepared.listener),
+      ...this.#statusSockets,
+      ...(admin === undefined ? [] : [admin]),
+    ]);
     this.#accessLogs.retain(runners.map((runner) => runner.config));
   }
 
@@ -105,6 +118,7 @@ export class MasterResources {
   /** Gives back everything; harmless when called twice. */
   release(): void {
     this.#statusListeners.close();
+    this.#admin.close();
     this.#listeners.closeAll();
     this.#accessLogs.close();
     this.#movePidFile(undefined);

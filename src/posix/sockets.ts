@@ -28,6 +28,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_PEERCRED = 17;
 const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
@@ -148,6 +149,15 @@ export function tcpListenQueue(fd: number): ListenQueue | undefined {
   }
   const limit = info.readUInt32LE(tcpInfo.sacked);
   return limit === 0 ? undefined : { current: info.readUInt32LE(tcpInfo.unacked), limit };
+}
+
+/** Who connected to a Unix socket: unix(7), SO_PEERCRED, struct ucred. @throws PosixError */
+export function peerCredentials(fd: number): { readonly pid: number; readonly uid: number } {
+  const credentials = Buffer.alloc(12);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(credentials.length);
+  check('getsockopt', cGetsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length));
+  return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4) };
 }
 
 /** struct sockaddr_un, sockaddr_in or sockaddr_in6; ports are in network order. */

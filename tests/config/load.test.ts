@@ -52,6 +52,8 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'global rlimit_core': ['unlimited', -1],
   'global events.mechanism': ['Poll', 'poll'],
   'global systemd_interval': ['0', 0],
+  'global admin.listen': ['run/admin.sock', '/var/run/admin.sock'],
+  'global admin.token': ['0123456789abcdef', '0123456789abcdef'],
   'pool prefix': ['/srv/app', '/srv/app'],
   'pool user': ['root', 'root'],
   'pool group': ['www', 'www'],

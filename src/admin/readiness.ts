@@ -1,0 +1,39 @@
+/** `GET /readyz`: whether this master should be sent requests. */
+
+import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
+
+/** States of the master in which its pools are to serve. */
+const servingStates: readonly string[] = ['normal', 'reloading'];
+
+/**
+ * Reasons against it, one a line; none when it is ready.
+ *
+ * @param query `queue` and `saturation` are thresholds that a pool has to stay below, `pool` looks at one only
+ */
+export function unreadiness(snapshot: AdminSnapshot, query: URLSearchParams): string[] {
+  const name = query.get('pool');
+  const pools = snapshot.pools.filter((pool) => name === null || pool.name === name);
+  const reasons = servingStates.includes(snapshot.state) ? [] : [`master: ${snapshot.state}`];
+  if (pools.length === 0) reasons.push('no such pool');
+  return [...reasons, ...pools.flatMap((pool) => poolReasons(pool, query))];
+}
+
+function poolReasons(pool: PoolSnapshot, query: URLSearchParams): string[] {
+  if (pool.state !== 'serving') return [`pool ${pool.name}: ${pool.state}`];
+  const figures = [
+    ['queue', pool.queue],
+    ['saturation', pool.active / pool.maxChildren],
+  ] as const;
+  return figures.flatMap(([figure, value]) => {
+    const limit = threshold(query, figure);
+    return limit !== undefined && value >= limit ? [`pool ${pool.name}: ${figure} ${value} >= ${limit}`] : [];
+  });
+}
+
+/** @throws RangeError for one that is no number: a probe with a typing error must not look healthy */
+function threshold(query: URLSearchParams, name: string): number | undefined {
+  const given = query.get(name);
+  if (given === null) return undefined;
+  if (!/^\d+(\.\d+)?$/.test(given)) throw new RangeError(`"${name}" must be a number`);
+  return Number(given);
+}

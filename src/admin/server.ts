@@ -1,0 +1,94 @@
+/** HTTP at the admin endpoint: limits, access, and one answer a request. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { peerOf, refusal } from './access.ts';
+import { type Answer, failure, routes } from './routes.ts';
+import type { AdminSource } from './snapshot.ts';
+
+/** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
+export const adminLimits = {
+  headBytes: 8192,
+  /** No request needs a body. */
+  bodyBytes: 4096,
+  /** For a request to arrive. */
+  requestMs: 5000,
+  /** Without a byte in either direction: a client that does not read its answer. */
+  idleMs: 10_000,
+  connections: 64,
+} as const;
+
+export interface AdminServerOptions {
+  readonly source: AdminSource;
+  /** `admin.token` on a TCP address. */
+  readonly token: () => string | undefined;
+  /** A fault of ours; the client has been told. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Not listening yet. */
+export function createAdminServer(options: AdminServerOptions): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: adminLimits.headBytes,
+      headersTimeout: adminLimits.requestMs,
+      requestTimeout: adminLimits.requestMs,
+      keepAliveTimeout: adminLimits.idleMs,
+      connectionsCheckingInterval: 1000,
+    },
+    (request, response) => receive(request, response, options),
+  );
+  server.maxConnections = adminLimits.connections;
+  server.setTimeout(adminLimits.idleMs);
+  return server;
+}
+
+function receive(request: IncomingMessage, response: ServerResponse, options: AdminServerOptions): void {
+  let size = 0;
+  // A client that goes away in the middle is its own affair.
+  request.on('error', () => response.destroy());
+  response.on('error', () => response.destroy());
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > adminLimits.bodyBytes && !response.headersSent) refuseBody(response);
+  });
+  request.on('end', () => {
+    if (!response.headersSent) send(request, response, answer(request, options));
+  });
+}
+
+function refuseBody(response: ServerResponse): void {
+  const { status, type, body } = failure(413, `the body is over ${adminLimits.bodyBytes} bytes`);
+  response.writeHead(status, { 'content-type': type, connection: 'close' });
+  response.end(body, () => response.destroy());
+}
+
+function answer(request: IncomingMessage, options: AdminServerOptions): Answer {
+  const [path = '', search = ''] = splitOnce(request.url ?? '', '?');
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  const refused = refusal(request, route?.isProbe === true, options.token());
+  if (refused !== undefined) return refused;
+  if (route === undefined) return failure(404, 'no such path');
+  const asked = request.method === 'HEAD' ? 'GET' : request.method;
+  if (asked !== route.method) return failure(405, `this path takes ${route.method}`);
+  try {
+    return route.answer(options.source, { query: new URLSearchParams(search), peer: peerOf(request.socket) });
+  } catch (error) {
+    options.onFault(error);
+    return failure(500, 'the master could not answer; its log says why');
+  }
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(request.method === 'HEAD' ? '' : body);
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,68 @@
+/** What the admin endpoint shows: data only, so that who renders it needs no master. */
+
+import type { ProcessStatus } from '../status/snapshot.ts';
+
+export interface WorkerSnapshot extends ProcessStatus {
+  /** It belongs to a generation that a reload replaced and finishes its request. */
+  readonly draining: boolean;
+}
+
+export interface PoolSnapshot {
+  readonly name: string;
+  /** `starting`: no host serves the pool (yet, or since the last one died). */
+  readonly state: 'serving' | 'starting';
+  /** Of the host that serves; undefined before there is one. */
+  readonly engine: string | undefined;
+  readonly phpVersion: string | undefined;
+  readonly listen: string;
+  readonly processManager: string;
+  readonly maxChildren: number;
+  readonly idle: number;
+  readonly active: number;
+  /** Highest `active` of the generation that serves. */
+  readonly maxActive: number;
+  readonly queue: number;
+  readonly maxQueue: number;
+  /** 0 when unknown. */
+  readonly queueLimit: number;
+  /** Requests begun by the generation that serves. */
+  readonly accepted: number;
+  /** Of the generation that serves. */
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  readonly memoryPeakBytes: number;
+  readonly generation: number | undefined;
+  /** Milliseconds since 1970; undefined before there is a host. */
+  readonly startedAt: number | undefined;
+  readonly workers: readonly WorkerSnapshot[];
+}
+
+/** How reloads ended since the master's start. */
+export interface ReloadCounts {
+  readonly succeeded: number;
+  /** The new configuration was not valid, or something that it names could not be had. */
+  readonly refused: number;
+}
+
+export interface AdminSnapshot {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly version: string;
+  readonly pid: number;
+  /** State of the master, master/master-states.ts. */
+  readonly state: string;
+  readonly startedAt: number;
+  readonly reloads: ReloadCounts;
+  readonly pools: readonly PoolSnapshot[];
+}
+
+/** What may be asked of the master. */
+export type AdminVerb = 'reload' | 'reopenLogs';
+
+/** What the endpoint knows of the master. */
+export interface AdminSource {
+  /** Reads; changes nothing. */
+  read(): AdminSnapshot;
+  /** Puts it into the master's queue. `peer` says who asks, for the log. */
+  ask(verb: AdminVerb, peer: string): void;
+}

@@ -1,0 +1,57 @@
+/** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
+
+import type { AdminSnapshot, PoolSnapshot, ReloadCounts, WorkerSnapshot } from '../admin/snapshot.ts';
+import { ownVersion } from '../runtime/module.ts';
+import type { Generation } from './generation.ts';
+import type { PoolRunner } from './pool-runner.ts';
+import { statusSnapshot } from './status-page.ts';
+
+const startedAt = Date.now();
+
+export function adminSnapshot(
+  state: string,
+  reloads: ReloadCounts,
+  runners: readonly PoolRunner[],
+): AdminSnapshot {
+  return {
+    at: Date.now(),
+    version: ownVersion(),
+    pid: process.pid,
+    state,
+    startedAt,
+    reloads: { ...reloads },
+    pools: runners.map(poolSnapshot),
+  };
+}
+
+function poolSnapshot(runner: PoolRunner): PoolSnapshot {
+  const { serving, config, prepared } = runner;
+  const status = serving && statusSnapshot(serving, prepared.listener);
+  const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
+  return {
+    name: runner.name,
+    state: serving === undefined ? 'starting' : 'serving',
+    engine: serving?.facts?.engine,
+    phpVersion: serving?.facts?.php,
+    listen: config.listen,
+    processManager: config.pm,
+    maxChildren: config['pm.max_children'],
+    idle: status?.idleProcesses ?? 0,
+    active: status?.activeProcesses ?? 0,
+    maxActive: status?.maxActiveProcesses ?? 0,
+    queue: status?.listenQueue ?? 0,
+    maxQueue: status?.maxListenQueue ?? 0,
+    queueLimit: status?.listenQueueLength ?? 0,
+    accepted: status?.acceptedConnections ?? 0,
+    maxChildrenReached: status?.maxChildrenReached ?? 0,
+    slowRequests: status?.slowRequests ?? 0,
+    memoryPeakBytes: status?.memoryPeak ?? 0,
+    generation: serving?.number,
+    startedAt: serving?.launchedEpochMs,
+    workers: [...(workers ?? []), ...runner.draining().flatMap(drainingWorkers)],
+  };
+}
+
+function drainingWorkers(generation: Generation): WorkerSnapshot[] {
+  return statusSnapshot(generation, undefined).processes.map((process) => ({ ...process, draining: true }));
+}
