@@ -1,6 +1,7 @@
 /** The requests of the admin endpoint: each is a path, its method and its answer. Nothing here waits. */
 
 import { poolsJson } from './json.ts';
+import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { unreadiness } from './readiness.ts';
 import type { AdminSource } from './snapshot.ts';
 
@@ -12,6 +13,8 @@ export interface Answer {
 
 export interface Question {
   readonly query: URLSearchParams;
+  /** The header of that name. */
+  readonly accept: string | undefined;
   /** Who asks, for the log. */
   readonly peer: string;
 }
@@ -26,6 +29,13 @@ export interface Route {
 export const routes: Readonly<Record<string, Route>> = {
   '/healthz': { method: 'GET', isProbe: true, answer: () => plain(200, 'ok\n') },
   '/readyz': { method: 'GET', isProbe: true, answer: readyz },
+  '/metrics': {
+    method: 'GET',
+    answer: (source, { accept }) => {
+      const format = metricsFormat(accept);
+      return { status: 200, type: metricsTypes[format], body: renderMetrics(source.read(), format) };
+    },
+  },
   '/api/pools': {
     method: 'GET',
     answer: (source, { query }) => json(200, poolsJson(source.read(), query.get('query') === '1')),

@@ -71,7 +71,9 @@ function answer(request: IncomingMessage, options: AdminServerOptions): Answer {
   const asked = request.method === 'HEAD' ? 'GET' : request.method;
   if (asked !== route.method) return failure(405, `this path takes ${route.method}`);
   try {
-    return route.answer(options.source, { query: new URLSearchParams(search), peer: peerOf(request.socket) });
+    const { accept } = request.headers;
+    const peer = peerOf(request.socket);
+    return route.answer(options.source, { query: new URLSearchParams(search), accept, peer });
   } catch (error) {
     options.onFault(error);
     return failure(500, 'the master could not answer; its log says why');

@@ -7,6 +7,20 @@ export interface WorkerSnapshot extends ProcessStatus {
   readonly draining: boolean;
 }
 
+/** Why a worker was replaced; `host` counts hosts that died. */
+export type RestartCause = 'exit' | 'signal' | 'timeout' | 'host';
+
+/** Counts since the master's start, over reloads. */
+export interface PoolTotals {
+  /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
+  readonly responses: readonly number[];
+  readonly accepted: number;
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  readonly terminatedRequests: number;
+  readonly restarts: Readonly<Record<RestartCause, number>>;
+}
+
 export interface PoolSnapshot {
   readonly name: string;
   /** `starting`: no host serves the pool (yet, or since the last one died). */
@@ -31,6 +45,7 @@ export interface PoolSnapshot {
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
   readonly memoryPeakBytes: number;
+  readonly totals: PoolTotals;
   readonly generation: number | undefined;
   /** Milliseconds since 1970; undefined before there is a host. */
   readonly startedAt: number | undefined;

@@ -46,6 +46,7 @@ function poolSnapshot(runner: PoolRunner): PoolSnapshot {
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,
     memoryPeakBytes: status?.memoryPeak ?? 0,
+    totals: runner.totals(),
     generation: serving?.number,
     startedAt: serving?.launchedEpochMs,
     workers: [...(workers ?? []), ...runner.draining().flatMap(drainingWorkers)],

@@ -6,6 +6,7 @@
  * up and the old one never notices.
  */
 
+import type { PoolTotals } from '../admin/snapshot.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import {
@@ -24,6 +25,7 @@ import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
+import { PoolCounters } from './pool-counters.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -31,6 +33,7 @@ export class PoolRunner {
   readonly name: string;
   readonly #context: PoolContext;
   readonly #supervisor: WorkerSupervisor;
+  readonly #counters = new PoolCounters();
   readonly #hostRestart = new HostRestart();
   #pool: PreparedPool;
   /** The configuration that the next generation was made from, taken over with it. */
@@ -45,7 +48,7 @@ export class PoolRunner {
     this.#pool = pool;
     this.#context = context;
     this.#departures = new Departures(context);
-    this.#supervisor = new WorkerSupervisor(this.name, context, () =>
+    this.#supervisor = new WorkerSupervisor(this.name, context, this.#counters, () =>
       context.onOutcome({ type: 'crash', runner: this }),
     );
   }
@@ -67,6 +70,11 @@ export class PoolRunner {
     return [this.#serving, this.#next, ...this.#departures.generations].filter(
       (generation) => generation !== undefined,
     );
+  }
+
+  /** Counts since the master's start. */
+  totals(): PoolTotals {
+    return this.#counters.totals(this.generations());
   }
 
   /** Those that a reload replaced and that still have a host process. */
@@ -267,6 +275,8 @@ export class PoolRunner {
     const how = signal === null ? `with code ${code}` : `on signal ${signal}`;
     const expected = state === hostStates.draining || state === hostStates.ending;
     this.#supervisor.hostGone(generation);
+    this.#counters.generationGone(generation);
+    if (!expected) this.#counters.restarted('host');
     generation.close();
     this.#departures.remove(generation);
     if (!expected) this.#onUnexpectedExit(generation, how);

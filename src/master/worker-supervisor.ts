@@ -18,6 +18,7 @@ import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.t
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { Generation } from './generation.ts';
 import type { PoolContext } from './pool-context.ts';
+import type { PoolCounters } from './pool-counters.ts';
 import { writeSlowLog } from './slow-log.ts';
 
 type EndedMessage = Extract<HostMessage, { type: 'ended' }>;
@@ -26,10 +27,12 @@ export class WorkerSupervisor {
   readonly #context: PoolContext;
   readonly #pool: string;
   readonly #onCrash: () => void;
+  readonly #counters: PoolCounters;
   #backOff: BackOffMemory = initialBackOff;
 
   /** @param onCrash a worker died by a signal that counts for emergency_restart */
-  constructor(pool: string, context: PoolContext, onCrash: () => void) {
+  constructor(pool: string, context: PoolContext, counters: PoolCounters, onCrash: () => void) {
+    this.#counters = counters;
     this.#pool = pool;
     this.#onCrash = onCrash;
     this.#context = context;
@@ -75,6 +78,7 @@ export class WorkerSupervisor {
     const worker = generation.workers.remove(message.slot);
     generation.bootSettled(message.slot);
     if (worker === undefined) return;
+    if (worker.pid !== 0) this.#counters.workerGone(generation, message.slot);
     generation.output.end(message.pid);
     const lifetimeMicros = monotonicMicros() - worker.startedMicros;
     const reaped = reapWorker({
@@ -88,6 +92,7 @@ export class WorkerSupervisor {
     this.#context.log.write(reaped.message.level, reaped.message.text);
     if (reaped.crashed) this.#onCrash();
     if (!reaped.replace) return;
+    this.#counters.restarted(worker.timedOut ? 'timeout' : message.end.type);
     // Of one that never came up the slot tells nothing: what is there is its predecessor's.
     const requests = worker.pid === 0 ? 0 : generation.reader.readRequestCount(message.slot);
     this.#scheduleReplacement(generation, isUsefulWorkerLife(lifetimeMicros / 1000, requests));
@@ -121,6 +126,12 @@ export class WorkerSupervisor {
     }
     for (const { slot, message } of terminate) {
       this.#context.log.write(message.level, message.text);
+      const worker = generation.workers.get(slot);
+      // A worker is named again at every check until it is gone.
+      if (worker?.timedOut === false) {
+        worker.timedOut = true;
+        this.#counters.terminated();
+      }
       generation.endWorker(slot, 'timeout');
     }
   }
@@ -133,6 +144,7 @@ export class WorkerSupervisor {
         `[pool ${this.#pool}] child ${pid} exited with the engine host after ${lifetime} seconds from start`,
       );
       generation.output.end(pid);
+      if (pid !== 0) this.#counters.workerGone(generation, slot);
       generation.workers.remove(slot);
     }
   }

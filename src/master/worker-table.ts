@@ -13,6 +13,8 @@ export interface WorkerRecord {
   stoppedByManager: boolean;
   /** Made in the place of one that died. */
   readonly isReplacement: boolean;
+  /** Asked to go because of request_terminate_timeout. */
+  timedOut: boolean;
   /** Accept time of the request that was written to the slow log last, 0 for none. */
   slowLogged: number;
 }
@@ -52,6 +54,7 @@ export class WorkerTable {
       startedMicros,
       stoppedByManager: false,
       isReplacement,
+      timedOut: false,
       slowLogged: 0,
     };
   }

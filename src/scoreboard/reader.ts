@@ -141,6 +141,11 @@ export class ScoreboardReader {
     return readU64(this.#steadyCopy(slot, slotNumbersEnd), slotAt.requests);
   }
 
+  /** Answers by class of the latest worker of the slot, which may be gone already. */
+  readResponseCounts(slot: number): number[] {
+    return responseCounts(this.#steadyCopy(slot, slotNumbersEnd));
+  }
+
   /**
    * Two copies in a row that are equal and carry an even sequence number. The number alone would do for writers
    * who make it odd first; those that write with one pwrite are caught by the comparison.
@@ -180,13 +185,17 @@ function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSn
     memoryPeak: readU64(bytes, slotAt.memory_peak),
     contentLength: readU64(bytes, slotAt.content_length),
     httpStatus: bytes.readUInt32LE(slotAt.http_status),
-    responses: [0, 1, 2, 3, 4].map((index) => readU64(bytes, slotAt.responses + 8 * index)),
+    responses: responseCounts(bytes),
     method: string('method'),
     uri: string('uri'),
     query: string('query'),
     script: string('script'),
     user: string('user'),
   };
+}
+
+function responseCounts(bytes: Buffer): number[] {
+  return [0, 1, 2, 3, 4].map((index) => readU64(bytes, slotAt.responses + 8 * index));
 }
 
 /** The length comes from the worker, so it is cut to the field. */

@@ -1,0 +1,186 @@
+/** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
+
+import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+export type Sample = readonly [labels: Labels, value: number];
+
+export interface Metric {
+  /** Without the `_total` of a counter or the `_info` of an info. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'info';
+  /** The end of the name, where the value has a unit. */
+  readonly unit?: 'bytes' | 'seconds';
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly samples: (snapshot: AdminSnapshot) => readonly Sample[];
+}
+
+const responseClasses = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+
+/** One sample a pool. */
+function eachPool(value: (pool: PoolSnapshot) => number): Metric['samples'] {
+  return ({ pools }) => pools.map((pool) => [{ pool: pool.name }, value(pool)]);
+}
+
+/** One sample a pool and value of another label. */
+function eachPart(
+  label: string,
+  parts: (pool: PoolSnapshot) => readonly (readonly [string, number])[],
+): Metric['samples'] {
+  return ({ pools }) =>
+    pools.flatMap((pool) =>
+      parts(pool).map(([part, value]): Sample => [{ pool: pool.name, [label]: part }, value]),
+    );
+}
+
+export const metrics: readonly Metric[] = [
+  {
+    name: 'hathi_build',
+    type: 'info',
+    help: 'Version of the master.',
+    labels: ['version'],
+    samples: ({ version }) => [[{ version }, 1]],
+  },
+  {
+    name: 'hathi_start_time_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'When the master was started, in seconds since 1970.',
+    labels: [],
+    samples: ({ startedAt }) => [[{}, startedAt / 1000]],
+  },
+  {
+    name: 'hathi_reloads',
+    type: 'counter',
+    help: 'Reloads by outcome: refused ones changed nothing.',
+    labels: ['outcome'],
+    samples: ({ reloads }) => Object.entries(reloads).map(([outcome, count]) => [{ outcome }, count]),
+  },
+  {
+    name: 'hathi_pool',
+    type: 'info',
+    help: 'Engine, PHP version and process manager of a pool that is served.',
+    labels: ['pool', 'engine', 'php_version', 'pm'],
+    samples: ({ pools }) =>
+      pools
+        .filter(({ state }) => state === 'serving')
+        .map(({ name, engine = '', phpVersion = '', processManager }) => [
+          { pool: name, engine, php_version: phpVersion, pm: processManager },
+          1,
+        ]),
+  },
+  {
+    name: 'hathi_pool_serving',
+    type: 'gauge',
+    help: 'Whether a host serves the pool: 1 or 0.',
+    labels: ['pool'],
+    samples: eachPool(({ state }) => (state === 'serving' ? 1 : 0)),
+  },
+  {
+    name: 'hathi_requests',
+    type: 'counter',
+    help: 'Requests that a worker has begun.',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.accepted),
+  },
+  {
+    name: 'hathi_responses',
+    type: 'counter',
+    help: 'Answers of workers by class of the HTTP status.',
+    labels: ['pool', 'class'],
+    samples: eachPart('class', ({ totals }) =>
+      responseClasses.map((name, index) => [name, totals.responses[index] ?? 0]),
+    ),
+  },
+  {
+    name: 'hathi_workers',
+    type: 'gauge',
+    help: 'Workers of the generation that serves: idle, or active, which is everything else; and those of replaced generations that finish (draining).',
+    labels: ['pool', 'state'],
+    samples: eachPart('state', ({ idle, active, workers }) => [
+      ['idle', idle],
+      ['active', active],
+      ['draining', workers.filter(({ draining }) => draining).length],
+    ]),
+  },
+  {
+    name: 'hathi_workers_limit',
+    type: 'gauge',
+    help: 'pm.max_children.',
+    labels: ['pool'],
+    samples: eachPool(({ maxChildren }) => maxChildren),
+  },
+  {
+    name: 'hathi_workers_active_peak',
+    type: 'gauge',
+    help: 'Most active workers at once since the last reload.',
+    labels: ['pool'],
+    samples: eachPool(({ maxActive }) => maxActive),
+  },
+  {
+    name: 'hathi_max_children_reached',
+    type: 'counter',
+    help: 'Times that another worker was wanted and pm.max_children forbade it.',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.maxChildrenReached),
+  },
+  {
+    name: 'hathi_queue_connections',
+    type: 'gauge',
+    help: 'Connections that wait for a worker, as "listen queue" of the status page.',
+    labels: ['pool'],
+    samples: eachPool(({ queue }) => queue),
+  },
+  {
+    name: 'hathi_queue_connections_peak',
+    type: 'gauge',
+    help: 'Most connections that waited at once since the last reload.',
+    labels: ['pool'],
+    samples: eachPool(({ maxQueue }) => maxQueue),
+  },
+  {
+    name: 'hathi_slow_requests',
+    type: 'counter',
+    help: 'Requests that went into the slow log (request_slowlog_timeout).',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.slowRequests),
+  },
+  {
+    name: 'hathi_terminated_requests',
+    type: 'counter',
+    help: 'Requests that were ended by request_terminate_timeout.',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.terminatedRequests),
+  },
+  {
+    name: 'hathi_restarts',
+    type: 'counter',
+    help: 'Workers that ended and are replaced, by cause: exit (by themselves, pm.max_requests included), signal (killed, crashed), timeout (request_terminate_timeout); and hosts that died (host).',
+    labels: ['pool', 'cause'],
+    samples: eachPart('cause', ({ totals }) => Object.entries(totals.restarts)),
+  },
+  {
+    name: 'hathi_request_memory_peak_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "Highest peak of PHP's memory in a request since the last reload.",
+    labels: ['pool'],
+    samples: eachPool(({ memoryPeakBytes }) => memoryPeakBytes),
+  },
+];
+
+/** The name that a sample carries: the one to ask for in a query. */
+export function sampleName({ name, type }: Pick<Metric, 'name' | 'type'>): string {
+  if (type === 'gauge') return name;
+  return type === 'counter' ? `${name}_total` : `${name}_info`;
+}
+
+/** The table as Markdown. */
+export function metricsMarkdown(): string {
+  const rows = metrics.map((metric) => {
+    const labels = metric.labels.map((label) => `\`${label}\``).join(', ');
+    return `| \`${sampleName(metric)}\` | ${metric.type} | ${metric.unit ?? ''} | ${labels} | ${metric.help} |\n`;
+  });
+  return `\n| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n${rows.join('')}\n`;
+}

@@ -1,0 +1,43 @@
+/** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 where a client asks for it. */
+
+import { type Metric, metrics, type Sample, sampleName } from './metrics-table.ts';
+import type { AdminSnapshot } from './snapshot.ts';
+
+export type MetricsFormat = 'prometheus' | 'openmetrics';
+
+export const metricsTypes: Readonly<Record<MetricsFormat, string>> = {
+  prometheus: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+};
+
+/** @param accept the header of the request */
+export function metricsFormat(accept: string | undefined): MetricsFormat {
+  return accept?.includes('application/openmetrics-text') ? 'openmetrics' : 'prometheus';
+}
+
+export function renderMetrics(snapshot: AdminSnapshot, format: MetricsFormat): string {
+  const text = metrics.map((metric) => block(metric, metric.samples(snapshot), format)).join('');
+  return format === 'openmetrics' ? `${text}# EOF\n` : text;
+}
+
+/** The older format knows no info, and names a family as its samples. */
+function block(metric: Metric, samples: readonly Sample[], format: MetricsFormat): string {
+  if (samples.length === 0) return '';
+  const isOpen = format === 'openmetrics';
+  const family = isOpen ? metric.name : sampleName(metric);
+  const type = !isOpen && metric.type === 'info' ? 'gauge' : metric.type;
+  const lines = [`# TYPE ${family} ${type}`];
+  if (isOpen && metric.unit !== undefined) lines.push(`# UNIT ${family} ${metric.unit}`);
+  lines.push(`# HELP ${family} ${escaped(metric.help, isOpen)}`);
+  for (const [labels, value] of samples) {
+    const pairs = Object.entries(labels).map(([name, text]) => `${name}="${escaped(text, true)}"`);
+    lines.push(`${sampleName(metric)}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Backslash, line end and, where the format has it so, the quotation mark. */
+function escaped(text: string, quotes: boolean): string {
+  const plain = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return quotes ? plain.replaceAll('"', '\\"') : plain;
+}

@@ -1,0 +1,92 @@
+/** `GET /metrics`: the text, and counters that go on over worker ends and reloads. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderMetrics } from '../../src/admin/metrics.ts';
+import { metrics } from '../../src/admin/metrics-table.ts';
+import type { AdminSnapshot } from '../../src/admin/snapshot.ts';
+import { testEngines } from '../harness/engines.ts';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import { poolText } from '../harness/pool.ts';
+import { startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+import { askAdmin } from './client.ts';
+
+const empty: AdminSnapshot = {
+  at: 0,
+  version: 'a\\b"c\nd',
+  pid: 1,
+  state: 'normal',
+  startedAt: 1500,
+  reloads: { succeeded: 2, refused: 1 },
+  pools: [],
+};
+
+test('the text of both formats; labels are escaped', () => {
+  assert.deepEqual(renderMetrics(empty, 'openmetrics').split('\n').slice(0, 10), [
+    '# TYPE hathi_build info',
+    '# HELP hathi_build Version of the master.',
+    'hathi_build_info{version="a\\\\b\\"c\\nd"} 1',
+    '# TYPE hathi_start_time_seconds gauge',
+    '# UNIT hathi_start_time_seconds seconds',
+    '# HELP hathi_start_time_seconds When the master was started, in seconds since 1970.',
+    'hathi_start_time_seconds 1.5',
+    '# TYPE hathi_reloads counter',
+    '# HELP hathi_reloads Reloads by outcome: refused ones changed nothing.',
+    'hathi_reloads_total{outcome="succeeded"} 2',
+  ]);
+  assert.match(renderMetrics(empty, 'openmetrics'), /# EOF\n$/);
+  const plain = renderMetrics(empty, 'prometheus');
+  assert.match(plain, /^# TYPE hathi_build_info gauge\n/);
+  assert.match(plain, /^# TYPE hathi_reloads_total counter$/m);
+  assert.doesNotMatch(plain, /# (UNIT|EOF)/);
+});
+
+test('names, units and labels keep the rules of Prometheus', () => {
+  assert.equal(new Set(metrics.map(({ name }) => name)).size, metrics.length);
+  for (const { name, unit, labels } of metrics) {
+    assert.match(name, /^hathi(_[a-z]+)+$/);
+    assert.doesNotMatch(name, /_(total|info|count|sum|bucket)$/);
+    assert.equal(unit !== undefined, /_(bytes|seconds)$/.test(name), name);
+    for (const label of labels) assert.match(label, /^[a-z]+(_[a-z]+)*$/);
+  }
+});
+
+testEngines('counters go on over the end of workers and over reloads', {}, async (engine) => {
+  await using server = await startServer({
+    engine,
+    pools: (folder) =>
+      `admin.listen = ${folder.join('run/admin.sock')}\n${poolText(folder, 'www', 'pm.max_requests = 3')}`,
+  });
+  const admin = { socketPath: server.folder.join('run/admin.sock'), path: '/metrics' };
+  const value = async (sample: string): Promise<number> => {
+    const { body } = await askAdmin(admin);
+    const line = body.split('\n').find((text) => text.startsWith(`${sample} `));
+    assert.ok(line, `${sample} in\n${body}`);
+    return Number(line.slice(sample.length + 1));
+  };
+  const script = server.folder.write('www/s.php', '<?php http_response_code((int) $_GET["s"]); echo "x";');
+  const send = async (status: number): Promise<void> => {
+    await request(server.socket(), scriptParams(script, { QUERY_STRING: `s=${status}` }));
+  };
+  for (let i = 0; i < 7; i++) await send(200);
+  await send(404);
+  await server.reload();
+  await send(200);
+  await send(503);
+  const sums = { '2xx': 8, '4xx': 1, '5xx': 1 };
+  for (const [name, wanted] of Object.entries(sums)) {
+    // A client has its answer a moment before the worker has counted it.
+    await poll(`${wanted} answers ${name}`, async () =>
+      (await value(`hathi_responses_total{pool="www",class="${name}"}`)) === wanted ? true : undefined,
+    );
+  }
+  assert.equal(await value('hathi_requests_total{pool="www"}'), 10);
+  assert.equal(await value('hathi_reloads_total{outcome="succeeded"}'), 1);
+  assert.ok((await value('hathi_restarts_total{pool="www",cause="exit"}')) >= 1);
+  const open = await askAdmin({
+    ...admin,
+    headers: { accept: 'application/openmetrics-text; version=1.0.0' },
+  });
+  assert.equal(open.type, 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+  await server.stop();
+});
