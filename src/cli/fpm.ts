@@ -92,7 +92,7 @@ function iniConfigFile(defines: readonly string[]): string | undefined {
  * Without `-y`: `etc/php-fpm.conf` below the prefix; else Debian's place, newest PHP first; else the place that
  * php-fpm itself and other distributions have.
  */
-function defaultConfigFile(prefix: string | undefined): string {
+export function defaultConfigFile(prefix: string | undefined): string {
   if (prefix !== undefined) return join(prefix, 'etc/php-fpm.conf');
   const debian = existsSync('/etc/php') ? readdirSync('/etc/php') : [];
   const newestFirst = debian.sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));

@@ -9,6 +9,11 @@ type Subcommand = (args: string[]) => Promise<number>;
 const subcommands: Readonly<Record<string, () => Promise<Subcommand>>> = {
   serve: async () => (await import('./serve-main.ts')).serveMain,
   build: async () => (await import('./build.ts')).buildCommand,
+  status: async () => {
+    const { statusCommand } = await import('./status.ts');
+    return (args) =>
+      statusCommand(args, { stdout: process.stdout, stderr: process.stderr, env: process.env });
+  },
   request: async () => {
     const { requestCommand } = await import('./request.ts');
     return (args) => requestCommand(args, { stdout: process.stdout, stderr: process.stderr });

@@ -150,5 +150,6 @@ Beside these, Hathi has commands of its own:
   ${name} serve [docroot]   serve a PHP tree over HTTP, for development
   ${name} build             compile the native engine for a PHP of this machine
   ${name} request           send one FastCGI request and print the response
+  ${name} status            show the pools and workers of a running master
 `;
 }

@@ -1,0 +1,85 @@
+/** Asks the admin endpoint of a master, over its Unix socket or TCP. */
+import { type RequestOptions, request } from 'node:http';
+
+/** Where an admin endpoint listens: the path of a Unix socket, or host and port. */
+export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number };
+
+/** No connection, no answer in time, or an answer that cannot be used; the message says which. */
+export class AdminError extends Error {
+  override readonly name = 'AdminError';
+}
+
+/** An answer over this is refused: 500 workers take about 2 MB. */
+const answerLimit = 32 * 1024 * 1024;
+
+/**
+ * Reads `--connect`: `/path`, `HOST:PORT`, `[IPv6]:PORT` or `PORT` on 127.0.0.1.
+ * @throws {AdminError} when it is none of these.
+ */
+export function parseAdminAddress(text: string): AdminAddress {
+  if (text.includes('/')) return { path: text };
+  const match = /^(?:(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65535) {
+    throw new AdminError(`Cannot connect to "${text}": must be the path of a socket, HOST:PORT or PORT`);
+  }
+  return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
+}
+
+export interface AskOptions {
+  /** Sent as `Authorization: Bearer`. */
+  readonly token?: string;
+  /** Milliseconds until it gives up. */
+  readonly timeout?: number;
+}
+
+/**
+ * One request; the answer parsed as JSON.
+ * @throws {AdminError}
+ */
+export async function askAdmin(
+  address: AdminAddress,
+  path: string,
+  options: AskOptions = {},
+): Promise<unknown> {
+  const { status, body } = await exchange(address, path, options);
+  if (status < 200 || status > 299) {
+    throw new AdminError(`Cannot use the admin endpoint: "${path}" was answered with status ${status}`);
+  }
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new AdminError(`Cannot read the answer to "${path}": must be JSON`);
+  }
+}
+
+function exchange(
+  address: AdminAddress,
+  path: string,
+  { token, timeout = 5000 }: AskOptions,
+): Promise<{ status: number; body: string }> {
+  const to: RequestOptions =
+    'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
+  const headers = { host: 'localhost', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  return new Promise((resolve, reject) => {
+    const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
+    const fail = (error: Error) =>
+      reject(new AdminError(`Cannot ask the master at "${where}": ${error.message}`));
+    const signal = AbortSignal.timeout(timeout);
+    const asked = request({ ...to, path, headers, signal, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > answerLimit) asked.destroy(new Error(`the answer is longer than ${answerLimit} bytes`));
+        else chunks.push(chunk);
+      });
+      response.on('error', fail);
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    asked.on('error', (error) => fail(signal.aborted ? new Error(`no answer within ${timeout} ms`) : error));
+    asked.end();
+  });
+}

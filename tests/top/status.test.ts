@@ -1,0 +1,143 @@
+/** `hathi status` against an admin endpoint of the test's own. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { suite, test } from 'node:test';
+import { statusCommand } from '../../src/cli/status.ts';
+import { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { run as runCommand, serverCommand, startServer } from '../harness/server.ts';
+
+const pools = [
+  {
+    name: 'www',
+    maxChildren: 2,
+    active: 1,
+    idle: 1,
+    workers: [{ pid: 7, state: 'Running', script: '/srv/\x1b[2J\x9b31mx.php' }],
+  },
+];
+
+async function run(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const code = await statusCommand(args, { stdout, stderr, env });
+  stdout.end();
+  stderr.end();
+  return { code, stdout: await text(stdout), stderr: await text(stderr) };
+}
+
+/** A server on a Unix socket for the length of one look. */
+async function serving(listener: RequestListener, look: (socket: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hathi-test-'));
+  const server = createServer(listener);
+  try {
+    const socket = path.join(folder, 'admin.sock');
+    server.listen(socket);
+    await once(server, 'listening');
+    await look(socket);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+suite('hathi status', () => {
+  test('shows pools and workers, with hostile names made harmless, and sends the token', async () => {
+    const seen: unknown[] = [];
+    const listener: RequestListener = (request, response) => {
+      seen.push([request.method, request.url, request.headers.authorization]);
+      response.end(JSON.stringify({ pools }));
+    };
+    await serving(listener, async (socket) => {
+      const plain = await run(['--connect', socket], { HATHI_ADMIN_TOKEN: 'secret' });
+      assert.equal(plain.code, 0);
+      assert.match(plain.stdout, /^www +1\/2 +50% /m);
+      assert.match(plain.stdout, /\/srv\/\ufffd\[2J\ufffd31mx\.php$/m);
+      assert.doesNotMatch(plain.stdout, /[\x1b\x9b]/);
+      const json = await run(['--json', '--connect', socket]);
+      assert.deepEqual(JSON.parse(json.stdout), { pools });
+      assert.match(json.stdout, /^[\n\x20-\x7e]*$/);
+    });
+    assert.deepEqual(seen, [
+      ['GET', '/api/pools', 'Bearer secret'],
+      ['GET', '/api/pools', undefined],
+    ]);
+  });
+
+  test('says why a master could not be asked', async () => {
+    const nobody = await run(['--connect', '/nonexistent/admin.sock']);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /^hathi status: Cannot ask the master at "\/nonexistent\/admin\.sock": /);
+    await serving(
+      (_, response) => response.writeHead(401).end(),
+      async (socket) => {
+        const refused = await run(['--connect', socket]);
+        assert.equal(refused.code, 1);
+        assert.match(refused.stderr, /status 401/);
+      },
+    );
+    await serving(
+      (_, response) => response.end('<html>'),
+      async (socket) => assert.match((await run(['--connect', socket])).stderr, /must be JSON/),
+    );
+  });
+
+  test('refuses wrong arguments', async () => {
+    assert.equal((await run(['--colour'])).code, 64);
+    assert.match((await run(['--connect', 'host:99999'])).stderr, /must be the path of a socket/);
+    assert.match((await run(['--help'])).stdout, /^Usage: hathi status/);
+  });
+
+  test('finds the endpoint and the token of a real master by its configuration, and makes no file', async () => {
+    const token = 'a-token-of-this-test';
+    await using server = await startServer({
+      pools: (to) => `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to)}`,
+    });
+    const shown = await run(['-y', server.configFile]);
+    assert.deepEqual([shown.code, shown.stderr], [0, '']);
+    assert.match(shown.stdout, /^www +0\/1 +0% +0/m);
+    assert.match(shown.stdout, /^\d+ +www +Idle /m);
+    const asCommand = await runCommand(serverCommand('hathi'), ['status', '--json', '-y', server.configFile]);
+    assert.equal(JSON.parse(asCommand.stdout).pid, server.pid);
+    await server.stop();
+
+    using folder = new TestFolder();
+    const log = folder.join('error.log');
+    const global = `[global]\nerror_log = ${log}\n`;
+    const without = await run(['-y', folder.write('without.conf', global + poolText(folder))]);
+    assert.match(without.stderr, /sets no admin\.listen/);
+    assert.match((await run(['-y', folder.join('none.conf')])).stderr, /Cannot find the master: /);
+    await servingTcp(async (port, seen) => {
+      const lines = `admin.listen = 127.0.0.1:${port}\nadmin.token = ${token}\n`;
+      const asked = await run(['-y', folder.write('tcp.conf', global + lines + poolText(folder))]);
+      assert.equal(asked.code, 0, asked.stderr);
+      assert.deepEqual(seen, [`Bearer ${token}`]);
+    });
+    assert.equal(existsSync(log), false);
+  });
+});
+
+/** The same over TCP; `seen` are the headers Authorization. */
+async function servingTcp(look: (port: number, seen: unknown[]) => Promise<void>): Promise<void> {
+  const seen: unknown[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.end(JSON.stringify({ pools }));
+  });
+  try {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await look((server.address() as AddressInfo).port, seen);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
