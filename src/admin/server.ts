@@ -58,8 +58,10 @@ function receive(request: IncomingMessage, response: ServerResponse, options: Ad
 
 function refuseBody(response: ServerResponse): void {
   const { status, type, body } = failure(413, `the body is over ${adminLimits.bodyBytes} bytes`);
-  response.writeHead(status, { 'content-type': type, connection: 'close' });
-  response.end(body, () => response.destroy());
+  // The rest of the body is read and thrown away: a close with bytes unread would take the answer with it.
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, { 'content-type': type, 'content-length': length, connection: 'close' });
+  response.end(body);
 }
 
 function answer(request: IncomingMessage, options: AdminServerOptions): Answer {

@@ -124,9 +124,14 @@ test('what is not asked properly is refused, and the master lives on', async () 
     (await ask(server, '/api/reload')).status,
     (await ask(server, '/api/pools', 'POST')).status,
     (await ask(server, '/api/reload', 'POST', 'x'.repeat(5000))).status,
-    (await ask(server, `/${'x'.repeat(9000)}`)).status,
   ];
-  assert.deepEqual(statuses, [404, 404, 405, 405, 413, 431]);
+  assert.deepEqual(statuses, [404, 404, 405, 405, 413]);
+  // Node closes with bytes unread after its 431, so a client may see a reset instead of the answer.
+  const long = await ask(server, `/${'x'.repeat(9000)}`).then(
+    ({ status }) => status,
+    ({ code }) => code,
+  );
+  assert.ok([431, 'ECONNRESET', 'EPIPE'].includes(long), String(long));
   const socket = connect(server.folder.join('run/admin.sock'));
   const { promise, resolve } = Promise.withResolvers<void>();
   socket
