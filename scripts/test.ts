@@ -25,6 +25,7 @@ const serialFolders = ['tests/blackbox/', 'tests/bench/', 'tests/package/'];
 /** Folders whose tests run whole servers or hosts, or measure them. */
 const wholeServers = [
   ...serialFolders,
+  'tests/admin/',
   'tests/contract/',
   'tests/differential/',
   'tests/embedded/',
@@ -33,6 +34,7 @@ const wholeServers = [
   'tests/http/',
   'tests/master/',
   'tests/native/',
+  'tests/top/',
 ];
 
 function say(text: string): void {
