@@ -16,16 +16,20 @@ import { emptyTally, runTests, type Tally } from './test-runner.ts';
 const node = process.execPath;
 const underCi = process.env['CI'] === 'true';
 
-/**
- * Tests in these folders start whole servers and measure times or memory: they run one file after the other,
- * all others two at a time.
- */
-const serialFolders = ['tests/blackbox/', 'tests/bench/', 'tests/package/'];
+/** Tests that measure times or memory, or load the machine: they run one file after the other, all others two at a time. */
+const serialPaths = [
+  'tests/bench/',
+  'tests/blackbox/exhausted-pool.test.ts',
+  'tests/blackbox/pools.test.ts',
+  'tests/blackbox/reload-under-load.test.ts',
+  'tests/package/',
+];
 
 /** Folders whose tests run whole servers or hosts, or measure them. */
 const wholeServers = [
-  ...serialFolders,
+  ...serialPaths,
   'tests/admin/',
+  'tests/blackbox/',
   'tests/contract/',
   'tests/differential/',
   'tests/embedded/',
@@ -141,7 +145,7 @@ async function main(): Promise<number> {
   }
   using engine = buildNativeEngine(files);
   if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;
-  const serial = files.filter((file) => serialFolders.some((folder) => file.startsWith(folder)));
+  const serial = files.filter((file) => serialPaths.some((path) => file.startsWith(path)));
   const parallel = files.filter((file) => !serial.includes(file));
   const total = emptyTally();
   await runTests(parallel, 2, total);
