@@ -20,6 +20,7 @@ const underCi = process.env['CI'] === 'true';
 const serialPaths = [
   'tests/bench/',
   'tests/blackbox/exhausted-pool.test.ts',
+  'tests/blackbox/faults.test.ts',
   'tests/blackbox/pools.test.ts',
   'tests/blackbox/reload-under-load.test.ts',
   'tests/package/',
