@@ -169,6 +169,17 @@ void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_inform
 	end_change(at);
 }
 
+/* Counts a duration in its class; the bounds are in rising order. */
+static void count_duration(uint8_t *slot, uint64_t micros)
+{
+	static const uint32_t bounds[] = HATHI_SB_DURATION_BOUNDS;
+	size_t class = 0;
+	while (class < sizeof bounds / sizeof *bounds && micros > bounds[class]) class++;
+	size_t at = HATHI_SB_SLOT_DURATIONS + 8 * class;
+	put_u64(slot, at, get_u64(slot, at) + 1);
+	put_u64(slot, HATHI_SB_SLOT_DURATION_SUM_MICROS, get_u64(slot, HATHI_SB_SLOT_DURATION_SUM_MICROS) + micros);
+}
+
 /* The script is done; connection and PHP's own cleaning come after. */
 void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result)
 {
@@ -184,6 +195,7 @@ void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *
 		size_t class = HATHI_SB_SLOT_RESPONSES + 8 * (result->status / 100 - 1);
 		put_u64(at, class, get_u64(at, class) + 1);
 	}
+	count_duration(at, result->duration);
 	end_change(at);
 	raise_u64((_Atomic uint64_t *)(void *)(slot->header + HATHI_SB_HEADER_MEMORY_PEAK), result->memory);
 }

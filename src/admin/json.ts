@@ -8,8 +8,7 @@ export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): object {
 }
 
 function poolJson(pool: PoolSnapshot, withQuery: boolean): object {
-  const { totals: _totals, ...shown } = pool;
-  return { ...shown, workers: pool.workers.map((worker) => workerJson(worker, withQuery)) };
+  return { ...pool, workers: pool.workers.map((worker) => workerJson(worker, withQuery)) };
 }
 
 /** Written out field by field: `user` and whatever is added to a slot later stay inside. */

@@ -1,14 +1,16 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
 
+import { durationBounds } from '../scoreboard/durations.ts';
 import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 
 export type Labels = Readonly<Record<string, string>>;
-export type Sample = readonly [labels: Labels, value: number];
+/** `suffix` is the end of the sample's name, where a metric has samples of several names. */
+export type Sample = readonly [labels: Labels, value: number, suffix?: string];
 
 export interface Metric {
   /** Without the `_total` of a counter or the `_info` of an info. */
   readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'info';
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'info';
   /** The end of the name, where the value has a unit. */
   readonly unit?: 'bytes' | 'seconds';
   readonly help: string;
@@ -32,6 +34,24 @@ function eachPart(
     pools.flatMap((pool) =>
       parts(pool).map(([part, value]): Sample => [{ pool: pool.name, [label]: part }, value]),
     );
+}
+
+/** Classes become buckets, which count everything up to their end. */
+function durationSamples({ name, totals }: PoolSnapshot): Sample[] {
+  const { counts, sumMicros } = totals.durations;
+  let sum = 0;
+  const buckets = counts.map((count, index): Sample => {
+    sum += count;
+    return [{ pool: name, le: bucketLabel(durationBounds[index]) }, sum, '_bucket'];
+  });
+  return [...buckets, [{ pool: name }, sumMicros / 1e6, '_sum'], [{ pool: name }, sum, '_count']];
+}
+
+/** Seconds as OpenMetrics writes them: with a fraction. */
+function bucketLabel(micros: number | undefined): string {
+  if (micros === undefined) return '+Inf';
+  const seconds = micros / 1e6;
+  return Number.isInteger(seconds) ? seconds.toFixed(1) : String(seconds);
 }
 
 export const metrics: readonly Metric[] = [
@@ -92,6 +112,14 @@ export const metrics: readonly Metric[] = [
     samples: eachPart('class', ({ totals }) =>
       responseClasses.map((name, index) => [name, totals.responses[index] ?? 0]),
     ),
+  },
+  {
+    name: 'hathi_request_duration_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Requests that ended, by the time from accepting the connection to the end of the script.',
+    labels: ['pool', 'le'],
+    samples: ({ pools }) => pools.flatMap(durationSamples),
   },
   {
     name: 'hathi_workers',
@@ -170,17 +198,28 @@ export const metrics: readonly Metric[] = [
   },
 ];
 
-/** The name that a sample carries: the one to ask for in a query. */
-export function sampleName({ name, type }: Pick<Metric, 'name' | 'type'>): string {
-  if (type === 'gauge') return name;
-  return type === 'counter' ? `${name}_total` : `${name}_info`;
+/** The names that samples carry: those to ask for in a query. */
+export function sampleNames({ name, type }: Pick<Metric, 'name' | 'type'>): readonly string[] {
+  switch (type) {
+    case 'gauge':
+      return [name];
+    case 'counter':
+      return [`${name}_total`];
+    case 'info':
+      return [`${name}_info`];
+    case 'histogram':
+      return ['_bucket', '_sum', '_count'].map((suffix) => name + suffix);
+    default:
+      throw new Error(`no names for a metric of the type ${JSON.stringify(type satisfies never)}`);
+  }
 }
 
 /** The table as Markdown. */
 export function metricsMarkdown(): string {
   const rows = metrics.map((metric) => {
     const labels = metric.labels.map((label) => `\`${label}\``).join(', ');
-    return `| \`${sampleName(metric)}\` | ${metric.type} | ${metric.unit ?? ''} | ${labels} | ${metric.help} |\n`;
+    const names = sampleNames(metric).map((name) => `\`${name}\``);
+    return `| ${names.join(', ')} | ${metric.type} | ${metric.unit ?? ''} | ${labels} | ${metric.help} |\n`;
   });
   return `\n| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n${rows.join('')}\n`;
 }

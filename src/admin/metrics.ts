@@ -1,6 +1,6 @@
 /** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 where a client asks for it. */
 
-import { type Metric, metrics, type Sample, sampleName } from './metrics-table.ts';
+import { type Metric, metrics, type Sample, sampleNames } from './metrics-table.ts';
 import type { AdminSnapshot } from './snapshot.ts';
 
 export type MetricsFormat = 'prometheus' | 'openmetrics';
@@ -24,14 +24,15 @@ export function renderMetrics(snapshot: AdminSnapshot, format: MetricsFormat): s
 function block(metric: Metric, samples: readonly Sample[], format: MetricsFormat): string {
   if (samples.length === 0) return '';
   const isOpen = format === 'openmetrics';
-  const family = isOpen ? metric.name : sampleName(metric);
+  const name = metric.type === 'histogram' ? metric.name : sampleNames(metric).join();
+  const family = isOpen ? metric.name : name;
   const type = !isOpen && metric.type === 'info' ? 'gauge' : metric.type;
   const lines = [`# TYPE ${family} ${type}`];
   if (isOpen && metric.unit !== undefined) lines.push(`# UNIT ${family} ${metric.unit}`);
   lines.push(`# HELP ${family} ${escaped(metric.help, isOpen)}`);
-  for (const [labels, value] of samples) {
+  for (const [labels, value, suffix = ''] of samples) {
     const pairs = Object.entries(labels).map(([name, text]) => `${name}="${escaped(text, true)}"`);
-    lines.push(`${sampleName(metric)}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`);
+    lines.push(`${name}${suffix}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`);
   }
   return `${lines.join('\n')}\n`;
 }

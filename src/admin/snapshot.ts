@@ -1,5 +1,6 @@
 /** What the admin endpoint shows: data only, so that who renders it needs no master. */
 
+import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
 
 export interface WorkerSnapshot extends ProcessStatus {
@@ -14,11 +15,24 @@ export type RestartCause = 'exit' | 'signal' | 'timeout' | 'host';
 export interface PoolTotals {
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly responses: readonly number[];
+  /** Requests that ended, by duration. */
+  readonly durations: DurationCounts;
+  /** Requests begun. */
   readonly accepted: number;
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
   readonly terminatedRequests: number;
   readonly restarts: Readonly<Record<RestartCause, number>>;
+}
+
+/** What happened in the last seconds. Quantiles are estimates, undefined when no request ended. */
+export interface RecentFigures {
+  /** How long the time is that is looked at. */
+  readonly seconds: number;
+  readonly requestsPerSecond: number;
+  readonly p50Micros: number | undefined;
+  readonly p95Micros: number | undefined;
+  readonly p99Micros: number | undefined;
 }
 
 export interface PoolSnapshot {
@@ -46,6 +60,7 @@ export interface PoolSnapshot {
   readonly slowRequests: number;
   readonly memoryPeakBytes: number;
   readonly totals: PoolTotals;
+  readonly recent: RecentFigures;
   readonly generation: number | undefined;
   /** Milliseconds since 1970; undefined before there is a host. */
   readonly startedAt: number | undefined;

@@ -26,6 +26,7 @@ export function adminSnapshot(
 
 function poolSnapshot(runner: PoolRunner): PoolSnapshot {
   const { serving, config, prepared } = runner;
+  const totals = runner.totals();
   const status = serving && statusSnapshot(serving, prepared.listener);
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   return {
@@ -46,7 +47,8 @@ function poolSnapshot(runner: PoolRunner): PoolSnapshot {
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,
     memoryPeakBytes: status?.memoryPeak ?? 0,
-    totals: runner.totals(),
+    totals,
+    recent: runner.recent(totals),
     generation: serving?.number,
     startedAt: serving?.launchedEpochMs,
     workers: [...(workers ?? []), ...runner.draining().flatMap(drainingWorkers)],

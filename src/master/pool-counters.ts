@@ -1,11 +1,14 @@
 /** Counts of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these go on. */
 
 import type { PoolTotals, RestartCause } from '../admin/snapshot.ts';
+import { addDurations, noDurations } from '../scoreboard/durations.ts';
+import type { SlotCounters } from '../scoreboard/reader.ts';
 import type { Generation } from './generation.ts';
 
 export class PoolCounters {
   readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, host: 0 };
-  #responses: readonly number[] = [0, 0, 0, 0, 0];
+  /** Of the workers that are gone. */
+  #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
   #accepted = 0;
   #maxChildrenReached = 0;
   #slowRequests = 0;
@@ -21,7 +24,7 @@ export class PoolCounters {
 
   /** A worker is gone; to be called before its slot goes to another one. */
   workerGone(generation: Generation, slot: number): void {
-    this.#responses = add(this.#responses, generation.reader.readResponseCounts(slot));
+    this.#gone = add(this.#gone, generation.reader.readCounters(slot));
   }
 
   /** A host is gone, and its workers with it; to be called before the scoreboard is closed. */
@@ -31,19 +34,27 @@ export class PoolCounters {
     this.#slowRequests += generation.slowRequests;
   }
 
+  /** Requests begun. @param generations those that have a host */
+  accepted(generations: readonly Generation[]): number {
+    return generations.reduce(
+      (total, { reader }) => total + reader.readHeader().acceptedRequests,
+      this.#accepted,
+    );
+  }
+
   /** @param generations those that have a host */
   totals(generations: readonly Generation[]): PoolTotals {
-    let responses = this.#responses;
+    let counted = this.#gone;
     for (const { workers, reader } of generations) {
       for (const { slot, pid } of workers.all()) {
-        if (pid !== 0) responses = add(responses, reader.readResponseCounts(slot));
+        if (pid !== 0) counted = add(counted, reader.readCounters(slot));
       }
     }
     const sum = (base: number, of: (generation: Generation) => number): number =>
       generations.reduce((total, generation) => total + of(generation), base);
     return {
-      responses,
-      accepted: sum(this.#accepted, ({ reader }) => reader.readHeader().acceptedRequests),
+      ...counted,
+      accepted: this.accepted(generations),
       maxChildrenReached: sum(this.#maxChildrenReached, ({ memory }) => memory.maxChildrenReached),
       slowRequests: sum(this.#slowRequests, ({ slowRequests }) => slowRequests),
       terminatedRequests: this.#terminatedRequests,
@@ -52,6 +63,9 @@ export class PoolCounters {
   }
 }
 
-function add(left: readonly number[], right: readonly number[]): number[] {
-  return left.map((value, index) => value + (right[index] ?? 0));
+function add(left: SlotCounters, right: SlotCounters): SlotCounters {
+  return {
+    responses: left.responses.map((value, index) => value + (right.responses[index] ?? 0)),
+    durations: addDurations(left.durations, right.durations),
+  };
 }

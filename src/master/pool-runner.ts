@@ -6,7 +6,7 @@
  * up and the old one never notices.
  */
 
-import type { PoolTotals } from '../admin/snapshot.ts';
+import type { PoolTotals, RecentFigures } from '../admin/snapshot.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import {
@@ -26,6 +26,7 @@ import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
+import { RecentTotals } from './recent-totals.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -34,6 +35,7 @@ export class PoolRunner {
   readonly #context: PoolContext;
   readonly #supervisor: WorkerSupervisor;
   readonly #counters = new PoolCounters();
+  readonly #recent: RecentTotals;
   readonly #hostRestart = new HostRestart();
   #pool: PreparedPool;
   /** The configuration that the next generation was made from, taken over with it. */
@@ -48,6 +50,7 @@ export class PoolRunner {
     this.#pool = pool;
     this.#context = context;
     this.#departures = new Departures(context);
+    this.#recent = new RecentTotals(context.now(), this.totals());
     this.#supervisor = new WorkerSupervisor(this.name, context, this.#counters, () =>
       context.onOutcome({ type: 'crash', runner: this }),
     );
@@ -75,6 +78,11 @@ export class PoolRunner {
   /** Counts since the master's start. */
   totals(): PoolTotals {
     return this.#counters.totals(this.generations());
+  }
+
+  /** @param totals of this moment */
+  recent(totals: PoolTotals): RecentFigures {
+    return this.#recent.figures(this.#context.now(), totals);
   }
 
   /** Those that a reload replaced and that still have a host process. */
@@ -141,6 +149,8 @@ export class PoolRunner {
     if (this.#serving === undefined || !this.#context.isNormal()) return;
     this.#supervisor.heartbeat(this.#serving);
     publishFigures(this.#serving, this.#pool.listener);
+    const accepted = this.#counters.accepted(this.generations());
+    this.#recent.note(this.#context.now(), accepted, () => this.totals());
   }
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */

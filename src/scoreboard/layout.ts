@@ -7,6 +7,8 @@
  * processes of a machine share and which no time step moves, for durations and time-outs.
  */
 
+import { durationBounds, durationClasses } from './durations.ts';
+
 /** First eight bytes of every scoreboard. */
 export const scoreboardMagic = 'HATHISB\0';
 /** Raised when a field moves or changes its meaning; added fields leave it alone. */
@@ -317,6 +319,23 @@ export const slotFields = [
     writer: 'worker',
     about: 'user of HTTP authentication',
   },
+  {
+    name: 'duration_sum_micros',
+    type: 'u64',
+    offset: 3488,
+    size: 8,
+    writer: 'worker',
+    about: '`duration_micros` of all requests of this worker together',
+  },
+  {
+    name: 'durations',
+    type: 'u64',
+    offset: 3496,
+    size: 8,
+    count: durationClasses,
+    writer: 'worker',
+    about: `requests of this worker that ended, by duration: up to ${durationBounds.map((bound) => bound / 1000).join(', ')} ms, and longer`,
+  },
 ] as const satisfies readonly Field[];
 
 export type HeaderFieldName = (typeof headerFields)[number]['name'];
@@ -331,9 +350,9 @@ export const slotAt = offsets<SlotFieldName>(slotFields);
 /** Regions of the header that are written as one piece. */
 export const masterRegion = { start: 128, end: 512 } as const;
 export const hostRegion = { start: 512, end: 1024 } as const;
-/** All numbers of a slot lie before this offset, all strings after it. */
+/** The numbers that are looked at every second lie before this offset, strings and further counters after it. */
 export const slotNumbersEnd = 256;
-/** End of the last string: nothing after it is written. */
+/** End of the last field: nothing after it is written. */
 export const slotUsedEnd = Math.max(...slotFields.map((field) => field.offset + fieldBytes(field)));
 
 /** Capacity in bytes of a slot's string fields. */

@@ -1,6 +1,7 @@
 /** Reading side of the scoreboard. What comes out of it is safe to use; what it says may still be untrue. */
 
 import { readSync } from 'node:fs';
+import { type DurationCounts, durationClasses } from './durations.ts';
 import {
   headerAt,
   headerSize,
@@ -62,6 +63,13 @@ export interface SlotSnapshot {
   readonly query: string;
   readonly script: string;
   readonly user: string;
+}
+
+/** What a worker counted since its birth. */
+export interface SlotCounters {
+  /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
+  readonly responses: readonly number[];
+  readonly durations: DurationCounts;
 }
 
 export interface ScoreboardSnapshot {
@@ -141,9 +149,18 @@ export class ScoreboardReader {
     return readU64(this.#steadyCopy(slot, slotNumbersEnd), slotAt.requests);
   }
 
-  /** Answers by class of the latest worker of the slot, which may be gone already. */
-  readResponseCounts(slot: number): number[] {
-    return responseCounts(this.#steadyCopy(slot, slotNumbersEnd));
+  /** Counters of the latest worker of the slot, which may be gone already. */
+  readCounters(slot: number): SlotCounters {
+    const bytes = this.#steadyCopy(slot, slotUsedEnd);
+    return {
+      responses: responseCounts(bytes),
+      durations: {
+        counts: Array.from({ length: durationClasses }, (_, index) =>
+          readU64(bytes, slotAt.durations + 8 * index),
+        ),
+        sumMicros: readU64(bytes, slotAt.duration_sum_micros),
+      },
+    };
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { ftruncateSync, readSync, writeSync } from 'node:fs';
 import { epochMicros, monotonicMicros } from './clock.ts';
+import { durationClass } from './durations.ts';
 import {
   headerAt,
   headerSize,
@@ -217,16 +218,15 @@ export class ScoreboardWriter {
     writeU64(this.#slots, duration, at + slotAt.cpu_wall_micros);
     writeU64(this.#slots, result.memoryPeak, at + slotAt.memory_peak);
     const statusClass = Math.floor(result.status / 100);
-    if (statusClass >= 1 && statusClass <= 5) {
-      const counter = at + slotAt.responses + 8 * (statusClass - 1);
-      writeU64(this.#slots, readU64(this.#slots, counter) + 1, counter);
-    }
+    if (statusClass >= 1 && statusClass <= 5) this.#add(at + slotAt.responses + 8 * (statusClass - 1), 1);
+    this.#add(at + slotAt.durations + 8 * durationClass(duration), 1);
+    this.#add(at + slotAt.duration_sum_micros, duration);
     if (result.user !== undefined) this.#putString(at, 'user', result.user);
     if (result.memoryPeak > readU64(this.#header, headerAt.memory_peak)) {
       writeU64(this.#header, result.memoryPeak, headerAt.memory_peak);
       this.#flushHost();
     }
-    this.#enter(slot, 'finishing', result.user === undefined ? slotNumbersEnd : slotUsedEnd);
+    this.#enter(slot, 'finishing', slotUsedEnd);
   }
 
   /** The worker is gone. */
@@ -255,6 +255,10 @@ export class ScoreboardWriter {
     writeU32(this.#header, active, headerAt.active_requests);
     writeU32(this.#header, highest, headerAt.max_active_requests);
     this.#flushHost();
+  }
+
+  #add(offset: number, amount: number): void {
+    writeU64(this.#slots, readU64(this.#slots, offset) + amount, offset);
   }
 
   #describe(at: number, information: RequestInformation): void {

@@ -81,12 +81,25 @@ testEngines('counters go on over the end of workers and over reloads', {}, async
     );
   }
   assert.equal(await value('hathi_requests_total{pool="www"}'), 10);
+  assert.equal(await value('hathi_request_duration_seconds_count{pool="www"}'), 10);
+  assert.equal(await value('hathi_request_duration_seconds_bucket{pool="www",le="+Inf"}'), 10);
+  assert.ok((await value('hathi_request_duration_seconds_sum{pool="www"}')) > 0);
+  assert.ok((await value('hathi_request_duration_seconds_bucket{pool="www",le="60.0"}')) >= 9);
   assert.equal(await value('hathi_reloads_total{outcome="succeeded"}'), 1);
   assert.ok((await value('hathi_restarts_total{pool="www",cause="exit"}')) >= 1);
   const open = await askAdmin({
     ...admin,
     headers: { accept: 'application/openmetrics-text; version=1.0.0' },
   });
+  const { pools } = JSON.parse((await askAdmin({ ...admin, path: '/api/pools' })).body);
+  const { recent, totals } = pools[0];
+  assert.equal(
+    totals.durations.counts.reduce((sum: number, count: number) => sum + count, 0),
+    10,
+  );
+  assert.ok(recent.seconds > 0 && recent.requestsPerSecond > 0);
+  assert.ok(0 < recent.p50Micros && recent.p50Micros <= recent.p95Micros);
+  assert.ok(recent.p95Micros <= recent.p99Micros);
   assert.equal(open.type, 'application/openmetrics-text; version=1.0.0; charset=utf-8');
   await server.stop();
 });

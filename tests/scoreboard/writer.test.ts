@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { fstatSync, readSync } from 'node:fs';
 import { test } from 'node:test';
 import { monotonicMicros } from '../../src/scoreboard/clock.ts';
+import { durationClass } from '../../src/scoreboard/durations.ts';
 import { hostRegion, masterRegion, scoreboardSize } from '../../src/scoreboard/layout.ts';
 import { ScoreboardReader, type SlotSnapshot } from '../../src/scoreboard/reader.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
@@ -73,6 +74,9 @@ test('a request leaves its mark at every stage', () => {
   assert.ok(finished.durationMicros >= 5000);
   assert.equal(finished.cpuWallMicros, finished.durationMicros);
   assert.ok(finished.stageClockMicros >= before);
+
+  assert.equal(reader.readCounters(1).durations.sumMicros, finished.durationMicros);
+  assert.equal(reader.readCounters(1).durations.counts[durationClass(finished.durationMicros)], 1);
 
   writer.idle(1);
   assert.equal(slotOf(reader, 1).durationMicros, finished.durationMicros);

@@ -1,5 +1,6 @@
 /** The scoreboard's layout as a C header: native/layout.h is this text, which a test compares. */
 
+import { durationBounds } from '../../scoreboard/durations.ts';
 import {
   headerFields,
   headerSize,
@@ -32,6 +33,9 @@ export function layoutHeader(): string {
     'enum {',
     ...constants.map(([name, value]) => `\tHATHI_SB_${name} = ${value},`),
     '};',
+    '',
+    '/* Upper ends of the classes of `durations`, microseconds; there is one class more. */',
+    `#define HATHI_SB_DURATION_BOUNDS {${durationBounds.join(', ')}}`,
     '',
     '#endif',
     '',

@@ -1,0 +1,63 @@
+/** The counts of a pool some seconds ago, so that rates and quantiles of the last seconds can be told at any time. */
+
+import type { PoolTotals, RecentFigures } from '../admin/snapshot.ts';
+import { type DurationCounts, durationQuantile, durationsSince } from '../scoreboard/durations.ts';
+
+/** Time between two samples, ms. */
+const spacing = 5000;
+/** Figures are about the time since the oldest of these: 10 to 15 seconds. */
+const samplesKept = 3;
+
+interface Sample {
+  /** Monotonic ms. */
+  readonly at: number;
+  readonly accepted: number;
+  readonly durations: DurationCounts;
+}
+
+export class RecentTotals {
+  #samples: readonly Sample[];
+
+  /** @param now monotonic ms, here and below */
+  constructor(now: number, totals: PoolTotals) {
+    this.#samples = [sample(now, totals)];
+  }
+
+  /**
+   * Takes a sample when one is due; to be called about once a second.
+   *
+   * @param read makes the totals; an idle pool is spared the reading of its slots
+   */
+  note(now: number, accepted: number, read: () => PoolTotals): void {
+    const [last] = this.#samples.slice(-1);
+    if (last !== undefined && now - last.at < spacing) return;
+    const next = last?.accepted === accepted && this.#isSettled ? { ...last, at: now } : sample(now, read());
+    this.#samples = [...this.#samples, next].slice(-samplesKept);
+  }
+
+  figures(now: number, totals: PoolTotals): RecentFigures {
+    const oldest = this.#samples[0] ?? sample(now, totals);
+    const seconds = (now - oldest.at) / 1000;
+    const durations = durationsSince(totals.durations, oldest.durations);
+    const requests = Math.max(0, totals.accepted - oldest.accepted);
+    return {
+      seconds,
+      requestsPerSecond: seconds > 0 ? requests / seconds : 0,
+      p50Micros: durationQuantile(durations, 0.5),
+      p95Micros: durationQuantile(durations, 0.95),
+      p99Micros: durationQuantile(durations, 0.99),
+    };
+  }
+
+  /** Every request that was begun had ended at the last sample: until another begins, nothing can be counted. */
+  get #isSettled(): boolean {
+    const [last] = this.#samples.slice(-1);
+    return (
+      last !== undefined && last.durations.counts.reduce((sum, count) => sum + count, 0) === last.accepted
+    );
+  }
+}
+
+function sample(at: number, { accepted, durations }: PoolTotals): Sample {
+  return { at, accepted, durations };
+}
