@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MasterSignals } from '../master/signals.ts';
 import { exitCode, type GivenOption, readOptions, usage } from './options.ts';
 import { runMaster } from './run-master.ts';
 import { testConfiguration } from './test-configuration.ts';
@@ -32,11 +33,15 @@ export interface InfoPrinter {
   information(flags: FpmFlags): Promise<string>;
 }
 
-/** @param program argv[0] as the usage text is to show it */
+/**
+ * @param program argv[0] as the usage text is to show it
+ * @param signals of this process, for the master where it comes to that
+ */
 export async function fpmCommand(
   args: readonly string[],
   program: string,
   info: InfoPrinter,
+  signals: MasterSignals,
 ): Promise<number> {
   const given: GivenOption[] = [];
   for (const option of readOptions(args)) {
@@ -51,7 +56,7 @@ export async function fpmCommand(
   }
   const flags = flagsOf(given);
   if (given.some(({ name }) => name === 'info')) return print(await info.information(flags));
-  return flags.test > 0 ? testConfiguration(flags) : runMaster(flags);
+  return flags.test > 0 ? testConfiguration(flags) : runMaster(flags, signals);
 }
 
 function print(text: string): number {

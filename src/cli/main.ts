@@ -1,7 +1,6 @@
 /** The command `hathi`: subcommands, and php-fpm's flags where there is none. */
 
-import { fpmCommand } from './fpm.ts';
-import { infoPrinter } from './info.ts';
+import { MasterSignals } from '../master/signals.ts';
 
 type Subcommand = (args: string[]) => Promise<number>;
 
@@ -20,11 +19,19 @@ const subcommands: Readonly<Record<string, () => Promise<Subcommand>>> = {
   },
 };
 
+/** Signals are caught before the rest of the program is loaded, which takes longer than all that comes before. */
+async function fpm(args: string[]): Promise<number> {
+  const signals = new MasterSignals();
+  const { fpmCommand } = await import('./fpm.ts');
+  const { infoPrinter } = await import('./info.ts');
+  return fpmCommand(args, 'hathi', infoPrinter, signals);
+}
+
 async function main(args: string[]): Promise<number> {
   const [first = '', ...rest] = args;
   const load = Object.hasOwn(subcommands, first) ? subcommands[first] : undefined;
   if (load !== undefined) return (await load())(rest);
-  return fpmCommand(args, 'hathi', infoPrinter);
+  return fpm(args);
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -8,6 +8,7 @@ import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
 import type { StartOutcome } from '../master/master-types.ts';
+import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
 import { setPriority, setResourceLimit } from '../posix/limits.ts';
@@ -20,8 +21,15 @@ import { openErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
 import { StartLog, writesToStderr } from './start-log.ts';
 
+/** What the master has to do with the world around it. */
+interface Surroundings {
+  readonly log: ErrorLog;
+  readonly report: LaunchReport;
+  readonly signals: MasterSignals;
+}
+
 /** @returns the exit code, when the master has stopped or its start has failed */
-export async function runMaster(flags: FpmFlags): Promise<number> {
+export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promise<number> {
   const report = LaunchReport.fromEnvironment(process.env);
   const log = new ErrorLog();
   const says = new StartLog(log);
@@ -39,7 +47,7 @@ export async function runMaster(flags: FpmFlags): Promise<number> {
   }
   says.explain();
   detachFromTerminal(read.configuration);
-  return serve(flags, read.configuration, log, report);
+  return serve(flags, read.configuration, { log, report, signals });
 }
 
 /** The limits come first, as in php-fpm: one that cannot be had is an error of the calling process. */
@@ -57,8 +65,7 @@ async function goToBackground(configuration: Configuration, log: ErrorLog): Prom
 async function serve(
   flags: FpmFlags,
   configuration: Configuration,
-  log: ErrorLog,
-  report: LaunchReport,
+  { log, report, signals }: Surroundings,
 ): Promise<number> {
   const master = new Master({
     configuration,
@@ -67,7 +74,7 @@ async function serve(
     php: phpIniSource(flags),
     identify: poolIdentity,
     engineFor: engineCommand,
-    handleSignals: true,
+    signals,
     reloadConfiguration: () => reloadConfiguration(flags, new StartLog(log)),
     onInForce: (inForce) => putInForce(inForce, flags, log),
   });

@@ -44,7 +44,6 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     php: { files: [], ignored: false, defines: [] },
     identify: poolIdentity,
     engineFor: engineCommand,
-    handleSignals: false,
     reloadConfiguration: () => undefined,
   });
   try {

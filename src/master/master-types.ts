@@ -8,7 +8,7 @@ import type { HostEvent } from './host-process.ts';
 import type { PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import type { ResourceOptions } from './resources.ts';
-import type { SignalRow } from './signals.ts';
+import type { MasterSignals, SignalRow } from './signals.ts';
 
 export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
@@ -17,8 +17,8 @@ export interface MasterOptions extends ResourceOptions {
   readonly reloadConfiguration: () => Configuration | undefined;
   /** Called when a reload puts a configuration in force: the settings of the process itself, the log first. */
   readonly onInForce?: (configuration: Configuration) => void;
-  /** Whether signals of this process are the master's. */
-  readonly handleSignals: boolean;
+  /** Where signals of this process are the master's. */
+  readonly signals?: MasterSignals;
 }
 
 export type MasterEvent =

@@ -18,7 +18,7 @@ import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
 import { MasterResources } from './resources.ts';
-import { installSignals, type MasterVerb } from './signals.ts';
+import type { MasterVerb } from './signals.ts';
 import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Timers } from './timers.ts';
@@ -40,7 +40,6 @@ export class Master {
   readonly #reloads = { succeeded: 0, refused: 0 };
   #crashes: CrashTimes = [];
   #generationNumber = 0;
-  #removeSignals: () => void = () => {};
   readonly #started = Promise.withResolvers<StartOutcome>();
   readonly #closed = Promise.withResolvers<void>();
 
@@ -76,9 +75,7 @@ export class Master {
    * @throws MasterStartError when a socket, a log or the pid file cannot be had, or no pool can run at all
    */
   async start(): Promise<StartOutcome> {
-    if (this.#options.handleSignals) {
-      this.#removeSignals = installSignals((row) => this.#queue.enqueue({ type: 'signal', row }));
-    }
+    this.#options.signals?.deliverTo((row) => this.#queue.enqueue({ type: 'signal', row }));
     try {
       this.#systemd.configure(this.#configuration.global);
       const pools = await this.#resources.prepare(this.#configuration, this.#pools.source);
@@ -269,7 +266,6 @@ export class Master {
     this.#systemd.stop();
     this.#timers.close();
     this.#queue.close();
-    this.#removeSignals();
     this.#resources.release();
   }
 
