@@ -73,7 +73,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_reloads',
     type: 'counter',
-    help: 'Reloads by outcome: refused ones changed nothing.',
+    help: 'Reloads by outcome: succeeded, partial (a pool could not be started with the new configuration), refused (nothing changed).',
     labels: ['outcome'],
     samples: ({ reloads }) => Object.entries(reloads).map(([outcome, count]) => [{ outcome }, count]),
   },

@@ -1,5 +1,6 @@
-/** The requests of the admin endpoint: each is a path, its method and its answer. Nothing here waits. */
+/** The requests of the admin endpoint: each is a path, its method and its answer. */
 
+import { configurationJson } from './configuration-json.ts';
 import { poolsJson } from './json.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { unreadiness } from './readiness.ts';
@@ -23,7 +24,8 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** Probes carry no token; what these say is no secret. */
   readonly isProbe?: true;
-  readonly answer: (source: AdminSource, question: Question) => Answer;
+  /** One that takes its time must not stop the others: it is awaited, and nothing in it blocks. */
+  readonly answer: (source: AdminSource, question: Question) => Answer | Promise<Answer>;
 }
 
 export const routes: Readonly<Record<string, Route>> = {
@@ -40,9 +42,15 @@ export const routes: Readonly<Record<string, Route>> = {
     method: 'GET',
     answer: (source, { query }) => json(200, poolsJson(source.read(), query.get('query') === '1')),
   },
+  '/api/config': {
+    method: 'GET',
+    answer: (source) => json(200, configurationJson(source.configuration())),
+  },
+  '/api/end-worker': { method: 'POST', answer: endWorker },
   '/api/reload': {
     method: 'POST',
-    answer: (source, { peer }) => {
+    answer: async (source, { peer, query }) => {
+      if (query.get('wait') === '1') return json(200, await source.reload(peer));
       source.ask('reload', peer);
       return json(202, { outcome: 'requested' });
     },
@@ -64,6 +72,17 @@ function readyz(source: AdminSource, { query }: Question): Answer {
     if (!(error instanceof RangeError)) throw error;
     return plain(400, `${error.message}\n`);
   }
+}
+
+/** `quit` lets the worker finish its request, `term` does not. */
+function endWorker(source: AdminSource, { query, peer }: Question): Answer {
+  const how = query.get('how') ?? 'quit';
+  const pid = query.get('pid') ?? '';
+  if (how !== 'quit' && how !== 'term') return failure(400, '"how" must be "quit" or "term"');
+  if (!/^[1-9]\d{0,9}$/.test(pid)) return failure(400, '"pid" must be a process id');
+  return source.endWorker(query.get('pool') ?? '', Number(pid), how, peer)
+    ? json(202, { outcome: 'requested' })
+    : failure(404, 'the pool has no worker of that pid');
 }
 
 export function json(status: number, value: object): Answer {

@@ -15,6 +15,8 @@ export const adminLimits = {
   /** Without a byte in either direction: a client that does not read its answer. */
   idleMs: 10_000,
   connections: 64,
+  /** For an answer that the master has to wait for itself, as for the end of a reload. */
+  answerMs: 120_000,
 } as const;
 
 export interface AdminServerOptions {
@@ -52,8 +54,19 @@ function receive(request: IncomingMessage, response: ServerResponse, options: Ad
     if (size > adminLimits.bodyBytes && !response.headersSent) refuseBody(response);
   });
   request.on('end', () => {
-    if (!response.headersSent) send(request, response, answer(request, options));
+    if (!response.headersSent) void answerLater(request, response, options);
   });
+}
+
+async function answerLater(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AdminServerOptions,
+): Promise<void> {
+  response.setTimeout(adminLimits.answerMs);
+  const answered = await answer(request, options);
+  response.setTimeout(adminLimits.idleMs);
+  if (!response.destroyed) send(request, response, answered);
 }
 
 function refuseBody(response: ServerResponse): void {
@@ -64,7 +77,8 @@ function refuseBody(response: ServerResponse): void {
   response.end(body);
 }
 
-function answer(request: IncomingMessage, options: AdminServerOptions): Answer {
+/** Never rejects. */
+async function answer(request: IncomingMessage, options: AdminServerOptions): Promise<Answer> {
   const [path = '', search = ''] = splitOnce(request.url ?? '', '?');
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   const refused = refusal(request, route?.isProbe === true, options.token());
@@ -75,7 +89,7 @@ function answer(request: IncomingMessage, options: AdminServerOptions): Answer {
   try {
     const { accept } = request.headers;
     const peer = peerOf(request.socket);
-    return route.answer(options.source, { query: new URLSearchParams(search), accept, peer });
+    return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer });
   } catch (error) {
     options.onFault(error);
     return failure(500, 'the master could not answer; its log says why');

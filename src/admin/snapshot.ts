@@ -1,5 +1,7 @@
 /** What the admin endpoint shows: data only, so that who renders it needs no master. */
 
+import type { Configuration } from '../config/directives.ts';
+import type { EndMode } from '../engine/contract.ts';
 import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
 
@@ -67,11 +69,22 @@ export interface PoolSnapshot {
   readonly workers: readonly WorkerSnapshot[];
 }
 
-/** How reloads ended since the master's start. */
-export interface ReloadCounts {
-  readonly succeeded: number;
-  /** The new configuration was not valid, or something that it names could not be had. */
-  readonly refused: number;
+/**
+ * How a reload ended. `partial`: the new configuration is in force, but a pool could not be started with it and goes
+ * on as it was, or tries again. `refused`: it was not valid, or something that it names could not be had, and
+ * nothing has changed.
+ */
+export type ReloadOutcome = 'succeeded' | 'partial' | 'refused';
+
+/** Reloads since the master's start. */
+export type ReloadCounts = Readonly<Record<ReloadOutcome, number>>;
+
+export interface ReloadResult {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly outcome: ReloadOutcome;
+  /** Why it was not a full success, one reason an element, in the words of the log. */
+  readonly reasons: readonly string[];
 }
 
 export interface AdminSnapshot {
@@ -83,6 +96,7 @@ export interface AdminSnapshot {
   readonly state: string;
   readonly startedAt: number;
   readonly reloads: ReloadCounts;
+  readonly lastReload: ReloadResult | undefined;
   readonly pools: readonly PoolSnapshot[];
 }
 
@@ -93,6 +107,12 @@ export type AdminVerb = 'reload' | 'reopenLogs';
 export interface AdminSource {
   /** Reads; changes nothing. */
   read(): AdminSnapshot;
-  /** Puts it into the master's queue. `peer` says who asks, for the log. */
+  /** What is in force. Holds secrets. */
+  configuration(): Configuration;
+  /** Puts it into the master's queue. `peer` says who asks, for the log; here and below. */
   ask(verb: AdminVerb, peer: string): void;
+  /** The same for a reload; settles when it has ended. */
+  reload(peer: string): Promise<ReloadResult>;
+  /** Asks a worker to end. @returns false when the pool has no such worker */
+  endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
 }

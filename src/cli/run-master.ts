@@ -7,7 +7,7 @@ import type { Configuration } from '../config/directives.ts';
 import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
-import type { StartOutcome } from '../master/master-types.ts';
+import type { ReloadedConfiguration, StartOutcome } from '../master/master-types.ts';
 import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
@@ -93,11 +93,15 @@ async function serve(
 }
 
 /** What is wrong goes to the log with its place; the caller keeps what runs. */
-function reloadConfiguration(flags: FpmFlags, says: StartLog): Configuration | undefined {
-  const read = readConfiguration(flags, process.env, 'start');
-  says.write([...read.early, ...read.messages]);
+function reloadConfiguration(flags: FpmFlags, says: StartLog): ReloadedConfiguration {
+  const { configuration, early, messages } = readConfiguration(flags, process.env, 'start');
+  const all = [...early, ...messages];
+  says.write(all);
   says.explain();
-  return read.configuration;
+  const problems = all
+    .filter(({ level }) => level === 'error' || level === 'alert')
+    .map(({ text, detail = [] }) => [text, ...detail].join('\n'));
+  return { configuration, problems };
 }
 
 /** The log and the limits of the process follow a reload; where they cannot, the log says so and they stay. */

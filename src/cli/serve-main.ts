@@ -44,7 +44,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     php: { files: [], ignored: false, defines: [] },
     identify: poolIdentity,
     engineFor: engineCommand,
-    reloadConfiguration: () => undefined,
+    reloadConfiguration: () => ({ configuration: undefined, problems: ['hathi serve reads no file again'] }),
   });
   try {
     await master.start();

@@ -64,6 +64,8 @@ interface Row<Type extends DirectiveType, Value> {
   readonly into?: 'php_value' | 'php_admin_value';
   /** Not one of PHP-FPM's. */
   readonly own?: true;
+  /** Its value is shown nowhere. */
+  readonly secret?: true;
 }
 
 export type Directive = { [Type in DirectiveType]: Row<Type, ValueTypes[Type]> }[DirectiveType];

@@ -172,5 +172,6 @@ export const GLOBAL_DIRECTIVES = [
     help: 'What a client has to send as `Authorization: Bearer` where `admin.listen` is a TCP address; at least 16 characters. Keep the file that holds it unreadable for others.',
     since: 'Hathi 0.1',
     own: true,
+    secret: true,
   },
 ] as const satisfies readonly Directive[];

@@ -35,7 +35,7 @@ function rowsOf(scope: Directive['scope']): Directive[] {
 function dumpRow(row: Directive, settings: Settings): string[] {
   const value = (settings as unknown as Record<string, unknown>)[row.name];
   if (row.own && value === row.default) return [];
-  if (row.name === 'admin.token') return ['\tadmin.token = ***'];
+  if (row.secret) return [`\t${row.name} = ***`];
   switch (row.type) {
     case 'pairs':
       // The reference keeps them in a list that grows at its head.

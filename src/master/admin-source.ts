@@ -1,16 +1,17 @@
 /** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
 
-import type { AdminSnapshot, PoolSnapshot, ReloadCounts, WorkerSnapshot } from '../admin/snapshot.ts';
+import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from '../admin/snapshot.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { Generation } from './generation.ts';
 import type { PoolRunner } from './pool-runner.ts';
+import type { ReloadJournal } from './reload-journal.ts';
 import { statusSnapshot } from './status-page.ts';
 
 const startedAt = Date.now();
 
 export function adminSnapshot(
   state: string,
-  reloads: ReloadCounts,
+  reloads: ReloadJournal,
   runners: readonly PoolRunner[],
 ): AdminSnapshot {
   return {
@@ -19,7 +20,8 @@ export function adminSnapshot(
     pid: process.pid,
     state,
     startedAt,
-    reloads: { ...reloads },
+    reloads: reloads.counts,
+    lastReload: reloads.last,
     pools: runners.map(poolSnapshot),
   };
 }

@@ -8,30 +8,34 @@ import type { PoolSet } from './pool-set.ts';
 import type { MasterResources } from './resources.ts';
 import { MasterStartError } from './start-error.ts';
 
-/** @returns undefined when the configuration is not valid or cannot be read; the log has been told why */
-export function readAgain({ reloadConfiguration, log }: MasterOptions): Configuration | undefined {
+/** What a reload came to: what it asked for, or why it is refused, which the log has been told as well. */
+export type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
+
+/** The configuration, unless it is not valid or cannot be read. */
+export function readAgain({ reloadConfiguration, log }: MasterOptions): Prepared<Configuration> {
   try {
-    return reloadConfiguration();
+    const { configuration, problems } = reloadConfiguration();
+    return configuration === undefined ? { refused: problems } : { ready: configuration };
   } catch (error) {
     log.sysError('cannot read the configuration', error);
-    return undefined;
+    return { refused: [`cannot read the configuration: ${(error as Error).message}`] };
   }
 }
 
-/** @returns undefined when a socket, a log or an engine of the new configuration cannot be had */
+/** What the pools need, unless a socket, a log or an engine of the new configuration cannot be had. */
 export async function prepareReload(
   configuration: Configuration,
   log: ErrorLog,
   resources: MasterResources,
   pools: PoolSet,
-): Promise<PreparedPool[] | undefined> {
+): Promise<Prepared<PreparedPool[]>> {
   log.notice(`reloading: starting ${configuration.pools.length} pool(s) anew from ${configuration.file}`);
   try {
-    return await resources.prepare(configuration, pools.source);
+    return { ready: await resources.prepare(configuration, pools.source) };
   } catch (error) {
     // What is expected has been logged; whatever else it is, the pools that run must not pay for it.
     if (!(error instanceof MasterStartError)) log.sysError('cannot reload', error);
     resources.retain(pools.runners);
-    return undefined;
+    return { refused: [(error as Error).message] };
   }
 }

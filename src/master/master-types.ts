@@ -2,6 +2,7 @@
 
 import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
+import type { EndMode } from '../engine/contract.ts';
 import type { PhpIniSource } from '../engine/host-settings.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
@@ -13,12 +14,19 @@ import type { MasterSignals, SignalRow } from './signals.ts';
 export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
   readonly php: PhpIniSource;
-  /** Reads the configuration again for a reload; logs what is wrong with it and returns undefined then. */
-  readonly reloadConfiguration: () => Configuration | undefined;
+  /** Reads the configuration again for a reload; logs what is wrong with it. */
+  readonly reloadConfiguration: () => ReloadedConfiguration;
   /** Called when a reload puts a configuration in force: the settings of the process itself, the log first. */
   readonly onInForce?: (configuration: Configuration) => void;
   /** Where signals of this process are the master's. */
   readonly signals?: MasterSignals;
+}
+
+export interface ReloadedConfiguration {
+  /** Undefined when it is not valid. */
+  readonly configuration: Configuration | undefined;
+  /** What is wrong with it, in the words of the log; further lines say where and what to do. */
+  readonly problems: readonly string[];
 }
 
 export type MasterEvent =
@@ -31,8 +39,16 @@ export type MasterEvent =
     }
   | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
   | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
+  | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string }
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };
+
+/** A worker that an operator wants to be gone. */
+export interface EndOrder {
+  readonly pool: string;
+  readonly pid: number;
+  readonly how: EndMode;
+}
 
 /** How a start ended that did not fail. */
 export type StartOutcome = 'serving' | 'stopped';

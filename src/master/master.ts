@@ -13,10 +13,11 @@ import { EventQueue } from './event-queue.ts';
 import { prepareReload, readAgain } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
-import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
+import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
 import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
+import { ReloadJournal } from './reload-journal.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
 import { MasterStartError } from './start-error.ts';
@@ -37,7 +38,7 @@ export class Master {
   #configuration: Configuration;
   readonly #stage: MasterStage;
   #reloadAgain = false;
-  readonly #reloads = { succeeded: 0, refused: 0 };
+  readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
   readonly #started = Promise.withResolvers<StartOutcome>();
@@ -49,7 +50,18 @@ export class Master {
     this.#stage = new MasterStage(options.log);
     this.#resources = new MasterResources(options, {
       read: () => adminSnapshot(this.#stage.state, this.#reloads, this.runners),
+      configuration: () => this.#configuration,
       ask: (verb, peer) => this.#queue.enqueue({ type: 'admin', verb, peer }),
+      reload: (peer) => {
+        const result = this.#reloads.next();
+        this.#queue.enqueue({ type: 'admin', verb: 'reload', peer });
+        return result;
+      },
+      endWorker: (pool, pid, how, peer) => {
+        if (this.#pools.findWorker(pool, pid) === undefined) return false;
+        this.#queue.enqueue({ type: 'endWorker', order: { pool, pid, how }, peer });
+        return true;
+      },
     });
     this.#pools = new PoolSet(this.#makeContext());
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -133,6 +145,8 @@ export class Master {
       case 'admin':
         this.#options.log.notice(`admin endpoint: ${event.verb} asked for by ${event.peer}`);
         return this.request(event.verb);
+      case 'endWorker':
+        return this.#endWorker(event.order, event.peer);
       case 'host':
         return event.runner.onHostEvent(event.generation, event.event);
       case 'outcome':
@@ -152,8 +166,12 @@ export class Master {
   #onOutcome(outcome: PoolOutcome): void {
     switch (outcome.type) {
       case 'serving':
-      case 'gaveUp':
         this.#pools.settle(outcome.runner);
+        return this.#settle();
+      case 'gaveUp':
+        if (this.#pools.settle(outcome.runner)) {
+          this.#reloads.poolFailed(outcome.runner.name, outcome.reason);
+        }
         return this.#settle();
       case 'crash':
         return this.#onCrash();
@@ -183,7 +201,7 @@ export class Master {
   }
 
   #settleReload(): void {
-    this.#reloads.succeeded += 1;
+    this.#reloads.inForce();
     this.#resources.retain(this.runners);
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#announceReady();
@@ -212,7 +230,10 @@ export class Master {
       this.#reloadAgain = true;
       return;
     }
-    if (this.#stage.refuses(masterStates.reloading)) return;
+    if (this.#stage.refuses(masterStates.reloading)) {
+      return this.#reloads.impossible(`the master is ${this.#stage.state}`);
+    }
+    this.#reloads.begin();
     this.#options.log.notice('Reloading in progress ...');
     this.#stage.moveTo(masterStates.reloading);
     this.#systemd.reloading();
@@ -220,24 +241,33 @@ export class Master {
   }
 
   async #reload(): Promise<void> {
-    const configuration = readAgain(this.#options);
-    const pools =
-      configuration === undefined
-        ? undefined
-        : await prepareReload(configuration, this.#options.log, this.#resources, this.#pools);
+    const read = readAgain(this.#options);
+    const prepared =
+      'refused' in read
+        ? read
+        : await prepareReload(read.ready, this.#options.log, this.#resources, this.#pools);
     // A master that has stopped meanwhile gave back its sockets before the last of these was opened.
     if (this.#stage.isStopping) return this.#pools.all.length === 0 ? this.#release() : undefined;
-    if (configuration === undefined || pools === undefined) {
+    if ('refused' in read || 'refused' in prepared) {
       this.#options.log.error('reload refused: the running configuration stays in force');
       this.#systemd.reloadRefused();
-      this.#reloads.refused += 1;
+      this.#reloads.refused('refused' in prepared ? prepared.refused : []);
       return this.#endReload();
     }
+    const { ready: configuration } = read;
     this.#configuration = configuration;
     this.#options.onInForce?.(configuration);
     this.#systemd.configure(configuration.global);
     this.#beats.start(configuration);
-    this.#pools.putInForce(pools);
+    this.#pools.putInForce(prepared.ready);
+  }
+
+  #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
+    this.#options.log.notice(
+      `admin endpoint: end (${how}) of child ${pid} of pool ${pool} asked for by ${peer}`,
+    );
+    const found = this.#pools.findWorker(pool, pid);
+    found?.generation.endWorker(found.slot, how);
   }
 
   #stop(state: MasterState, notice: string | undefined): void {

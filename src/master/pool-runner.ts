@@ -98,6 +98,15 @@ export class PoolRunner {
     return (this.#next ?? this.#serving)?.workers.size ?? 0;
   }
 
+  /** Where a worker of that process id is, if it is one of this pool's. */
+  findWorker(pid: number): { readonly generation: Generation; readonly slot: number } | undefined {
+    for (const generation of this.generations()) {
+      const worker = generation.workers.all().find((one) => one.pid === pid);
+      if (worker !== undefined) return { generation, slot: worker.slot };
+    }
+    return undefined;
+  }
+
   /** Starts the first generation. */
   start(): void {
     this.#launch(this.#pool, initialWorkers(this.#pool.config));

@@ -54,9 +54,9 @@ export class PoolSet {
     }
   }
 
-  /** The pool serves, or has been given up. */
-  settle(runner: PoolRunner): void {
-    this.#awaited.delete(runner);
+  /** The pool serves, or has been given up. @returns whether the start or reload under way waited for it */
+  settle(runner: PoolRunner): boolean {
+    return this.#awaited.delete(runner);
   }
 
   /** No host of the pool is left. */
@@ -73,6 +73,14 @@ export class PoolSet {
       ? undefined
       : { generation: runner.serving, listener: runner.prepared.listener };
   };
+
+  /** Where a worker is. */
+  findWorker(pool: string, pid: number): ReturnType<PoolRunner['findWorker']> {
+    return this.all
+      .filter(({ name }) => name === pool)
+      .map((runner) => runner.findWorker(pid))
+      .find((found) => found !== undefined);
+  }
 
   /** Activity of all pools together. */
   sums(): ActivitySums {

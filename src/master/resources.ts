@@ -101,7 +101,9 @@ export class MasterResources {
       return this.#accessLogs.open(pool);
     } catch (error) {
       this.#log.sysError(`failed to open access log (${pool['access.log']})`, error);
-      throw new MasterStartError('an access log cannot be opened');
+      throw new MasterStartError(
+        `failed to open access log (${pool['access.log']}): ${(error as Error).message}`,
+      );
     }
   }
 
@@ -140,7 +142,7 @@ export class MasterResources {
       if (path !== undefined) writePidFile(path, process.pid);
     } catch (error) {
       this.#logPidFileError(error);
-      throw new MasterStartError('the pid file cannot be written');
+      throw new MasterStartError(`the pid file cannot be written: ${(error as Error).message}`);
     }
     this.#movePidFile(path);
   }

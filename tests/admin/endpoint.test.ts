@@ -87,14 +87,18 @@ test('the socket is the master’s alone, survives a reload, moves with its dire
   await server.log.waitFor(peer, mark);
   await server.ready(mark, 20_000);
   assert.equal(statSync(path).ino, before.ino);
-  assert.deepEqual(JSON.parse((await ask(server, '/api/pools')).body).reloads, { succeeded: 1, refused: 0 });
+  const loaded = JSON.parse((await ask(server, '/api/pools')).body);
+  assert.deepEqual(loaded.reloads, { succeeded: 1, partial: 0, refused: 0 });
+  assert.deepEqual([loaded.lastReload.outcome, loaded.lastReload.reasons], ['succeeded', []]);
 
   // A file that is refused leaves the endpoint where it was.
   server.configure((folder) => withAdmin(folder, `bogus = 1\n${poolText(folder)}`, 'moved'));
-  const refused = server.log.mark();
-  await ask(server, '/api/reload', 'POST');
-  await server.log.waitFor(/reload refused/, refused);
-  assert.deepEqual(JSON.parse((await ask(server, '/api/pools')).body).reloads, { succeeded: 1, refused: 1 });
+  const refused = await ask(server, '/api/reload?wait=1', 'POST');
+  const result = JSON.parse(refused.body);
+  assert.deepEqual([refused.status, result.outcome], [200, 'refused']);
+  assert.match(result.reasons.join('\n'), /server\.conf:\d+\] unknown entry 'bogus'\nfailed to load/);
+  const after = JSON.parse((await ask(server, '/api/pools')).body);
+  assert.deepEqual([after.reloads, after.lastReload], [{ succeeded: 1, partial: 0, refused: 1 }, result]);
 
   server.configure((folder) => withAdmin(folder, poolText(folder), 'moved'));
   await server.reload();
@@ -102,6 +106,43 @@ test('the socket is the master’s alone, survives a reload, moves with its dire
   const moved = { socketPath: server.folder.join('run/moved.sock'), path: '/readyz' };
   assert.equal((await askAdmin(moved)).status, 200);
   // Asserts that no file is left in run/.
+  await server.stop();
+});
+
+test('the configuration in force is told without its secrets; a worker ends when asked to', async () => {
+  const secrets = `env[DB_PASSWORD] = hunter2
+php_admin_value[mysqli.default_pw] = hunter3
+php_value[mysqli.default_user] = hunter4
+php_flag[display_errors] = on`;
+  await using server = await startServer({
+    pools: (folder) => withAdmin(folder, poolText(folder, 'www', secrets)),
+  });
+  const answer = await ask(server, '/api/config');
+  assert.doesNotMatch(answer.body, /hunter/);
+  const { file, global, pools } = JSON.parse(answer.body);
+  assert.equal(global.settings['admin.listen'], server.folder.join('run/admin.sock'));
+  assert.match(global.places['admin.listen'], new RegExp(`^${file}:\\d+$`));
+  const [{ name, settings, places }] = pools;
+  assert.deepEqual(
+    [name, settings.env, settings.php_admin_value, settings.php_value, settings['pm.max_requests']],
+    ['www', ['DB_PASSWORD'], ['mysqli.default_pw'], ['mysqli.default_user', 'display_errors'], 0],
+  );
+  assert.equal('pm.max_requests' in places, false);
+
+  const [worker] = JSON.parse((await ask(server, '/api/pools')).body).pools[0].workers;
+  for (const [query, status] of [
+    ['pool=www&pid=1', 404],
+    [`pool=other&pid=${worker.pid}`, 404],
+    ['pool=www&pid=-1', 400],
+    [`pool=www&pid=${worker.pid}&how=kill`, 400],
+    [`pool=www&pid=${worker.pid}`, 202],
+  ] as const) {
+    assert.equal((await ask(server, `/api/end-worker?${query}`, 'POST')).status, status, query);
+  }
+  await server.log.waitFor(
+    new RegExp(`admin endpoint: end \\(quit\\) of child ${worker.pid} of pool www asked for by uid`),
+  );
+  await server.log.waitFor(new RegExp(`child ${worker.pid} exited`));
   await server.stop();
 });
 

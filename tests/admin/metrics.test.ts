@@ -17,7 +17,8 @@ const empty: AdminSnapshot = {
   pid: 1,
   state: 'normal',
   startedAt: 1500,
-  reloads: { succeeded: 2, refused: 1 },
+  reloads: { succeeded: 2, partial: 0, refused: 1 },
+  lastReload: undefined,
   pools: [],
 };
 
@@ -31,7 +32,7 @@ test('the text of both formats; labels are escaped', () => {
     '# HELP hathi_start_time_seconds When the master was started, in seconds since 1970.',
     'hathi_start_time_seconds 1.5',
     '# TYPE hathi_reloads counter',
-    '# HELP hathi_reloads Reloads by outcome: refused ones changed nothing.',
+    '# HELP hathi_reloads Reloads by outcome: succeeded, partial (a pool could not be started with the new configuration), refused (nothing changed).',
     'hathi_reloads_total{outcome="succeeded"} 2',
   ]);
   assert.match(renderMetrics(empty, 'openmetrics'), /# EOF\n$/);

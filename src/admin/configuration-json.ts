@@ -1,0 +1,40 @@
+/** The configuration in force as the JSON of `GET /api/config`. No value is shown that may be a secret. */
+
+import type { Directive } from '../config/directive.ts';
+import { type Configuration, DIRECTIVES, type GlobalConfig, type PoolConfig } from '../config/directives.ts';
+
+export function configurationJson({ file, prefix, global, pools }: Configuration): object {
+  return {
+    file,
+    prefix,
+    global: settingsJson('global', global),
+    pools: pools.map((pool) => ({ name: pool.name, ...settingsJson('pool', pool) })),
+  };
+}
+
+/** `settings` by directive, and where the files set them; what is absent there has its default. */
+function settingsJson(scope: Directive['scope'], settings: GlobalConfig | PoolConfig): object {
+  const rows = DIRECTIVES.filter(
+    (row) => row.scope === scope && row.type !== 'flags' && row.type !== 'include',
+  );
+  const values = settings as unknown as Readonly<Record<string, unknown>>;
+  return {
+    settings: Object.fromEntries(rows.map((row) => [row.name, shown(row, values[row.name])])),
+    places: Object.fromEntries(
+      [...settings.places].map(([name, { file, line }]) => [unicode(name), `${unicode(file)}:${line}`]),
+    ),
+  };
+}
+
+/** Pairs are environment variables and ini values, which hold passwords: their names tell what is set. */
+function shown(row: Directive, value: unknown): unknown {
+  if (value === undefined) return null;
+  if (row.secret) return '***';
+  if (row.type === 'pairs') return (value as PoolConfig['env']).map(([key]) => key);
+  return value;
+}
+
+/** Places keep the binary strings of the configuration room. */
+function unicode(binary: string): string {
+  return Buffer.from(binary, 'latin1').toString('utf8');
+}

@@ -1,0 +1,62 @@
+/** How reloads ended, for those who ask later and those who wait for one. */
+
+import type { ReloadCounts, ReloadOutcome, ReloadResult } from '../admin/snapshot.ts';
+
+type Waiter = (result: ReloadResult) => void;
+
+export class ReloadJournal {
+  readonly #counts: Record<ReloadOutcome, number> = { succeeded: 0, partial: 0, refused: 0 };
+  #last: ReloadResult | undefined;
+  #failures: string[] = [];
+  /** Of the reload under way, and of the next one. */
+  #waiters: Waiter[] = [];
+  #nextWaiters: Waiter[] = [];
+
+  get counts(): ReloadCounts {
+    return { ...this.#counts };
+  }
+
+  get last(): ReloadResult | undefined {
+    return this.#last;
+  }
+
+  /** The result of the next reload that begins: one under way may have read the files too early. */
+  next(): Promise<ReloadResult> {
+    return new Promise((resolve) => this.#nextWaiters.push(resolve));
+  }
+
+  begin(): void {
+    this.#failures = [];
+    this.#waiters = this.#nextWaiters;
+    this.#nextWaiters = [];
+  }
+
+  /** A pool of the new configuration could not be started. */
+  poolFailed(pool: string, reason: string): void {
+    this.#failures.push(`pool ${pool}: ${reason}`);
+  }
+
+  /** The new configuration is in force, but for pools that failed. */
+  inForce(): void {
+    this.#end(this.#failures.length === 0 ? 'succeeded' : 'partial', this.#failures);
+  }
+
+  /** @param reasons in the words of the log */
+  refused(reasons: readonly string[]): void {
+    this.#end('refused', reasons);
+  }
+
+  /** The master is in a state in which no reload begins. */
+  impossible(reason: string): void {
+    for (const resolve of this.#nextWaiters.splice(0)) {
+      resolve({ at: Date.now(), outcome: 'refused', reasons: [reason] });
+    }
+  }
+
+  #end(outcome: ReloadOutcome, reasons: readonly string[]): void {
+    const result = { at: Date.now(), outcome, reasons };
+    this.#counts[outcome] += 1;
+    this.#last = result;
+    for (const resolve of this.#waiters.splice(0)) resolve(result);
+  }
+}
