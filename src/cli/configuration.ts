@@ -1,7 +1,9 @@
 /** Reading the configuration for a command, and saying what there is to say about it. */
 
 import { checkStart } from '../config/check.ts';
-import type { Configuration, GlobalConfig } from '../config/directives.ts';
+import { checkDescriptors } from '../config/descriptors.ts';
+import type { Engine } from '../config/directive.ts';
+import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import { checkEngineLimits } from '../config/limits.ts';
 import { loadConfiguration } from '../config/load.ts';
 import type { ConfigMessage } from '../config/messages.ts';
@@ -50,7 +52,11 @@ export function readConfiguration(
   const further =
     configuration === undefined
       ? []
-      : [...checkStart(configuration, system, purpose), ...automaticLimits(configuration)];
+      : [
+          ...checkStart(configuration, system, purpose),
+          ...automaticLimits(configuration),
+          ...checkDescriptors(configuration, engineOf),
+        ];
   const refused = further.some(({ level }) => level === 'error' || level === 'alert');
   const loaded = configuration === undefined ? undefined : decodeText(configuration);
   return {
@@ -83,7 +89,11 @@ export function decodeText<T>(value: T): T {
 function automaticLimits(configuration: Configuration): ConfigMessage[] {
   return configuration.pools
     .filter((pool) => pool.engine === 'auto')
-    .flatMap((pool) => checkEngineLimits(pool, engineCommand(pool).engine));
+    .flatMap((pool) => checkEngineLimits(pool, engineOf(pool)));
+}
+
+function engineOf(pool: PoolConfig): Engine {
+  return pool.engine === 'auto' ? engineCommand(pool).engine : pool.engine;
 }
 
 /** The php.ini files of the command line, for the engines. */

@@ -2,7 +2,6 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { ignoredWithoutRoot } from '../config/check.ts';
 import type { Configuration } from '../config/directives.ts';
 import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
@@ -11,7 +10,6 @@ import type { ReloadedConfiguration, StartOutcome } from '../master/master-types
 import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
-import { setPriority, setResourceLimit } from '../posix/limits.ts';
 import { newSession } from '../posix/session.ts';
 import { phpIniSource, readConfiguration } from './configuration.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
@@ -19,6 +17,7 @@ import type { FpmFlags } from './fpm.ts';
 import { poolIdentity } from './identity.ts';
 import { openErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
+import { applyProcessSettings, applyResourceLimits } from './process-settings.ts';
 import { StartLog, writesToStderr } from './start-log.ts';
 
 /** What the master has to do with the world around it. */
@@ -129,47 +128,6 @@ async function launchAndWait(log: ErrorLog): Promise<number> {
   const error = launchErrors[outcome];
   if (error !== undefined) log.error(error);
   return outcome === 'launched' ? exitCode.ok : exitCode.software;
-}
-
-/** @throws PosixError after it was logged, for a limit that cannot be had */
-function applyProcessSettings(configuration: Configuration, log: ErrorLog): void {
-  applyResourceLimits(configuration, log);
-  const priority = configuration.global['process.priority'];
-  if (process.geteuid?.() === 0) {
-    if (priority === undefined) return;
-    attempt(log, 'Unable to set priority for the master process', () => setPriority(priority));
-    return;
-  }
-  if (priority !== undefined) {
-    log.notice("'process.priority' directive is ignored when FPM is not running as root");
-  }
-  for (const { level, text } of ignoredWithoutRoot(configuration)) log.write(level, text);
-}
-
-/** @throws PosixError after it was logged, for a limit that cannot be had */
-function applyResourceLimits({ global }: Configuration, log: ErrorLog): void {
-  const limits = [
-    ['nofile', 'RLIMIT_NOFILE', 'rlimit_files'],
-    ['core', 'RLIMIT_CORE', 'rlimit_core'],
-  ] as const;
-  for (const [resource, name, directive] of limits) {
-    const value = global[directive];
-    if (value === 0) continue;
-    attempt(
-      log,
-      `failed to set ${directive} for this pool. Please check your system limits or decrease ${directive}. setrlimit(${name}, ${value})`,
-      () => setResourceLimit(resource, value),
-    );
-  }
-}
-
-function attempt(log: ErrorLog, failure: string, action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    log.sysError(failure, error);
-    throw error;
-  }
 }
 
 /** Where lines go to the log, stderr becomes another name of it: nobody's pipe or terminal is held open. */

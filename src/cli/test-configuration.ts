@@ -10,6 +10,7 @@ import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
 import { readConfiguration } from './configuration.ts';
 import type { FpmFlags } from './fpm.ts';
 import { exitCode } from './options.ts';
+import { tryProcessSettings } from './process-settings.ts';
 import { StartLog } from './start-log.ts';
 
 /** @returns the exit code: 0, or 78 for a configuration that would not start */
@@ -19,7 +20,7 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   const read = readConfiguration(flags, process.env, 'test');
   says.report(read, flags);
   const { configuration } = read;
-  if (configuration === undefined || !(await socketsCanBeHad(configuration, log))) {
+  if (configuration === undefined || !(await canBeHad(configuration, log))) {
     log.error('FPM initialization failed');
     says.explain();
     return exitCode.config;
@@ -28,6 +29,21 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   log.notice(`configuration file ${configuration.file} test is successful`);
   says.explain();
   return exitCode.ok;
+}
+
+/** The error log and the access logs were opened by the reading; here is the rest of what a start takes. */
+async function canBeHad(configuration: Configuration, log: ErrorLog): Promise<boolean> {
+  return limitsCanBeHad(configuration, log) && (await socketsCanBeHad(configuration, log));
+}
+
+function limitsCanBeHad(configuration: Configuration, log: ErrorLog): boolean {
+  try {
+    // It holds for this process, which is about to end.
+    tryProcessSettings(configuration, log);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function socketsCanBeHad(configuration: Configuration, log: ErrorLog): Promise<boolean> {

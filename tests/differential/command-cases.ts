@@ -187,6 +187,17 @@ export const differingCases: readonly CommandCase[] = [
     { differs: '`-t` finds what a start would refuse' },
   ),
   withText(
+    'rlimit_files too high',
+    ['-t'],
+    (f) => globalText(f, 'rlimit_files = 2000000000') + plainPool(f),
+    {
+      differs: '`-t` finds what a start would refuse',
+    },
+  ),
+  withText('rlimit_files too low', ['-t'], (f) => globalText(f, 'rlimit_files = 12') + plainPool(f), {
+    differs: '`rlimit_files` below what the master or the embedded engine needs',
+  }),
+  withText(
     'path of the socket too long',
     ['-t'],
     (f) => globalText(f) + plainPool(f, `listen = ${f.join('x'.repeat(120))}`),

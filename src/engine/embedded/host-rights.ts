@@ -1,6 +1,7 @@
 /** What the host does with the master's rights before it gives them up, in the order of PHP-FPM's workers. */
 
 import { accessSync, constants } from 'node:fs';
+import { errorNumber } from '../../posix/libc.ts';
 import {
   chroot as changeRootFolder,
   setDumpable,
@@ -112,6 +113,9 @@ function attempt(text: string, action: () => void): string[] {
   }
 }
 
+/** As php-fpm ends its lines about failed system calls. */
 function reason(cause: unknown): string {
+  const failure = errorNumber(cause);
+  if (failure !== undefined) return `${failure.strerror} (${failure.errno})`;
   return cause instanceof Error ? cause.message : String(cause);
 }

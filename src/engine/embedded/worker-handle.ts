@@ -77,7 +77,7 @@ export class WorkerHandle {
     this.#thread = start(threadNumber, shared);
     this.#thread.on('message', (message) => this.#receive(message));
     this.#thread.on('error', (error) => {
-      this.#failure ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#failure ??= threadFailure(error);
     });
     this.#thread.on('exit', (code) => this.#exited(code));
   }
@@ -231,4 +231,13 @@ export class WorkerHandle {
 /** The owner may have moved the worker on while it was told of the end of a request. */
 function isIdle(state: WorkerState): boolean {
   return state === workerStates.idle;
+}
+
+/** For the log: where a fault of ours is, but what to do where the system has no room for one more thread. */
+function threadFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_INIT_FAILED') {
+    return `no room for a worker's thread (${error.message}): raise rlimit_files or the limits of the service, or lower pm.max_children`;
+  }
+  return error.stack ?? error.message;
 }
