@@ -13,6 +13,7 @@
  *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
  *   access_format.c   the access log's lines           faults.c    signals of a worker
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
+ *   opcache.c   OPcache's figures for the master
  *   fcgi.c, pairs.c, output.c   FastCGI in and out     head.c      the response head
  *
  * Nothing here includes PHP's headers but the files that include php_glue.h.
@@ -144,6 +145,8 @@ struct hathi_shared_slot {
 struct hathi_shared {
 	/* Raised when the access log was opened anew. */
 	atomic_uint log_generation;
+	/* When OPcache's figures were last taken, CLOCK_MONOTONIC microseconds. */
+	_Atomic uint64_t opcache_at;
 	struct hathi_shared_slot slots[];
 };
 

@@ -69,6 +69,7 @@ extern zend_module_entry hathi_module;
 void hathi_sapi_take_environment(void);
 int hathi_head_send(sapi_headers_struct *headers);
 const char *hathi_head_find(const char *name, void *context);
+void hathi_opcache_publish(struct hathi_worker *worker, uint64_t now);
 void hathi_ini_apply_pool(struct hathi_host *host);
 void hathi_ini_activate(struct hathi_request *request);
 #endif

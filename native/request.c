@@ -293,6 +293,7 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 			is_sound = false;
 		} else {
 			describe(&request);
+			hathi_opcache_publish(worker, connection->accepted);
 			zend_try {
 				respond(&request);
 			} zend_end_try();

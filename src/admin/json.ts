@@ -8,7 +8,17 @@ export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): object {
 }
 
 function poolJson(pool: PoolSnapshot, withQuery: boolean): object {
-  return { ...pool, workers: pool.workers.map((worker) => workerJson(worker, withQuery)) };
+  const { processes, ...shown } = pool;
+  return {
+    ...shown,
+    hostResidentBytes: processes?.hostBytes,
+    cpuSeconds: processes?.cpuSeconds,
+    workers: pool.workers.map((worker) => ({
+      ...workerJson(worker, withQuery),
+      residentBytes: processes?.workers.get(worker.pid)?.residentBytes,
+      processCpuPercent: processes?.workers.get(worker.pid)?.cpuPercent,
+    })),
+  };
 }
 
 /** Written out field by field: `user` and whatever is added to a slot later stay inside. */

@@ -1,6 +1,7 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
 
 import { durationBounds } from '../scoreboard/durations.ts';
+import type { OpcacheFigures } from '../scoreboard/reader.ts';
 import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -25,6 +26,20 @@ function eachPool(value: (pool: PoolSnapshot) => number): Metric['samples'] {
   return ({ pools }) => pools.map((pool) => [{ pool: pool.name }, value(pool)]);
 }
 
+/** One sample a pool that has the figure. */
+function eachKnown(value: (pool: PoolSnapshot) => number | undefined): Metric['samples'] {
+  return ({ pools }) =>
+    pools.flatMap((pool): Sample[] => {
+      const known = value(pool);
+      return known === undefined ? [] : [[{ pool: pool.name }, known]];
+    });
+}
+
+/** Memory of the workers that have one of their own. */
+function workerBytes({ processes }: PoolSnapshot): number[] {
+  return [...(processes?.workers.values() ?? [])].flatMap(({ residentBytes }) => residentBytes ?? []);
+}
+
 /** One sample a pool and value of another label. */
 function eachPart(
   label: string,
@@ -34,6 +49,14 @@ function eachPart(
     pools.flatMap((pool) =>
       parts(pool).map(([part, value]): Sample => [{ pool: pool.name, [label]: part }, value]),
     );
+}
+
+/** One sample a pool with OPcache's figures and part of one of them. */
+function eachOpcache(
+  label: string,
+  parts: (figures: OpcacheFigures) => Readonly<Record<string, number>>,
+): Metric['samples'] {
+  return eachPart(label, ({ opcache }) => (opcache === undefined ? [] : Object.entries(parts(opcache))));
 }
 
 /** Classes become buckets, which count everything up to their end. */
@@ -195,6 +218,111 @@ export const metrics: readonly Metric[] = [
     help: "Highest peak of PHP's memory in a request since the last reload.",
     labels: ['pool'],
     samples: eachPool(({ memoryPeakBytes }) => memoryPeakBytes),
+  },
+  {
+    name: 'hathi_workers_resident_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Resident memory of the workers together; a page that several share counts for each. Native engine only.',
+    labels: ['pool'],
+    samples: eachKnown((pool) => {
+      const sizes = workerBytes(pool);
+      return sizes.length === 0 ? undefined : sizes.reduce((sum, size) => sum + size, 0);
+    }),
+  },
+  {
+    name: 'hathi_worker_resident_largest_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Resident memory of the largest worker. Native engine only.',
+    labels: ['pool'],
+    samples: eachKnown((pool) => {
+      const sizes = workerBytes(pool);
+      return sizes.length === 0 ? undefined : Math.max(...sizes);
+    }),
+  },
+  {
+    name: 'hathi_host_resident_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "Resident memory of the pool's host; with the embedded engine its workers are threads in it.",
+    labels: ['pool'],
+    samples: eachKnown(({ processes }) => processes?.hostBytes),
+  },
+  {
+    name: 'hathi_cpu_seconds',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'CPU time of hosts and workers, user and system.',
+    labels: ['pool'],
+    samples: eachKnown(({ processes }) => processes?.cpuSeconds),
+  },
+  {
+    name: 'hathi_master_resident_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Resident memory of the master.',
+    labels: [],
+    samples: ({ master }) => [[{}, master.residentBytes]],
+  },
+  {
+    name: 'hathi_master_cpu_seconds',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'CPU time of the master, user and system.',
+    labels: [],
+    samples: ({ master }) => [[{}, master.cpuSeconds]],
+  },
+  {
+    name: 'hathi_opcache_lookups',
+    type: 'counter',
+    help: 'Scripts that were looked up in OPcache, by result: hit or miss. This and what follows of OPcache: native engine only, since the last reload.',
+    labels: ['pool', 'result'],
+    samples: eachOpcache('result', ({ hits, misses }) => ({ hit: hits, miss: misses })),
+  },
+  {
+    name: 'hathi_opcache_memory_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "OPcache's memory by state: used, free, wasted (scripts that have changed).",
+    labels: ['pool', 'state'],
+    samples: eachOpcache('state', ({ memory }) => memory),
+  },
+  {
+    name: 'hathi_opcache_strings_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "OPcache's buffer for interned strings by state: used, free.",
+    labels: ['pool', 'state'],
+    samples: eachOpcache('state', ({ strings }) => strings),
+  },
+  {
+    name: 'hathi_opcache_scripts',
+    type: 'gauge',
+    help: 'Scripts in OPcache.',
+    labels: ['pool'],
+    samples: eachKnown(({ opcache }) => opcache?.scripts),
+  },
+  {
+    name: 'hathi_opcache_keys',
+    type: 'gauge',
+    help: 'Names of scripts in OPcache.',
+    labels: ['pool'],
+    samples: eachKnown(({ opcache }) => opcache?.keys),
+  },
+  {
+    name: 'hathi_opcache_keys_limit',
+    type: 'gauge',
+    help: 'Names of scripts that OPcache can hold (opcache.max_accelerated_files, rounded up by PHP).',
+    labels: ['pool'],
+    samples: eachKnown(({ opcache }) => opcache?.keysLimit),
+  },
+  {
+    name: 'hathi_opcache_restarts',
+    type: 'counter',
+    help: 'Times that OPcache was emptied, by cause: memory (used up), keys (too many names), manual (a script asked for it).',
+    labels: ['pool', 'cause'],
+    samples: eachOpcache('cause', ({ restarts }) => restarts),
   },
 ];
 

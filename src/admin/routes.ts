@@ -35,12 +35,12 @@ export const routes: Readonly<Record<string, Route>> = {
     method: 'GET',
     answer: (source, { accept }) => {
       const format = metricsFormat(accept);
-      return { status: 200, type: metricsTypes[format], body: renderMetrics(source.read(), format) };
+      return { status: 200, type: metricsTypes[format], body: renderMetrics(source.read(true), format) };
     },
   },
   '/api/pools': {
     method: 'GET',
-    answer: (source, { query }) => json(200, poolsJson(source.read(), query.get('query') === '1')),
+    answer: (source, { query }) => json(200, poolsJson(source.read(true), query.get('query') === '1')),
   },
   '/api/config': {
     method: 'GET',
@@ -66,7 +66,7 @@ export const routes: Readonly<Record<string, Route>> = {
 
 function readyz(source: AdminSource, { query }: Question): Answer {
   try {
-    const reasons = unreadiness(source.read(), query);
+    const reasons = unreadiness(source.read(false), query);
     return reasons.length === 0 ? plain(200, 'ready\n') : plain(503, `${reasons.join('\n')}\n`);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -3,11 +3,30 @@
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { DurationCounts } from '../scoreboard/durations.ts';
+import type { OpcacheFigures } from '../scoreboard/reader.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
 
 export interface WorkerSnapshot extends ProcessStatus {
   /** It belongs to a generation that a reload replaced and finishes its request. */
   readonly draining: boolean;
+}
+
+/** What the kernel says of a worker. */
+export interface WorkerProcess {
+  /** Resident memory, shared pages included; undefined of a thread, which has none of its own. */
+  readonly residentBytes: number | undefined;
+  /** Percent of one CPU since the sample before; undefined without one in the last 30 seconds. */
+  readonly cpuPercent: number | undefined;
+}
+
+/** Processes of a pool, draining generations included; a sample at most a second old. */
+export interface PoolProcesses {
+  /** Resident memory of its hosts. With the embedded engine workers are threads of the host. */
+  readonly hostBytes: number;
+  /** By pid. */
+  readonly workers: ReadonlyMap<number, WorkerProcess>;
+  /** CPU time of hosts and workers since the master's start, as far as it has been sampled. */
+  readonly cpuSeconds: number;
 }
 
 /** Why a worker was replaced; `host` counts hosts that died. */
@@ -63,6 +82,10 @@ export interface PoolSnapshot {
   readonly memoryPeakBytes: number;
   readonly totals: PoolTotals;
   readonly recent: RecentFigures;
+  /** Undefined where it was not asked for. */
+  readonly processes: PoolProcesses | undefined;
+  /** Undefined where OPcache is off or has not been asked yet, and with the embedded engine, whose threads have one each. */
+  readonly opcache: OpcacheFigures | undefined;
   readonly generation: number | undefined;
   /** Milliseconds since 1970; undefined before there is a host. */
   readonly startedAt: number | undefined;
@@ -97,6 +120,8 @@ export interface AdminSnapshot {
   readonly startedAt: number;
   readonly reloads: ReloadCounts;
   readonly lastReload: ReloadResult | undefined;
+  /** The master's own process. */
+  readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };
   readonly pools: readonly PoolSnapshot[];
 }
 
@@ -105,8 +130,12 @@ export type AdminVerb = 'reload' | 'reopenLogs';
 
 /** What the endpoint knows of the master. */
 export interface AdminSource {
-  /** Reads; changes nothing. */
-  read(): AdminSnapshot;
+  /**
+   * Reads; changes nothing.
+   *
+   * @param withProcesses also memory and CPU of the processes, which costs a file of /proc each
+   */
+  read(withProcesses: boolean): AdminSnapshot;
   /** What is in force. Holds secrets. */
   configuration(): Configuration;
   /** Puts it into the master's queue. `peer` says who asks, for the log; here and below. */

@@ -13,7 +13,9 @@ export function adminSnapshot(
   state: string,
   reloads: ReloadJournal,
   runners: readonly PoolRunner[],
+  withProcesses: boolean,
 ): AdminSnapshot {
+  const { user, system } = process.cpuUsage();
   return {
     at: Date.now(),
     version: ownVersion(),
@@ -22,11 +24,12 @@ export function adminSnapshot(
     startedAt,
     reloads: reloads.counts,
     lastReload: reloads.last,
-    pools: runners.map(poolSnapshot),
+    master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+    pools: runners.map((runner) => poolSnapshot(runner, withProcesses)),
   };
 }
 
-function poolSnapshot(runner: PoolRunner): PoolSnapshot {
+function poolSnapshot(runner: PoolRunner, withProcesses: boolean): PoolSnapshot {
   const { serving, config, prepared } = runner;
   const totals = runner.totals();
   const status = serving && statusSnapshot(serving, prepared.listener);
@@ -51,6 +54,8 @@ function poolSnapshot(runner: PoolRunner): PoolSnapshot {
     memoryPeakBytes: status?.memoryPeak ?? 0,
     totals,
     recent: runner.recent(totals),
+    processes: withProcesses ? runner.processes() : undefined,
+    opcache: serving?.reader.readOpcache(),
     generation: serving?.number,
     startedAt: serving?.launchedEpochMs,
     workers: [...(workers ?? []), ...runner.draining().flatMap(drainingWorkers)],

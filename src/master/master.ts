@@ -49,7 +49,7 @@ export class Master {
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
     this.#resources = new MasterResources(options, {
-      read: () => adminSnapshot(this.#stage.state, this.#reloads, this.runners),
+      read: (withProcesses) => adminSnapshot(this.#stage.state, this.#reloads, this.runners, withProcesses),
       configuration: () => this.#configuration,
       ask: (verb, peer) => this.#queue.enqueue({ type: 'admin', verb, peer }),
       reload: (peer) => {

@@ -6,7 +6,7 @@
  * up and the old one never notices.
  */
 
-import type { PoolTotals, RecentFigures } from '../admin/snapshot.ts';
+import type { PoolProcesses, PoolTotals, RecentFigures } from '../admin/snapshot.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import {
@@ -26,6 +26,7 @@ import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
+import { ProcessSampler } from './process-sampler.ts';
 import { RecentTotals } from './recent-totals.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
@@ -36,6 +37,7 @@ export class PoolRunner {
   readonly #supervisor: WorkerSupervisor;
   readonly #counters = new PoolCounters();
   readonly #recent: RecentTotals;
+  readonly #processes = new ProcessSampler();
   readonly #hostRestart = new HostRestart();
   #pool: PreparedPool;
   /** The configuration that the next generation was made from, taken over with it. */
@@ -83,6 +85,11 @@ export class PoolRunner {
   /** @param totals of this moment */
   recent(totals: PoolTotals): RecentFigures {
     return this.#recent.figures(this.#context.now(), totals);
+  }
+
+  /** Memory and CPU of its processes. */
+  processes(): PoolProcesses {
+    return this.#processes.sample(this.#context.now(), this.generations());
   }
 
   /** Those that a reload replaced and that still have a host process. */

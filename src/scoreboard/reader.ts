@@ -3,6 +3,7 @@
 import { readSync } from 'node:fs';
 import { type DurationCounts, durationClasses } from './durations.ts';
 import {
+  type HeaderFieldName,
   headerAt,
   headerSize,
   type SlotStringName,
@@ -39,6 +40,19 @@ export interface ScoreboardHeader {
   readonly maxActiveRequests: number;
   readonly queuedRequests: number;
   readonly maxQueuedRequests: number;
+}
+
+/** OPcache's figures, as a worker told them last. Sizes are bytes. */
+export interface OpcacheFigures {
+  readonly epochMicros: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly scripts: number;
+  readonly keys: number;
+  readonly keysLimit: number;
+  readonly restarts: { readonly memory: number; readonly keys: number; readonly manual: number };
+  readonly memory: { readonly used: number; readonly free: number; readonly wasted: number };
+  readonly strings: { readonly used: number; readonly free: number };
 }
 
 /** One worker's slot. Strings are binary strings, at most as long as their field. */
@@ -129,6 +143,33 @@ export class ScoreboardReader {
       maxActiveRequests: bytes.readUInt32LE(headerAt.max_active_requests),
       queuedRequests: bytes.readUInt32LE(headerAt.queued_requests),
       maxQueuedRequests: bytes.readUInt32LE(headerAt.max_queued_requests),
+    };
+  }
+
+  /** Undefined where OPcache is off, or has not been asked yet. */
+  readOpcache(): OpcacheFigures | undefined {
+    this.#fill(this.#header, 0, headerSize);
+    const figure = (name: Extract<HeaderFieldName, `opcache_${string}`>): number =>
+      readU64(this.#header, headerAt[name]);
+    if (figure('opcache_epoch_micros') === 0) return undefined;
+    return {
+      epochMicros: figure('opcache_epoch_micros'),
+      hits: figure('opcache_hits'),
+      misses: figure('opcache_misses'),
+      scripts: figure('opcache_scripts'),
+      keys: figure('opcache_keys'),
+      keysLimit: figure('opcache_keys_limit'),
+      restarts: {
+        memory: figure('opcache_restarts_memory'),
+        keys: figure('opcache_restarts_keys'),
+        manual: figure('opcache_restarts_manual'),
+      },
+      memory: {
+        used: figure('opcache_memory_used'),
+        free: figure('opcache_memory_free'),
+        wasted: figure('opcache_memory_wasted'),
+      },
+      strings: { used: figure('opcache_strings_used'), free: figure('opcache_strings_free') },
     };
   }
 

@@ -19,6 +19,7 @@ const empty: AdminSnapshot = {
   startedAt: 1500,
   reloads: { succeeded: 2, partial: 0, refused: 1 },
   lastReload: undefined,
+  master: { residentBytes: 1, cpuSeconds: 2 },
   pools: [],
 };
 
@@ -93,7 +94,20 @@ testEngines('counters go on over the end of workers and over reloads', {}, async
     headers: { accept: 'application/openmetrics-text; version=1.0.0' },
   });
   const { pools } = JSON.parse((await askAdmin({ ...admin, path: '/api/pools' })).body);
-  const { recent, totals } = pools[0];
+  const { opcache, recent, totals, workers } = pools[0];
+  assert.ok(pools[0].hostResidentBytes > 2 ** 20 && pools[0].cpuSeconds > 0);
+  assert.ok((await value('hathi_master_resident_bytes')) > 2 ** 20);
+  if (engine === 'native') {
+    assert.ok(workers.length > 0);
+    for (const { residentBytes } of workers) assert.ok(residentBytes > 2 ** 20);
+    assert.ok(opcache.memory.used > 2 ** 20 && opcache.memory.free > 2 ** 20, JSON.stringify(opcache));
+    assert.ok(Math.abs(Date.now() - opcache.epochMicros / 1000) < 60_000);
+    assert.equal(await value('hathi_opcache_memory_bytes{pool="www",state="used"}'), opcache.memory.used);
+  } else {
+    // Its workers are threads, each with an OPcache of its own.
+    assert.equal(opcache, undefined);
+    assert.ok(workers.every((worker: object) => !('residentBytes' in worker)));
+  }
   assert.equal(
     totals.durations.counts.reduce((sum: number, count: number) => sum + count, 0),
     10,

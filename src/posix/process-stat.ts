@@ -1,0 +1,56 @@
+/** What the kernel says of a process or thread, proc_pid_stat(5); readable without rights over it. */
+
+import { readFileSync } from 'node:fs';
+import { declare } from './libc.ts';
+
+export interface ProcessStat {
+  /** Start in clock ticks since boot: tells a process from a later one of the same pid. */
+  readonly startTicks: number;
+  /** CPU time of itself, and of its children that ended and were waited for. */
+  readonly cpuMicros: number;
+  readonly childrenCpuMicros: number;
+  /** Memory that is resident, shared pages included; of a thread that of its process. */
+  readonly residentBytes: number;
+}
+
+/** Linux tells user space of 100 ticks a second on every machine that Node runs on. */
+const microsPerTick = 10_000;
+
+const cPageSize = declare<[], number>('int getpagesize()');
+
+/** @returns undefined when there is no such process, or /proc does not show it */
+export function processStat(pid: number): ProcessStat | undefined {
+  return readStat(`/proc/${pid}/stat`);
+}
+
+/** The same of a thread, by its thread id. */
+export function threadStat(pid: number, tid: number): ProcessStat | undefined {
+  return readStat(`/proc/${pid}/task/${tid}/stat`);
+}
+
+function readStat(path: string): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+  return parseStat(text, cPageSize());
+}
+
+/** The name of the program stands in brackets and may hold anything: what counts comes after the last one. */
+export function parseStat(text: string, pageBytes: number): ProcessStat | undefined {
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  // Field 3 of the manual page is the first one here.
+  const field = (number: number): number => fields[number - 3] ?? Number.NaN;
+  const stat = {
+    startTicks: field(22),
+    cpuMicros: (field(14) + field(15)) * microsPerTick,
+    childrenCpuMicros: (field(16) + field(17)) * microsPerTick,
+    residentBytes: field(24) * pageBytes,
+  };
+  return Object.values(stat).every((value) => Number.isFinite(value) && value >= 0) ? stat : undefined;
+}
