@@ -9,7 +9,7 @@
 /*
  * OPcache's figures for the master. Host and workers share one OPcache, so any worker can tell of it; its own
  * function is asked, since the structure behind it differs between versions. That needs a request: the figures are
- * taken before its script begins, once a second at most and by one worker at a time, for about 10 microseconds.
+ * taken before its script begins, once a second at most and by one worker at a time, for about a microsecond.
  */
 
 enum { PERIOD_MICROS = 1000000 };

@@ -4,12 +4,14 @@ import { test } from 'node:test';
 import { renderMetrics } from '../../src/admin/metrics.ts';
 import { metrics } from '../../src/admin/metrics-table.ts';
 import type { AdminSnapshot } from '../../src/admin/snapshot.ts';
+import { requires } from '../harness/debian.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { askAdmin } from './client.ts';
+import { promtool } from './promtool.ts';
 
 const empty: AdminSnapshot = {
   at: 0,
@@ -93,6 +95,7 @@ testEngines('counters go on over the end of workers and over reloads', {}, async
     ...admin,
     headers: { accept: 'application/openmetrics-text; version=1.0.0' },
   });
+  if (requires('prometheus') === false) promtool(['check', 'metrics'], (await askAdmin(admin)).body);
   const { pools } = JSON.parse((await askAdmin({ ...admin, path: '/api/pools' })).body);
   const { opcache, recent, totals, workers } = pools[0];
   assert.ok(pools[0].hostResidentBytes > 2 ** 20 && pools[0].cpuSeconds > 0);

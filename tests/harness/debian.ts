@@ -25,6 +25,8 @@ export const debianPackages = {
   logrotate: { probe: '/usr/sbin/logrotate', purpose: 'the example for log rotation' },
   'mariadb-server': { probe: '/usr/sbin/mariadbd', purpose: 'a database for PHP over TCP' },
   'redis-server': { probe: '/usr/bin/redis-server', purpose: 'a session store for PHP over TCP' },
+  prometheus: { probe: '/usr/bin/promtool', purpose: 'what Prometheus itself thinks of metrics and rules' },
+  tmux: { probe: '/usr/bin/tmux', purpose: 'a terminal for `hathi top`' },
   chromium: { probe: '/usr/bin/chromium', purpose: 'pages in a real browser' },
   dokuwiki: { probe: '/usr/share/dokuwiki/doku.php', purpose: 'a real application' },
   adminer: { probe: '/usr/share/adminer/adminer.php', purpose: 'a real application' },
