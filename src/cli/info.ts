@@ -1,6 +1,6 @@
 /** What runs: the answers of `-v`, `-m` and `-i`. */
 
-import { findEngine, installedVersions } from '../engine/embedded/php/package.ts';
+import { defaultVersion, findEngine, installedVersions } from '../engine/embedded/php/package.ts';
 import { securityWarning } from '../engine/embedded/security.ts';
 import { locateEngine } from '../engine/native/locate.ts';
 import type { BuiltEngine } from '../engine/native/store.ts';
@@ -8,20 +8,17 @@ import { ownVersion } from '../runtime/module.ts';
 import { phpIniSource } from './configuration.ts';
 import type { InfoPrinter } from './fpm.ts';
 
-/** PHP version that a pool gets when its configuration names none. */
-const defaultPhp = '8.4';
-
 export const infoPrinter: InfoPrinter = {
   version: async () => versionText(),
   modules: async (flags) => {
     const { modulesText } = await import('../engine/embedded/one-shot.ts');
-    return modulesText(defaultPhp, phpIniSource(flags));
+    return modulesText(defaultVersion, phpIniSource(flags));
   },
   information: async (flags) => {
     const { phpinfoText } = await import('../engine/embedded/one-shot.ts');
-    const warning = securityWarning(findEngine(defaultPhp).phpVersion);
+    const warning = securityWarning(findEngine(defaultVersion).phpVersion);
     if (warning !== undefined) process.stderr.write(`Warning: ${warning}\n`);
-    return phpinfoText(defaultPhp, phpIniSource(flags));
+    return phpinfoText(defaultVersion, phpIniSource(flags));
   },
 };
 
@@ -45,8 +42,8 @@ function nativeVersion({ record, file }: BuiltEngine): string {
 }
 
 function embeddedVersion(): string {
-  const { phpVersion } = findEngine(defaultPhp);
-  const others = installedVersions().filter((version) => version !== defaultPhp);
+  const { phpVersion } = findEngine(defaultVersion);
+  const others = installedVersions().filter((version) => version !== defaultVersion);
   const warning = securityWarning(phpVersion);
   return [
     `PHP ${phpVersion} (fpm-fcgi) (built: WebAssembly) (NTS)`,

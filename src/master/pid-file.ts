@@ -1,6 +1,9 @@
 /** The pid file: written once the sockets are bound, removed on a normal stop. */
 
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, lstatSync, unlinkSync, writeFileSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { dirname } from 'node:path';
+import { PosixError } from '../posix/libc.ts';
 
 /** Failure to write or remove it, in PHP-FPM's words. */
 export class PidFileError extends Error {
@@ -26,6 +29,21 @@ export function writePidFile(path: string, pid: number): void {
   }
   try {
     writeFileSync(path, String(pid), { mode: 0o644, flag: 'wx' });
+  } catch (error) {
+    throw new PidFileError('create', path, error as Error);
+  }
+}
+
+/**
+ * Whether {@link writePidFile} would succeed, without touching anything.
+ *
+ * @throws PidFileError
+ */
+export function checkPidFile(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
+      throw new PosixError('unlink', os.errno.EISDIR);
   } catch (error) {
     throw new PidFileError('create', path, error as Error);
   }

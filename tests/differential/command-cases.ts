@@ -194,6 +194,12 @@ export const differingCases: readonly CommandCase[] = [
       differs: '`-t` finds what a start would refuse',
     },
   ),
+  withText(
+    'folder of the pid file missing',
+    ['-t'],
+    (f) => globalText(f, 'pid = /nonexistent/x/server.pid') + plainPool(f),
+    { differs: '`-t` finds what a start would refuse' },
+  ),
   withText('rlimit_files too low', ['-t'], (f) => globalText(f, 'rlimit_files = 12') + plainPool(f), {
     differs: '`rlimit_files` below what the master or the embedded engine needs',
   }),

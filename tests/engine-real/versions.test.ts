@@ -57,20 +57,33 @@ test('opcache_get_status() counts hits, and a changed script is seen', async () 
 test('a version that is not installed is named with the command that installs it', async () => {
   using folder = new TestFolder();
   folder.mkdir('run');
-  const start = async (version: string): Promise<string> => {
+  const start = async (lines: string, flags: readonly string[]): Promise<string> => {
     const config = folder.write(
       'server.conf',
-      `[global]\nerror_log = ${folder.join('error.log')}\n${poolText(folder, 'www', `engine.php = ${version}`)}`,
+      `[global]\nerror_log = ${folder.join('error.log')}\n${poolText(folder, 'www', lines)}`,
     );
-    const result = await runCommand(serverCommand(), ['-F', '-O', '-y', config], { cwd: folder.path });
+    const result = await runCommand(serverCommand(), [...flags, '-y', config], { cwd: folder.path });
     assert.notEqual(result.code, 0);
     return result.stderr;
   };
-  const missing = knownVersions.find((version) => !installedVersions().includes(version));
-  if (missing !== undefined) {
-    assert.match(await start(missing), new RegExp(`npm install @php-wasm/node-${missing.replace('.', '-')}`));
+  const missing = knownVersions.find((version) => !installedVersions().includes(version)) ?? '';
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ...(missing === ''
+      ? []
+      : [
+          [
+            `engine.php = ${missing}`,
+            new RegExp(`npm install @php-wasm/node-${missing.replace('.', '-')}`),
+          ] as const,
+        ]),
+    ['engine.php = 5.6', /cannot run PHP "5\.6" in the embedded engine: it has 8\.5, 8\.4/],
+    ['engine = native', /\[pool www\] engine = native: the native engine is not built; run "hathi build"/],
+  ];
+  for (const [lines, reason] of cases) {
+    assert.match(await start(lines, ['-F', '-O']), reason);
+    // The test of the configuration finds it as well.
+    assert.match(await start(lines, ['-t']), reason);
   }
-  assert.match(await start('5.6'), /8\.4/);
 });
 
 test('redis is always there, memcached where the pool asks for it', async () => {

@@ -20,7 +20,7 @@ import { MasterLink } from './master-link.ts';
 import { Pages } from './pages.ts';
 import { readExtensions, wantedExtensions } from './php/extensions.ts';
 import { composeIni } from './php/ini.ts';
-import { findEngine } from './php/package.ts';
+import { defaultVersion, findEngine } from './php/package.ts';
 import { type PoolSettings, SettingCollector } from './pool-settings.ts';
 import { readyPayload } from './ready-payload.ts';
 import { RequestBooks } from './request-books.ts';
@@ -32,9 +32,6 @@ import { WorkerNursery } from './worker-nursery.ts';
 
 /** Exit code of a host that cannot run its pool. */
 const exitCannotRun = 70;
-
-/** PHP version of a pool that names none. */
-const defaultPhpVersion = '8.4';
 
 const mebibyte = 1024 * 1024;
 
@@ -128,7 +125,7 @@ export class EngineHost {
     try {
       const settings = this.#collector.build();
       const scoreboard = new ScoreboardWriter(hostFd.scoreboard, settings.maxChildren);
-      const engine = findEngine(settings.phpVersion ?? defaultPhpVersion);
+      const engine = findEngine(settings.phpVersion ?? defaultVersion);
       const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
       const compiled = WebAssembly.compile(readFileSync(engine.wasmPath));
       // Everything is read by now: afterwards the host may be in a chroot, and as a user who cannot read its files.

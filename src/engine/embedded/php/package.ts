@@ -7,6 +7,9 @@ import { dirname, join } from 'node:path';
 /** PHP versions for which an engine package exists, newest first. */
 export const knownVersions = ['8.5', '8.4', '8.3', '8.2', '8.1', '8.0', '7.4'] as const;
 
+/** The version of a pool that names none. */
+export const defaultVersion = '8.4';
+
 /** The installed engine of one PHP version. */
 export interface EnginePackage {
   /** `8.4` */

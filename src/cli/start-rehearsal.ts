@@ -1,0 +1,91 @@
+/** What a start would take hold of, tried out for `-t` without keeping or changing anything. */
+
+import { readFileSync } from 'node:fs';
+import type { Configuration } from '../config/directives.ts';
+import { defaultVersion, findEngine } from '../engine/embedded/php/package.ts';
+import { engineCommand } from '../engine/select.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { ListenSettings } from '../master/listener.ts';
+import { preflight } from '../master/listener-preflight.ts';
+import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
+import { checkPidFile, PidFileError } from '../master/pid-file.ts';
+import { tryProcessSettings } from './process-settings.ts';
+
+/** False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them. */
+export async function startWouldSucceed(configuration: Configuration, log: ErrorLog): Promise<boolean> {
+  const outcomes = [
+    limitsCanBeHad(configuration, log),
+    enginesAreThere(configuration, log),
+    await socketsCanBeHad(configuration, log),
+    pidFileCanBeWritten(configuration, log),
+  ];
+  return outcomes.every((outcome) => outcome);
+}
+
+function limitsCanBeHad(configuration: Configuration, log: ErrorLog): boolean {
+  try {
+    // It holds for this process, which is about to end.
+    tryProcessSettings(configuration, log);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function enginesAreThere({ pools }: Configuration, log: ErrorLog): boolean {
+  let fine = true;
+  for (const pool of pools) {
+    try {
+      const { engine } = engineCommand(pool);
+      if (engine === 'embedded') findEngine(pool['engine.php'] ?? defaultVersion);
+    } catch (error) {
+      const { message } = error as Error;
+      log.error(message.startsWith('[pool ') ? message : `[pool ${pool.name}] ${message}`);
+      fine = false;
+    }
+  }
+  return fine;
+}
+
+async function socketsCanBeHad(configuration: Configuration, log: ErrorLog): Promise<boolean> {
+  const running = runningMaster(configuration);
+  let fine = true;
+  for (const settings of wantedSockets(configuration)) {
+    const problems = await preflight(settings, (pid) => pid === running);
+    for (const problem of problems) log.write(problem.level, problem.line);
+    fine &&= problems.length === 0;
+  }
+  return fine;
+}
+
+function wantedSockets({ global, pools }: Configuration): ListenSettings[] {
+  const ofPools = pools.flatMap((pool) =>
+    [pool.listen, pool['pm.status_listen']]
+      .filter((address) => address !== undefined)
+      .map((address) => listenSettings(pool, address)),
+  );
+  const admin = global['admin.listen'];
+  return admin === undefined ? ofPools : [...ofPools, adminListenSettings(admin)];
+}
+
+/** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */
+function runningMaster({ global }: Configuration): number | undefined {
+  if (global.pid === undefined) return undefined;
+  try {
+    return Number.parseInt(readFileSync(global.pid, 'latin1'), 10);
+  } catch {
+    return undefined;
+  }
+}
+
+function pidFileCanBeWritten({ global }: Configuration, log: ErrorLog): boolean {
+  if (global.pid === undefined) return true;
+  try {
+    checkPidFile(global.pid);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PidFileError)) throw error;
+    log.sysError(error.message, error.cause);
+    return false;
+  }
+}
