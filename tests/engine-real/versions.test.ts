@@ -1,12 +1,13 @@
 /** Which PHP runs: every installed version, and a clear word about those that are not. */
 import assert from 'node:assert/strict';
-import { utimesSync } from 'node:fs';
+import { readFileSync, symlinkSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { installedVersions, knownVersions } from '../../src/engine/embedded/php/package.ts';
-import { TestFolder } from '../harness/folder.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
-import { run as runCommand, serverCommand, startServer } from '../harness/server.ts';
-import { json, text } from './scripts.ts';
+import { run as runCommand, type Server, serverCommand, startServer } from '../harness/server.ts';
+import { json, run, text } from './scripts.ts';
 
 for (const version of installedVersions()) {
   test(`PHP ${version} by engine.php`, async () => {
@@ -106,3 +107,92 @@ test('with cgi.fix_pathinfo = 0 PATH_INFO is the script of PHP_SELF', async () =
   );
   await server.stop();
 });
+
+/** The oldest and the newest PHP, as a user gets them: by npm, into a project of his own. */
+const ends = ['7.4', '8.5'] as const;
+
+/** Installs their packages, of the same release as the one that Hathi is developed with. */
+async function installEnds(folder: TestFolder): Promise<void> {
+  const { version } = JSON.parse(
+    readFileSync(join(checkout, 'node_modules/@php-wasm/node-8-4/package.json'), 'utf8'),
+  ) as { version: string };
+  const packages = ends.map((end) => `@php-wasm/node-${end.replace('.', '-')}@${version}`);
+  folder.write('package.json', '{ "private": true }');
+  const result = await runCommand(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--loglevel=error', ...packages],
+    {
+      cwd: folder.path,
+      // npm's own settings, such as the registry, are in the environment.
+      env: process.env,
+      cap: 120_000,
+    },
+  );
+  assert.equal(result.code, 0, result.stderr);
+}
+
+test('PHP 7.4 and 8.5 by their npm packages, side by side with the default', async () => {
+  using project = new TestFolder();
+  await installEnds(project);
+  const pools = ['8.4', ...ends].map((version) => ({ version, pool: `php${version.replace('.', '')}` }));
+  await using server = await startServer({
+    pools: (folder) => {
+      // Packages are looked for from the folder in which the master was started.
+      symlinkSync(project.join('node_modules'), folder.join('node_modules'));
+      return pools
+        .map(({ version, pool }) =>
+          poolText(
+            folder,
+            pool,
+            `engine.php = ${version}\nphp_admin_value[user_agent] = mine\nphp_admin_value[memory_limit] = 32M\nphp_admin_value[opcache.file_update_protection] = 0\nphp_admin_flag[display_errors] = off\nphp_admin_value[error_log] = ${folder.join('log/php.log')}`,
+          ),
+        )
+        .join('');
+    },
+  });
+  for (const { version, pool } of pools) await battery(server, version, pool);
+  assert.match(server.log.text(), /\[pool php74\] PHP 7\.4\.\d+ gets no security fixes any more/);
+  await server.stop();
+});
+
+/** What reaches into the binary of a version: variables, ini values, OPcache, SQLite, uploads, endings. */
+async function battery(server: Server, version: string, pool: string): Promise<void> {
+  const options = { pool, params: { PATH_INFO: '/extra', HTTP_X_FOO: 'bar', QUERY_STRING: 'a[]=1' } };
+  const [running, ...facts] = (await json(
+    server,
+    `$db = new PDO('sqlite::memory:');
+    ob_start(); phpinfo(INFO_GENERAL); $page = ob_get_clean();
+    echo json_encode([PHP_VERSION, PHP_SAPI, ini_get('user_agent'), $_SERVER['PATH_INFO'], getallheaders()['X-Foo'],
+      $_GET, (string) $db->query('select 6 * 7')->fetchColumn(), fpm_get_status()['pool'],
+      ini_set('user_agent', 'other'), preg_match('#Server API </td><td class="v">FPM/FastCGI#', $page)]);`,
+    options,
+  )) as [string, ...unknown[]];
+  assert.match(running, new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
+  assert.deepEqual(facts, ['fpm-fcgi', 'mine', '/extra', 'bar', { a: ['1'] }, '42', pool, false, 1], version);
+
+  const cached = `$c = opcache_get_configuration()['directives']; echo json_encode([$c['opcache.enable'], $c['opcache.file_cache_only'],
+    $c['opcache.file_cache_only'] ? count(glob($c['opcache.file_cache'] . '/*/*')) > 0 : opcache_get_status()['opcache_statistics']['num_cached_scripts'] > 0]);`;
+  await text(server, cached, { pool });
+  // PHP 7.4 and 8.0 cannot have it in memory.
+  assert.deepEqual(await json(server, cached, { pool }), [true, version === '7.4', true], version);
+
+  const boundary = 'x123';
+  const body = `--${boundary}\r\nContent-Disposition: form-data; name="f"; filename="a.bin"\r\n\r\n\0\xff\r\n--${boundary}--\r\n`;
+  const upload = {
+    REQUEST_METHOD: 'POST',
+    CONTENT_TYPE: `multipart/form-data; boundary=${boundary}`,
+    CONTENT_LENGTH: String(body.length),
+  };
+  const received = `echo json_encode([$_FILES['f']['name'], bin2hex(file_get_contents($_FILES['f']['tmp_name']))]);`;
+  assert.deepEqual(
+    await json(server, received, { pool, params: upload, body: Buffer.from(body, 'latin1') }),
+    ['a.bin', '00ff'],
+    version,
+  );
+
+  for (const fatal of ['echo nosuch();', 'str_repeat("x", 64 << 20);', 'function f() { f(); } f();']) {
+    const reply = await run(server, fatal, { pool });
+    assert.deepEqual([reply.status, reply.body.toString()], [500, ''], `${version}: ${fatal}`);
+    assert.equal(await text(server, `echo 'alive';`, { pool }), 'alive', `${version} after ${fatal}`);
+  }
+}
