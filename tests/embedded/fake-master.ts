@@ -49,6 +49,8 @@ export class FakeMaster implements AsyncDisposable {
   readonly messages: HostMessage[] = [];
   /** What the host wrote to its own stdout and stderr. */
   chatter = '';
+  /** Told of every message at once, after it was kept. */
+  onMessage: ((message: HostMessage) => void) | undefined;
   readonly child: ChildProcess;
   readonly scoreboardFd: number;
   readonly #slots: number;
@@ -261,6 +263,7 @@ export class FakeMaster implements AsyncDisposable {
 
   #receive(message: HostMessage): void {
     this.messages.push(message);
+    this.onMessage?.(message);
     for (const waiter of [...this.#waiters]) {
       if (!waiter.matches(message)) continue;
       this.#waiters.delete(waiter);
