@@ -58,7 +58,7 @@ function startHost(
       descriptorPair: socketPair(),
     },
     settings: hostSettings({
-      pool: pool.config,
+      pool: { ...pool.config, 'listen.backlog': backlogFor(pool) },
       identity: pool.identity,
       php: phpIniFor(pool, context),
       log: { level: context.log.level, limit: context.log.limit },
@@ -69,6 +69,12 @@ function startHost(
     env: context.env,
     onEvent: (event) => onEvent(generation, event),
   });
+}
+
+/** The embedded host calls listen(2) again, which must not change what a socket unit says (Backlog=). */
+function backlogFor({ config, listener }: PreparedPool): number {
+  const queue = listener.origin === 'systemd' ? listener.queue() : undefined;
+  return queue?.limit ?? config['listen.backlog'];
 }
 
 /** Where neither the command line nor the configuration's folder has a php.ini, the engine's PHP has its own place. */

@@ -8,13 +8,16 @@ import { withUmask } from '../posix/session.ts';
 import {
   bind,
   boundAddress,
+  type ListenQueue,
   listen,
   maxUnixPathBytes,
   openSocket,
   type SocketAddress,
   setReuseAddress,
   somebodyListens,
+  tcpListenQueue,
 } from '../posix/sockets.ts';
+import { unixListenQueue } from '../posix/unix-queue.ts';
 import { type ListenAddress, resolveListenAddress, socketKey } from './listener-address.ts';
 import { ListenerError } from './listener-error.ts';
 import { applyAccess, type ListenerLog, resolveAccess, type SocketAccess } from './listener-ownership.ts';
@@ -89,6 +92,11 @@ export class Listener {
     if (this.origin === 'systemd') return;
     this.#listen(settings.backlog);
     if (this.kind === 'unix') this.#applyAccess(settings, log);
+  }
+
+  /** Connections that wait to be accepted, and how many may; undefined where the kernel does not say. */
+  queue(): ListenQueue | undefined {
+    return this.kind === 'tcp' ? tcpListenQueue(this.fd) : unixListenQueue(this.fd);
   }
 
   /** False when the file of a Unix socket was removed or replaced, so that no client finds this socket any more. */

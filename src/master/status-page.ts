@@ -1,8 +1,6 @@
 /** The status page of a pool: its scoreboard together with what the master counts itself. */
 
 import { poolStatus } from '../pool/pool-status.ts';
-import { type ListenQueue, tcpListenQueue } from '../posix/sockets.ts';
-import { unixListenQueue } from '../posix/unix-queue.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { renderStatus, statusHeadHeaders } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
@@ -11,7 +9,7 @@ import type { Listener } from './listener.ts';
 
 /** What the page shows of a generation at this moment. */
 export function statusSnapshot(generation: Generation, listener: Listener | undefined): StatusSnapshot {
-  const kernel = listener === undefined ? undefined : kernelQueue(listener);
+  const kernel = listener?.queue();
   const snapshot = poolStatus({
     pool: generation.pool,
     scoreboard: generation.reader.read(),
@@ -26,10 +24,6 @@ export function statusSnapshot(generation: Generation, listener: Listener | unde
   });
   generation.maxListenQueue = snapshot.maxListenQueue;
   return snapshot;
-}
-
-function kernelQueue(listener: Listener): ListenQueue | undefined {
-  return listener.kind === 'tcp' ? tcpListenQueue(listener.fd) : unixListenQueue(listener.fd);
 }
 
 /** Puts the master's figures where workers can read them, for fpm_get_status(). */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { requires } from '../harness/debian.ts';
-import { request, scriptParams } from '../harness/fastcgi.ts';
+import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { type Server, startServer } from '../harness/server.ts';
@@ -41,12 +41,22 @@ test('pools are added, removed and renamed; the ones that stay answer all the wh
 
 test('mode, owner, backlog and address of a socket follow', { skip: requires('root') }, async () => {
   await using server = await startServer({
-    pools: (to) => named(to, 'www', 'listen.mode = 0600\nlisten.owner = www-data'),
+    pools: (to) => named(to, 'www', 'listen.mode = 0600\nlisten.owner = www-data\npm.status_path = /status'),
   });
   const old = server.socketStat();
-  server.configure((to) => named(to, 'www', 'listen.mode = 0666\nlisten.owner = nobody\nlisten.backlog = 7'));
+  server.configure((to) =>
+    named(
+      to,
+      'www',
+      'listen.mode = 0666\nlisten.owner = nobody\nlisten.backlog = 7\npm.status_path = /status',
+    ),
+  );
   await server.reload();
   const changed = server.socketStat();
+  assert.match(
+    (await request(server.socket(), pageParams('/status'))).body.toString(),
+    /^listen queue len: +7$/m,
+  );
   assert.deepEqual([old.mode, changed.mode], [0o600, 0o666]);
   assert.notEqual(changed.uid, old.uid);
 

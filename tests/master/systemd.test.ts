@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { bind, listen, openSocket } from '../../src/posix/sockets.ts';
 import { RunningCommand } from '../harness/child.ts';
 import { requires } from '../harness/debian.ts';
-import { request, scriptParams } from '../harness/fastcgi.ts';
+import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { LogLines } from '../harness/log-lines.ts';
 import { poolText } from '../harness/pool.ts';
@@ -136,7 +136,11 @@ async function withSocket(
   const fd = openSocket('unix');
   bind(fd, { family: 'unix', path });
   listen(fd, 16);
-  const text = poolText(folder, 'www', `listen = ${path}\nlisten.mode = 0600`);
+  const text = poolText(
+    folder,
+    'www',
+    `listen = ${path}\nlisten.mode = 0600\nlisten.backlog = 33\npm.status_path = /status`,
+  );
   const config = folder.write('server.conf', `[global]\nerror_log = ${folder.join('error.log')}\n${text}`);
   // LISTEN_PID is the pid of the one who is meant, which the shell becomes.
   const script = `${variables} exec "$0" -F -O -y "$1"`;
@@ -174,6 +178,8 @@ for (const [what, variables, stays] of [
         '<?php echo json_encode([getenv("LISTEN_FDS"), getenv("FPM_SOCKETS")]);',
       );
       assert.equal((await request(path, scriptParams(script))).body.toString(), '[false,false]');
+      const status = (await request(path, pageParams('/status'))).body.toString();
+      assert.match(status, new RegExp(`^listen queue len: +${stays ? 16 : 33}$`, 'm'));
       child.kill('SIGTERM');
       await within(exited(child), 'the end of the master');
       assert.equal(child.exitCode, 0);
