@@ -15,6 +15,7 @@
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
  *   opcache.c   OPcache's figures for the master
  *   fcgi.c, pairs.c, output.c   FastCGI in and out     head.c      the response head
+ *   memory.c    a worker's memory for the master       symbols.c, symbols.h   where PHP's stack is in it
  *
  * Nothing here includes PHP's headers but the files that include php_glue.h.
  */
@@ -118,6 +119,8 @@ enum hathi_control_type {
 	HATHI_CONTROL_UP = 'U',
 	HATHI_CONTROL_FLUSH = 'F',
 	HATHI_CONTROL_STATUS = 'S',
+	/* With a descriptor of the worker's memory, or the reason why there is none. */
+	HATHI_CONTROL_MEMORY = 'M',
 };
 
 enum { HATHI_CONTROL_TEXT = 2048 };
@@ -160,6 +163,8 @@ struct hathi_child {
 	int control;
 	int output[2];
 	bool is_up;
+	/* It sent its memory, or why it cannot. */
+	bool has_offered;
 	/* It wrote something since its last request ended. */
 	bool has_output;
 };
@@ -181,6 +186,9 @@ struct hathi_host {
 	bool watching;
 	bool draining;
 	bool catches_output;
+	/* /proc; and the saved group id that guards a worker while it opens its memory, -1 for none. */
+	int proc_fd;
+	int guard_group;
 	struct hathi_access_format *access_format;
 };
 
@@ -193,6 +201,14 @@ void hathi_child_close(struct hathi_child *child);
 
 bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size);
 void hathi_rights_limit_worker(const struct hathi_settings *settings);
+
+/* --- memory.c, symbols.c ---------------------------------------------------------------------------------- */
+
+void hathi_memory_prepare(struct hathi_host *host);
+void hathi_memory_guard(struct hathi_host *host);
+void hathi_memory_offer(struct hathi_host *host, int control);
+void hathi_memory_relay(struct hathi_host *host, uint32_t slot, const struct hathi_control *offer, int descriptor);
+void hathi_symbols_publish(uint8_t *scoreboard);
 
 /* --- title.c ---------------------------------------------------------------------------------------------- */
 

@@ -359,11 +359,13 @@ int hathi_host_main(int argc, char **argv, char **environment)
 	prepare(&host);
 	prepare_signals(&host);
 	hathi_php_start(&host);
+	hathi_memory_prepare(&host);
 	if (!hathi_rights_give_up(&host, error, sizeof error)) hathi_host_fail(&host, "%s", error);
 	if (!hathi_settings_environment(&host.settings)) hathi_host_fail(&host, "no memory for the environment");
 	char title[256];
 	snprintf(title, sizeof title, "php-fpm: host of pool %s", host.pool);
 	hathi_title_set(title);
+	hathi_symbols_publish(host.scoreboard);
 	hathi_php_ready(&host);
 	run(&host);
 	return 0;

@@ -52,6 +52,7 @@ void hathi_relay_control(struct hathi_host *host, uint32_t slot)
 	struct hathi_control control;
 	int descriptor;
 	int got = hathi_control_receive(child->control, &control, &descriptor);
+	if (got == 1 && control.type == HATHI_CONTROL_MEMORY) hathi_memory_relay(host, slot, &control, descriptor);
 	if (descriptor >= 0) close(descriptor);
 	if (got == 0) return;
 	if (got < 0) {

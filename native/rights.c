@@ -99,6 +99,7 @@ static bool change_user(struct hathi_host *host, char *error, size_t size)
 	if (gid != 0 && setgid((gid_t)gid) != 0)
 		FAIL("failed to setgid(%lld): %s", gid, strerror(errno));
 	if (uid == 0) return true;
+	hathi_memory_guard(host);
 	gid_t *groups;
 	int count = read_groups(hathi_setting_text(&host->settings, "groups"), (gid_t)gid, &groups);
 	bool done = count > 0 && setgroups((size_t)count, groups) == 0;

@@ -85,6 +85,7 @@ _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct 
 	if (pipes->out[0] >= 0) close(pipes->out[0]);
 	if (pipes->err[0] >= 0) close(pipes->err[0]);
 	close_host(host);
+	hathi_memory_offer(host, pipes->control[1]);
 	/* A worker whose host died finishes what it runs: nobody could tell it to end any more. */
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	if (getppid() != host_pid) _exit(0);

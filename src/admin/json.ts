@@ -1,8 +1,13 @@
-/** A snapshot as the JSON of `GET /api/pools`. */
+/** What the admin endpoint knows as JSON. */
 
+import type { RequestFacts, SlowRequest, WorkerStack } from './slow-request.ts';
 import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from './snapshot.ts';
 
-/** @param withQuery whether query strings are shown; they may hold secrets */
+/**
+ * The answer of `GET /api/pools`.
+ *
+ * @param withQuery whether query strings are shown; they may hold secrets
+ */
 export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): object {
   return { ...snapshot, pools: snapshot.pools.map((pool) => poolJson(pool, withQuery)) };
 }
@@ -36,6 +41,32 @@ function workerJson(worker: WorkerSnapshot, withQuery: boolean): object {
     script: text(worker.script),
     durationMicros: worker.requestDuration,
     ...(isIdle ? { cpuPercent: worker.lastRequestCpu, memoryBytes: worker.lastRequestMemory } : {}),
+  };
+}
+
+/** The answer of `GET /api/slow`. */
+export function slowJson(requests: readonly SlowRequest[], withQuery: boolean): object {
+  return { requests: requests.map((request) => requestJson(request, withQuery)) };
+}
+
+/** The answer of `GET /api/stack`. */
+export function stackJson(worker: WorkerStack, withQuery: boolean): object {
+  return { state: worker.state, ...requestJson(worker, withQuery) };
+}
+
+function requestJson(request: RequestFacts, withQuery: boolean): object {
+  const { at, pool, pid, durationMicros, memoryBytes, stack } = request;
+  return {
+    at,
+    pool,
+    pid,
+    script: text(request.script),
+    method: text(request.method),
+    uri: text(request.uri),
+    ...(withQuery ? { query: text(request.query) } : {}),
+    durationMicros,
+    memoryBytes,
+    ...stack,
   };
 }
 

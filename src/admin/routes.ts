@@ -1,8 +1,9 @@
 /** The requests of the admin endpoint: each is a path, its method and its answer. */
 
 import { configurationJson } from './configuration-json.ts';
-import { poolsJson } from './json.ts';
+import { poolsJson, slowJson, stackJson } from './json.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
+import { answerProfile } from './profile-answer.ts';
 import { unreadiness } from './readiness.ts';
 import type { AdminSource } from './snapshot.ts';
 
@@ -10,6 +11,8 @@ export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Question {
@@ -42,6 +45,12 @@ export const routes: Readonly<Record<string, Route>> = {
     method: 'GET',
     answer: (source, { query }) => json(200, poolsJson(source.read(true), query.get('query') === '1')),
   },
+  '/api/slow': {
+    method: 'GET',
+    answer: (source, { query }) => json(200, slowJson(source.slowRequests(), query.get('query') === '1')),
+  },
+  '/api/stack': { method: 'GET', answer: stack },
+  '/api/profile': { method: 'GET', answer: answerProfile },
   '/api/config': {
     method: 'GET',
     answer: (source) => json(200, configurationJson(source.configuration())),
@@ -63,6 +72,15 @@ export const routes: Readonly<Record<string, Route>> = {
     },
   },
 };
+
+function stack(source: AdminSource, { query }: Question): Answer {
+  const pool = query.get('pool');
+  const pid = query.get('pid') ?? '';
+  if (pool === null || !/^\d{1,10}$/.test(pid)) return failure(400, 'needs pool=NAME and pid=NUMBER');
+  const worker = source.stack(pool, Number(pid));
+  if (worker === undefined) return failure(404, 'no such worker');
+  return json(200, stackJson(worker, query.get('query') === '1'));
+}
 
 function readyz(source: AdminSource, { query }: Question): Answer {
   try {

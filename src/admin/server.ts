@@ -96,8 +96,10 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
   }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
+function send(request: IncomingMessage, response: ServerResponse, answered: Answer): void {
+  const { status, type, body, headers } = answered;
   response.writeHead(status, {
+    ...headers,
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',

@@ -5,6 +5,8 @@ import type { EndMode } from '../engine/contract.ts';
 import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/reader.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
+import type { Profile, ProfileOptions } from '../trace/profile.ts';
+import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
 export interface WorkerSnapshot extends ProcessStatus {
   /** It belongs to a generation that a reload replaced and finishes its request. */
@@ -144,4 +146,14 @@ export interface AdminSource {
   reload(peer: string): Promise<ReloadResult>;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
+  /** The latest entries of all slow logs, the latest one first. */
+  slowRequests(): readonly SlowRequest[];
+  /** What a worker runs now, with its PHP stack; undefined when the pool has no such worker. */
+  stack(pool: string, pid: number): WorkerStack | undefined;
+  /**
+   * Samples the pool's busy workers; settles when the time is over.
+   *
+   * @throws ProfileRefused (the promise rejects)
+   */
+  profile(options: ProfileOptions, peer: string): Promise<Profile>;
 }

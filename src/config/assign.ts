@@ -45,6 +45,7 @@ const PARSERS: {
   pm: values.parseProcessManager,
   engine: values.parseEngine,
   isolation: values.parseIsolation,
+  slowlog_format: values.parseSlowlogFormat,
   bytes: values.parseBytes,
 };
 

@@ -262,7 +262,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'time',
     default: 0,
-    help: 'A request that runs longer is written to the slow log. 0 is off.',
+    help: 'A request that runs longer is written to the slow log. 0 is off. With `request_terminate_timeout_track_finished` what follows the script counts as well.',
     since: '5.3.3',
   },
   {
@@ -453,5 +453,14 @@ export const POOL_DIRECTIVES = [
         because: "a native worker's memory is bounded by `memory_limit` and `pm.max_requests`",
       },
     },
+  },
+  {
+    name: 'slowlog.format',
+    scope: 'pool',
+    type: 'slowlog_format',
+    default: 'compat',
+    help: "Form of the entries in the slow log. `compat` is PHP-FPM's, byte for byte, for the programs that parse it. `detailed` adds the request, its duration and memory, and shows classes, the places of closures, what was included how, and the line where each function is now.",
+    since: 'Hathi 0.1',
+    own: true,
   },
 ] as const satisfies readonly Directive[];

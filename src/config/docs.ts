@@ -14,6 +14,7 @@ const TYPE_NAMES: Readonly<Record<Directive['type'], string>> = {
   pm: '`static`, `dynamic`, `ondemand`',
   engine: '`auto`, `native`, `embedded`',
   isolation: '`worker`, `request`',
+  slowlog_format: '`compat`, `detailed`',
   bytes: 'size',
   pairs: 'text, by key',
   flags: 'yes or no, by key',

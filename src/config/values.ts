@@ -17,6 +17,9 @@ export type EngineChoice = (typeof ENGINES)[number];
 export const ISOLATIONS = ['worker', 'request'] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
 
+export const SLOWLOG_FORMATS = ['compat', 'detailed'] as const;
+export type SlowlogFormat = (typeof SLOWLOG_FORMATS)[number];
+
 /** syslog(3) facilities with their numbers on Linux and the BSDs. */
 export const FACILITIES: Readonly<Record<string, number>> = {
   KERN: 0,
@@ -93,6 +96,10 @@ export function parseEngine(text: string): Parsed<EngineChoice> {
 
 export function parseIsolation(text: string): Parsed<Isolation> {
   return parseWord(text, ISOLATIONS, 'invalid isolation (worker or request)');
+}
+
+export function parseSlowlogFormat(text: string): Parsed<SlowlogFormat> {
+  return parseWord(text, SLOWLOG_FORMATS, 'invalid format of the slow log (compat or detailed)');
 }
 
 /** Bytes, from a whole number with an optional `K`, `M` or `G` (powers of 1024). */

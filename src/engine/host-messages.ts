@@ -22,6 +22,9 @@ export type HostMessage =
       readonly bytes: Uint8Array;
     }
   | { readonly type: 'flush'; readonly slot: number; readonly pid: number }
+  /** The next message on the descriptor channel is the worker's memory, open for reading. */
+  | { readonly type: 'memory'; readonly slot: number; readonly pid: number }
+  | { readonly type: 'no-memory'; readonly slot: number; readonly pid: number; readonly reason: string }
   | { readonly type: 'log'; readonly level: HostLogLevel; readonly text: string }
   | { readonly type: 'waiting' }
   | { readonly type: 'status'; readonly id: string; readonly query: string }
@@ -44,6 +47,8 @@ const arity: Record<HostMessage['type'], { words: number; payload: boolean }> = 
   ended: { words: 5, payload: false },
   output: { words: 4, payload: true },
   flush: { words: 3, payload: false },
+  memory: { words: 3, payload: false },
+  'no-memory': { words: 3, payload: true },
   log: { words: 2, payload: true },
   waiting: { words: 1, payload: false },
   status: { words: 2, payload: true },
@@ -76,7 +81,10 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
       return { type: verb, reason: textOf(bytes) };
     case 'up':
     case 'flush':
+    case 'memory':
       return { type: verb, ...slotAndPid(message, slotCount) };
+    case 'no-memory':
+      return { type: verb, ...slotAndPid(message, slotCount), reason: textOf(bytes) };
     case 'ended':
       return { type: verb, ...slotAndPid(message, slotCount), end: parseEnd(message) };
     case 'output': {

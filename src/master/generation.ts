@@ -17,6 +17,7 @@ import { ScoreboardReader } from '../scoreboard/reader.ts';
 import { ScoreboardWriter } from '../scoreboard/writer.ts';
 import { alone, BootPace, besideOthers } from './boot-pace.ts';
 import type { HostProcess } from './host-process.ts';
+import { WorkerStacks } from './worker-stacks.ts';
 import { WorkerTable } from './worker-table.ts';
 
 export interface GenerationParts {
@@ -37,6 +38,7 @@ export class Generation {
   readonly pool: PoolConfig;
   readonly scoreboard: ScoreboardWriter;
   readonly reader: ScoreboardReader;
+  readonly stacks: WorkerStacks;
   /** Workers that have to be up before it takes over: fewer than asked for where process.max allows no more. */
   wantedAtTakeOver: number;
   readonly workers: WorkerTable;
@@ -81,6 +83,7 @@ export class Generation {
     this.workers = new WorkerTable(slotCount);
     this.scoreboard = ScoreboardWriter.create(parts.scoreboardFd, slotCount);
     this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount);
+    this.stacks = new WorkerStacks(this.reader);
   }
 
   get name(): string {
@@ -142,6 +145,7 @@ export class Generation {
 
   /** Frees what the master holds for it. The host must be gone, or never have been there. */
   close(): void {
+    this.stacks.close();
     closeSync(this.#scoreboardFd);
     this.#host?.close();
   }

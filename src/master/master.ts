@@ -17,9 +17,11 @@ import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './maste
 import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
+import { Profiler } from './profiler.ts';
 import { ReloadJournal } from './reload-journal.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
+import { SlowRequests } from './slow-requests.ts';
 import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Timers } from './timers.ts';
@@ -39,6 +41,8 @@ export class Master {
   readonly #stage: MasterStage;
   #reloadAgain = false;
   readonly #reloads = new ReloadJournal();
+  readonly #slowRequests = new SlowRequests();
+  readonly #profiler = new Profiler();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
   readonly #started = Promise.withResolvers<StartOutcome>();
@@ -62,6 +66,12 @@ export class Master {
         this.#queue.enqueue({ type: 'endWorker', order: { pool, pid, how }, peer });
         return true;
       },
+      slowRequests: () => this.#slowRequests.list(),
+      stack: (pool, pid) => this.#runner(pool)?.stack(pid),
+      profile: (wanted, peer) => {
+        this.#options.log.notice(`admin endpoint: profile of pool "${wanted.pool}" asked for by ${peer}`);
+        return this.#profiler.profile(wanted, this.#runner(wanted.pool));
+      },
     });
     this.#pools = new PoolSet(this.#makeContext());
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -78,6 +88,10 @@ export class Master {
 
   get runners(): readonly PoolRunner[] {
     return this.#pools.runners;
+  }
+
+  #runner(pool: string): PoolRunner | undefined {
+    return this.runners.find(({ name }) => name === pool);
   }
 
   /**
@@ -323,6 +337,7 @@ export class Master {
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),
       wakeAt: (time) => this.#timers.wakeAt(time),
+      onSlowRequest: (request) => this.#slowRequests.add(request),
       onOutcome: (outcome) => this.#queue.enqueue({ type: 'outcome', outcome }),
     };
   }

@@ -1,5 +1,6 @@
 /** What a pool's runner needs from the master, and what it tells it. */
 
+import type { SlowRequest } from '../admin/slow-request.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { PhpIniSource, PoolIdentity } from '../engine/host-settings.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -39,6 +40,8 @@ export interface PoolContext {
   /** Asks for a look at the deadlines at a monotonic time in milliseconds. */
   readonly wakeAt: (time: number) => void;
   readonly onOutcome: (outcome: PoolOutcome) => void;
+  /** A request went into the slow log. */
+  readonly onSlowRequest: (request: SlowRequest) => void;
 }
 
 /** What serves a pool, by the pool's name; undefined while nothing does. */

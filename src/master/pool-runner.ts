@@ -6,6 +6,7 @@
  * up and the old one never notices.
  */
 
+import type { WorkerStack } from '../admin/slow-request.ts';
 import type { PoolProcesses, PoolTotals, RecentFigures } from '../admin/snapshot.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
@@ -28,6 +29,7 @@ import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
 import { ProcessSampler } from './process-sampler.ts';
 import { RecentTotals } from './recent-totals.ts';
+import { workerStack } from './request-facts.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -68,6 +70,15 @@ export class PoolRunner {
 
   get serving(): Generation | undefined {
     return this.#serving;
+  }
+
+  /** What a worker runs now; undefined when there is no worker of that pid. */
+  stack(pid: number): WorkerStack | undefined {
+    for (const generation of this.generations()) {
+      const worker = generation.workers.all().find((one) => one.pid === pid && pid !== 0);
+      if (worker !== undefined) return workerStack(generation, worker.slot, pid);
+    }
+    return undefined;
   }
 
   /** Every generation that has a host process. */
@@ -206,6 +217,7 @@ export class PoolRunner {
     switch (message.type) {
       case 'ready':
         generation.facts = message.facts;
+        generation.stacks.learn(message.facts.engine);
         return this.#onReady(generation);
       case 'failed':
         generation.failure = message.reason;
@@ -214,6 +226,10 @@ export class PoolRunner {
         this.#supervisor.up(generation, message.slot, message.pid);
         this.#progress(generation);
         return this.#takeOverWhenUp(generation);
+      case 'memory':
+        return this.#takeMemory(generation, message.slot, message.pid);
+      case 'no-memory':
+        return generation.stacks.refuse(message.slot, message.reason);
       case 'ended':
         return this.#supervisor.ended(generation, message, generation === this.#serving);
       case 'status': {
@@ -233,6 +249,16 @@ export class PoolRunner {
         return;
       default:
         throw new Error(`no handler for the host message ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  #takeMemory(generation: Generation, slot: number, pid: number): void {
+    try {
+      generation.stacks.take(slot, pid, generation.host.descriptorChannel);
+    } catch (error) {
+      this.#context.log.warning(
+        `[pool ${this.name}] child ${pid} cannot be looked into: ${(error as Error).message}`,
+      );
     }
   }
 

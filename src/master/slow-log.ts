@@ -1,35 +1,87 @@
 /**
- * The slow log entry of a request (fpm-behaviour 11.7): time, pool, worker, script. The PHP stack below it is
- * read from outside the worker where the engine allows that; where it does not, the entry says so.
+ * The slow log entry of a request (fpm-behaviour 11.7): time, pool, worker, script, and the PHP stack as it was read
+ * from outside the worker, which is neither stopped nor disturbed.
  */
 
 import { appendFileSync } from 'node:fs';
+import type { SlowRequest } from '../admin/slow-request.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { timestamp } from '../log/line.ts';
 import { wallClockMicroseconds } from '../posix/time.ts';
+import { callName } from '../trace/frames.ts';
+import { referenceFrames } from '../trace/reference-frames.ts';
 import type { Generation } from './generation.ts';
+import { requestFacts, shownDepth } from './request-facts.ts';
+import type { Look } from './worker-stacks.ts';
 
-/** The file is opened for every entry, so that rotation needs nothing. */
-export function writeSlowLog(generation: Generation, slot: number, pid: number, log: ErrorLog): void {
-  const path = generation.pool.slowlog;
-  const snapshot = generation.reader.readSlot(slot);
-  if (path === undefined || snapshot === undefined) return;
-  const script = snapshot.script.replace(/[^\x20-\x7e]/g, '.');
+/** What an entry shows when there is no stack: the reference's words. */
+const failed = '+++ dump failed';
+
+/**
+ * Writes the entry. The file is opened for each one, so that rotation needs nothing.
+ *
+ * @returns the request; undefined when it is over already
+ */
+export function writeSlowLog(
+  generation: Generation,
+  slot: number,
+  pid: number,
+  log: ErrorLog,
+): SlowRequest | undefined {
+  log.notice(`about to trace ${pid}`);
+  const look = generation.stacks.look(slot, shownDepth);
+  const request = requestFacts(generation, slot, pid, look);
+  if (request === undefined) return undefined;
+  if ('reason' in look) {
+    log.warning(`[pool ${generation.name}] child ${pid}: no PHP stack in the slow log: ${look.reason}`);
+  }
+  append(generation.pool.slowlog, entry(generation, request, look, log.level === 'debug'), log);
+  log.notice(`finished trace of ${pid}`);
+  return request;
+}
+
+function entry(generation: Generation, request: SlowRequest, look: Look, isDebug: boolean): string {
+  const { pool } = generation;
+  const depth = pool.request_slowlog_trace_depth;
   const lines = [
     '',
-    `${timestamp(wallClockMicroseconds(), log.level === 'debug')}  [pool ${generation.name}] pid ${pid}`,
-    `script_filename = ${script}`,
-    `request = "${plain(snapshot.method)} ${plain(snapshot.uri)}" memory_peak = ${snapshot.memoryPeak}`,
-    '+++ no PHP stack: the embedded engine cannot be looked into while it runs',
-    '',
+    `${timestamp(wallClockMicroseconds(), isDebug)}  [pool ${generation.name}] pid ${request.pid}`,
+    `script_filename = ${plain(request.script)}`,
   ];
+  if (pool['slowlog.format'] === 'detailed') lines.push(...detailed(request, depth));
+  else lines.push(...('walk' in look ? referenceFrames(look.walk.calls, depth).map(oneLine) : [failed]));
+  return `${lines.join('\n')}\n`;
+}
+
+function detailed({ method, uri, durationMicros, memoryBytes, stack }: SlowRequest, depth: number): string[] {
+  const seconds = (durationMicros / 1e6).toFixed(6);
+  const memory = memoryBytes === undefined ? '' : ` memory = ${memoryBytes}`;
+  const request = `request = "${plain(method)} ${plain(uri)}" duration = ${seconds}${memory}`;
+  if ('reason' in stack) return [request, `${failed}: ${stack.reason}`];
+  const frames = stack.frames.slice(0, depth);
+  return [request, ...frames.map((frame) => binary(`${callName(frame)}() ${frame.file}:${frame.line}`))];
+}
+
+function append(path: string | undefined, text: string, log: ErrorLog): void {
+  if (path === undefined) return;
   try {
-    appendFileSync(path, lines.join('\n'), { mode: 0o600 });
+    appendFileSync(path, Buffer.from(text, 'latin1'), { mode: 0o600 });
   } catch (error) {
     log.sysError(`unable to open slowlog (${path})`, error);
   }
 }
 
+/** Text as a binary string. */
+function binary(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** The reference's rule for the script: one point for every byte that is not plain ASCII. */
 function plain(binary: string): string {
   return binary.replace(/[^\x20-\x7e]/g, '.');
+}
+
+/** The reference writes names as they are; here none can begin a line of its own. */
+function oneLine(binary: string): string {
+  return binary.replace(/[\x00-\x1f\x7f]/g, '.');
 }

@@ -76,6 +76,7 @@ export class WorkerSupervisor {
   /** @param isServing whether the generation is the one that serves, so that a dead worker is replaced */
   ended(generation: Generation, message: EndedMessage, isServing: boolean): void {
     const worker = generation.workers.remove(message.slot);
+    generation.stacks.drop(message.slot);
     generation.bootSettled(message.slot);
     if (worker === undefined) return;
     if (worker.pid !== 0) this.#counters.workerGone(generation, message.slot);
@@ -122,7 +123,8 @@ export class WorkerSupervisor {
       worker.slowLogged = acceptedClockMicros;
       generation.slowRequests += 1;
       this.#context.log.write(message.level, message.text);
-      writeSlowLog(generation, slot, pid, this.#context.log);
+      const request = writeSlowLog(generation, slot, pid, this.#context.log);
+      if (request !== undefined) this.#context.onSlowRequest(request);
     }
     for (const { slot, message } of terminate) {
       this.#context.log.write(message.level, message.text);

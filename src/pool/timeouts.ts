@@ -58,10 +58,15 @@ export function checkTimeouts(
   const terminate: Overdue[] = [];
   for (const worker of workers) {
     const { snapshot } = worker;
-    if (!isTimed(snapshot.stage, pool.request_terminate_timeout_track_finished)) continue;
+    const trackFinished = pool.request_terminate_timeout_track_finished;
+    if (!isTimed(snapshot.stage, trackFinished)) continue;
     const elapsed = Math.max(0, nowMicros - snapshot.acceptedClockMicros);
     const isFirst = worker.slowLogged !== snapshot.acceptedClockMicros;
-    if (snapshot.stage === 'running' && isFirst && isOver(elapsed, pool.request_slowlog_timeout)) {
+    if (
+      isSlowStage(snapshot.stage, trackFinished) &&
+      isFirst &&
+      isOver(elapsed, pool.request_slowlog_timeout)
+    ) {
       slow.push(overdue(pool, worker, `executing too slow (${secondsText(elapsed)} sec), logging`));
     }
     if (isOver(elapsed, pool.request_terminate_timeout)) {
@@ -79,6 +84,13 @@ function isTimed(stage: WorkerStage, trackFinished: boolean): boolean {
   if (stage === 'unknown') return true;
   const { code } = workerStages[stage];
   return code > workerStages.idle.code && (code < workerStages.ending.code || trackFinished);
+}
+
+/** Only what runs PHP code is worth an entry: with track_finished that is also what follows the script. */
+function isSlowStage(stage: WorkerStage, trackFinished: boolean): boolean {
+  if (stage === 'unknown') return false;
+  const { code } = workerStages[stage];
+  return stage === 'running' || (trackFinished && code > workerStages.running.code);
 }
 
 function isOver(elapsedMicros: number, timeoutSeconds: number): boolean {

@@ -300,7 +300,7 @@ export const headerFields = [
     offset: 1024,
     size: 1024,
     writer: 'host',
-    about: 'reserved for addresses and struct offsets of the engine, zero until then',
+    about: 'native: where a PHP stack is in the memory of a worker (section 5); else zero',
   },
 ] as const satisfies readonly Field[];
 

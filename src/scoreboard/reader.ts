@@ -2,6 +2,7 @@
 
 import { readSync } from 'node:fs';
 import { type DurationCounts, durationClasses } from './durations.ts';
+import { type EngineSymbols, readEngineSymbols } from './engine-symbols.ts';
 import {
   type HeaderFieldName,
   headerAt,
@@ -171,6 +172,12 @@ export class ScoreboardReader {
       },
       strings: { used: figure('opcache_strings_used'), free: figure('opcache_strings_free') },
     };
+  }
+
+  /** What the native host published of its engine; undefined where there is nothing. */
+  readEngineSymbols(): EngineSymbols | undefined {
+    this.#fill(this.#header, 0, headerSize);
+    return readEngineSymbols(this.#header.subarray(headerAt.engine_symbols));
   }
 
   /** One slot in full; undefined when it is free. */

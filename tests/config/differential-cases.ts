@@ -309,6 +309,7 @@ export const STRICTER: readonly (Case & { readonly says: string })[] = [
 export const OWN: readonly Case[] = [
   pool('engine', 'engine = embedded\n'),
   pool('engine.php', 'engine.php = 8.4\n'),
+  pool('slowlog.format', 'slowlog.format = detailed\n'),
   pool('engine.isolation', 'engine.isolation = request\n'),
   pool('engine.heap_limit', 'engine.heap_limit = 1G\n'),
 ];

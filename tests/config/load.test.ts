@@ -93,6 +93,7 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool clear_env': ['no', false],
   'pool security.limit_extensions': ['.inc', '.inc'],
   'pool apparmor_hat': ['hat', 'hat'],
+  'pool slowlog.format': ['detailed', 'detailed'],
   'pool engine': ['native', 'native'],
   'pool engine.php': ['7.4', '7.4'],
   'pool engine.isolation': ['request', 'request'],

@@ -79,6 +79,12 @@ const TABLE: readonly (readonly [
     { none: 'invalid isolation (worker or request)' },
   ],
   [
+    'slow log format',
+    values.parseSlowlogFormat,
+    { compat: 'compat', Detailed: 'detailed' },
+    { json: 'invalid format of the slow log (compat or detailed)' },
+  ],
+  [
     'bytes',
     values.parseBytes,
     { '0': 0, '1024': 1024, '2k': 2048, '512M': 536_870_912, '1G': 1_073_741_824 },

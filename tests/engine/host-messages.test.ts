@@ -14,6 +14,9 @@ const read = (line: string, payload?: string) => parseHostMessage(message(line, 
 test('reads every message of the contract', () => {
   assert.deepEqual(read('up 3 77'), { type: 'up', slot: 3, pid: 77 });
   assert.deepEqual(read('flush 0 77'), { type: 'flush', slot: 0, pid: 77 });
+  assert.deepEqual(read('memory 2 77'), { type: 'memory', slot: 2, pid: 77 });
+  const none = { type: 'no-memory', slot: 2, pid: 77, reason: 'not permitted' };
+  assert.deepEqual(read('no-memory 2 77', 'not permitted'), none);
   assert.deepEqual(read('ended 1 77 exit 255'), {
     type: 'ended',
     slot: 1,

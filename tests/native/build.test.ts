@@ -8,6 +8,7 @@ import { layoutHeader } from '../../src/engine/native/layout-header.ts';
 import { hostCommand, locateEngine } from '../../src/engine/native/locate.ts';
 import { type RunPhpConfig, readPhpConfig } from '../../src/engine/native/php-config.ts';
 import { type BuildRecord, engineFile, engineFolder, recordFile } from '../../src/engine/native/store.ts';
+import { engineSymbolsHeader } from '../../src/scoreboard/engine-symbols.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { cleanEnv, run } from '../harness/server.ts';
 import { nativeBuild } from './built-engine.ts';
@@ -131,6 +132,10 @@ suite('built engines', () => {
 
 test('native/layout.h is what the layout says', () => {
   assert.equal(readFileSync(join(sourceFolder, 'layout.h'), 'utf8'), layoutHeader());
+});
+
+test('native/symbols.h is what the symbols say', () => {
+  assert.equal(readFileSync(join(sourceFolder, 'symbols.h'), 'utf8'), engineSymbolsHeader());
 });
 
 suite('hathi build', { skip }, () => {

@@ -7,7 +7,7 @@ import {
   timeoutPeriod,
 } from '../../src/pool/timeouts.ts';
 import type { SlotSnapshot } from '../../src/scoreboard/reader.ts';
-import { workerStages } from '../../src/scoreboard/states.ts';
+import { type WorkerStage, workerStages } from '../../src/scoreboard/states.ts';
 import { slot } from './slot.ts';
 
 const pool: TimeoutSettings = {
@@ -93,10 +93,15 @@ test('track_finished times up to the next accept', () => {
   ]);
 });
 
-test('only a running script is slow', () => {
-  const workers = (['readingHeaders', 'finishing', 'idle'] as const).map((stage) => worker({ stage }));
-  const settings = { ...pool, request_terminate_timeout_track_finished: true };
-  assert.deepEqual(checkTimeouts(settings, workers, 104 * second).slow, []);
+test('only a running script is slow; with track_finished also what follows it', () => {
+  const stages = ['readingHeaders', 'running', 'ending', 'finishing', 'idle', 'unknown'] as const;
+  const slow = (request_terminate_timeout_track_finished: boolean): WorkerStage[] =>
+    stages.filter((stage) => {
+      const settings = { ...pool, request_terminate_timeout_track_finished };
+      return checkTimeouts(settings, [worker({ stage })], 104 * second).slow.length > 0;
+    });
+  assert.deepEqual(slow(false), ['running']);
+  assert.deepEqual(slow(true), ['running', 'ending', 'finishing']);
 });
 
 test('a time-out of 0 is none, and a request from the future is young', () => {

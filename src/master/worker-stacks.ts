@@ -1,0 +1,85 @@
+/** The PHP stacks of a generation's workers, read from outside while they run. */
+
+import { closeSync } from 'node:fs';
+import { receiveDescriptor } from '../posix/descriptors.ts';
+import type { ScoreboardReader } from '../scoreboard/reader.ts';
+import { lookAtStack } from '../trace/look.ts';
+import { isProcessMemory, ProcessMemory } from '../trace/memory.ts';
+import { StackWalker, type Walk } from '../trace/walker.ts';
+
+/** A walk, or why there is none. */
+export type Look = { readonly walk: Walk } | { readonly reason: string };
+
+const embeddedReason = 'the embedded engine cannot be looked into while it runs';
+
+export class WorkerStacks {
+  readonly #reader: ScoreboardReader;
+  readonly #memories = new Map<number, ProcessMemory>();
+  readonly #reasons = new Map<number, string>();
+  #walker: StackWalker | undefined;
+  #reason = 'the engine host is not ready yet';
+
+  constructor(reader: ScoreboardReader) {
+    this.#reader = reader;
+  }
+
+  /** The host is ready. What it published is read now and never again: its workers could change it later. */
+  learn(engine: string): void {
+    const symbols = engine === 'embedded' ? undefined : this.#reader.readEngineSymbols();
+    if (symbols !== undefined) this.#walker = new StackWalker(symbols);
+    else this.#reason = engine === 'embedded' ? embeddedReason : 'the host has not published where to look';
+  }
+
+  /**
+   * Takes the descriptor that the host sent for a worker out of the channel.
+   *
+   * @throws Error when there is none, or it is not that process's memory
+   */
+  take(slot: number, pid: number, channel: number): void {
+    const fd = receiveDescriptor(channel, 0);
+    if (!isProcessMemory(fd, pid)) {
+      closeSync(fd);
+      this.refuse(slot, 'what came instead of its memory is another file');
+      throw new Error(`the descriptor that came for child ${pid} is not its memory`);
+    }
+    this.drop(slot);
+    this.#memories.set(slot, new ProcessMemory(fd));
+  }
+
+  /** A worker of which there will be no stack. */
+  refuse(slot: number, reason: string): void {
+    this.drop(slot);
+    this.#reasons.set(slot, reason);
+  }
+
+  /** The worker is gone. */
+  drop(slot: number): void {
+    this.#memories.get(slot)?.close();
+    this.#memories.delete(slot);
+    this.#reasons.delete(slot);
+  }
+
+  close(): void {
+    for (const slot of [...this.#memories.keys()]) this.drop(slot);
+  }
+
+  /** Tries until the stack holds still. */
+  look(slot: number, depth: number): Look {
+    const memory = this.#memories.get(slot);
+    if (this.#walker === undefined) return { reason: this.#reason };
+    if (memory === undefined) return { reason: this.#reasons.get(slot) ?? 'the worker is not up yet' };
+    const walk = lookAtStack(this.#walker, memory, depth);
+    return walk === undefined ? { reason: 'its memory could not be read, or moved at every look' } : { walk };
+  }
+
+  /** One look, for who can do without: undefined when the stack moved meanwhile. */
+  glance(slot: number, depth: number): Walk | undefined {
+    const memory = this.#memories.get(slot);
+    return memory === undefined ? undefined : this.#walker?.walk(memory, depth);
+  }
+
+  /** Why no worker of this generation can be looked at; undefined when they can. */
+  get obstacle(): string | undefined {
+    return this.#walker === undefined ? this.#reason : undefined;
+  }
+}

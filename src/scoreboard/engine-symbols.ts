@@ -1,0 +1,116 @@
+/**
+ * What the native host publishes in the header's `engine_symbols`, so that a worker's PHP stack can be read from
+ * outside its process: where the executor keeps the running call, and how PHP's structures are laid out in that build.
+ * The only list of it: the master's reading and native/symbols.h are made from here. A symbol is added at the end.
+ *
+ * The host and its workers share every address: workers are forked from it.
+ */
+
+import { readU64 } from './numbers.ts';
+
+/** First eight bytes; the host writes them last. */
+export const engineSymbolsMagic = 'HATHISY\0';
+/** Raised when a symbol moves or changes its meaning. */
+export const engineSymbolsVersion = 1;
+
+export interface EngineSymbol {
+  readonly name: string;
+  /** The C expression that it is. */
+  readonly value: string;
+}
+
+const offset = (structure: string, member: string): string => `offsetof(${structure}, ${member})`;
+
+/** The address comes first, as u64; the others are u32. */
+export const engineAddress = {
+  name: 'current_execute_data',
+  value: '(uintptr_t)&EG(current_execute_data)',
+} as const satisfies EngineSymbol;
+
+export const engineNumbers = [
+  { name: 'execute_data_opline', value: offset('zend_execute_data', 'opline') },
+  { name: 'execute_data_func', value: offset('zend_execute_data', 'func') },
+  { name: 'execute_data_call_info', value: offset('zend_execute_data', 'This.u1.type_info') },
+  { name: 'execute_data_prev', value: offset('zend_execute_data', 'prev_execute_data') },
+  { name: 'function_type', value: offset('zend_function', 'type') },
+  { name: 'function_flags', value: offset('zend_function', 'common.fn_flags') },
+  { name: 'function_name', value: offset('zend_function', 'common.function_name') },
+  { name: 'function_scope', value: offset('zend_function', 'common.scope') },
+  { name: 'op_array_filename', value: offset('zend_op_array', 'filename') },
+  { name: 'op_array_line_start', value: offset('zend_op_array', 'line_start') },
+  { name: 'op_lineno', value: offset('zend_op', 'lineno') },
+  { name: 'op_opcode', value: offset('zend_op', 'opcode') },
+  { name: 'op_extended_value', value: offset('zend_op', 'extended_value') },
+  { name: 'class_name', value: offset('zend_class_entry', 'name') },
+  { name: 'string_length', value: offset('zend_string', 'len') },
+  { name: 'string_bytes', value: offset('zend_string', 'val') },
+  { name: 'internal_function', value: 'ZEND_INTERNAL_FUNCTION' },
+  { name: 'call_code', value: 'ZEND_CALL_CODE' },
+  { name: 'call_top', value: 'ZEND_CALL_TOP' },
+  { name: 'closure_flag', value: 'ZEND_ACC_CLOSURE' },
+  { name: 'include_opcode', value: 'ZEND_INCLUDE_OR_EVAL' },
+] as const satisfies readonly EngineSymbol[];
+
+type EngineNumberName = (typeof engineNumbers)[number]['name'];
+
+/** Address of the executor's running call, offsets in bytes, constants. */
+export type EngineSymbols = Readonly<Record<typeof engineAddress.name | EngineNumberName, number>>;
+
+const versionAt = 8;
+const addressAt = 16;
+const numbersAt = 24;
+
+/** Bytes from the start of `engine_symbols`. */
+export function engineNumberAt(index: number): number {
+  return numbersAt + 4 * index;
+}
+
+/** No structure of PHP is as large: what is said to lie behind it is not looked for. */
+const largestOffset = 4096;
+
+/**
+ * Reads what a host published. The host may be under a script's control, so an offset is only taken in bounds;
+ * addresses are checked where they are used.
+ *
+ * @returns undefined where nothing is published, by an engine that has none or of another version
+ */
+export function readEngineSymbols(bytes: Buffer): EngineSymbols | undefined {
+  const magic = bytes.toString('latin1', 0, engineSymbolsMagic.length);
+  if (magic !== engineSymbolsMagic || bytes.readUInt32LE(versionAt) !== engineSymbolsVersion)
+    return undefined;
+  const numbers = engineNumbers.map(({ name, value }, index) => {
+    const number = bytes.readUInt32LE(engineNumberAt(index));
+    return [name, value.startsWith('offsetof') ? Math.min(number, largestOffset) : number] as const;
+  });
+  return {
+    ...(Object.fromEntries(numbers) as Record<EngineNumberName, number>),
+    [engineAddress.name]: readU64(bytes, addressAt),
+  };
+}
+
+/** The text of native/symbols.h. */
+export function engineSymbolsHeader(): string {
+  const lines = engineNumbers.map(({ value }, index) => `\tX(${engineNumberAt(index)}, ${value})`);
+  return [
+    '/* Made from src/scoreboard/engine-symbols.ts. Do not edit. */',
+    '#ifndef HATHI_SYMBOLS_H',
+    '#define HATHI_SYMBOLS_H',
+    '',
+    `#define HATHI_SYMBOLS_MAGIC "${engineSymbolsMagic.slice(0, -1)}"`,
+    '',
+    '/* Positions in the field engine_symbols of the header. */',
+    'enum {',
+    `\tHATHI_SYMBOLS_VERSION = ${engineSymbolsVersion},`,
+    `\tHATHI_SYMBOLS_VERSION_AT = ${versionAt},`,
+    `\tHATHI_SYMBOLS_ADDRESS_AT = ${addressAt},`,
+    '};',
+    '',
+    `#define HATHI_SYMBOLS_ADDRESS ${engineAddress.value}`,
+    '',
+    '/* X(position, value) for each number. */',
+    `#define HATHI_SYMBOLS_NUMBERS(X) \\\n${lines.join(' \\\n')}`,
+    '',
+    '#endif',
+    '',
+  ].join('\n');
+}

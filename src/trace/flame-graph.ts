@@ -1,0 +1,122 @@
+/**
+ * A profile as a flame graph: one SVG that a browser opens by itself, with zoom and search, and that asks no other
+ * host for anything. The outermost call is at the top; the width is the share of the samples.
+ */
+
+import { flameGraphScript, flameGraphStyle } from './flame-graph-script.ts';
+import { profileName } from './frames.ts';
+import type { Profile } from './profile.ts';
+
+const width = 1200;
+const rowHeight = 17;
+const headHeight = 64;
+/** A bar under this share of the whole could not be seen, however far it is zoomed. */
+const smallestShare = 1 / 20_000;
+/** Width of a character of the 12 pixel font. */
+const characterWidth = 7;
+
+interface Node {
+  readonly name: string;
+  samples: number;
+  readonly children: Map<string, Node>;
+}
+
+interface Bar {
+  readonly name: string;
+  readonly samples: number;
+  readonly from: number;
+  readonly depth: number;
+}
+
+export function flameGraph(profile: Profile): string {
+  const root = tree(profile);
+  const bars = barsOf(root, profile.samples * smallestShare);
+  const depth = Math.max(0, ...bars.map((bar) => bar.depth)) + 1;
+  const height = headHeight + depth * rowHeight + 10;
+  const title = `${profile.pool}: ${profile.samples} samples in ${profile.seconds} s at ${profile.hertz} Hz`;
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<svg xmlns="http://www.w3.org/2000/svg" width="100%" viewBox="0 0 ${width} ${height}" font-family="monospace" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
+    `<style>${flameGraphStyle}</style>`,
+    `<rect class="ground" width="${width}" height="${height}"/>`,
+    `<text x="10" y="20" class="head">${escaped(title)}</text>`,
+    `<text x="10" y="38" class="note">${escaped(note(profile))}</text>`,
+    '<text x="10" y="56" class="note" id="state">Click: zoom. Escape: back. Ctrl+F or /: search.</text>',
+    `<g id="bars" data-total="${root.samples}">`,
+    ...bars.map((bar) => barText(bar, root.samples)),
+    '</g>',
+    `<script>//<![CDATA[\n${flameGraphScript}\n//]]></script>`,
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+function note({ dropped, skipped }: Profile): string {
+  const left = skipped === 0 ? '' : `, ${skipped} left out to spare the master`;
+  return `Time of busy workers on the clock, waiting included. ${dropped} looks saw no stack${left}.`;
+}
+
+function tree(profile: Profile): Node {
+  const root: Node = { name: `pool ${profile.pool}`, samples: profile.samples, children: new Map() };
+  for (const { frames, samples } of profile.stacks) {
+    let node = root;
+    for (const frame of frames) {
+      const name = profileName(frame);
+      const child: Node = node.children.get(name) ?? { name, samples: 0, children: new Map() };
+      node.children.set(name, child);
+      child.samples += samples;
+      node = child;
+    }
+  }
+  return root;
+}
+
+/** In order of depth first; neighbours by name, so that two profiles can be compared. */
+function barsOf(root: Node, smallest: number): Bar[] {
+  const bars: Bar[] = [];
+  const open: { node: Node; from: number; depth: number }[] = [{ node: root, from: 0, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { node, depth } = next;
+    bars.push({ name: node.name, samples: node.samples, from: next.from, depth });
+    let { from } = next;
+    for (const child of [...node.children.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (child.samples >= smallest) open.push({ node: child, from, depth: depth + 1 });
+      from += child.samples;
+    }
+  }
+  return bars;
+}
+
+function barText({ name, samples, from, depth }: Bar, total: number): string {
+  const scale = total === 0 ? width : width / total;
+  const [x, length] = [from * scale, samples * scale];
+  const y = headHeight + depth * rowHeight;
+  const share = total === 0 ? 0 : (100 * samples) / total;
+  const room = Math.floor((length - 6) / characterWidth);
+  const label = room < 3 ? '' : name.length <= room ? name : `${name.slice(0, room - 2)}..`;
+  return (
+    `<g tabindex="0" data-from="${from}" data-samples="${samples}" data-name="${escaped(name)}">` +
+    `<title>${escaped(name)}: ${samples} samples, ${share.toFixed(2)} %</title>` +
+    `<rect x="${x.toFixed(2)}" y="${y}" width="${length.toFixed(2)}" height="${rowHeight - 1}" fill="${colour(name)}"/>` +
+    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${escaped(label)}</text></g>`
+  );
+}
+
+/** Warm, and the same for the same name in every profile. */
+function colour(name: string): string {
+  let hash = 0;
+  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 9973;
+  return `hsl(${hash % 55},${70 + (hash % 20)}%,${62 + (hash % 12)}%)`;
+}
+
+/** Text for XML, in content and in attributes. What XML 1.0 has no character for becomes U+FFFD. */
+function escaped(text: string): string {
+  return text
+    .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}

@@ -1,0 +1,82 @@
+/** A stack as people want it: with classes, where a closure is from, and what was included how. */
+
+import type { StackFrame } from './frame.ts';
+import { type Call, callKinds } from './walker.ts';
+
+/** Extended values of the opcode for include and eval, since PHP 5. */
+const inclusions: Readonly<Record<number, string>> = {
+  1: 'eval',
+  2: 'include',
+  4: 'include_once',
+  8: 'require',
+  16: 'require_once',
+};
+
+const fileCalls: ReadonlySet<string> = new Set(['{main}', ...Object.values(inclusions)]);
+
+/** All calls, innermost first, down to `{main}`, which is the request's script. */
+export function stackFrames(calls: readonly Call[]): StackFrame[] {
+  return calls.map((call, index) => {
+    // PHP's own functions have no place of their own: they are where they were called.
+    const position = calls.slice(index).find(({ file }) => file !== '');
+    return frameOf(call, calls[index + 1], position?.file ?? '', position?.line ?? 0);
+  });
+}
+
+function frameOf(call: Call, caller: Call | undefined, file: string, line: number): StackFrame {
+  return {
+    function: nameOf(call, caller),
+    ...(call.scope === '' ? {} : { class: text(className(call.scope)) }),
+    file: text(file),
+    line,
+  };
+}
+
+/** The same with the place where each function is declared, which does not change from look to look. */
+export function declaredFrames(calls: readonly Call[]): StackFrame[] {
+  return calls.map((call, index) => frameOf(call, calls[index + 1], call.file, call.startLine));
+}
+
+/** `Class::function`, as PHP writes it. */
+export function callName({ class: className, function: name }: StackFrame): string {
+  return className === undefined ? name : `${className}::${name}`;
+}
+
+/** What a profile calls it: a file that was run or included is told by its path. */
+export function profileName(frame: StackFrame): string {
+  return fileCalls.has(frame.function) ? `${frame.function} ${frame.file}` : callName(frame);
+}
+
+function nameOf(call: Call, caller: Call | undefined): string {
+  switch (call.kind) {
+    case callKinds.user:
+    case callKinds.internal:
+      return text(call.isClosure ? closureName(call) : call.name);
+    case callKinds.included:
+      return inclusions[caller?.includes ?? 0] ?? 'include';
+    case callKinds.main:
+      return '{main}';
+    case callKinds.unknown:
+      return '???';
+    default:
+      throw new Error(`no name for a call of the kind ${String(call.kind satisfies never)}`);
+  }
+}
+
+/** PHP 8.4 names closures by their place already; older ones get the same form. */
+function closureName({ name, file, startLine }: Call): string {
+  return name === '{closure}' ? `{closure:${file}:${startLine}}` : name;
+}
+
+/** An anonymous class has a NUL and its place after its name. */
+function className(scope: string): string {
+  const end = scope.indexOf('\0');
+  return end < 0 ? scope : scope.slice(0, end);
+}
+
+/** From PHP's bytes to text that no terminal obeys: control characters become U+FFFD. */
+function text(binary: string): string {
+  return Buffer.from(binary, 'latin1')
+    .toString('utf8')
+    .replace(/\p{Cc}/gu, '\ufffd');
+}

@@ -1,0 +1,18 @@
+/** Looking until the stack holds still: a worker that is slow because it waits does at once, a busy one soon. */
+
+import type { Memory } from './memory.ts';
+import type { StackWalker, Walk } from './walker.ts';
+
+/** A look takes about 50 microseconds. */
+const looks = 64;
+
+/** @returns a steady walk, else the last that was one at all, else undefined */
+export function lookAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
+  let best: Walk | undefined;
+  for (let look = 0; look < looks; look += 1) {
+    const walk = walker.walk(memory, depth);
+    if (walk?.isSteady) return walk;
+    best = walk ?? best;
+  }
+  return best;
+}
