@@ -13,6 +13,11 @@ const subcommands: Readonly<Record<string, () => Promise<Subcommand>>> = {
     return (args) =>
       statusCommand(args, { stdout: process.stdout, stderr: process.stderr, env: process.env });
   },
+  top: async () => {
+    const { topCommand } = await import('./top.ts');
+    const { stdin, stdout, stderr, env } = process;
+    return (args) => topCommand(args, { stdin, stdout, stderr, env });
+  },
   request: async () => {
     const { requestCommand } = await import('./request.ts');
     return (args) => requestCommand(args, { stdout: process.stdout, stderr: process.stderr });

@@ -27,6 +27,8 @@ export function parseAdminAddress(text: string): AdminAddress {
 }
 
 export interface AskOptions {
+  /** GET unless told. */
+  readonly method?: 'GET' | 'POST';
   /** Sent as `Authorization: Bearer`. */
   readonly token?: string;
   /** Milliseconds until it gives up. */
@@ -44,7 +46,10 @@ export async function askAdmin(
 ): Promise<unknown> {
   const { status, body } = await exchange(address, path, options);
   if (status < 200 || status > 299) {
-    throw new AdminError(`Cannot use the admin endpoint: "${path}" was answered with status ${status}`);
+    const why = reason(body);
+    throw new AdminError(
+      `Cannot use the admin endpoint: "${path}" was answered with status ${status}${why === '' ? '' : `: ${why}`}`,
+    );
   }
   try {
     return JSON.parse(body);
@@ -53,10 +58,20 @@ export async function askAdmin(
   }
 }
 
+/** What an answer of the endpoint says about a failure; '' when it is none of its. */
+function reason(body: string): string {
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: unknown };
+    return typeof error === 'string' ? error : '';
+  } catch {
+    return '';
+  }
+}
+
 function exchange(
   address: AdminAddress,
   path: string,
-  { token, timeout = 5000 }: AskOptions,
+  { method = 'GET', token, timeout = 5000 }: AskOptions,
 ): Promise<{ status: number; body: string }> {
   const to: RequestOptions =
     'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
@@ -66,7 +81,7 @@ function exchange(
     const fail = (error: Error) =>
       reject(new AdminError(`Cannot ask the master at "${where}": ${error.message}`));
     const signal = AbortSignal.timeout(timeout);
-    const asked = request({ ...to, path, headers, signal, agent: false }, (response) => {
+    const asked = request({ ...to, method, path, headers, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on('data', (chunk: Buffer) => {

@@ -1,16 +1,19 @@
-/** What `hathi status` works on: the admin endpoint's answer, checked and reduced. */
+/** What `hathi status` and `hathi top` work on: the admin endpoint's answers, checked and reduced. */
 
 export interface WorkerView {
   readonly pid: number;
   /** Stage as on the status page: `Idle`, `Running` and so on. */
   readonly state: string;
+  /** It belongs to a generation that a reload replaced. */
+  readonly draining: boolean;
+  readonly requests: number;
   readonly uri: string;
   readonly script: string;
   /** Microseconds: of the running request so far, of the last one while idle. */
   readonly durationMicros: number;
-  /** Bytes; undefined when unknown. */
+  /** Bytes that the process has in memory, else those of its last request; undefined when unknown. */
   readonly memoryBytes: number | undefined;
-  /** Percent of one CPU; undefined when unknown. */
+  /** Percent of one CPU, lately, else in the last request; undefined when unknown. */
   readonly cpuPercent: number | undefined;
 }
 
@@ -24,10 +27,23 @@ export interface PoolView {
   readonly accepted: number;
   readonly slowRequests: number;
   readonly maxChildrenReached: number;
+  /** Of the last seconds; undefined when unknown. */
+  readonly requestsPerSecond: number | undefined;
+  readonly p50Micros: number | undefined;
+  readonly p95Micros: number | undefined;
+  readonly p99Micros: number | undefined;
   readonly workers: readonly WorkerView[];
 }
 
 export interface Snapshot {
+  readonly version: string;
+  /** Of the master. */
+  readonly state: string;
+  /** Milliseconds since 1970; 0 when unknown. */
+  readonly at: number;
+  readonly startedAt: number;
+  /** How the last reload ended; undefined without one. */
+  readonly lastReload: string | undefined;
   readonly pools: readonly PoolView[];
 }
 
@@ -44,15 +60,25 @@ type Fields = Readonly<Record<string, unknown>>;
  * @throws {SnapshotError} when there is no list of pools in it.
  */
 export function readSnapshot(answer: unknown): Snapshot {
-  const pools = isFields(answer) ? answer['pools'] : undefined;
+  const fields = fieldsOf(answer);
+  const pools = fields['pools'];
   if (!Array.isArray(pools)) {
     throw new SnapshotError('Cannot read the answer of the admin endpoint: "pools" must be a list');
   }
-  return { pools: pools.filter(isFields).map(readPool) };
+  const outcome = text(fieldsOf(fields['lastReload'])['outcome']);
+  return {
+    version: text(fields['version']),
+    state: text(fields['state']),
+    at: number(fields['at']) ?? 0,
+    startedAt: number(fields['startedAt']) ?? 0,
+    lastReload: outcome === '' ? undefined : outcome,
+    pools: pools.filter(isFields).map(readPool),
+  };
 }
 
 function readPool(pool: Fields): PoolView {
   const workers = Array.isArray(pool['workers']) ? pool['workers'] : [];
+  const recent = fieldsOf(pool['recent']);
   return {
     name: text(pool['name']),
     maxChildren: number(pool['maxChildren']) ?? 0,
@@ -62,6 +88,10 @@ function readPool(pool: Fields): PoolView {
     accepted: number(pool['accepted']) ?? 0,
     slowRequests: number(pool['slowRequests']) ?? 0,
     maxChildrenReached: number(pool['maxChildrenReached']) ?? 0,
+    requestsPerSecond: number(recent['requestsPerSecond']),
+    p50Micros: number(recent['p50Micros']),
+    p95Micros: number(recent['p95Micros']),
+    p99Micros: number(recent['p99Micros']),
     workers: workers.filter(isFields).map(readWorker),
   };
 }
@@ -70,12 +100,32 @@ function readWorker(worker: Fields): WorkerView {
   return {
     pid: number(worker['pid']) ?? 0,
     state: text(worker['state']),
+    draining: worker['draining'] === true,
+    requests: number(worker['requests']) ?? 0,
     uri: text(worker['uri']),
     script: text(worker['script']),
     durationMicros: number(worker['durationMicros']) ?? 0,
-    memoryBytes: number(worker['memoryBytes']),
-    cpuPercent: number(worker['cpuPercent']),
+    memoryBytes: number(worker['residentBytes']) ?? number(worker['memoryBytes']),
+    cpuPercent: number(worker['processCpuPercent']) ?? number(worker['cpuPercent']),
   };
+}
+
+/** An answer of `GET /api/stack`: a line a call, or why there is none. */
+export function readStack(answer: unknown): string[] {
+  const { frames, reason } = fieldsOf(answer);
+  if (!Array.isArray(frames)) return [text(reason) || 'The answer of the master holds no stack.'];
+  if (frames.length === 0) return ['No PHP code runs.'];
+  return frames.filter(isFields).map((frame, index) => {
+    const scope = text(frame['class']);
+    const name = `${scope === '' ? '' : `${scope}::`}${text(frame['function'])}`;
+    const place = `${text(frame['file'])}:${number(frame['line']) ?? 0}`;
+    return `#${index} ${name}  ${place === ':0' ? '' : place}`.trimEnd();
+  });
+}
+
+/** The fields of an object, none of anything else. */
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
 }
 
 function isFields(value: unknown): value is Fields {

@@ -58,6 +58,19 @@ function head(text: string, limit: number): string {
   return kept;
 }
 
+/** Rows of at most `size` columns, broken anywhere. */
+export function wrap(text: string, size: number): string[] {
+  const rows: string[] = [];
+  let rest = text;
+  while (columns(rest) > size) {
+    // A wide character does not fit into one column: it is broken all the same, or there would be no end.
+    const row = head(rest, size) || [...rest].slice(0, 1).join('');
+    rows.push(cut(row, size));
+    rest = rest.slice(row.length);
+  }
+  return [...rows, rest];
+}
+
 /** Cut or filled with blanks to exactly `size` columns. */
 export function left(text: string, size: number): string {
   const shown = cut(text, size);

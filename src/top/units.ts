@@ -23,6 +23,11 @@ export function duration(micros: number | undefined): string {
   return hours < 100 ? `${hours}h${two(minutes % 60)}m` : `${Math.floor(hours / 24)}d`;
 }
 
+/** Times a second, at most 5 columns: `0.3`, `12`, `1.2k`. */
+export function rate(value: number | undefined): string {
+  return value !== undefined && value < 10 ? tenths(value) : count(value);
+}
+
 /** A whole percentage of a part, 0 when there is no whole. */
 export function percent(part: number, whole: number): number {
   return whole <= 0 ? 0 : Math.floor((part * 100) / whole);

@@ -1,0 +1,107 @@
+/** What `hathi status` and `hathi top` have in common: which master is asked, and how it is shown. */
+
+import type { Writable } from 'node:stream';
+import { AdminError, askAdmin, parseAdminAddress } from '../top/admin-client.ts';
+import { SnapshotError } from '../top/snapshot.ts';
+import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
+import { defaultConfigFile } from './fpm.ts';
+
+/** Exit codes of the commands. */
+export const adminExit = { ok: 0, failed: 1, usage: 64 } as const;
+
+/** Options of parseArgs that both take. */
+export const adminOptions = {
+  'fpm-config': { type: 'string', short: 'y' },
+  prefix: { type: 'string', short: 'p' },
+  connect: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  filter: { type: 'string', default: '' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/** The lines about them. */
+export const adminUsage = `  -y FILE            the configuration of the master, whose admin.listen tells where to ask
+  -p PREFIX          as the master was given it
+  --connect ADDRESS  instead: the master's admin endpoint: path of a Unix socket, HOST:PORT, [IPv6]:PORT or PORT
+  --json             the endpoint's answer, everything beyond ASCII escaped
+  --filter TEXT      only workers whose pool, state, script or URI holds TEXT`;
+
+export const adminUsageEnd = `HATHI_ADMIN_TOKEN in the environment is sent over TCP, else the admin.token of the configuration.
+Exit codes: 0 shown, 1 the master could not be asked, 64 wrong arguments.
+`;
+
+export interface AdminIo {
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Connection {
+  readonly 'fpm-config'?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly connect?: string | undefined;
+}
+
+/** Asks the master; the answer parsed as JSON. @throws AdminError */
+export type Ask = (method: 'GET' | 'POST', path: string) => Promise<unknown>;
+
+/** @throws AdminError when the configuration does not tell where the master can be asked */
+export function connectTo(options: Connection, env: NodeJS.ProcessEnv): Ask {
+  const configured: Endpoint =
+    options.connect === undefined
+      ? findEndpoint(options['fpm-config'] ?? defaultConfigFile(options.prefix), options.prefix, env)
+      : { address: options.connect, token: undefined };
+  const token = env['HATHI_ADMIN_TOKEN'] ?? configured.token;
+  const address = parseAdminAddress(configured.address);
+  return (method, path) => askAdmin(address, path, { method, ...(token === undefined ? {} : { token }) });
+}
+
+/**
+ * Parses the arguments and runs a command.
+ *
+ * @param action returns the exit code
+ */
+export async function adminCommand<Options extends { readonly help: boolean }>(
+  command: { readonly name: string; readonly usage: string; readonly parse: () => Options },
+  io: AdminIo,
+  action: (options: Options) => Promise<number>,
+): Promise<number> {
+  let options: Options;
+  try {
+    options = command.parse();
+  } catch (error) {
+    io.stderr.write(
+      `hathi ${command.name}: ${(error as Error).message}\nTry: hathi ${command.name} --help\n`,
+    );
+    return adminExit.usage;
+  }
+  if (options.help) {
+    io.stdout.write(command.usage);
+    return adminExit.ok;
+  }
+  try {
+    return await action(options);
+  } catch (error) {
+    if (!(error instanceof AdminError || error instanceof SnapshotError)) throw error;
+    io.stderr.write(`hathi ${command.name}: ${error.message}\n`);
+    return adminExit.failed;
+  }
+}
+
+/** JSON leaves DEL and C1 controls as they are, and some terminals obey those: as escapes they are the same JSON. */
+export function asciiJson(answer: unknown): string {
+  return JSON.stringify(answer, undefined, 2).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Into a pipe nothing is cut for the screen's sake. */
+export function widthOf({ stdout }: AdminIo): number {
+  return stdout.isTTY ? (stdout.columns ?? 80) : 200;
+}
+
+/** https://no-color.org: any value that is not empty switches colour off. */
+export function wantsColor({ stdout, env }: AdminIo): boolean {
+  return stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+}

@@ -1,0 +1,48 @@
+/** The picture of `hathi status`: everything once, for a terminal, a pipe or a mail: no cursor, no limit of rows. */
+
+import { paint } from './paint.ts';
+import type { PoolView, Snapshot } from './snapshot.ts';
+import { poolHeading, poolMood, poolRow, workerHeading, workerRow } from './tables.ts';
+import { cut, harmless } from './terminal-text.ts';
+import { everything, selectWorkers } from './workers.ts';
+
+export interface View {
+  readonly width: number;
+  readonly color: boolean;
+  /** As in {@link Selection}. */
+  readonly filter: string;
+}
+
+export function renderReport(snapshot: Snapshot, { width, color, filter }: View): string[] {
+  const rows = snapshot.pools.map((pool) => {
+    const row = poolRow(pool, width).trimEnd();
+    const mood = poolMood(pool);
+    return mood === 'plain' ? row : paint(row, mood, color);
+  });
+  const workers = selectWorkers(snapshot, { ...everything, filter });
+  return [
+    cut(summary(snapshot, filter), width),
+    '',
+    poolHeading(width),
+    ...rows,
+    '',
+    workerHeading(width),
+    ...workers.map((worker) => workerRow(worker, width).trimEnd()),
+  ];
+}
+
+function summary(snapshot: Snapshot, filter: string): string {
+  return `hathi  ${totals(snapshot)}${filter === '' ? '' : `  filter ${harmless(filter)}`}`;
+}
+
+/** All pools in a few words. */
+export function totals({ pools }: Snapshot): string {
+  const sum = (value: (pool: PoolView) => number) => pools.reduce((total, pool) => total + value(pool), 0);
+  const parts = [
+    `pools ${pools.length}`,
+    `busy ${sum((pool) => pool.active)}/${sum((pool) => pool.maxChildren)}`,
+    `queue ${sum((pool) => pool.queue)}`,
+    `${sum((pool) => pool.requestsPerSecond ?? 0).toFixed(1)} req/s`,
+  ];
+  return parts.join('  ');
+}

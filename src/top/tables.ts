@@ -1,0 +1,80 @@
+/** The two tables, pools and workers, as rows of text that fit a width. */
+
+import type { PoolView } from './snapshot.ts';
+import { columns, cut, cutStart, harmless, left, right } from './terminal-text.ts';
+import { bytes, count, duration, percent, rate } from './units.ts';
+import type { WorkerRow } from './workers.ts';
+
+/** How a row stands out. */
+export type Mood = 'alarm' | 'warning' | 'plain';
+
+interface PoolColumn {
+  readonly name: string;
+  readonly size: number;
+  readonly cell: (pool: PoolView) => string;
+}
+
+/** Columns right of the pool's name. */
+const poolColumns: readonly PoolColumn[] = [
+  { name: 'BUSY', size: 7, cell: ({ active, maxChildren }) => `${active}/${maxChildren}` },
+  { name: 'SAT', size: 4, cell: (pool) => `${saturation(pool)}%` },
+  {
+    name: 'QUEUE',
+    size: 8,
+    cell: ({ queue, queueLimit }) => (queueLimit === 0 ? `${queue}` : `${queue}/${queueLimit}`),
+  },
+  { name: 'REQ/S', size: 5, cell: ({ requestsPerSecond }) => rate(requestsPerSecond) },
+  { name: 'P50', size: 6, cell: ({ p50Micros }) => duration(p50Micros) },
+  { name: 'P95', size: 6, cell: ({ p95Micros }) => duration(p95Micros) },
+  { name: 'P99', size: 6, cell: ({ p99Micros }) => duration(p99Micros) },
+  { name: 'TOTAL', size: 5, cell: ({ accepted }) => count(accepted) },
+  { name: 'MAXED', size: 5, cell: ({ maxChildrenReached }) => count(maxChildrenReached) },
+  { name: 'SLOW', size: 5, cell: ({ slowRequests }) => count(slowRequests) },
+];
+const poolColumnsWidth = poolColumns.reduce((sum, { size }) => sum + size + 1, 0);
+
+export function poolHeading(width: number): string {
+  return poolLine('POOL', ({ name }) => name, width);
+}
+
+export function poolRow(pool: PoolView, width: number): string {
+  return poolLine(harmless(pool.name), ({ cell }) => cell(pool), width);
+}
+
+export function poolMood(pool: PoolView): Mood {
+  if (pool.queue > 0) return 'alarm';
+  return saturation(pool) >= 80 ? 'warning' : 'plain';
+}
+
+export function saturation({ active, maxChildren }: PoolView): number {
+  return percent(active, maxChildren);
+}
+
+function poolLine(name: string, text: (column: PoolColumn) => string, width: number): string {
+  const nameWidth = Math.min(40, Math.max(8, width - poolColumnsWidth));
+  const cells = poolColumns.map((column) => right(text(column), column.size));
+  return cut([left(name, nameWidth), ...cells].join(' '), width);
+}
+
+const workerHead = `${left('PID', 8)} ${left('POOL', 10)} ${left('STATE', 10)} ${right('TIME', 6)} ${right('MEM', 5)} ${right('CPU', 4)} ${right('REQS', 5)} SCRIPT`;
+const scriptColumn = columns(workerHead) - 'SCRIPT'.length;
+
+export function workerHeading(width: number): string {
+  return cut(workerHead, width);
+}
+
+export function workerRow(worker: WorkerRow, width: number): string {
+  const cpu = worker.cpuPercent === undefined ? '-' : `${Math.floor(worker.cpuPercent)}%`;
+  const script = harmless(worker.script === '' ? worker.uri : worker.script);
+  const cells = [
+    left(String(worker.pid), 8),
+    left(harmless(worker.pool), 10),
+    left(`${worker.draining ? '*' : ''}${harmless(worker.state)}`, 10),
+    right(duration(worker.durationMicros), 6),
+    right(bytes(worker.memoryBytes), 5),
+    right(cpu, 4),
+    right(count(worker.requests), 5),
+    cutStart(script, Math.max(0, width - scriptColumn)),
+  ];
+  return cut(cells.join(' '), width);
+}
