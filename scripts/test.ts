@@ -109,6 +109,7 @@ function checkSources(): boolean {
   const bin = (name: string): string => join(checkout, 'node_modules/.bin', name);
   const steps = [
     step('types', node, [bin('tsc'), '--noEmit', '-p', '.']),
+    step('types of the dashboard', node, [bin('tsc'), '--noEmit', '-p', 'tsconfig.dashboard.json']),
     step('lint and format', bin('biome'), ['ci', '--error-on-warnings', '.']),
     step('generated documents', node, ['scripts/generate-docs.ts', '--check']),
   ];

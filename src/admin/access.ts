@@ -1,7 +1,10 @@
-/** Who may ask: a Unix socket is guarded by its mode, a TCP address by its token and the name it was called by. */
+/**
+ * Who may ask: a Unix socket is guarded by its mode, a TCP address by its token, and both by what a browser says of
+ * the page that asks. A Unix socket can be reached by browsers as well, through `ssh -L PORT:SOCKET`.
+ */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { peerCredentials } from '../posix/sockets.ts';
 import { type Answer, failure } from './routes.ts';
@@ -10,21 +13,33 @@ import { type Answer, failure } from './routes.ts';
 const loopbackHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
 /**
- * The answer to a request over TCP that has no right to another one.
+ * The answer to a request that has no right to another one.
  *
+ * @param isOpen whether the path needs no token and shows nothing to a page of another site
  * @param token `admin.token`; undefined on a Unix socket, where nothing is asked for
  */
 export function refusal(
-  request: IncomingMessage,
-  isProbe: boolean,
+  { headers }: IncomingMessage,
+  isOpen: boolean,
   token: string | undefined,
 ): Answer | undefined {
-  if (token === undefined) return undefined;
-  if (!loopbackHost.test(request.headers.host ?? '')) {
-    return failure(403, 'the header Host must name a loopback address');
-  }
-  if (isProbe || carries(request.headers.authorization, token)) return undefined;
+  const { host = '' } = headers;
+  // A client that speaks to a Unix socket may have no name for it; a browser always has one.
+  const isNamed = loopbackHost.test(host) || (host === '' && token === undefined);
+  if (!isNamed) return failure(403, 'the header Host must name a loopback address');
+  if (isOpen) return undefined;
+  if (isOfAnotherPage(headers)) return failure(403, 'pages of other sites must not ask');
+  if (token === undefined || carries(headers.authorization, token)) return undefined;
   return failure(401, 'needs "Authorization: Bearer" with the admin.token');
+}
+
+/**
+ * Whether a browser says that a page of another origin asks: such a request comes with the rights of whoever sits at
+ * the browser (fetch metadata; Origin where a browser is too old for it). Other clients send neither.
+ */
+function isOfAnotherPage({ host, origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  return origin !== undefined && origin !== `http://${host}`;
 }
 
 /** Compared by digest, so that the time taken tells nothing of the token. */

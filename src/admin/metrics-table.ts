@@ -220,6 +220,14 @@ export const metrics: readonly Metric[] = [
     samples: eachPool(({ memoryPeakBytes }) => memoryPeakBytes),
   },
   {
+    name: 'hathi_memory_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Memory of all processes of the pool, what they share counted once (proportional set size); at most 30 seconds old.',
+    labels: ['pool'],
+    samples: eachKnown(({ memoryBytes }) => memoryBytes),
+  },
+  {
     name: 'hathi_workers_resident_bytes',
     type: 'gauge',
     unit: 'bytes',

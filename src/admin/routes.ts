@@ -11,7 +11,7 @@ export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
-  /** Further headers. */
+  /** Beside those that every answer has. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -25,15 +25,15 @@ export interface Question {
 
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** Probes carry no token; what these say is no secret. */
-  readonly isProbe?: true;
+  /** It needs no token: what it says is no secret. Probes carry none, and a browser has none before its page. */
+  readonly isOpen?: true;
   /** One that takes its time must not stop the others: it is awaited, and nothing in it blocks. */
   readonly answer: (source: AdminSource, question: Question) => Answer | Promise<Answer>;
 }
 
 export const routes: Readonly<Record<string, Route>> = {
-  '/healthz': { method: 'GET', isProbe: true, answer: () => plain(200, 'ok\n') },
-  '/readyz': { method: 'GET', isProbe: true, answer: readyz },
+  '/healthz': { method: 'GET', isOpen: true, answer: () => plain(200, 'ok\n') },
+  '/readyz': { method: 'GET', isOpen: true, answer: readyz },
   '/metrics': {
     method: 'GET',
     answer: (source, { accept }) => {
@@ -51,6 +51,7 @@ export const routes: Readonly<Record<string, Route>> = {
   },
   '/api/stack': { method: 'GET', answer: stack },
   '/api/profile': { method: 'GET', answer: answerProfile },
+  '/api/history': { method: 'GET', answer: history },
   '/api/config': {
     method: 'GET',
     answer: (source) => json(200, configurationJson(source.configuration())),
@@ -101,6 +102,13 @@ function endWorker(source: AdminSource, { query, peer }: Question): Answer {
   return source.endWorker(query.get('pool') ?? '', Number(pid), how, peer)
     ? json(202, { outcome: 'requested' })
     : failure(404, 'the pool has no worker of that pid');
+}
+
+function history(source: AdminSource, { query }: Question): Answer {
+  const since = query.get('since') ?? '0';
+  if (!/^\d{1,15}$/.test(since)) return failure(400, '"since" must be milliseconds since 1970');
+  const answer = source.history(query.get('pool') ?? undefined, Number(since));
+  return answer === undefined ? failure(404, 'no such pool') : json(200, answer);
 }
 
 export function json(status: number, value: object): Answer {

@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { peerOf, refusal } from './access.ts';
+import { dashboardRoute } from './dashboard.ts';
 import { type Answer, failure, routes } from './routes.ts';
 import type { AdminSource } from './snapshot.ts';
 
@@ -79,14 +80,14 @@ function refuseBody(response: ServerResponse): void {
 
 /** Never rejects. */
 async function answer(request: IncomingMessage, options: AdminServerOptions): Promise<Answer> {
-  const [path = '', search = ''] = splitOnce(request.url ?? '', '?');
-  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-  const refused = refusal(request, route?.isProbe === true, options.token());
-  if (refused !== undefined) return refused;
-  if (route === undefined) return failure(404, 'no such path');
-  const asked = request.method === 'HEAD' ? 'GET' : request.method;
-  if (asked !== route.method) return failure(405, `this path takes ${route.method}`);
   try {
+    const [path = '', search = ''] = splitOnce(request.url ?? '', '?');
+    const route = Object.hasOwn(routes, path) ? routes[path] : dashboardRoute(path);
+    const refused = refusal(request, route?.isOpen === true, options.token());
+    if (refused !== undefined) return refused;
+    if (route === undefined) return failure(404, 'no such path');
+    const asked = request.method === 'HEAD' ? 'GET' : request.method;
+    if (asked !== route.method) return failure(405, `this path takes ${route.method}`);
     const { accept } = request.headers;
     const peer = peerOf(request.socket);
     return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer });
@@ -104,6 +105,7 @@ function send(request: IncomingMessage, response: ServerResponse, answered: Answ
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...headers,
   });
   response.end(request.method === 'HEAD' ? '' : body);
 }

@@ -6,6 +6,7 @@ import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/reader.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
+import type { HistoryAnswer } from './history.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
 export interface WorkerSnapshot extends ProcessStatus {
@@ -82,6 +83,8 @@ export interface PoolSnapshot {
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
   readonly memoryPeakBytes: number;
+  /** Of all its processes, what they share counted once; undefined when unknown. At most half a minute old. */
+  readonly memoryBytes: number | undefined;
   readonly totals: PoolTotals;
   readonly recent: RecentFigures;
   /** Undefined where it was not asked for. */
@@ -138,6 +141,8 @@ export interface AdminSource {
    * @param withProcesses also memory and CPU of the processes, which costs a file of /proc each
    */
   read(withProcesses: boolean): AdminSnapshot;
+  /** See {@link History.read}; undefined when there is no such pool. */
+  history(pool: string | undefined, since: number): HistoryAnswer | undefined;
   /** What is in force. Holds secrets. */
   configuration(): Configuration;
   /** Puts it into the master's queue. `peer` says who asks, for the log; here and below. */

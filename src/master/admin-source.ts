@@ -9,10 +9,16 @@ import { statusSnapshot } from './status-page.ts';
 
 const startedAt = Date.now();
 
+export interface MasterView {
+  readonly state: string;
+  readonly reloads: ReloadJournal;
+  readonly runners: readonly PoolRunner[];
+  /** Bytes by name of the pool. */
+  readonly memory: ReadonlyMap<string, number>;
+}
+
 export function adminSnapshot(
-  state: string,
-  reloads: ReloadJournal,
-  runners: readonly PoolRunner[],
+  { state, reloads, runners, memory }: MasterView,
   withProcesses: boolean,
 ): AdminSnapshot {
   const { user, system } = process.cpuUsage();
@@ -25,11 +31,15 @@ export function adminSnapshot(
     reloads: reloads.counts,
     lastReload: reloads.last,
     master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
-    pools: runners.map((runner) => poolSnapshot(runner, withProcesses)),
+    pools: runners.map((runner) => poolSnapshot(runner, memory.get(runner.name), withProcesses)),
   };
 }
 
-function poolSnapshot(runner: PoolRunner, withProcesses: boolean): PoolSnapshot {
+function poolSnapshot(
+  runner: PoolRunner,
+  memoryBytes: number | undefined,
+  withProcesses: boolean,
+): PoolSnapshot {
   const { serving, config, prepared } = runner;
   const totals = runner.totals();
   const status = serving && statusSnapshot(serving, prepared.listener);
@@ -52,6 +62,7 @@ function poolSnapshot(runner: PoolRunner, withProcesses: boolean): PoolSnapshot 
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,
     memoryPeakBytes: status?.memoryPeak ?? 0,
+    memoryBytes,
     totals,
     recent: runner.recent(totals),
     processes: withProcesses ? runner.processes() : undefined,

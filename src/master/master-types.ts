@@ -18,6 +18,8 @@ export interface MasterOptions extends ResourceOptions {
   readonly reloadConfiguration: () => ReloadedConfiguration;
   /** Called when a reload puts a configuration in force: the settings of the process itself, the log first. */
   readonly onInForce?: (configuration: Configuration) => void;
+  /** This process shows the master by itself: the last hour is kept without `admin.listen` as well. */
+  readonly isObserved?: boolean;
   /** Where signals of this process are the master's. */
   readonly signals?: MasterSignals;
 }

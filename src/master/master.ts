@@ -4,6 +4,7 @@
  * Everything that happens (a signal, a line from a host, a timer) is put into one queue and handled in order.
  */
 
+import type { AdminSource } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
@@ -18,6 +19,7 @@ import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
 import { Profiler } from './profiler.ts';
+import { Records } from './records.ts';
 import { ReloadJournal } from './reload-journal.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
@@ -34,6 +36,9 @@ export class Master {
     onHeartbeat: () => this.#queue.enqueue({ type: 'heartbeat' }),
     onRequestCheck: () => this.#queue.enqueue({ type: 'deadlines' }),
   });
+  /** What an admin endpoint knows of this master; `admin.listen` is one. */
+  readonly admin: AdminSource = this.#makeAdminSource();
+  readonly #records = new Records();
   readonly #resources: MasterResources;
   readonly #pools: PoolSet;
   readonly #systemd: SystemdMonitor;
@@ -52,27 +57,7 @@ export class Master {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
-    this.#resources = new MasterResources(options, {
-      read: (withProcesses) => adminSnapshot(this.#stage.state, this.#reloads, this.runners, withProcesses),
-      configuration: () => this.#configuration,
-      ask: (verb, peer) => this.#queue.enqueue({ type: 'admin', verb, peer }),
-      reload: (peer) => {
-        const result = this.#reloads.next();
-        this.#queue.enqueue({ type: 'admin', verb: 'reload', peer });
-        return result;
-      },
-      endWorker: (pool, pid, how, peer) => {
-        if (this.#pools.findWorker(pool, pid) === undefined) return false;
-        this.#queue.enqueue({ type: 'endWorker', order: { pool, pid, how }, peer });
-        return true;
-      },
-      slowRequests: () => this.#slowRequests.list(),
-      stack: (pool, pid) => this.#runner(pool)?.stack(pid),
-      profile: (wanted, peer) => {
-        this.#options.log.notice(`admin endpoint: profile of pool "${wanted.pool}" asked for by ${peer}`);
-        return this.#profiler.profile(wanted, this.#runner(wanted.pool));
-      },
-    });
+    this.#resources = new MasterResources(options, this.admin);
     this.#pools = new PoolSet(this.#makeContext());
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
   }
@@ -168,6 +153,7 @@ export class Master {
       case 'heartbeat':
         if (this.#stage.isStopping) return;
         for (const runner of this.runners) runner.heartbeat();
+        if (this.#isObserved) this.#records.beat(this.admin, this.runners);
         return;
       case 'deadlines':
         for (const runner of this.#pools.all) runner.checkDeadlines();
@@ -175,6 +161,11 @@ export class Master {
       default:
         throw new Error(`no handler for the event ${JSON.stringify(event satisfies never)}`);
     }
+  }
+
+  /** Whether somebody can ask for the records. */
+  get #isObserved(): boolean {
+    return this.#options.isObserved === true || this.#resources.hasAdminEndpoint;
   }
 
   #onOutcome(outcome: PoolOutcome): void {
@@ -319,6 +310,43 @@ export class Master {
     if (decision.reload === undefined) return;
     this.#options.log.write(decision.reload.level, decision.reload.text);
     this.#requestReload();
+  }
+
+  #makeAdminSource(): AdminSource {
+    return {
+      read: (withProcesses) =>
+        adminSnapshot(
+          {
+            state: this.#stage.state,
+            reloads: this.#reloads,
+            runners: this.runners,
+            memory: this.#records.memory,
+          },
+          withProcesses,
+        ),
+      history: (pool, since) => {
+        const isKnown = pool === undefined || this.#runner(pool) !== undefined;
+        return isKnown ? this.#records.history.read(pool, since) : undefined;
+      },
+      configuration: () => this.#configuration,
+      ask: (verb, peer) => this.#queue.enqueue({ type: 'admin', verb, peer }),
+      reload: (peer) => {
+        const result = this.#reloads.next();
+        this.#queue.enqueue({ type: 'admin', verb: 'reload', peer });
+        return result;
+      },
+      endWorker: (pool, pid, how, peer) => {
+        if (this.#pools.findWorker(pool, pid) === undefined) return false;
+        this.#queue.enqueue({ type: 'endWorker', order: { pool, pid, how }, peer });
+        return true;
+      },
+      slowRequests: () => this.#slowRequests.list(),
+      stack: (pool, pid) => this.#runner(pool)?.stack(pid),
+      profile: (wanted, peer) => {
+        this.#options.log.notice(`admin endpoint: profile of pool "${wanted.pool}" asked for by ${peer}`);
+        return this.#profiler.profile(wanted, this.#runner(wanted.pool));
+      },
+    };
   }
 
   #makeContext(): PoolContext {

@@ -80,6 +80,10 @@ export class MasterResources {
     return pools;
   }
 
+  get hasAdminEndpoint(): boolean {
+    return this.#admin.listener !== undefined;
+  }
+
   /** Gives back what these pools do not use. */
   retain(runners: readonly PoolRunner[]): void {
     const admin = this.#admin.listener;

@@ -1,11 +1,12 @@
 /** Requests to the admin endpoint of a master under test. */
-import { type RequestOptions, request } from 'node:http';
+import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { within } from '../harness/waiting.ts';
 
 export interface AdminReply {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** One request on a Unix socket or, with `port`, over TCP. */
@@ -16,8 +17,9 @@ export function askAdmin(options: RequestOptions, body = ''): Promise<AdminReply
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
     response.on('error', reject);
     response.on('end', () => {
-      const type = String(response.headers['content-type']);
-      resolve({ status: response.statusCode ?? 0, type, body: Buffer.concat(chunks).toString('utf8') });
+      const { headers, statusCode = 0 } = response;
+      const type = String(headers['content-type']);
+      resolve({ status: statusCode, type, body: Buffer.concat(chunks).toString('utf8'), headers });
     });
   });
   asked.on('error', reject);

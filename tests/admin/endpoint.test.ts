@@ -173,6 +173,15 @@ test('what is not asked properly is refused, and the master lives on', async () 
     ({ code }) => code,
   );
   assert.ok([431, 'ECONNRESET', 'EPIPE'].includes(long), String(long));
+  // `ssh -L` brings browsers to the socket: neither a name that was made to point here nor another page gets in.
+  const answered = async (headers: Record<string, string>): Promise<number> =>
+    (await askAdmin({ socketPath: server.folder.join('run/admin.sock'), path: '/api/pools', headers }))
+      .status;
+  assert.equal(await answered({ host: 'evil.example:9180' }), 403);
+  assert.equal(await answered({ host: '127.0.0.1:9180', 'sec-fetch-site': 'cross-site' }), 403);
+  assert.equal(await answered({ host: '127.0.0.1:9180', origin: 'http://evil.example' }), 403);
+  assert.equal(await answered({ host: '127.0.0.1:9180', origin: 'http://127.0.0.1:9180' }), 200);
+  assert.equal(await answered({ host: '' }), 200, 'a client that has no name for a socket');
   const socket = connect(server.folder.join('run/admin.sock'));
   const { promise, resolve } = Promise.withResolvers<void>();
   socket

@@ -60,7 +60,7 @@ describe('the npm package', () => {
       readdirSync(root)
         .filter((name) => !['README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'examples'].includes(name))
         .sort(),
-      ['bin', 'dist', 'native', 'package.json'],
+      ['bin', 'dashboard', 'dist', 'native', 'package.json'],
     );
     assert.ok(existsSync(join(app, 'node_modules/@php-wasm/node-8-4')), 'the embedded engine came along');
   });

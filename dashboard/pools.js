@@ -1,0 +1,173 @@
+// @ts-check
+/** Pools at a glance: a row each, which chooses what the charts and the workers are about. */
+
+/** @import { Pool } from './types.d.ts' */
+
+import { keepChildren, make, setAttribute, setText } from './dom.js';
+import { bytes, count, duration, foreign, percent, rate } from './format.js';
+
+/**
+ * @typedef {object} Cell
+ * @property {string} name
+ * @property {string} [about]
+ * @property {'wide'} [place] only where there is room
+ * @property {'text'} [kind] left-aligned
+ * @property {(pool: Pool) => string} text
+ * @property {(pool: Pool) => 'bad' | 'warn' | undefined} [alarm]
+ */
+
+/** @type {readonly Cell[]} */
+const cells = [
+  {
+    name: 'Queue',
+    about: 'Connections that wait for a worker, and how many may',
+    text: ({ queue, queueLimit }) =>
+      queueLimit > 0 ? `${count(queue)} / ${count(queueLimit)}` : count(queue),
+    alarm: ({ queue }) => (queue > 0 ? 'bad' : undefined),
+  },
+  {
+    name: 'Req/s',
+    about: 'Requests a second, last seconds',
+    text: ({ recent }) => rate(recent.requestsPerSecond),
+  },
+  {
+    name: 'p50',
+    about: 'Half of the requests took no longer',
+    place: 'wide',
+    text: ({ recent }) => duration(recent.p50Micros),
+  },
+  {
+    name: 'p95',
+    about: '95 % of the requests took no longer',
+    text: ({ recent }) => duration(recent.p95Micros),
+  },
+  {
+    name: 'p99',
+    about: '99 % of the requests took no longer',
+    place: 'wide',
+    text: ({ recent }) => duration(recent.p99Micros),
+  },
+  {
+    name: '5xx',
+    about: 'Answers with a status 5xx since the master started',
+    text: ({ totals }) => count(totals.responses[4]),
+  },
+  {
+    name: 'Slow',
+    about: 'Requests in the slow log',
+    place: 'wide',
+    text: ({ slowRequests }) => count(slowRequests),
+  },
+  {
+    name: 'Maxed',
+    about: 'Times that pm.max_children kept another worker from being started',
+    place: 'wide',
+    text: ({ maxChildrenReached }) => count(maxChildrenReached),
+    alarm: ({ maxChildrenReached }) => (maxChildrenReached > 0 ? 'warn' : undefined),
+  },
+  {
+    name: 'Memory',
+    about: 'Of all processes of the pool',
+    place: 'wide',
+    text: ({ memoryBytes }) => bytes(memoryBytes),
+  },
+  {
+    name: 'PHP',
+    place: 'wide',
+    kind: 'text',
+    text: ({ phpVersion, engine }) => [phpVersion, engine].filter(Boolean).join(' ') || '–',
+  },
+];
+
+export class Pools {
+  #body;
+  #onSelect;
+
+  /**
+   * @param {HTMLTableElement} table
+   * @param {(name: string | undefined) => void} onSelect undefined stands for all pools
+   */
+  constructor(table, onSelect) {
+    this.#onSelect = onSelect;
+    this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
+    table.tHead?.append(
+      make(
+        'tr',
+        {},
+        make('th', { scope: 'col', 'data-kind': 'text' }, 'Pool'),
+        make('th', { scope: 'col', 'data-kind': 'text' }, 'Busy workers'),
+        ...cells.map(({ name, about, place, kind }) =>
+          make('th', { scope: 'col', title: about, 'data-place': place, 'data-kind': kind }, name),
+        ),
+      ),
+    );
+  }
+
+  /** @param {readonly Pool[]} pools @param {string | undefined} selected */
+  show(pools, selected) {
+    keepChildren(
+      this.#body,
+      pools,
+      ({ name }) => name,
+      ({ name }) => this.#row(name),
+      (row, pool) => fill(row, pool, pool.name === selected),
+    );
+  }
+
+  /** @param {string} name */
+  #row(name) {
+    const button = make('button', { type: 'button', class: 'pool' }, make('bdi', {}, foreign(name)));
+    button.addEventListener('click', () => {
+      this.#onSelect(button.getAttribute('aria-pressed') === 'true' ? undefined : name);
+    });
+    const state = make('p', { class: 'state' });
+    const busy = make(
+      'td',
+      { 'data-kind': 'text', class: 'busy' },
+      make('span'),
+      make('span', { class: 'meter' }, make('span')),
+    );
+    return make(
+      'tr',
+      {},
+      make('th', { scope: 'row' }, button, state),
+      busy,
+      ...cells.map(({ place, kind }) => make('td', { 'data-place': place, 'data-kind': kind })),
+    );
+  }
+}
+
+/** @param {HTMLElement} row @param {Pool} pool @param {boolean} isSelected */
+function fill(row, pool, isSelected) {
+  const [head, busy, ...rest] = row.children;
+  const [button, state] = /** @type {HTMLElement} */ (head).children;
+  setAttribute(button, 'aria-pressed', String(isSelected));
+  setAttribute(row, 'data-selected', isSelected ? 'true' : undefined);
+  setText(state, stateOf(pool));
+  setAttribute(state, 'data-alarm', pool.state === 'serving' ? (isFull(pool) ? 'bad' : undefined) : 'bad');
+  const [text, meter] = /** @type {HTMLElement} */ (busy).children;
+  const saturation = pool.maxChildren > 0 ? pool.active / pool.maxChildren : 0;
+  setText(text, `${pool.active} / ${pool.maxChildren}  ${percent(pool.active, pool.maxChildren)}`);
+  /** @type {HTMLElement} */ (meter.firstElementChild).style.setProperty(
+    'width',
+    `${Math.min(100, saturation * 100)}%`,
+  );
+  setAttribute(meter, 'data-alarm', saturation >= 1 ? 'bad' : saturation >= 0.8 ? 'warn' : undefined);
+  cells.forEach(({ text: textOf, alarm }, index) => {
+    const cell = rest[index];
+    setText(cell, textOf(pool));
+    setAttribute(cell, 'data-alarm', alarm?.(pool));
+  });
+}
+
+/** @param {Pool} pool */
+function isFull({ active, maxChildren }) {
+  return maxChildren > 0 && active >= maxChildren;
+}
+
+/** Only what an operator has to know; empty when all is well. @param {Pool} pool */
+function stateOf(pool) {
+  if (pool.state !== 'serving')
+    return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
+  return isFull(pool) ? 'every worker is busy' : '';
+}

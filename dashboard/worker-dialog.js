@@ -1,0 +1,91 @@
+// @ts-check
+/** One worker: what it does, and its end when somebody asks for it. */
+
+/** @import { Client } from './client.js' */
+/** @import { Row } from './workers.js' */
+
+import { find, make, setText } from './dom.js';
+import { bytes, clock, count, duration, foreign } from './format.js';
+import { requestOf } from './workers.js';
+
+/** @type {readonly [name: string, text: (row: Row) => string][]} */
+const facts = [
+  ['Pool', ({ pool }) => foreign(pool)],
+  ['State', ({ state, draining }) => (draining ? `${state}, finishes after a reload` : state)],
+  ['Request', requestOf],
+  ['Script', ({ script }) => foreign(script)],
+  [
+    'Time',
+    ({ state, durationMicros }) =>
+      `${duration(durationMicros)}${state === 'Idle' ? ', last request' : ' so far'}`,
+  ],
+  [
+    'Memory',
+    ({ memoryBytes }) =>
+      memoryBytes === undefined ? 'known when the request has ended' : `${bytes(memoryBytes)}, last request`,
+  ],
+  ['Requests', ({ requests, startedAt }) => `${count(requests)} since ${clock(startedAt)}`],
+];
+
+export class WorkerDialog {
+  #dialog = find('worker', HTMLDialogElement);
+  #title = find('worker-title', HTMLElement);
+  #said = find('worker-said', HTMLElement);
+  #values = facts.map(() => make('dd'));
+  #client;
+  /** @type {Row | undefined} */
+  #row;
+
+  /** @param {Client} client */
+  constructor(client) {
+    this.#client = client;
+    find('worker-facts', HTMLElement).append(
+      ...facts.flatMap(([name], at) => [make('dt', {}, name), this.#values[at]]),
+    );
+    find('worker-quit', HTMLButtonElement).addEventListener('click', () => this.#end('quit'));
+    find('worker-term', HTMLButtonElement).addEventListener('click', () => this.#end('term'));
+    find('worker-close', HTMLButtonElement).addEventListener('click', () => this.#dialog.close());
+  }
+
+  /** @param {Row} row */
+  open(row) {
+    this.#row = row;
+    setText(this.#said, '');
+    this.#fill(row);
+    this.#dialog.showModal();
+  }
+
+  /** What the workers are by now. @param {readonly Row[]} rows */
+  show(rows) {
+    if (!this.#dialog.open || this.#row === undefined) return;
+    const { pid, pool } = this.#row;
+    const now = rows.find((row) => row.pid === pid && row.pool === pool);
+    if (now === undefined) setText(this.#said, 'This worker has ended.');
+    else this.#fill(now);
+  }
+
+  /** @param {Row} row */
+  #fill(row) {
+    setText(this.#title, `Worker ${row.pid}`);
+    facts.forEach(([, text], at) => {
+      setText(this.#values[at], text(row));
+    });
+  }
+
+  /** @param {'quit' | 'term'} how */
+  async #end(how) {
+    if (this.#row === undefined) return;
+    const { pool, pid } = this.#row;
+    try {
+      await this.#client.ask(`api/end-worker?${new URLSearchParams({ pool, pid: String(pid), how })}`, {
+        method: 'POST',
+      });
+      setText(
+        this.#said,
+        how === 'quit' ? 'It ends when its request is done.' : 'It was told to end at once.',
+      );
+    } catch (error) {
+      setText(this.#said, `Not done: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}

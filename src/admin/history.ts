@@ -1,0 +1,236 @@
+/**
+ * The last hour of every pool, one sample every few seconds, in memory of a fixed size.
+ *
+ * All pools share one ring of times; a pool has a ring of figures beside it, 26 kB whatever happens. A pool that a
+ * reload removes takes its figures with it, as it does in the metrics.
+ */
+
+import {
+  addDurations,
+  type DurationCounts,
+  durationQuantile,
+  durationsSince,
+  noDurations,
+} from '../scoreboard/durations.ts';
+import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
+
+/** Milliseconds from a sample to the next one. */
+export const historyIntervalMs = 5000;
+/** Samples that are kept: an hour. */
+export const historySamples = 720;
+/** The clock of the heartbeat is not exact: a sample that is nearly due is taken now and not a beat later. */
+const earlyMs = 250;
+
+/** Figures of a sample, in the order in which they are kept. Rates and quantiles are of the time since the last one. */
+export const historyColumns = [
+  'requestsPerSecond',
+  /** Answers with a 5xx status. */
+  'errorsPerSecond',
+  'p50Micros',
+  'p95Micros',
+  'p99Micros',
+  /** Active workers at the moment of the sample, as the queue. */
+  'busy',
+  'limit',
+  'queue',
+  'memoryBytes',
+] as const;
+export type HistoryColumn = (typeof historyColumns)[number];
+
+const width = historyColumns.length;
+
+/** Columns of equal length, the oldest sample first; null where a figure is not known. */
+export type HistoryAnswer = {
+  /** Absent where it is all pools together. */
+  readonly pool: string | undefined;
+  readonly intervalMs: number;
+  /** Milliseconds since 1970. */
+  readonly at: readonly number[];
+} & { readonly [column in HistoryColumn]: readonly (number | null)[] };
+
+type Figures = Readonly<Record<HistoryColumn, number>>;
+
+/** Counts that only grow. */
+interface Counts {
+  readonly accepted: number;
+  readonly errors: number;
+  readonly durations: DurationCounts;
+}
+
+const noCounts: Counts = { accepted: 0, errors: 0, durations: noDurations };
+
+interface Series {
+  readonly figures: Float32Array;
+  /** At the last sample. */
+  counts: Counts;
+}
+
+export class History {
+  readonly #times = new Float64Array(historySamples);
+  readonly #all = emptyFigures();
+  readonly #pools = new Map<string, Series>();
+  /** Samples since the history began; the ring holds the last ones. */
+  #taken = 0;
+
+  /** @param now milliseconds since 1970 */
+  isDue(now: number): boolean {
+    const age = now - this.#lastAt;
+    // Negative once the clock was set back.
+    return age >= historyIntervalMs - earlyMs || age < 0;
+  }
+
+  /** Takes a sample of all pools; those that are not in the snapshot any more are forgotten. */
+  add({ at, pools }: Pick<AdminSnapshot, 'at' | 'pools'>): void {
+    // Times in the ring only rise: after a step back of the clock the history begins anew.
+    if (at <= this.#lastAt) this.#clear();
+    const seconds = (at - this.#lastAt) / 1000;
+    const place = this.#taken % historySamples;
+    const since: Counts[] = [];
+    const levels: Levels[] = [];
+    for (const pool of pools) {
+      const level = levelsOf(pool);
+      const growth = this.#growth(pool);
+      store(this.#pools.get(pool.name)!.figures, place, level, growth, seconds);
+      levels.push(level);
+      if (growth !== undefined) since.push(growth);
+    }
+    store(
+      this.#all,
+      place,
+      sumOfLevels(levels),
+      since.length === 0 ? undefined : sumOfCounts(since),
+      seconds,
+    );
+    this.#forgetOthers(pools);
+    this.#times[place] = at;
+    this.#taken += 1;
+  }
+
+  /**
+   * Samples of a pool, or of all pools together.
+   *
+   * @param since only samples after this time, milliseconds since 1970; all of them when it is still to come, which
+   *   tells who asks that the clock was set back
+   * @returns without figures for a pool of which there is no sample
+   */
+  read(pool: string | undefined, since: number): HistoryAnswer {
+    const figures = pool === undefined ? this.#all : this.#pools.get(pool)?.figures;
+    const places = this.#placesAfter(since > this.#lastAt ? 0 : since);
+    const columns = historyColumns.map((name, index) => [
+      name,
+      places.map((place) => known(figures?.[place * width + index])),
+    ]);
+    return {
+      pool,
+      intervalMs: historyIntervalMs,
+      at: places.map((place) => this.#times[place]!),
+      ...(Object.fromEntries(columns) as Record<HistoryColumn, (number | null)[]>),
+    };
+  }
+
+  get #lastAt(): number {
+    return this.#taken === 0 ? Number.NEGATIVE_INFINITY : this.#times[(this.#taken - 1) % historySamples]!;
+  }
+
+  #placesAfter(since: number): number[] {
+    const places: number[] = [];
+    for (let sample = Math.max(0, this.#taken - historySamples); sample < this.#taken; sample += 1) {
+      const place = sample % historySamples;
+      if (this.#times[place]! > since) places.push(place);
+    }
+    return places;
+  }
+
+  /** What the pool's counts grew by; undefined at its first sample, when they may be those of any time. */
+  #growth(pool: PoolSnapshot): Counts | undefined {
+    const counts = countsOf(pool);
+    const series = this.#pools.get(pool.name);
+    if (series === undefined) {
+      this.#pools.set(pool.name, { figures: emptyFigures(), counts });
+      return undefined;
+    }
+    const growth = {
+      // Never below 0, whatever a worker wrote.
+      accepted: Math.max(0, counts.accepted - series.counts.accepted),
+      errors: Math.max(0, counts.errors - series.counts.errors),
+      durations: durationsSince(counts.durations, series.counts.durations),
+    };
+    series.counts = counts;
+    return growth;
+  }
+
+  #forgetOthers(pools: readonly PoolSnapshot[]): void {
+    if (pools.length === this.#pools.size) return;
+    const names = new Set(pools.map(({ name }) => name));
+    for (const name of this.#pools.keys()) if (!names.has(name)) this.#pools.delete(name);
+  }
+
+  #clear(): void {
+    this.#taken = 0;
+    this.#all.fill(Number.NaN);
+    this.#pools.clear();
+  }
+}
+
+/** NaN stands for what is not known. */
+function emptyFigures(): Float32Array {
+  return new Float32Array(historySamples * width).fill(Number.NaN);
+}
+
+/** Figures that are what they are at the moment of the sample. */
+type Levels = Pick<Figures, 'busy' | 'limit' | 'queue' | 'memoryBytes'>;
+
+function levelsOf({ active, maxChildren, queue, memoryBytes = Number.NaN }: PoolSnapshot): Levels {
+  return { busy: active, limit: maxChildren, queue, memoryBytes };
+}
+
+function sumOfLevels(levels: readonly Levels[]): Levels {
+  const sum = (of: (level: Levels) => number) => levels.reduce((total, level) => total + of(level), 0);
+  return {
+    busy: sum(({ busy }) => busy),
+    limit: sum(({ limit }) => limit),
+    queue: sum(({ queue }) => queue),
+    // Unknown where it is unknown of one pool: half a sum would be a lie.
+    memoryBytes: sum(({ memoryBytes }) => memoryBytes),
+  };
+}
+
+function countsOf({ totals }: PoolSnapshot): Counts {
+  return { accepted: totals.accepted, errors: totals.responses[4] ?? 0, durations: totals.durations };
+}
+
+function sumOfCounts(counts: readonly Counts[]): Counts {
+  return counts.reduce(
+    (left, right) => ({
+      accepted: left.accepted + right.accepted,
+      errors: left.errors + right.errors,
+      durations: addDurations(left.durations, right.durations),
+    }),
+    noCounts,
+  );
+}
+
+function store(
+  figures: Float32Array,
+  place: number,
+  levels: Levels,
+  growth: Counts | undefined,
+  seconds: number,
+): void {
+  const quantile = (part: number): number =>
+    (growth && durationQuantile(growth.durations, part)) ?? Number.NaN;
+  const row: Figures = {
+    ...levels,
+    requestsPerSecond: growth === undefined ? Number.NaN : growth.accepted / seconds,
+    errorsPerSecond: growth === undefined ? Number.NaN : growth.errors / seconds,
+    p50Micros: quantile(0.5),
+    p95Micros: quantile(0.95),
+    p99Micros: quantile(0.99),
+  };
+  for (const [index, name] of historyColumns.entries()) figures[place * width + index] = row[name];
+}
+
+/** Five digits are more than a chart can show, and half the bytes of the answer. */
+function known(value = Number.NaN): number | null {
+  return Number.isNaN(value) ? null : Number(value.toPrecision(5));
+}

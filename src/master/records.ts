@@ -1,0 +1,23 @@
+/** What the master remembers of its pools for whoever asks: the last hour, and the memory that they take. */
+
+import { History } from '../admin/history.ts';
+import type { AdminSource } from '../admin/snapshot.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import { PoolMemory } from './pool-memory.ts';
+import type { PoolRunner } from './pool-runner.ts';
+
+export class Records {
+  readonly history = new History();
+  readonly #memory = new PoolMemory();
+
+  /** Bytes by name of the pool. */
+  get memory(): ReadonlyMap<string, number> {
+    return this.#memory.bytes;
+  }
+
+  /** Once a second. */
+  beat(source: Pick<AdminSource, 'read'>, runners: readonly PoolRunner[]): void {
+    this.#memory.refresh(monotonicMicros() / 1000, runners);
+    if (this.history.isDue(Date.now())) this.history.add(source.read(false));
+  }
+}
