@@ -293,8 +293,9 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 			is_sound = false;
 		} else {
 			describe(&request);
-			hathi_opcache_publish(worker, connection->accepted);
 			zend_try {
+				/* A fatal error in it is the request's: there is one way out for both. */
+				hathi_opcache_publish(worker, connection->accepted);
 				respond(&request);
 			} zend_end_try();
 			account(&request, &before);
