@@ -391,6 +391,8 @@ struct hathi_worker {
 	int epoll;
 	uint32_t log_generation;
 	bool accepting;
+	/* It may have been woken for a connection in place of another worker, and has not tried to accept since. */
+	bool owes_accept;
 	bool is_tcp;
 	bool catches_output;
 	bool may_reuse;

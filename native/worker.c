@@ -14,10 +14,15 @@
 #include "php_glue.h"
 
 /*
- * A worker takes connections by itself. Idle workers without a connection wait in an epoll set of their own. All of
- * them wake for a new connection and one gets it: with EPOLLEXCLUSIVE, which wakes only one, a connection was seen
- * to wait while all workers slept (tests/blackbox/reload-under-load.test.ts, kernel 6.18). A worker that holds connections, silent ones or
- * one that is kept, waits with poll(2) for all of them and for new ones: no client can hold it by silence.
+ * A worker takes connections by itself. Idle workers without a connection sleep in an epoll set of their own, with
+ * EPOLLEXCLUSIVE: a new connection wakes one of them. That wake-up is a debt. The kernel gives it to nobody else,
+ * so whoever left epoll_wait(2) tries to accept before anything else, even when it was told to end meanwhile: else
+ * the connection would wait while all the others sleep, also those of a newer generation on the same socket. One
+ * that is killed in between cannot; its host then tells the others to look (HATHI_CONTROL_LOOK_AGAIN). A worker that
+ * is not in epoll_wait(2) takes no wake-up.
+ *
+ * A worker that holds connections, silent ones or one that is kept, waits with poll(2) for all of them and for new
+ * ones, beside the one that is woken: no client can hold it by silence.
  */
 
 enum {
@@ -30,6 +35,7 @@ enum {
 	STATUS_WAIT_MS = 2000,
 	/* A worker that is to end waits so long for those who have connected and not sent their request yet. */
 	GRACE_MICROS = 1000 * 1000,
+	ACCEPT_PAUSE_MICROS = 100 * 1000,
 	/* After a longer request others get the processor first: answers come in a fair order then. */
 	YIELD_MICROS = 500,
 };
@@ -126,6 +132,18 @@ static bool admits(struct hathi_worker *worker, const struct sockaddr_storage *p
 }
 
 /*
+ * No descriptor or memory is left for a connection: mostly a script has leaked them, so the worker ends, as
+ * PHP-FPM's do. The pause keeps its successors from doing the same in a circle.
+ */
+static void on_accept_error(struct hathi_worker *worker, int error)
+{
+	if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM) return;
+	hathi_worker_log(worker, HATHI_WARNING, "accept() failed: %s (%d); the worker ends", strerror(error), error);
+	usleep(ACCEPT_PAUSE_MICROS);
+	worker->retires = true;
+}
+
+/*
  * Takes a waiting connection. Returns it when its request is complete; else it is held or closed. *took tells
  * whether there was one.
  */
@@ -134,10 +152,14 @@ static struct hathi_connection *accept_one(struct hathi_worker *worker, bool *to
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t length = sizeof peer;
 	char name[HATHI_PEER_BYTES] = "";
+	worker->owes_accept = false;
 	int fd = accept4(worker->listen_fd, worker->is_tcp ? (struct sockaddr *)&peer : NULL,
 		worker->is_tcp ? &length : NULL, SOCK_CLOEXEC);
 	*took = fd >= 0;
-	if (fd < 0) return NULL;
+	if (fd < 0) {
+		on_accept_error(worker, errno);
+		return NULL;
+	}
 	if (worker->held_count > 0) give_up_kept(worker);
 	if (worker->is_tcp && !admits(worker, &peer, name)) {
 		close(fd);
@@ -192,6 +214,7 @@ static void wait_free(struct hathi_worker *worker)
 {
 	struct epoll_event events[4];
 	int count = epoll_wait(worker->epoll, events, 4, -1);
+	worker->owes_accept = worker->accepting;
 	for (int index = 0; index < count; index++) {
 		if (events[index].data.u32 == WAIT_CONTROL) hathi_worker_control(worker);
 	}
@@ -241,6 +264,10 @@ static struct hathi_connection *find_pipelined(struct hathi_worker *worker)
 static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 {
 	bool ignored;
+	if (worker->owes_accept) {
+		struct hathi_connection *ready = accept_one(worker, &ignored);
+		if (ready != NULL) return ready;
+	}
 	uint64_t latest = now_micros() + GRACE_MICROS;
 	for (uint32_t index = worker->held_count; index-- > 0;) {
 		uint64_t *deadline = &worker->held[index]->deadline;
@@ -297,7 +324,7 @@ static void start_accepting(struct hathi_worker *worker)
 {
 	if (worker->accepting) return;
 	worker->accepting = true;
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = WAIT_LISTENER};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = WAIT_LISTENER};
 	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
 }
 

@@ -28,6 +28,22 @@ export interface FakeMasterOptions {
   readonly accessLog?: boolean;
   /** Version in the first line. */
   readonly version?: number;
+  /** A listening socket of {@link listenUnix}, for several hosts on the same one; each has its own otherwise. */
+  readonly listener?: Listener;
+}
+
+/** A listening socket, and where clients find it. */
+export interface Listener {
+  readonly fd: number;
+  readonly address: NetConnectOpts;
+}
+
+/** Listens on a Unix socket; the descriptor is the caller's to close. */
+export function listenUnix(path: string): Listener {
+  const fd = openSocket('unix');
+  bind(fd, { family: 'unix', path });
+  listen(fd, 128);
+  return { fd, address: { path } };
 }
 
 /** The embedded engine's host of this checkout. */
@@ -66,7 +82,7 @@ export class FakeMaster implements AsyncDisposable {
     ScoreboardWriter.create(this.scoreboardFd, this.#slots);
     const [ours, theirs] = socketPair();
     this.#descriptorFd = ours;
-    const { fd, address } = this.#listen(options.tcp ?? false);
+    const { fd, address } = options.listener ?? this.#listen(options.tcp ?? false);
     this.#address = address;
     const log = options.accessLog ? openSync(this.accessLogPath, 'a') : undefined;
     const [file = '', ...args] = options.command ?? embeddedHost;
@@ -74,7 +90,12 @@ export class FakeMaster implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', this.scoreboardFd, theirs, fd, log ?? 'ignore'],
     });
     adopt(this.child);
-    for (const inherited of [theirs, fd, ...(log === undefined ? [] : [log])]) closeSync(inherited);
+    const passed = [
+      theirs,
+      ...(options.listener === undefined ? [fd] : []),
+      ...(log === undefined ? [] : [log]),
+    ];
+    for (const inherited of passed) closeSync(inherited);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (bytes: Buffer) => {
         this.chatter += bytes.toString();
@@ -229,13 +250,14 @@ export class FakeMaster implements AsyncDisposable {
     this.folder[Symbol.dispose]();
   }
 
-  #listen(tcp: boolean): { fd: number; address: NetConnectOpts } {
-    const fd = openSocket(tcp ? 'ipv4' : 'unix');
-    const path = this.folder.join('pool.sock');
-    bind(fd, tcp ? { family: 'ipv4', host: '127.0.0.1', port: 0 } : { family: 'unix', path });
+  #listen(tcp: boolean): Listener {
+    if (!tcp) return listenUnix(this.folder.join('pool.sock'));
+    const fd = openSocket('ipv4');
+    bind(fd, { family: 'ipv4', host: '127.0.0.1', port: 0 });
     listen(fd, 128);
     const bound = boundAddress(fd);
-    return { fd, address: 'port' in bound ? { host: '127.0.0.1', port: bound.port } : { path } };
+    if (!('port' in bound)) throw new Error('a TCP socket without a port');
+    return { fd, address: { host: '127.0.0.1', port: bound.port } };
   }
 
   #introduce(options: FakeMasterOptions): void {
