@@ -12,6 +12,7 @@
  *   script.c    which script a request means           params.c    its variables
  *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
  *   access_format.c   the access log's lines           faults.c    signals of a worker
+ *   cpu_timer.c PHP's time limit without system calls
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
  *   opcache.c   OPcache's figures for the master
  *   fcgi.c, pairs.c, output.c   FastCGI in and out     head.c      the response head
@@ -292,6 +293,8 @@ void hathi_params_clear(struct hathi_params *params);
 
 /* The ini settings and version rules that decide about paths. */
 struct hathi_script_rules {
+	/* Whether there is a file or folder of that name; may know it from before. */
+	bool (*exists)(const char *path);
 	bool fix_pathinfo;
 	bool discard_path;
 	/* NULL or empty when unset. */
@@ -421,6 +424,11 @@ void hathi_worker_control(struct hathi_worker *worker);
 bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page);
 
 bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *connection);
+
+/* --- cpu_timer.c ------------------------------------------------------------------------------------------ */
+
+void hathi_cpu_timer_start(void);
+uint64_t hathi_cpu_read(uint64_t clock);
 
 /* --- log.c ------------------------------------------------------------------------------------------------ */
 

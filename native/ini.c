@@ -199,7 +199,7 @@ static void apply_user_inis(struct hathi_request *request, char *folder, size_t 
 	const char *root = hathi_params_get(&request->params, "DOCUMENT_ROOT");
 	if (root == NULL || PG(user_ini_filename) == NULL || *PG(user_ini_filename) == '\0') return;
 	char real[PATH_MAX];
-	if (realpath(root, real) == NULL) real[0] = '\0';
+	if (VCWD_REALPATH(root, real) == NULL) real[0] = '\0';
 	size_t root_length = strlen(real);
 	if (root_length == 1) root_length = 0;
 	bool is_below = *real != '\0' && strncmp(folder, real, root_length) == 0 && folder[root_length] == '/';

@@ -27,6 +27,7 @@ void hathi_php_start(struct hathi_host *host);
 void hathi_php_ready(struct hathi_host *host);
 void hathi_php_in_worker(struct hathi_worker *worker);
 void hathi_php_signals_settled(void);
+void hathi_folder_start(void);
 void hathi_php_message(const char *text, size_t length);
 void hathi_request_end_response(struct hathi_request *request);
 

@@ -2,6 +2,7 @@
 #include "php_glue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -31,10 +32,18 @@ static bool decodes_paths(void)
 	return PHP_VERSION_ID >= 80405 || (PHP_VERSION_ID >= 80319 && PHP_VERSION_ID < 80400);
 }
 
+/* By PHP's cache of paths, which PHP-FPM asks as well: a script that was there a moment ago costs no system call. */
+static bool path_exists(const char *path)
+{
+	char real[MAXPATHLEN];
+	return VCWD_REALPATH(path, real) != NULL;
+}
+
 /* Brings the variables in order and tells PHP about the request. Returns false without memory. */
 static bool prepare(struct hathi_request *request)
 {
 	const struct hathi_script_rules rules = {
+		.exists = path_exists,
 		.fix_pathinfo = hathi_ini.fix_pathinfo,
 		.discard_path = hathi_ini.discard_path,
 		.doc_root = PG(doc_root),
@@ -142,6 +151,30 @@ static void refuse(int status, const char *body)
 	php_output_write(body, strlen(body));
 }
 
+/*
+ * A script runs in its own folder, and what comes after it in the worker's again. PHP does that itself unless told
+ * not to, but asks for the name of the worker's folder in every request.
+ */
+static int worker_folder = -1;
+
+/* In a new worker: from now on the folder is changed here. Where the folder cannot be held open PHP keeps on. */
+void hathi_folder_start(void)
+{
+	worker_folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (worker_folder >= 0) SG(options) |= SAPI_OPTION_NO_CHDIR;
+}
+
+/* Goes to the folder of a file; where that fails the script runs in the worker's, as ever. */
+static void enter_folder_of(const zend_file_handle *file)
+{
+	if (worker_folder >= 0 && file->filename != NULL && VCWD_CHDIR_FILE(ZSTR_VAL(file->filename)) != 0) return;
+}
+
+static void leave_folder(void)
+{
+	if (worker_folder >= 0 && fchdir(worker_folder) != 0) return;
+}
+
 static void run_script(struct hathi_request *request)
 {
 	zend_file_handle file;
@@ -157,7 +190,9 @@ static void run_script(struct hathi_request *request)
 	}
 	efree(name);
 	EG(exit_status) = 0;
+	enter_folder_of(&file);
 	php_execute_script(&file);
+	leave_folder();
 #if PHP_VERSION_ID >= 80100
 	zend_destroy_file_handle(&file);
 #endif
@@ -251,11 +286,12 @@ static void account(struct hathi_request *request, const struct rusage *before)
 {
 	struct hathi_worker *worker = request->worker;
 	struct rusage after = {0};
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
 	if (worker->access_format != NULL) getrusage(RUSAGE_SELF, &after);
 	const struct hathi_slot_result result = {
 		.status = (uint32_t)SG(sapi_headers).http_response_code,
-		.duration = hathi_clock(CLOCK_MONOTONIC) - request->connection->accepted,
-		.cpu = hathi_clock(CLOCK_PROCESS_CPUTIME_ID) - request->started_cpu,
+		.duration = now - request->connection->accepted,
+		.cpu = hathi_cpu_read(now) - request->started_cpu,
 		.memory = zend_memory_peak_usage(1),
 	};
 	hathi_slot_finish(&worker->slot, &result);
@@ -283,7 +319,7 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 	struct rusage before = {0};
 	struct hathi_params params = request.params;
 	request = (struct hathi_request){.worker = worker, .connection = connection, .params = params, .body_file = -1};
-	request.started_cpu = hathi_clock(CLOCK_PROCESS_CPUTIME_ID);
+	request.started_cpu = hathi_cpu_read(hathi_clock(CLOCK_MONOTONIC));
 	if (worker->access_format != NULL) getrusage(RUSAGE_SELF, &before);
 	hathi_slot_begin(&worker->slot, connection->accepted);
 	hathi_output_start(&worker->output, connection->fd, connection->fcgi.id);

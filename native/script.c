@@ -276,8 +276,7 @@ static void fix_path_info(struct repair *repair, struct hathi_script *script)
 		set(repair, "DOCUMENT_ROOT", doc_root);
 	find_start(repair);
 	size_t length = strlen(repair->script);
-	struct stat found;
-	bool exists = length == 0 || (repair->script[length - 1] != '/' && stat(repair->script, &found) == 0);
+	bool exists = length == 0 || (repair->script[length - 1] != '/' && repair->rules->exists(repair->script));
 	if (exists) keep_existing(repair);
 	script->path = exists ? repair->script : split_path_info(repair);
 	script->uri = get(repair, "SCRIPT_NAME");

@@ -483,6 +483,8 @@ void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control)
 	hathi_rights_limit_worker(worker->settings);
 	snprintf(title, sizeof title, "php-fpm: pool %s", host->pool);
 	hathi_title_set(title);
+	hathi_cpu_timer_start();
+	hathi_folder_start();
 	hathi_php_in_worker(worker);
 	hathi_slot_open(&worker->slot, host->scoreboard, slot, (uint32_t)getpid());
 	hathi_slot_idle(&worker->slot);

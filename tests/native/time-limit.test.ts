@@ -1,0 +1,60 @@
+/**
+ * PHP's time limit with the worker's own timer behind it (native/cpu_timer.c): as exact as PHP's, whatever earlier
+ * requests left armed. The limit is one of processor time, so the scripts tell how much they had.
+ */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { FakeMaster } from '../embedded/fake-master.ts';
+import { nativeBuild } from './built-engine.ts';
+
+const { command, skip } = nativeBuild();
+
+const loop = `<?php
+function used() { $u = getrusage(); return $u["ru_utime.tv_sec"] + $u["ru_stime.tv_sec"] + ($u["ru_utime.tv_usec"] + $u["ru_stime.tv_usec"]) / 1e6; }
+$start = used();
+register_shutdown_function(function () { global $start; printf("\\nused %.3f", used() - $start); });
+function spend($seconds) { $end = used() + $seconds; while (used() < $end) for ($i = 0; $i < 1000; $i++); }
+`;
+
+suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
+  let master: FakeMaster;
+  before(async () => {
+    const settings = [
+      ['php_value', 'max_execution_time=1'],
+      ['php_value', 'html_errors=0'],
+    ] as const;
+    master = await FakeMaster.serving({ command, slots: 2, settings });
+    master.folder.write('quick.php', '<?php echo "quick";');
+    master.folder.write('limit.php', `${loop} spend(9);`);
+    master.folder.write(
+      'changing.php',
+      `${loop} spend(0.3); set_time_limit(0); spend(0.9); echo "none"; set_time_limit(1); spend(9);`,
+    );
+    // Timers are armed for the limit of these, and stay so.
+    await Promise.all(Array.from({ length: 8 }, () => master.get('quick.php')));
+  });
+  after(() => master[Symbol.asyncDispose]());
+
+  /** What a script printed, and the seconds that it had. */
+  async function run(script: string): Promise<[string, number]> {
+    // On a machine that has other work a second of processor time takes long.
+    using client = await master.connect();
+    const { body } = await client.request({ params: master.params(script) });
+    return [body, Number(/used ([\d.]+)$/.exec(body)?.[1])];
+  }
+
+  const isAbout = (used: number, wanted: number): void =>
+    assert.ok(used >= wanted - 0.02 && used < wanted + 0.3, `${used} s instead of ${wanted} s`);
+
+  test('the configured one', async () => {
+    const [body, used] = await run('limit.php');
+    assert.match(body, /Maximum execution time of 1 second exceeded/);
+    isAbout(used, 1);
+  });
+
+  test('a script lifts its limit while the timer is armed for it, then sets a new one', async () => {
+    const [body, used] = await run('changing.php');
+    assert.match(body, /^none.*Maximum execution time of 1 second exceeded/s);
+    isAbout(used, 2.2);
+  });
+});
