@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -221,5 +229,38 @@ suite('A request in the embedded PHP', () => {
       reasons: [...['Directory not empty', 'File exists', 'Is a directory'], 'No such file or directory'],
       created: (0o666 & ~process.umask()).toString(8),
     });
+  });
+
+  test('sees its own changes of folders at once', async () => {
+    const response = await php.run('folders.php', { params: [['QUERY_STRING', `dir=${folder}/own`]] });
+    assert.deepEqual(JSON.parse(response.body), {
+      'renamed folder': [false, 'one'],
+      'made anew': [false, 'two'],
+      removed: [false, false],
+      'link instead': ['one', true, true],
+      relative: [true, 'one', 'one', 'one'],
+      'below a file': false,
+    });
+  });
+
+  test('sees what others did to a folder since the request before', async () => {
+    const read = async (): Promise<string> =>
+      (await php.run('read-file.php', { params: [['QUERY_STRING', `file=${folder}/site/page`]] })).body;
+    for (const name of ['old', 'new']) {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, 'page'), name);
+    }
+    renameSync(join(folder, 'old'), join(folder, 'site'));
+    assert.equal(await read(), 'old');
+    renameSync(join(folder, 'site'), join(folder, 'old'));
+    assert.equal(await read(), '');
+    symlinkSync('new', join(folder, 'site'));
+    assert.equal(await read(), 'new');
+    rmSync(join(folder, 'site'));
+    symlinkSync('old', join(folder, 'site'));
+    assert.equal(await read(), 'old');
+    rmSync(join(folder, 'site'));
+    writeFileSync(join(folder, 'site'), 'no folder');
+    assert.equal(await read(), '');
   });
 });

@@ -1,1 +1,2 @@
-<?php echo file_exists($_GET["file"]) ? file_get_contents($_GET["file"]) : "missing";
+<?php
+echo @file_get_contents($_GET["file"]);

@@ -52,7 +52,25 @@ export interface NodeOperations {
   mknod(parent: FsNode, name: string, mode: number, dev: number): FsNode;
   readdir(node: FsNode): string[];
   rename(node: FsNode, parent: FsNode, name: string): void;
+  rmdir(parent: FsNode, name: string): void;
   setattr(node: FsNode, attributes: FsAttributes): void;
+}
+
+/** How lookupPath() goes about it. */
+export interface LookupOptions {
+  /** Symbolic links at the end of the path, too. */
+  readonly follow?: boolean;
+  /** The folder that the last name is in; that itself is not looked at. */
+  readonly parent?: boolean;
+  /** A last name that is not there is no error. */
+  readonly noent_okay?: boolean;
+}
+
+export interface LookupResult {
+  /** Without symbolic links. */
+  readonly path: string;
+  /** Undefined or null for a last name that is not there. */
+  readonly node: FsNode | null | undefined;
 }
 
 /** The file system type whose files are the host's. */
@@ -81,7 +99,7 @@ export interface EmscriptenFs {
   hashAddNode(node: FsNode): void;
   hashRemoveNode(node: FsNode): void;
   lookupNode(parent: FsNode, name: string): FsNode;
-  lookupPath(path: string, options?: object): { path: string; node: FsNode | null };
+  lookupPath(path: string, options?: LookupOptions): LookupResult;
   makedev(major: number, minor: number): number;
   mkdev(path: string, mode: number, device: number): void;
   mkdir(path: string): void;
@@ -91,6 +109,7 @@ export interface EmscriptenFs {
   read(stream: FsStream, buffer: Int8Array, offset: number, length: number): number;
   readdir(path: string): string[];
   registerDevice(device: number, operations: object): void;
+  stat(path: string, dontFollow?: boolean): object;
   symlink(target: string, path: string): void;
   unlink(path: string): void;
   rmdir(path: string): void;

@@ -3,9 +3,19 @@
  * folders of the engine itself and the kernel's own file systems (/proc, /sys, /dev) are virtual.
  */
 
-import { accessSync, closeSync, constants, lstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  type Stats,
+} from 'node:fs';
 import type { EmscriptenFs, FsNode, NodeFs, NodeOperations } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
+import { Folders } from './folders.ts';
 
 /** Not the host's: kernel interfaces, and the engine's own folders. */
 const virtualFolders = new Set(['proc', 'sys', 'dev', 'internal', 'request']);
@@ -23,6 +33,9 @@ export class HostFiles {
   readonly #type: NodeFs;
   /** Names that the loader's lookup cache holds; other threads change files, so it lives for a request only. */
   #cached: FsNode[] = [];
+  readonly #folders: Folders;
+  /** While a stat() runs: what its lookup learnt of the last name, which is then not asked for again. */
+  #found: { path: string; stat: Stats | undefined } | undefined;
   #exclusive = false;
 
   constructor(engine: Engine) {
@@ -31,15 +44,18 @@ export class HostFiles {
     // The kernel checks the rights of every access to a host file; the loader's own idea knows no owners.
     this.#fs.ignorePermissions = true;
     this.#repairNodes();
+    this.#repairStatus();
     this.#repairCreation();
-    this.#repairRename();
     this.#changeRoot();
+    this.#folders = new Folders(engine.fs);
+    this.#repairRename();
   }
 
   /** Forgets cached names, so that the next request sees what other threads and processes did. */
   forgetNames(): void {
     for (const node of this.#cached) this.#fs.hashRemoveNode(node);
     this.#cached = [];
+    this.#folders.clear();
   }
 
   /** The host's root becomes the instance's; the virtual folders move over to it, as mounts do in pivot_root(2). */
@@ -92,9 +108,16 @@ export class HostFiles {
       if (parent !== null) this.#cached.push(node);
       return node;
     };
+    const names = type.node_ops.readdir;
+    type.node_ops.readdir = (node) => ['.', '..', ...names(node)];
+  }
+
+  #repairStatus(): void {
+    const fs = this.#fs;
+    const type = this.#type;
     // A missing file is the common case of an include path; an exception of Node costs ten times a lookup.
     const missing = new fs.ErrnoError(errno.ENOENT);
-    const status = (path: string): ReturnType<typeof lstatSync> => {
+    const status = (path: string): Stats => {
       try {
         const stat = lstatSync(path, { throwIfNoEntry: false });
         if (stat !== undefined) return stat;
@@ -103,7 +126,20 @@ export class HostFiles {
       }
       throw missing;
     };
-    type.getMode = (path) => status(path)!.mode as number;
+    const stat = fs.stat.bind(fs);
+    fs.stat = (path, dontFollow) => {
+      this.#found = { path: '', stat: undefined };
+      try {
+        return stat(path, dontFollow);
+      } finally {
+        this.#found = undefined;
+      }
+    };
+    type.getMode = (path) => {
+      const stat = status(path);
+      if (this.#found !== undefined) this.#found = { path, stat };
+      return stat.mode;
+    };
     type.getattr = (read, _node) => {
       try {
         return read();
@@ -111,12 +147,14 @@ export class HostFiles {
         throw this.#asErrno(error);
       }
     };
-    const names = type.node_ops.readdir;
-    type.node_ops.readdir = (node) => ['.', '..', ...names(node)];
     type.node_ops.getattr = (node) => {
-      const stat = status(type.realPath(node))!;
+      const path = type.realPath(node);
+      const stat = (this.#found?.path === path ? this.#found.stat : undefined) ?? status(path);
       // The kind changed behind our back (a file became a link): the next lookup has to see it.
-      if (((stat.mode as number) ^ node.mode) & constants.S_IFMT) fs.hashRemoveNode(node);
+      if ((stat.mode ^ node.mode) & constants.S_IFMT) {
+        fs.hashRemoveNode(node);
+        this.#folders.clear();
+      }
       return stat;
     };
   }
@@ -158,7 +196,7 @@ export class HostFiles {
     };
   }
 
-  /** rename() replaces its target in one step; the loader's removes the target first. */
+  /** rename() replaces its target in one step; the loader's removes the target first. Folders may be gone afterwards. */
   #repairRename(): void {
     const type = this.#type;
     type.node_ops.rename = (node, parent, name) => {
@@ -170,6 +208,12 @@ export class HostFiles {
       }
       this.#forget(parent, name);
       node.name = name;
+      this.#folders.clear();
+    };
+    const { rmdir } = type.node_ops;
+    type.node_ops.rmdir = (parent, name) => {
+      rmdir(parent, name);
+      this.#folders.clear();
     };
   }
 
@@ -192,7 +236,7 @@ export function repairAccess(imports: EngineImports, engine: () => Engine): void
     const { fs, memory } = engine();
     const { node } = fs.lookupPath(memory.string(path), { follow: true });
     const type = fs.filesystems.NODEFS;
-    if (node === null || node.node_ops !== type.node_ops) return 0;
+    if (!node || node.node_ops !== type.node_ops) return 0;
     try {
       accessSync(type.realPath(node), mode);
       return 0;

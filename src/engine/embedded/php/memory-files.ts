@@ -48,7 +48,7 @@ export class MemoryFiles {
     this.#fs = fs;
     this.#roots = folders.flatMap((path) => {
       const { node } = fs.lookupPath(path, { noent_okay: true });
-      return node === null ? [] : [keep(node)];
+      return node ? [keep(node)] : [];
     });
   }
 

@@ -37,7 +37,7 @@ function changeOwner(
   const { node } = fs.lookupPath(memory.string(path), { follow });
   const type = fs.filesystems.NODEFS;
   // Files in the instance's own memory belong to nobody.
-  if (node === null || node.stream_ops !== type.stream_ops) return -notPermitted;
+  if (!node || node.stream_ops !== type.stream_ops) return -notPermitted;
   try {
     (follow ? chownSync : lchownSync)(type.realPath(node), owner, group);
     return 0;
