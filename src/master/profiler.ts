@@ -6,8 +6,10 @@
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { workerStages } from '../scoreboard/states.ts';
 import { type Profile, ProfileCounts, type ProfileOptions, ProfileRefused } from '../trace/profile.ts';
+import type { Walk } from '../trace/walker.ts';
 import type { Generation } from './generation.ts';
 import type { PoolRunner } from './pool-runner.ts';
+import type { WorkerStacks } from './worker-stacks.ts';
 
 /** Calls beyond this one are left out: the outermost ones of a deep recursion. */
 const deepest = 128;
@@ -35,45 +37,59 @@ export class Profiler {
     if (this.#running.size > 0) throw new ProfileRefused(409, 'a profile is being made already');
     this.#running.add(options.pool);
     try {
-      return await sample(options, runner);
+      return await new Sampling(runner).run(options);
     } finally {
       this.#running.delete(options.pool);
     }
   }
 }
 
-async function sample(options: ProfileOptions, runner: PoolRunner): Promise<Profile> {
-  const startedAt = Date.now();
-  const counts = new ProfileCounts();
-  const start = monotonicMicros();
-  const period = 1e6 / options.hertz;
-  const ticks = options.seconds * options.hertz;
-  for (let tick = 0; tick < ticks; tick += 1) {
-    await until(start + tick * period);
-    lookAround(runner, counts, tick, period * shareOfTheMaster);
-    // A tick that comes late is not made up for: the looks would not be independent.
-    tick = Math.max(tick, Math.floor((monotonicMicros() - start) / period) - 1);
-  }
-  await until(start + options.seconds * 1e6);
-  const { stacks, samples, dropped, skipped, lookMicros } = counts;
-  return { ...options, startedAt, stacks, samples, dropped, skipped, lookMicros };
-}
+/** One profile. */
+class Sampling {
+  readonly #runner: PoolRunner;
+  readonly #counts = new ProfileCounts();
+  /** A reload may bring a new generation meanwhile. */
+  readonly #glances = new Map<Generation, ReturnType<WorkerStacks['glances']>>();
 
-/** One look at each busy worker, beginning with another one each time, for as long as the time allows. */
-function lookAround(runner: PoolRunner, counts: ProfileCounts, tick: number, budgetMicros: number): void {
-  const started = monotonicMicros();
-  const busy = runner.generations().flatMap(busyWorkers);
-  for (let index = 0; index < busy.length; index += 1) {
-    if (index > 0 && monotonicMicros() - started > budgetMicros) {
-      counts.skipped += busy.length - index;
-      break;
-    }
-    const worker = busy[(index + tick) % busy.length];
-    const walk = worker?.generation.stacks.glance(worker.slot, deepest);
-    if (walk === undefined) counts.dropped += 1;
-    else counts.add(walk.calls);
+  constructor(runner: PoolRunner) {
+    this.#runner = runner;
   }
-  counts.lookMicros += monotonicMicros() - started;
+
+  async run(options: ProfileOptions): Promise<Profile> {
+    const startedAt = Date.now();
+    const start = monotonicMicros();
+    const period = 1e6 / options.hertz;
+    const ticks = options.seconds * options.hertz;
+    for (let tick = 0; tick < ticks; tick += 1) {
+      await until(start + tick * period);
+      this.#lookAround(tick, period * shareOfTheMaster);
+      // A tick that comes late is not made up for: the looks would not be independent.
+      tick = Math.max(tick, Math.floor((monotonicMicros() - start) / period) - 1);
+    }
+    await until(start + options.seconds * 1e6);
+    const { stacks, samples, unsteady, dropped, skipped, lookMicros } = this.#counts;
+    return { ...options, startedAt, stacks, samples, unsteady, dropped, skipped, lookMicros };
+  }
+
+  /** One look at each busy worker, beginning with another one each time, for as long as the time allows. */
+  #lookAround(tick: number, budgetMicros: number): void {
+    const started = monotonicMicros();
+    const busy = this.#runner.generations().flatMap(busyWorkers);
+    for (let index = 0; index < busy.length; index += 1) {
+      if (index > 0 && monotonicMicros() - started > budgetMicros) {
+        this.#counts.skipped += busy.length - index;
+        break;
+      }
+      const worker = busy[(index + tick) % busy.length];
+      if (worker !== undefined) this.#counts.add(this.#glance(worker));
+    }
+    this.#counts.lookMicros += monotonicMicros() - started;
+  }
+
+  #glance({ generation, slot }: BusyWorker): Walk | undefined {
+    if (!this.#glances.has(generation)) this.#glances.set(generation, generation.stacks.glances());
+    return this.#glances.get(generation)?.(slot, deepest);
+  }
 }
 
 function busyWorkers(generation: Generation): BusyWorker[] {

@@ -2,6 +2,7 @@
 
 import { closeSync } from 'node:fs';
 import { receiveDescriptor } from '../posix/descriptors.ts';
+import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
 import type { ScoreboardReader } from '../scoreboard/reader.ts';
 import { lookAtStack } from '../trace/look.ts';
 import { isProcessMemory, ProcessMemory } from '../trace/memory.ts';
@@ -16,7 +17,7 @@ export class WorkerStacks {
   readonly #reader: ScoreboardReader;
   readonly #memories = new Map<number, ProcessMemory>();
   readonly #reasons = new Map<number, string>();
-  #walker: StackWalker | undefined;
+  #symbols: EngineSymbols | undefined;
   #reason = 'the engine host is not ready yet';
 
   constructor(reader: ScoreboardReader) {
@@ -25,9 +26,8 @@ export class WorkerStacks {
 
   /** The host is ready. What it published is read now and never again: its workers could change it later. */
   learn(engine: string): void {
-    const symbols = engine === 'embedded' ? undefined : this.#reader.readEngineSymbols();
-    if (symbols !== undefined) this.#walker = new StackWalker(symbols);
-    else this.#reason = engine === 'embedded' ? embeddedReason : 'the host has not published where to look';
+    this.#symbols = engine === 'embedded' ? undefined : this.#reader.readEngineSymbols();
+    this.#reason = engine === 'embedded' ? embeddedReason : 'the host has not published where to look';
   }
 
   /**
@@ -66,20 +66,27 @@ export class WorkerStacks {
   /** Tries until the stack holds still. */
   look(slot: number, depth: number): Look {
     const memory = this.#memories.get(slot);
-    if (this.#walker === undefined) return { reason: this.#reason };
+    if (this.#symbols === undefined) return { reason: this.#reason };
     if (memory === undefined) return { reason: this.#reasons.get(slot) ?? 'the worker is not up yet' };
-    const walk = lookAtStack(this.#walker, memory, depth);
+    const walk = lookAtStack(new StackWalker(this.#symbols), memory, depth);
     return walk === undefined ? { reason: 'its memory could not be read, or moved at every look' } : { walk };
   }
 
-  /** One look, for who can do without: undefined when the stack moved meanwhile. */
-  glance(slot: number, depth: number): Walk | undefined {
-    const memory = this.#memories.get(slot);
-    return memory === undefined ? undefined : this.#walker?.walk(memory, depth);
+  /**
+   * For many looks, one each at a worker: what does not change is read once. It gives undefined when the stack moved.
+   * Undefined itself where no worker can be looked at.
+   */
+  glances(): ((slot: number, depth: number) => Walk | undefined) | undefined {
+    if (this.#symbols === undefined) return undefined;
+    const walker = new StackWalker(this.#symbols);
+    return (slot, depth) => {
+      const memory = this.#memories.get(slot);
+      return memory === undefined ? undefined : walker.walk(memory, depth);
+    };
   }
 
   /** Why no worker of this generation can be looked at; undefined when they can. */
   get obstacle(): string | undefined {
-    return this.#walker === undefined ? this.#reason : undefined;
+    return this.#symbols === undefined ? this.#reason : undefined;
   }
 }

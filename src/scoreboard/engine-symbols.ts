@@ -49,6 +49,7 @@ export const engineNumbers = [
   { name: 'call_top', value: 'ZEND_CALL_TOP' },
   { name: 'closure_flag', value: 'ZEND_ACC_CLOSURE' },
   { name: 'include_opcode', value: 'ZEND_INCLUDE_OR_EVAL' },
+  { name: 'immutable_flag', value: 'ZEND_ACC_IMMUTABLE' },
 ] as const satisfies readonly EngineSymbol[];
 
 type EngineNumberName = (typeof engineNumbers)[number]['name'];

@@ -51,6 +51,7 @@ function nameOf(call: Call, caller: Call | undefined): string {
   switch (call.kind) {
     case callKinds.user:
     case callKinds.internal:
+      if (call.name === '') return '{internal}';
       return text(call.isClosure ? closureName(call) : call.name);
     case callKinds.included:
       return inclusions[caller?.includes ?? 0] ?? 'include';
@@ -63,9 +64,9 @@ function nameOf(call: Call, caller: Call | undefined): string {
   }
 }
 
-/** PHP 8.4 names closures by their place already; older ones get the same form. */
+/** PHP 8.4 names closures by their place already; older ones, with a namespace or without, get the same form. */
 function closureName({ name, file, startLine }: Call): string {
-  return name === '{closure}' ? `{closure:${file}:${startLine}}` : name;
+  return /(?:^|\\)\{closure\}$/.test(name) ? `{closure:${file}:${startLine}}` : name;
 }
 
 /** An anonymous class has a NUL and its place after its name. */

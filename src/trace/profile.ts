@@ -2,7 +2,7 @@
 
 import type { StackFrame } from './frame.ts';
 import { declaredFrames } from './frames.ts';
-import type { Call } from './walker.ts';
+import type { Walk } from './walker.ts';
 
 export interface ProfileOptions {
   readonly pool: string;
@@ -38,6 +38,8 @@ export interface Profile extends ProfileOptions {
   readonly stacks: readonly ProfileStack[];
   /** Stacks that were seen, all together. */
   readonly samples: number;
+  /** Of these, stacks whose innermost calls changed while they were read, and may be of different moments. */
+  readonly unsteady: number;
   /** Looks at a busy worker that saw nothing: its stack moved meanwhile, or PHP ran no code. */
   readonly dropped: number;
   /** Looks that were left out so that the master is not held up. */
@@ -53,12 +55,14 @@ const mostStacks = 50_000;
 export class ProfileCounts {
   readonly #stacks = new Map<string, { frames: readonly StackFrame[]; samples: number }>();
   samples = 0;
+  unsteady = 0;
   dropped = 0;
   skipped = 0;
   lookMicros = 0;
 
-  /** @param calls innermost first */
-  add(calls: readonly Call[]): void {
+  /** @param walk undefined for a look that saw nothing */
+  add(walk: Walk | undefined): void {
+    const calls = walk?.calls ?? [];
     const key = calls
       .map(({ scope, name, file, startLine }) => `${scope}\0${name}\0${file}:${startLine}`)
       .join('\n');
@@ -68,6 +72,7 @@ export class ProfileCounts {
       return;
     }
     this.samples += 1;
+    if (walk?.isSteady === false) this.unsteady += 1;
     if (known !== undefined) known.samples += 1;
     else this.#stacks.set(key, { frames: declaredFrames(calls).toReversed(), samples: 1 });
   }

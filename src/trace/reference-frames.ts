@@ -12,8 +12,9 @@ export function referenceFrames(calls: readonly Call[], depth: number): string[]
   const lines: string[] = [];
   for (const [index, call] of calls.entries()) {
     if (lines.length >= depth || call.kind === callKinds.main) break;
-    const caller = calls.slice(index + 1).find(({ file }) => file !== '');
-    const place = caller === undefined ? 'unknown:0' : `${caller.file}:${caller.line}`;
+    // The search goes no further than a place-holder.
+    const caller = calls.slice(index + 1).find(({ kind, file }) => kind === callKinds.unknown || file !== '');
+    const place = caller === undefined || caller.file === '' ? 'unknown:0' : `${caller.file}:${caller.line}`;
     lines.push(`[0x${call.address.toString(16).padStart(16, '0')}] ${nameOf(call)}() ${place}`);
   }
   return lines;
@@ -23,9 +24,9 @@ function nameOf({ kind, name }: Call): string {
   switch (kind) {
     case callKinds.user:
     case callKinds.internal:
-      return name;
     case callKinds.included:
-      return '[INCLUDE_OR_EVAL]';
+      // A function without a name, as the one that a fiber begins with, passes for an included file.
+      return name === '' ? '[INCLUDE_OR_EVAL]' : name;
     case callKinds.unknown:
     case callKinds.main:
       return '???';

@@ -87,7 +87,10 @@ export class StackWalker {
   readonly #op: Buffer;
   readonly #pointer = Buffer.alloc(8);
   readonly #string: Buffer;
-  /** By everything that tells one function from another, so that the next walk need not read the names again. */
+  /**
+   * Of functions that no request makes or frees (PHP's own, OPcache's): all workers have them at the same place, so
+   * the next walk need not read their names again. Others may be somebody else's memory a moment later.
+   */
   readonly #names = new Map<string, FunctionNames>();
 
   constructor(symbols: EngineSymbols) {
@@ -189,20 +192,30 @@ export class StackWalker {
     if (!isAddress(func)) return { ...nothing, kind: callKinds.unknown };
     const symbols = this.#symbols;
     const head = this.#read(memory, func, this.#head);
+    const flags = head.readUInt32LE(symbols.function_flags);
     const isInternal = head.readUInt8(symbols.function_type) === symbols.internal_function;
-    const isClosure = (head.readUInt32LE(symbols.function_flags) & symbols.closure_flag) !== 0;
-    const name = readU64(head, symbols.function_name);
-    const scope = readU64(head, symbols.function_scope);
-    if (isInternal) {
-      const names = this.#namesOf(memory, func, name, scope, 0, 0);
-      return { ...nothing, ...names, kind: callKinds.internal, isClosure };
-    }
+    const isClosure = (flags & symbols.closure_flag) !== 0;
+    const isLasting = isInternal || (flags & symbols.immutable_flag) !== 0;
+    const pointers = {
+      name: readU64(head, symbols.function_name),
+      scope: readU64(head, symbols.function_scope),
+      file: 0,
+    };
+    const key =
+      isLasting && !isClosure && pointers.name !== 0
+        ? `${func} ${pointers.name} ${pointers.scope}`
+        : undefined;
+    const common = { ...nothing, isClosure };
+    if (isInternal) return { ...common, kind: callKinds.internal, ...this.#namesOf(memory, pointers, key) };
     const source = this.#read(memory, func, this.#source);
-    const file = readU64(source, symbols.op_array_filename);
-    const startLine = source.readUInt32LE(symbols.op_array_line_start);
-    const names = this.#namesOf(memory, func, name, scope, file, startLine);
-    const kind = name === 0 ? this.#codeKind(callInfo) : callKinds.user;
-    return { address, ...names, kind, isClosure, startLine, ...this.#position(memory, opline) };
+    pointers.file = readU64(source, symbols.op_array_filename);
+    return {
+      ...common,
+      kind: pointers.name === 0 ? this.#codeKind(callInfo) : callKinds.user,
+      startLine: source.readUInt32LE(symbols.op_array_line_start),
+      ...this.#namesOf(memory, pointers, key),
+      ...this.#position(memory, opline),
+    };
   }
 
   /** Code without a name is a file, or a text for eval(). */
@@ -221,16 +234,13 @@ export class StackWalker {
     return { line: op.readUInt32LE(op_lineno), includes: isInclude ? op.readUInt32LE(op_extended_value) : 0 };
   }
 
+  /** @param key by which they are remembered; undefined for what must be read each time */
   #namesOf(
     memory: Memory,
-    func: number,
-    name: number,
-    scope: number,
-    file: number,
-    startLine: number,
+    { name, scope, file }: Readonly<Record<keyof FunctionNames, number>>,
+    key: string | undefined,
   ): FunctionNames {
-    const key = `${func} ${name} ${scope} ${file} ${startLine}`;
-    const known = this.#names.get(key);
+    const known = key === undefined ? undefined : this.#names.get(key);
     if (known !== undefined) return known;
     const className = scope === 0 ? 0 : this.#pointerAt(memory, scope, this.#symbols.class_name);
     const names = {
@@ -238,6 +248,7 @@ export class StackWalker {
       scope: className === 0 ? '' : this.#stringAt(memory, className),
       file: file === 0 ? '' : this.#stringAt(memory, file),
     };
+    if (key === undefined) return names;
     if (this.#names.size >= rememberedFunctions) this.#names.clear();
     this.#names.set(key, names);
     return names;

@@ -110,6 +110,11 @@ export class FakeMaster implements AsyncDisposable {
     return this.folder.join('access.log');
   }
 
+  /** Our end of the descriptor channel. */
+  get descriptorFd(): number {
+    return this.#descriptorFd;
+  }
+
   get address(): NetConnectOpts {
     return this.#address;
   }

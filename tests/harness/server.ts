@@ -39,6 +39,8 @@ export interface ServerOptions {
   /** Added to `-F -y FILE`. */
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Program and first arguments that start the master and become it, such as setpriv(1). */
+  readonly through?: readonly string[];
   /** Where the log goes: to stderr with -O, or to the file that error_log names. */
   readonly log?: 'stderr' | 'file';
   /** Warnings and errors that this test brings about on purpose. */
@@ -115,7 +117,8 @@ export class Server implements AsyncDisposable {
     this.configure(options.pools);
     const toFile = options.log === 'file';
     const args = ['-F', ...(toFile ? [] : ['-O']), '-y', this.configFile, ...(options.args ?? [])];
-    this.child = spawn(serverCommand(this.kind), args, {
+    const [command = '', ...first] = [...(options.through ?? []), serverCommand(this.kind)];
+    this.child = spawn(command, [...first, ...args], {
       cwd: this.folder.path,
       env: cleanEnv({ TMPDIR: this.folder.join('tmp'), ...engineEnv(options.engine), ...options.env }),
       stdio: ['ignore', 'ignore', toFile ? 'ignore' : 'pipe'],

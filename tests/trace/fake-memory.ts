@@ -26,6 +26,7 @@ export const symbols: EngineSymbols = {
   call_top: 1 << 17,
   closure_flag: 1 << 22,
   include_opcode: 73,
+  immutable_flag: 1 << 7,
 };
 
 export interface FakeCall {
@@ -37,6 +38,8 @@ export interface FakeCall {
   readonly startLine?: number;
   readonly callInfo?: number;
   readonly isClosure?: boolean;
+  /** It is OPcache's and stays where it is. */
+  readonly isImmutable?: boolean;
   /** Its running instruction includes a file, in that way. */
   readonly includes?: number;
   /** Without a function, as the executor's place-holders. */
@@ -98,11 +101,13 @@ export class FakeMemory implements Memory {
     return at;
   }
 
-  #function({ name, scope, file, startLine = 1, isClosure = false }: FakeCall): number {
+  #function({ name, scope, file, startLine = 1, ...call }: FakeCall): number {
     const at = this.#take(240);
     const from = at - this.start;
     this.bytes.writeUInt8(file === undefined ? symbols.internal_function : 2, from);
-    this.bytes.writeUInt32LE(isClosure ? symbols.closure_flag : 0, from + symbols.function_flags);
+    const closure = call.isClosure === true ? symbols.closure_flag : 0;
+    const immutable = call.isImmutable === true ? symbols.immutable_flag : 0;
+    this.bytes.writeUInt32LE(closure | immutable, from + symbols.function_flags);
     if (name !== undefined) this.put(at + symbols.function_name, this.string(name));
     if (scope !== undefined) this.put(at + symbols.function_scope, this.#class(scope));
     if (file !== undefined) {

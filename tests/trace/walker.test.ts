@@ -35,8 +35,9 @@ test('frames in the words of the reference, and as people want them', () => {
   assert.deepEqual(referenceFrames(calls, 20), [
     `${address(0)} sleep() /s/job.php:12`,
     `${address(1)} run() /s/job.php:20`,
-    `${address(2)} {closure}() /s/inc.php:4`,
-    `${address(3)} usort() /s/inc.php:4`,
+    // The reference looks no further than the place-holder.
+    `${address(2)} {closure}() unknown:0`,
+    `${address(3)} usort() unknown:0`,
     `${address(4)} ???() /s/inc.php:4`,
     `${address(5)} go() /s/inc.php:5`,
     `${address(6)} [INCLUDE_OR_EVAL]() /s/main.php:9`,
@@ -67,6 +68,14 @@ test('a function that nobody written in PHP has called has no place', () => {
   const { calls } = walkOf(memory);
   assert.match(referenceFrames(calls, 20)[0] ?? '', / flush\(\) unknown:0$/);
   assert.deepEqual(stackFrames(calls), [{ function: 'flush', file: '', line: 0 }]);
+});
+
+test('what has no name, as the function that a fiber begins with', () => {
+  const memory = new FakeMemory();
+  memory.stack([{}, main]);
+  const { calls } = walkOf(memory);
+  assert.match(referenceFrames(calls, 20)[0] ?? '', / \[INCLUDE_OR_EVAL\]\(\) \/s\/main.php:9$/);
+  assert.equal(stackFrames(calls)[0]?.function, '{internal}');
 });
 
 test('no PHP code runs: no calls', () => {
@@ -142,6 +151,18 @@ test('calls that come and go above a chain that holds leave it whole, and it is 
   const walked = lookAtStack(new StackWalker(symbols), memory, 20);
   assert.ok(walked !== undefined);
   assert.equal(walked.calls.at(-1)?.kind, 'main');
+});
+
+test('names are remembered only of what no request makes', () => {
+  const walker = new StackWalker(symbols);
+  const nameOf = (name: string, isImmutable: boolean, file?: string): string | undefined => {
+    // Every worker is forked from one host: the same address may hold another function in each.
+    const memory = new FakeMemory();
+    memory.stack([{ name, isImmutable, ...(file === undefined ? {} : { file }) }, main]);
+    return walker.walk(memory, 5)?.calls[0]?.name;
+  };
+  assert.deepEqual([nameOf('one', false, '/a'), nameOf('two', false, '/a')], ['one', 'two']);
+  assert.deepEqual([nameOf('one', true, '/a'), nameOf('two', true, '/a')], ['one', 'one']);
 });
 
 test('whatever the memory holds, a walk ends and never throws', () => {

@@ -1,0 +1,141 @@
+/**
+ * The slow log against Debian's php-fpm on the same scripts. Hathi has no right to trace here, as in a container;
+ * php-fpm has, and without it its entries are empty, which is shown as well.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { suite, test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import { poolText } from '../harness/pool.ts';
+import { type Server, type ServerKind, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+import { nativeBuild } from './built-engine.ts';
+import { slowIncludes, slowScripts } from './slow-scripts.ts';
+
+const withoutTracing = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace'];
+
+interface Start {
+  readonly kind: ServerKind;
+  readonly workers: number;
+  readonly through?: readonly string[];
+  readonly lines?: string;
+}
+
+function start({ kind, workers, through, lines = '' }: Start): Promise<Server> {
+  return startServer({
+    kind,
+    engine: 'native',
+    ...(through === undefined ? {} : { through }),
+    global: 'log_level = notice',
+    pools: (folder) =>
+      poolText(
+        folder,
+        'www',
+        `pm.max_children = ${workers}\nslowlog = ${folder.join('log/slow')}\nrequest_slowlog_timeout = 1\n${lines}`,
+      ),
+  });
+}
+
+/** Runs the scripts, each in a worker of its own, until all have an entry. Gives back the log, cut into entries. */
+async function entriesOf(server: Server, scripts: Readonly<Record<string, string>>): Promise<string[]> {
+  for (const [name, code] of Object.entries(slowIncludes)) server.folder.write(`www/${name}`, code);
+  for (const [name, code] of Object.entries(scripts)) {
+    const path = server.folder.write(`www/${name}`, code);
+    request(server.socket(), scriptParams(path)).catch(() => {});
+  }
+  await poll(
+    'an entry for each script',
+    () =>
+      server.log.lines.filter((line) => /finished trace of/.test(line)).length ===
+        Object.keys(scripts).length || undefined,
+    8000,
+  );
+  const text = readFileSync(server.folder.join('log/slow'), 'latin1').replaceAll(server.folder.path, 'DIR');
+  return text.split(/^\n/m).slice(1).sort(byScript);
+}
+
+function byScript(left: string, right: string): number {
+  const script = (entry: string): string => /script_filename = (.*)/.exec(entry)?.[1] ?? '';
+  return script(left) < script(right) ? -1 : 1;
+}
+
+/** What differs by nature: the time, the process, the addresses. */
+function masked(entry: string): string {
+  return entry
+    .replace(/^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\]/, '[TIME]')
+    .replace(/\bpid \d+/, 'pid PID')
+    .replace(/^\[0x[0-9a-f]{16}\]/gm, '[ADDRESS]');
+}
+
+/** The lines of the error log about one worker, in order. */
+function linesAbout(server: Server, entry: string): string[] {
+  const pid = /pid (\d+)/.exec(entry)?.[1] ?? '';
+  return server.log.lines
+    .filter((line) => new RegExp(`(?:child|trace|trace of) ${pid}\\b(?! started)`).test(line))
+    .map((line) =>
+      line
+        .replaceAll(server.folder.path, 'DIR')
+        .replaceAll(pid, 'PID')
+        .replace(/^\[[^\]]*\] /, '')
+        .replace(/\(\d\.\d{6} sec\)/, '(N sec)'),
+    );
+}
+
+suite('the slow log', { skip: nativeBuild().skip || requires('root', 'php8.2-fpm') }, () => {
+  test('has the reference’s entries and log lines, without the right to trace', async () => {
+    const workers = Object.keys(slowScripts).length;
+    await using reference = await start({ kind: 'php-fpm', workers });
+    await using hathi = await start({ kind: 'hathi', workers, through: withoutTracing });
+    const [wanted, seen] = await Promise.all([
+      entriesOf(reference, slowScripts),
+      entriesOf(hathi, slowScripts),
+    ]);
+    assert.deepEqual(seen.map(masked), wanted.map(masked));
+    assert.ok(
+      wanted.some((entry) => entry.split('\n').length > 20),
+      'the depth is reached',
+    );
+    // It is not stopped, so that is not said.
+    const lines = linesAbout(reference, wanted[0] ?? '').filter((line) => !/stopped for tracing/.test(line));
+    assert.equal(lines.length, 3);
+    assert.deepEqual(linesAbout(hathi, seen[0] ?? ''), lines);
+  });
+
+  test('of the reference is empty without that right', async () => {
+    await using reference = await start({ kind: 'php-fpm', workers: 1, through: withoutTracing });
+    const path = reference.folder.write('www/plain.php', '<?php sleep(3);');
+    request(reference.socket(), scriptParams(path)).catch(() => {});
+    await reference.log.waitFor(/failed to ptrace\(ATTACH\) child \d+: Operation not permitted/, 0, 5000);
+    const slow = reference.folder.join('log/slow');
+    assert.equal(existsSync(slow) ? readFileSync(slow, 'utf8') : '', '');
+  });
+
+  test('in detail: request, duration, memory, classes, closures, includes, lines', async () => {
+    await using hathi = await start({ kind: 'hathi', workers: 2, lines: 'slowlog.format = detailed' });
+    const { 'methods.php': methods = '', 'include.php': include = '' } = slowScripts;
+    const [included = '', method = ''] = await entriesOf(hathi, {
+      'include.php': include,
+      'methods.php': methods.replace('sleep(9)', '(function () { sleep(9); })()'),
+    });
+    const facts = /^request = "GET \/\w+\.php" duration = 1\.\d{6} memory = \d{7,9}$/;
+    assert.match(included.split('\n')[2] ?? '', facts);
+    assert.deepEqual(included.split('\n').slice(3), [
+      'sleep() DIR/www/included.inc:3',
+      'include() DIR/www/included.inc:3',
+      'late() DIR/www/include.php:1',
+      '{main}() DIR/www/include.php:1',
+      '',
+    ]);
+    assert.deepEqual(method.split('\n').slice(3), [
+      'sleep() DIR/www/methods.php:3',
+      'App\\Base::{closure:DIR/www/methods.php:3}() DIR/www/methods.php:3',
+      'App\\Base::step() DIR/www/methods.php:3',
+      'App\\Base::run() DIR/www/methods.php:3',
+      'App\\Job::__call() DIR/www/methods.php:4',
+      'App\\Job::__callStatic() DIR/www/methods.php:5',
+      '{main}() DIR/www/methods.php:6',
+      '',
+    ]);
+  });
+});
