@@ -159,7 +159,12 @@ suite('settings', () => {
       ['env.user', 'joe'],
       ['env.home', '/home/joe'],
     );
-    assert.deepEqual(Object.fromEntries(env), { PATH: '/bin', A: 'first', HOME: '/own', USER: 'joe' });
+    assert.deepEqual(env, [
+      ['PATH', '/bin'],
+      ['A', 'first'],
+      ['HOME', '/own'],
+      ['USER', 'joe'],
+    ]);
   });
 
   test('a path is text, whatever its letters', () => {

@@ -138,11 +138,8 @@ suite('composeIni', () => {
       text.indexOf('[PATH=/x]') < text.indexOf('[PHP]') &&
         text.indexOf('[PHP]') < text.indexOf('memory_limit=1G'),
     );
-    assert.match(
-      warnings.join('\n'),
-      /^the embedded PHP cannot load the extension "xdebug": .*\n.*\[PATH=\]/,
-    );
-    assert.equal(warnings.length, 2);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? '', /^the embedded PHP cannot load the extension "xdebug": /);
   });
 
   test('loads what the package brings: redis always, others when they are named', () => {

@@ -169,18 +169,17 @@ export class SettingCollector {
 
   /** Of a name given twice the first one in the file wins, and the pool's own USER and HOME stand over ours. */
   #environment(): readonly Pair[] {
-    const env = new Map<string, string>();
-    const inherited = new Map(this.#pairs('env.inherited'));
-    const own = new Map([...this.#pairs('env')].reverse());
-    for (const [name, value] of inherited) env.set(name, value);
-    for (const [name, setting] of [
-      ['USER', 'env.user'],
-      ['HOME', 'env.home'],
-    ] as const) {
-      const value = this.#last(setting);
-      if (value !== undefined && !own.has(name)) env.set(name, value);
+    // As PHP-FPM calls setenv(): backwards through the file, so that the first of a name wins, then these two.
+    const own = this.#pairs('env').toReversed();
+    const names = new Set(own.map(([name]) => name));
+    const account = [
+      ['USER', this.#last('env.user')],
+      ['HOME', this.#last('env.home')],
+    ] as const;
+    const env = new Map<string, string>([...this.#pairs('env.inherited'), ...own]);
+    for (const [name, value] of account) {
+      if (value !== undefined && !names.has(name)) env.set(name, value);
     }
-    for (const [name] of this.#pairs('env')) env.set(name, own.get(name) ?? '');
     return [...env];
   }
 

@@ -5,6 +5,7 @@
 
 import {
   accessSync,
+  chmodSync,
   closeSync,
   constants,
   lstatSync,
@@ -16,6 +17,7 @@ import {
 import type { EmscriptenFs, FsNode, NodeFs, NodeOperations } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
 import { Folders } from './folders.ts';
+import type { ScriptMask } from './umask.ts';
 
 /** Not the host's: kernel interfaces, and the engine's own folders. */
 const virtualFolders = new Set(['proc', 'sys', 'dev', 'internal', 'request']);
@@ -37,8 +39,10 @@ export class HostFiles {
   /** While a stat() runs: what its lookup learnt of the last name, which is then not asked for again. */
   #found: { path: string; stat: Stats | undefined } | undefined;
   #exclusive = false;
+  readonly #mask: ScriptMask;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, mask: ScriptMask) {
+    this.#mask = mask;
     this.#fs = engine.fs;
     this.#type = engine.fs.filesystems.NODEFS;
     // The kernel checks the rights of every access to a host file; the loader's own idea knows no owners.
@@ -169,17 +173,17 @@ export class HostFiles {
     const type = this.#type;
     const open = fs.open.bind(fs);
     // The loader sets the wanted mode after it made the file, so the umask has to be in it already.
-    const mask = ~process.umask();
+    const masked = (mode: number): number => mode & ~this.#mask.current;
     fs.open = (path, flags, mode = 0o666) => {
       const creation = typeof flags === 'number' ? flags & exclusiveCreation : 0;
       this.#exclusive = creation === exclusiveCreation;
       try {
-        return open(path, flags, mode & mask);
+        return open(path, flags, masked(mode));
       } catch (error) {
         // Between the loader's look and its creation another thread made the file: then it is there to be opened.
         const exists = (error as { errno?: number }).errno === errno.EEXIST;
         if (!exists || creation !== creationFlag) throw error;
-        return open(path, flags, mode & mask);
+        return open(path, flags, masked(mode));
       } finally {
         this.#exclusive = false;
       }
@@ -187,13 +191,19 @@ export class HostFiles {
     type.node_ops.mknod = (parent, name, mode) => {
       const path = `${type.realPath(parent)}/${name}`;
       try {
-        if ((mode & constants.S_IFMT) === constants.S_IFDIR) mkdirSync(path, mode & 0o7777);
+        if ((mode & constants.S_IFMT) === constants.S_IFDIR) this.#makeFolder(path, masked(mode) & 0o7777);
         else closeSync(openSync(path, this.#exclusive ? 'wx' : 'a', mode & 0o7777));
       } catch (error) {
         throw this.#asErrno(error);
       }
       return type.createNode(parent, name, mode);
     };
+  }
+
+  /** The kernel masks it once more; what the script's own mask lets through of that is given afterwards. */
+  #makeFolder(path: string, mode: number): void {
+    mkdirSync(path, mode);
+    if ((mode & this.#mask.process) !== 0) chmodSync(path, mode);
   }
 
   /** rename() replaces its target in one step; the loader's removes the target first. Folders may be gone afterwards. */

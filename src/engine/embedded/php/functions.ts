@@ -1,7 +1,7 @@
-/** PHP functions of the FPM API that this build lacks, made of JavaScript and registered like built-in ones. */
+/** PHP functions of the FPM API that this build lacks, made of JavaScript; they belong to the module of module.ts. */
 
 import type { Engine } from './engine.ts';
-import { zval, zvalType } from './layout.ts';
+import { functionEntryBytes, zval, zvalType } from './layout.ts';
 
 /** What the functions need of their surroundings. */
 export interface FunctionHost {
@@ -16,8 +16,6 @@ export interface FunctionHost {
 /** `php_json_decode_ex`: objects become arrays. */
 const jsonAsArray = 1n;
 const jsonDepth = 16n;
-/** `MODULE_PERSISTENT` */
-const persistentModule = 1;
 
 function setFlag(engine: Engine, result: number, value: boolean): void {
   engine.memory.setWord(result + zval.type, value ? zvalType.true : zvalType.false);
@@ -43,10 +41,10 @@ function setJson(engine: Engine, result: number, json: string | undefined): void
   engine.function('free')(text);
 }
 
-/** Writes a `zend_function_entry` table. Since 8.4 an entry has two more fields, since 8.0 a parameter has another layout. */
+/** Writes a `zend_function_entry` table. Since 8.0 a parameter has another layout. */
 function functionTable(engine: Engine, handlers: ReadonlyMap<string, number>, version: string): number {
   const { memory } = engine;
-  const entryBytes = Number(version) >= 8.4 ? 28 : 20;
+  const entryBytes = functionEntryBytes(version);
   const table = memory.allocate(entryBytes * (handlers.size + 1));
   memory.bytes.fill(0, table, table + entryBytes * (handlers.size + 1));
   // No parameter: the one element describes the (undeclared) return type; its first word counts required ones.
@@ -62,8 +60,8 @@ function functionTable(engine: Engine, handlers: ReadonlyMap<string, number>, ve
   return table;
 }
 
-/** Registers the functions. To be called after PHP's start and before its first request. */
-export function registerFunctions(engine: Engine, version: string, host: FunctionHost): void {
+/** Writes the table of the functions, for the module that brings them. */
+export function writeFunctionTable(engine: Engine, version: string, host: FunctionHost): number {
   const headers = engine.pointer('vii', (_call, result = 0) =>
     setHeaders(engine, result, host.requestHeaders()),
   );
@@ -76,17 +74,12 @@ export function registerFunctions(engine: Engine, version: string, host: Functio
     setFlag(engine, result, host.finish());
   });
   const handlers = new Map([
-    ['getallheaders', headers],
-    ['apache_request_headers', headers],
     ['fastcgi_finish_request', engine.pointer('vii', finish)],
+    ['apache_request_headers', headers],
+    ['getallheaders', headers],
     ['fpm_get_status', status],
   ]);
-  const table = functionTable(engine, handlers, version);
-  // Names of functions outlive the request, so they belong to the strings that PHP keeps for good.
-  const switchStorage = engine.function('zend_interned_strings_switch_storage');
-  switchStorage(0);
-  engine.function('zend_register_functions')(0, table, 0, persistentModule);
-  switchStorage(1);
+  return functionTable(engine, handlers, version);
 }
 
 /** `HTTP_X_FOO` as `X-Foo`: what getallheaders() makes of the request's parameters. */

@@ -128,9 +128,6 @@ function chooseExtensions(
   return { loaded: [...loaded], warnings };
 }
 
-const sectionWarning =
-  'the embedded PHP does not apply the [PATH=] and [HOST=] sections of php.ini: use .user.ini files, or a pool of its own';
-
 /** Sections confine what follows to a path or host; a new file starts without one. */
 const noSection = '\n[PHP]\n';
 
@@ -149,6 +146,5 @@ export function composeIni(sources: IniSources): ComposedIni {
     given.text,
     lines(necessities(sources.version)),
   ].join('\n');
-  if (/^[ \t]*\[(?:PATH|HOST)=/im.test(sources.mainIni)) warnings.push(sectionWarning);
   return { text, warnings };
 }

@@ -6,16 +6,19 @@ import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { BodyQueue } from './body.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { ErrorWatch } from './errors.ts';
+import { ExitStatus, markedExit } from './exit-status.ts';
 import { installExtensions, removeExtensions } from './extensions.ts';
 import { type EngineFacts, readFacts } from './facts.ts';
 import { refuseFibers } from './fibers.ts';
 import { HostFiles } from './files.ts';
-import { type FunctionHost, headersOf, registerFunctions } from './functions.ts';
+import { type FunctionHost, headersOf } from './functions.ts';
 import { opcacheFolder } from './ini.ts';
 import { IniEntries } from './ini-entries.ts';
+import { IniSections } from './ini-sections.ts';
 import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
 import { FileLocks } from './locks.ts';
 import { MemoryFiles } from './memory-files.ts';
+import { registerFpmModule } from './module.ts';
 import { PageImage } from './page-image.ts';
 import { Parts } from './parts.ts';
 import { PoolIni, type RequestIni } from './pool-ini.ts';
@@ -25,6 +28,7 @@ import { Snapshot } from './snapshot.ts';
 import { type OutputStream, StandardStreams } from './streams.ts';
 import { destroySockets } from './tcp-socket.ts';
 import type { LimitAnswer, PublishDeadline, TimeLimit } from './time-limit.ts';
+import type { ScriptMask } from './umask.ts';
 import { UserIni } from './user-ini.ts';
 
 export interface InstanceSettings {
@@ -84,10 +88,13 @@ export class PhpInstance {
   readonly #engine: Engine;
   readonly #host: InstanceHost;
   readonly #sapi: Sapi;
+  readonly #mask: ScriptMask;
   readonly #files: HostFiles;
   readonly #locks: FileLocks;
   readonly #limit: TimeLimit;
+  readonly #entries: IniEntries;
   readonly #poolIni: PoolIni;
+  readonly #sections: IniSections;
   readonly #userIni: UserIni;
   readonly #errors: ErrorWatch;
   readonly #startup: (...args: number[]) => Promise<number>;
@@ -98,6 +105,7 @@ export class PhpInstance {
   #current:
     | { readonly request: PhpRequest; readonly params: ReadonlyMap<string, string>; readonly ini: RequestIni }
     | undefined;
+  #exitStatus: ExitStatus | undefined;
   #memoryPeak = 0;
   #user = '';
   #spoiled = false;
@@ -113,10 +121,13 @@ export class PhpInstance {
     this.#callerOwnsFile = Number(settings.phpVersion) >= 8.1;
     this.#locks = parts.locks();
     this.#limit = parts.limit;
-    this.#files = new HostFiles(engine);
+    this.#mask = parts.mask;
+    this.#files = new HostFiles(engine, parts.mask);
     this.#sapi = new Sapi(engine, settings.env);
     const entries = new IniEntries(engine);
+    this.#entries = entries;
     this.#poolIni = new PoolIni(engine, entries, new IniParser(engine));
+    this.#sections = new IniSections(engine);
     this.#userIni = new UserIni(engine, entries);
     this.#errors = new ErrorWatch(engine);
     this.#startup = engine.suspendable('php_request_startup');
@@ -159,6 +170,7 @@ export class PhpInstance {
     engine.fs.writeFile(iniPath, Buffer.from(settings.phpIni, 'latin1'));
     engine.function('wasm_set_sapi_name')(engine.memory.allocateString('fpm-fcgi'));
     engine.function('wasm_set_phpini_path')(engine.memory.allocateString(iniPath));
+    parts.mask.install(engine, settings.phpVersion);
     await engine.suspendable('php_wasm_init')();
     removeExtensions(engine, extensions, settings.phpIni);
     const instance = new PhpInstance(engine, settings, parts, host);
@@ -177,7 +189,7 @@ export class PhpInstance {
       finish: () => this.#sapi.finish(),
       status: this.#host.status,
     };
-    registerFunctions(engine, settings.phpVersion, functions);
+    registerFpmModule(engine, settings.phpVersion, functions);
     this.#poolIni.disableFunctions('dl');
     for (const error of this.#poolIni.apply(settings.phpValue, settings.phpAdminValue)) this.#host.log(error);
     await this.#warmUp();
@@ -190,7 +202,7 @@ export class PhpInstance {
 
   /** Runs a first script, so that no request pays for lazy compilation. */
   async #warmUp(): Promise<void> {
-    this.#engine.fs.writeFile(warmUpScript, '<?php');
+    this.#engine.fs.writeFile(warmUpScript, markedExit.script);
     const collect = this.#sapi.onDeactivate;
     this.#sapi.onDeactivate = () => refuseFibers(this.#engine);
     const request = {
@@ -210,6 +222,7 @@ export class PhpInstance {
     if (outcome !== outcomes.ok) {
       throw new Error('PHP does not run an empty script with these settings; the log has the reason');
     }
+    this.#exitStatus = new ExitStatus(this.#engine, this.#entries);
     this.#facts = readFacts(this.#engine);
   }
 
@@ -282,6 +295,7 @@ export class PhpInstance {
     const params = new Map(request.params);
     this.#memoryPeak = 0;
     this.#user = '';
+    this.#mask.reset();
     this.#sapi.begin({ params: request.params, phpSelf: phpSelf(params), body, sink });
     const outcome = await this.#execution(request, params);
     let rest: Uint8Array<ArrayBuffer> | undefined;
@@ -311,6 +325,7 @@ export class PhpInstance {
     this.#engine.fs.chdir(dirname(request.script));
     this.#fillRequestInfo(request, params);
     if ((await this.#startup()) === 0) await this.#runScript(request.script);
+    await this.#exitStatus?.applyErrorHeader();
     const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
     if (user !== 0) this.#user = this.#engine.memory.string(user);
     await this.#shutdown(0);
@@ -381,6 +396,7 @@ export class PhpInstance {
     if (this.#current === undefined) return;
     const { request, params, ini } = this.#current;
     for (const error of this.#poolIni.applyToRequest(ini)) this.#host.log(error);
+    this.#sections.activate(request.script, params.get('SERVER_NAME'));
     this.#userIni.activate(request.script, params.get('DOCUMENT_ROOT'));
   }
 }

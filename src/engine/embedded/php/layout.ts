@@ -65,7 +65,38 @@ export const iniEntry = {
   modifiable: 36,
 } as const;
 
+/** `zend_ini_entry_def`; two lengths of 32 and 16 bits */
+export const iniEntryDefinition = {
+  name: 0,
+  value: 20,
+  displayer: 24,
+  valueLength: 28,
+  nameLength: 32,
+  modifiable: 34,
+  bytes: 36,
+} as const;
+
+/** `zend_module_entry` of a PHP without ZTS; `callbacks` are startup, shutdown, both of a request, globals, deactivation. */
+export const moduleEntry = {
+  name: 20,
+  functions: 24,
+  callbacks: [28, 32, 36, 40, 52, 56, 60, 64, 68],
+  info: 44,
+  started: 72,
+  handle: 80,
+  number: 84,
+  bytes: 92,
+} as const;
+
+/** Bytes of a `zend_function_entry`: since 8.4 it has two more fields. Its name and its handler come first. */
+export function functionEntryBytes(version: string): number {
+  return Number(version) >= 8.4 ? 28 : 20;
+}
+
+/** `zend_execute_data` up to the first argument. */
+export const callFrame = { argumentCount: 28, bytes: 48 } as const;
+
 /** `zval`: 8 bytes of value, then the type. */
 export const zval = { value: 0, type: 8, size: 16 } as const;
 /** Type words of a `zval`. */
-export const zvalType = { false: 2, true: 3, array: 7 | (1 << 8) | (1 << 9) } as const;
+export const zvalType = { long: 4, false: 2, true: 3, array: 7 | (1 << 8) | (1 << 9) } as const;

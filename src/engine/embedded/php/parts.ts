@@ -9,6 +9,7 @@ import { repairReading } from './reading.ts';
 import { Spawner } from './spawn.ts';
 import type { OutputStream } from './streams.ts';
 import { type PublishDeadline, TimeLimit } from './time-limit.ts';
+import { ScriptMask } from './umask.ts';
 
 /** What the parts need of the thread around them. */
 interface PartsHost {
@@ -19,6 +20,7 @@ interface PartsHost {
 /** What exists before the instance does, because the binary's imports are made of it. */
 export class Parts {
   readonly limit: TimeLimit;
+  readonly mask = new ScriptMask();
   readonly spawner: Spawner;
   #locks: FileLocks | undefined;
 

@@ -4,7 +4,7 @@
  * (files in a virtual folder, headers as JSON) are not used.
  */
 
-import type { Engine } from './engine.ts';
+import type { CFunction, Engine } from './engine.ts';
 import { composeHead, type HeadOptions } from './head.ts';
 import { headerElement, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
 
@@ -38,6 +38,8 @@ const bufferBytes = 8192;
 const headerSent = 1;
 /** httpoxy: the client's Proxy header must not look like the environment variable. */
 const clientProxy = 'HTTP_PROXY';
+/** Computed for each request, so it is no parameter. */
+const phpSelf = 'PHP_SELF';
 
 export class Sapi {
   readonly #engine: Engine;
@@ -51,6 +53,7 @@ export class Sapi {
   #bailedOut = false;
   #scratch = 0;
   #scratchBytes = 0;
+  readonly #registerVariable: CFunction;
   #headOptions: () => HeadOptions = () => ({ nph: false, rfc2616: false });
   /** Called when a request starts inside PHP, before its variables exist; for ini values. */
   onActivate: () => void = () => {};
@@ -61,6 +64,7 @@ export class Sapi {
   constructor(engine: Engine, env: readonly (readonly [string, string])[]) {
     this.#engine = engine;
     this.#env = env;
+    this.#registerVariable = engine.function('php_register_variable_safe');
   }
 
   /** Points PHP's callbacks to this object. To be done once, after PHP's start and before its first request. */
@@ -90,6 +94,21 @@ export class Sapi {
     );
     engine.memory.setWord(base + sapiModule.readPost, engine.pointer('iii', readPost));
     engine.memory.setWord(base + sapiModule.prettyName, engine.memory.allocateString('FPM/FastCGI'));
+    this.#extendEnvironment();
+  }
+
+  /** getenv() without a name, and $_ENV, have the request's parameters after the environment. */
+  #extendEnvironment(): void {
+    const { memory, table } = this.#engine;
+    const slot = this.#engine.address('php_import_environment_variables');
+    const importEnvironment = table.get(memory.word(slot)) as (array: number) => void;
+    const importAll = (array = 0): void => {
+      importEnvironment(array);
+      for (const [name, value] of this.#request?.params ?? []) {
+        if (name !== phpSelf) this.#register(array, name, value);
+      }
+    };
+    memory.setWord(slot, this.#engine.pointer('vi', importAll));
   }
 
   set headOptions(options: () => HeadOptions) {
@@ -240,25 +259,25 @@ export class Sapi {
   /** getenv() of a script: the request's parameters. PHP itself then looks at the environment. */
   #getenv(name: number): number {
     const wanted = this.#engine.memory.string(name);
-    // Whatever its case: some libraries ask for http_proxy. PHP_SELF is no parameter.
-    if (wanted.toUpperCase() === clientProxy || wanted === 'PHP_SELF') return 0;
+    // Whatever its case: some libraries ask for http_proxy.
+    if (wanted.toUpperCase() === clientProxy || wanted === phpSelf) return 0;
     const found = this.#request?.params.findLast(([key]) => key === wanted);
     return found === undefined ? 0 : this.#transient(found[1]);
   }
 
   #registerVariables(array: number): void {
     const request = this.#request;
-    const register = this.#engine.function('php_register_variable_safe');
-    const add = (name: string, value: string): void => {
-      const text = this.#transient(`${value}\0${name}`);
-      register(text + value.length + 1, text, value.length, array);
-    };
-    for (const [name, value] of this.#env) add(name, value);
+    for (const [name, value] of this.#env) this.#register(array, name, value);
     if (request === undefined) return;
     for (const [name, value] of request.params) {
-      if (name !== clientProxy) add(name, value);
+      if (name !== clientProxy) this.#register(array, name, value);
     }
-    add('PHP_SELF', request.phpSelf);
+    this.#register(array, phpSelf, request.phpSelf);
+  }
+
+  #register(array: number, name: string, value: string): void {
+    const text = this.#transient(`${value}\0${name}`);
+    this.#registerVariable(text + value.length + 1, text, value.length, array);
   }
 
   #log(text: number): void {

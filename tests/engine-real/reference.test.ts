@@ -1,0 +1,123 @@
+/** Scripts that see the SAPI: what the embedded PHP answers, against Debian's php-fpm with the same php.ini and pool. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { type Server, type ServerKind, startServer } from '../harness/server.ts';
+import { run } from './scripts.ts';
+
+/** A script and the parameters that it is asked for with. */
+interface Case {
+  readonly script: string;
+  readonly params?: Readonly<Record<string, string>>;
+}
+
+const sections = `
+user_agent = base
+precision = 11
+fastcgi.error_header = "HTTP/1.1 550 Failed Otherwise"
+[HOST=host.example]
+user_agent = "of the host"
+[PATH=/]
+precision = 7
+[PATH=/nowhere]
+from = wrong
+`;
+
+const pool = (folder: TestFolder): string =>
+  poolText(
+    folder,
+    'www',
+    `env[FIRST] = 1
+env[SECOND] = 2
+env[FIRST] = 3
+env[SERVER_NAME] = of the pool
+php_admin_value[variables_order] = EGPCS
+php_admin_value[error_log] = /dev/null
+php_admin_flag[display_errors] = off`,
+  );
+
+/** Places of the two servers and what differs by version are not what these are about. */
+const cases: Readonly<Record<string, Case>> = {
+  'the order of $_SERVER': {
+    script: 'echo json_encode(array_keys($_SERVER));',
+    params: { HTTP_X_FOO: 'bar' },
+  },
+  'getenv() and $_ENV with the parameters': {
+    script: `$all = getenv(); ksort($all); ksort($_ENV); unset($all['PWD'], $_ENV['PWD']);
+      putenv('SERVER_NAME=own'); putenv('NEW=new');
+      echo json_encode([array_keys($all), array_keys($_ENV), $all['SERVER_NAME'], $all['FIRST'], getenv('SERVER_NAME'),
+        getenv('SERVER_NAME', true), getenv('HTTP_PROXY'), getenv('NEW'), getenv()['NEW'] ?? null]);`,
+    params: { HTTP_PROXY: 'http://evil', SERVER_NAME: 'asked' },
+  },
+  'the module cgi-fcgi': {
+    script: `ob_start(); phpinfo(INFO_MODULES); preg_match('#<h2><a name="module_cgi-fcgi".*?<h2>#s', str_replace('&nbsp;', ' ', ob_get_clean()), $section);
+      echo json_encode([extension_loaded('cgi-fcgi'), phpversion('cgi-fcgi') === PHP_VERSION, get_extension_funcs('cgi-fcgi'),
+        (new ReflectionFunction('getallheaders'))->getExtensionName(), ini_get_all('cgi-fcgi'),
+        ini_set('cgi.nph', '1'), ini_set('cgi.fix_pathinfo', '0'), $section]);`,
+  },
+  'cgi.nph of a script': { script: `ini_set('cgi.nph', '1'); echo 'body';` },
+  'cgi.rfc2616_headers of a script': {
+    script: `ini_set('cgi.rfc2616_headers', '1'); header('HTTP/1.1 299 Fine'); echo 'body';`,
+  },
+  '[HOST=] of another host': {
+    script: `echo ini_get('user_agent');`,
+    params: { SERVER_NAME: 'other.example' },
+  },
+  '[HOST=] and [PATH=]': {
+    script: `echo json_encode([ini_get('user_agent'), ini_get('precision'), ini_get('from')]);`,
+    params: { SERVER_NAME: 'Host.Example' },
+  },
+  'fastcgi.error_header after a fatal error': { script: 'nosuch();' },
+  'fastcgi.error_header after exit(255)': { script: 'exit(255);' },
+  'fastcgi.error_header after output': { script: 'echo "part"; flush(); exit(255);' },
+  'no fastcgi.error_header after another exit': { script: 'exit(3);' },
+  'umask()': {
+    script: `$made = sys_get_temp_dir() . '/' . uniqid('mask'); umask(027); mkdir($made, 0777); $modes = [fileperms($made)]; chmod($made, 0777);
+      $answers = [umask(0)]; mkdir("$made/d", 0777); file_put_contents("$made/f", '');
+      $answers[] = umask(077); file_put_contents("$made/g", '');
+      try { umask('x'); } catch (TypeError $e) { $answers[] = $e->getMessage(); }
+      $answers[] = umask(01777); $answers[] = umask();
+      foreach (['d', 'f', 'g'] as $name) $modes[] = decoct(fileperms("$made/$name"));
+      unlink("$made/f"); unlink("$made/g"); rmdir("$made/d"); rmdir($made);
+      echo json_encode([$answers, $modes]);`,
+  },
+  'the umask of the next script': { script: 'echo umask() === 0777 ? "kept" : "its own";' },
+};
+
+describe('the embedded PHP answers as php-fpm', { skip: requires('root', 'php8.2-fpm') }, () => {
+  const servers = {} as Record<ServerKind, Server>;
+
+  before(async () => {
+    const start = async (kind: ServerKind): Promise<void> => {
+      servers[kind] = await startServer({
+        kind,
+        pools: (folder) => {
+          folder.write('php.ini', sections);
+          return pool(folder);
+        },
+        args: ['-c', 'php.ini'],
+      });
+    };
+    await Promise.all([start('hathi'), start('php-fpm')]);
+  });
+
+  after(async () => {
+    for (const server of Object.values(servers)) {
+      await server.stop();
+      await server[Symbol.asyncDispose]();
+    }
+  });
+
+  for (const [name, { script, params = {} }] of Object.entries(cases)) {
+    test(name, async () => {
+      const ask = async (kind: ServerKind): Promise<unknown> => {
+        const { status, headers, body } = await run(servers[kind], script, { params });
+        const kept = [...headers].filter(([header]) => header !== 'x-powered-by');
+        return { status, headers: kept, body: body.toString() };
+      };
+      assert.deepEqual(await ask('hathi'), await ask('php-fpm'));
+    });
+  }
+});
