@@ -1,21 +1,31 @@
 /** What runs: the answers of `-v`, `-m` and `-i`. */
 
+import { execFileSync } from 'node:child_process';
 import { defaultVersion, findEngine, installedVersions } from '../engine/embedded/php/package.ts';
 import { securityWarning } from '../engine/embedded/security.ts';
 import { locateEngine } from '../engine/native/locate.ts';
 import type { BuiltEngine } from '../engine/native/store.ts';
 import { ownVersion } from '../runtime/module.ts';
 import { phpIniSource } from './configuration.ts';
-import type { InfoPrinter } from './fpm.ts';
+import type { FpmFlags, InfoPrinter } from './fpm.ts';
 
 export const infoPrinter: InfoPrinter = {
   version: async () => versionText(),
   modules: async (flags) => {
+    const located = locateEngine(undefined);
+    if ('engine' in located) return nativeModules(located.engine, flags);
     const { modulesText } = await import('../engine/embedded/one-shot.ts');
     return modulesText(defaultVersion, phpIniSource(flags));
   },
   information: async (flags) => {
     const { phpinfoText } = await import('../engine/embedded/one-shot.ts');
+    const located = locateEngine(undefined);
+    if ('engine' in located) {
+      const { host, iniFolder } = located.engine.record;
+      process.stderr.write(
+        `Hathi: this is about the embedded engine; for the native one ask '${host} -c ${iniFolder} -i'\n`,
+      );
+    }
     const warning = securityWarning(findEngine(defaultVersion).phpVersion);
     if (warning !== undefined) process.stderr.write(`Warning: ${warning}\n`);
     return phpinfoText(defaultVersion, phpIniSource(flags));
@@ -39,6 +49,22 @@ function nativeVersion({ record, file }: BuiltEngine): string {
       (embedded.length > 0 ? `; embedded: PHP ${embedded.join(', ')} on Node ${process.versions.node}` : ''),
     '',
   ].join('\n');
+}
+
+/** The engine is PHP's own program with one module more, so that program is asked. */
+function nativeModules({ record }: BuiltEngine, { phpIni, noPhpIni, defines }: FpmFlags): string {
+  const ini = noPhpIni ? ['-n'] : ['-c', phpIni ?? record.iniFolder];
+  const scan = phpIni === undefined ? record.scanFolder : (process.env['PHP_INI_SCAN_DIR'] ?? '');
+  const text = execFileSync(record.host, [...ini, ...defines.flatMap((define) => ['-d', define]), '-m'], {
+    encoding: 'utf8',
+    env: { ...process.env, PHP_INI_SCAN_DIR: scan },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [modules = '', ...others] = text.split('\n\n');
+  const [title = '', ...names] = modules.split('\n');
+  const key = (name: string): string => name.toLowerCase();
+  const sorted = [...names, 'cgi-fcgi'].sort((left, right) => (key(left) < key(right) ? -1 : 1));
+  return [[title, ...sorted].join('\n'), ...others].join('\n\n');
 }
 
 function embeddedVersion(): string {

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
 import { securityReleases, securityWarning } from '../../src/engine/embedded/security.ts';
+import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
-import { run, serverCommand } from '../harness/server.ts';
+import { cleanEnv, run, serverCommand } from '../harness/server.ts';
+import { nativeBuild } from '../native/built-engine.ts';
 
 const { phpVersion } = findEngine('8.4');
 
@@ -25,11 +27,24 @@ test('-m lists the modules in php-fpm’s form', async () => {
   const [modules = '', zend = ''] = stdout.split('\n\n');
   const names = modules.split('\n').slice(1);
   assert.ok(modules.startsWith('[PHP Modules]\n'));
-  for (const name of ['Core', 'json', 'pdo_sqlite', 'standard']) assert.ok(names.includes(name), name);
+  for (const name of ['Core', 'cgi-fcgi', 'json', 'pdo_sqlite', 'standard'])
+    assert.ok(names.includes(name), name);
   const lower = names.map((name) => name.toLowerCase());
   assert.deepEqual(lower, [...lower].sort());
   assert.equal(zend, '[Zend Modules]\nZend OPcache');
   assert.ok(stdout.endsWith('\n\n'));
+});
+
+test('-m of the native engine lists the modules of php-fpm', {
+  skip: nativeBuild().skip || requires('php8.2-fpm'),
+}, async () => {
+  const env = cleanEnv({ HATHI_ENGINE_DIR: nativeBuild().folder });
+  const [ours, theirs] = await Promise.all([
+    run(serverCommand('hathi'), ['-m'], { env }),
+    run(serverCommand('php-fpm'), ['-m'], { env }),
+  ]);
+  // Debian compiles it into the command line's PHP only, which hosts the engine.
+  assert.equal(ours.stdout.replace('pcntl\n', ''), theirs.stdout);
 });
 
 test('-i prints phpinfo() as text, with -c and -d in force', async () => {
@@ -42,6 +57,10 @@ test('-i prints phpinfo() as text, with -c and -d in force', async () => {
   assert.equal(stderr, warning === undefined ? '' : `Warning: ${warning}\n`);
   assert.ok(stdout.startsWith(`phpinfo()\nPHP Version => ${phpVersion}\n`));
   assert.match(stdout, /^Server API => FPM\/FastCGI$/m);
+  assert.match(
+    stdout,
+    /^php-fpm => active\n\nDirective => Local Value => Master Value\ncgi\.discard_path => Off => Off$/m,
+  );
   assert.match(stdout, /^precision => 11 => 11$/m);
   assert.match(stdout, /^user_agent => from the file => from the file$/m);
 });
