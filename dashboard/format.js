@@ -45,7 +45,9 @@ export function bytes(value) {
 
 /** @param {number} part @param {number} whole */
 export function percent(part, whole) {
-  return whole <= 0 ? unknown : `${Math.round((part * 100) / whole)}${thin}%`;
+  if (whole <= 0) return unknown;
+  const value = (part * 100) / whole;
+  return `${value > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)}${thin}%`;
 }
 
 /** A long time. @param {number} seconds */

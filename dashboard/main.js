@@ -10,7 +10,9 @@ import { Figures } from './figures.js';
 import { clock, foreign, span } from './format.js';
 import { HistoryFeed } from './history-feed.js';
 import { Pools } from './pools.js';
+import { Profile } from './profile.js';
 import { Reload } from './reload.js';
+import { Slow } from './slow.js';
 import { WorkerDialog } from './worker-dialog.js';
 import { Workers } from './workers.js';
 
@@ -33,6 +35,8 @@ const workers = new Workers(find('workers', HTMLTableElement), find('workers-res
   dialog.open(row),
 );
 const dialog = new WorkerDialog(client);
+const slow = new Slow(find('slow', HTMLElement), find('slow-rest', HTMLElement), client);
+const profile = new Profile(client, onFailure);
 const reload = new Reload(find('reload', HTMLButtonElement), find('outcome', HTMLElement), client, onFailure);
 
 /** @type {string | undefined} */
@@ -76,6 +80,7 @@ async function poll() {
     if (mine !== round) return;
     failures = 0;
     show(pools, history);
+    await slow.show(pools.pools, selected, queries.checked);
     again(pollMs);
   } catch (error) {
     if (mine === round) onFailure(error);
@@ -117,6 +122,8 @@ function show(next, history) {
   const scope = selected === undefined ? 'all pools' : `pool ${foreign(selected)}`;
   setText(find('charts-scope', HTMLElement), scope);
   setText(find('workers-scope', HTMLElement), scope);
+  setText(find('slow-scope', HTMLElement), scope);
+  profile.show(next.pools);
   if (!isRangeChosen) setRange(fittingRange(history));
   charts.show(history, minutes);
   figures.show(history, minutes);
@@ -184,6 +191,7 @@ function signOut() {
 /** @param {string | undefined} name */
 function select(name) {
   selected = name;
+  profile.select(name);
   history.replaceState(
     null,
     '',

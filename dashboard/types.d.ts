@@ -13,6 +13,35 @@ export interface Worker {
   readonly durationMicros: number;
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;
+  /** Of its process; absent of a thread. */
+  readonly residentBytes?: number;
+  readonly processCpuPercent?: number;
+}
+
+/** A call of a stack. */
+export interface Frame {
+  readonly function: string;
+  readonly class?: string;
+  /** Empty when unknown. */
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Innermost call first; or why there is none. */
+export interface Stack {
+  readonly frames?: readonly Frame[];
+  readonly reason?: string;
+}
+
+export interface SlowRequest extends Stack {
+  readonly at: number;
+  readonly pool: string;
+  readonly pid: number;
+  readonly script: string;
+  readonly method: string;
+  readonly uri: string;
+  readonly query?: string;
+  readonly durationMicros: number;
 }
 
 export interface Pool {
@@ -33,7 +62,7 @@ export interface Pool {
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
   readonly memoryBytes?: number;
-  readonly totals: { readonly responses: readonly number[] };
+  readonly totals: { readonly responses: readonly number[]; readonly slowRequests: number };
   readonly recent: {
     readonly requestsPerSecond: number;
     readonly p50Micros?: number;

@@ -6,6 +6,7 @@
 
 import { find, make, setText } from './dom.js';
 import { bytes, clock, count, duration, foreign } from './format.js';
+import { stackList } from './stack.js';
 import { requestOf } from './workers.js';
 
 /** @type {readonly [name: string, text: (row: Row) => string][]} */
@@ -20,6 +21,10 @@ const facts = [
       `${duration(durationMicros)}${state === 'Idle' ? ', last request' : ' so far'}`,
   ],
   [
+    'Process',
+    ({ residentBytes }) => (residentBytes === undefined ? 'a thread' : `${bytes(residentBytes)} resident`),
+  ],
+  [
     'Memory',
     ({ memoryBytes }) =>
       memoryBytes === undefined ? 'known when the request has ended' : `${bytes(memoryBytes)}, last request`,
@@ -30,6 +35,7 @@ const facts = [
 export class WorkerDialog {
   #dialog = find('worker', HTMLDialogElement);
   #title = find('worker-title', HTMLElement);
+  #stack = find('worker-stack', HTMLElement);
   #said = find('worker-said', HTMLElement);
   #values = facts.map(() => make('dd'));
   #client;
@@ -42,6 +48,7 @@ export class WorkerDialog {
     find('worker-facts', HTMLElement).append(
       ...facts.flatMap(([name], at) => [make('dt', {}, name), this.#values[at]]),
     );
+    find('worker-look', HTMLButtonElement).addEventListener('click', () => this.#look());
     find('worker-quit', HTMLButtonElement).addEventListener('click', () => this.#end('quit'));
     find('worker-term', HTMLButtonElement).addEventListener('click', () => this.#end('term'));
     find('worker-close', HTMLButtonElement).addEventListener('click', () => this.#dialog.close());
@@ -52,7 +59,9 @@ export class WorkerDialog {
     this.#row = row;
     setText(this.#said, '');
     this.#fill(row);
+    this.#stack.replaceChildren();
     this.#dialog.showModal();
+    this.#look();
   }
 
   /** What the workers are by now. @param {readonly Row[]} rows */
@@ -70,6 +79,25 @@ export class WorkerDialog {
     facts.forEach(([, text], at) => {
       setText(this.#values[at], text(row));
     });
+  }
+
+  async #look() {
+    const row = this.#row;
+    if (row === undefined) return;
+    const query = new URLSearchParams({ pool: row.pool, pid: String(row.pid) });
+    try {
+      const stack = await this.#client.get(`api/stack?${query}`);
+      if (row.pid !== this.#row?.pid) return;
+      const seen = `At ${clock(stack.at)}, after ${duration(stack.durationMicros)}`;
+      this.#stack.replaceChildren(
+        ...(stack.frames === undefined ? [] : [make('p', {}, seen)]),
+        stackList(stack),
+      );
+    } catch (error) {
+      this.#stack.replaceChildren(
+        stackList({ reason: error instanceof Error ? error.message : String(error) }),
+      );
+    }
   }
 
   /** @param {'quit' | 'term'} how */

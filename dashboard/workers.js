@@ -5,13 +5,14 @@
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign } from './format.js';
+import { More } from './more.js';
 
 /** A worker and its pool. @typedef {Worker & { readonly pool: string }} Row */
 
-/** So many rows are drawn; a filter finds the others. */
-const mostRows = 100;
+/** Rows that are drawn unless somebody wants all. */
+const firstRows = 15;
 
-/** @type {readonly { name: string, place?: 'wide', kind?: 'text', text: (row: Row) => string }[]} */
+/** @type {readonly { name: string, about?: string, place?: 'wide', kind?: 'text', text: (row: Row) => string }[]} */
 const cells = [
   { name: 'Pool', place: 'wide', kind: 'text', text: ({ pool }) => foreign(pool) },
   { name: 'State', kind: 'text', text: ({ state, draining }) => (draining ? `${state}, draining` : state) },
@@ -19,17 +20,23 @@ const cells = [
   { name: 'Request', kind: 'text', text: requestOf },
   { name: 'Script', place: 'wide', kind: 'text', text: ({ script }) => foreign(script) },
   { name: 'Requests', place: 'wide', text: ({ requests }) => count(requests) },
-  { name: 'Memory', place: 'wide', text: ({ memoryBytes }) => bytes(memoryBytes) },
+  {
+    name: 'Memory',
+    place: 'wide',
+    about: 'Resident memory of its process; of a thread what PHP used at most in its last request',
+    text: ({ residentBytes, memoryBytes }) => bytes(residentBytes ?? memoryBytes),
+  },
   {
     name: 'CPU',
     place: 'wide',
-    text: ({ cpuPercent }) => (cpuPercent === undefined ? '–' : `${Math.round(cpuPercent)}\u202f%`),
+    about: 'Of one CPU, in the last seconds',
+    text: ({ processCpuPercent: cpu }) => (cpu === undefined ? '–' : `${Math.round(cpu)}\u202f%`),
   },
 ];
 
 export class Workers {
   #body;
-  #rest;
+  #more;
   #onOpen;
   #filter = '';
   #busyOnly = false;
@@ -43,10 +50,10 @@ export class Workers {
    */
   constructor(table, rest, onOpen) {
     this.#onOpen = onOpen;
-    this.#rest = rest;
+    this.#more = new More(rest, firstRows, () => this.#draw());
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
-    const heads = cells.map(({ name, place, kind }) =>
-      make('th', { scope: 'col', 'data-place': place, 'data-kind': kind }, name),
+    const heads = cells.map(({ name, about, place, kind }) =>
+      make('th', { scope: 'col', title: about, 'data-place': place, 'data-kind': kind }, name),
     );
     table.tHead?.append(make('tr', {}, make('th', { scope: 'col', 'data-kind': 'text' }, 'PID'), ...heads));
   }
@@ -74,12 +81,14 @@ export class Workers {
     const found = this.#rows.filter((row) => this.#isWanted(row));
     keepChildren(
       this.#body,
-      found.slice(0, mostRows),
+      this.#more.cut(
+        found,
+        this.#rows.length === 0 ? 'No workers.' : `None of ${this.#rows.length} workers fits.`,
+      ),
       ({ pool, pid }) => `${pid} ${pool}`,
       (row) => this.#row(row),
       fill,
     );
-    setText(this.#rest, restText(found.length, this.#rows.length));
   }
 
   /** @param {Row} row */
@@ -121,15 +130,7 @@ function isIdle({ state }) {
   return state === 'Idle';
 }
 
-/** @param {Worker} worker */
+/** @param {Pick<Worker, 'method' | 'uri' | 'query'>} request */
 export function requestOf({ method, uri, query }) {
   return foreign([method, query ? `${uri}?${query}` : uri].join(' ').trim());
-}
-
-/** @param {number} found @param {number} all */
-function restText(found, all) {
-  if (all === 0) return 'No workers.';
-  if (found === 0) return `None of ${all} workers fits.`;
-  if (found > mostRows) return `The first ${mostRows} of ${found} workers. Filter to find others.`;
-  return found < all ? `${found} of ${all} workers.` : '';
 }

@@ -63,6 +63,8 @@ export interface PoolSnapshot {
   readonly name: string;
   /** `starting`: no host serves the pool (yet, or since the last one died). */
   readonly state: 'serving' | 'starting';
+  /** Why no host serves it, in the words of the log; undefined while one does, and before one has failed. */
+  readonly failure: string | undefined;
   /** Of the host that serves; undefined before there is one. */
   readonly engine: string | undefined;
   readonly phpVersion: string | undefined;

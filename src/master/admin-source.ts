@@ -47,6 +47,7 @@ function poolSnapshot(
   return {
     name: runner.name,
     state: serving === undefined ? 'starting' : 'serving',
+    failure: runner.failure,
     engine: serving?.facts?.engine,
     phpVersion: serving?.facts?.php,
     listen: config.listen,

@@ -47,6 +47,7 @@ export class PoolRunner {
   #serving: Generation | undefined;
   #next: Generation | undefined;
   readonly #departures: Departures;
+  #failure: string | undefined;
   #stopped = false;
 
   constructor(pool: PreparedPool, context: PoolContext) {
@@ -79,6 +80,11 @@ export class PoolRunner {
       if (worker !== undefined) return workerStack(generation, worker.slot, pid);
     }
     return undefined;
+  }
+
+  /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */
+  get failure(): string | undefined {
+    return this.#serving === undefined ? this.#failure : undefined;
   }
 
   /** Every generation that has a host process. */
@@ -344,9 +350,7 @@ export class PoolRunner {
     this.#serving = undefined;
     const served = generation.servingSince === undefined ? 0 : this.#context.now() - generation.servingSince;
     const when = this.#restartLater(served >= usefulHostMillis);
-    this.#context.log.error(
-      `[pool ${this.name}] ${reason}${when === '' ? '' : `; starting a new one ${when}`}`,
-    );
+    this.#fail(`${reason}${when === '' ? '' : `; starting a new one ${when}`}`);
   }
 
   /**
@@ -358,10 +362,13 @@ export class PoolRunner {
     if (retry) this.#pool = this.#nextPool ?? this.#pool;
     this.#nextPool = undefined;
     const when = retry ? this.#restartLater(false) : '';
-    this.#context.log.error(
-      `[pool ${this.name}] cannot start: ${reason}${when === '' ? '' : `; trying again ${when}`}`,
-    );
+    this.#fail(`cannot start: ${reason}${when === '' ? '' : `; trying again ${when}`}`);
     this.#context.onOutcome({ type: 'gaveUp', runner: this, reason });
+  }
+
+  #fail(text: string): void {
+    this.#failure = text;
+    this.#context.log.error(`[pool ${this.name}] ${text}`);
   }
 
   /** @returns when, in words for the log; empty where there is no restart, or a host starts already */

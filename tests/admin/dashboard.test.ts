@@ -19,8 +19,22 @@ const hostile = '<img src=x onerror=alert(1)>\u202e.php';
 
 /** `more` goes into the [global] section, which the harness has begun. */
 function pools(folder: TestFolder, more = ''): string {
-  return `${more}${poolText(folder, 'www', 'pm.max_children = 2')}${poolText(folder, 'shop')}`;
+  const www = `pm.max_children = 2\nrequest_slowlog_timeout = 1s\nslowlog = ${folder.join('log/slow.log')}`;
+  return `${more}${poolText(folder, 'www', www)}${poolText(folder, 'shop')}`;
 }
+
+/** A pool that cannot start. */
+function lostPool(folder: TestFolder): string {
+  return poolText(folder, 'lost', 'engine = embedded\nengine.php = 7.4');
+}
+
+const slowScript = `<?php
+namespace Shop;
+class Cart { static function total(int $ms) { usleep($ms * 1000); } }
+function work(int $ms) { for ($end = hrtime(true) + $ms * 1e6; hrtime(true) < $end;) { sqrt(2); } }
+if ($_GET['do'] === 'wait') Cart::total(1600); else work(1600);
+`;
+const engine = nativeBuild().skip === false ? 'native' : 'embedded';
 
 suite('the dashboard', { skip: requires('chromium') }, () => {
   let server: Server;
@@ -33,10 +47,13 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
     url = `http://127.0.0.1:${port}/`;
     [server, browser] = await Promise.all([
       startServer({
-        engine: nativeBuild().skip === false ? 'native' : 'embedded',
+        engine,
         global: `admin.listen = 127.0.0.1:${port}\nadmin.token = ${token}`,
         pools,
-        expected: [/reload refused/, /unknown entry/, /failed to load|Unable to include/],
+        expected: [
+          ...[/reload refused/, /unknown entry/, /failed to load|Unable to include/],
+          ...[/executing too slow/, /'slowlog' is limited/, /pool lost\] cannot start/],
+        ],
       }),
       openBrowser(),
     ]);
@@ -44,7 +61,7 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
 
   after(async () => {
     await browser?.close();
-    await server?.[Symbol.asyncDispose]();
+    await server?.stop().finally(() => server[Symbol.asyncDispose]());
   });
 
   function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<AdminReply> {
@@ -83,84 +100,163 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
     await page.locator(selector, { hasText: pattern }).first().waitFor({ state: 'visible', timeout: 8000 });
   }
 
-  test('its files need no token, and nothing in them runs that is not one of them', async () => {
-    for (const [path, type] of [
-      ['/', /^text\/html/],
-      ['/dashboard/main.js', /^text\/javascript/],
-      ['/dashboard/style.css', /^text\/css/],
-      ['/dashboard/uplot.js', /^text\/javascript/],
-    ] as const) {
-      const { status, headers, body } = await ask(path, { 'sec-fetch-site': 'cross-site' });
-      assert.equal(status, 200, path);
-      assert.match(String(headers['content-type']), type);
-      assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self';/);
-      assert.match(String(headers['content-security-policy']), /frame-ancestors 'none'/);
-      assert.deepEqual(
-        [headers['x-frame-options'], headers['x-content-type-options'], headers['referrer-policy']],
-        ['DENY', 'nosniff', 'no-referrer'],
+  // Most of their time is waiting for the next sample or the next look.
+  suite('pages that change nothing', { concurrency: true }, () => {
+    test('its files need no token, and nothing in them runs that is not one of them', async () => {
+      for (const [path, type] of [
+        ['/', /^text\/html/],
+        ['/dashboard/main.js', /^text\/javascript/],
+        ['/dashboard/style.css', /^text\/css/],
+        ['/dashboard/uplot.js', /^text\/javascript/],
+      ] as const) {
+        const { status, headers, body } = await ask(path, { 'sec-fetch-site': 'cross-site' });
+        assert.equal(status, 200, path);
+        assert.match(String(headers['content-type']), type);
+        assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self';/);
+        assert.match(String(headers['content-security-policy']), /frame-ancestors 'none'/);
+        assert.deepEqual(
+          [headers['x-frame-options'], headers['x-content-type-options'], headers['referrer-policy']],
+          ['DENY', 'nosniff', 'no-referrer'],
+        );
+        assert.equal(body.includes(token), false);
+      }
+      assert.doesNotMatch((await ask('/')).body, /<script(?![^>]*src=)|\son\w+=|\sstyle=/i);
+      const others = ['/dashboard/', '/dashboard/../package.json', '/dashboard/types.d.ts', '/package.json'];
+      for (const path of others) assert.equal((await ask(path, signedIn)).status, 404, path);
+      assert.equal((await ask('/', {}, 'POST')).status, 405);
+      assert.equal(
+        (await ask('/', { host: 'evil.example' })).status,
+        403,
+        'a name that was made to point here',
       );
-      assert.equal(body.includes(token), false);
-    }
-    assert.doesNotMatch((await ask('/')).body, /<script(?![^>]*src=)|\son\w+=|\sstyle=/i);
-    const others = ['/dashboard/', '/dashboard/../package.json', '/dashboard/types.d.ts', '/package.json'];
-    for (const path of others) assert.equal((await ask(path, signedIn)).status, 404, path);
-    assert.equal((await ask('/', {}, 'POST')).status, 405);
-    assert.equal(
-      (await ask('/', { host: 'evil.example' })).status,
-      403,
-      'a name that was made to point here',
-    );
-  });
-
-  test('pages of other sites get nothing, even with a token', async () => {
-    const status = async (headers: Record<string, string>) =>
-      (await ask('/api/pools', { ...signedIn, ...headers })).status;
-    assert.equal(await status({ 'sec-fetch-site': 'cross-site' }), 403);
-    assert.equal(await status({ 'sec-fetch-site': 'same-site' }), 403, 'another port of this machine');
-    assert.equal(await status({ origin: 'http://127.0.0.1:1' }), 403);
-    assert.equal(await status({ origin: 'null' }), 403);
-    assert.equal(await status({ 'sec-fetch-site': 'same-origin', origin: url.slice(0, -1) }), 200);
-    assert.equal(await status({ origin: url.slice(0, -1) }), 200);
-    assert.equal(await status({}), 200);
-  });
-
-  test('the history is asked for by pool and time', async () => {
-    assert.equal((await ask('/api/history')).status, 401);
-    assert.equal((await ask('/api/history?pool=nobody', signedIn)).status, 404);
-    assert.equal((await ask('/api/history?since=yesterday', signedIn)).status, 400);
-    const all = await poll('a sample', async () => {
-      const answer = JSON.parse((await ask('/api/history?pool=www', signedIn)).body);
-      return answer.at?.length > 0 ? answer : undefined;
     });
-    assert.deepEqual([all.pool, all.limit[0], all.requestsPerSecond[0]], ['www', 2, null]);
-    const none = await ask(`/api/history?pool=www&since=${all.at.at(-1)}`, signedIn);
-    assert.deepEqual(JSON.parse(none.body).at, []);
-  });
 
-  test('signing in: a wrong token is said to be wrong, the right one opens the page and stays in this tab', async () => {
-    await visit(
-      {},
-      '',
-      async (page) => {
-        await says(page, '#sign-in h2', /Sign in/);
-        assert.equal(await page.evaluate('document.activeElement.id'), 'token');
-        await page.keyboard.type('not-the-token-of-it');
-        await page.keyboard.press('Enter');
-        await says(page, '#sign-in-error', /does not take this token/);
-        await page.keyboard.type(token);
-        await page.keyboard.press('Enter');
-        await says(page, '#pools', /www/);
-        assert.equal(await page.locator('#sign-in').isVisible(), false);
-        await page.reload();
-        await says(page, '#pools', /www/);
-        assert.equal(await page.evaluate('document.cookie'), '');
-        assert.equal(page.url(), url);
-        await page.click('#sign-out');
-        await says(page, '#sign-in h2', /Sign in/);
-        assert.deepEqual(await page.evaluate('Object.keys(sessionStorage)'), []);
-      },
-      [/401 \(Unauthorized\)/],
-    );
+    test('pages of other sites get nothing, even with a token', async () => {
+      const status = async (headers: Record<string, string>) =>
+        (await ask('/api/pools', { ...signedIn, ...headers })).status;
+      assert.equal(await status({ 'sec-fetch-site': 'cross-site' }), 403);
+      assert.equal(await status({ 'sec-fetch-site': 'same-site' }), 403, 'another port of this machine');
+      assert.equal(await status({ origin: 'http://127.0.0.1:1' }), 403);
+      assert.equal(await status({ origin: 'null' }), 403);
+      assert.equal(await status({ 'sec-fetch-site': 'same-origin', origin: url.slice(0, -1) }), 200);
+      assert.equal(await status({ origin: url.slice(0, -1) }), 200);
+      assert.equal(await status({}), 200);
+    });
+
+    test('the history is asked for by pool and time', async () => {
+      assert.equal((await ask('/api/history')).status, 401);
+      assert.equal((await ask('/api/history?pool=nobody', signedIn)).status, 404);
+      assert.equal((await ask('/api/history?since=yesterday', signedIn)).status, 400);
+      const all = await poll('a sample', async () => {
+        const answer = JSON.parse((await ask('/api/history?pool=www', signedIn)).body);
+        return answer.at?.length > 0 ? answer : undefined;
+      });
+      assert.deepEqual([all.pool, all.limit[0], all.requestsPerSecond[0]], ['www', 2, null]);
+      const none = await ask(`/api/history?pool=www&since=${all.at.at(-1)}`, signedIn);
+      assert.deepEqual(JSON.parse(none.body).at, []);
+    });
+
+    test('signing in: a wrong token is said to be wrong, the right one opens the page and stays in this tab', async () => {
+      await visit(
+        {},
+        '',
+        async (page) => {
+          await says(page, '#sign-in h2', /Sign in/);
+          assert.equal(await page.evaluate('document.activeElement.id'), 'token');
+          await page.keyboard.type('not-the-token-of-it');
+          await page.keyboard.press('Enter');
+          await says(page, '#sign-in-error', /does not take this token/);
+          await page.keyboard.type(token);
+          await page.keyboard.press('Enter');
+          await says(page, '#pools', /www/);
+          assert.equal(await page.locator('#sign-in').isVisible(), false);
+          await page.reload();
+          await says(page, '#pools', /www/);
+          assert.equal(await page.evaluate('document.cookie'), '');
+          assert.equal(page.url(), url);
+          await page.click('#sign-out');
+          await says(page, '#sign-in h2', /Sign in/);
+          assert.deepEqual(await page.evaluate('Object.keys(sessionStorage)'), []);
+        },
+        [/401 \(Unauthorized\)/],
+      );
+    });
+
+    /** Chromium's advice about reading pixels, which only this test does. */
+    const readback = /willReadFrequently/;
+
+    test('charts have data in light and dark, a phone needs no sideways scrolling, and hostile names are text', async () => {
+      const script = server.folder.write(`www/${hostile}`, '<?php echo "x";');
+      // The client of the tests takes binary strings.
+      const binary = (text: string) => Buffer.from(text).toString('latin1');
+      const params = scriptParams(binary(script), {
+        REQUEST_URI: binary(`/${hostile}?password=hunter2`),
+        SCRIPT_NAME: binary(`/${hostile}`),
+        QUERY_STRING: 'password=hunter2',
+      });
+      await request(server.socket(), params);
+      await visit(
+        { viewport: { width: 320, height: 700 }, colorScheme: 'dark' },
+        `#token=${token}`,
+        async (page) => {
+          await says(page, '#workers', /GET \/<img src=x onerror=alert\(1\)>\ufffd\.php/);
+          assert.equal(await page.locator('#views img').count(), 0);
+          assert.doesNotMatch((await page.textContent('body')) ?? '', /hunter2/);
+          await page.check('#queries');
+          await says(page, '#workers', /hunter2/);
+
+          const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+          assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 320);
+          assert.equal(await background(), 'rgb(16, 19, 23)');
+          // The second sample, five seconds after the first one, has a rate.
+          await request(server.socket(), params);
+          await page
+            .locator('[data-chart=requests] .plot[aria-label*="highest 0."]')
+            .waitFor({ timeout: 8000 });
+          assert.ok((await drawnPixels(page, '--line-main')) > 0);
+          await page.emulateMedia({ colorScheme: 'light' });
+          await poll('the line in the colour of the other scheme', async () =>
+            (await drawnPixels(page, '--line-main')) > 0 ? true : undefined,
+          );
+          assert.equal(await background(), 'rgb(246, 247, 248)');
+          await page.click('.figures summary');
+          assert.match((await page.textContent('#figures tbody')) ?? '', /\d\d:\d\d:\d\d/);
+        },
+        [readback],
+      );
+    });
+
+    /** Pixels of the chart of requests that have exactly this colour of the style. */
+    function drawnPixels(page: Page, variable: string): Promise<number> {
+      return page.evaluate(`(() => {
+      const canvas = document.querySelector('[data-chart=requests] canvas');
+      const [, r, g, b] = /#(..)(..)(..)/
+        .exec(getComputedStyle(document.documentElement).getPropertyValue('${variable}'))
+        .map((hex) => Number.parseInt(hex, 16));
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      let found = 0;
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at] === r && data[at + 1] === g && data[at + 2] === b && data[at + 3] === 255) found += 1;
+      }
+      return found;
+    })()`);
+    }
+
+    test('a master that does not answer is said to be away, and the page comes back by itself', async () => {
+      await visit(
+        {},
+        `#token=${token}`,
+        async (page) => {
+          await says(page, '#link', /Live/);
+          await page.context().setOffline(true);
+          await says(page, '#lost', /No answer from the master.*What is shown is from \d/);
+          await page.context().setOffline(false);
+          await says(page, '#link', /Live/);
+          assert.equal(await page.locator('#lost').isVisible(), false);
+        },
+        [/ERR_INTERNET_DISCONNECTED/],
+      );
+    });
   });
 
   test('the token in the address is taken out of it; the keyboard reaches everything; a reload tells how it went', async () => {
@@ -190,6 +286,10 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
         (await page.textContent('#outcome pre')) ?? '',
         /server\.conf:\d+.*unknown entry 'bogus'/s,
       );
+      server.configure((folder) => pools(folder) + lostPool(folder));
+      await page.keyboard.press('Enter');
+      await says(page, '#outcome', /Reloaded in part/);
+      await says(page, '#pools .state', /down: cannot start: the embedded PHP 7\.4 is not installed/);
       server.configure((folder) => pools(folder));
       await page.keyboard.press('Enter');
       await says(page, '#outcome', /Reloaded at .*in force/);
@@ -208,79 +308,36 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
     assert.fail(`Tab does not reach ${selector}`);
   }
 
-  /** Chromium's advice about reading pixels, which only this test does. */
-  const readback = /willReadFrequently/;
+  test('a slow request is listed with its stack, a worker shows its own now, and a profile is a flame graph', async () => {
+    const script = server.folder.write('www/slow.php', slowScript);
+    const send = (query: string) =>
+      request(server.socket(), scriptParams(script, { QUERY_STRING: query, SCRIPT_NAME: '/slow.php' }));
+    const waiting = send('do=wait');
+    await visit({}, `#token=${token}`, async (page) => {
+      await says(page, '#workers tbody tr', /slow\.php/);
+      await page.click('#workers tbody tr:first-child button');
+      const stack = engine === 'native' ? /usleep.*Shop\\Cart::total.*slow\.php:3/s : /No stack: .*embedded/;
+      await says(page, '#worker-stack', stack);
+      await page.keyboard.press('Escape');
+      await waiting;
+      await page.locator('#slow summary', { hasText: 'GET /slow.php' }).click();
+      await says(page, '#slow details[open]', stack);
 
-  test('charts have data in light and dark, a phone needs no sideways scrolling, and hostile names are text', async () => {
-    const script = server.folder.write(`www/${hostile}`, '<?php echo "x";');
-    // The client of the tests takes binary strings.
-    const binary = (text: string) => Buffer.from(text).toString('latin1');
-    const params = scriptParams(binary(script), {
-      REQUEST_URI: binary(`/${hostile}?password=hunter2`),
-      SCRIPT_NAME: binary(`/${hostile}`),
-      QUERY_STRING: 'password=hunter2',
-    });
-    await request(server.socket(), params);
-    await visit(
-      { viewport: { width: 320, height: 700 }, colorScheme: 'dark' },
-      `#token=${token}`,
-      async (page) => {
-        await says(page, '#workers', /GET \/<img src=x onerror=alert\(1\)>\ufffd\.php/);
-        assert.equal(await page.locator('#views img').count(), 0);
-        assert.doesNotMatch((await page.textContent('body')) ?? '', /hunter2/);
-        await page.check('#queries');
-        await says(page, '#workers', /hunter2/);
-
-        const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
-        assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 320);
-        assert.equal(await background(), 'rgb(16, 19, 23)');
-        // The second sample, five seconds after the first one, has a rate.
-        await request(server.socket(), params);
-        await page
-          .locator('[data-chart=requests] .plot[aria-label*="highest 0."]')
-          .waitFor({ timeout: 8000 });
-        assert.ok((await drawnPixels(page, '--line-main')) > 0);
-        await page.emulateMedia({ colorScheme: 'light' });
-        await poll('the line in the colour of the other scheme', async () =>
-          (await drawnPixels(page, '--line-main')) > 0 ? true : undefined,
-        );
-        assert.equal(await background(), 'rgb(246, 247, 248)');
-        await page.click('.figures summary');
-        assert.match((await page.textContent('#figures tbody')) ?? '', /\d\d:\d\d:\d\d/);
-      },
-      [readback],
-    );
-  });
-
-  /** Pixels of the chart of requests that have exactly this colour of the style. */
-  function drawnPixels(page: Page, variable: string): Promise<number> {
-    return page.evaluate(`(() => {
-      const canvas = document.querySelector('[data-chart=requests] canvas');
-      const [, r, g, b] = /#(..)(..)(..)/
-        .exec(getComputedStyle(document.documentElement).getPropertyValue('${variable}'))
-        .map((hex) => Number.parseInt(hex, 16));
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-      let found = 0;
-      for (let at = 0; at < data.length; at += 4) {
-        if (data[at] === r && data[at + 1] === g && data[at + 2] === b && data[at + 3] === 255) found += 1;
+      await page.selectOption('#profile-pool', 'www');
+      await page.selectOption('#profile-seconds', '1');
+      const working = send('do=work');
+      await page.click('#profile-start');
+      if (engine === 'native') {
+        await says(page, '#profile-said', /\d+ samples/);
+        await page.locator('#flame button', { hasText: 'Shop\\work' }).click();
+        await says(page, '#flame-said', /Shop\\work: \d+/);
+        await page.keyboard.press('ArrowUp');
+        await says(page, '#flame-said', /\{main\} .*slow\.php/);
+        await says(page, '#flame-hot', /Shop\\work/);
+      } else {
+        await says(page, '#profile-said', /No profile: .*embedded/);
       }
-      return found;
-    })()`);
-  }
-
-  test('a master that does not answer is said to be away, and the page comes back by itself', async () => {
-    await visit(
-      {},
-      `#token=${token}`,
-      async (page) => {
-        await says(page, '#link', /Live/);
-        await page.context().setOffline(true);
-        await says(page, '#lost', /No answer from the master.*What is shown is from \d/);
-        await page.context().setOffline(false);
-        await says(page, '#link', /Live/);
-        assert.equal(await page.locator('#lost').isVisible(), false);
-      },
-      [/ERR_INTERNET_DISCONNECTED/],
-    );
+      await working;
+    });
   });
 });
