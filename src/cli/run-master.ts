@@ -15,6 +15,7 @@ import { phpIniSource, readConfiguration } from './configuration.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './fpm.ts';
 import { poolIdentity } from './identity.ts';
+import { reportFaults } from './last-words.ts';
 import { openErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
 import { applyProcessSettings, applyResourceLimits } from './process-settings.ts';
@@ -31,6 +32,7 @@ interface Surroundings {
 export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promise<number> {
   const report = LaunchReport.fromEnvironment(process.env);
   const log = new ErrorLog();
+  reportFaults(log, report);
   const says = new StartLog(log);
   const read = readConfiguration(flags, process.env, 'start');
   const { loaded } = read;
