@@ -1,7 +1,7 @@
-/** What `hathi status` and `hathi top` have in common: which master is asked, and how it is shown. */
+/** What the commands that ask a running master have in common: which master is asked, and how it is shown. */
 
 import type { Writable } from 'node:stream';
-import { AdminError, askAdmin, parseAdminAddress } from '../top/admin-client.ts';
+import { type AdminAddress, AdminError, askAdmin, parseAdminAddress } from '../top/admin-client.ts';
 import { SnapshotError } from '../top/snapshot.ts';
 import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
 import { defaultConfigFile } from './fpm.ts';
@@ -45,15 +45,23 @@ export interface Connection {
 /** Asks the master; the answer parsed as JSON. @throws AdminError */
 export type Ask = (method: 'GET' | 'POST', path: string) => Promise<unknown>;
 
-/** @throws AdminError when the configuration does not tell where the master can be asked */
-export function connectTo(options: Connection, env: NodeJS.ProcessEnv): Ask {
+/** Where the master can be asked. @throws AdminError when the configuration does not tell */
+export function addressOf(
+  options: Connection,
+  env: NodeJS.ProcessEnv,
+): { readonly address: AdminAddress; readonly token?: string } {
   const configured: Endpoint =
     options.connect === undefined
       ? findEndpoint(options['fpm-config'] ?? defaultConfigFile(options.prefix), options.prefix, env)
       : { address: options.connect, token: undefined };
   const token = env['HATHI_ADMIN_TOKEN'] ?? configured.token;
-  const address = parseAdminAddress(configured.address);
-  return (method, path) => askAdmin(address, path, { method, ...(token === undefined ? {} : { token }) });
+  return { address: parseAdminAddress(configured.address), ...(token === undefined ? {} : { token }) };
+}
+
+/** @throws AdminError when the configuration does not tell where the master can be asked */
+export function connectTo(options: Connection, env: NodeJS.ProcessEnv): Ask {
+  const { address, ...token } = addressOf(options, env);
+  return (method, path) => askAdmin(address, path, { method, ...token });
 }
 
 /**

@@ -26,7 +26,9 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
   }
   const { 'admin.listen': address, 'admin.token': token } = decodeText(configuration.global);
   if (address === undefined) {
-    throw new AdminError(`Cannot find the master: "${file}" sets no admin.listen; set it, or give --connect`);
+    throw new AdminError(
+      `Cannot find the master: "${file}" sets no admin.listen; add "admin.listen = run/hathi-admin.sock" to its section [global] and reload, or give --connect`,
+    );
   }
   return { address, token };
 }

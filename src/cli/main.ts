@@ -18,6 +18,11 @@ const subcommands: Readonly<Record<string, () => Promise<Subcommand>>> = {
     const { stdin, stdout, stderr, env } = process;
     return (args) => topCommand(args, { stdin, stdout, stderr, env });
   },
+  profile: async () => {
+    const { profileCommand } = await import('./profile.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => profileCommand(args, { stdout, stderr, env });
+  },
   request: async () => {
     const { requestCommand } = await import('./request.ts');
     return (args) => requestCommand(args, { stdout: process.stdout, stderr: process.stderr });

@@ -151,5 +151,6 @@ Beside these, Hathi has commands of its own:
   ${name} build             compile the native engine for a PHP of this machine
   ${name} request           send one FastCGI request and print the response
   ${name} status            show the pools and workers of a running master
+  ${name} profile POOL      show where the time of a pool's requests goes, as a flame graph
 `;
 }

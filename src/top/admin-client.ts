@@ -1,5 +1,5 @@
 /** Asks the admin endpoint of a master, over its Unix socket or TCP. */
-import { type RequestOptions, request } from 'node:http';
+import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 
 /** Where an admin endpoint listens: the path of a Unix socket, or host and port. */
 export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number };
@@ -26,6 +26,11 @@ export function parseAdminAddress(text: string): AdminAddress {
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
 }
 
+export interface AdminText {
+  readonly body: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
 export interface AskOptions {
   /** GET unless told. */
   readonly method?: 'GET' | 'POST';
@@ -44,18 +49,29 @@ export async function askAdmin(
   path: string,
   options: AskOptions = {},
 ): Promise<unknown> {
-  const { status, body } = await exchange(address, path, options);
-  if (status < 200 || status > 299) {
-    const why = reason(body);
-    throw new AdminError(
-      `Cannot use the admin endpoint: "${path}" was answered with status ${status}${why === '' ? '' : `: ${why}`}`,
-    );
-  }
+  const { body } = await askAdminText(address, path, options);
   try {
     return JSON.parse(body);
   } catch {
     throw new AdminError(`Cannot read the answer to "${path}": must be JSON`);
   }
+}
+
+/**
+ * One request; the answer as it came.
+ * @throws {AdminError}
+ */
+export async function askAdminText(
+  address: AdminAddress,
+  path: string,
+  options: AskOptions = {},
+): Promise<AdminText> {
+  const { status, ...answer } = await exchange(address, path, options);
+  if (status >= 200 && status <= 299) return answer;
+  const why = reason(answer.body);
+  throw new AdminError(
+    `Cannot use the admin endpoint: "${path}" was answered with status ${status}${why === '' ? '' : `: ${why}`}`,
+  );
 }
 
 /** What an answer of the endpoint says about a failure; '' when it is none of its. */
@@ -72,7 +88,7 @@ function exchange(
   address: AdminAddress,
   path: string,
   { method = 'GET', token, timeout = 5000 }: AskOptions,
-): Promise<{ status: number; body: string }> {
+): Promise<AdminText & { readonly status: number }> {
   const to: RequestOptions =
     'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
   const headers = { host: 'localhost', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
@@ -91,7 +107,8 @@ function exchange(
       });
       response.on('error', fail);
       response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') });
+        const body = Buffer.concat(chunks).toString('utf8');
+        resolve({ status: response.statusCode ?? 0, body, headers: response.headers });
       });
     });
     asked.on('error', (error) => fail(signal.aborted ? new Error(`no answer within ${timeout} ms`) : error));
