@@ -22,8 +22,14 @@ export function emptyTally(): Tally {
   return { passed: 0, failed: 0, skipped: 0, failures: [], failedFiles: new Set(), skips: [] };
 }
 
+/**
+ * No test may take longer, in ms. The runner holds a test to it, but not the process of its file: one in which a
+ * child of a failed test is still alive would wait for ever.
+ */
+const testTimeout = 120_000;
+
 /** No file may take longer, in ms: a hang ends as a failure with a name. */
-const fileTimeout = 180_000;
+const fileTimeout = 240_000;
 
 /** What the runner says about itself at the end; everything else comes from a test. */
 const runnerCount = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
@@ -56,30 +62,44 @@ function failedByMember(data: Fail): boolean {
 
 /** Runs the files, `concurrency` at a time, each in a process of its own, and adds the outcome to `tally`. */
 export async function runTests(files: readonly string[], concurrency: number, tally: Tally): Promise<void> {
-  if (files.length === 0) return;
   // Each file is a process that reads the harness and what it tests anew: half of its start is the types' removal.
   process.env['NODE_COMPILE_CACHE'] ??= join(checkout, 'node_modules/.cache/hathi-tests');
-  const stream = run({
-    files: files.map((file) => join(checkout, file)),
-    concurrency,
-    timeout: fileTimeout,
-    cwd: checkout,
-  });
-  for await (const event of stream) {
-    if (event.type === 'test:pass') notePass(event.data, tally);
-    else if (event.type === 'test:fail') noteFail(event.data, tally);
-    else if (event.type === 'test:diagnostic' && !runnerCount.test(event.data.message)) {
-      process.stdout.write(`     ${event.data.message}\n`);
-    } else if (event.type === 'test:stderr') process.stderr.write(event.data.message);
-    else if (event.type === 'test:summary' && event.data.file !== undefined) {
-      const { counts, success, duration_ms } = event.data;
-      if (!success) tally.failedFiles.add(place(event.data.file));
-      const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
-      process.stdout.write(
-        `${success ? 'ok  ' : 'FAIL'} ${place(event.data.file)} (${counts.passed} passed${skipped}, ` +
-          `${(duration_ms / 1000).toFixed(1)} s)\n`,
-      );
-    }
+  const waiting = [...files];
+  const runNext = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await runFile(file, tally);
+  };
+  await Promise.all(Array.from({ length: concurrency }, runNext));
+}
+
+async function runFile(file: string, tally: Tally): Promise<void> {
+  const overdue = new AbortController();
+  const reason = new Error(`the file took longer than ${fileTimeout / 1000} seconds and was ended`);
+  const timer = setTimeout(() => overdue.abort(reason), fileTimeout);
+  const files = [join(checkout, file)];
+  const stream = run({ files, timeout: testTimeout, cwd: checkout, signal: overdue.signal });
+  try {
+    for await (const event of stream) noteEvent(event, tally);
+  } finally {
+    clearTimeout(timer);
+  }
+  // Such a file has no summary; its failure comes as an event, with the reason.
+  if (overdue.signal.aborted) tally.failedFiles.add(file);
+}
+
+function noteEvent(event: TestEvent, tally: Tally): void {
+  if (event.type === 'test:pass') notePass(event.data, tally);
+  else if (event.type === 'test:fail') noteFail(event.data, tally);
+  else if (event.type === 'test:diagnostic' && !runnerCount.test(event.data.message)) {
+    process.stdout.write(`     ${event.data.message}\n`);
+  } else if (event.type === 'test:stderr') process.stderr.write(event.data.message);
+  else if (event.type === 'test:summary' && event.data.file !== undefined) {
+    const { counts, success, duration_ms } = event.data;
+    if (!success) tally.failedFiles.add(place(event.data.file));
+    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+    process.stdout.write(
+      `${success ? 'ok  ' : 'FAIL'} ${place(event.data.file)} (${counts.passed} passed${skipped}, ` +
+        `${(duration_ms / 1000).toFixed(1)} s)\n`,
+    );
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, globSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { buildEngine } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
@@ -16,15 +17,16 @@ import { emptyTally, runTests, type Tally } from './test-runner.ts';
 const node = process.execPath;
 const underCi = process.env['CI'] === 'true';
 
-/** Tests that measure times or memory, or load the machine: they run one file after the other, all others two at a time. */
+/** Tests that measure times or memory run one file after the other, when all others are done. */
 const serialPaths = [
   'tests/bench/',
   'tests/blackbox/exhausted-pool.test.ts',
-  'tests/blackbox/faults.test.ts',
-  'tests/blackbox/pools.test.ts',
   'tests/blackbox/reload-under-load.test.ts',
   'tests/package/',
 ];
+
+/** How many of the others run at a time. Most of them wait for something most of the time: one more than the cores. */
+const concurrency = availableParallelism() + 1;
 
 /** Folders whose tests run whole servers or hosts, or measure them. */
 const wholeServers = [
@@ -150,7 +152,7 @@ async function main(): Promise<number> {
   const serial = files.filter((file) => serialPaths.some((path) => file.startsWith(path)));
   const parallel = files.filter((file) => !serial.includes(file));
   const total = emptyTally();
-  await runTests(parallel, 2, total);
+  await runTests(parallel, concurrency, total);
   await runTests(serial, 1, total);
   const unsteady = await findUnsteady(total);
   return conclude(total, unsteady, sourcesGood);

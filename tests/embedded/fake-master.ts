@@ -121,23 +121,24 @@ export class FakeMaster implements AsyncDisposable {
 
   /** Starts a host and waits for its `ready`. */
   static async ready(options: FakeMasterOptions = {}): Promise<FakeMaster & { facts: HostFacts }> {
-    const master = new FakeMaster(options);
+    await using started = new AsyncDisposableStack();
+    const master = started.use(new FakeMaster(options));
     const answer = await master.next(
       (message) => message.type === 'ready' || message.type === 'failed',
       'ready',
     );
-    if (answer.type !== 'ready') {
-      await master[Symbol.asyncDispose]();
-      throw new Error(`the host failed: ${JSON.stringify(answer)}`);
-    }
+    if (answer.type !== 'ready') throw new Error(`the host failed: ${JSON.stringify(answer)}`);
+    started.move();
     return Object.assign(master, { facts: answer.facts });
   }
 
   /** Starts a host with a worker in each slot that accepts connections. */
   static async serving(options: FakeMasterOptions = {}): Promise<FakeMaster> {
-    const master = await FakeMaster.ready(options);
+    await using started = new AsyncDisposableStack();
+    const master = started.use(await FakeMaster.ready(options));
     for (let slot = 0; slot < master.#slots; slot++) await master.startWorker(slot);
     master.send(['accept']);
+    started.move();
     return master;
   }
 
