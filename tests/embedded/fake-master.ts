@@ -179,7 +179,7 @@ export class FakeMaster implements AsyncDisposable {
   next(matches: (message: HostMessage) => boolean, what: string, cap?: number): Promise<HostMessage> {
     const found = new Promise<HostMessage>((resolve) => this.#waiters.add({ matches, resolve }));
     const known = (): string => `${what}; messages: ${JSON.stringify(this.messages)}; ${this.chatter}`;
-    return within(found, known, cap ?? 5000);
+    return within(found, known, cap);
   }
 
   async nextOf<T extends HostMessage['type']>(
