@@ -68,7 +68,7 @@ static const char *check(char code, const char *modifier, char *error, size_t si
 	default:
 		break;
 	}
-	if (strchr("%flmnpPqQrRsu", code) == NULL) {
+	if (strchr("%flImnpPqQrRsu", code) == NULL) {
 		snprintf(error, size, "Invalid token in the access.format (%%%c)", code);
 		return error;
 	}
@@ -220,6 +220,7 @@ static void put_piece(struct line *line, const struct piece *piece, const struct
 		put_escaped(line, found == NULL ? "-" : found, true);
 		return;
 	case 'f': put_or_dash(line, values->script); return;
+	case 'I': put_or_dash(line, values->request_id); return;
 	case 'l': put_format(line, "%llu", (unsigned long long)values->content_length); return;
 	case 'm': put_or_dash(line, values->method); return;
 	case 'M': put_memory(line, piece->text, values->memory); return;

@@ -11,7 +11,8 @@
  *   request.c   one request from script to end         sapi.c      PHP's callbacks
  *   script.c    which script a request means           params.c    its variables
  *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
- *   access_format.c   the access log's lines           faults.c    signals of a worker
+ *   access_format.c, access_json.c   the access log's lines
+ *   request_id.c   ids of requests                     faults.c    signals of a worker
  *   cpu_timer.c PHP's time limit without system calls
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
  *   opcache.c   OPcache's figures for the master
@@ -248,6 +249,7 @@ struct hathi_slot_information {
 	const char *query;
 	const char *script;
 	const char *user;
+	const char *request_id;
 	uint64_t content_length;
 };
 
@@ -400,6 +402,9 @@ struct hathi_worker {
 	bool catches_output;
 	bool may_reuse;
 	bool retires;
+	bool access_is_json;
+	bool access_query;
+	bool makes_request_ids;
 	uint64_t requests_left;
 	enum hathi_level log_level;
 	const char *pool;
@@ -435,7 +440,17 @@ uint64_t hathi_cpu_read(uint64_t clock);
 void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
 	HATHI_PRINTF(3, 4);
 
-/* --- access_format.c, access_log.c ------------------------------------------------------------------------ */
+/* --- request_id.c ----------------------------------------------------------------------------------------- */
+
+/* The longest id and its NUL. */
+enum { HATHI_REQUEST_ID_BYTES = 65 };
+
+bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQUEST_ID_BYTES]);
+
+/* --- access_format.c, access_json.c ----------------------------------------------------------------------- */
+
+/* Eight texts of 1 KiB with every byte escaped, names and numbers. */
+enum { HATHI_ACCESS_JSON_BYTES = 52 * 1024 };
 
 struct hathi_access_values {
 	const char *pool;
@@ -447,6 +462,7 @@ struct hathi_access_values {
 	const char *query;
 	const char *script;
 	const char *user;
+	const char *request_id;
 	uint64_t content_length;
 	uint32_t status;
 	uint64_t memory;
@@ -464,6 +480,7 @@ struct hathi_access_values {
 struct hathi_access_format *hathi_access_compile(const char *text, char *error, size_t size);
 size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
 	char *line, size_t size);
+size_t hathi_access_json(const struct hathi_access_values *values, bool with_query, char *line, size_t size);
 bool hathi_access_suppressed(const struct hathi_settings *settings, const struct hathi_access_values *values);
 
 /* --- faults.c --------------------------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@ struct hathi_request {
 	/* Output after the end of the response. */
 	size_t late_bytes;
 	uint64_t started_cpu;
+	/* Empty where it has none. */
+	char id[HATHI_REQUEST_ID_BYTES];
 };
 
 void hathi_php_start(struct hathi_host *host);

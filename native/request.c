@@ -52,6 +52,7 @@ static bool prepare(struct hathi_request *request)
 	};
 	const struct hathi_fcgi *fcgi = &request->connection->fcgi;
 	if (!hathi_params_fill(&request->params, fcgi)) return false;
+	if (!hathi_request_id(&request->params, request->worker->makes_request_ids, request->id)) return false;
 	if (!hathi_script_resolve(&request->params, &rules, &request->script)) return false;
 	const char *content_type = hathi_params_get(&request->params, "CONTENT_TYPE");
 	SG(server_context) = request;
@@ -77,6 +78,7 @@ static void describe(struct hathi_request *request)
 		.query = SG(request_info).query_string,
 		.script = request->script.path,
 		.user = SG(request_info).auth_user,
+		.request_id = request->id,
 		.content_length = request->connection->fcgi.content_length,
 	};
 	hathi_slot_describe(&request->worker->slot, &information);
@@ -255,6 +257,7 @@ static void write_access_log(struct hathi_request *request, const struct hathi_s
 		.query = SG(request_info).query_string == NULL ? "" : SG(request_info).query_string,
 		.script = request->script.path == NULL ? "" : request->script.path,
 		.user = auth == NULL ? "" : auth,
+		.request_id = request->id,
 		.content_length = request->connection->fcgi.content_length,
 		.status = result->status,
 		.memory = result->memory,
@@ -267,6 +270,13 @@ static void write_access_log(struct hathi_request *request, const struct hathi_s
 		.header = hathi_head_find,
 	};
 	if (hathi_access_suppressed(worker->settings, &values)) return;
+	if (worker->access_is_json) {
+		char object[HATHI_ACCESS_JSON_BYTES + 1];
+		size_t size = hathi_access_json(&values, worker->access_query, object, HATHI_ACCESS_JSON_BYTES);
+		object[size++] = '\n';
+		if (write(worker->log_fd, object, size) < 0) return;
+		return;
+	}
 	char line[LOG_LINE_MOST];
 	size_t length = hathi_access_render(worker->access_format, &values, line, sizeof line - 1);
 	if (length == sizeof line - 1)

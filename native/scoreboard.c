@@ -147,7 +147,7 @@ void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted)
 	put_u64(at, HATHI_SB_SLOT_ACCEPTED_CLOCK_MICROS, accepted);
 	put_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH, 0);
 	static const size_t strings[] = {HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_QUERY,
-		HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_USER};
+		HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_REQUEST_ID};
 	for (size_t index = 0; index < sizeof strings / sizeof *strings; index++) put_string(at, strings[index], 0, NULL);
 	end_change(at);
 	atomic_fetch_add((_Atomic uint64_t *)(void *)(slot->header + HATHI_SB_HEADER_ACCEPTED_REQUESTS), 1);
@@ -164,6 +164,7 @@ void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_inform
 	put_string(at, HATHI_SB_SLOT_QUERY, HATHI_SB_SLOT_QUERY_CAPACITY, information->query);
 	put_string(at, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY, information->script);
 	put_string(at, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY, information->user);
+	put_string(at, HATHI_SB_SLOT_REQUEST_ID, HATHI_SB_SLOT_REQUEST_ID_CAPACITY, information->request_id);
 	put_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH, information->content_length);
 	set_stage(at, HATHI_STAGE_RUNNING);
 	end_change(at);

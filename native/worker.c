@@ -417,6 +417,10 @@ static void read_worker_settings(struct hathi_worker *worker)
 	char wrong[512];
 	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
 	worker->requests_left = draw_quota(settings);
+	const char *access_format = hathi_setting_text(settings, "access.log_format");
+	worker->access_is_json = access_format != NULL && strcmp(access_format, "json") == 0;
+	worker->access_query = hathi_setting_flag(settings, "access.log_query");
+	worker->makes_request_ids = hathi_setting_flag(settings, "request_id");
 	worker->log_level = read_level(hathi_setting_text(settings, "log_level"));
 	worker->ping_path = hathi_setting_text(settings, "ping.path");
 	worker->ping_response = hathi_setting_text(settings, "ping.response");

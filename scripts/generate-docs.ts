@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { metricsMarkdown } from '../src/admin/metrics-table.ts';
 import { directivesPage } from '../src/config/docs.ts';
+import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
 
@@ -16,7 +17,15 @@ type Generator = (current: string) => string;
 export const GENERATED: readonly (readonly [file: string, generate: Generator])[] = [
   ['docs/directives.md', directivesPage],
   ['docs/contract.md', (page) => replaceBetween(page, 'layout', layoutTables())],
-  ['docs/observability.md', (page) => replaceBetween(page, 'metrics', metricsMarkdown())],
+  [
+    'docs/observability.md',
+    (page) =>
+      replaceBetween(
+        replaceBetween(page, 'metrics', metricsMarkdown()),
+        'access fields',
+        accessFieldsMarkdown(),
+      ),
+  ],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
 ];
 

@@ -39,6 +39,7 @@ function workerJson(worker: WorkerSnapshot, withQuery: boolean): object {
     uri: text(worker.uri),
     ...(withQuery ? { query: text(worker.query) } : {}),
     script: text(worker.script),
+    ...(worker.requestId === '' ? {} : { requestId: text(worker.requestId) }),
     durationMicros: worker.requestDuration,
     ...(isIdle ? { cpuPercent: worker.lastRequestCpu, memoryBytes: worker.lastRequestMemory } : {}),
   };

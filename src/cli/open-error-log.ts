@@ -4,7 +4,7 @@ import type { GlobalConfig } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 
 /**
- * Puts `log_level`, `log_limit` and `error_log` in force.
+ * Puts `log_level`, `log_limit`, `log_format` and `error_log` in force.
  *
  * @throws the error of open(2) after it was logged
  */
@@ -13,7 +13,7 @@ export function openErrorLog(
   global: GlobalConfig,
   { useStderr }: { readonly useStderr: boolean },
 ): void {
-  log.configure({ level: global.log_level, limit: global.log_limit });
+  log.configure({ level: global.log_level, limit: global.log_limit, format: global.log_format });
   if (global.error_log.toLowerCase() === 'syslog') {
     const facility = global['syslog.facility'];
     log.open({ kind: 'syslog', ident: global['syslog.ident'], facility, useStderr });

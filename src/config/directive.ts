@@ -1,6 +1,13 @@
 /** What a row of the directive table says. */
 
-import type { EngineChoice, Isolation, LogLevel, ProcessManager, SlowlogFormat } from './values.ts';
+import type {
+  EngineChoice,
+  Isolation,
+  LogFormat,
+  LogLevel,
+  ProcessManager,
+  SlowlogFormat,
+} from './values.ts';
 
 /** An engine that runs a pool, once `auto` is decided. */
 export type Engine = Exclude<EngineChoice, 'auto'>;
@@ -21,6 +28,7 @@ export interface ValueTypes {
   engine: EngineChoice;
   isolation: Isolation;
   slowlog_format: SlowlogFormat;
+  log_format: LogFormat;
   bytes: number;
   /** Key and value in the order of the file; of two with one key the first wins. */
   pairs: readonly (readonly [key: string, value: string])[];

@@ -155,6 +155,15 @@ export const GLOBAL_DIRECTIVES = [
     since: '5.3.3',
   },
   {
+    name: 'log_format',
+    scope: 'global',
+    type: 'log_format',
+    default: 'text',
+    help: "Form of the error log, and of the access logs of pools that set no `access.log_format`. `text` is PHP-FPM's, `json` is an object a line.",
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
     name: 'admin.listen',
     scope: 'global',
     type: 'string',

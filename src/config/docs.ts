@@ -15,6 +15,7 @@ const TYPE_NAMES: Readonly<Record<Directive['type'], string>> = {
   engine: '`auto`, `native`, `embedded`',
   isolation: '`worker`, `request`',
   slowlog_format: '`compat`, `detailed`',
+  log_format: '`text`, `json`',
   bytes: 'size',
   pairs: 'text, by key',
   flags: 'yes or no, by key',

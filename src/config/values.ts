@@ -20,6 +20,9 @@ export type Isolation = (typeof ISOLATIONS)[number];
 export const SLOWLOG_FORMATS = ['compat', 'detailed'] as const;
 export type SlowlogFormat = (typeof SLOWLOG_FORMATS)[number];
 
+export const LOG_FORMATS = ['text', 'json'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 /** syslog(3) facilities with their numbers on Linux and the BSDs. */
 export const FACILITIES: Readonly<Record<string, number>> = {
   KERN: 0,
@@ -100,6 +103,10 @@ export function parseIsolation(text: string): Parsed<Isolation> {
 
 export function parseSlowlogFormat(text: string): Parsed<SlowlogFormat> {
   return parseWord(text, SLOWLOG_FORMATS, 'invalid format of the slow log (compat or detailed)');
+}
+
+export function parseLogFormat(text: string): Parsed<LogFormat> {
+  return parseWord(text, LOG_FORMATS, 'invalid format of a log (text or json)');
 }
 
 /** Bytes, from a whole number with an optional `K`, `M` or `G` (powers of 1024). */

@@ -3,6 +3,7 @@
  */
 
 import type { PoolConfig } from '../config/directives.ts';
+import { compileAccessFormat } from '../log/access-format.ts';
 
 /** Who the pool's workers are, resolved by the master. */
 export interface PoolIdentity {
@@ -30,8 +31,8 @@ export interface HostSettingsInput {
   readonly php: PhpIniSource;
   readonly listenKind: 'unix' | 'tcp';
   readonly hasAccessLog: boolean;
-  /** `log_level` and `log_limit`, which hold for the lines of workers as well. */
-  readonly log: { readonly level: string; readonly limit: number };
+  /** `log_level` and `log_limit`, which hold for the lines of workers as well, and `log_format`. */
+  readonly log: { readonly level: string; readonly limit: number; readonly format: 'text' | 'json' };
   /** The master's environment, for `env[NAME] = $NAME`. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -53,11 +54,23 @@ export function hostSettings(input: HostSettingsInput): readonly Setting[] {
     ['max_children', String(input.pool['pm.max_children'])],
     ['log_level', input.log.level],
     ['log_limit', String(input.log.limit)],
+    ...logFormatSettings(input),
   ];
 }
 
-/** The first four are not directives; `env` is resolved on its own. */
-const leftOut = new Set(['name', 'file', 'line', 'places', 'env']);
+/** Requests are given ids where a log shows them: scripts see them, too, which PHP-FPM's would not. */
+function logFormatSettings({ pool, log }: HostSettingsInput): Setting[] {
+  const format = pool['access.log_format'] ?? log.format;
+  const compiled = compileAccessFormat(pool['access.format'] ?? '');
+  const usesIds = log.format === 'json' || format === 'json' || (compiled.ok && compiled.usesRequestId);
+  return [
+    ['access.log_format', format],
+    ['request_id', usesIds ? '1' : '0'],
+  ];
+}
+
+/** The first four are not directives; the others are resolved on their own. */
+const leftOut = new Set(['name', 'file', 'line', 'places', 'env', 'access.log_format']);
 
 function directiveSettings(pool: PoolConfig): Setting[] {
   const settings: Setting[] = [];

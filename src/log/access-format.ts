@@ -27,6 +27,8 @@ export interface AccessValues {
   readonly contentLength: number;
   /** Response status. */
   readonly status: number;
+  /** Empty where there is none. */
+  readonly requestId: string;
   /** Peak memory of the script in bytes. */
   readonly memoryPeak: number;
   /** Microseconds from accept to the end of the script. */
@@ -45,6 +47,8 @@ export interface AccessValues {
 
 export interface AccessFormat {
   readonly ok: true;
+  /** A line shows the id of the request, so there has to be one. */
+  readonly usesRequestId: boolean;
   /** One line without its newline. */
   render(values: AccessValues): Buffer;
 }
@@ -189,6 +193,8 @@ const codes: Readonly<Record<string, Code>> = {
   t: time((v) => v.acceptedAt),
   T: time((v) => v.loggedAt),
   u: plain('u', (v) => fromClient(v.user)),
+  // Not one of the reference's.
+  I: plain('I', (v) => orDash(fromClient(v.requestId))),
 };
 
 /** Literal text, a code without modifier, codes with one or several of them (the last counts), a lone `%`. */
@@ -201,6 +207,7 @@ const token = /([^%]+)|%((?:\{[^}]*\})*)([^{])|%((?:\{[^}]*\})*\{?.*)/gsy;
  */
 export function compileAccessFormat(format: string): AccessFormat | RefusedAccessFormat {
   const pieces: Piece[] = [];
+  let usesRequestId = false;
   for (const match of format.matchAll(token)) {
     const [, literal, modifiers, code, broken] = match;
     if (literal !== undefined) pieces.push(() => literal);
@@ -211,10 +218,12 @@ export function compileAccessFormat(format: string): AccessFormat | RefusedAcces
       if (made === undefined) return refused(`Invalid token in the access.format (%${code})`);
       if (typeof made === 'string') return refused(made);
       pieces.push(made);
+      usesRequestId ||= code === 'I';
     }
   }
   return {
     ok: true,
+    usesRequestId,
     render: (values) => Buffer.from(pieces.map((piece) => piece(values)).join(''), 'latin1'),
   };
 }

@@ -9,7 +9,7 @@ export interface AccessLogOptions {
   readonly format: AccessFormat;
   /** Values of `access.suppress_path[]`. */
   readonly suppressPaths?: Iterable<string>;
-  /** Longest line in bytes, newline included. The reference cuts at 1024; since 8.5 `log_limit` rules. */
+  /** Longest line in bytes, newline included. The reference cuts at 1024; since 8.5 `log_limit` rules. 0: none. */
   readonly limit?: number;
   /** Told about lines that were cut, and about lines that were lost because a write failed. */
   readonly onTrouble?: (trouble: AccessLogTrouble) => void;
@@ -95,7 +95,7 @@ export class AccessLog {
   }
 
   #cut(line: Buffer): Buffer {
-    if (line.length < this.#limit) return line;
+    if (line.length < this.#limit || this.#limit === 0) return line;
     this.#onTrouble({
       kind: 'cut',
       text: `the log buffer is full (${this.#limit}). The access log request has been truncated.`,

@@ -8,8 +8,16 @@ import { errorNumber } from '../posix/libc.ts';
 import { closeSystemLog, openSystemLog, writeSystemLog } from '../posix/syslog.ts';
 import { wallClockMicroseconds } from '../posix/time.ts';
 import { failureText, LineWriter, openLogFile, standardDescriptor } from './file.ts';
+import { messageJson, type WorkerLine, workerJson } from './json-line.ts';
 import { type Level, passes, syslogPriority } from './levels.ts';
-import { formatLine, type Location, type LogText, linePrefix } from './line.ts';
+import {
+  formatLine,
+  type LineParts,
+  type LineStyle,
+  type Location,
+  type LogText,
+  linePrefix,
+} from './line.ts';
 import { callerLocation } from './location.ts';
 import { PersistentWriter } from './persistent-writer.ts';
 
@@ -44,12 +52,16 @@ export interface ErrorLogOptions {
 /** One line without its newline; `worker` lines are what PHP workers wrote. */
 export type LogSink = (line: string, origin: 'master' | 'worker') => void;
 
+/** `log_format`. */
+export type LogFormat = 'text' | 'json';
+
 const defaultLimit = 1024;
 const newline = Buffer.from('\n');
 
 export class ErrorLog {
   #level: Level;
   #limit: number;
+  #format: LogFormat = 'text';
   readonly #stderr: number;
   readonly #clock: () => number;
   readonly #sink: LogSink | undefined;
@@ -75,6 +87,11 @@ export class ErrorLog {
     return this.#level;
   }
 
+  /** `log_format`. */
+  get format(): LogFormat {
+    return this.#format;
+  }
+
   /** `log_limit`, bytes. */
   get limit(): number {
     return this.#limit;
@@ -90,9 +107,10 @@ export class ErrorLog {
     return this.#file?.failure ?? this.#stderrFailure;
   }
 
-  /** Takes `log_level` and `log_limit` from a configuration. */
-  configure(settings: { readonly level: Level; readonly limit: number }): void {
+  /** Takes `log_level`, `log_limit` and `log_format` from a configuration. */
+  configure(settings: { readonly level: Level; readonly limit: number; readonly format?: LogFormat }): void {
     this.#level = settings.level;
+    this.#format = settings.format ?? 'text';
     this.#limit = settings.limit;
   }
 
@@ -193,7 +211,7 @@ export class ErrorLog {
     failure?: { errno: number; strerror: string },
   ): void {
     if (!passes(level, this.#level)) return;
-    const line = formatLine({
+    const line = messageLine({
       level,
       text,
       time: this.#clock(),
@@ -215,6 +233,11 @@ export class ErrorLog {
     });
   }
 
+  /** A line of a worker as JSON, now. */
+  workerLine(line: Omit<WorkerLine, 'time'>): Buffer {
+    return workerJson({ ...line, time: this.#clock() });
+  }
+
   /** Writes finished lines (no newline in them) to where the log goes, when their level passes. */
   writeLines(level: Level, lines: readonly Uint8Array[]): void {
     if (passes(level, this.#level)) this.#deliver(level, lines, 'worker');
@@ -234,7 +257,8 @@ export class ErrorLog {
     if (elsewhere && isCopied && !this.#fileIsStderr()) this.#writeStderr(bytes);
   }
 
-  #style(): 'file' | 'syslog' {
+  #style(): LineStyle {
+    if (this.#format === 'json') return 'json';
     return this.#usesSyslog() ? 'syslog' : 'file';
   }
 
@@ -263,7 +287,8 @@ export class ErrorLog {
 
   /** A line about the log itself, with its newline. */
   #ownLine(level: Level, text: string): Buffer {
-    const line = formatLine({ level, text, time: this.#clock(), limit: this.#limit, style: 'file' });
+    const style = this.#format === 'json' ? 'json' : 'file';
+    const line = messageLine({ level, text, time: this.#clock(), limit: this.#limit, style });
     return Buffer.concat([line, newline]);
   }
 
@@ -324,4 +349,8 @@ export class ErrorLog {
     this.#fileFd = undefined;
     this.#file = undefined;
   }
+}
+
+function messageLine(parts: LineParts): Buffer {
+  return parts.style === 'json' ? messageJson(parts) : formatLine(parts);
 }

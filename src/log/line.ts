@@ -27,8 +27,11 @@ export interface LineParts {
   readonly location?: Location | undefined;
   /** Error number and text that a failed system call left. */
   readonly failure?: { readonly errno: number; readonly strerror: string } | undefined;
-  readonly style: 'file' | 'syslog';
+  readonly style: LineStyle;
 }
+
+/** `json` is the same in a file and in syslog. */
+export type LineStyle = 'file' | 'syslog' | 'json';
 
 /** `[22-Nov-2026 14:53:34]` in local time, with microseconds when asked for. */
 export function timestamp(time: number, microseconds: boolean): string {

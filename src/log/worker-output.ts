@@ -112,11 +112,17 @@ export class WorkerOutput {
   /** Bytes of text in one line: with prefix and quotes it has at most `log_limit` - 1, and a newline. */
   #room(pid: number, stream: OutputStream): number {
     const { log } = this.#options;
+    // Of an object the text alone counts: what is around it does not depend on it.
+    if (log.format === 'json') return log.limit;
     const around = this.#options.decorate ? this.#prefix(pid, stream).length + 1 : 0;
     return Math.max(log.limit - 1 - around, minPieceBytes);
   }
 
   #line(pid: number, stream: OutputStream, text: Buffer, suffix = ''): Buffer {
+    const { decorate, log, pool } = this.#options;
+    if (log.format === 'json') {
+      return log.workerLine({ level, pool, pid, stream, text, decorate, requestId: undefined });
+    }
     if (!this.#options.decorate) return Buffer.from(text);
     return Buffer.concat([this.#prefix(pid, stream), text, Buffer.from(`"${suffix}`)]);
   }

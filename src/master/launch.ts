@@ -61,7 +61,7 @@ function startHost(
       pool: { ...pool.config, 'listen.backlog': backlogFor(pool) },
       identity: pool.identity,
       php: phpIniFor(pool, context),
-      log: { level: context.log.level, limit: context.log.limit },
+      log: { level: context.log.level, limit: context.log.limit, format: context.log.format },
       listenKind: pool.listener.kind,
       hasAccessLog: accessLog !== undefined,
       env: context.env,

@@ -66,6 +66,7 @@ function processStatus(pid: number, slot: SlotSnapshot | undefined, input: PoolS
     contentLength: slot.contentLength,
     user: slot.user,
     script: slot.script,
+    requestId: slot.requestId,
     lastRequestCpu: isIdle && slot.cpuWallMicros > 0 ? (100 * slot.cpuMicros) / slot.cpuWallMicros : 0,
     lastRequestMemory: isIdle ? slot.memoryPeak : 0,
   };
@@ -85,6 +86,7 @@ function unwrittenProcess(pid: number, startTime: number): ProcessStatus {
     contentLength: 0,
     user: '',
     script: '',
+    requestId: '',
     lastRequestCpu: 0,
     lastRequestMemory: 0,
   };

@@ -433,6 +433,14 @@ export const slotFields = [
     about: 'user of HTTP authentication',
   },
   {
+    name: 'request_id',
+    type: 'string',
+    offset: 3418,
+    size: 64,
+    writer: 'worker',
+    about: 'id of the request, empty where it has none',
+  },
+  {
     name: 'duration_sum_micros',
     type: 'u64',
     offset: 3488,

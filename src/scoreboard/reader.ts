@@ -78,6 +78,7 @@ export interface SlotSnapshot {
   readonly query: string;
   readonly script: string;
   readonly user: string;
+  readonly requestId: string;
 }
 
 /** What a worker counted since its birth. */
@@ -256,6 +257,7 @@ function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSn
     query: string('query'),
     script: string('script'),
     user: string('user'),
+    requestId: string('request_id'),
   };
 }
 

@@ -46,6 +46,8 @@ export interface RequestInformation {
   /** User of HTTP authentication, empty without one. */
   readonly user: string;
   readonly contentLength: number;
+  /** Empty where there is none. */
+  readonly requestId: string;
 }
 
 /** What is known of a request when its answer is complete. */
@@ -262,8 +264,10 @@ export class ScoreboardWriter {
   }
 
   #describe(at: number, information: RequestInformation): void {
+    const { requestId, ...same } = information;
+    const strings: Readonly<Record<SlotStringName, string>> = { ...same, request_id: requestId };
     for (const name of Object.keys(stringCapacity) as SlotStringName[]) {
-      this.#putString(at, name, information[name]);
+      this.#putString(at, name, strings[name]);
     }
     writeU64(this.#slots, information.contentLength, at + slotAt.content_length);
   }

@@ -17,6 +17,8 @@ export interface ProcessStatus {
   readonly contentLength: number;
   readonly user: string;
   readonly script: string;
+  /** Empty where it has none; no format shows it. */
+  readonly requestId: string;
   /** Percent of one CPU that the last request used; 0 unless idle. */
   readonly lastRequestCpu: number;
   /** Bytes; 0 unless idle. */

@@ -138,6 +138,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
         script: '/w/a.php',
         user: '',
         contentLength: 0,
+        requestId: '',
       },
       remoteAddress: '',
       params: new ParamTable([]),

@@ -49,12 +49,13 @@ export interface ServerOptions {
   readonly startCap?: number;
 }
 
-/** A problem line: level WARNING and up. */
-const problem = /^(?:\[[^\]]*\] )?(WARNING|ERROR|ALERT): /;
+/** A problem line: level WARNING and up, as text and as JSON. */
+const problem = /^(?:\[[^\]]*\] )?(WARNING|ERROR|ALERT): |"level":"(warning|error|alert)"/;
 /** Depends on the day, not on the test: which fixes the installed engine package lacks. */
-const securityNews = /WARNING: .*\[pool [^\]]+\] PHP [\d.]+ (lacks the|gets no) security fixes/;
+const securityNews =
+  /(?:WARNING: |"level":"warning").*\[pool [^\]]+\] PHP [\d.]+ (lacks the|gets no) security fixes/;
 /** At debug level the place in the code stands before the message. */
-const readyLine = /NOTICE: (?:pid \d+, .*: )?ready to handle connections$/;
+const readyLine = /(?:NOTICE: (?:pid \d+, .*: )?|"message":")ready to handle connections"?\}?$/;
 
 /** Program and first arguments of a kind of master. */
 export function serverCommand(kind: ServerKind = serverKind): string {

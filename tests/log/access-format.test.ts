@@ -14,6 +14,7 @@ const values: AccessValues = {
   query: 'a=1&b=2',
   script: '/srv/index.php',
   user: 'ada',
+  requestId: '',
   contentLength: 12,
   status: 201,
   memoryPeak: 2_500_000,

@@ -18,6 +18,7 @@ const values: AccessValues = {
   query: '',
   script: '',
   user: '',
+  requestId: '',
   contentLength: 0,
   status: 200,
   memoryPeak: 0,

@@ -133,6 +133,7 @@ test('worker output and access log are those of PHP-FPM', { skip }, async (t) =>
     query: 'a=1',
     script: join(folder, 'script.php'),
     user: '',
+    requestId: '',
     contentLength: 0,
     status: 200,
     memoryPeak: 0,

@@ -22,6 +22,7 @@ export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
     query: '',
     script: '',
     user: '',
+    requestId: '',
     ...changes,
   };
 }

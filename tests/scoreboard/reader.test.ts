@@ -25,7 +25,8 @@ function assertSane(reader: ScoreboardReader): void {
     }
     assert.ok(slot.responses.every((count) => Number.isSafeInteger(count)));
     for (const name of Object.keys(stringCapacity) as (keyof typeof stringCapacity)[]) {
-      assert.ok(slot[name].length <= stringCapacity[name], name);
+      const text = slot[name === 'request_id' ? 'requestId' : name];
+      assert.ok(text.length <= stringCapacity[name], name);
     }
   }
 }
@@ -87,7 +88,7 @@ const writerThread = `
     const letter = String.fromCharCode(97 + (round % 26));
     writer.running(0, {
       method: letter.repeat(16), uri: letter.repeat(512), query: letter.repeat(2048),
-      script: letter.repeat(512), user: letter.repeat(64), contentLength: 0,
+      script: letter.repeat(512), user: letter.repeat(64), requestId: letter, contentLength: 0,
     });
     for (const until = performance.now() + 0.02; performance.now() < until; );
   }

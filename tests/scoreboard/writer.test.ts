@@ -15,6 +15,7 @@ const information = {
   script: '/srv/index.php',
   user: 'alice',
   contentLength: 12,
+  requestId: 'id-1',
 };
 
 function slotOf(reader: ScoreboardReader, slot: number): SlotSnapshot {
@@ -53,9 +54,9 @@ test('a request leaves its mark at every stage', () => {
   assert.equal(slotOf(reader, 1).acceptedClockMicros, accepted);
 
   writer.requestInformation(1, information);
-  const { contentLength, method, query, script, stage, uri, user } = slotOf(reader, 1);
+  const { contentLength, method, query, requestId, script, stage, uri, user } = slotOf(reader, 1);
   assert.equal(stage, 'requestInformation');
-  assert.deepEqual({ contentLength, method, query, script, uri, user }, information);
+  assert.deepEqual({ contentLength, method, query, requestId, script, uri, user }, information);
 
   writer.running(1);
   assert.equal(slotOf(reader, 1).stage, 'running');
@@ -133,7 +134,7 @@ test('numbers without strings come from the same slot', () => {
   writer.readingHeaders(0);
   writer.running(0, information);
   const full = slotOf(reader, 0);
-  const empty = { method: '', uri: '', query: '', script: '', user: '' };
+  const empty = { method: '', uri: '', query: '', script: '', user: '', requestId: '' };
   assert.deepEqual(reader.readSlotNumbers(0), { ...full, ...empty });
 });
 

@@ -19,6 +19,7 @@ const process: ProcessStatus = {
   contentLength: 0,
   user: '',
   script: '/srv/index.php',
+  requestId: '',
   lastRequestCpu: 0,
   lastRequestMemory: 0,
 };

@@ -116,6 +116,7 @@ function parseProcess(values: Values): ProcessStatus {
     contentLength: number('content-length'),
     user: string('user'),
     script: string('script'),
+    requestId: '',
     lastRequestCpu: number('last-request-cpu'),
     lastRequestMemory: number('last-request-memory'),
   };

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { compileAccessFormat, defaultAccessFormat } from '../../log/access-format.ts';
+import { jsonAccessFormat } from '../../log/access-json.ts';
 import { AccessLog } from '../../log/access-log.ts';
 import { receiveDescriptor } from '../../posix/descriptors.ts';
 import { ScoreboardWriter } from '../../scoreboard/writer.ts';
@@ -315,7 +316,7 @@ function openAccessLog(settings: PoolSettings, link: MasterLink): AccessLog | un
   }
   return new AccessLog({
     fd: settings.accessLogFd,
-    format,
+    ...(settings.accessIsJson ? { format: jsonAccessFormat(settings.accessQuery), limit: 0 } : { format }),
     suppressPaths: settings.suppressPaths,
     onTrouble: (trouble) => {
       if (trouble.kind === 'cut') link.log('notice', trouble.text);

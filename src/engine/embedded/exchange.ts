@@ -201,6 +201,7 @@ export class Exchange {
       script: information.script,
       user: result.user,
       contentLength: information.contentLength,
+      requestId: information.requestId,
       status: result.status,
       memoryPeak: result.memoryPeak,
       duration: monotonicMicros() - this.#startedClock,

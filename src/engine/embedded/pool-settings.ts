@@ -29,6 +29,11 @@ export interface PoolSettings {
   readonly pingResponse: string;
   readonly accessLogFd: number | undefined;
   readonly accessFormat: string | undefined;
+  /** `access.log_format = json`. */
+  readonly accessIsJson: boolean;
+  readonly accessQuery: boolean;
+  /** A request that has no id is given one. */
+  readonly makesRequestIds: boolean;
   readonly suppressPaths: ReadonlySet<string>;
   readonly limitExtensions: readonly string[];
   readonly catchWorkersOutput: boolean;
@@ -86,6 +91,9 @@ export class SettingCollector {
       pingResponse: this.#last('ping.response') ?? 'pong',
       accessLogFd: this.#integer('access.log.fd'),
       accessFormat: this.#text('access.format'),
+      accessIsJson: this.#last('access.log_format') === 'json',
+      accessQuery: this.#flag('access.log_query'),
+      makesRequestIds: this.#flag('request_id'),
       suppressPaths: new Set(this.#all('access.suppress_path')),
       limitExtensions: this.#words('security.limit_extensions', ['.php', '.phar']),
       catchWorkersOutput: this.#flag('catch_workers_output'),

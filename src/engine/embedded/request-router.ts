@@ -5,6 +5,7 @@ import type { ServerRequest } from '../../fastcgi/server-api.ts';
 import { passes } from '../../log/levels.ts';
 import type { ScoreboardWriter } from '../../scoreboard/writer.ts';
 import { ParamTable } from '../params.ts';
+import { requestId } from '../request-id.ts';
 import {
   type FileKind,
   judgeScript,
@@ -88,6 +89,7 @@ export class RequestRouter {
         script: found.path ?? '',
         user: '',
         contentLength: request.contentLength,
+        requestId: requestId(params, this.#options.settings.makesRequestIds),
       },
       onAbort: (exchange) => pool.withdraw(exchange),
     });

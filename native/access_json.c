@@ -1,0 +1,131 @@
+#include "hathi.h"
+
+#include <string.h>
+#include <time.h>
+
+/* The access log's line with access.log_format = json. The fields are those of src/log/access-json.ts. */
+
+/* Bytes of a text; what is longer is cut. All texts together, each byte escaped, fit a line. */
+enum { TEXT_MOST = 1024 };
+
+struct line {
+	char *bytes;
+	size_t size;
+	size_t length;
+};
+
+static void put(struct line *line, const char *text, size_t length)
+{
+	if (length > line->size - line->length) length = line->size - line->length;
+	memcpy(line->bytes + line->length, text, length);
+	line->length += length;
+}
+
+HATHI_PRINTF(2, 3) static void put_format(struct line *line, const char *format, ...)
+{
+	char text[64];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (length > 0) put(line, text, (size_t)length);
+}
+
+/*
+ * Reads one character of UTF-8. Returns its bytes; what is none counts as U+FFFD, as far as it could have become one
+ * (the Unicode standard's "maximal subpart").
+ */
+static size_t read_character(const unsigned char *text, size_t length, uint32_t *character)
+{
+	unsigned char lead = text[0];
+	unsigned char low = 0x80;
+	unsigned char high = 0xbf;
+	size_t more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+	*character = lead;
+	if (lead < 0x80) return 1;
+	*character = 0xfffd;
+	if (lead < 0xc2 || lead > 0xf4) return 1;
+	if (lead == 0xe0) low = 0xa0;
+	if (lead == 0xed) high = 0x9f;
+	if (lead == 0xf0) low = 0x90;
+	if (lead == 0xf4) high = 0x8f;
+	uint32_t value = lead & (0x3fu >> more);
+	for (size_t index = 1; index <= more; index++) {
+		if (index >= length || text[index] < low || text[index] > high) return index;
+		value = value << 6 | (text[index] & 0x3f);
+		low = 0x80;
+		high = 0xbf;
+	}
+	*character = value;
+	return more + 1;
+}
+
+/* A text as JSON, with nothing in it that a terminal or a reader of lines acts on. */
+static void put_text(struct line *line, const char *text)
+{
+	size_t length = strnlen(text, TEXT_MOST + 1);
+	bool is_cut = length > TEXT_MOST;
+	const unsigned char *at = (const unsigned char *)text;
+	const unsigned char *end = at + (is_cut ? TEXT_MOST : length);
+	put(line, "\"", 1);
+	while (at < end) {
+		uint32_t character;
+		size_t used = read_character(at, (size_t)(end - at), &character);
+		if (character == '"' || character == '\\') put_format(line, "\\%c", (int)character);
+		else if (character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x2028 || character == 0x2029)
+			put_format(line, "\\u%04x", character);
+		else if (character == 0xfffd) put(line, "\xef\xbf\xbd", 3);
+		else put(line, (const char *)at, used);
+		at += used;
+	}
+	put(line, "...\"", is_cut ? 4 : 0);
+	if (!is_cut) put(line, "\"", 1);
+}
+
+static void put_field(struct line *line, const char *name, const char *text)
+{
+	put_format(line, ",\"%s\":", name);
+	put_text(line, text);
+}
+
+static void put_number(struct line *line, const char *name, uint64_t value)
+{
+	put_format(line, ",\"%s\":%llu", name, (unsigned long long)value);
+}
+
+static void put_time(struct line *line, uint64_t micros)
+{
+	char text[32];
+	time_t seconds = (time_t)(micros / 1000000);
+	struct tm parts;
+	gmtime_r(&seconds, &parts);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+	put_format(line, "{\"time\":\"%s.%03uZ\"", text, (unsigned)(micros / 1000 % 1000));
+}
+
+/*
+ * Writes the line of a request without its newline, with the query when that is asked for. Returns its length; a line
+ * of HATHI_ACCESS_JSON_BYTES has room for all that can be in it.
+ */
+size_t hathi_access_json(const struct hathi_access_values *values, bool with_query, char *bytes, size_t size)
+{
+	struct line line = {.bytes = bytes, .size = size};
+	put_time(&line, hathi_clock(CLOCK_REALTIME));
+	put_field(&line, "pool", values->pool);
+	put_number(&line, "pid", (uint64_t)values->pid);
+	put_field(&line, "request_id", values->request_id);
+	put_field(&line, "remote_address", values->peer);
+	put_field(&line, "user", values->user);
+	put_field(&line, "method", values->method);
+	put_field(&line, "uri", values->uri);
+	if (with_query) put_field(&line, "query", values->query);
+	put_field(&line, "script", values->script);
+	put_number(&line, "status", values->status);
+	put_number(&line, "duration_micros", values->duration);
+	put_number(&line, "cpu_user_micros", values->cpu_user);
+	put_number(&line, "cpu_system_micros", values->cpu_system);
+	put_number(&line, "memory_bytes", values->memory);
+	put_number(&line, "content_length", values->content_length);
+	put(&line, "}", 1);
+	return line.length;
+}

@@ -1,0 +1,72 @@
+/** The access log with `access.log_format = json`: an object a request. The native engine's is in access_json.c. */
+
+import type { AccessFormat, AccessValues } from './access-format.ts';
+import { isoTime, jsonDocument } from './json.ts';
+
+export interface AccessField {
+  readonly name: string;
+  readonly type: 'string' | 'number';
+  readonly about: string;
+  readonly value: (values: AccessValues) => string | number;
+}
+
+/** Bytes of a text; what is longer is cut and ends in `...`. */
+const textMost = 1024;
+
+/** The only list of the fields, in their order; documentation and the tests of both engines are made from it. */
+export const accessFields: readonly AccessField[] = [
+  field('time', 'when the line was written, ISO 8601, UTC', (v) => isoTime(v.loggedAt * 1e6)),
+  field('pool', '', (v) => v.pool),
+  count('pid', 'the worker', (v) => v.pid),
+  field('request_id', 'see below', (v) => v.requestId),
+  field('remote_address', 'of the web server; empty for a Unix socket', (v) => v.remoteAddress),
+  field('user', 'of HTTP authentication', (v) => v.user),
+  field('method', '', (v) => v.method),
+  field('uri', 'without query', (v) => v.uri),
+  field('query', 'only with `access.log_query`: it may hold secrets', (v) => v.query),
+  field('script', 'path of the script that ran', (v) => v.script),
+  count('status', 'of the answer', (v) => v.status),
+  count('duration_micros', 'from accept to the end of the script', (v) => v.duration),
+  count('cpu_user_micros', 'CPU time of the request', (v) => v.cpuUser),
+  count(
+    'cpu_system_micros',
+    'the same in the kernel; 0 with the embedded engine, which tells both as one',
+    (v) => v.cpuSystem,
+  ),
+  count('memory_bytes', "PHP's peak", (v) => v.memoryPeak),
+  count('content_length', 'bytes of the body of the request', (v) => v.contentLength),
+];
+
+function field(name: string, about: string, value: (values: AccessValues) => string): AccessField {
+  return { name, type: 'string', about, value };
+}
+
+function count(name: string, about: string, value: (values: AccessValues) => number): AccessField {
+  return { name, type: 'number', about, value: (values) => Math.trunc(value(values)) };
+}
+
+/** @param withQuery `access.log_query` */
+export function jsonAccessFormat(withQuery: boolean): AccessFormat {
+  const fields = accessFields.filter(({ name }) => withQuery || name !== 'query');
+  return {
+    ok: true,
+    usesRequestId: true,
+    render: (values) =>
+      Buffer.from(
+        jsonDocument(Object.fromEntries(fields.map(({ name, value }) => [name, shown(value(values))]))),
+      ),
+  };
+}
+
+/** Binary strings become text. */
+function shown(value: string | number): string | number {
+  if (typeof value === 'number') return value;
+  const text = Buffer.from(value.slice(0, textMost), 'latin1').toString('utf8');
+  return value.length > textMost ? `${text}...` : text;
+}
+
+/** The fields as Markdown. */
+export function accessFieldsMarkdown(): string {
+  const rows = accessFields.map(({ name, type, about }) => `| \`${name}\` | ${type} | ${about} |\n`);
+  return `\n| field | type | meaning |\n|---|---|---|\n${rows.join('')}\n`;
+}

@@ -1,0 +1,70 @@
+/** Lines of the error log with `log_format = json`: an object each; no state, no output. */
+
+import { guarded, isoTime, jsonDocument } from './json.ts';
+import type { Level } from './levels.ts';
+import type { LineParts } from './line.ts';
+
+/** A line that a worker wrote. */
+export interface WorkerLine {
+  readonly level: Level;
+  /** Microseconds since the epoch. */
+  readonly time: number;
+  readonly pool: string;
+  readonly pid: number;
+  readonly stream: 'stdout' | 'stderr';
+  /** Undefined where it is not known which request wrote it. */
+  readonly requestId: string | undefined;
+  readonly text: Buffer;
+  /** `decorate_workers_output`. */
+  readonly decorate: boolean;
+}
+
+/** Texts of ours about a pool start with its name, those about a process with its id behind that. */
+const subject = /^\[pool ([^\]]+)\] (?:(?:child|host) (\d+)\b)?/;
+
+/** A message of the master or of a host. A text over `limit` bytes is cut and ends in `...`. */
+export function messageJson({ level, text, time, limit, location, failure }: LineParts): Buffer {
+  const message = cut(Buffer.from(text as Uint8Array), limit);
+  const [, pool, pid] = subject.exec(message) ?? [];
+  return Buffer.from(
+    jsonDocument({
+      time: isoTime(time),
+      level,
+      pool,
+      pid: pid === undefined ? undefined : Number(pid),
+      message,
+      error: failure?.strerror,
+      errno: failure?.errno,
+      function: location?.function,
+      line: location?.line,
+    }),
+  );
+}
+
+/**
+ * What a worker wrote. A line that is a JSON object stays one: it is the value of `data`, or without decoration the
+ * line itself.
+ */
+export function workerJson({ text, decorate, ...line }: WorkerLine): Buffer {
+  const said = text.toString('utf8');
+  const isObject = isJsonObject(said);
+  if (isObject && !decorate) return Buffer.from(guarded(said));
+  const { time, level, pool, pid, stream, requestId } = line;
+  const head = jsonDocument({ time: isoTime(time), level, pool, pid, stream, request_id: requestId });
+  const body = isObject ? `"data":${guarded(said)}` : `"message":${jsonDocument(said)}`;
+  return Buffer.from(`${head.slice(0, -1)},${body}}`);
+}
+
+function isJsonObject(text: string): boolean {
+  if (!/^\s*\{/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function cut(bytes: Buffer, limit: number): string {
+  return bytes.length <= limit ? bytes.toString('utf8') : `${bytes.toString('utf8', 0, limit - 3)}...`;
+}
