@@ -129,7 +129,7 @@ enum { HATHI_CONTROL_TEXT = 2048 };
 
 struct hathi_control {
 	uint32_t type;
-	/* Status: the question's number; in the reply also the HTTP status. */
+	/* Status: the question's number; in the reply also the HTTP status. Flush: how many requests it has begun. */
 	uint32_t sequence;
 	uint32_t status;
 	uint32_t length;
@@ -169,6 +169,8 @@ struct hathi_child {
 	bool has_offered;
 	/* It wrote something since its last request ended. */
 	bool has_output;
+	/* Requests that it has begun and whose output has been read to its end; the low bits. */
+	uint32_t flushed;
 };
 
 struct hathi_host {
@@ -261,6 +263,8 @@ void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_inform
 void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
 void hathi_slot_idle(struct hathi_slot *slot);
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
+uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);
+void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size);
 uint32_t hathi_slot_state(const uint8_t *scoreboard, uint32_t number);
 
 /* --- params.c, script.c ----------------------------------------------------------------------------------- */
@@ -445,6 +449,7 @@ void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const
 /* The longest id and its NUL. */
 enum { HATHI_REQUEST_ID_BYTES = 65 };
 
+bool hathi_request_id_is_valid(const char *id);
 bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQUEST_ID_BYTES]);
 
 /* --- access_format.c, access_json.c ----------------------------------------------------------------------- */

@@ -13,6 +13,23 @@
 
 static const char *const streams[] = {"stdout", "stderr"};
 
+/*
+ * Writes a blank and the id of the request that wrote what has just been read, or nothing where that is not sure:
+ * it is when the worker has begun exactly one request since everything of those before was read. A script can change
+ * what is in the slot, so an id that is none is left out.
+ */
+static void name_writer(const struct hathi_host *host, uint32_t slot, char *words)
+{
+	uint32_t wanted = host->children[slot].flushed + 1;
+	char id[HATHI_REQUEST_ID_BYTES] = "";
+	*words = '\0';
+	if (hathi_slot_requests(host->scoreboard, slot) != wanted) return;
+	hathi_slot_request_id(host->scoreboard, slot, id, sizeof id);
+	atomic_thread_fence(memory_order_acquire);
+	if (hathi_slot_requests(host->scoreboard, slot) != wanted || !hathi_request_id_is_valid(id)) return;
+	sprintf(words, " %s", id);
+}
+
 /* Passes on what a worker wrote so far. Returns false when the pipe has ended. */
 bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
 {
@@ -25,8 +42,10 @@ bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
 		if (got == 0) return false;
 		if (got < 0) return errno == EAGAIN || errno == EINTR;
 		child->has_output = true;
-		hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s", slot, (int)child->pid,
-			streams[stream]);
+		char writer[HATHI_REQUEST_ID_BYTES + 1];
+		name_writer(host, slot, writer);
+		hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s%s", slot, (int)child->pid,
+			streams[stream], writer);
 		/* A short read has emptied the pipe. */
 		if ((size_t)got < sizeof bytes) break;
 	}
@@ -71,6 +90,7 @@ void hathi_relay_control(struct hathi_host *host, uint32_t slot)
 		for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
 		if (child->has_output) hathi_channel_word(&host->channel, "flush %u %d", slot, (int)child->pid);
 		child->has_output = false;
+		child->flushed = control.sequence;
 		return;
 	case HATHI_CONTROL_STATUS:
 		ask_status(host, slot, &control);

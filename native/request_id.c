@@ -9,8 +9,8 @@ enum { ID_BYTES = 16, POOL_IDS = 64 };
 
 static const char variable[] = "HTTP_X_REQUEST_ID";
 
-/* What no log and no tool has to quote. */
-static bool is_valid(const char *id)
+/* Whether it is made of what no log and no tool has to quote. */
+bool hathi_request_id_is_valid(const char *id)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:=+/@-";
 	size_t length = strnlen(id, HATHI_REQUEST_ID_BYTES);
@@ -40,7 +40,7 @@ bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQ
 	uint8_t bytes[ID_BYTES];
 	const char *given = hathi_params_get(params, variable);
 	*id = '\0';
-	if (given != NULL && is_valid(given)) {
+	if (given != NULL && hathi_request_id_is_valid(given)) {
 		strcpy(id, given);
 		return true;
 	}

@@ -122,6 +122,26 @@ void hathi_slot_clear(uint8_t *scoreboard, uint32_t number)
 	end_change(slot);
 }
 
+/* How many requests the slot's worker has begun, the low bits. */
+uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number)
+{
+	const uint8_t *slot = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE;
+	return (uint32_t)get_u64(slot, HATHI_SB_SLOT_REQUESTS);
+}
+
+/* The id of its request as the worker wrote it: to be checked before it is used. */
+void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size)
+{
+	const uint8_t *at = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE +
+		HATHI_SB_SLOT_REQUEST_ID;
+	uint16_t length;
+	memcpy(&length, at, sizeof length);
+	if (length >= size) length = (uint16_t)(size - 1);
+	if (length > HATHI_SB_SLOT_REQUEST_ID_CAPACITY) length = HATHI_SB_SLOT_REQUEST_ID_CAPACITY;
+	memcpy(id, at + sizeof length, length);
+	id[length] = '\0';
+}
+
 uint32_t hathi_slot_state(const uint8_t *scoreboard, uint32_t number)
 {
 	uint32_t state;

@@ -457,6 +457,7 @@ static void serve(struct hathi_worker *worker)
 		if (worker->requests_left == 0) worker->retires = true;
 		if (worker->catches_output) {
 			struct hathi_control control = {.type = HATHI_CONTROL_FLUSH};
+			control.sequence = hathi_slot_requests(worker->slot.header, worker->slot_number);
 			hathi_control_send(worker->control, &control, -1);
 		}
 		show_free(worker, worker->held_count == 0 && !worker->retires);

@@ -65,6 +65,7 @@ function requestJson(request: RequestFacts, withQuery: boolean): object {
     method: text(request.method),
     uri: text(request.uri),
     ...(withQuery ? { query: text(request.query) } : {}),
+    ...(request.requestId === '' ? {} : { requestId: text(request.requestId) }),
     durationMicros,
     memoryBytes,
     ...stack,

@@ -12,6 +12,8 @@ export interface RequestFacts {
   readonly method: string;
   readonly uri: string;
   readonly query: string;
+  /** Empty where it has none. */
+  readonly requestId: string;
   /** From its first byte until it was looked at. */
   readonly durationMicros: number;
   /** Memory of the worker's process in use (resident), bytes; undefined where a worker has no process of its own. */

@@ -5,6 +5,7 @@
 
 import type { WorkerEnd } from '../pool/reap.ts';
 import { ContractError, type Message } from './contract.ts';
+import { isRequestId } from './request-id.ts';
 
 export const hostLogLevels = ['debug', 'notice', 'warning', 'error', 'alert'] as const;
 export type HostLogLevel = (typeof hostLogLevels)[number];
@@ -19,6 +20,8 @@ export type HostMessage =
       readonly slot: number;
       readonly pid: number;
       readonly stream: 'stdout' | 'stderr';
+      /** Undefined where it is not known which request wrote them. */
+      readonly requestId: string | undefined;
       readonly bytes: Uint8Array;
     }
   | { readonly type: 'flush'; readonly slot: number; readonly pid: number }
@@ -70,8 +73,7 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
   const verb = words[0] ?? '';
   if (!isHostVerb(verb)) throw unreadable(message);
   const shape = arity[verb];
-  const extra = verb === 'ended' && words[3] === 'signal' && words[5] === 'core' ? 1 : 0;
-  if (words.length !== shape.words + extra || (payload !== undefined) !== shape.payload)
+  if (words.length !== shape.words + extraWords(words) || (payload !== undefined) !== shape.payload)
     throw unreadable(message);
   const bytes = payload ?? new Uint8Array();
   switch (verb) {
@@ -89,8 +91,10 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
       return { type: verb, ...slotAndPid(message, slotCount), end: parseEnd(message) };
     case 'output': {
       const stream = words[3];
+      const requestId = words[4];
       if (stream !== 'stdout' && stream !== 'stderr') throw unreadable(message);
-      return { type: verb, ...slotAndPid(message, slotCount), stream, bytes };
+      if (requestId !== undefined && !isRequestId(requestId)) throw unreadable(message);
+      return { type: verb, ...slotAndPid(message, slotCount), stream, requestId, bytes };
     }
     case 'log': {
       const level = hostLogLevels.find((known) => known === words[1]);
@@ -105,6 +109,12 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
     default:
       throw new Error(`no reader for the message "${String(verb satisfies never)}"`);
   }
+}
+
+/** Words that a message may have beside those that it must have. */
+function extraWords([verb, , , third, fourth, fifth]: readonly string[]): number {
+  if (verb === 'ended') return third === 'signal' && fifth === 'core' ? 1 : 0;
+  return verb === 'output' && fourth !== undefined ? 1 : 0;
 }
 
 function slotAndPid(message: Message, slotCount: number): { slot: number; pid: number } {

@@ -9,6 +9,11 @@ const variable = 'HTTP_X_REQUEST_ID';
 const valid = /^[A-Za-z0-9._:=+/@-]{1,64}$/;
 const idBytes = 16;
 
+/** Whether it has the form of an id. */
+export function isRequestId(text: string): boolean {
+  return valid.test(text);
+}
+
 /** Random bytes are fetched for many requests at once. */
 const pool = Buffer.alloc(idBytes * 64);
 let used = pool.length;
@@ -21,7 +26,7 @@ let used = pool.length;
  */
 export function requestId(params: ParamTable, makes: boolean): string {
   const given = params.get(variable);
-  if (given !== undefined && valid.test(given)) return given;
+  if (given !== undefined && isRequestId(given)) return given;
   if (!makes) return '';
   const made = newId();
   if (given === undefined) params.set(variable, made);

@@ -27,6 +27,8 @@ const minPieceBytes = 16;
 interface Unfinished {
   stream: OutputStream;
   bytes: Buffer;
+  /** Of the request that wrote last; undefined where it is not known. */
+  requestId: string | undefined;
   /** Something of this worker has been logged. */
   hasSpoken: boolean;
 }
@@ -43,13 +45,14 @@ export class WorkerOutput {
    * Takes bytes of a worker. Complete lines are logged, empty ones dropped, a line that fills `log_limit` goes
    * on in the next; a change of the stream ends the line.
    */
-  write(pid: number, stream: OutputStream, bytes: Uint8Array): void {
+  write(pid: number, stream: OutputStream, bytes: Uint8Array, requestId?: string): void {
     const worker = this.#worker(pid, stream);
     const lines: Buffer[] = [];
     if (worker.stream !== stream) {
       this.#take(pid, worker, lines);
       worker.stream = stream;
     }
+    worker.requestId = requestId;
     let rest = Buffer.concat([worker.bytes, bytes]);
     for (;;) {
       const end = rest.indexOf(newline);
@@ -85,7 +88,7 @@ export class WorkerOutput {
   #worker(pid: number, stream: OutputStream): Unfinished {
     let worker = this.#workers.get(pid);
     if (worker === undefined) {
-      worker = { stream, bytes: Buffer.alloc(0), hasSpoken: false };
+      worker = { stream, bytes: Buffer.alloc(0), requestId: undefined, hasSpoken: false };
       this.#workers.set(pid, worker);
     }
     return worker;
@@ -94,7 +97,7 @@ export class WorkerOutput {
   /** Moves the worker's line, in as many pieces as `log_limit` asks for, to `lines`. */
   #take(pid: number, worker: Unfinished, lines: Buffer[], suffix = ''): void {
     const rest = this.#takeFullPieces(pid, worker, worker.bytes, lines);
-    if (rest.length > 0) lines.push(this.#line(pid, worker.stream, rest, suffix));
+    if (rest.length > 0) lines.push(this.#line(pid, worker, rest, suffix));
     worker.bytes = Buffer.alloc(0);
   }
 
@@ -103,7 +106,7 @@ export class WorkerOutput {
     let rest = text;
     const room = this.#room(pid, worker.stream);
     while (rest.length > room) {
-      lines.push(this.#line(pid, worker.stream, rest.subarray(0, room)));
+      lines.push(this.#line(pid, worker, rest.subarray(0, room)));
       rest = rest.subarray(room);
     }
     return rest;
@@ -118,10 +121,10 @@ export class WorkerOutput {
     return Math.max(log.limit - 1 - around, minPieceBytes);
   }
 
-  #line(pid: number, stream: OutputStream, text: Buffer, suffix = ''): Buffer {
+  #line(pid: number, { stream, requestId }: Unfinished, text: Buffer, suffix = ''): Buffer {
     const { decorate, log, pool } = this.#options;
     if (log.format === 'json') {
-      return log.workerLine({ level, pool, pid, stream, text, decorate, requestId: undefined });
+      return log.workerLine({ level, pool, pid, stream, text, decorate, requestId });
     }
     if (!this.#options.decorate) return Buffer.from(text);
     return Buffer.concat([this.#prefix(pid, stream), text, Buffer.from(`"${suffix}`)]);

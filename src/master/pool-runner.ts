@@ -246,7 +246,7 @@ export class PoolRunner {
         if (generation === this.#serving && this.#context.isNormal()) this.#supervisor.waiting(generation);
         return;
       case 'output':
-        return generation.output.write(message.pid, message.stream, message.bytes);
+        return generation.output.write(message.pid, message.stream, message.bytes, message.requestId);
       case 'flush':
         return generation.output.flush(message.pid);
       case 'log':

@@ -27,7 +27,7 @@ export function requestFacts(
 ): WorkerStack | undefined {
   const snapshot = generation.reader.readSlot(slot);
   if (snapshot === undefined) return undefined;
-  const { stage, script, method, uri, query, acceptedClockMicros, durationMicros } = snapshot;
+  const { stage, script, method, uri, query, requestId, acceptedClockMicros, durationMicros } = snapshot;
   const isIdle = stage === 'idle' || stage === 'creating';
   return {
     at: Date.now(),
@@ -38,6 +38,7 @@ export function requestFacts(
     method,
     uri,
     query,
+    requestId,
     durationMicros: isIdle ? durationMicros : Math.max(0, monotonicMicros() - acceptedClockMicros),
     memoryBytes: generation.facts?.engine === 'native' ? residentBytes(pid) : undefined,
     stack: stackOf(look),

@@ -53,10 +53,12 @@ function entry(generation: Generation, request: SlowRequest, look: Look, isDebug
   return `${lines.join('\n')}\n`;
 }
 
-function detailed({ method, uri, durationMicros, memoryBytes, stack }: SlowRequest, depth: number): string[] {
+function detailed(slow: SlowRequest, depth: number): string[] {
+  const { method, uri, requestId, durationMicros, memoryBytes, stack } = slow;
   const seconds = (durationMicros / 1e6).toFixed(6);
   const memory = memoryBytes === undefined ? '' : ` memory = ${memoryBytes}`;
-  const request = `request = "${plain(method)} ${plain(uri)}" duration = ${seconds}${memory}`;
+  const id = requestId === '' ? '' : ` id = ${plain(requestId)}`;
+  const request = `request = "${plain(method)} ${plain(uri)}" duration = ${seconds}${memory}${id}`;
   if ('reason' in stack) return [request, `${failed}: ${stack.reason}`];
   const frames = stack.frames.slice(0, depth);
   return [request, ...frames.map((frame) => binary(`${callName(frame)}() ${frame.file}:${frame.line}`))];

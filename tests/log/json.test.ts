@@ -154,6 +154,8 @@ fwrite(fopen('php://stderr', 'w'), "plain\\n"); header('X-Id: ' . $_SERVER['HTTP
     const all = lines(server.errorLog).filter(({ stream }) => stream === 'stderr');
     return all.length >= 3 ? all : undefined;
   });
+  const ofFirst = said.filter(({ request_id }) => request_id === 'given-1');
+  assert.ok(ofFirst.length > 0, JSON.stringify(said));
   assert.ok(said.some(({ message, pid, pool }) => message === 'plain' && Number(pid) > 0 && pool === 'www'));
   await server.stop();
   const states = lines(server.errorLog).map(({ message }) => message);

@@ -32,6 +32,10 @@ export class Seat implements WorkerName, WorkerUse {
     this.limit = use.limit;
   }
 
+  get requestId(): string {
+    return this.exchange?.information.requestId ?? '';
+  }
+
   get pid(): number {
     return this.handle.pid;
   }

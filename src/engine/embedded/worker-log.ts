@@ -11,6 +11,8 @@ import type { MasterLink } from './master-link.ts';
 export interface WorkerName {
   readonly slot: number;
   readonly pid: number;
+  /** Of the request that it runs; empty where that has none. */
+  readonly requestId?: string;
 }
 
 export interface WorkerLogOptions {
@@ -35,11 +37,12 @@ export class WorkerLog {
   }
 
   /** Bytes that a script wrote to php://stdout or php://stderr. */
-  output({ slot, pid }: WorkerName, stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
+  output({ slot, pid, requestId = '' }: WorkerName, stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
     if (!this.#options.isCaught) return;
+    const words = ['output', String(slot), String(pid), stream, ...(requestId === '' ? [] : [requestId])];
     for (let at = 0; at < bytes.length; at += maxPayloadBytes) {
       const piece = bytes.subarray(at, at + maxPayloadBytes);
-      this.#link.send(['output', String(slot), String(pid), stream], piece);
+      this.#link.send(words, piece);
     }
   }
 
