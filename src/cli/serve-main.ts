@@ -7,6 +7,7 @@ import type { ConfigMessage } from '../config/messages.ts';
 import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
+import type { ReloadedConfiguration } from '../master/master-types.ts';
 import { configSystem } from './config-system.ts';
 import { decodeText } from './configuration.ts';
 import { poolIdentity } from './identity.ts';
@@ -44,7 +45,8 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     php: { files: [], ignored: false, defines: [] },
     identify: poolIdentity,
     engineFor: engineCommand,
-    reloadConfiguration: () => ({ configuration: undefined, problems: ['hathi serve reads no file again'] }),
+    isObserved: options.isObserved,
+    reloadConfiguration: () => readAgain(options, log),
   });
   try {
     await master.start();
@@ -65,12 +67,24 @@ function describe(master: Master): ServeMaster {
       pool: runner?.name ?? '',
       warnings: facts?.warnings ?? [],
     },
+    admin: master.admin,
     ended: master.closed.then(() => 'the master stopped'),
     stop: () => {
       master.request('terminate');
       return master.closed;
     },
   };
+}
+
+/** For a reload that the dashboard asks for: the file of `--config` may have changed. */
+function readAgain(options: ServeMasterOptions, log: ErrorLog): ReloadedConfiguration {
+  try {
+    return { configuration: readText(options), problems: [] };
+  } catch (error) {
+    const { message } = error as Error;
+    log.error(message);
+    return { configuration: undefined, problems: [message] };
+  }
 }
 
 /** @throws Error with all that is wrong, for people */

@@ -15,6 +15,7 @@ export interface ServeOptions {
   readonly user: string | undefined;
   readonly allowRoot: boolean;
   readonly color: boolean;
+  readonly dashboard: boolean;
 }
 
 /** A mistake of the person who typed: shown without a stack, exit code 64. */
@@ -36,6 +37,7 @@ Without a docroot, the first of public, web, htdocs and . that has an index.php 
   --user NAME        as root: run PHP as this user (otherwise as the owner of the docroot)
   -R, --allow-to-run-as-root
                      as root: run PHP as root after all
+  --no-dashboard     without the dashboard, which has a loopback port of its own
   --no-color         no colours in the log
   --help             this text
 `;
@@ -70,6 +72,7 @@ export function parseServeOptions(
     user: values.user,
     allowRoot: values['allow-to-run-as-root'] ?? false,
     color: !(values['no-color'] ?? false) && !environment['NO_COLOR'],
+    dashboard: !(values['no-dashboard'] ?? false),
   };
 }
 
@@ -87,6 +90,7 @@ function parse(args: readonly string[]) {
         user: { type: 'string' },
         'allow-to-run-as-root': { type: 'boolean', short: 'R' },
         'no-color': { type: 'boolean' },
+        'no-dashboard': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });

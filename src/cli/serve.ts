@@ -4,10 +4,12 @@
 import { existsSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import type { AdminSource } from '../admin/snapshot.ts';
 import { requestFastCgi } from '../fastcgi/client.ts';
 import { type Front, startFront } from '../http/front.ts';
 import { formatBytes, printable, type RequestRecord, renderRequest } from '../http/log.ts';
 import { findPortOwner } from '../http/port-owner.ts';
+import { type Dashboard, openDashboard } from './serve-dashboard.ts';
 import { RequestMemory } from './serve-memory.ts';
 import { parseServeOptions, type ServeOptions, serveHelp, UsageError } from './serve-options.ts';
 import { makeRuntimeFolder, poolConfig, type RuntimeFolder } from './serve-pool.ts';
@@ -23,6 +25,8 @@ export interface ServeMaster {
     /** What is known to be unsafe about this PHP, one sentence each. */
     readonly warnings?: readonly string[];
   };
+  /** For the dashboard. */
+  readonly admin: AdminSource;
   /** Ends the pool. */
   stop(): Promise<void>;
   /** Fulfilled with the reason when the master ends without having been asked to. */
@@ -35,6 +39,8 @@ export interface ServeMasterOptions {
   /** Stands for the file's name in messages. */
   readonly configName: string;
   readonly allowRoot: boolean;
+  /** Whether the dashboard shows this master. */
+  readonly isObserved: boolean;
   /** A line of the error log. */
   readonly onLog: (line: string) => void;
   /** A line that a PHP worker wrote to its stdout or stderr. */
@@ -102,6 +108,7 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
   booting.promise.catch(() => {});
   let front: Front | undefined;
   let master: ServeMaster | undefined;
+  let dashboard: Dashboard | undefined;
   try {
     // The port comes first: that it is taken must not cost the start of a pool. Requests wait for the pool.
     front = await openFront(plan, runtime, { booted: booting.promise, memory }, deps);
@@ -110,7 +117,8 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     master = await starting;
     booting.resolve();
     if (first === undefined) return exitCode.ok;
-    announce(plan, front, master, deps);
+    if (plan.options.dashboard) dashboard = await openDashboardOf(master, deps);
+    announce(plan, { front, dashboard }, master, deps);
     const reason = await Promise.race([stopAsked, master.ended]);
     if (reason === undefined) return exitCode.ok;
     deps.printError(`hathi serve: the pool ended: ${reason}`);
@@ -121,6 +129,7 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     deps.printError(`hathi serve: ${(error as Error).message}`);
     return exitCode.failed;
   } finally {
+    dashboard?.close();
     await front?.stop(stopGrace);
     await master?.stop();
     memory.close();
@@ -227,14 +236,29 @@ function startPool(
     }),
     configName: 'hathi serve',
     allowRoot: options.allowRoot,
+    isObserved: options.dashboard,
     onLog: deps.printError,
     onWorkerOutput: (line) => printPhp(line, deps),
   });
 }
 
+/** A site is served without it as well. */
+async function openDashboardOf(
+  { admin }: ServeMaster,
+  deps: ServeDependencies,
+): Promise<Dashboard | undefined> {
+  const complain = (error: unknown) => deps.printError(`warning: the dashboard: ${(error as Error).message}`);
+  try {
+    return await openDashboard(admin, complain);
+  } catch (error) {
+    complain(error);
+    return undefined;
+  }
+}
+
 function announce(
   { options, site, runAs }: Plan,
-  front: Front,
+  { front, dashboard }: { readonly front: Front; readonly dashboard: Dashboard | undefined },
   { ready }: ServeMaster,
   deps: ServeDependencies,
 ): void {
@@ -245,10 +269,11 @@ function announce(
     ],
     ['PHP', `${ready.phpVersion}, ${ready.engine} engine`],
     ['Pool', `${ready.pool}${runAs === undefined ? '' : `, as user ${runAs.user}`}`],
+    ...(dashboard === undefined ? [] : [['Dashboard', dashboard.url]]),
     ['Stop', 'Ctrl-C'],
   ] as const;
   deps.print(`\n  ${options.color ? `\x1b[1m${front.url}\x1b[0m` : front.url}\n`);
-  for (const [name, value] of rows) deps.print(`  ${name.padEnd(6)}${value}`);
+  for (const [name, value] of rows) deps.print(`  ${name.padEnd(dashboard === undefined ? 6 : 11)}${value}`);
   deps.print('');
   if (isLoopback(options.host)) return;
   deps.printError(

@@ -19,6 +19,8 @@ export const exampleSite = join(checkout, 'examples/site');
 export interface RunningSite {
   readonly url: string;
   readonly port: number;
+  /** Address of the dashboard with its token; only `hathi serve` has one. */
+  readonly dashboard: string | undefined;
   /** Name of the pool. */
   readonly pool: string;
   stop(): Promise<void>;
@@ -54,8 +56,10 @@ async function startServe(copy: (folder: string) => void): Promise<RunningSite> 
   );
   ended.catch(() => {});
   const url = line.trim();
+  const shown = await lines.waitFor(/^ +Dashboard +http/);
   return {
     url,
+    dashboard: shown.trim().split(/ +/)[1],
     port: Number(new URL(url).port),
     pool: 'serve',
     async stop() {
@@ -88,6 +92,7 @@ async function startReference(copy: (folder: string) => void): Promise<RunningSi
   });
   return {
     url: front.url,
+    dashboard: undefined,
     port: front.port,
     pool: 'www',
     async stop() {

@@ -131,6 +131,19 @@ suite('the example site', {
     }
   });
 
+  test('the dashboard shows what the site does, and reloads it', async (context) => {
+    const address = site.dashboard;
+    if (address === undefined) return context.skip('the reference has none');
+    const page = await browser.newPage();
+    await page.goto(address);
+    await page.locator('#pools', { hasText: /serve.*8\.4\.\d+ embedded/ }).waitFor();
+    await page.locator('#workers', { hasText: 'index.php' }).waitFor();
+    await page.click('#reload');
+    await page.locator('#outcome', { hasText: 'Reloaded' }).waitFor();
+    await page.close();
+    assert.equal((await ask(site.port, '/')).status, 200);
+  });
+
   test('a form without its token is refused', async () => {
     const body = 'name=x&message=y&token=wrong';
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chownSync, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
+import type { AdminSource } from '../../src/admin/snapshot.ts';
 import {
   isLoopback,
   type ServeDependencies,
@@ -78,6 +79,9 @@ class Run {
   }
 }
 
+/** What a dashboard needs of a master to say that somebody has no token. */
+const admin = { read: () => assert.fail('nobody has asked with the token') } as unknown as AdminSource;
+
 async function readyMaster(run: Run): Promise<ServeMaster> {
   const application: Application = await startApplication(
     (request) => reply(request, 'Content-Type: text/plain\r\n\r\nfrom the pool'),
@@ -85,6 +89,7 @@ async function readyMaster(run: Run): Promise<ServeMaster> {
   );
   return {
     ready: { phpVersion: '8.4.25', engine: 'embedded', pool: 'serve', warnings: ['this PHP lacks fixes'] },
+    admin,
     ended: run.ended.promise,
     async stop() {
       run.masterStopped++;
@@ -121,6 +126,28 @@ test('it serves, tells what runs, and Ctrl-C leaves nothing behind', async () =>
   assert.equal(existsSync(run.socket), false);
   assert.match(run.out.join('\n'), /200 {2}GET {3}\/ /);
   await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+});
+
+test('the dashboard has a port and a token of its own, ends with the command, and is left out on demand', async () => {
+  using folder = siteFolder();
+  const run = new Run(folder.path, ['--port', '0']);
+  const port = await run.port();
+  const url = new URL(/Dashboard +(\S+)/.exec(run.out.join('\n'))?.[1] ?? '');
+  assert.notEqual(Number(url.port), port);
+  assert.match(url.href, /^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{24}$/);
+  assert.equal(run.masterOptions?.isObserved, true);
+  assert.match(await (await fetch(url)).text(), /<title>Hathi<\/title>/);
+  assert.equal((await fetch(new URL('/api/pools', url))).status, 401);
+  run.signals.get('SIGINT')!();
+  await run.done;
+  await assert.rejects(fetch(url));
+
+  const without = new Run(folder.path, ['--port', '0', '--no-dashboard']);
+  await without.port();
+  assert.doesNotMatch(without.out.join('\n'), /Dashboard|token/);
+  assert.equal(without.masterOptions?.isObserved, false);
+  without.signals.get('SIGINT')!();
+  await without.done;
 });
 
 test('a second Ctrl-C ends the process at once', async () => {
