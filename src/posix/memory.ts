@@ -5,6 +5,10 @@ import { check, declare } from './libc.ts';
 /** `MADV_DONTNEED` of madvise(2): the pages read as zero afterwards and take no memory until they are written. */
 const dontNeed = 4;
 
+/** `MADV_HUGEPAGE` and `MADV_NOHUGEPAGE`. */
+const hugePage = 14;
+const noHugePage = 15;
+
 const cMadvise = declare<[Uint8Array, number, number], number>(
   'int madvise(void *addr, size_t length, int advice)',
 );
@@ -18,4 +22,15 @@ const cMadvise = declare<[Uint8Array, number, number], number>(
  */
 export function releasePages(bytes: Uint8Array): void {
   if (bytes.length > 0) check('madvise', cMadvise(bytes, bytes.length, dontNeed));
+}
+
+/**
+ * Says whether the kernel should back memory by huge pages where it can (transparent_hugepage = madvise or always):
+ * filling it is then a few page faults instead of thousands, but one byte takes a huge page. A kernel without them
+ * refuses the advice, which changes nothing.
+ *
+ * @param bytes starts at a page boundary of the machine
+ */
+export function preferHugePages(bytes: Uint8Array, wanted: boolean): void {
+  if (bytes.length > 0) cMadvise(bytes, bytes.length, wanted ? hugePage : noHugePage);
 }

@@ -40,6 +40,8 @@ class Thread {
   readonly #port: Port;
   readonly #words: Int32Array;
   #instance: PhpInstance | undefined;
+  /** What later instances are compared with: they have little memory of their own then, and are up sooner. */
+  #image: SharedArrayBuffer | undefined;
   #running: { readonly id: number; readonly body: BodyQueue; readonly started: number } | undefined;
   /** Set while the instance is being cleaned: a request that comes meanwhile waits for it. */
   #cleaning: Promise<void> | undefined;
@@ -53,6 +55,7 @@ class Thread {
     this.#settings = settings;
     this.#port = port;
     this.#words = new Int32Array(settings.shared);
+    this.#image = settings.image;
   }
 
   /** Boots PHP and says `up`, or says `failed` and ends the thread. */
@@ -80,14 +83,18 @@ class Thread {
   }
 
   async #boot(): Promise<void> {
-    this.#instance = await PhpInstance.boot(this.#settings, this.#instanceHost());
+    const settings = { ...this.#settings, image: this.#image };
+    this.#instance = await PhpInstance.boot(settings, this.#instanceHost());
   }
 
   #instanceHost(): InstanceHost {
     return {
       publishDeadline: (milliseconds, seconds) => this.#publishDeadline(milliseconds, seconds),
       status: () => this.#askStatus(),
-      image: (image) => this.#settings.syncPort.postMessage({ type: 'image', image } satisfies Note),
+      image: (image) => {
+        this.#image = image;
+        this.#settings.syncPort.postMessage({ type: 'image', image } satisfies Note);
+      },
       log: (message) => this.#log('sapi', new Uint8Array(Buffer.from(message, 'latin1'))),
       output: (stream, bytes) =>
         this.#send({ type: 'output', id: this.#running?.id ?? 0, stream, bytes }, bytes),

@@ -1,6 +1,7 @@
 /** One PHP: booted once, runs one request after the other, can be taken back to its state after the boot. */
 
 import { dirname } from 'node:path';
+import { preferHugePages } from '../../../posix/memory.ts';
 import { threadId } from '../../../posix/thread-id.ts';
 import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { BodyQueue } from './body.ts';
@@ -163,6 +164,8 @@ export class PhpInstance {
         return parts.setLocks(new FileLocks(context, current, complain)).binding();
       },
     });
+    // PHP fills OPcache's memory with zeros, most of which the snapshot gives back.
+    preferHugePages(engine.memory.bytes, true);
     new StandardStreams(engine, host.output);
     engine.fs.mkdirTree(opcacheFolder);
     const extensions = settings.extensions ?? new Map<string, Uint8Array>();
@@ -196,6 +199,7 @@ export class PhpInstance {
     this.#lastDescriptor = engine.fs.streams.length - 1;
     this.#memoryFiles = new MemoryFiles(engine.fs, memoryFolders);
     const { image } = settings;
+    preferHugePages(engine.memory.bytes, false);
     this.#snapshot = Snapshot.take(engine, image === undefined ? undefined : new PageImage(image));
     if (image === undefined) this.#host.image(this.#snapshot.image.buffer);
   }
