@@ -173,6 +173,12 @@ struct hathi_child {
 	uint32_t flushed;
 };
 
+/* A message that the host keeps for its workers. */
+struct hathi_note {
+	enum hathi_level level;
+	char *text;
+};
+
 struct hathi_host {
 	struct hathi_settings settings;
 	struct hathi_channel channel;
@@ -180,6 +186,8 @@ struct hathi_host {
 	uint8_t *scoreboard;
 	struct hathi_shared *shared;
 	struct hathi_child *children;
+	struct hathi_note *notes;
+	uint32_t note_count;
 	uint32_t slot_count;
 	uint32_t child_count;
 	int epoll;
@@ -204,7 +212,7 @@ void hathi_child_close(struct hathi_child *child);
 /* --- rights.c --------------------------------------------------------------------------------------------- */
 
 bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size);
-void hathi_rights_limit_worker(const struct hathi_settings *settings);
+void hathi_rights_limit_worker(struct hathi_host *host);
 
 /* --- memory.c, symbols.c ---------------------------------------------------------------------------------- */
 
@@ -385,6 +393,8 @@ struct hathi_connection {
 };
 
 struct hathi_worker {
+	/* The host's memory as it was at the fork. */
+	const struct hathi_host *host;
 	const struct hathi_settings *settings;
 	struct hathi_shared *shared;
 	struct hathi_slot slot;
@@ -411,6 +421,7 @@ struct hathi_worker {
 	bool makes_request_ids;
 	uint64_t requests_left;
 	enum hathi_level log_level;
+	size_t log_limit;
 	const char *pool;
 	const char *ping_path;
 	const char *ping_response;
@@ -443,6 +454,10 @@ uint64_t hathi_cpu_read(uint64_t clock);
 
 void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
 	HATHI_PRINTF(3, 4);
+void hathi_worker_log_php(struct hathi_worker *worker, const char *text);
+size_t hathi_log_limit(const struct hathi_settings *settings);
+void hathi_host_note(struct hathi_host *host, enum hathi_level level, const char *format, ...) HATHI_PRINTF(3, 4);
+void hathi_worker_log_notes(struct hathi_worker *worker);
 
 /* --- request_id.c ----------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 /* The response head as it goes over FastCGI; the rules are those of src/engine/embedded/php/head.ts. */
 
-/* Longest status line that PHP-FPM sends. */
+/* Longest status line that PHP-FPM sends, without its line end. */
 enum { STATUS_LINE_MOST = 1023 };
 
 static const struct { int code; const char *text; } reasons[] = {
@@ -58,21 +58,21 @@ static bool has_status_header(sapi_headers_struct *headers)
 /* Writes the Status line where one is due. Returns whether there was one. */
 static bool put_status(struct hathi_request *request, sapi_headers_struct *headers)
 {
-	char line[STATUS_LINE_MOST + 1];
+	char line[STATUS_LINE_MOST + sizeof "\r\n"];
 	int code = headers->http_response_code;
 	const char *given = headers->http_status_line;
 	if (code == 200 && !hathi_ini.nph) return false;
 	const char *blank = given == NULL ? NULL : strchr(given, ' ');
 	if (hathi_ini.rfc2616_headers && given != NULL)
-		snprintf(line, sizeof line - 2, "%s", given);
+		snprintf(line, STATUS_LINE_MOST + 1, "%s", given);
 	else if (blank != NULL && blank - given >= 5 && strncasecmp(given, "HTTP/", 5) == 0)
-		snprintf(line, sizeof line - 2, "Status:%s", blank);
+		snprintf(line, STATUS_LINE_MOST + 1, "Status:%s", blank);
 	else if (has_status_header(headers))
 		return false;
 	else if (reason_of(code) != NULL)
-		snprintf(line, sizeof line - 2, "Status: %d %s", code, reason_of(code));
+		snprintf(line, STATUS_LINE_MOST + 1, "Status: %d %s", code, reason_of(code));
 	else
-		snprintf(line, sizeof line - 2, "Status: %d", code);
+		snprintf(line, STATUS_LINE_MOST + 1, "Status: %d", code);
 	strcat(line, "\r\n");
 	put(request, line, strlen(line));
 	return true;

@@ -71,7 +71,7 @@ static void apply(struct hathi_host *host, const struct hathi_setting *setting, 
 	} else {
 		disable(name, value);
 		if (!set_for_good(name, value, mode))
-			hathi_channel_log(&host->channel, HATHI_ERROR, "Unable to set %s '%s'", setting->name, name);
+			hathi_host_note(host, HATHI_ERROR, "Unable to set %s '%s'", setting->name, name);
 	}
 	*equals = '=';
 }

@@ -62,6 +62,7 @@ static PHP_FUNCTION(fastcgi_finish_request)
 	php_output_end_all();
 	php_header();
 	hathi_request_end_response(request);
+	hathi_request_let_go(request);
 	RETURN_TRUE;
 }
 /* }}} */

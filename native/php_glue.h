@@ -32,6 +32,7 @@ void hathi_php_signals_settled(void);
 void hathi_folder_start(void);
 void hathi_php_message(const char *text, size_t length);
 void hathi_request_end_response(struct hathi_request *request);
+void hathi_request_let_go(struct hathi_request *request);
 
 #ifdef HATHI_WITH_PHP
 #include <php.h>

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,17 @@ void hathi_request_end_response(struct hathi_request *request)
 	hathi_output_end(&request->worker->output);
 	request->finished = true;
 	hathi_faults_watch(NULL);
+}
+
+/*
+ * The response is over and its script goes on: the client sees the end of a connection that is not kept, and the
+ * time-outs of the request no longer count, as in PHP-FPM.
+ */
+void hathi_request_let_go(struct hathi_request *request)
+{
+	if (request->connection->fcgi.keep) return;
+	shutdown(request->connection->fd, SHUT_WR);
+	hathi_slot_stage(&request->worker->slot, HATHI_STAGE_FINISHING);
 }
 
 static const char *text_of(const struct hathi_request *request, const char *name)

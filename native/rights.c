@@ -30,35 +30,33 @@ static rlim_t files_limit(const struct hathi_settings *settings)
 	return (rlim_t)value;
 }
 
-static void report(struct hathi_host *host, const char *name, const char *call)
-{
-	hathi_channel_log(&host->channel, HATHI_ERROR,
-		"failed to set %s for this pool. Please check your system limits or decrease %s. setrlimit(%s): %s", name, name, call, strerror(errno));
-}
-
 /* Raises the hard limit while the right is there, so that a worker can set its own; 0 leaves it alone. */
-static void allow_limit(struct hathi_host *host, int resource, rlim_t value, const char *name, const char *call)
+static void allow_limit(int resource, rlim_t value)
 {
 	struct rlimit limit;
 	if (value == 0 || getrlimit(resource, &limit) != 0) return;
 	if (limit.rlim_max == RLIM_INFINITY || (value != RLIM_INFINITY && value <= limit.rlim_max)) return;
 	limit.rlim_max = value;
-	if (setrlimit(resource, &limit) != 0) report(host, name, call);
-}
-
-static void set_limit(int resource, rlim_t value)
-{
-	if (value == 0) return;
-	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-	/* The host has reported what cannot be. */
+	/* What cannot be is reported by each worker, which goes on without it. */
 	setrlimit(resource, &limit);
 }
 
-/* The worker's own limits. */
-void hathi_rights_limit_worker(const struct hathi_settings *settings)
+static void set_limit(struct hathi_host *host, int resource, rlim_t value, const char *name, const char *call)
 {
-	set_limit(RLIMIT_NOFILE, files_limit(settings));
-	set_limit(RLIMIT_CORE, core_limit(settings));
+	if (value == 0) return;
+	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+	if (setrlimit(resource, &limit) == 0) return;
+	int error = errno;
+	hathi_host_note(host, HATHI_ERROR,
+		"[pool %s] failed to set %s for this pool. Please check your system limits or decrease %s. setrlimit(%s, %d): "
+		"%s (%d)", host->pool, name, name, call, (int)value, strerror(error), error);
+}
+
+/* A new worker's own limits; what cannot be is noted for its log. */
+void hathi_rights_limit_worker(struct hathi_host *host)
+{
+	set_limit(host, RLIMIT_NOFILE, files_limit(&host->settings), "rlimit_files", "RLIMIT_NOFILE");
+	set_limit(host, RLIMIT_CORE, core_limit(&host->settings), "rlimit_core", "RLIMIT_CORE");
 }
 
 /* Reads the blank-separated list. Returns the number of groups, -1 when there are too many or no memory. */
@@ -122,8 +120,8 @@ bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 	if (hathi_setting_text(settings, "apparmor_hat") != NULL)
 		FAIL("the native engine cannot change to an AppArmor hat: leave out apparmor_hat, or confine the "
 			"whole service with a profile");
-	allow_limit(host, RLIMIT_NOFILE, files_limit(settings), "rlimit_files", "RLIMIT_NOFILE");
-	allow_limit(host, RLIMIT_CORE, core_limit(settings), "rlimit_core", "RLIMIT_CORE");
+	allow_limit(RLIMIT_NOFILE, files_limit(settings));
+	allow_limit(RLIMIT_CORE, core_limit(settings));
 	if (is_root && root != NULL) {
 		if (chroot(root) != 0) FAIL("failed to chroot(%s): %s", root, strerror(errno));
 		if (folder == NULL) folder = "/";

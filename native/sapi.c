@@ -176,17 +176,39 @@ static void add_variable(const char *name, const char *value, size_t length, zva
 }
 
 static void (*import_environment)(zval *array);
+static void (*load_environment)(zval *array);
 
-/* The environment as scripts see it: the process's own, then the parameters, newest name first. */
-static void import_variables(zval *array)
+typedef void add_variable_function(const char *name, const char *value, size_t length, zval *array);
+
+/* The parameters, newest name first. */
+static void add_parameters(add_variable_function *add, zval *array)
 {
 	struct hathi_request *request = running();
-	import_environment(array);
 	if (request == NULL) return;
 	for (uint32_t index = request->params.count; index-- > 0;) {
 		const struct hathi_param *param = request->params.list + index;
-		if (param->value != NULL) add_variable(param->name, param->value, param->value_length, array);
+		if (param->value != NULL) add(param->name, param->value, param->value_length, array);
 	}
+}
+
+/* The environment as scripts see it in $_SERVER and $_ENV: the process's own, then the parameters. */
+static void import_variables(zval *array)
+{
+	import_environment(array);
+	add_parameters(add_variable, array);
+}
+
+/* Without the input filter, which stores what it is given in $_SERVER or $_ENV itself. */
+static void add_plain(const char *name, const char *value, size_t length, zval *array)
+{
+	php_register_variable_safe(name, value, length, array);
+}
+
+/* The same for getenv() without a name, which PHP reads in another way. */
+static void load_variables(zval *array)
+{
+	load_environment(array);
+	add_parameters(add_plain, array);
 }
 
 static void sapi_register_variables(zval *array)
@@ -201,15 +223,17 @@ static void sapi_register_variables(zval *array)
 static void sapi_log(const char *text, int type)
 {
 	(void)type;
-	if (sapi_worker != NULL) hathi_worker_log(sapi_worker, HATHI_NOTICE, "PHP message: %s", text);
+	if (sapi_worker != NULL) hathi_worker_log_php(sapi_worker, text);
 	else dprintf(STDERR_FILENO, "%s\n", text);
 }
 
-/* From now on $_SERVER has the request's parameters in it. */
+/* From now on $_SERVER and getenv() have the request's parameters in them. */
 void hathi_sapi_take_environment(void)
 {
 	import_environment = php_import_environment_variables;
 	php_import_environment_variables = import_variables;
+	load_environment = php_load_environment_variables;
+	php_load_environment_variables = load_variables;
 }
 
 sapi_module_struct hathi_sapi = {

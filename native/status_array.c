@@ -38,22 +38,6 @@ static void add_string(zval *array, const char *name, const uint8_t *slot, size_
 	else add_assoc_stringl(array, name, (const char *)slot + offset + sizeof length, length);
 }
 
-static void add_uri(zval *array, const uint8_t *slot)
-{
-	uint16_t uri;
-	uint16_t query;
-	memcpy(&uri, slot + HATHI_SB_SLOT_URI, sizeof uri);
-	memcpy(&query, slot + HATHI_SB_SLOT_QUERY, sizeof query);
-	if (uri > HATHI_SB_SLOT_URI_CAPACITY) uri = HATHI_SB_SLOT_URI_CAPACITY;
-	if (query > HATHI_SB_SLOT_QUERY_CAPACITY) query = HATHI_SB_SLOT_QUERY_CAPACITY;
-	char text[HATHI_SB_SLOT_URI_CAPACITY + HATHI_SB_SLOT_QUERY_CAPACITY + 2];
-	int length = snprintf(text, sizeof text, "%.*s%s%.*s", (int)uri,
-		(const char *)slot + HATHI_SB_SLOT_URI + sizeof uri, query > 0 ? "?" : "", (int)query,
-		(const char *)slot + HATHI_SB_SLOT_QUERY + sizeof query);
-	if (length <= 0) add_assoc_string(array, "request-uri", "-");
-	else add_assoc_stringl(array, "request-uri", text, (size_t)length);
-}
-
 static void add_process(zval *list, const uint8_t *shared)
 {
 	static const char *const states[] = {"Creating", "Idle", "Reading headers", "Getting request information",
@@ -78,7 +62,7 @@ static void add_process(zval *list, const uint8_t *shared)
 	add_number(&process, "requests", get_u64(slot, HATHI_SB_SLOT_REQUESTS));
 	add_number(&process, "request-duration", duration);
 	add_string(&process, "request-method", slot, HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_METHOD_CAPACITY, "-");
-	add_uri(&process, slot);
+	add_string(&process, "request-uri", slot, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_URI_CAPACITY, "-");
 	add_string(&process, "query-string", slot, HATHI_SB_SLOT_QUERY, HATHI_SB_SLOT_QUERY_CAPACITY, "");
 	add_number(&process, "request-length", get_u64(slot, HATHI_SB_SLOT_CONTENT_LENGTH));
 	add_string(&process, "user", slot, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY, "-");

@@ -324,6 +324,7 @@ static void start_accepting(struct hathi_worker *worker)
 {
 	if (worker->accepting) return;
 	worker->accepting = true;
+	hathi_worker_log_notes(worker);
 	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = WAIT_LISTENER};
 	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
 }
@@ -410,7 +411,17 @@ static enum hathi_level read_level(const char *name)
 	return HATHI_NOTICE;
 }
 
-static void read_worker_settings(struct hathi_worker *worker)
+/* Says which entries of listen.allowed_clients are no addresses. */
+static void report_clients(struct hathi_host *host, const struct hathi_clients *clients, char *wrong)
+{
+	char *state;
+	for (char *entry = strtok_r(wrong, ",", &state); entry != NULL; entry = strtok_r(NULL, ",", &state))
+		hathi_host_note(host, HATHI_ERROR, "Wrong IP address '%s' in listen.allowed_clients", entry);
+	if (!clients->admits_all && clients->count == 0)
+		hathi_host_note(host, HATHI_ERROR, "There are no allowed addresses");
+}
+
+static void read_worker_settings(struct hathi_worker *worker, struct hathi_host *host)
 {
 	const struct hathi_settings *settings = worker->settings;
 	const char *kind = hathi_setting_text(settings, "listen.kind");
@@ -422,6 +433,7 @@ static void read_worker_settings(struct hathi_worker *worker)
 	worker->access_query = hathi_setting_flag(settings, "access.log_query");
 	worker->makes_request_ids = hathi_setting_flag(settings, "request_id");
 	worker->log_level = read_level(hathi_setting_text(settings, "log_level"));
+	worker->log_limit = hathi_log_limit(settings);
 	worker->ping_path = hathi_setting_text(settings, "ping.path");
 	worker->ping_response = hathi_setting_text(settings, "ping.response");
 	if (worker->ping_response == NULL) worker->ping_response = "pong";
@@ -432,6 +444,7 @@ static void read_worker_settings(struct hathi_worker *worker)
 	const char *clients = hathi_setting_text(settings, "listen.allowed_clients");
 	if (!hathi_clients_read(&worker->clients, worker->is_tcp ? clients : NULL, wrong, sizeof wrong))
 		_exit(HATHI_EXIT_FAILED);
+	report_clients(host, &worker->clients, wrong);
 }
 
 /* The epoll set of a worker without connections. */
@@ -483,9 +496,10 @@ void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control)
 	worker->catches_output = host->catches_output;
 	worker->pool = host->pool;
 	worker->access_format = host->access_format;
-	read_worker_settings(worker);
+	worker->host = host;
+	read_worker_settings(worker, host);
 	if (!make_epoll(worker)) _exit(HATHI_EXIT_FAILED);
-	hathi_rights_limit_worker(worker->settings);
+	hathi_rights_limit_worker(host);
 	snprintf(title, sizeof title, "php-fpm: pool %s", host->pool);
 	hathi_title_set(title);
 	hathi_cpu_timer_start();

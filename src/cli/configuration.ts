@@ -98,6 +98,6 @@ function engineOf(pool: PoolConfig): Engine {
 
 /** The php.ini files of the command line, for the engines. */
 export function phpIniSource({ phpIni, noPhpIni, configFile, defines }: FpmFlags): PhpIniSource {
-  const files = findPhpIni({ given: phpIni, ignored: noPhpIni, configFile }, process.env);
-  return { files, ignored: noPhpIni, defines };
+  const found = findPhpIni({ given: phpIni, ignored: noPhpIni, configFile }, process.env);
+  return { ...found, ignored: noPhpIni, defines };
 }

@@ -15,6 +15,13 @@ export interface PhpIniChoice {
   readonly configFile: string;
 }
 
+/** What was found. */
+export interface PhpIniFiles {
+  readonly files: readonly string[];
+  /** There is a folder of further files, or the environment names its folders. */
+  readonly hasScanFolder: boolean;
+}
+
 /**
  * The php.ini files, main file first, then those of the scan folders in order of their names.
  *
@@ -27,14 +34,15 @@ export interface PhpIniChoice {
 export function findPhpIni(
   { given, ignored, configFile }: PhpIniChoice,
   env: NodeJS.ProcessEnv,
-): readonly string[] {
-  if (ignored && given === undefined) return [];
-  const main = mainFile(given ?? env['PHPRC'] ?? dirname(configFile));
-  if (ignored) return main === undefined ? [] : [main];
+): PhpIniFiles {
+  if (ignored && given === undefined) return { files: [], hasScanFolder: false };
+  const found = mainFile(given ?? env['PHPRC'] ?? dirname(configFile));
+  const main = found === undefined ? [] : [found];
+  if (ignored) return { files: main, hasScanFolder: false };
   const usual = join(dirname(configFile), 'conf.d');
-  const scanned = env['PHP_INI_SCAN_DIR']?.split(':') ?? [''];
-  const files = scanned.flatMap((folder) => scanFolder(folder === '' ? usual : folder));
-  return [...(main === undefined ? [] : [main]), ...files];
+  const named = env['PHP_INI_SCAN_DIR']?.split(':');
+  const files = (named ?? ['']).flatMap((folder) => scanFolder(folder === '' ? usual : folder));
+  return { files: [...main, ...files], hasScanFolder: named !== undefined || isFolder(usual) };
 }
 
 function mainFile(place: string): string | undefined {

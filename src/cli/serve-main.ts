@@ -42,7 +42,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     configuration,
     log,
     env: process.env,
-    php: { files: [], ignored: false, defines: [] },
+    php: { files: [], hasScanFolder: false, ignored: false, defines: [] },
     identify: poolIdentity,
     engineFor: engineCommand,
     isObserved: options.isObserved,

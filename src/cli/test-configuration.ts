@@ -10,7 +10,8 @@ import { startWouldSucceed } from './start-rehearsal.ts';
 
 /** @returns the exit code: 0, or 78 for a configuration that would not start */
 export async function testConfiguration(flags: FpmFlags): Promise<number> {
-  const log = new ErrorLog();
+  // All that this command is for is what it says: a busy reader is waited for.
+  const log = new ErrorLog({ patience: 30_000 });
   const says = new StartLog(log);
   const read = readConfiguration(flags, process.env, 'test');
   says.report(read, flags);

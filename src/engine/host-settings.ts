@@ -19,6 +19,8 @@ export interface PoolIdentity {
 export interface PhpIniSource {
   /** Paths of the main php.ini and of the scan folder's files, in order; empty with `-n`. */
   readonly files: readonly string[];
+  /** A scan folder was found or named: without one the engine's PHP has its own. */
+  readonly hasScanFolder: boolean;
   /** `-n`: no php.ini is to be looked for. */
   readonly ignored: boolean;
   /** The `-d` definitions, `key=value`. */

@@ -9,8 +9,8 @@ export interface EngineCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly argv0: string;
-  /** php.ini files of the engine's own PHP, for a master that has found none. */
-  readonly iniFiles?: readonly string[];
+  /** php.ini files of the engine's own PHP, for a master that has found none: its php.ini, those of its scan folder. */
+  readonly iniFiles?: { readonly main: readonly string[]; readonly scanned: readonly string[] };
 }
 
 /** The pool asks for an engine that is not there. */

@@ -43,6 +43,8 @@ export interface ErrorLogOptions {
   readonly limit?: number;
   /** Standard error; another descriptor in tests. */
   readonly stderr?: number;
+  /** How long a slow reader of stderr is waited for, ms: a server has less time than a command. */
+  readonly patience?: number;
   /** Microseconds since the epoch; the system's clock unless a test gives another. */
   readonly clock?: () => number;
   /** Takes every line instead of a file or stderr: for a master that runs inside another program. */
@@ -63,6 +65,7 @@ export class ErrorLog {
   #limit: number;
   #format: LogFormat = 'text';
   readonly #stderr: number;
+  readonly #patience: number | undefined;
   readonly #clock: () => number;
   readonly #sink: LogSink | undefined;
   #destination: Destination | undefined;
@@ -79,6 +82,7 @@ export class ErrorLog {
     this.#level = options.level ?? 'notice';
     this.#limit = options.limit ?? defaultLimit;
     this.#stderr = options.stderr ?? 2;
+    this.#patience = options.patience;
     this.#clock = options.clock ?? wallClockMicroseconds;
     this.#sink = options.sink;
   }
@@ -295,7 +299,7 @@ export class ErrorLog {
   /** There is nowhere to report a broken stderr to, so the failure is only kept. */
   #writeStderr(bytes: Buffer): void {
     try {
-      this.#standardError ??= new LineWriter(this.#stderr);
+      this.#standardError ??= new LineWriter(this.#stderr, this.#patience);
       this.#standardError.write(bytes);
       this.#stderrFailure = undefined;
     } catch (error) {

@@ -3,8 +3,8 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { duplicate, isWritable, setNonBlocking } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 
-/** How long one line may wait for a reader of a pipe or socket that is full. */
-const patienceMs = 100;
+/** How long one line of a server may wait for a reader of a pipe or socket that is full. */
+const serverPatienceMs = 100;
 
 const descriptorPath = /^\/(?:dev\/fd|proc\/self\/fd)\/([0-9]+)$/;
 
@@ -36,17 +36,20 @@ export function openLogFile(path: string): number {
 export class LineWriter {
   readonly #fd: number;
   readonly #mayBlock: boolean;
+  readonly #patienceMs: number;
   #torn = false;
   #stuck = false;
 
-  constructor(fd: number) {
+  /** @param patienceMs how long a reader that does not read is waited for, until he has failed once */
+  constructor(fd: number, patienceMs: number = serverPatienceMs) {
     this.#fd = fd;
+    this.#patienceMs = patienceMs;
     this.#mayBlock = !fstatSync(fd).isFile();
   }
 
   /**
    * Writes lines (each with its newline), synchronously and in one write(2) where the system takes them. A pipe or
-   * socket whose reader does not read is waited for a tenth of a second once, and from then on not at all.
+   * socket whose reader does not read is waited for once, and from then on not at all.
    *
    * @throws the error of write(2); EAGAIN when the reader does not read.
    */
@@ -70,14 +73,14 @@ export class LineWriter {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'EINTR') return 0;
-      if (code === 'EAGAIN' && !this.#stuck && isWritable(this.#fd, patienceMs)) return 0;
+      if (code === 'EAGAIN' && !this.#stuck && isWritable(this.#fd, this.#patienceMs)) return 0;
       throw error;
     }
   }
 
   #waitForRoom(): void {
     if (!this.#mayBlock) return;
-    if (isWritable(this.#fd, this.#stuck ? 0 : patienceMs)) return;
+    if (isWritable(this.#fd, this.#stuck ? 0 : this.#patienceMs)) return;
     this.#stuck = true;
     throw Object.assign(new Error('cannot write: the reader does not read'), { code: 'EAGAIN', errno: -11 });
   }

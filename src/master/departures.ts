@@ -46,9 +46,7 @@ export class Departures {
     const { host, name, drainDeadline: deadline } = generation;
     if (deadline === undefined || now < deadline) return;
     if (host.state === hostStates.draining) {
-      this.#context.log.notice(
-        `[pool ${name}] requests of the old generation did not finish in time, terminating them`,
-      );
+      this.#context.log.debug(`[pool ${name}] requests did not finish in time, terminating them`);
       this.end(generation);
     } else if (host.state === hostStates.ending) {
       host.kill();

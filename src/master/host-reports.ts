@@ -12,9 +12,9 @@ export function logHostFacts(
   known: HostFacts | undefined,
 ): void {
   if (facts === undefined || facts.detail === known?.detail) return;
-  // Which PHP a WebAssembly engine brings is news; the native one runs the PHP that the operator installed.
-  const level = facts.engine === 'embedded' ? 'notice' : 'debug';
-  log.write(level, `[pool ${pool}] ${facts.detail}`);
+  // Programs that read the log know the lines of a start by heart, so this is for debugging: an operator has it from
+  // `hathi -v`.
+  log.debug(`[pool ${pool}] ${facts.detail}`);
   for (const warning of facts.warnings) log.warning(`[pool ${pool}] ${warning}`);
 }
 

@@ -77,9 +77,13 @@ function backlogFor({ config, listener }: PreparedPool): number {
   return queue?.limit ?? config['listen.backlog'];
 }
 
-/** Where neither the command line nor the configuration's folder has a php.ini, the engine's PHP has its own place. */
+/**
+ * Where neither the command line nor the configuration's folder has a php.ini or further files, the engine's PHP has
+ * its own places.
+ */
 function phpIniFor({ command }: PreparedPool, context: PoolContext): PhpIniSource {
   const php = context.php();
-  if (php.files.length > 0 || php.ignored) return php;
-  return { ...php, files: command.iniFiles ?? [] };
+  const { main, scanned } = command.iniFiles ?? { main: [], scanned: [] };
+  if (php.ignored || php.hasScanFolder) return php;
+  return { ...php, files: [...(php.files.length > 0 ? php.files : main), ...scanned] };
 }

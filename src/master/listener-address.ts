@@ -65,9 +65,10 @@ export async function resolveListenAddress(address: ListenAddress): Promise<Sock
       port,
     }));
   } catch (error) {
-    throw new ListenerError(`getaddrinfo: cannot resolve the host '${host}' of '${address.text}'`, {
-      cause: error,
-    });
+    const { code } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'EAI_AGAIN' ? 'Temporary failure in name resolution' : 'Name or service not known';
+    throw new ListenerError(`getaddrinfo: ${reason} (${host})`);
   }
 }
 

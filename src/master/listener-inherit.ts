@@ -40,7 +40,7 @@ export function parseInheritedSockets(env: NodeJS.ProcessEnv): NamedSocket[] {
 
 /**
  * Adopts every socket that the environment announces and takes the variables out of it, so that no worker sees
- * them. A descriptor that does not listen is left alone, with a warning. Whoever uses a socket announces it.
+ * them. A descriptor that does not listen is left alone, with a warning.
  */
 export function adoptInherited(
   env: NodeJS.ProcessEnv,

@@ -24,9 +24,15 @@ export class ListenerSet {
     for (const listener of inherited) this.#listeners.set(listener.key, listener);
   }
 
-  /** Begins another pass over all pools: within one pass a socket goes to one pool only. */
+  /**
+   * Begins another pass over all pools: within one pass a socket goes to one pool only. As in php-fpm every socket
+   * that is there already is announced first, also one that nobody will ask for.
+   */
   startRound(): void {
     this.#claims.clear();
+    for (const { fd, key } of this.#listeners.values()) {
+      this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
+    }
   }
 
   /** The socket of a pool's `listen`, opened, or adapted to the pool's settings where it is open already. */
@@ -58,7 +64,6 @@ export class ListenerSet {
       const open = await this.#find(settings.address);
       if (open === undefined) return this.#keep(await Listener.open(settings, this.#log), settings.pool);
       this.#claim(open, settings.pool);
-      this.#log.notice(`using inherited socket fd=${open.fd}, "${open.key}"`);
       open.apply(settings, this.#log);
       return open;
     } catch (error) {

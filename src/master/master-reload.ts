@@ -29,7 +29,6 @@ export async function prepareReload(
   resources: MasterResources,
   pools: PoolSet,
 ): Promise<Prepared<PreparedPool[]>> {
-  log.notice(`reloading: starting ${configuration.pools.length} pool(s) anew from ${configuration.file}`);
   try {
     return { ready: await resources.prepare(configuration, pools.source) };
   } catch (error) {

@@ -241,6 +241,7 @@ export class Master {
     this.#reloads.begin();
     this.#options.log.notice('Reloading in progress ...');
     this.#stage.moveTo(masterStates.reloading);
+    this.#options.log.notice(`reloading: reading ${this.#configuration.file} again`);
     this.#systemd.reloading();
     void this.#reload();
   }
@@ -276,8 +277,9 @@ export class Master {
   }
 
   #stop(state: MasterState, notice: string | undefined): void {
-    if (this.#stage.refuses(state)) return;
+    // As in php-fpm the line tells of the signal, also where it changes nothing any more.
     if (notice !== undefined) this.#options.log.notice(notice);
+    if (this.#stage.refuses(state)) return;
     this.#stage.moveTo(state);
     this.#systemd.stopping();
     this.#resources.closeStatusPages();

@@ -59,7 +59,7 @@ for (const { name, given, ignored = false, env, files } of rows) {
       configFile: folder.join('php-fpm.conf'),
     };
     assert.deepEqual(
-      findPhpIni(choice, env?.(folder) ?? {}),
+      findPhpIni(choice, env?.(folder) ?? {}).files,
       files.map((file) => folder.join(file)),
     );
   });

@@ -12,15 +12,15 @@ export function readyPayload(facts: UpMessage, warnings: readonly string[]): Buf
     const file = /extension "([^"]*)"/.exec(warning)?.[1] ?? '';
     return !builtIn.has(basename(file, '.so').toLowerCase()) && basename(file, '.so') !== 'opcache';
   };
+  const security = securityWarning(facts.php);
   const lines = [
     'engine=embedded',
     `php=${facts.php}`,
     'sapi=fpm-fcgi',
-    `detail=PHP ${facts.php} compiled to WebAssembly, worker threads on Node ${process.versions.node}`,
+    `detail=PHP ${facts.php} compiled to WebAssembly, worker threads on Node ${process.versions.node}` +
+      (security === undefined ? '' : `; ${security}`),
     ...extensions.map((name) => `extension=${name}`),
-    ...[securityWarning(facts.php) ?? [], warnings.filter(isNews)]
-      .flat()
-      .map((warning) => `warning=${warning.replaceAll('\n', ' ')}`),
+    ...warnings.filter(isNews).map((warning) => `warning=${warning.replaceAll('\n', ' ')}`),
   ];
   return Buffer.from(`${lines.join('\n')}\n`);
 }

@@ -58,11 +58,11 @@ export function nativeCommand(pool: PoolConfig, folder?: string): EngineCommand 
 }
 
 /** What the PHP-FPM of that PHP reads: its php.ini, then the files of its scan folder in order of their names. */
-function iniFiles({ iniFolder, scanFolder }: BuildRecord): string[] {
+function iniFiles({ iniFolder, scanFolder }: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
   const main = join(iniFolder, 'php.ini');
   const scanned = scanFolder !== '' && existsSync(scanFolder) ? readdirSync(scanFolder).sort() : [];
-  return [
-    ...(iniFolder !== '' && existsSync(main) ? [main] : []),
-    ...scanned.filter((name) => name.endsWith('.ini')).map((name) => join(scanFolder, name)),
-  ];
+  return {
+    main: iniFolder !== '' && existsSync(main) ? [main] : [],
+    scanned: scanned.filter((name) => name.endsWith('.ini')).map((name) => join(scanFolder, name)),
+  };
 }
