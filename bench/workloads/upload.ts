@@ -1,9 +1,13 @@
 /** A large upload that PHP receives into a file and a script moves. */
 import { rmSync } from 'node:fs';
 import { poolText } from '../../tests/harness/pool.ts';
-import type { Server } from '../../tests/harness/server.ts';
+import { type Server, type ServerKind, startServer } from '../../tests/harness/server.ts';
+import type { Figure } from '../lib/figure.ts';
+import { hasPhpFpm } from '../lib/machine.ts';
+import { MemoryWatch } from '../lib/memory.ts';
 import { Pair } from '../lib/pair.ts';
 import { requestBytes, timeOnce } from '../lib/requests.ts';
+import { summarize } from '../lib/statistics.ts';
 import { atMost, type Workload } from '../lib/workload.ts';
 
 const mebibyte = 1024 * 1024;
@@ -31,6 +35,53 @@ function uploadForm(boundary: string): Buffer {
   ]);
 }
 
+/** Uploads in a row, after which a process that keeps something of each would show it. */
+const inARow = 6;
+/** Small requests before, so that code is compiled and buffers are there. */
+const warmUp = 300;
+
+/** MiB resident of the process that receives the uploads. */
+interface Size {
+  readonly before: number;
+  readonly highest: number;
+}
+
+async function sizesOf(kind: ServerKind, boundary: string, body: Buffer): Promise<Size> {
+  await using server = await startServer({ kind, pools: (folder) => poolText(folder, 'www', limits) });
+  server.folder.write('www/receive.php', receive);
+  const hello = server.folder.write('www/hello.php', '<?php echo "hello";');
+  const small = requestBytes(hello, { keep: false });
+  for (let i = 0; i < warmUp; i++) await timeOnce(server.socket(), small, 'hello');
+  const receiver = server.workers()[0]?.pid;
+  if (receiver === undefined) throw new Error(`${kind} has no process below it`);
+  const request = uploadRequest(server, boundary, body);
+  using watch = new MemoryWatch(receiver);
+  for (let i = 0; i < inARow; i++) {
+    await timeOnce(server.socket(), request, `${uploadBytes} moved`);
+    rmSync(server.folder.join('tmp/moved'));
+  }
+  return { before: watch.baseline, highest: watch.baseline + watch.growth };
+}
+
+/** Figures of the memory that uploads in a row take; their content is not to stay anywhere. */
+async function memoryFigures(boundary: string, body: Buffer, rounds: number): Promise<Figure[]> {
+  const sizes: Record<ServerKind, Size[]> = { hathi: [], 'php-fpm': [] };
+  for (let round = 0; round < rounds; round++) {
+    sizes.hathi.push(await sizesOf('hathi', boundary, body));
+    if (hasPhpFpm()) sizes['php-fpm'].push(await sizesOf('php-fpm', boundary, body));
+  }
+  const figure = (label: string, pick: (size: Size) => number): Figure => ({
+    label,
+    unit: 'MiB',
+    hathi: summarize(sizes.hathi.map(pick)),
+    ...(hasPhpFpm() ? { phpFpm: summarize(sizes['php-fpm'].map(pick)) } : {}),
+  });
+  return [
+    figure('size of the process before', ({ before }) => before),
+    figure(`highest in ${inARow} uploads`, ({ highest }) => highest),
+  ];
+}
+
 export const upload: Workload = {
   name: 'upload',
   title: 'Upload of 50 MB',
@@ -55,6 +106,7 @@ export const upload: Workload = {
         ...result.time,
         target: { of: 'hathi', limit: 'at most', value: 300 },
       },
+      ...(await memoryFigures(boundary, body, atMost(3, plan))),
     ];
   },
 };

@@ -34,3 +34,23 @@ export function releasePages(bytes: Uint8Array): void {
 export function preferHugePages(bytes: Uint8Array, wanted: boolean): void {
   if (bytes.length > 0) cMadvise(bytes, bytes.length, wanted ? hugePage : noHugePage);
 }
+
+/** `M_MMAP_THRESHOLD` of mallopt(3). */
+const mmapThreshold = -3;
+
+const cMallopt = declare<[number, number], number>('int mallopt(int param, int value)');
+
+/**
+ * Has the C library map every allocation from this size on by itself, and unmap it when it is freed. Left alone, glibc
+ * raises the size to that of what was freed, up to 32 MB, and takes such blocks from its heaps from then on, which
+ * keep what is free between two that are not. For the whole process, threads included.
+ *
+ * @returns false where the C library has no such setting (musl gives large blocks back without)
+ */
+export function mapLargeAllocations(bytes: number): boolean {
+  try {
+    return cMallopt(mmapThreshold, bytes) === 1;
+  } catch {
+    return false;
+  }
+}

@@ -7,6 +7,12 @@
  */
 export const largeBytes = 32 * 1024;
 
+/**
+ * From this size on memory that is freed goes back to the kernel. It is where glibc starts from; at half of it every
+ * read of a socket would be a mapping of its own.
+ */
+export const mappedBytes = 128 * 1024;
+
 /** What to pass postMessage() as its transfer list for a message that holds these bytes, which own their memory. */
 export function handOver(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer[] {
   return bytes.buffer.byteLength >= largeBytes ? [bytes.buffer] : [];

@@ -4,6 +4,8 @@
  */
 
 import { writeSync } from 'node:fs';
+import { mapLargeAllocations } from '../../posix/memory.ts';
+import { mappedBytes } from './buffers.ts';
 import { EngineHost } from './engine-host.ts';
 
 // A fault of the host itself: an orderly exit would wait for threads that may hang, and the master starts another.
@@ -16,5 +18,7 @@ process.on('uncaughtException', (error) => {
 for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
   process.on(signal, () => {});
 }
+
+mapLargeAllocations(mappedBytes);
 
 new EngineHost();
