@@ -34,10 +34,18 @@ export async function answerProfile(source: AdminSource, { query, peer }: Questi
 }
 
 /** How good the profile is, for whoever shows it beside the stacks. */
-function figures({ samples, unsteady, dropped, skipped, lookMicros }: Profile): Record<string, string> {
+function figures({
+  samples,
+  unsteady,
+  looks,
+  dropped,
+  skipped,
+  lookMicros,
+}: Profile): Record<string, string> {
   return {
     'x-samples': String(samples),
     'x-unsteady': String(unsteady),
+    'x-looks': String(looks),
     'x-dropped': String(dropped),
     'x-skipped': String(skipped),
     'x-look-micros': String(Math.round(lookMicros)),

@@ -105,7 +105,7 @@ function summary({ headers }: AdminText): string {
   const count = (name: string): number => Number(headers[name]) || 0;
   const [samples, dropped, skipped] = [count('x-samples'), count('x-dropped'), count('x-skipped')];
   const unsteady = count('x-unsteady');
-  const none = samples + dropped === 0 ? ' (no worker was busy)' : '';
+  const none = count('x-looks') === 0 ? ' (no worker was busy)' : '';
   const left = skipped === 0 ? '' : `, ${skipped} looks left out to spare the master`;
   return `${samples} stacks${none}, ${unsteady} of them moved while they were read, ${dropped} looks saw none${left}`;
 }

@@ -67,8 +67,8 @@ class Sampling {
       tick = Math.max(tick, Math.floor((monotonicMicros() - start) / period) - 1);
     }
     await until(start + options.seconds * 1e6);
-    const { stacks, samples, unsteady, dropped, skipped, lookMicros } = this.#counts;
-    return { ...options, startedAt, stacks, samples, unsteady, dropped, skipped, lookMicros };
+    const { stacks, samples, unsteady, looks, dropped, skipped, lookMicros } = this.#counts;
+    return { ...options, startedAt, stacks, samples, unsteady, looks, dropped, skipped, lookMicros };
   }
 
   /** One look at each busy worker, beginning with another one each time, for as long as the time allows. */

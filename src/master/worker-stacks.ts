@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs';
 import { receiveDescriptor } from '../posix/descriptors.ts';
 import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
 import type { ScoreboardReader } from '../scoreboard/reader.ts';
-import { lookAtStack } from '../trace/look.ts';
+import { glanceAtStack, lookAtStack } from '../trace/look.ts';
 import { isProcessMemory, ProcessMemory } from '../trace/memory.ts';
 import { StackWalker, type Walk } from '../trace/walker.ts';
 
@@ -73,15 +73,15 @@ export class WorkerStacks {
   }
 
   /**
-   * For many looks, one each at a worker: what does not change is read once. It gives undefined when the stack moved.
-   * Undefined itself where no worker can be looked at.
+   * For many looks at functions without their lines: what does not change is read once. A look gives undefined when the
+   * stack moves; where no worker can be looked at there is no such function.
    */
   glances(): ((slot: number, depth: number) => Walk | undefined) | undefined {
     if (this.#symbols === undefined) return undefined;
     const walker = new StackWalker(this.#symbols);
     return (slot, depth) => {
       const memory = this.#memories.get(slot);
-      return memory === undefined ? undefined : walker.walk(memory, depth);
+      return memory === undefined ? undefined : glanceAtStack(walker, memory, depth);
     };
   }
 

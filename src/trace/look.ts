@@ -10,9 +10,21 @@ const looks = 64;
 export function lookAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
   let best: Walk | undefined;
   for (let look = 0; look < looks; look += 1) {
-    const walk = walker.walk(memory, depth);
+    const walk = walker.walk(memory, { depth, lines: true });
     if (walk?.isSteady) return walk;
     best = walk ?? best;
   }
   return best;
+}
+
+/** For the next one there is another sample: only what was no stack at all is looked at again. */
+const glances = 4;
+
+/** One sample of a profile, without lines. */
+export function glanceAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
+  for (let glance = 0; glance < glances; glance += 1) {
+    const walk = walker.walk(memory, { depth, lines: false });
+    if (walk !== undefined) return walk;
+  }
+  return undefined;
 }

@@ -40,7 +40,9 @@ export interface Profile extends ProfileOptions {
   readonly samples: number;
   /** Of these, stacks whose innermost calls changed while they were read, and may be of different moments. */
   readonly unsteady: number;
-  /** Looks at a busy worker that saw nothing: its stack moved meanwhile, or PHP ran no code. */
+  /** Looks at busy workers. Those that are no samples and were not dropped found no PHP code: a response on its way. */
+  readonly looks: number;
+  /** Looks that saw no stack, because it moved meanwhile. */
   readonly dropped: number;
   /** Looks that were left out so that the master is not held up. */
   readonly skipped: number;
@@ -56,23 +58,29 @@ export class ProfileCounts {
   readonly #stacks = new Map<string, { frames: readonly StackFrame[]; samples: number }>();
   samples = 0;
   unsteady = 0;
+  looks = 0;
   dropped = 0;
   skipped = 0;
   lookMicros = 0;
 
   /** @param walk undefined for a look that saw nothing */
   add(walk: Walk | undefined): void {
-    const calls = walk?.calls ?? [];
+    this.looks += 1;
+    if (walk === undefined) this.dropped += 1;
+    else if (walk.calls.length > 0) this.#count(walk);
+  }
+
+  #count({ calls, isSteady }: Walk): void {
     const key = calls
       .map(({ scope, name, file, startLine }) => `${scope}\0${name}\0${file}:${startLine}`)
       .join('\n');
     const known = this.#stacks.get(key);
-    if (calls.length === 0 || (known === undefined && this.#stacks.size >= mostStacks)) {
+    if (known === undefined && this.#stacks.size >= mostStacks) {
       this.dropped += 1;
       return;
     }
     this.samples += 1;
-    if (walk?.isSteady === false) this.unsteady += 1;
+    if (!isSteady) this.unsteady += 1;
     if (known !== undefined) known.samples += 1;
     else this.#stacks.set(key, { frames: declaredFrames(calls).toReversed(), samples: 1 });
   }

@@ -37,9 +37,9 @@ suite('the memory of a native worker', { skip: skip || requires('root') }, () =>
     assert.ok(symbols !== undefined);
     const memory = new ProcessMemory(fd);
     const walker = new StackWalker(symbols);
-    assert.deepEqual(walker.walk(memory, 5), { calls: [], isSteady: true });
+    assert.deepEqual(walker.walk(memory, { depth: 5, lines: true }), { calls: [], isSteady: true });
     await master.endWorker(0, 'kill');
-    assert.equal(walker.walk(memory, 5), undefined);
+    assert.equal(walker.walk(memory, { depth: 5, lines: true }), undefined);
     memory.close();
   });
 

@@ -30,9 +30,9 @@ function profileOf(stacks: readonly (readonly [count: number, calls: readonly Ca
   }
   counts.add(undefined);
   counts.add({ calls: [], isSteady: true });
-  const { samples, unsteady, dropped, skipped, lookMicros } = counts;
+  const { samples, unsteady, looks, dropped, skipped, lookMicros } = counts;
   const options = { pool: 'a]]>b', seconds: 1, hertz: 99, startedAt: 0 };
-  return { ...options, stacks: counts.stacks, samples, unsteady, dropped, skipped, lookMicros };
+  return { ...options, stacks: counts.stacks, samples, unsteady, looks, dropped, skipped, lookMicros };
 }
 
 const hostile = "évil</script>'";
@@ -43,8 +43,12 @@ const profile = profileOf([
 ]);
 
 test('stacks are told apart by their functions; what saw nothing is counted', () => {
-  const { samples, unsteady, dropped } = profile;
-  assert.deepEqual({ samples, unsteady, dropped }, { samples: 10, unsteady: 3, dropped: 2 });
+  const { samples, unsteady, looks, dropped } = profile;
+  // The last look found no PHP code: that is no stack, and none was missed.
+  assert.deepEqual(
+    { samples, unsteady, looks, dropped },
+    { samples: 10, unsteady: 3, looks: 12, dropped: 1 },
+  );
   assert.deepEqual(
     profile.stacks.map((stack) => stack.samples),
     [6, 3, 1],

@@ -9,7 +9,7 @@ import { FakeMemory, symbols } from './fake-memory.ts';
 
 const main = { file: '/s/main.php', line: 9, callInfo: symbols.call_code | symbols.call_top };
 const walk = (memory: FakeMemory, depth = 100): Walk | undefined =>
-  new StackWalker(symbols).walk(memory, depth);
+  new StackWalker(symbols).walk(memory, { depth, lines: true });
 
 function walkOf(memory: FakeMemory): Walk {
   const result = walk(memory);
@@ -159,7 +159,7 @@ test('names are remembered only of what no request makes', () => {
     // Every worker is forked from one host: the same address may hold another function in each.
     const memory = new FakeMemory();
     memory.stack([{ name, isImmutable, ...(file === undefined ? {} : { file }) }, main]);
-    return walker.walk(memory, 5)?.calls[0]?.name;
+    return walker.walk(memory, { depth: 5, lines: false })?.calls[0]?.name;
   };
   assert.deepEqual([nameOf('one', false, '/a'), nameOf('two', false, '/a')], ['one', 'two']);
   assert.deepEqual([nameOf('one', true, '/a'), nameOf('two', true, '/a')], ['one', 'one']);

@@ -1,0 +1,46 @@
+/** Reading what is not trusted: addresses are checked, lengths bounded, and what cannot be is torn. */
+
+import { readU64 } from '../scoreboard/numbers.ts';
+import type { Memory } from './memory.ts';
+
+/** What was read is no stack: it was freed or changed meanwhile, or a script made it up. */
+export class TornError extends Error {}
+
+/** Longest name and path that are taken for one: PATH_MAX. */
+const longestString = 4096;
+/** Lower addresses are never mapped (mmap_min_addr), higher ones no Node number holds exactly. */
+const lowestAddress = 65_536;
+const highestAddress = 2 ** 53 - 65_536;
+
+/** Whether a pointer may be one: PHP's structures are aligned. */
+export function isAddress(pointer: number): boolean {
+  return pointer >= lowestAddress && pointer <= highestAddress && pointer % 8 === 0;
+}
+
+/**
+ * Fills `target`, which is given back, from `offset` bytes behind an address.
+ *
+ * @throws TornError
+ */
+export function readAt(memory: Memory, address: number, target: Buffer, offset = 0): Buffer {
+  if (!isAddress(address) || !memory.read(address + offset, target)) throw new TornError();
+  return target;
+}
+
+const pointer = Buffer.alloc(8);
+
+/** The pointer that stands there, which may be none. @throws TornError */
+export function pointerAt(memory: Memory, address: number, offset = 0): number {
+  return readU64(readAt(memory, address, pointer, offset), 0);
+}
+
+/** PHP's string at an address, as a binary string. @throws TornError */
+export function stringAt(
+  memory: Memory,
+  address: number,
+  symbols: { readonly string_length: number; readonly string_bytes: number },
+): string {
+  const length = pointerAt(memory, address, symbols.string_length);
+  if (length > longestString) throw new TornError();
+  return readAt(memory, address, Buffer.alloc(length), symbols.string_bytes).toString('latin1');
+}
