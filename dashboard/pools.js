@@ -10,7 +10,7 @@ import { bytes, count, duration, foreign, percent, rate } from './format.js';
  * @typedef {object} Cell
  * @property {string} name
  * @property {string} [about]
- * @property {'wide'} [place] only where there is room
+ * @property {'wide' | 'middle'} [place] only where there is room
  * @property {'text'} [kind] left-aligned
  * @property {(pool: Pool) => string} text
  * @property {(pool: Pool) => 'bad' | 'warn' | undefined} [alarm]
@@ -38,6 +38,7 @@ const cells = [
   },
   {
     name: 'p95',
+    place: 'middle',
     about: '95 % of the requests took no longer',
     text: ({ recent }) => duration(recent.p95Micros),
   },
@@ -49,6 +50,7 @@ const cells = [
   },
   {
     name: '5xx',
+    place: 'middle',
     about: 'Answers with a status 5xx since the master started',
     text: ({ totals }) => count(totals.responses[4]),
   },
