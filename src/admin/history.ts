@@ -12,7 +12,6 @@ import {
   durationsSince,
   noDurations,
 } from '../scoreboard/durations.ts';
-import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 
 /** Milliseconds from a sample to the next one. */
 export const historyIntervalMs = 5000;
@@ -29,7 +28,7 @@ export const historyColumns = [
   'p50Micros',
   'p95Micros',
   'p99Micros',
-  /** Active workers at the moment of the sample, as the queue. */
+  /** The most active workers at once, as the queue: looked at once a second. */
   'busy',
   'limit',
   'queue',
@@ -50,19 +49,31 @@ export type HistoryAnswer = {
 
 type Figures = Readonly<Record<HistoryColumn, number>>;
 
-/** Counts that only grow. */
-interface Counts {
+/** PoolCounts that only grow. */
+export interface PoolCounts {
   readonly accepted: number;
   readonly errors: number;
   readonly durations: DurationCounts;
 }
 
-const noCounts: Counts = { accepted: 0, errors: 0, durations: noDurations };
+/** What is told of a pool at a sample. */
+export interface PoolSample {
+  readonly name: string;
+  /** The most active workers and waiting connections of the seconds since the sample before. */
+  readonly busy: number;
+  readonly queue: number;
+  readonly limit: number;
+  /** Undefined when unknown. */
+  readonly memoryBytes: number | undefined;
+  readonly counts: PoolCounts;
+}
+
+const noCounts: PoolCounts = { accepted: 0, errors: 0, durations: noDurations };
 
 interface Series {
   readonly figures: Float32Array;
   /** At the last sample. */
-  counts: Counts;
+  counts: PoolCounts;
 }
 
 export class History {
@@ -79,13 +90,17 @@ export class History {
     return age >= historyIntervalMs - earlyMs || age < 0;
   }
 
-  /** Takes a sample of all pools; those that are not in the snapshot any more are forgotten. */
-  add({ at, pools }: Pick<AdminSnapshot, 'at' | 'pools'>): void {
+  /**
+   * Takes a sample of all pools; those that are not among them any more are forgotten.
+   *
+   * @param at milliseconds since 1970
+   */
+  add(at: number, pools: readonly PoolSample[]): void {
     // Times in the ring only rise: after a step back of the clock the history begins anew.
     if (at <= this.#lastAt) this.#clear();
     const seconds = (at - this.#lastAt) / 1000;
     const place = this.#taken % historySamples;
-    const since: Counts[] = [];
+    const since: PoolCounts[] = [];
     const levels: Levels[] = [];
     for (const pool of pools) {
       const level = levelsOf(pool);
@@ -142,11 +157,11 @@ export class History {
   }
 
   /** What the pool's counts grew by; undefined at its first sample, when they may be those of any time. */
-  #growth(pool: PoolSnapshot): Counts | undefined {
-    const counts = countsOf(pool);
-    const series = this.#pools.get(pool.name);
+  #growth(pool: PoolSample): PoolCounts | undefined {
+    const { name, counts } = pool;
+    const series = this.#pools.get(name);
     if (series === undefined) {
-      this.#pools.set(pool.name, { figures: emptyFigures(), counts });
+      this.#pools.set(name, { figures: emptyFigures(), counts });
       return undefined;
     }
     const growth = {
@@ -159,7 +174,7 @@ export class History {
     return growth;
   }
 
-  #forgetOthers(pools: readonly PoolSnapshot[]): void {
+  #forgetOthers(pools: readonly PoolSample[]): void {
     if (pools.length === this.#pools.size) return;
     const names = new Set(pools.map(({ name }) => name));
     for (const name of this.#pools.keys()) if (!names.has(name)) this.#pools.delete(name);
@@ -177,11 +192,11 @@ function emptyFigures(): Float32Array {
   return new Float32Array(historySamples * width).fill(Number.NaN);
 }
 
-/** Figures that are what they are at the moment of the sample. */
+/** Figures that are no growth. */
 type Levels = Pick<Figures, 'busy' | 'limit' | 'queue' | 'memoryBytes'>;
 
-function levelsOf({ active, maxChildren, queue, memoryBytes = Number.NaN }: PoolSnapshot): Levels {
-  return { busy: active, limit: maxChildren, queue, memoryBytes };
+function levelsOf({ busy, limit, queue, memoryBytes = Number.NaN }: PoolSample): Levels {
+  return { busy, limit, queue, memoryBytes };
 }
 
 function sumOfLevels(levels: readonly Levels[]): Levels {
@@ -195,11 +210,7 @@ function sumOfLevels(levels: readonly Levels[]): Levels {
   };
 }
 
-function countsOf({ totals }: PoolSnapshot): Counts {
-  return { accepted: totals.accepted, errors: totals.responses[4] ?? 0, durations: totals.durations };
-}
-
-function sumOfCounts(counts: readonly Counts[]): Counts {
+function sumOfCounts(counts: readonly PoolCounts[]): PoolCounts {
   return counts.reduce(
     (left, right) => ({
       accepted: left.accepted + right.accepted,
@@ -214,7 +225,7 @@ function store(
   figures: Float32Array,
   place: number,
   levels: Levels,
-  growth: Counts | undefined,
+  growth: PoolCounts | undefined,
   seconds: number,
 ): void {
   const quantile = (part: number): number =>

@@ -153,7 +153,7 @@ export class Master {
       case 'heartbeat':
         if (this.#stage.isStopping) return;
         for (const runner of this.runners) runner.heartbeat();
-        if (this.#isObserved) this.#records.beat(this.admin, this.runners);
+        if (this.#isObserved) this.#records.beat(this.runners);
         return;
       case 'deadlines':
         for (const runner of this.#pools.all) runner.checkDeadlines();

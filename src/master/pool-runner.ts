@@ -6,6 +6,7 @@
  * up and the old one never notices.
  */
 
+import type { PoolSample } from '../admin/history.ts';
 import type { WorkerStack } from '../admin/slow-request.ts';
 import type { PoolProcesses, PoolTotals, RecentFigures } from '../admin/snapshot.ts';
 import type { PoolConfig } from '../config/directives.ts';
@@ -20,6 +21,7 @@ import {
 import { usefulHostMillis } from '../pool/respawn.ts';
 import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
+import { HistorySource } from './history-source.ts';
 import type { HostEvent } from './host-process.ts';
 import { logHostChatter, logHostFacts } from './host-reports.ts';
 import { HostRestart } from './host-restart.ts';
@@ -39,6 +41,7 @@ export class PoolRunner {
   readonly #supervisor: WorkerSupervisor;
   readonly #counters = new PoolCounters();
   readonly #recent: RecentTotals;
+  readonly #history = new HistorySource();
   readonly #processes = new ProcessSampler();
   readonly #hostRestart = new HostRestart();
   #pool: PreparedPool;
@@ -102,6 +105,17 @@ export class PoolRunner {
   /** @param totals of this moment */
   recent(totals: PoolTotals): RecentFigures {
     return this.#recent.figures(this.#context.now(), totals);
+  }
+
+  /** What the history is to keep of it now. */
+  historySample(): Omit<PoolSample, 'memoryBytes'> {
+    const accepted = this.#counters.accepted(this.generations());
+    const { name, config } = this;
+    return {
+      name,
+      limit: config['pm.max_children'],
+      ...this.#history.take(accepted, () => this.totals()),
+    };
   }
 
   /** Memory and CPU of its processes. */
@@ -181,7 +195,8 @@ export class PoolRunner {
   heartbeat(): void {
     if (this.#serving === undefined || !this.#context.isNormal()) return;
     this.#supervisor.heartbeat(this.#serving);
-    publishFigures(this.#serving, this.#pool.listener);
+    const figures = publishFigures(this.#serving, this.#pool.listener);
+    this.#history.beat(figures.activeProcesses, figures.listenQueue);
     const accepted = this.#counters.accepted(this.generations());
     this.#recent.note(this.#context.now(), accepted, () => this.totals());
   }

@@ -1,7 +1,6 @@
 /** What the master remembers of its pools for whoever asks: the last hour, and the memory that they take. */
 
 import { History } from '../admin/history.ts';
-import type { AdminSource } from '../admin/snapshot.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { PoolMemory } from './pool-memory.ts';
 import type { PoolRunner } from './pool-runner.ts';
@@ -16,8 +15,13 @@ export class Records {
   }
 
   /** Once a second. */
-  beat(source: Pick<AdminSource, 'read'>, runners: readonly PoolRunner[]): void {
+  beat(runners: readonly PoolRunner[]): void {
     this.#memory.refresh(monotonicMicros() / 1000, runners);
-    if (this.history.isDue(Date.now())) this.history.add(source.read(false));
+    const at = Date.now();
+    if (!this.history.isDue(at)) return;
+    this.history.add(
+      at,
+      runners.map((runner) => ({ ...runner.historySample(), memoryBytes: this.memory.get(runner.name) })),
+    );
   }
 }

@@ -26,8 +26,8 @@ export function statusSnapshot(generation: Generation, listener: Listener | unde
   return snapshot;
 }
 
-/** Puts the master's figures where workers can read them, for fpm_get_status(). */
-export function publishFigures(generation: Generation, listener: Listener): void {
+/** Puts the master's figures where workers can read them, for fpm_get_status(); and returns them. */
+export function publishFigures(generation: Generation, listener: Listener): StatusSnapshot {
   const snapshot = statusSnapshot(generation, listener);
   generation.scoreboard.master({
     generation: generation.number,
@@ -41,6 +41,7 @@ export function publishFigures(generation: Generation, listener: Listener): void
     maxChildrenReached: snapshot.maxChildrenReached,
     slowRequests: snapshot.slowRequests,
   });
+  return snapshot;
 }
 
 /** The answer to a request for the page, as the bytes of a CGI response. */
