@@ -1,6 +1,6 @@
 /** What a reload changes, and what it leaves alone when it cannot be done. */
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { requires } from '../harness/debian.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
@@ -8,6 +8,7 @@ import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { type Server, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
+import { nativeBuild } from '../native/built-engine.ts';
 
 /** Body of a script that names its pool, asked for on a pool's socket. */
 async function ask(server: Server, pool = 'www'): Promise<string> {
@@ -167,5 +168,37 @@ test('process_control_timeout bounds a request of the old generation', async () 
   await server.reload();
   await server.log.waitFor(/requests did not finish in time, terminating them$/);
   assert.equal(await lost, true);
+  await server.stop();
+});
+
+test('reloads, refused reloads and log rotations leave no descriptor behind', {
+  skip: nativeBuild().skip,
+}, async () => {
+  const pools = (more: string) => (to: TestFolder) =>
+    poolText(
+      to,
+      'www',
+      `access.log = ${to.join('log/access')}\npm.status_path = /status\npm.status_listen = ${to.join('run/status.sock')}\n${more}`,
+    );
+  await using server = await startServer({
+    engine: 'native',
+    pools: pools(''),
+    expected: [/ERROR: unable to bind/, /ERROR: reload refused/],
+  });
+  const descriptors = (): number => readdirSync(`/proc/${server.pid}/fd`).length;
+  const before = descriptors();
+  for (let round = 0; round < 5; round++) {
+    server.configure(pools(''));
+    await server.reload();
+    let from = server.log.mark();
+    server.signal('SIGUSR1');
+    await server.log.waitFor(/access log file re-opened$/, from);
+    server.configure(pools('listen = /nonexistent/www.sock'));
+    from = server.log.mark();
+    server.signal('SIGUSR2');
+    await server.log.waitFor(/reload refused/, from);
+  }
+  await poll('the end of the old hosts', () => (server.hosts().length === 1 ? true : undefined));
+  assert.equal(descriptors(), before);
   await server.stop();
 });
