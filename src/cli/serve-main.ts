@@ -4,7 +4,7 @@ import { checkStart } from '../config/check.ts';
 import type { Configuration } from '../config/directives.ts';
 import { loadConfiguration } from '../config/load.ts';
 import type { ConfigMessage } from '../config/messages.ts';
-import { engineCommand } from '../engine/select.ts';
+import { checkEngine, engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration } from '../master/master-types.ts';
@@ -27,6 +27,9 @@ export function serveMain(args: string[]): Promise<number> {
   });
 }
 
+/** Time and level of a log line, which mean nothing in a message on the terminal. */
+const logPrefix = /^\[[^\]]*\] [A-Z]+: /;
+
 async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
   const complaints: string[] = [];
   const log = new ErrorLog({
@@ -37,6 +40,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     },
   });
   const configuration = readText(options);
+  for (const pool of configuration.pools) checkEngine(pool);
   log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
   const master = new Master({
     configuration,
@@ -52,7 +56,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     await master.start();
   } catch (error) {
     await master.abandon();
-    throw new Error(complaints.at(-1) ?? (error as Error).message);
+    throw new Error(complaints.at(-1)?.replace(logPrefix, '') ?? (error as Error).message);
   }
   return describe(master);
 }

@@ -2,8 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/directives.ts';
-import { defaultVersion, findEngine } from '../engine/embedded/php/package.ts';
-import { engineCommand } from '../engine/select.ts';
+import { checkEngine } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { ListenSettings } from '../master/listener.ts';
 import { preflight } from '../master/listener-preflight.ts';
@@ -36,11 +35,9 @@ function enginesAreThere({ pools }: Configuration, log: ErrorLog): boolean {
   let fine = true;
   for (const pool of pools) {
     try {
-      const { engine } = engineCommand(pool);
-      if (engine === 'embedded') findEngine(pool['engine.php'] ?? defaultVersion);
+      checkEngine(pool);
     } catch (error) {
-      const { message } = error as Error;
-      log.error(message.startsWith('[pool ') ? message : `[pool ${pool.name}] ${message}`);
+      log.error((error as Error).message);
       fine = false;
     }
   }

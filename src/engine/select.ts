@@ -2,6 +2,7 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import { siblingModule } from '../runtime/module.ts';
+import { defaultVersion, findEngine } from './embedded/php/package.ts';
 import { locateEngine, nativeCommand } from './native/locate.ts';
 
 export interface EngineCommand {
@@ -33,6 +34,20 @@ export function engineCommand(pool: PoolConfig): EngineCommand {
       return insistOnNative(pool);
     default:
       throw new EngineError(`[pool ${pool.name}] unknown engine ${JSON.stringify(pool.engine)}`);
+  }
+}
+
+/**
+ * Whether what {@link engineCommand} would start is installed, down to the PHP version.
+ *
+ * @throws EngineError that names the pool and the remedy
+ */
+export function checkEngine(pool: PoolConfig): void {
+  if (engineCommand(pool).engine !== 'embedded') return;
+  try {
+    findEngine(pool['engine.php'] ?? defaultVersion);
+  } catch (error) {
+    throw new EngineError(`[pool ${pool.name}] ${(error as Error).message}`);
   }
 }
 

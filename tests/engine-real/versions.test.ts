@@ -1,12 +1,12 @@
 /** Which PHP runs: every installed version, and a clear word about those that are not. */
 import assert from 'node:assert/strict';
 import { readFileSync, symlinkSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { installedVersions, knownVersions } from '../../src/engine/embedded/php/package.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
-import { run as runCommand, type Server, serverCommand, startServer } from '../harness/server.ts';
+import { isRoot, run as runCommand, type Server, serverCommand, startServer } from '../harness/server.ts';
 import { json, run, text } from './scripts.ts';
 
 for (const version of installedVersions()) {
@@ -85,6 +85,15 @@ test('a version that is not installed is named with the command that installs it
     // The test of the configuration finds it as well.
     assert.match(await start(lines, ['-t']), reason);
   }
+  if (missing === '') return;
+  const site = folder.write('site/index.php', '');
+  const flags = ['serve', dirname(site), '--php', missing, '--port', '0', ...(isRoot ? ['-R'] : [])];
+  const served = await runCommand(serverCommand(), flags, { cwd: folder.path });
+  assert.match(
+    served.stderr,
+    /^hathi serve: \[pool serve\] the embedded PHP .* is not installed: run "npm install .*"\n$/,
+  );
+  assert.notEqual(served.code, 0);
 });
 
 test('redis is always there, memcached where the pool asks for it', async () => {
