@@ -56,16 +56,16 @@ const cells = [
   },
   {
     name: 'Slow',
-    about: 'Requests in the slow log',
+    about: 'Requests that went into the slow log since the master started',
     place: 'wide',
-    text: ({ slowRequests }) => count(slowRequests),
+    text: ({ totals }) => count(totals.slowRequests),
   },
   {
     name: 'Maxed',
     about: 'Times that pm.max_children kept another worker from being started',
     place: 'wide',
-    text: ({ maxChildrenReached }) => count(maxChildrenReached),
-    alarm: ({ maxChildrenReached }) => (maxChildrenReached > 0 ? 'warn' : undefined),
+    text: ({ totals }) => count(totals.maxChildrenReached),
+    alarm: ({ totals }) => (totals.maxChildrenReached > 0 ? 'warn' : undefined),
   },
   {
     name: 'Memory',

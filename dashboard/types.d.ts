@@ -59,10 +59,13 @@ export interface Pool {
   readonly queue: number;
   readonly maxQueue: number;
   readonly queueLimit: number;
-  readonly maxChildrenReached: number;
-  readonly slowRequests: number;
   readonly memoryBytes?: number;
-  readonly totals: { readonly responses: readonly number[]; readonly slowRequests: number };
+  /** Since the master's start. */
+  readonly totals: {
+    readonly responses: readonly number[];
+    readonly slowRequests: number;
+    readonly maxChildrenReached: number;
+  };
   readonly recent: {
     readonly requestsPerSecond: number;
     readonly p50Micros?: number;
