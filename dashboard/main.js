@@ -28,7 +28,7 @@ const views = find('views', HTMLElement);
 const signInForm = find('sign-in', HTMLFormElement);
 const actions = find('actions', HTMLElement);
 const queries = find('queries', HTMLInputElement);
-const pools = new Pools(find('pools', HTMLTableElement), select);
+const pools = new Pools(find('pools', HTMLTableElement), find('pools-rest', HTMLElement), select);
 const charts = new Charts(find('charts', HTMLElement), showPoint);
 const figures = new Figures(find('figures', HTMLTableElement));
 const workers = new Workers(find('workers', HTMLTableElement), find('workers-rest', HTMLElement), (row) =>

@@ -5,6 +5,7 @@
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign, percent, rate } from './format.js';
+import { More } from './more.js';
 
 /**
  * @typedef {object} Cell
@@ -81,15 +82,25 @@ const cells = [
   },
 ];
 
+/** Pools that are drawn unless somebody wants all: the charts below are to be seen as well. */
+const firstPools = 12;
+
 export class Pools {
   #body;
+  #more;
+  /** @type {readonly Pool[]} */
+  #pools = [];
+  /** @type {string | undefined} */
+  #selected;
   #onSelect;
 
   /**
    * @param {HTMLTableElement} table
+   * @param {HTMLElement} rest where it says what is not drawn
    * @param {(name: string | undefined) => void} onSelect undefined stands for all pools
    */
-  constructor(table, onSelect) {
+  constructor(table, rest, onSelect) {
+    this.#more = new More(rest, firstPools, () => this.#draw());
     this.#onSelect = onSelect;
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
     table.tHead?.append(
@@ -107,12 +118,19 @@ export class Pools {
 
   /** @param {readonly Pool[]} pools @param {string | undefined} selected */
   show(pools, selected) {
+    this.#pools = pools;
+    this.#selected = selected;
+    this.#draw();
+  }
+
+  #draw() {
+    const pools = this.#pools.length > firstPools ? troubledFirst(this.#pools, this.#selected) : this.#pools;
     keepChildren(
       this.#body,
-      pools,
+      this.#more.cut(pools, 'No pools.'),
       ({ name }) => name,
       ({ name }) => this.#row(name),
-      (row, pool) => fill(row, pool, pool.name === selected),
+      (row, pool) => fill(row, pool, pool.name === this.#selected),
     );
   }
 
@@ -160,6 +178,24 @@ function fill(row, pool, isSelected) {
     setText(cell, textOf(pool));
     setAttribute(cell, 'data-alarm', alarm?.(pool));
   });
+}
+
+/**
+ * For where not all can be seen; what is alike keeps the order of the configuration. The chosen one is always there.
+ *
+ * @param {readonly Pool[]} pools
+ * @param {string | undefined} selected
+ */
+function troubledFirst(pools, selected) {
+  const rank = (/** @type {Pool} */ pool) => (pool.name === selected ? 4 : troubleOf(pool));
+  return [...pools].sort((a, b) => rank(b) - rank(a));
+}
+
+/** Coarse, so that rows do not jump with every figure. @param {Pool} pool */
+function troubleOf({ state, queue, active, maxChildren }) {
+  if (state !== 'serving') return 3;
+  if (queue > 0) return 2;
+  return active >= 0.8 * maxChildren ? 1 : 0;
 }
 
 /** @param {Pool} pool */

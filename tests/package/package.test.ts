@@ -97,6 +97,10 @@ describe('the npm package', () => {
     const url = `http://127.0.0.1:${port}`;
     await serve.says(new RegExp(url));
     assert.match(await (await fetch(url)).text(), /^PHP \d+\.\d+\.\d+ says hello$/);
+    const dashboard = new URL((await serve.says(/Dashboard +http/)).trim().split(/ +/)[1] ?? '');
+    for (const path of ['/', '/dashboard/main.js', '/dashboard/uplot.js']) {
+      assert.equal((await fetch(new URL(path, dashboard))).status, 200, path);
+    }
     assert.equal(await serve.stop(), 0);
   });
 });
