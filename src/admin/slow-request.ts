@@ -16,7 +16,10 @@ export interface RequestFacts {
   readonly requestId: string;
   /** From its first byte until it was looked at. */
   readonly durationMicros: number;
-  /** Memory of the worker's process in use (resident), bytes; undefined where a worker has no process of its own. */
+  /**
+   * Bytes. Native: what the worker's process holds in memory. Embedded, whose workers are no processes: the peak of PHP's
+   * memory in the worker's last request. Undefined where that is not known.
+   */
   readonly memoryBytes: number | undefined;
   readonly stack: Stack;
 }

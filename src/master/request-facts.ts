@@ -28,6 +28,7 @@ export function requestFacts(
   const snapshot = generation.reader.readSlot(slot);
   if (snapshot === undefined) return undefined;
   const { stage, script, method, uri, query, requestId, acceptedClockMicros, durationMicros } = snapshot;
+  const isNative = generation.facts?.engine === 'native';
   const isIdle = stage === 'idle' || stage === 'creating';
   return {
     at: Date.now(),
@@ -40,7 +41,7 @@ export function requestFacts(
     query,
     requestId,
     durationMicros: isIdle ? durationMicros : Math.max(0, monotonicMicros() - acceptedClockMicros),
-    memoryBytes: generation.facts?.engine === 'native' ? residentBytes(pid) : undefined,
+    memoryBytes: isNative ? residentBytes(pid) : snapshot.memoryPeak || undefined,
     stack: stackOf(look),
   };
 }

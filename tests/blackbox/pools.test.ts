@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test as nodeTest } from 'node:test';
+import { askAdmin } from '../admin/client.ts';
 import { requires } from '../harness/debian.ts';
 import { pageParams, RequestLost, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
@@ -126,6 +127,7 @@ test('process.max holds over all pools and is said once', async () => {
 test('a request that takes too long is ended, its client told, and the slow log has it', async () => {
   await using server = await startServer({
     pools: (to) =>
+      `admin.listen = ${to.join('run/admin.sock')}\n` +
       poolText(
         to,
         'www',
@@ -148,7 +150,17 @@ test('a request that takes too long is ended, its client told, and the slow log 
   assert.equal(await run(server, hello), '200 hello');
   assert.equal(server.log.count(/execution timed out \(1\.\d+ sec\), terminating$/), 2);
   const slow = readFileSync(server.folder.join('log/slow'), 'utf8');
-  assert.match(slow, /\n\[[^\]]+\] {2}\[pool www\] pid \d+\nscript_filename = .*\/www\/script-\d+\.php\n/);
+  const entry =
+    /\n\[[^\]]+\] {2}\[pool www\] pid \d+\nscript_filename = .*\/www\/script-\d+\.php\n\+\+\+ dump failed\n/;
+  assert.match(slow, entry);
+  const { body } = await askAdmin({ socketPath: server.folder.join('run/admin.sock'), path: '/api/slow' });
+  const { requests } = JSON.parse(body);
+  assert.equal(requests.length, 2);
+  for (const { pool, method, durationMicros, reason } of requests) {
+    assert.deepEqual([pool, method], ['www', 'GET']);
+    assert.equal(reason, 'the embedded engine cannot be looked into while it runs');
+    assert.ok(durationMicros >= 1_000_000);
+  }
   await server.stop();
 });
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
+import { askAdmin } from '../admin/client.ts';
 import { requires } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
@@ -27,8 +28,8 @@ function start({ kind, workers, through, lines = '' }: Start): Promise<Server> {
     kind,
     engine: 'native',
     ...(through === undefined ? {} : { through }),
-    global: 'log_level = notice',
     pools: (folder) =>
+      (kind === 'php-fpm' ? '' : `admin.listen = ${folder.join('run/admin.sock')}\n`) +
       poolText(
         folder,
         'www',
@@ -111,12 +112,14 @@ suite('the slow log', { skip: nativeBuild().skip || requires('root', 'php8.2-fpm
     assert.equal(existsSync(slow) ? readFileSync(slow, 'utf8') : '', '');
   });
 
-  test('in detail: request, duration, memory, classes, closures, includes, lines', async () => {
-    await using hathi = await start({ kind: 'hathi', workers: 2, lines: 'slowlog.format = detailed' });
+  test('in detail: request, duration, memory, classes, includes, lines; and what follows the script', async () => {
+    const lines = 'slowlog.format = detailed\nrequest_terminate_timeout_track_finished = yes';
+    await using hathi = await start({ kind: 'hathi', workers: 3, lines });
     const { 'methods.php': methods = '', 'include.php': include = '' } = slowScripts;
-    const [included = '', method = ''] = await entriesOf(hathi, {
+    const [included = '', method = '', shutdown = ''] = await entriesOf(hathi, {
       'include.php': include,
       'methods.php': methods.replace('sleep(9)', '(function () { sleep(9); })()'),
+      'shutdown.php': '<?php function bye() { sleep(9); } register_shutdown_function("bye");',
     });
     const facts = /^request = "GET \/\w+\.php" duration = 1\.\d{6} memory = \d{7,9}$/;
     assert.match(included.split('\n')[2] ?? '', facts);
@@ -137,5 +140,17 @@ suite('the slow log', { skip: nativeBuild().skip || requires('root', 'php8.2-fpm
       '{main}() DIR/www/methods.php:6',
       '',
     ]);
+    assert.deepEqual(shutdown.split('\n').slice(3), [
+      'sleep() DIR/www/shutdown.php:1',
+      'bye() DIR/www/shutdown.php:1',
+      '',
+    ]);
+    const { body } = await askAdmin({ socketPath: hathi.folder.join('run/admin.sock'), path: '/api/slow' });
+    const latest = JSON.parse(body).requests.find(({ uri }: { uri: string }) => uri === '/include.php');
+    assert.deepEqual(latest.frames[1], {
+      function: 'include',
+      file: hathi.folder.join('www/included.inc'),
+      line: 3,
+    });
   });
 });
