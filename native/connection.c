@@ -14,6 +14,8 @@ enum {
 	/* After a response: how long, and how much, is read of what the client has not sent yet. */
 	DRAIN_WAIT_MS = 500,
 	DRAIN_BYTES = 1024 * 1024,
+	/* Bodies up to this size are waited for before the request takes a worker. */
+	BODY_AHEAD_BYTES = 48 * 1024,
 	/* A connection whose parameters are not complete is given up this long after their first byte. */
 	HEAD_WAIT_MICROS = 10 * 1000 * 1000,
 };
@@ -34,6 +36,7 @@ struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int 
 	connection->accepted = hathi_clock(CLOCK_MONOTONIC);
 	connection->deadline = 0;
 	connection->is_kept = false;
+	connection->awaits_body = false;
 	connection->peer[0] = '\0';
 	hathi_fcgi_init(&connection->fcgi, worker->slot_count, worker->slot_count);
 	return connection;
@@ -48,8 +51,23 @@ void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection
 	else free(connection);
 }
 
+/*
+ * A request has come but for its body, which is waited for like its parameters, so that a slow client holds no
+ * worker: if it is to fit into the input, and unless as many wait already as a worker is to hold for that.
+ */
+static enum hathi_read wait_for_body(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	connection->awaits_body = connection->fcgi.content_length > 0 && connection->fcgi.content_length <= BODY_AHEAD_BYTES &&
+		worker->held_count < HATHI_HELD / 2 && !hathi_fcgi_has_body(&connection->fcgi, input, end);
+	if (!connection->awaits_body) return HATHI_READ_REQUEST;
+	connection->deadline = hathi_clock(CLOCK_MONOTONIC) + BODY_WAIT_MS * 1000;
+	return HATHI_READ_MORE;
+}
+
 /* Runs the parser over the input until a request is complete, the input used up or the connection done. */
-static enum hathi_read parse(struct hathi_connection *connection)
+static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	const uint8_t *input = connection->bytes + connection->at;
 	const uint8_t *end = connection->bytes + connection->filled;
@@ -62,7 +80,7 @@ static enum hathi_read parse(struct hathi_connection *connection)
 			connection->filled = 0;
 			return HATHI_READ_MORE;
 		case HATHI_FCGI_REQUEST:
-			return HATHI_READ_REQUEST;
+			return wait_for_body(worker, connection);
 		case HATHI_FCGI_REPLY:
 			if (!hathi_send_all(connection->fd, connection->fcgi.reply, connection->fcgi.reply_length) ||
 				connection->fcgi.reply_closes)
@@ -72,6 +90,9 @@ static enum hathi_read parse(struct hathi_connection *connection)
 		case HATHI_FCGI_ABANDONED:
 			break;
 		case HATHI_FCGI_FAILED:
+			hathi_worker_tell(worker, HATHI_NOTICE, "a connection%s%s was closed: %s", *connection->peer == '\0' ? "" : " from ",
+				connection->peer, hathi_fcgi_error_text(connection->fcgi.error));
+			return HATHI_READ_CLOSED;
 		case HATHI_FCGI_BODY:
 		case HATHI_FCGI_BODY_END:
 		case HATHI_FCGI_ABORTED:
@@ -80,17 +101,32 @@ static enum hathi_read parse(struct hathi_connection *connection)
 	}
 }
 
+/* More of a body that is waited for. It ends also with a client who has no more to send, or a full input. */
+static enum hathi_read read_body_ahead(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	connection->filled -= connection->at;
+	memmove(connection->bytes, connection->bytes + connection->at, connection->filled);
+	connection->at = 0;
+	size_t room = sizeof connection->bytes - connection->filled;
+	ssize_t got = room == 0 ? 0 : recv(connection->fd, connection->bytes + connection->filled, room, MSG_DONTWAIT);
+	if (got < 0) return errno == EAGAIN || errno == EINTR ? HATHI_READ_MORE : HATHI_READ_CLOSED;
+	connection->filled += (size_t)got;
+	if (got > 0) return wait_for_body(worker, connection);
+	connection->awaits_body = false;
+	return HATHI_READ_REQUEST;
+}
+
 /*
  * Reads what is there, without waiting. Returns whether a request is complete; the caller closes the connection
  * when it is done with.
  */
 enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection)
 {
-	(void)worker;
+	if (connection->awaits_body) return read_body_ahead(worker, connection);
 	for (;;) {
 		if (connection->at < connection->filled) {
-			enum hathi_read result = parse(connection);
-			if (result != HATHI_READ_MORE) return result;
+			enum hathi_read result = parse(worker, connection);
+			if (result != HATHI_READ_MORE || connection->awaits_body) return result;
 		}
 		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
 		if (got < 0 && errno == EINTR) continue;
@@ -106,8 +142,8 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 		connection->at = 0;
 		connection->filled = (size_t)got;
 		/* A full buffer may hide more; a short read has emptied the socket. */
-		enum hathi_read result = parse(connection);
-		if (result != HATHI_READ_MORE || (size_t)got < sizeof connection->bytes) return result;
+		enum hathi_read result = parse(worker, connection);
+		if (result != HATHI_READ_MORE || connection->awaits_body || (size_t)got < sizeof connection->bytes) return result;
 	}
 }
 

@@ -435,6 +435,31 @@ bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse)
 }
 
 /*
+ * Whether the whole body of the request that has begun is in the input, which is left alone; also where something
+ * else comes than its records, so that waiting for more is no use.
+ */
+bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
+{
+	uint64_t wanted = fcgi->content_length - fcgi->body_seen;
+	size_t left = fcgi->in_record ? fcgi->content_left + (size_t)fcgi->padding_left : 0;
+	if (wanted == 0 || fcgi->stdin_ended || fcgi->header_filled > 0) return true;
+	if (fcgi->in_record && fcgi->use == HATHI_USE_BODY) return true;
+	while ((size_t)(end - input) >= left + HATHI_HEADER_BYTES) {
+		const uint8_t *header = input + left;
+		size_t content = ((size_t)header[4] << 8) | header[5];
+		bool is_body = header[0] == VERSION && header[1] == HATHI_RECORD_STDIN &&
+			((header[2] << 8) | header[3]) == fcgi->id;
+		if (!is_body || content == 0) return true;
+		input = header + HATHI_HEADER_BYTES;
+		if (content >= wanted && (size_t)(end - input) >= wanted) return true;
+		if (content >= wanted) return false;
+		wanted -= content;
+		left = content + header[6];
+	}
+	return false;
+}
+
+/*
  * Skips records after the response, up to the end of STDIN. Returns true when the peer has nothing left to send for
  * its request: a close cannot cross anything then.
  */
@@ -464,4 +489,26 @@ bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8
 		fcgi->in_record = fcgi->content_left > 0 || fcgi->padding_left > 0;
 	}
 	return fcgi->stdin_ended && input == end;
+}
+
+/* What a code of `error` means, for a log. */
+const char *hathi_fcgi_error_text(const char *code)
+{
+	static const struct { const char *code; const char *text; } texts[] = {
+		{"bad-version", "Cannot read a FastCGI record: its version byte is not 1"},
+		{"bad-begin-length", "Cannot read BEGIN_REQUEST: its content is not 8 bytes"},
+		{"bad-request-id", "Cannot read a FastCGI record: a record of a request has the id 0"},
+		{"unexpected-record", "Cannot take a FastCGI record: the state of the connection does not allow it"},
+		{"truncated-pair", "Cannot read a name-value pair: the stream ends inside of it"},
+		{"params-too-large", "Cannot take a request: its parameters are too large"},
+		{"too-many-params", "Cannot take a request: it has too many parameters"},
+		{"management-too-large", "Cannot take a management record: it is too long"},
+		{"body-too-large", "Cannot take a request: its body is too large"},
+		{"too-many-refused", "Cannot take a request: too many others were begun while one was running"},
+		{"unexpected-end", "The client closed the connection inside of a request"},
+	};
+	for (size_t index = 0; index < sizeof texts / sizeof *texts; index++) {
+		if (code != NULL && strcmp(code, texts[index].code) == 0) return texts[index].text;
+	}
+	return "Cannot read what came";
 }

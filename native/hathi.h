@@ -121,6 +121,8 @@ enum hathi_control_type {
 	HATHI_CONTROL_UP = 'U',
 	HATHI_CONTROL_FLUSH = 'F',
 	HATHI_CONTROL_STATUS = 'S',
+	/* A line for the master's log; its level is in `status`. */
+	HATHI_CONTROL_LOG = 'G',
 	/* With a descriptor of the worker's memory, or the reason why there is none. */
 	HATHI_CONTROL_MEMORY = 'M',
 };
@@ -388,6 +390,8 @@ struct hathi_connection {
 	uint64_t deadline;
 	/* It has served a request and waits for another one. */
 	bool is_kept;
+	/* Its request has come but for the body. */
+	bool awaits_body;
 	char peer[HATHI_PEER_BYTES];
 	uint8_t bytes[HATHI_INPUT_BYTES];
 };
@@ -401,6 +405,8 @@ struct hathi_worker {
 	struct hathi_clients clients;
 	struct hathi_connection *held[HATHI_HELD];
 	uint32_t held_count;
+	/* Clients in a row that did not write at once. */
+	uint32_t silent_clients;
 	struct hathi_connection *spare;
 	uint32_t slot_number;
 	uint32_t slot_count;
@@ -416,6 +422,9 @@ struct hathi_worker {
 	bool catches_output;
 	bool may_reuse;
 	bool retires;
+	/* Said already that the access log cannot be written; its last line is not whole. */
+	bool access_log_failed;
+	bool access_log_torn;
 	bool access_is_json;
 	bool access_query;
 	bool makes_request_ids;
@@ -453,6 +462,8 @@ uint64_t hathi_cpu_read(uint64_t clock);
 /* --- log.c ------------------------------------------------------------------------------------------------ */
 
 void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
+	HATHI_PRINTF(3, 4);
+void hathi_worker_tell(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
 	HATHI_PRINTF(3, 4);
 void hathi_worker_log_php(struct hathi_worker *worker, const char *text);
 size_t hathi_log_limit(const struct hathi_settings *settings);

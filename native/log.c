@@ -57,6 +57,22 @@ void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const
 }
 
 /*
+ * A line for the master's log, in the name of the pool: what an operator has to know whether or not the pool catches
+ * its workers' output. It is lost where the host does not read.
+ */
+void hathi_worker_tell(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
+{
+	struct hathi_control control = {.type = HATHI_CONTROL_LOG, .status = level};
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(control.text, sizeof control.text, format, arguments);
+	va_end(arguments);
+	if (length < 0) return;
+	control.length = (size_t)length < sizeof control.text ? (uint32_t)length : sizeof control.text - 1;
+	hathi_control_send(worker->control, &control, -1);
+}
+
+/*
  * A message of PHP. PHP-FPM cuts it at log_limit in either place, and shows it whatever log_level is, but without
  * its level where that is above notice.
  */

@@ -33,6 +33,8 @@ void hathi_folder_start(void);
 void hathi_php_message(const char *text, size_t length);
 void hathi_request_end_response(struct hathi_request *request);
 void hathi_request_let_go(struct hathi_request *request);
+void hathi_access_log_request(struct hathi_request *request, const struct hathi_slot_result *result, uint64_t user,
+	uint64_t system);
 
 #ifdef HATHI_WITH_PHP
 #include <php.h>

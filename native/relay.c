@@ -95,6 +95,10 @@ void hathi_relay_control(struct hathi_host *host, uint32_t slot)
 	case HATHI_CONTROL_STATUS:
 		ask_status(host, slot, &control);
 		return;
+	case HATHI_CONTROL_LOG:
+		if (control.status <= HATHI_ALERT)
+			hathi_channel_log(&host->channel, (enum hathi_level)control.status, "%.*s", (int)control.length, control.text);
+		return;
 	default:
 		return;
 	}

@@ -11,7 +11,7 @@
 
 /* One request from its parameters to the end of its response. */
 
-enum { LOG_LINE_MOST = 1024, STATUS_PAGE_MOST = HATHI_PAYLOAD_BYTES };
+enum { STATUS_PAGE_MOST = HATHI_PAYLOAD_BYTES };
 
 /* Ends the response, once: END_REQUEST, and everything that has gathered leaves. */
 void hathi_request_end_response(struct hathi_request *request)
@@ -243,61 +243,6 @@ static void respond(struct hathi_request *request)
 	}
 }
 
-/* Messages of the host may be on their way: a new log must be used for this line already. */
-static void follow_log(struct hathi_worker *worker)
-{
-	if (atomic_load(&worker->shared->log_generation) != worker->log_generation) hathi_worker_control(worker);
-}
-
-static void write_access_log(struct hathi_request *request, const struct hathi_slot_result *result, uint64_t user,
-	uint64_t system)
-{
-	struct hathi_worker *worker = request->worker;
-	if (worker->access_format == NULL) return;
-	follow_log(worker);
-	if (worker->log_fd < 0) return;
-	int64_t now = time(NULL);
-	const char *method = SG(request_info).request_method;
-	const char *auth = SG(request_info).auth_user;
-	const struct hathi_access_values values = {
-		.pool = worker->pool,
-		.pid = getpid(),
-		.parent = getppid(),
-		.peer = request->connection->peer,
-		.method = method == NULL ? "" : method,
-		.uri = request->script.uri == NULL ? "" : request->script.uri,
-		.query = SG(request_info).query_string == NULL ? "" : SG(request_info).query_string,
-		.script = request->script.path == NULL ? "" : request->script.path,
-		.user = auth == NULL ? "" : auth,
-		.request_id = request->id,
-		.content_length = request->connection->fcgi.content_length,
-		.status = result->status,
-		.memory = result->memory,
-		.duration = result->duration,
-		.cpu_user = user,
-		.cpu_system = system,
-		.accepted_at = now - (int64_t)(result->duration / 1000000),
-		.logged_at = now,
-		.params = &request->params,
-		.header = hathi_head_find,
-	};
-	if (hathi_access_suppressed(worker->settings, &values)) return;
-	if (worker->access_is_json) {
-		char object[HATHI_ACCESS_JSON_BYTES + 1];
-		size_t size = hathi_access_json(&values, worker->access_query, object, HATHI_ACCESS_JSON_BYTES);
-		object[size++] = '\n';
-		if (write(worker->log_fd, object, size) < 0) return;
-		return;
-	}
-	char line[LOG_LINE_MOST];
-	size_t length = hathi_access_render(worker->access_format, &values, line, sizeof line - 1);
-	if (length == sizeof line - 1)
-		hathi_worker_log(worker, HATHI_NOTICE,
-			"the log buffer is full (%d). The access log request has been truncated.", LOG_LINE_MOST);
-	line[length++] = '\n';
-	if (write(worker->log_fd, line, length) < 0) return;
-}
-
 static uint64_t micros_of(const struct timeval *time)
 {
 	return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
@@ -317,7 +262,7 @@ static void account(struct hathi_request *request, const struct rusage *before)
 		.memory = zend_memory_peak_usage(1),
 	};
 	hathi_slot_finish(&worker->slot, &result);
-	write_access_log(request, &result, micros_of(&after.ru_utime) - micros_of(&before->ru_utime),
+	hathi_access_log_request(request, &result, micros_of(&after.ru_utime) - micros_of(&before->ru_utime),
 		micros_of(&after.ru_stime) - micros_of(&before->ru_stime));
 }
 

@@ -107,19 +107,29 @@ static void give_up_kept(struct hathi_worker *worker)
 	for (uint32_t index = worker->held_count; index-- > 0;) {
 		if (worker->held[index]->is_kept) close_held(worker, index);
 	}
-	/* All held ones are silent, and somebody else wants to be served: the oldest has had its time. */
-	if (worker->held_count == HATHI_HELD) close_held(worker, 0);
+	if (worker->held_count < HATHI_HELD) return;
+	/* None has sent its parameters, but for those whose bodies are on their way: the oldest has had its time. */
+	uint32_t oldest = 0;
+	while (oldest < worker->held_count - 1 && worker->held[oldest]->awaits_body) oldest++;
+	close_held(worker, oldest);
 }
 
 /* --- accepting ---------------------------------------------------------------------------------------------- */
 
-/* Gives a new client a moment to write, without looking at anything else. */
+/*
+ * Gives a new client a moment to write, without looking at anything else: ever less of it after clients that used it
+ * for nothing, so that many silent ones cost little.
+ */
 static enum hathi_read read_first(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	enum hathi_read result = hathi_connection_read(worker, connection);
 	if (result != HATHI_READ_MORE) return result;
 	struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
-	if (poll(&wait, 1, FIRST_BYTE_WAIT_MS) <= 0) return HATHI_READ_MORE;
+	if (poll(&wait, 1, FIRST_BYTE_WAIT_MS >> worker->silent_clients) <= 0) {
+		if (FIRST_BYTE_WAIT_MS >> worker->silent_clients > 1) worker->silent_clients++;
+		return HATHI_READ_MORE;
+	}
+	worker->silent_clients = 0;
 	return hathi_connection_read(worker, connection);
 }
 
@@ -251,7 +261,7 @@ static struct hathi_connection *wait_held(struct hathi_worker *worker, bool with
 static struct hathi_connection *find_pipelined(struct hathi_worker *worker)
 {
 	for (uint32_t index = 0; index < worker->held_count; index++) {
-		if (worker->held[index]->at >= worker->held[index]->filled) continue;
+		if (worker->held[index]->awaits_body || worker->held[index]->at >= worker->held[index]->filled) continue;
 		return read_held(worker, index);
 	}
 	return NULL;

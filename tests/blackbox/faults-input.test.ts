@@ -59,25 +59,20 @@ testEngines(
   },
 );
 
-// A half-sent request holds a native worker until its read time-out (tests/native/robustness.test.ts).
-testEngines(
-  'malformed bytes, half requests and idle connections hold no worker',
-  embeddedOnly,
-  async (engine) => {
-    await using server = await startServer({ engine, pools: poolText });
-    const corpus = join(checkout, 'tests/fastcgi/corpus');
-    const files = readdirSync(corpus).map((name) => readFileSync(join(corpus, name)));
-    assert.ok(files.length > 20);
-    using _rubbish = open(server, files);
-    await server.log.waitFor(/NOTICE: \[pool www\] a connection was closed: Cannot read a FastCGI record/);
-    assert.equal(await ask(server, 'www', 2000), 'hello');
-    // The head of a request whose parameters never come.
-    using _halves = open(server, Array(100).fill(Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1])));
-    using _idle = open(server, Array(100).fill(Buffer.alloc(0)));
-    assert.equal(await ask(server, 'www', 2000), 'hello');
-    await server.stop();
-  },
-);
+testEngines('malformed bytes, half requests and idle connections hold no worker', options, async (engine) => {
+  await using server = await startServer({ engine, pools: poolText });
+  const corpus = join(checkout, 'tests/fastcgi/corpus');
+  const files = readdirSync(corpus).map((name) => readFileSync(join(corpus, name)));
+  assert.ok(files.length > 20);
+  using _rubbish = open(server, files);
+  await server.log.waitFor(/NOTICE: \[pool www\] a connection was closed: Cannot read a FastCGI record/);
+  assert.equal(await ask(server, 'www', 2000), 'hello');
+  // The head of a request whose parameters never come.
+  using _halves = open(server, Array(100).fill(Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1])));
+  using _idle = open(server, Array(100).fill(Buffer.alloc(0)));
+  assert.equal(await ask(server, 'www', 2000), 'hello');
+  await server.stop();
+});
 
 testEngines(
   'more requests than listen.backlog: those that fit are served, the others are told at once',

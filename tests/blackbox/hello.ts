@@ -1,4 +1,5 @@
 /** The smallest request of the fault tests: does a pool still answer, alone or under load. */
+import { existsSync } from 'node:fs';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { type LoadResult, startLoad } from '../harness/load.ts';
 import type { Server } from '../harness/server.ts';
@@ -6,9 +7,15 @@ import type { Server } from '../harness/server.ts';
 /** A script that answers `hello`. */
 export const hello = '<?php echo "hello";';
 
+/** Its file. Written once: a worker that compiles it while it is written anew would find it empty. */
+function helloFile(server: Server): string {
+  const file = server.folder.join('www/hello.php');
+  return existsSync(file) ? file : server.folder.write('www/hello.php', hello);
+}
+
 /** What that script answers in a pool. @throws RequestLost when there is no answer within `cap` ms */
 export async function ask(server: Server, pool = 'www', cap?: number): Promise<string> {
-  const script = server.folder.write('www/hello.php', hello);
+  const script = helloFile(server);
   return (await request(server.socket(pool), scriptParams(script), '', cap)).body.toString();
 }
 
@@ -18,7 +25,7 @@ export async function loaded(
   clients: number,
   during: () => Promise<void>,
 ): Promise<LoadResult> {
-  const script = server.folder.write('www/hello.php', hello);
+  const script = helloFile(server);
   const load = startLoad({ clients, address: server.socket(), params: scriptParams(script), body: 'hello' });
   try {
     await during();
