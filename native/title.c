@@ -1,7 +1,10 @@
 #include "hathi.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+
+#include "php_version.h"
 
 /*
  * What ps(1) shows: the kernel keeps arguments and environment in one piece of memory at the end of the stack, and
@@ -33,6 +36,8 @@ void hathi_title_set(const char *title)
 	if (length >= title_size) length = title_size - 1;
 	memcpy(title_area, title, length);
 	memset(title_area + length, 0, title_size - length);
-	/* The name that top(1) and pgrep(1) show, 15 bytes at most. */
-	prctl(PR_SET_NAME, "php-fpm");
+	/* The name that top(1), pgrep(1) and `ps -C php-fpm8.2` go by: that of Debian's program, 15 bytes at most. */
+	char name[16];
+	snprintf(name, sizeof name, "php-fpm%d.%d", PHP_MAJOR_VERSION, PHP_MINOR_VERSION);
+	prctl(PR_SET_NAME, name);
 }

@@ -7,6 +7,7 @@ export type Resource = keyof typeof resources;
 
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 const PRIO_PROCESS = 0;
+const PR_SET_NAME = 15;
 const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
 
@@ -19,6 +20,8 @@ const cSetpriority = declare<[number, number, number], number>(
 const cPrctl = declare<[number, 'ulong', number, 'ulong', 0, 'ulong', 0, 'ulong', 0], number>(
   'int prctl(int option, ...)',
 );
+
+const cPrctlText = declare<[number, 'void *', Buffer], number>('int prctl(int option, ...)');
 
 function prctl(option: number, value: number): number {
   return check('prctl', cPrctl(option, 'ulong', value, 'ulong', 0, 'ulong', 0, 'ulong', 0));
@@ -65,6 +68,11 @@ export function chroot(path: string): void {
  */
 export function setPriority(nice: number): void {
   check('setpriority', cSetpriority(PRIO_PROCESS, 0, nice), String(nice));
+}
+
+/** The name of the calling thread, by which `ps -C` and pgrep(1) find a process; 15 bytes at most: prctl(2) PR_SET_NAME. */
+export function setThreadName(name: string): void {
+  check('prctl', cPrctlText(PR_SET_NAME, 'void *', cString(name)), name);
 }
 
 /** Whether a crash may write a core file and others of the same user may trace: prctl(2) PR_SET_DUMPABLE. */

@@ -138,8 +138,23 @@ suite('composeIni', () => {
       text.indexOf('[PATH=/x]') < text.indexOf('[PHP]') &&
         text.indexOf('[PHP]') < text.indexOf('memory_limit=1G'),
     );
-    assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? '', /^the embedded PHP cannot load the extension "xdebug": /);
+    assert.deepEqual(warnings, [
+      'the embedded PHP cannot load the extension "xdebug": use the native engine for it',
+      'the embedded PHP has neither JIT nor preloading: opcache.jit is ignored',
+    ]);
+  });
+
+  test('a JIT or preloading that is off is no reason to complain', () => {
+    const warned = (mainIni: string): number =>
+      composeIni({ version: '8.4', mainIni, defines: [] }).warnings.length;
+    for (const off of ['0', '"0"', 'off', 'Off ; why', 'disable', '', '""']) {
+      assert.equal(
+        warned(`opcache.jit = ${off}\nopcache.preload=${off}\n;opcache.jit_buffer_size=64M`),
+        0,
+        off,
+      );
+    }
+    assert.equal(warned('opcache.jit_buffer_size=128M\nopcache.jit=tracing\nopcache.preload="/p.php"'), 3);
   });
 
   test('loads what the package brings: redis always, others when they are named', () => {

@@ -8,6 +8,7 @@ import { compileAccessFormat, defaultAccessFormat } from '../../log/access-forma
 import { jsonAccessFormat } from '../../log/access-json.ts';
 import { AccessLog } from '../../log/access-log.ts';
 import { receiveDescriptor } from '../../posix/descriptors.ts';
+import { setThreadName } from '../../posix/limits.ts';
 import { ScoreboardWriter } from '../../scoreboard/writer.ts';
 import { AllowedClients } from '../allowed-clients.ts';
 import { type ContractError, contractVersion, endModes, hostFd, type Message } from '../contract.ts';
@@ -145,6 +146,8 @@ export class EngineHost {
         wanted: wantedExtensions([...settings.phpValue, ...settings.phpAdminValue]),
       });
       process.title = `php-fpm: pool ${settings.pool}`;
+      // The title is also taken for the name; Debian's program is called so.
+      setThreadName(`php-fpm${engine.version}`);
       const nursery = new WorkerNursery(
         this.#makeStarter({
           ...{ settings, engine, module, program, extensions },

@@ -128,6 +128,19 @@ function chooseExtensions(
   return { loaded: [...loaded], warnings };
 }
 
+/** Settings that would have an effect in a native PHP, and have none here. */
+const unsupported = /^[ \t]*(opcache\.(?:jit|jit_buffer_size|preload))[ \t]*=([^;\r\n]*)/gm;
+const off = /^(?:0|off|no|false|none|disable|)$/i;
+
+function ignoredSettings(text: string): string[] {
+  const settings = [...text.matchAll(unsupported)]
+    .filter(([, , value = '']) => !off.test(value.replaceAll('"', '').trim()))
+    .map(([, name = '']) => name);
+  return [...new Set(settings)].map(
+    (name) => `the embedded PHP has neither JIT nor preloading: ${name} is ignored`,
+  );
+}
+
 /** Sections confine what follows to a path or host; a new file starts without one. */
 const noSection = '\n[PHP]\n';
 
@@ -146,5 +159,6 @@ export function composeIni(sources: IniSources): ComposedIni {
     given.text,
     lines(necessities(sources.version)),
   ].join('\n');
+  warnings.push(...ignoredSettings(`${sources.mainIni}\n${defines}`));
   return { text, warnings };
 }
