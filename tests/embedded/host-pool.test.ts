@@ -5,6 +5,7 @@ import { closeSync } from 'node:fs';
 import { suite, type TestContext, test } from 'node:test';
 import { Exchange } from '../../src/engine/embedded/exchange.ts';
 import { HostPool } from '../../src/engine/embedded/host-pool.ts';
+import { readRequest } from '../../src/engine/embedded/message-text.ts';
 import { Pages } from '../../src/engine/embedded/pages.ts';
 import type { LimitAnswer } from '../../src/engine/embedded/php/time-limit.ts';
 import { type FromThread, sharedWord, type ToThread } from '../../src/engine/embedded/protocol.ts';
@@ -32,8 +33,8 @@ class FakeThread extends EventEmitter implements Thread {
   }
 
   postMessage(message: ToThread): void {
-    if (message.type === 'run') this.runs.push(message.id);
-    if (message.type === 'exit') this.emit('exit', 0);
+    if (typeof message === 'string') this.runs.push(readRequest(message).id);
+    else if (message.type === 'exit') this.emit('exit', 0);
   }
 
   terminate(): Promise<unknown> {
@@ -59,6 +60,7 @@ class FakeThread extends EventEmitter implements Thread {
       heapBytes: 0,
       cpuMicros: 0,
       user: '',
+      rest: '',
       ...more,
     });
   }

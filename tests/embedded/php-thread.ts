@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { readDone, requestText } from '../../src/engine/embedded/message-text.ts';
 import { composeIni } from '../../src/engine/embedded/php/ini.ts';
 import type { Interrupts } from '../../src/engine/embedded/php/interrupts.ts';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
@@ -15,6 +16,7 @@ import {
   type ThreadSettings,
   type ToThread,
 } from '../../src/engine/embedded/protocol.ts';
+import { Variables } from '../../src/engine/embedded/variables.ts';
 
 const engine = findEngine('8.4');
 const module = WebAssembly.compile(readFileSync(engine.wasmPath));
@@ -86,7 +88,9 @@ export class PhpThread {
       Atomics.notify(this.words, sharedWord.syncReply);
     });
     port.unref();
-    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('message', (message: FromThread | string) =>
+      this.#receive(typeof message === 'string' ? readDone(message) : message),
+    );
     worker.on('error', (error) => this.#fail(error));
     worker.on('exit', () => this.#fail(new Error('the thread ended')));
   }
@@ -186,8 +190,8 @@ export class PhpThread {
     if (pending === undefined) return;
     const { outcome, status, memoryPeak, heapBytes, user } = message;
     const { log, output, finished } = pending;
-    const head = message.head === undefined ? pending.head : Buffer.from(message.head).toString('latin1');
-    if (message.rest !== undefined) pending.pieces.push(message.rest);
+    const head = message.head ?? pending.head;
+    pending.pieces.push(Buffer.from(message.rest, 'latin1'));
     const bytes = pending.pieces.reduce((sum, piece) => sum + piece.length, 0);
     const body = bytes > 4_000_000 ? '' : Buffer.concat(pending.pieces).toString('latin1');
     const lines = head.split('\r\n').filter((line) => line !== '');
@@ -219,18 +223,12 @@ export class PhpThread {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#pending = { options, resolve, reject, head: '', pieces: [], log: '', output: '', finished: false };
     const { phpValue, phpAdminValue, body, pieces } = options;
-    this.send({
-      type: 'run',
-      id,
-      request: JSON.stringify({
-        params,
-        script: path,
-        contentLength: body?.length ?? 0,
-        phpValue,
-        phpAdminValue,
-      }),
-      ...(body && pieces === undefined ? { body } : {}),
+    const request = requestText(id, {
+      ...{ params: Variables.of(params), script: path, contentLength: body?.length ?? 0 },
+      ...(phpValue === undefined ? {} : { phpValue }),
+      ...(phpAdminValue === undefined ? {} : { phpAdminValue }),
     });
+    this.send(body && pieces === undefined ? { type: 'run', request, body } : request);
     if (body && pieces !== undefined) {
       for (let at = 0; at < body.length; at += pieces) {
         const end = at + pieces >= body.length;

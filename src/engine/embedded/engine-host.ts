@@ -126,7 +126,7 @@ export class EngineHost {
   async #start(): Promise<void> {
     try {
       const settings = this.#collector.build();
-      const scoreboard = new ScoreboardWriter(hostFd.scoreboard, settings.maxChildren);
+      const scoreboard = new ScoreboardWriter(hostFd.scoreboard, settings.maxChildren, true);
       const engine = findEngine(settings.phpVersion ?? defaultVersion);
       const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
       const compiled = WebAssembly.compile(readFileSync(engine.wasmPath));

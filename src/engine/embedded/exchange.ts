@@ -13,6 +13,7 @@ import type { Page, Pages } from './pages.ts';
 import type { FromThread, PhpRequest } from './protocol.ts';
 import type { BodyBudget } from './request-body.ts';
 import { RequestBody } from './request-body.ts';
+import { Variables } from './variables.ts';
 import type { DoneMessage, WorkerHandle } from './worker-handle.ts';
 
 /** What an exchange needs of its surroundings. */
@@ -143,8 +144,12 @@ export class Exchange {
 
   /** The script ended: the response is complete. */
   finish({ head, rest }: Pick<DoneMessage, 'head' | 'rest'>): void {
-    if (head !== undefined && !this.#isOver) this.#writeHead(head);
-    if (rest !== undefined && !this.#isOver) this.#request.write(rest);
+    if (!this.#isOver) {
+      this.#sendMessages();
+      if (head !== undefined) this.#head = Buffer.from(head, 'latin1');
+      const text = `${head ?? ''}${rest}`;
+      if (text !== '') this.#request.write(Buffer.from(text, 'latin1'));
+    }
     this.#end();
     this.#worker = undefined;
   }
@@ -219,7 +224,7 @@ export class Exchange {
     const phpValue = params.get('PHP_VALUE');
     const phpAdminValue = params.get('PHP_ADMIN_VALUE');
     return {
-      params: scriptParams(params, this.#phpSelf),
+      params: Variables.of(scriptParams(params, this.#phpSelf)),
       script: this.#script,
       // A client that promised more than it sent has ended its stream: PHP is not to wait for the rest.
       contentLength: body?.length ?? this.#request.contentLength,

@@ -13,6 +13,7 @@ import { composeIni } from './php/ini.ts';
 import { PhpInstance } from './php/instance.ts';
 import { findEngine } from './php/package.ts';
 import { outcomes } from './protocol.ts';
+import { Variables } from './variables.ts';
 
 /** PHP cannot answer; the message says why. */
 export class OneShotError extends Error {
@@ -99,14 +100,18 @@ async function runScript(php: PhpInstance, source: string): Promise<string> {
     const script = join(folder, 'info.php');
     writeFileSync(script, source);
     const pieces: Uint8Array[] = [];
-    const { outcome, rest } = await php.run({ params: [], script, contentLength: 0 }, new BodyQueue(0), {
-      head: () => {},
-      body: (bytes) => pieces.push(bytes) > 0,
-      flush: () => {},
-      finished: () => {},
-      log: (bytes) => process.stderr.write(`${Buffer.from(bytes).toString('latin1')}\n`),
-    });
-    if (rest !== undefined) pieces.push(rest);
+    const { outcome, rest } = await php.run(
+      { params: Variables.of([]), script, contentLength: 0 },
+      new BodyQueue(0),
+      {
+        head: () => {},
+        body: (bytes) => pieces.push(bytes) > 0,
+        flush: () => {},
+        finished: () => {},
+        log: (bytes) => process.stderr.write(`${Buffer.from(bytes).toString('latin1')}\n`),
+      },
+    );
+    pieces.push(Buffer.from(rest, 'latin1'));
     const text = Buffer.concat(pieces).toString('utf8');
     if (outcome !== outcomes.ok) throw new OneShotError(`PHP ended early (${outcome}): ${text}`);
     return text;

@@ -7,6 +7,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import type { Variables } from './variables.ts';
 
 /** workerData of a worker thread. */
 export interface ThreadSettings {
@@ -68,7 +69,7 @@ export const bodyWindowBytes = 1024 * 1024;
 /** One request, after the host has resolved the script (fix-ups done, extension allowed, file exists). */
 export interface PhpRequest {
   /** FastCGI parameters after the fix-ups, as $_SERVER is to show them, in the order in which PHP-FPM shows them. */
-  readonly params: readonly (readonly [string, string])[];
+  readonly params: Variables;
   /** Path of the script to run. */
   readonly script: string;
   /** CONTENT_LENGTH as a number, 0 without a body. */
@@ -82,19 +83,16 @@ export interface PhpRequest {
 
 /** Main thread to worker thread. */
 export type ToThread =
-  | {
-      readonly type: 'run';
-      readonly id: number;
-      /** {@link PhpRequest} but for its body, as JSON: one string costs a third of the structured clone of its parts. */
-      readonly request: string;
-      readonly body?: Uint8Array<ArrayBuffer>;
-    }
+  /** A request (message-text.ts) without a body, or whose body follows in `body` messages. */
+  | string
+  /** A request with its whole body. */
+  | { readonly type: 'run'; readonly request: string; readonly body: Uint8Array<ArrayBuffer> }
   /** A piece of the body, which is the receiver's to free; the last one has `end`. */
   | { readonly type: 'body'; readonly id: number; readonly bytes: Uint8Array; readonly end: boolean }
   /** Leave when idle: shut PHP down in order and exit the thread. */
   | { readonly type: 'exit' };
 
-/** Worker thread to main thread. */
+/** Worker thread to main thread. `done` goes as text (message-text.ts). */
 export type FromThread =
   | {
       readonly type: 'up';
@@ -131,10 +129,10 @@ export type FromThread =
       readonly type: 'done';
       readonly id: number;
       readonly outcome: Outcome;
-      /** Header block, where it is not sent yet. */
-      readonly head?: Uint8Array;
-      /** The last bytes of the body, not counted in sharedWord.outputPending. */
-      readonly rest?: Uint8Array;
+      /** Header block, where it is not sent yet, as a binary string. */
+      readonly head?: string;
+      /** The last bytes of the body, a binary string; not counted in sharedWord.outputPending. */
+      readonly rest: string;
       /** HTTP status of the response. */
       readonly status: number;
       /** Peak of memory_get_peak_usage() in this request, bytes. */

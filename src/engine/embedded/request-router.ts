@@ -126,8 +126,10 @@ export class RequestRouter {
   }
 
   async #answerStatus(exchange: Exchange): Promise<void> {
-    const { pages, link } = this.#options;
+    const { pages, link, scoreboard } = this.#options;
     const worker = this.#begin(exchange);
+    // The page shows the request that asks for it.
+    scoreboard.flush();
     if (exchange.information.method === 'HEAD') {
       this.#answer(exchange, pages.statusHead(), worker);
       return;

@@ -6,6 +6,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { threadId } from '../../posix/thread-id.ts';
 import { handOver } from './buffers.ts';
+import { doneText, readRequest } from './message-text.ts';
 import { BodyQueue } from './php/body.ts';
 import { type InstanceHost, PhpInstance } from './php/instance.ts';
 import { checkFunction } from './php/limit-check.ts';
@@ -32,7 +33,7 @@ const waitGuard = 1000;
 interface HeldHead {
   readonly id: number;
   readonly status: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly text: string;
 }
 
 class Thread {
@@ -118,10 +119,17 @@ class Thread {
   }
 
   #receive(message: ToThread): void {
+    if (typeof message === 'string') {
+      const { id, request } = readRequest(message);
+      void this.#run(id, request);
+      return;
+    }
     switch (message.type) {
-      case 'run':
-        void this.#run(message.id, readRequest(message));
+      case 'run': {
+        const { id, request } = readRequest(message.request);
+        void this.#run(id, { ...request, body: message.body });
         return;
+      }
       case 'body':
         if (this.#running?.id === message.id) this.#running.body.push(message.bytes, message.end);
         return;
@@ -145,13 +153,13 @@ class Thread {
     body.close();
     const cpuMicros = this.#takeCpuTime();
     const heapBytes = instance.heapBytes;
-    const head = this.#takeHead()?.bytes;
-    this.#send({
-      ...{ type: 'done', id, outcome, status, memoryPeak, heapBytes, cpuMicros, user },
+    const head = this.#takeHead()?.text;
+    const done = doneText({
+      ...{ type: 'done', id, outcome, status, memoryPeak, heapBytes, cpuMicros, user, rest },
       // After a trap the client gets another answer than the one that was begun.
       ...(head === undefined || outcome === outcomes.trap ? {} : { head }),
-      ...(rest === undefined ? {} : { rest }),
     });
+    this.#port.postMessage(done);
     await this.#clean(instance);
     if (outcome !== outcomes.ok) this.#announce();
     if (this.#exiting && this.#running === undefined) await this.#exit();
@@ -203,8 +211,8 @@ class Thread {
 
   #sink(id: number): ResponseSink {
     return {
-      head: (status, bytes) => {
-        this.#head = { id, status, bytes };
+      head: (status, text) => {
+        this.#head = { id, status, text };
       },
       body: (bytes) => this.#output(id, bytes),
       flush: () => this.#sendHead(),
@@ -240,7 +248,9 @@ class Thread {
 
   #sendHead(): void {
     const head = this.#takeHead();
-    if (head !== undefined) this.#send({ type: 'head', ...head }, head.bytes);
+    if (head === undefined) return;
+    const { id, status, text } = head;
+    this.#send({ type: 'head', id, status, bytes: new Uint8Array(Buffer.from(text, 'latin1')) });
   }
 
   #publishDeadline(milliseconds: number, seconds: number): void {
@@ -265,11 +275,6 @@ class Thread {
     this.#port.close();
     this.#settings.syncPort.close();
   }
-}
-
-function readRequest({ request, body }: Extract<ToThread, { type: 'run' }>): PhpRequest {
-  const read = JSON.parse(request) as Omit<PhpRequest, 'body'>;
-  return body === undefined ? read : { ...read, body };
 }
 
 async function main(): Promise<void> {

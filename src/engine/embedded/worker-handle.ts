@@ -4,6 +4,7 @@
  */
 
 import { handOver } from './buffers.ts';
+import { type DoneMessage, readDone, requestText } from './message-text.ts';
 import type { LimitAnswer } from './php/time-limit.ts';
 import {
   bodyWindowBytes,
@@ -22,7 +23,7 @@ export interface Thread {
   terminate(): Promise<unknown>;
   /** Has the thread look at max_execution_time, whatever it is doing. */
   checkTimeLimit(): Promise<LimitAnswer>;
-  on(event: 'message', listener: (message: FromThread) => void): unknown;
+  on(event: 'message', listener: (message: FromThread | string) => void): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
 }
@@ -31,7 +32,7 @@ export interface Thread {
 export type StartThread = (threadNumber: number, shared: SharedArrayBuffer) => Thread;
 
 export type UpMessage = Extract<FromThread, { type: 'up' }>;
-export type DoneMessage = Extract<FromThread, { type: 'done' }>;
+export type { DoneMessage } from './message-text.ts';
 
 /** What a handle tells its owner. */
 export interface WorkerEvents {
@@ -75,7 +76,9 @@ export class WorkerHandle {
     const shared = new SharedArrayBuffer(sharedBytes);
     this.#words = new Int32Array(shared);
     this.#thread = start(threadNumber, shared);
-    this.#thread.on('message', (message) => this.#receive(message));
+    this.#thread.on('message', (message) =>
+      this.#receive(typeof message === 'string' ? readDone(message) : message),
+    );
     this.#thread.on('error', (error) => {
       this.#failure ??= threadFailure(error);
     });
@@ -104,10 +107,10 @@ export class WorkerHandle {
     for (const word of [sharedWord.clientGone, sharedWord.executionLimit, sharedWord.bodyPending]) {
       Atomics.store(this.#words, word, 0);
     }
-    const { body, ...others } = request;
-    const message = { type: 'run', id, request: JSON.stringify(others) } as const;
-    if (body === undefined) this.#thread.postMessage(message);
-    else this.#thread.postMessage({ ...message, body }, handOver(body));
+    const { body } = request;
+    const text = requestText(id, request);
+    if (body === undefined) this.#thread.postMessage(text);
+    else this.#thread.postMessage({ type: 'run', request: text, body }, handOver(body));
   }
 
   /**

@@ -83,7 +83,7 @@ export function writeFunctionTable(engine: Engine, version: string, host: Functi
 }
 
 /** `HTTP_X_FOO` as `X-Foo`: what getallheaders() makes of the request's parameters. */
-export function headersOf(params: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+export function headersOf(params: Iterable<readonly [string, string]>): (readonly [string, string])[] {
   const headers: (readonly [string, string])[] = [];
   for (const [name, value] of params) {
     if (name.startsWith('HTTP_')) {

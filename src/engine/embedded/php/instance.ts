@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { preferHugePages } from '../../../posix/memory.ts';
 import { threadId } from '../../../posix/thread-id.ts';
 import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
+import { Variables } from '../variables.ts';
 import { BodyQueue } from './body.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { ErrorWatch } from './errors.ts';
@@ -69,8 +70,8 @@ export interface RunResult {
   readonly status: number;
   readonly memoryPeak: number;
   readonly user: string;
-  /** The last of the output, which nobody has got yet. */
-  readonly rest: Uint8Array<ArrayBuffer> | undefined;
+  /** The last of the output, which nobody has got yet: a binary string. */
+  readonly rest: string;
 }
 
 export type { EngineFacts } from './facts.ts';
@@ -103,9 +104,7 @@ export class PhpInstance {
   readonly #shutdown: (...args: number[]) => Promise<number>;
   readonly #callerOwnsFile: boolean;
   readonly #strings: number[] = [];
-  #current:
-    | { readonly request: PhpRequest; readonly params: ReadonlyMap<string, string>; readonly ini: RequestIni }
-    | undefined;
+  #current: { readonly request: PhpRequest; readonly ini: RequestIni } | undefined;
   #exitStatus: ExitStatus | undefined;
   #memoryPeak = 0;
   #user = '';
@@ -210,7 +209,7 @@ export class PhpInstance {
     const collect = this.#sapi.onDeactivate;
     this.#sapi.onDeactivate = () => refuseFibers(this.#engine);
     const request = {
-      params: [['REQUEST_METHOD', 'GET']] as const,
+      params: Variables.of([['REQUEST_METHOD', 'GET']]),
       script: warmUpScript,
       contentLength: 0,
       phpAdminValue: warmUpIni,
@@ -296,13 +295,12 @@ export class PhpInstance {
 
   /** Runs one request. Never throws: what goes wrong is the outcome. */
   async run(request: PhpRequest, body: BodySource, sink: ResponseSink): Promise<RunResult> {
-    const params = new Map(request.params);
     this.#memoryPeak = 0;
     this.#user = '';
     this.#mask.reset();
-    this.#sapi.begin({ params: request.params, phpSelf: phpSelf(params), body, sink });
-    const outcome = await this.#execution(request, params);
-    let rest: Uint8Array<ArrayBuffer> | undefined;
+    this.#sapi.begin({ params: request.params, phpSelf: phpSelf(request.params), body, sink });
+    const outcome = await this.#execution(request);
+    let rest = '';
     if (outcome === outcomes.trap) this.#sapi.abandon();
     else rest = this.#sapi.end();
     this.#current = undefined;
@@ -310,11 +308,11 @@ export class PhpInstance {
     return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
   }
 
-  async #execution(request: PhpRequest, params: ReadonlyMap<string, string>): Promise<Outcome> {
+  async #execution(request: PhpRequest): Promise<Outcome> {
     this.#errors.begin();
     this.#crash = Promise.withResolvers<never>();
     try {
-      await Promise.race([this.#phases(request, params), this.#crash.promise]);
+      await Promise.race([this.#phases(request), this.#crash.promise]);
     } catch (error) {
       this.#host.log(`the PHP engine failed: ${error instanceof Error ? error.message : String(error)}`);
       return outcomes.trap;
@@ -323,11 +321,11 @@ export class PhpInstance {
     return this.#errors.fatal || this.#sapi.bailedOut ? outcomes.bailout : outcomes.ok;
   }
 
-  async #phases(request: PhpRequest, params: ReadonlyMap<string, string>): Promise<void> {
-    this.#current = { request, params, ini: this.#readIni(request) };
+  async #phases(request: PhpRequest): Promise<void> {
+    this.#current = { request, ini: this.#readIni(request) };
     this.#files.forgetNames();
     this.#engine.fs.chdir(dirname(request.script));
-    this.#fillRequestInfo(request, params);
+    this.#fillRequestInfo(request);
     if ((await this.#startup()) === 0) await this.#runScript(request.script);
     await this.#exitStatus?.applyErrorHeader();
     const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
@@ -370,7 +368,8 @@ export class PhpInstance {
     return address;
   }
 
-  #fillRequestInfo(request: PhpRequest, params: ReadonlyMap<string, string>): void {
+  #fillRequestInfo(request: PhpRequest): void {
+    const { params } = request;
     const { memory } = this.#engine;
     const base = this.#engine.address('sapi_globals');
     const set = (offset: number, value: number): void => memory.setWord(base + offset, value);
@@ -398,13 +397,13 @@ export class PhpInstance {
 
   #activateIni(): void {
     if (this.#current === undefined) return;
-    const { request, params, ini } = this.#current;
+    const { request, ini } = this.#current;
     for (const error of this.#poolIni.applyToRequest(ini)) this.#host.log(error);
-    this.#sections.activate(request.script, params.get('SERVER_NAME'));
-    this.#userIni.activate(request.script, params.get('DOCUMENT_ROOT'));
+    this.#sections.activate(request.script, request.params.get('SERVER_NAME'));
+    this.#userIni.activate(request.script, request.params.get('DOCUMENT_ROOT'));
   }
 }
 
-function phpSelf(params: ReadonlyMap<string, string>): string {
+function phpSelf(params: Variables): string {
   return params.get('PHP_SELF') ?? `${params.get('SCRIPT_NAME') ?? ''}${params.get('PATH_INFO') ?? ''}`;
 }

@@ -4,13 +4,15 @@
  * (files in a virtual folder, headers as JSON) are not used.
  */
 
+import type { Variables } from '../variables.ts';
 import type { CFunction, Engine } from './engine.ts';
 import { composeHead, type HeadOptions } from './head.ts';
 import { headerElement, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
 
 /** Where the response of a request goes; called while the script runs. */
 export interface ResponseSink {
-  head(status: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Header block, a binary string. */
+  head(status: number, text: string): void;
   /** Body bytes, owned by the receiver. Returns false once the client is gone. */
   body(bytes: Uint8Array<ArrayBuffer>): boolean;
   /** The script wants the client to have what there is. */
@@ -27,7 +29,7 @@ export interface BodySource {
 
 /** One request as the callbacks see it. */
 export interface SapiRequest {
-  readonly params: readonly (readonly [string, string])[];
+  readonly params: Variables;
   readonly phpSelf: string;
   readonly body: BodySource;
   readonly sink: ResponseSink;
@@ -130,9 +132,10 @@ export class Sapi {
     this.status = 200;
   }
 
-  /** The request is over. @returns what is still buffered */
-  end(): Uint8Array<ArrayBuffer> | undefined {
-    const rest = this.#takeBuffered();
+  /** The request is over. @returns what is still buffered, as a binary string */
+  end(): string {
+    const rest = this.#buffer.toString('latin1', 0, this.#buffered);
+    this.#buffered = 0;
     this.#request = undefined;
     return rest;
   }
@@ -232,7 +235,7 @@ export class Sapi {
       },
       this.#headOptions(),
     );
-    if (!this.#finished) this.#request?.sink.head(this.status, new Uint8Array(Buffer.from(text, 'latin1')));
+    if (!this.#finished) this.#request?.sink.head(this.status, text);
     return headerSent;
   }
 
@@ -261,17 +264,20 @@ export class Sapi {
     const wanted = this.#engine.memory.string(name);
     // Whatever its case: some libraries ask for http_proxy.
     if (wanted.toUpperCase() === clientProxy || wanted === phpSelf) return 0;
-    const found = this.#request?.params.findLast(([key]) => key === wanted);
-    return found === undefined ? 0 : this.#transient(found[1]);
+    const found = this.#request?.params.get(wanted);
+    return found === undefined ? 0 : this.#transient(found);
   }
 
   #registerVariables(array: number): void {
     const request = this.#request;
     for (const [name, value] of this.#env) this.#register(array, name, value);
     if (request === undefined) return;
-    for (const [name, value] of request.params) {
-      if (name !== clientProxy) this.#register(array, name, value);
-    }
+    const { params } = request;
+    const text = this.#transient(params.text);
+    params.each((name, nameLength, value, valueLength) => {
+      if (nameLength === clientProxy.length && params.text.startsWith(clientProxy, name)) return;
+      this.#registerVariable(text + name, text + value, valueLength, array);
+    });
     this.#register(array, phpSelf, request.phpSelf);
   }
 
