@@ -79,14 +79,22 @@ export class ScoreboardWriter {
   readonly #fd: number;
   readonly #header: Buffer;
   readonly #slots: Buffer;
+  readonly #isGathering: boolean;
+  /** Slots to be written, with the end of what changed in them. */
+  readonly #changed = new Map<number, number>();
+  #isHostChanged = false;
+  #isScheduled = false;
 
   /**
    * Takes over an existing scoreboard; its counters go on.
    *
+   * @param isGathering what happens to requests in one turn of the event loop goes into the file at its end, with one
+   *   write a slot: a busy worker ends a request and begins the next one in the same turn.
    * @throws Error when the file is no scoreboard of this version or has another number of slots.
    */
-  constructor(fd: number, slotCount: number) {
+  constructor(fd: number, slotCount: number, isGathering = false) {
     this.#fd = fd;
+    this.#isGathering = isGathering;
     this.slotCount = slotCount;
     this.#header = Buffer.alloc(headerSize);
     this.#slots = Buffer.alloc(slotCount * slotSize);
@@ -152,7 +160,7 @@ export class ScoreboardWriter {
     writeU32(this.#header, requests, headerAt.queued_requests);
     const highest = Math.max(requests, this.#header.readUInt32LE(headerAt.max_queued_requests));
     writeU32(this.#header, highest, headerAt.max_queued_requests);
-    this.#flushHost();
+    this.#hostChanged();
   }
 
   /** A new worker has the slot; everything of the one before is gone. */
@@ -165,6 +173,7 @@ export class ScoreboardWriter {
     writeU32(this.#slots, pid, at + slotAt.pid);
     writeU64(this.#slots, epochMicros(), at + slotAt.started_epoch_micros);
     this.#enter(slot, 'creating', slotUsedEnd);
+    this.flush();
   }
 
   /** The worker waits for a connection. */
@@ -226,7 +235,7 @@ export class ScoreboardWriter {
     if (result.user !== undefined) this.#putString(at, 'user', result.user);
     if (result.memoryPeak > readU64(this.#header, headerAt.memory_peak)) {
       writeU64(this.#header, result.memoryPeak, headerAt.memory_peak);
-      this.#flushHost();
+      this.#hostChanged();
     }
     this.#enter(slot, 'finishing', slotUsedEnd);
   }
@@ -237,6 +246,17 @@ export class ScoreboardWriter {
     if (this.#isActive(at)) this.#countActive(-1);
     writeU32(this.#slots, 0, at + slotAt.pid);
     this.#enter(slot, 'creating', slotNumbersEnd);
+    this.flush();
+  }
+
+  /** Writes what was gathered; for those who tell others to look at the scoreboard now. */
+  flush(): void {
+    for (const [slot, end] of this.#changed) {
+      writeSync(this.#fd, this.#slots, this.#start(slot), end, slotPosition(slot));
+    }
+    this.#changed.clear();
+    if (this.#isHostChanged) writeSync(this.#fd, this.#header, hostRegion.start, 32, hostRegion.start);
+    this.#isHostChanged = false;
   }
 
   #start(slot: number): number {
@@ -256,7 +276,7 @@ export class ScoreboardWriter {
     const highest = Math.max(active, this.#header.readUInt32LE(headerAt.max_active_requests));
     writeU32(this.#header, active, headerAt.active_requests);
     writeU32(this.#header, highest, headerAt.max_active_requests);
-    this.#flushHost();
+    this.#hostChanged();
   }
 
   #add(offset: number, amount: number): void {
@@ -284,10 +304,24 @@ export class ScoreboardWriter {
     this.#slots.writeUInt32LE((sequence + 2) >>> 0, at + slotAt.sequence);
     writeU32(this.#slots, workerStages[stage].code, at + slotAt.state);
     writeU64(this.#slots, monotonicMicros(), at + slotAt.stage_clock_micros);
-    writeSync(this.#fd, this.#slots, at, end, slotPosition(slot));
+    this.#changed.set(slot, Math.max(end, this.#changed.get(slot) ?? 0));
+    this.#schedule();
   }
 
-  #flushHost(): void {
-    writeSync(this.#fd, this.#header, hostRegion.start, 32, hostRegion.start);
+  #hostChanged(): void {
+    this.#isHostChanged = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (!this.#isGathering) {
+      this.flush();
+    } else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(() => {
+        this.#isScheduled = false;
+        this.flush();
+      });
+    }
   }
 }
