@@ -1,6 +1,15 @@
 /** Folders of the tests: made under the system's temporary folder, readable for every user, removed at the end. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -34,12 +43,17 @@ export class TestFolder implements Disposable {
     return full;
   }
 
-  /** Writes a file in it, making its folder. Returns the full path. */
+  /**
+   * Writes a file in it, making its folder. It is there at once with its content and mode: a script may wait for it and
+   * take it away. Returns the full path.
+   */
   write(path: string, content: string | Uint8Array, mode = 0o644): string {
     const full = this.join(path);
+    const fresh = `${full}.fresh`;
     mkdirSync(dirname(full), { recursive: true });
-    writeFileSync(full, content);
-    chmodSync(full, mode);
+    writeFileSync(fresh, content);
+    chmodSync(fresh, mode);
+    renameSync(fresh, full);
     return full;
   }
 
