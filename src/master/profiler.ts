@@ -61,7 +61,8 @@ class Sampling {
     const period = 1e6 / options.hertz;
     const ticks = options.seconds * options.hertz;
     for (let tick = 0; tick < ticks; tick += 1) {
-      await until(start + tick * period);
+      // At a moment of its own in each period: what repeats itself in the same time would else be met at one point.
+      await until(start + (tick + Math.random()) * period);
       this.#lookAround(tick, period * shareOfTheMaster);
       // A tick that comes late is not made up for: the looks would not be independent.
       tick = Math.max(tick, Math.floor((monotonicMicros() - start) / period) - 1);

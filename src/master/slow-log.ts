@@ -45,7 +45,7 @@ function entry(generation: Generation, request: SlowRequest, look: Look, isDebug
   const depth = pool.request_slowlog_trace_depth;
   const lines = [
     '',
-    `${timestamp(wallClockMicroseconds(), isDebug)}  [pool ${generation.name}] pid ${request.pid}`,
+    `${timestamp(wallClockMicroseconds(), isDebug)}  [pool ${binary(generation.name)}] pid ${request.pid}`,
     `script_filename = ${plain(request.script)}`,
   ];
   if (pool['slowlog.format'] === 'detailed') lines.push(...detailed(request, depth));

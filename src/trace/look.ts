@@ -6,25 +6,25 @@ import type { StackWalker, Walk } from './walker.ts';
 /** A look takes about 50 microseconds. */
 const looks = 64;
 
-/** @returns a steady walk, else the last that was one at all, else undefined */
+/** @returns a steady walk, else the last whole one, else the last that was one at all, else undefined */
 export function lookAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
   let best: Walk | undefined;
   for (let look = 0; look < looks; look += 1) {
     const walk = walker.walk(memory, { depth, lines: true });
     if (walk?.isSteady) return walk;
-    best = walk ?? best;
+    if (walk !== undefined && (walk.isWhole || best?.isWhole !== true)) best = walk;
   }
   return best;
 }
 
-/** For the next one there is another sample: only what was no stack at all is looked at again. */
+/** There is another sample soon: only what is no whole stack is looked at again. */
 const glances = 4;
 
 /** One sample of a profile, without lines. */
 export function glanceAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
   for (let glance = 0; glance < glances; glance += 1) {
     const walk = walker.walk(memory, { depth, lines: false });
-    if (walk !== undefined) return walk;
+    if (walk?.isWhole) return walk;
   }
   return undefined;
 }

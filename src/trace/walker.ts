@@ -46,6 +46,8 @@ export interface Walk {
    * the worker has passed through, but its innermost calls may be of different moments.
    */
   readonly isSteady: boolean;
+  /** It goes down to where PHP itself was called, or as deep as was asked for. */
+  readonly isWhole: boolean;
 }
 
 /** The calls of a request lie close together: read as one piece they are of one moment. */
@@ -93,13 +95,19 @@ export class StackWalker {
       const current = this.#current(memory);
       const places = current === 0 ? [] : this.#places(memory, current, depth);
       const isSame = this.#current(memory) === current;
-      if (!isSame && !this.#isWhole(places)) return undefined;
+      const isWhole = this.#isWhole(places);
+      if (!isSame && !isWhole) return undefined;
       const calls: Call[] = [];
       for (const place of places) {
         const isCallerOfFile = calls.at(-1)?.kind === callKinds.included;
         calls.push(this.#call(memory, place, lines || isCallerOfFile));
       }
-      return { calls, isSteady: isSame && this.#current(memory) === current };
+      const isCut = places.length === depth;
+      return {
+        calls,
+        isSteady: isSame && (isWhole || isCut) && this.#current(memory) === current,
+        isWhole: isWhole || (isSame && isCut),
+      };
     } catch (error) {
       if (error instanceof TornError) return undefined;
       throw error;
@@ -138,12 +146,13 @@ export class StackWalker {
   }
 
   /**
-   * Whether a chain that was read while calls came and went is one: it ends where PHP itself was called. What is left
-   * of a call that is gone, or a call that is still being prepared, does not lead there.
+   * Whether a chain ends where PHP itself was called. What is left of a call that is gone, or a call that is still being
+   * prepared, does not lead there. The same call may run again by the last read.
    */
   #isWhole(places: readonly Place[]): boolean {
     const outermost = places.at(-1);
-    return outermost?.prev === 0 && (outermost.callInfo & this.#symbols.call_top) !== 0;
+    if (outermost === undefined) return true;
+    return outermost.prev === 0 && (outermost.callInfo & this.#symbols.call_top) !== 0;
   }
 
   #call(memory: Memory, { address, func, opline, callInfo }: Place, withLine: boolean): Call {

@@ -37,7 +37,11 @@ suite('the memory of a native worker', { skip: skip || requires('root') }, () =>
     assert.ok(symbols !== undefined);
     const memory = new ProcessMemory(fd);
     const walker = new StackWalker(symbols);
-    assert.deepEqual(walker.walk(memory, { depth: 5, lines: true }), { calls: [], isSteady: true });
+    assert.deepEqual(walker.walk(memory, { depth: 5, lines: true }), {
+      calls: [],
+      isSteady: true,
+      isWhole: true,
+    });
     await master.endWorker(0, 'kill');
     assert.equal(walker.walk(memory, { depth: 5, lines: true }), undefined);
     memory.close();

@@ -26,10 +26,10 @@ const sleep: Call = { ...nothing, kind: 'internal', name: 'sleep', file: '' };
 function profileOf(stacks: readonly (readonly [count: number, calls: readonly Call[]])[]): Profile {
   const counts = new ProfileCounts();
   for (const [count, calls] of stacks) {
-    for (let time = 0; time < count; time += 1) counts.add({ calls, isSteady: time > 0 });
+    for (let time = 0; time < count; time += 1) counts.add({ calls, isSteady: time > 0, isWhole: true });
   }
   counts.add(undefined);
-  counts.add({ calls: [], isSteady: true });
+  counts.add({ calls: [], isSteady: true, isWhole: true });
   const { samples, unsteady, looks, dropped, skipped, lookMicros } = counts;
   const options = { pool: 'a]]>b', seconds: 1, hertz: 99, startedAt: 0 };
   return { ...options, stacks: counts.stacks, samples, unsteady, looks, dropped, skipped, lookMicros };

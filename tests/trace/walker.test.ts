@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { stackFrames } from '../../src/trace/frames.ts';
-import { lookAtStack } from '../../src/trace/look.ts';
+import { glanceAtStack, lookAtStack } from '../../src/trace/look.ts';
 import { referenceFrames } from '../../src/trace/reference-frames.ts';
 import { StackWalker, type Walk } from '../../src/trace/walker.ts';
 import { FakeMemory, symbols } from './fake-memory.ts';
@@ -79,7 +79,7 @@ test('what has no name, as the function that a fiber begins with', () => {
 });
 
 test('no PHP code runs: no calls', () => {
-  assert.deepEqual(walk(new FakeMemory()), { calls: [], isSteady: true });
+  assert.deepEqual(walk(new FakeMemory()), { calls: [], isSteady: true, isWhole: true });
 });
 
 test('the bytes of names never become a line, an escape sequence or half a character', () => {
@@ -140,6 +140,19 @@ test('a stack that moves meanwhile is looked at again', () => {
   memory.current = pending;
   const walked = lookAtStack(new StackWalker(symbols), memory, 20);
   assert.deepEqual([walked?.isSteady, walked?.calls.map(({ name }) => name)], [true, ['inner', 'outer', '']]);
+});
+
+test('a call that is being prepared is no stack even when it runs at both ends of the look', () => {
+  const memory = new FakeMemory();
+  const [leaf = 0, outer = 0] = memory.stack([{ name: 'leaf' }, main]);
+  memory.put(leaf + symbols.execute_data_prev, 0);
+  const walker = new StackWalker(symbols);
+  assert.equal(glanceAtStack(walker, memory, 20), undefined);
+  // For an entry of the slow log it is better than nothing.
+  assert.deepEqual(lookAtStack(walker, memory, 20)?.calls.length, 1);
+  memory.put(leaf + symbols.execute_data_prev, outer);
+  assert.equal(glanceAtStack(walker, memory, 20)?.isSteady, true);
+  assert.equal(glanceAtStack(walker, memory, 1)?.isSteady, true, 'it is cut at the depth');
 });
 
 test('calls that come and go above a chain that holds leave it whole, and it is known as unsteady', () => {
