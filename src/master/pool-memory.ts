@@ -3,13 +3,15 @@
  * counts once (proc_pid_smaps(5)). Resident sizes would count the OPcache and the pages of a fork once a worker.
  */
 
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { PoolRunner } from './pool-runner.ts';
 
 /** The kernel walks all pages of a process for it (0.3 ms were measured), so it is asked seldom, one after another. */
 const intervalMs = 30_000;
 /** Where there are many processes: five a second take less than two thousandths of a core. */
 const msForEach = 200;
+/** The file has about 25 short lines. */
+const fileBytes = 4096;
 const gone: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH']);
 
 export class PoolMemory {
@@ -37,8 +39,10 @@ export class PoolMemory {
 
   async #look(processes: ReadonlyMap<string, readonly number[]>): Promise<void> {
     const bytes = new Map<string, number>();
+    // One for all: readFile takes 64 KiB for each file of unknown size, and leaves them to the collector.
+    const buffer = Buffer.alloc(fileBytes);
     for (const [pool, pids] of processes) {
-      const sum = await sumOf(pids);
+      const sum = await sumOf(pids, buffer);
       if (sum !== undefined) bytes.set(pool, sum);
     }
     this.#bytes = bytes;
@@ -54,19 +58,21 @@ function processesOf(runner: PoolRunner): number[] {
 }
 
 /** @returns undefined when there is one that the master has no right to look at: half a sum would be a lie */
-async function sumOf(pids: readonly number[]): Promise<number | undefined> {
+async function sumOf(pids: readonly number[], buffer: Buffer): Promise<number | undefined> {
   let sum = 0;
   for (const pid of pids) {
-    const bytes = await proportionalSize(pid);
+    const bytes = await proportionalSize(pid, buffer);
     if (bytes === undefined) return undefined;
     sum += bytes;
   }
   return sum;
 }
 
-async function proportionalSize(pid: number): Promise<number | undefined> {
+async function proportionalSize(pid: number, buffer: Buffer): Promise<number | undefined> {
   try {
-    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1');
+    await using file = await open(`/proc/${pid}/smaps_rollup`);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    const text = buffer.toString('latin1', 0, bytesRead);
     return Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
   } catch (error) {
     // A process that has ended meanwhile takes none.
