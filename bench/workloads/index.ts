@@ -12,6 +12,7 @@ import { reload } from './reload.ts';
 import { response } from './response.ts';
 import { serveStart } from './serve-start.ts';
 import { upload } from './upload.ts';
+import { uploadMemory } from './upload-memory.ts';
 import { workerBoot } from './worker-boot.ts';
 
 export const workloads: readonly Workload[] = [
@@ -20,6 +21,7 @@ export const workloads: readonly Workload[] = [
   cpu,
   dokuWiki,
   upload,
+  uploadMemory,
   response,
   memory,
   workerBoot,
