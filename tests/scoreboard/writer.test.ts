@@ -270,3 +270,29 @@ test('every change of a slot raises an even sequence number', () => {
     last = sequence;
   }
 });
+
+test('a gathering writer writes what happened in one turn at its end, or when it is asked to', async () => {
+  using file = temporaryFile();
+  ScoreboardWriter.create(file.fd, 2);
+  const writer = new ScoreboardWriter(file.fd, 2, true);
+  const reader = new ScoreboardReader(file.fd, 2);
+  writer.created(0, 4711);
+  assert.equal(slotOf(reader, 0).stage, 'creating', 'workers are there at once');
+
+  writer.readingHeaders(0);
+  writer.running(0, information);
+  assert.equal(slotOf(reader, 0).stage, 'creating');
+  await Promise.resolve();
+  assert.equal(slotOf(reader, 0).stage, 'running');
+  assert.equal(slotOf(reader, 0).uri, '/index.php');
+  assert.equal(reader.read().header.activeRequests, 1);
+
+  writer.finishing(0, { status: 200, cpuMicros: 0, memoryPeak: 0 });
+  writer.idle(0);
+  writer.flush();
+  assert.equal(slotOf(reader, 0).stage, 'idle');
+  assert.equal(slotOf(reader, 0).uri, '/index.php');
+  assert.equal(reader.read().header.activeRequests, 0);
+  writer.free(0);
+  assert.equal(reader.readSlot(0), undefined);
+});
