@@ -130,12 +130,14 @@ function checkListenTwice(pools: readonly PoolConfig[], messages: Messages): voi
 function openAccessLogs(pools: readonly PoolConfig[], { messages, system }: ValidationContext): void {
   for (const pool of pools) {
     const path = pool['access.log'];
-    if (!path) continue;
+    if (path === undefined) continue;
     const failure = system.openForAppend(path);
     if (failure) {
-      messages.refuse('error', `failed to open access log (${path})${describeFailure(failure)}`, [
-        `Create its folder, or set 'access.log' of the pool '${pool.name}' to a file that can be written.`,
-      ]);
+      const remedy =
+        path === ''
+          ? `Leave 'access.log' of the pool '${pool.name}' out where none is wanted.`
+          : `Create its folder, or set 'access.log' of the pool '${pool.name}' to a file that can be written.`;
+      messages.refuse('error', `failed to open access log (${path})${describeFailure(failure)}`, [remedy]);
     }
     messages.add('debug', `open access log (${path})`);
   }

@@ -81,6 +81,7 @@ export const CASES: readonly Case[] = [
   pool('names of directives in capitals', 'PM.MAX_CHILDREN = 7\nAccess.Log = @/a.log\n'),
   pool('the last one wins', 'pm.max_children = 7\npm.max_children = 8\n'),
   pool('a status listener', 'pm.status_listen = @/status.sock\n'),
+  pool('an access log without a name', 'access.log = none\n'),
   pool('times and odd numbers', 'request_terminate_timeout = 1.5m\nrlimit_files =\npm.max_requests = -5\n'),
   pool('a comment and blanks', '  ; one\n\n\tpm.max_requests\t=\t5 ; two\n'),
   pool('Windows line ends', 'pm.max_requests = 5\r\nchdir = /\r\n'),
