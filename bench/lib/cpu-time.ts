@@ -12,6 +12,11 @@ function ticksOf(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** Milliseconds of CPU that a process has used so far. */
+export function cpuTimeOf(pid: number): number {
+  return ticksOf(pid) * tickMs;
+}
+
 /** Milliseconds of CPU that a process and everything below it have used so far. */
 export function cpuTimeOfTree(pid: number): number {
   const pids = [pid, ...descendants(pid).map((below) => below.pid)];

@@ -6,6 +6,7 @@ import { helloWorld } from './hello-world.ts';
 import { installSize } from './install-size.ts';
 import { isolation } from './isolation.ts';
 import { memory } from './memory.ts';
+import { observability } from './observability.ts';
 import { profiling } from './profile.ts';
 import { recycling } from './recycling.ts';
 import { reload } from './reload.ts';
@@ -27,6 +28,7 @@ export const workloads: readonly Workload[] = [
   workerBoot,
   serveStart,
   recycling,
+  observability,
   profiling,
   reload,
   installSize,

@@ -38,12 +38,12 @@ export const routes: Readonly<Record<string, Route>> = {
     method: 'GET',
     answer: (source, { accept }) => {
       const format = metricsFormat(accept);
-      return { status: 200, type: metricsTypes[format], body: renderMetrics(source.read(true), format) };
+      return { status: 200, type: metricsTypes[format], body: renderMetrics(source.read('full'), format) };
     },
   },
   '/api/pools': {
     method: 'GET',
-    answer: (source, { query }) => json(200, poolsJson(source.read(true), query.get('query') === '1')),
+    answer: (source, { query }) => json(200, poolsJson(source.read('full'), query.get('query') === '1')),
   },
   '/api/slow': {
     method: 'GET',
@@ -85,7 +85,7 @@ function stack(source: AdminSource, { query }: Question): Answer {
 
 function readyz(source: AdminSource, { query }: Question): Answer {
   try {
-    const reasons = unreadiness(source.read(false), query);
+    const reasons = unreadiness(source.read('summary'), query);
     return reasons.length === 0 ? plain(200, 'ready\n') : plain(503, `${reasons.join('\n')}\n`);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

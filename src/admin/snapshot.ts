@@ -132,6 +132,8 @@ export interface AdminSnapshot {
   readonly pools: readonly PoolSnapshot[];
 }
 
+export type SnapshotDetail = 'summary' | 'full';
+
 /** What may be asked of the master. */
 export type AdminVerb = 'reload' | 'reopenLogs';
 
@@ -140,9 +142,10 @@ export interface AdminSource {
   /**
    * Reads; changes nothing.
    *
-   * @param withProcesses also memory and CPU of the processes, which costs a file of /proc each
+   * @param detail `full` has memory and CPU of the processes, which costs a file of /proc each, and what the
+   *   workers' requests are; in a `summary` those texts are empty
    */
-  read(withProcesses: boolean): AdminSnapshot;
+  read(detail: SnapshotDetail): AdminSnapshot;
   /** See {@link History.read}; undefined when there is no such pool. */
   history(pool: string | undefined, since: number): HistoryAnswer | undefined;
   /** What is in force. Holds secrets. */

@@ -1,8 +1,10 @@
 /** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
 
-import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from '../admin/snapshot.ts';
+import type { AdminSnapshot, PoolSnapshot, SnapshotDetail, WorkerSnapshot } from '../admin/snapshot.ts';
 import { ownVersion } from '../runtime/module.ts';
+import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
+import type { Listener } from './listener.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import type { ReloadJournal } from './reload-journal.ts';
 import { statusSnapshot } from './status-page.ts';
@@ -19,7 +21,7 @@ export interface MasterView {
 
 export function adminSnapshot(
   { state, reloads, runners, memory }: MasterView,
-  withProcesses: boolean,
+  detail: SnapshotDetail,
 ): AdminSnapshot {
   const { user, system } = process.cpuUsage();
   return {
@@ -31,18 +33,18 @@ export function adminSnapshot(
     reloads: reloads.counts,
     lastReload: reloads.last,
     master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
-    pools: runners.map((runner) => poolSnapshot(runner, memory.get(runner.name), withProcesses)),
+    pools: runners.map((runner) => poolSnapshot(runner, memory.get(runner.name), detail)),
   };
 }
 
 function poolSnapshot(
   runner: PoolRunner,
   memoryBytes: number | undefined,
-  withProcesses: boolean,
+  detail: SnapshotDetail,
 ): PoolSnapshot {
   const { serving, config, prepared } = runner;
   const totals = runner.totals();
-  const status = serving && statusSnapshot(serving, prepared.listener);
+  const status = serving && statusOf(serving, prepared.listener, detail);
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   return {
     name: runner.name,
@@ -66,14 +68,26 @@ function poolSnapshot(
     memoryBytes,
     totals,
     recent: runner.recent(totals),
-    processes: withProcesses ? runner.processes() : undefined,
+    processes: detail === 'full' ? runner.processes() : undefined,
     opcache: serving?.reader.readOpcache(),
     generation: serving?.number,
     startedAt: serving?.launchedEpochMs,
-    workers: [...(workers ?? []), ...runner.draining().flatMap(drainingWorkers)],
+    workers: [
+      ...(workers ?? []),
+      ...runner.draining().flatMap((generation) => drainingWorkers(generation, detail)),
+    ],
   };
 }
 
-function drainingWorkers(generation: Generation): WorkerSnapshot[] {
-  return statusSnapshot(generation, undefined).processes.map((process) => ({ ...process, draining: true }));
+function statusOf(
+  generation: Generation,
+  listener: Listener | undefined,
+  detail: SnapshotDetail,
+): StatusSnapshot {
+  const { reader } = generation;
+  return statusSnapshot(generation, listener, detail === 'full' ? reader.read() : reader.readNumbers());
+}
+
+function drainingWorkers(generation: Generation, detail: SnapshotDetail): WorkerSnapshot[] {
+  return statusOf(generation, undefined, detail).processes.map((process) => ({ ...process, draining: true }));
 }

@@ -316,7 +316,7 @@ export class Master {
 
   #makeAdminSource(): AdminSource {
     return {
-      read: (withProcesses) =>
+      read: (detail) =>
         adminSnapshot(
           {
             state: this.#stage.state,
@@ -324,7 +324,7 @@ export class Master {
             runners: this.runners,
             memory: this.#records.memory,
           },
-          withProcesses,
+          detail,
         ),
       history: (pool, since) => {
         const isKnown = pool === undefined || this.#runner(pool) !== undefined;

@@ -10,6 +10,8 @@ export class PoolCounters {
   /** Of the workers that are gone. */
   #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
   #accepted = 0;
+  /** The counters when all requests had ended. */
+  #settled: { readonly accepted: number; readonly counters: SlotCounters } | undefined;
   #maxChildrenReached = 0;
   #slowRequests = 0;
   #terminatedRequests = 0;
@@ -44,22 +46,32 @@ export class PoolCounters {
 
   /** @param generations those that have a host */
   totals(generations: readonly Generation[]): PoolTotals {
-    let counted = this.#gone;
-    for (const { workers, reader } of generations) {
-      for (const { slot, pid } of workers.all()) {
-        if (pid !== 0) counted = add(counted, reader.readCounters(slot));
-      }
-    }
+    const accepted = this.accepted(generations);
+    const counted = this.#counted(accepted, generations);
     const sum = (base: number, of: (generation: Generation) => number): number =>
       generations.reduce((total, generation) => total + of(generation), base);
     return {
       ...counted,
-      accepted: this.accepted(generations),
+      accepted,
       maxChildrenReached: sum(this.#maxChildrenReached, ({ memory }) => memory.maxChildrenReached),
       slowRequests: sum(this.#slowRequests, ({ slowRequests }) => slowRequests),
       terminatedRequests: this.#terminatedRequests,
       restarts: { ...this.#restarts },
     };
+  }
+
+  /** Where every request that was begun has been counted, nothing can change until the next one begins. */
+  #counted(accepted: number, generations: readonly Generation[]): SlotCounters {
+    if (this.#settled?.accepted === accepted) return this.#settled.counters;
+    let counters = this.#gone;
+    for (const { workers, reader } of generations) {
+      for (const { slot, pid } of workers.all()) {
+        if (pid !== 0) counters = add(counters, reader.readCounters(slot));
+      }
+    }
+    const ended = counters.durations.counts.reduce((sum, count) => sum + count, 0);
+    this.#settled = ended === accepted ? { accepted, counters } : undefined;
+    return counters;
   }
 }
 

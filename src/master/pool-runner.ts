@@ -194,11 +194,11 @@ export class PoolRunner {
   /** Once a second: numbers of workers. */
   heartbeat(): void {
     if (this.#serving === undefined || !this.#context.isNormal()) return;
-    this.#supervisor.heartbeat(this.#serving);
-    const figures = publishFigures(this.#serving, this.#pool.listener);
+    const scoreboard = this.#serving.reader.readNumbers();
+    this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
+    const figures = publishFigures(this.#serving, this.#pool.listener, scoreboard);
     this.#history.beat(figures.activeProcesses, figures.listenQueue);
-    const accepted = this.#counters.accepted(this.generations());
-    this.#recent.note(this.#context.now(), accepted, () => this.totals());
+    this.#recent.note(this.#context.now(), () => this.totals());
   }
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */

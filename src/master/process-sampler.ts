@@ -4,8 +4,9 @@ import type { PoolProcesses, WorkerProcess } from '../admin/snapshot.ts';
 import { type ProcessStat, processStat, threadStat } from '../posix/process-stat.ts';
 import type { Generation } from './generation.ts';
 
-/** ms; what is asked for sooner is the last sample. */
+/** ms, for the pool and for each of its processes: what is asked for sooner is the last sample. */
 const shortestPeriod = 1000;
+const periodPerProcess = 20;
 /** ms; over a longer time a percentage would tell of the past. */
 const longestPeriod = 30_000;
 
@@ -16,7 +17,7 @@ interface Seen {
 }
 
 export class ProcessSampler {
-  #last: { readonly at: number; readonly figures: PoolProcesses } | undefined;
+  #last: { readonly until: number; readonly figures: PoolProcesses } | undefined;
   /** By pid. */
   #seen = new Map<number, Seen>();
   /** CPU time by generation, as last sampled; and that of those which are gone. */
@@ -28,7 +29,7 @@ export class ProcessSampler {
    * @param generations those that have a host
    */
   sample(now: number, generations: readonly Generation[]): PoolProcesses {
-    if (this.#last !== undefined && now - this.#last.at < shortestPeriod) return this.#last.figures;
+    if (this.#last !== undefined && now < this.#last.until) return this.#last.figures;
     const seen = new Map<number, Seen>();
     const workers = new Map<number, WorkerProcess>();
     let hostBytes = 0;
@@ -51,7 +52,7 @@ export class ProcessSampler {
     }
     this.#seen = seen;
     const figures = { hostBytes, workers, cpuSeconds: this.#account(cpuMicros) / 1e6 };
-    this.#last = { at: now, figures };
+    this.#last = { until: now + shortestPeriod + periodPerProcess * workers.size, figures };
     return figures;
   }
 

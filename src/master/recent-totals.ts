@@ -23,16 +23,11 @@ export class RecentTotals {
     this.#samples = [sample(now, totals)];
   }
 
-  /**
-   * Takes a sample when one is due; to be called about once a second.
-   *
-   * @param read makes the totals; an idle pool is spared the reading of its slots
-   */
-  note(now: number, accepted: number, read: () => PoolTotals): void {
-    const [last] = this.#samples.slice(-1);
+  /** Takes a sample when one is due; to be called about once a second. @param read makes the totals */
+  note(now: number, read: () => PoolTotals): void {
+    const last = this.#samples.at(-1);
     if (last !== undefined && now - last.at < spacing) return;
-    const next = last?.accepted === accepted && this.#isSettled ? { ...last, at: now } : sample(now, read());
-    this.#samples = [...this.#samples, next].slice(-samplesKept);
+    this.#samples = [...this.#samples, sample(now, read())].slice(-samplesKept);
   }
 
   figures(now: number, totals: PoolTotals): RecentFigures {
@@ -47,14 +42,6 @@ export class RecentTotals {
       p95Micros: durationQuantile(durations, 0.95),
       p99Micros: durationQuantile(durations, 0.99),
     };
-  }
-
-  /** Every request that was begun had ended at the last sample: until another begins, nothing can be counted. */
-  get #isSettled(): boolean {
-    const [last] = this.#samples.slice(-1);
-    return (
-      last !== undefined && last.durations.counts.reduce((sum, count) => sum + count, 0) === last.accepted
-    );
   }
 }
 

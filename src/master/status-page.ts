@@ -2,17 +2,22 @@
 
 import { poolStatus } from '../pool/pool-status.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import type { ScoreboardSnapshot } from '../scoreboard/reader.ts';
 import { renderStatus, statusHeadHeaders } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
 import type { Listener } from './listener.ts';
 
 /** What the page shows of a generation at this moment. */
-export function statusSnapshot(generation: Generation, listener: Listener | undefined): StatusSnapshot {
+export function statusSnapshot(
+  generation: Generation,
+  listener: Listener | undefined,
+  scoreboard: ScoreboardSnapshot = generation.reader.read(),
+): StatusSnapshot {
   const kernel = listener?.queue();
   const snapshot = poolStatus({
     pool: generation.pool,
-    scoreboard: generation.reader.read(),
+    scoreboard,
     workers: generation.workers.all().filter(({ pid }) => pid !== 0),
     startedAt: generation.launchedEpochMs,
     listenQueue: kernel?.current ?? 0,
@@ -27,8 +32,12 @@ export function statusSnapshot(generation: Generation, listener: Listener | unde
 }
 
 /** Puts the master's figures where workers can read them, for fpm_get_status(); and returns them. */
-export function publishFigures(generation: Generation, listener: Listener): StatusSnapshot {
-  const snapshot = statusSnapshot(generation, listener);
+export function publishFigures(
+  generation: Generation,
+  listener: Listener,
+  scoreboard: ScoreboardSnapshot,
+): StatusSnapshot {
+  const snapshot = statusSnapshot(generation, listener, scoreboard);
   generation.scoreboard.master({
     generation: generation.number,
     processManager: generation.pool.pm,

@@ -16,6 +16,7 @@ import {
 import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
 import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import type { Generation } from './generation.ts';
 import type { PoolContext } from './pool-context.ts';
 import type { PoolCounters } from './pool-counters.ts';
@@ -46,8 +47,9 @@ export class WorkerSupervisor {
     generation.wantedAtTakeOver = Math.min(generation.wantedAtTakeOver, generation.workers.size);
   }
 
-  heartbeat(generation: Generation): void {
-    this.#manage(generation, { type: 'heartbeat' });
+  /** @param slots of the generation's scoreboard, of this moment */
+  heartbeat(generation: Generation, slots: readonly SlotSnapshot[]): void {
+    this.#manage(generation, { type: 'heartbeat' }, slots);
     if (generation.pool.pm === 'ondemand') generation.host.watch();
   }
 
@@ -163,12 +165,12 @@ export class WorkerSupervisor {
     this.#context.wakeAt(at);
   }
 
-  #manage(generation: Generation, event: ManagerEvent): void {
+  #manage(generation: Generation, event: ManagerEvent, slots?: readonly SlotSnapshot[]): void {
     const decision = decide({
       pool: generation.pool,
       event,
       now: this.#context.now(),
-      workers: this.#managed(generation),
+      workers: this.#managed(generation, slots),
       globalRunning: this.#context.runningWorkers(),
       processMax: this.#context.processMax(),
       memory: generation.memory,
@@ -187,9 +189,13 @@ export class WorkerSupervisor {
   }
 
   /** The generation's workers with what the scoreboard says of them; times in monotonic milliseconds. */
-  #managed(generation: Generation): ManagedWorker[] {
+  #managed(
+    generation: Generation,
+    slots: readonly SlotSnapshot[] = generation.reader.readNumbers().slots,
+  ): ManagedWorker[] {
+    const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));
     return generation.workers.all().map((worker) => {
-      const slot = worker.pid === 0 ? undefined : generation.reader.readSlotNumbers(worker.slot);
+      const slot = worker.pid === 0 ? undefined : bySlot.get(worker.slot);
       const startedAt = worker.startedMicros / 1000;
       const stage = slot?.stage ?? 'creating';
       worker.state = observeWorker(worker.state, stage);

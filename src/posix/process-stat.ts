@@ -1,6 +1,6 @@
 /** What the kernel says of a process or thread, proc_pid_stat(5); readable without rights over it. */
 
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { declare } from './libc.ts';
 
 export interface ProcessStat {
@@ -29,13 +29,24 @@ export function threadStat(pid: number, tid: number): ProcessStat | undefined {
 }
 
 function readStat(path: string): ProcessStat | undefined {
-  let text: string;
+  const text = readShort(path);
+  return text === undefined ? undefined : parseStat(text, cPageSize());
+}
+
+/** A line has less than 50 numbers and a name of at most 64 bytes. */
+const line = Buffer.alloc(2048);
+
+/** The start of a file; a third of what readFileSync takes, which asks for the size that /proc does not tell. */
+function readShort(path: string): string | undefined {
+  let fd: number | undefined;
   try {
-    text = readFileSync(path, 'latin1');
+    fd = openSync(path, 'r');
+    return line.toString('latin1', 0, readSync(fd, line, 0, line.length, 0));
   } catch {
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
-  return parseStat(text, cPageSize());
 }
 
 /** The name of the program stands in brackets and may hold anything: what counts comes after the last one. */

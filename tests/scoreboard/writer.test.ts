@@ -138,6 +138,23 @@ test('numbers without strings come from the same slot', () => {
   assert.deepEqual(reader.readSlotNumbers(0), { ...full, ...empty });
 });
 
+test('numbers of many slots at once are those of each slot', () => {
+  using file = temporaryFile();
+  const writer = ScoreboardWriter.create(file.fd, 40);
+  const reader = new ScoreboardReader(file.fd, 40);
+  const used = [0, 1, 15, 16, 31, 39];
+  for (const slot of used) {
+    writer.created(slot, 100 + slot);
+    writer.running(slot, information);
+  }
+  const { slots, header } = reader.readNumbers();
+  assert.deepEqual(
+    slots,
+    used.map((slot) => reader.readSlotNumbers(slot)),
+  );
+  assert.deepEqual(header, reader.readHeader());
+});
+
 test('the header counts accepted and active requests over all workers', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 3);
