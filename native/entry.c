@@ -1,11 +1,13 @@
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hathi.h"
 
 /*
  * This object is preloaded into the PHP program of the system: its symbols are there, and nothing of PHP has to be
- * linked. The C library is told to call our main in place of PHP's.
+ * linked. Where that cannot be, a program of our own is linked with this object and libphp. Either way the C library
+ * is told to call our main in place of the program's.
  */
 
 typedef int main_function(int, char **, char **);
@@ -15,6 +17,7 @@ static int hathi_main(int argc, char **argv, char **environment)
 {
 	/* Programs that scripts start are not to be taken over. */
 	unsetenv("LD_PRELOAD");
+	if (argc == 2 && strcmp(argv[1], "--probe") == 0) return hathi_php_probe();
 	return hathi_host_main(argc, argv, environment);
 }
 

@@ -122,6 +122,30 @@ static void check_build(struct hathi_host *host)
 		hathi_host_fail(host, "this engine was built for %s, the PHP that hosts it is %s: run \"hathi build\"", ZEND_MODULE_BUILD_ID, standard == NULL ? "unknown" : standard->build_id);
 }
 
+static int start_modules(void)
+{
+#if PHP_VERSION_ID < 80200
+	return php_module_startup(&hathi_sapi, &hathi_module, 1);
+#else
+	return php_module_startup(&hathi_sapi, &hathi_module);
+#endif
+}
+
+/* "hathi build" asks which PHP the engine finds itself in. Returns the exit code. */
+int hathi_php_probe(void)
+{
+	zend_signal_startup();
+	sapi_startup(&hathi_sapi);
+	hathi_sapi.php_ini_ignore = 1;
+	if (start_modules() != SUCCESS) return HATHI_EXIT_FAILED;
+	const zend_module_entry *standard = zend_hash_str_find_ptr(&module_registry, "standard", sizeof "standard" - 1);
+	if (standard == NULL) return HATHI_EXIT_FAILED;
+	printf("hathi engine: built for PHP %s (%s), hosted by PHP %s (%s)\n", PHP_VERSION, ZEND_MODULE_BUILD_ID,
+		standard->version, standard->build_id);
+	fflush(stdout);
+	_exit(0);
+}
+
 /* Starts PHP with the pool's ini values. Ends the process with a reason for the master when that fails. */
 void hathi_php_start(struct hathi_host *host)
 {
@@ -132,11 +156,7 @@ void hathi_php_start(struct hathi_host *host)
 	sapi_startup(&hathi_sapi);
 	/* sapi_startup() forgets earlier ones. */
 	choose_defines(host);
-#if PHP_VERSION_ID < 80200
-	int started = php_module_startup(&hathi_sapi, &hathi_module, 1);
-#else
-	int started = php_module_startup(&hathi_sapi, &hathi_module);
-#endif
+	int started = start_modules();
 	if (started != SUCCESS)
 		hathi_host_fail(host, "PHP could not be started; its own messages are in the log before this one");
 	check_build(host);

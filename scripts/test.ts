@@ -126,7 +126,7 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
   if (!files.some((file) => /^tests\/(native|contract|blackbox|engine-real)\//.test(file))) return null;
   const folder = new TestFolder('hathi-engine-');
   try {
-    buildEngine(readPhpConfig(undefined), folder.path, ['-Werror']);
+    buildEngine(readPhpConfig(undefined), folder.path, { extra: ['-Werror'] });
     return folder;
   } catch (error) {
     if (!(error instanceof NativeEngineError)) throw error;

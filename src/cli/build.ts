@@ -1,17 +1,19 @@
 /** `hathi build`: compiles the native engine for a PHP of this machine. */
 
 import { parseArgs } from 'node:util';
-import { buildEngine, sourcesHash } from '../engine/native/build.ts';
+import { buildEngine, type Hosting, hostings, sourcesHash } from '../engine/native/build.ts';
 import { NativeEngineError, type PhpInstallation, readPhpConfig } from '../engine/native/php-config.ts';
-import { engineFile, engineFolder, listEngines, staleReason } from '../engine/native/store.ts';
+import { engineFile, engineFolder, hostFile, listEngines, staleReason } from '../engine/native/store.ts';
 import { exitCode } from './options.ts';
 
-const usage = `Usage: hathi build [--php-config PROGRAM] [--force]
+const usage = `Usage: hathi build [--php-config PROGRAM] [--host HOW] [--force]
 
 Compiles the native engine for the PHP that PROGRAM (php-config, php-config8.2, ...) belongs to. Pools with
 engine = native or auto use it from their next start or reload on.
 
   --php-config PROGRAM   which PHP; the first php-config that is found otherwise
+  --host HOW             preload: into PHP's own program; libphp: a program of our own, linked with PHP's library;
+                         auto (default): the first where it works, else the second
   --force                compile even if the engine that is there fits
   -h, --help             this text
 
@@ -29,7 +31,8 @@ export async function buildCommand(
     return options === undefined ? exitCode.usage : exitCode.ok;
   }
   try {
-    out.stdout.write(`${build(readPhpConfig(options['php-config']), options.force ?? false)}\n`);
+    const hosting = readHosting(options.host);
+    out.stdout.write(`${build(readPhpConfig(options['php-config']), hosting, options.force ?? false)}\n`);
     return exitCode.ok;
   } catch (error) {
     if (!(error instanceof NativeEngineError)) throw error;
@@ -44,6 +47,7 @@ function readArguments(args: string[]) {
       args,
       options: {
         'php-config': { type: 'string' },
+        host: { type: 'string' },
         force: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -53,16 +57,24 @@ function readArguments(args: string[]) {
   }
 }
 
-function build(php: PhpInstallation, force: boolean): string {
+function readHosting(given: string | undefined): Hosting {
+  if (given === undefined) return 'auto';
+  const known = hostings.find((hosting) => hosting === given);
+  if (known !== undefined) return known;
+  throw new NativeEngineError(`--host must be one of ${hostings.join(', ')}, not "${given}"`);
+}
+
+function build(php: PhpInstallation, hosting: Hosting, force: boolean): string {
   const folder = engineFolder();
   const there = listEngines(folder).find(({ file }) => file === engineFile(folder, php.api));
   const fits =
     there !== undefined &&
     there.record.host === php.binary &&
+    (hosting === 'auto' || (hosting === 'libphp') === (there.record.linked !== undefined)) &&
     staleReason(there, sourcesHash()) === undefined;
   if (fits && !force) return `The native engine for PHP ${php.version} is up to date: ${there.file}`;
   const started = performance.now();
-  const { file } = buildEngine(php, folder);
+  const { file, record } = buildEngine(php, folder, { hosting });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  return `Built the native engine for PHP ${php.version} (${php.binary}) in ${seconds} s: ${file}`;
+  return `Built the native engine for PHP ${php.version} (${hostFile(record)}) in ${seconds} s: ${file}`;
 }

@@ -45,7 +45,7 @@ function nativeVersion({ record, file }: BuiltEngine): string {
     `PHP ${record.php} (fpm-fcgi) (built: ${new Date(record.hostModified).toUTCString().slice(5, 25)}) (NTS)`,
     'Copyright (c) The PHP Group',
     `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies`,
-    `Hathi ${ownVersion()}, native engine ${file} in ${record.host}` +
+    `Hathi ${ownVersion()}, native engine ${file} ${record.linked === undefined ? `in ${record.host}` : `with ${record.linked.library}`}` +
       (embedded.length > 0 ? `; embedded: PHP ${embedded.join(', ')} on Node ${process.versions.node}` : ''),
     '',
   ].join('\n');

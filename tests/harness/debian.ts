@@ -15,6 +15,7 @@ export const debianPackages = {
   'php8.2-fpm': { probe: '/usr/sbin/php-fpm8.2', purpose: 'the reference that behaviour is compared with' },
   'php8.2-cli': { probe: '/usr/bin/php8.2', purpose: 'small PHP programs beside the servers' },
   'php8.2-dev': { probe: '/usr/bin/php-config8.2', purpose: 'compiling the native engine' },
+  'libphp8.2-embed': { probe: '/usr/lib/libphp8.2.so', purpose: 'hosting the native engine by libphp' },
   'php8.2-sqlite3': { probe: '/usr/share/php8.2-sqlite3', purpose: 'Adminer on the reference' },
   'php8.2-xml': { probe: '/usr/share/php8.2-xml', purpose: 'DokuWiki on the reference' },
   'libfcgi-bin': { probe: '/usr/bin/cgi-fcgi', purpose: 'a FastCGI client that is not ours' },

@@ -3,12 +3,22 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { sourceFolder, sourcesHash } from '../../src/engine/native/build.ts';
+import { buildEngine, sourceFolder, sourcesHash } from '../../src/engine/native/build.ts';
+import { hostProgram, probeHost, requireSamePhp } from '../../src/engine/native/host-program.ts';
 import { layoutHeader } from '../../src/engine/native/layout-header.ts';
+import { findLibphp, libphpCandidates } from '../../src/engine/native/libphp.ts';
 import { hostCommand, locateEngine } from '../../src/engine/native/locate.ts';
 import { type RunPhpConfig, readPhpConfig } from '../../src/engine/native/php-config.ts';
-import { type BuildRecord, engineFile, engineFolder, recordFile } from '../../src/engine/native/store.ts';
+import {
+  type BuildRecord,
+  engineFile,
+  engineFolder,
+  recordFile,
+  staleReason,
+} from '../../src/engine/native/store.ts';
 import { engineSymbolsHeader } from '../../src/scoreboard/engine-symbols.ts';
+import { FakeMaster } from '../embedded/fake-master.ts';
+import { requires } from '../harness/debian.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { cleanEnv, run } from '../harness/server.ts';
 import { nativeBuild } from './built-engine.ts';
@@ -136,6 +146,56 @@ test('native/layout.h is what the layout says', () => {
 
 test('native/symbols.h is what the symbols say', () => {
   assert.equal(readFileSync(join(sourceFolder, 'symbols.h'), 'utf8'), engineSymbolsHeader());
+});
+
+suite('the program that hosts an engine', { skip }, () => {
+  const { folder } = nativeBuild();
+
+  test('says which PHP it is; a program that the engine cannot be preloaded into says nothing', () => {
+    const located = locateEngine(undefined, folder);
+    assert.ok('engine' in located);
+    const { file, record: build } = located.engine;
+    const probed = probeHost(hostProgram(file, build));
+    assert.ok(probed !== undefined);
+    assert.ok(probed.hostedBy.startsWith(`PHP ${build.php} (API${build.api},NTS`), JSON.stringify(probed));
+    assert.equal(requireSamePhp(probed, build.host), true);
+    for (const host of ['/bin/true', '/no/such/php'])
+      assert.equal(probeHost(hostProgram(file, { host })), undefined);
+  });
+
+  test('another PHP than that of the headers is refused by name', () => {
+    const probed = { builtFor: 'PHP 8.2.36 (API20220829,NTS)', hostedBy: 'PHP 8.2.36 (API20220829,TS)' };
+    assert.throws(
+      () => requireSamePhp(probed, '/usr/bin/php'),
+      /in "\/usr\/bin\/php": it is PHP 8\.2\.36 \(API20220829,TS\), the headers are of .*NTS\); name the php-config/,
+    );
+  });
+
+  test('a missing libphp names the package', () => {
+    using empty = new TestFolder();
+    const php = { ...readPhpConfig(undefined), version: '8.9.1', prefix: empty.path };
+    const hasPlain = existsSync('/usr/lib/libphp.so');
+    if (hasPlain) assert.equal(libphpCandidates(php)[0], empty.join('lib/libphp8.9.so'));
+    else assert.throws(() => findLibphp(php), /"apt-get install libphp8\.9-embed"/);
+  });
+});
+
+suite('hathi build --host=libphp', { skip: skip || requires('libphp8.2-embed') }, () => {
+  test('links a program that serves like the preloaded one, and is stale with its library', async () => {
+    using folder = new TestFolder('hathi-engine-');
+    const engine = buildEngine(readPhpConfig('php-config8.2'), folder.path, { hosting: 'libphp' });
+    assert.match(engine.record.linked?.library ?? '', /libphp8\.2\.so$/);
+    const command = hostCommand(engine, 'php-fpm: host of pool www');
+    assert.equal(command[0], engine.record.linked?.program);
+    await using master = await FakeMaster.serving({ command, slots: 1 });
+    master.folder.write('sapi.php', '<?php echo PHP_SAPI, " ", PHP_VERSION;');
+    assert.equal((await master.get('sapi.php')).body, `fpm-fcgi ${engine.record.php}`);
+    const linked = { program: engine.record.linked?.program ?? '', library: '/no/such/libphp.so' };
+    assert.match(
+      staleReason({ ...engine, record: { ...engine.record, linked } }, sourcesHash()) ?? '',
+      /its library "\/no\/such\/libphp\.so" is not there any more/,
+    );
+  });
 });
 
 suite('hathi build', { skip }, () => {

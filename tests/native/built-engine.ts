@@ -53,7 +53,10 @@ function build(): NativeBuild {
   try {
     const php = readPhpConfig(undefined);
     const folder = new TestFolder('hathi-engine-');
-    const engine = buildEngine(php, folder.path, ['-Werror', ...sanitizerFlags()]);
+    const engine = buildEngine(php, folder.path, {
+      extra: ['-Werror', ...sanitizerFlags()],
+      tries: sanitizer === undefined,
+    });
     const command = withSanitizer(hostCommand(engine, 'php-fpm: host of pool www'));
     return { command, folder: folder.path, skip: false };
   } catch (error) {

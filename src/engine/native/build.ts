@@ -14,8 +14,17 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hostProgram, probeHost, requireSamePhp } from './host-program.ts';
+import { findLibphp, linkHostProgram } from './libphp.ts';
 import { NativeEngineError, type PhpInstallation } from './php-config.ts';
-import { type BuildRecord, type BuiltEngine, engineFile, recordFile } from './store.ts';
+import {
+  type BuildRecord,
+  type BuiltEngine,
+  engineFile,
+  hostFile,
+  type LinkedHost,
+  recordFile,
+} from './store.ts';
 
 /** The folder with the C sources. */
 export const sourceFolder = fileURLToPath(new URL('../../../native/', import.meta.url));
@@ -61,17 +70,29 @@ export function compilerArguments(
   return [...compilerFlags, ...extra, ...includes, '-shared', '-o', output, ...sourceFiles(), '-ldl'];
 }
 
+/** How the engine is to be hosted; `auto` preloads it where that works, and links it with libphp elsewhere. */
+export const hostings = ['auto', 'preload', 'libphp'] as const;
+
+export type Hosting = (typeof hostings)[number];
+
+export interface BuildOptions {
+  /** Further flags of the compiler, for instance sanitizers. */
+  readonly extra?: readonly string[];
+  readonly hosting?: Hosting;
+  /** False leaves out the trial start, which a sanitizer does not survive. */
+  readonly tries?: boolean;
+}
+
 /**
- * Compiles the engine into a folder. The shared object takes its place in one step, so that a host that starts
- * meanwhile finds the old one or the new one.
+ * Compiles the engine into a folder and tries whether it comes up in its host. The shared object takes its place in
+ * one step, so that a host that starts meanwhile finds the old one or the new one.
  *
- * @param extra further flags of the compiler, for instance sanitizers
- * @throws NativeEngineError with what the compiler said
+ * @throws NativeEngineError with what the compiler said, or why the host will not do
  */
 export function buildEngine(
   php: PhpInstallation,
   folder: string,
-  extra: readonly string[] = [],
+  { extra = [], hosting = 'auto', tries = true }: BuildOptions = {},
 ): BuiltEngine {
   const compiler = process.env['CC'] || 'cc';
   const file = engineFile(folder, php.api);
@@ -80,17 +101,21 @@ export function buildEngine(
   try {
     execFileSync(compiler, compilerArguments(php, temporary, extra), { stdio: ['ignore', 'ignore', 'pipe'] });
     chmodSync(temporary, 0o755);
+    const links = tries ? !canPreload(temporary, php, hosting) : hosting === 'libphp';
+    const library = links ? findLibphp(php) : undefined;
+    renameSync(temporary, file);
+    const linked = library === undefined ? undefined : link(compiler, file, library, php);
+    const host = linked === undefined ? { host: php.binary } : { host: php.binary, linked };
     const record: BuildRecord = {
       php: php.version,
       api: php.api,
-      host: php.binary,
-      hostModified: statSync(php.binary).mtimeMs,
+      ...host,
+      hostModified: statSync(hostFile(host)).mtimeMs,
       iniFolder: php.iniFolder,
       scanFolder: php.scanFolder,
       sources: sourcesHash(),
     };
     writeFileSync(`${temporary}.json`, `${JSON.stringify(record, undefined, 2)}\n`);
-    renameSync(temporary, file);
     renameSync(`${temporary}.json`, recordFile(file));
     return { record, file };
   } catch (error) {
@@ -98,6 +123,30 @@ export function buildEngine(
   } finally {
     for (const left of [temporary, `${temporary}.json`]) rmSync(left, { force: true });
   }
+}
+
+/** Whether PHP's program is to be preloaded. @throws NativeEngineError when it must be and cannot, or is another PHP */
+function canPreload(file: string, php: PhpInstallation, hosting: Hosting): boolean {
+  if (hosting === 'libphp') return false;
+  const probed = probeHost(hostProgram(file, { host: php.binary }));
+  if (probed !== undefined) return requireSamePhp(probed, php.binary);
+  if (hosting === 'auto') return false;
+  throw new NativeEngineError(
+    `Cannot host the native engine: it cannot be preloaded into "${php.binary}" (a static program, or a system that ` +
+      'drops LD_PRELOAD); take --host=libphp',
+  );
+}
+
+function link(compiler: string, file: string, library: string, { binary }: PhpInstallation): LinkedHost {
+  const linked = { program: linkHostProgram(compiler, file, library), library };
+  const probed = probeHost(hostProgram(file, { host: binary, linked }));
+  if (probed === undefined) {
+    throw new NativeEngineError(
+      `Cannot host the native engine: it does not come up with the library "${library}"`,
+    );
+  }
+  requireSamePhp(probed, library);
+  return linked;
 }
 
 function compilerError(compiler: string, error: NodeJS.ErrnoException & { stderr?: Buffer }): Error {
@@ -108,7 +157,7 @@ function compilerError(compiler: string, error: NodeJS.ErrnoException & { stderr
       { cause: error },
     );
   }
-  if (error.stderr === undefined) return error;
+  if (error.stderr === undefined || error.stderr === null) return error;
   return new NativeEngineError(
     `Cannot build the native engine: the compiler failed:\n${error.stderr.toString()}`,
     {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { PoolConfig } from '../../config/directives.ts';
 import type { EngineCommand } from '../select.ts';
 import { sourcesHash } from './build.ts';
-import { NativeEngineError } from './php-config.ts';
+import { hostProgram } from './host-program.ts';
 import { type BuildRecord, type BuiltEngine, engineFolder, listEngines, staleReason } from './store.ts';
 
 /** A build, or why there is none that can be used. */
@@ -36,16 +36,13 @@ export function locateEngine(version: string | undefined, folder: string = engin
   };
 }
 
-/** The command line that hosts a build. The program is PHP itself, with the engine preloaded. */
+/**
+ * The command line that hosts a build: PHP itself with the engine preloaded, or the program that was linked with the
+ * engine and libphp.
+ */
 export function hostCommand({ file, record }: BuiltEngine, title: string): readonly string[] {
-  // The loader splits the variable at these, and nothing escapes them.
-  if (/[\s:]/.test(file)) {
-    throw new NativeEngineError(
-      `Cannot preload the engine "${file}": blanks and colons in its path; set HATHI_ENGINE_DIR to a folder without`,
-    );
-  }
   // The last argument is room for the title that the host and its workers give themselves.
-  return ['/usr/bin/env', `LD_PRELOAD=${file}`, record.host, title.padEnd(96)];
+  return [...hostProgram(file, record), title.padEnd(96)];
 }
 
 /** The native engine's host for a pool; undefined when there is no build that fits. */

@@ -19,6 +19,8 @@ export interface PhpInstallation {
   readonly includes: readonly string[];
   /** The program that hosts the engine. */
   readonly binary: string;
+  /** Where PHP is installed, `/usr`. */
+  readonly prefix: string;
   /** Folder of php.ini, and the scan folder, as PHP-FPM of this PHP has them; empty where there is none. */
   readonly iniFolder: string;
   readonly scanFolder: string;
@@ -73,6 +75,7 @@ export function readPhpConfig(given: string | undefined, run: RunPhpConfig = run
     version,
     includes,
     binary,
+    prefix: run(command, '--prefix') || '/usr',
     api,
     iniFolder,
     scanFolder: fpmFolder(run(command, '--ini-dir') ?? ''),

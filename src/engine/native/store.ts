@@ -4,13 +4,22 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+/** A program that was linked with an engine and libphp. */
+export interface LinkedHost {
+  readonly program: string;
+  readonly library: string;
+}
+
 /** What stands beside an engine, as JSON. */
 export interface BuildRecord {
   /** Version of PHP, `8.2.36`. */
   readonly php: string;
   readonly api: string;
-  /** The PHP program that hosts it, and its modification time in ms since 1970: an upgrade changes it. */
+  /** The PHP program, which hosts the engine unless it is linked with libphp. */
   readonly host: string;
+  /** Set when it is: the program made for that, and the library. */
+  readonly linked?: LinkedHost;
+  /** When the PHP program, or the library, was modified, in ms since 1970: an upgrade changes it. */
   readonly hostModified: number;
   /** Where the PHP-FPM of that PHP looks for php.ini and for further files; empty where there is no such folder. */
   readonly iniFolder: string;
@@ -66,12 +75,18 @@ function readEngine(file: string): BuiltEngine[] {
   }
 }
 
+/** The file that PHP is in. */
+export function hostFile({ host, linked }: Pick<BuildRecord, 'host' | 'linked'>): string {
+  return linked?.library ?? host;
+}
+
 /** Why a built engine must not be used as it is; undefined when it may. */
 export function staleReason({ record }: BuiltEngine, sources: string): string | undefined {
-  const host = statSync(record.host, { throwIfNoEntry: false });
-  if (host === undefined) return `its PHP program "${record.host}" is not there any more`;
-  if (host.mtimeMs !== record.hostModified)
-    return `its PHP program "${record.host}" was changed after the build`;
+  const what = record.linked === undefined ? 'PHP program' : 'library';
+  const path = hostFile(record);
+  const host = statSync(path, { throwIfNoEntry: false });
+  if (host === undefined) return `its ${what} "${path}" is not there any more`;
+  if (host.mtimeMs !== record.hostModified) return `its ${what} "${path}" was changed after the build`;
   if (record.sources !== sources) return 'it was built from other sources than this version of Hathi has';
   return undefined;
 }
