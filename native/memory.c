@@ -60,6 +60,15 @@ static int open_memory(const struct hathi_host *host)
 	return fd;
 }
 
+/* What an operator can do about a memory that cannot be opened. */
+static const char *remedy(const struct hathi_host *host)
+{
+	if (host->proc_fd < 0) return "; mount /proc where the master runs";
+	if (host->guard_group >= 0 || prctl(PR_GET_DUMPABLE) == 1) return "";
+	return "; the group that would guard it is not in this user namespace: map the group 65534, or set "
+		"process.dumpable = yes";
+}
+
 /*
  * In a new worker: sends the descriptor of its memory to the host, or why there is none. To be called before it asks
  * for the death signal, which a change of groups clears.
@@ -69,8 +78,8 @@ void hathi_memory_offer(struct hathi_host *host, int control)
 	struct hathi_control offer = {.type = HATHI_CONTROL_MEMORY};
 	int fd = open_memory(host);
 	if (fd < 0) {
-		offer.length = (uint32_t)snprintf(offer.text, sizeof offer.text, "the worker cannot open /proc/self/mem: %s",
-			strerror(errno));
+		offer.length = (uint32_t)snprintf(offer.text, sizeof offer.text, "the worker cannot open /proc/self/mem: %s%s",
+			strerror(errno), remedy(host));
 	}
 	hathi_control_send(control, &offer, fd);
 	if (fd >= 0) close(fd);

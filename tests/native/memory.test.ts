@@ -95,7 +95,14 @@ suite('the memory of a native worker', { skip: skip || requires('root') }, () =>
       'groups: 33 33 33',
       'dumpable: no',
     ]);
-    // The same process gets in where there is no guard: the first line above could have been another one.
+    // The same process gets in where the guard is gone too early: the first line above could have been another one.
     assert.equal(lines('bare')[0], 'in the moment: opened');
+    // Without the guard the memory is not opened up, and the remedy is told.
+    const [moment, reason] = lines('none');
+    assert.equal(moment, 'in the moment: Permission denied');
+    assert.match(
+      reason ?? '',
+      /^no memory: the worker cannot open \/proc\/self\/mem: Permission denied; .*map the group 65534/,
+    );
   });
 });
