@@ -95,7 +95,7 @@ export class StackWalker {
       const current = this.#current(memory);
       const places = current === 0 ? [] : this.#places(memory, current, depth);
       const isSame = this.#current(memory) === current;
-      const isWhole = this.#isWhole(places);
+      const isWhole = this.#isWhole(places, isSame);
       if (!isSame && !isWhole) return undefined;
       const calls: Call[] = [];
       for (const place of places) {
@@ -147,12 +147,15 @@ export class StackWalker {
 
   /**
    * Whether a chain ends where PHP itself was called. What is left of a call that is gone, or a call that is still being
-   * prepared, does not lead there. The same call may run again by the last read.
+   * prepared, does not lead there. The same call may run again by the last read. Where another one runs by then, the
+   * chain has to lead to the request's script: a left-over may look like a call that PHP itself made.
    */
-  #isWhole(places: readonly Place[]): boolean {
+  #isWhole(places: readonly Place[], isSame: boolean): boolean {
     const outermost = places.at(-1);
     if (outermost === undefined) return true;
-    return outermost.prev === 0 && (outermost.callInfo & this.#symbols.call_top) !== 0;
+    const { call_top, call_code } = this.#symbols;
+    const wanted = isSame ? call_top : call_top | call_code;
+    return outermost.prev === 0 && (outermost.callInfo & wanted) === wanted;
   }
 
   #call(memory: Memory, { address, func, opline, callInfo }: Place, withLine: boolean): Call {
