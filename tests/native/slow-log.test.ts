@@ -38,12 +38,18 @@ function start({ kind, workers, through, lines = '' }: Start): Promise<Server> {
   });
 }
 
+/** A namespace has to be told before anything else. */
+const opening = /^<\?php(\s+namespace \w+;)?/;
+
 /** Runs the scripts, each in a worker of its own, until all have an entry. Gives back the log, cut into entries. */
 async function entriesOf(server: Server, scripts: Readonly<Record<string, string>>): Promise<string[]> {
   for (const [name, code] of Object.entries(slowIncludes)) server.folder.write(`www/${name}`, code);
   for (const [name, code] of Object.entries(scripts)) {
-    const path = server.folder.write(`www/${name}`, code);
-    request(server.socket(), scriptParams(path)).catch(() => {});
+    // One after the other: a worker that was taken for silent connections serves them in turn.
+    const path = server.folder.write(`www/${name}`, code.replace(opening, '$& touch($_SERVER["BEGUN"]);'));
+    const begun = server.folder.join(`tmp/${name}`);
+    request(server.socket(), scriptParams(path, { BEGUN: begun })).catch(() => {});
+    await poll(`${name} to begin`, () => existsSync(begun) || undefined, 8000);
   }
   await poll(
     'an entry for each script',
