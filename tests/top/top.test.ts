@@ -72,8 +72,9 @@ test('on a terminal: keys, size, and everything given back at the end and on a s
   using folder = new TestFolder();
   await using endpoint = await Endpoint.at(folder.join('admin.sock'));
   const top = `${serverCommand('hathi')} top --interval 0.5 --connect ${folder.join('admin.sock')}`;
-  const script = `cd ${folder.path}; echo before; stty -g > s0; ${top}; echo ended $?; stty -g > s1
-    read go; clear; ${top}; echo ended $?; stty -g > s2`;
+  const script = `trap : INT; cd ${folder.path}; echo before; stty -g > s0; ${top}; echo ended $?; stty -g > s1
+    read go; clear; ${top}; echo ended $?; stty -g > s2
+    read go; clear; TERM=dumb ${top}; echo dumb $?`;
   using terminal = new TmuxTerminal(folder.join('tmux.sock'), script, { width: 80, height: 24 });
 
   const first = await terminal.shows(/hostile/);
@@ -122,6 +123,13 @@ test('on a terminal: keys, size, and everything given back at the end and on a s
   await poll('the settings of the terminal', () => readFileSync(folder.join('s2'), 'utf8') || undefined);
   const [before, quit, killed] = ['s0', 's1', 's2'].map((name) => readFileSync(folder.join(name), 'utf8'));
   assert.deepEqual([quit, killed], [before, before]);
+
+  // Without a cursor the text comes again and again.
+  terminal.type('Enter');
+  await terminal.shows(/^POOL [\s\S]*^72 [\s\S]*^POOL [\s\S]*^72 /m);
+  assert.deepEqual(terminal.modes(), { isAlternate: false, hasCursor: true });
+  terminal.type('C-c');
+  await terminal.shows(/dumb 130$/m);
 });
 
 test('once as text and as JSON; without a terminal it says what to use', async () => {
