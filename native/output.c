@@ -13,6 +13,9 @@
 /* Largest content of a record that needs no padding. */
 static const size_t record_most = 65528;
 
+/* 1 MB in one system call. */
+enum { RECORDS_AT_ONCE = 16 };
+
 /* Starts the output of a request. */
 void hathi_output_start(struct hathi_output *output, int fd, uint16_t id)
 {
@@ -79,22 +82,30 @@ bool hathi_output_flush(struct hathi_output *output)
 	return send_parts(output, &part, 1);
 }
 
-/* One record straight from the caller's memory, behind what has gathered. */
-static bool send_direct(struct hathi_output *output, enum hathi_record type, const char *bytes, size_t length)
+/*
+ * Records straight from the caller's memory, behind what has gathered: as many as one system call takes. Returns how
+ * many of the bytes they hold, 0 when the client is gone.
+ */
+static size_t send_direct(struct hathi_output *output, enum hathi_record type, const char *bytes, size_t length)
 {
 	static const uint8_t zeros[8];
-	uint8_t header[HATHI_HEADER_BYTES];
-	size_t padding = padding_of(length);
+	uint8_t headers[RECORDS_AT_ONCE][HATHI_HEADER_BYTES];
+	struct iovec parts[1 + 3 * RECORDS_AT_ONCE];
+	size_t count = 0;
+	size_t taken = 0;
 	close_record(output);
-	hathi_fcgi_put_header(header, (uint8_t)type, output->id, length, padding);
-	struct iovec parts[] = {
-		{.iov_base = output->bytes, .iov_len = output->length},
-		{.iov_base = header, .iov_len = sizeof header},
-		{.iov_base = (void *)(uintptr_t)bytes, .iov_len = length},
-		{.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding},
-	};
+	parts[count++] = (struct iovec){.iov_base = output->bytes, .iov_len = output->length};
+	for (size_t record = 0; record < RECORDS_AT_ONCE && taken < length; record++) {
+		size_t piece = length - taken < record_most ? length - taken : record_most;
+		size_t padding = padding_of(piece);
+		hathi_fcgi_put_header(headers[record], (uint8_t)type, output->id, piece, padding);
+		parts[count++] = (struct iovec){.iov_base = headers[record], .iov_len = HATHI_HEADER_BYTES};
+		parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)(bytes + taken), .iov_len = piece};
+		if (padding > 0) parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding};
+		taken += piece;
+	}
 	output->length = 0;
-	return send_parts(output, parts, 4);
+	return send_parts(output, parts, count) ? taken : 0;
 }
 
 /* Adds bytes to a stream of the response. Returns false when the client is gone. */
@@ -117,10 +128,10 @@ bool hathi_output_write(struct hathi_output *output, enum hathi_record type, con
 		return true;
 	}
 	while (length > room) {
-		size_t piece = length < record_most ? length : record_most;
-		if (!send_direct(output, type, bytes, piece)) return false;
-		bytes += piece;
-		length -= piece;
+		size_t sent = send_direct(output, type, bytes, length);
+		if (sent == 0) return false;
+		bytes += sent;
+		length -= sent;
 	}
 	if (length == 0) return true;
 	return hathi_output_flush(output) && hathi_output_write(output, type, bytes, length);
