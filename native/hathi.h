@@ -419,6 +419,8 @@ struct hathi_worker {
 	bool accepting;
 	/* It may have been woken for a connection in place of another worker, and has not tried to accept since. */
 	bool owes_accept;
+	/* Connections come faster than they are served: the next one is probably there. A vain accept(2) is dear. */
+	bool is_pressed;
 	bool is_tcp;
 	bool catches_output;
 	bool may_reuse;

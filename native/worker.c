@@ -35,6 +35,8 @@ enum {
 	STATUS_WAIT_MS = 2000,
 	/* A worker that is to end waits so long for those who have connected and not sent their request yet. */
 	GRACE_MICROS = 1000 * 1000,
+	/* Less than this was no sleep: the next connection was there already. */
+	PRESSED_MICROS = 10,
 	ACCEPT_PAUSE_MICROS = 100 * 1000,
 	/* After a longer request others get the processor first: answers come in a fair order then. */
 	YIELD_MICROS = 500,
@@ -223,8 +225,10 @@ enum { WAIT_CONTROL = 1, WAIT_LISTENER = 2, WAIT_QUIT = 3 };
 static void wait_free(struct hathi_worker *worker)
 {
 	struct epoll_event events[4];
+	uint64_t before = now_micros();
 	int count = epoll_wait(worker->epoll, events, 4, -1);
 	worker->owes_accept = worker->accepting;
+	worker->is_pressed = now_micros() - before < PRESSED_MICROS;
 	for (int index = 0; index < count; index++) {
 		if (events[index].data.u32 == WAIT_CONTROL) hathi_worker_control(worker);
 	}
@@ -320,11 +324,16 @@ static struct hathi_connection *next_request(struct hathi_worker *worker)
 			continue;
 		}
 		left_to_others = 0;
+		bool is_free = worker->held_count == 0;
+		show_free(worker, is_free);
+		if (is_free && !worker->is_pressed && !worker->owes_accept) {
+			wait_free(worker);
+			continue;
+		}
 		bool took;
-		show_free(worker, worker->held_count == 0);
 		ready = accept_one(worker, &took);
 		if (ready != NULL) return ready;
-		if (!took && worker->held_count == 0) wait_free(worker);
+		if (!took) worker->is_pressed = false;
 	}
 }
 
