@@ -1,5 +1,5 @@
 /**
- * Measures Hathi's embedded engine, and Debian's php-fpm in the same run: prints a table with the target beside
+ * Measures Hathi's engines, and Debian's php-fpm in the same run: prints a table with the target beside
  * each figure and writes all of it as JSON.
  *
  *     node bench/run.ts [--only name,name] [--rounds N] [--seconds S] [--json FILE]

@@ -17,6 +17,16 @@ export function cpuTimeOf(pid: number): number {
   return ticksOf(pid) * tickMs;
 }
 
+/** Nanoseconds on a processor, of the main thread: the first field of /proc/PID/schedstat. */
+function nanosOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0]);
+}
+
+/** Microseconds of CPU that the processes below a master have used so far: the PHP processes, which have one thread. */
+export function cpuTimeBelow(pid: number): number {
+  return descendants(pid).reduce((sum, below) => sum + nanosOf(below.pid), 0) / 1000;
+}
+
 /** Milliseconds of CPU that a process and everything below it have used so far. */
 export function cpuTimeOfTree(pid: number): number {
   const pids = [pid, ...descendants(pid).map((below) => below.pid)];

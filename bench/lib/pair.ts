@@ -1,6 +1,6 @@
 /** Hathi and php-fpm, started with the same pools, and measured by turns so that a busy machine is so for both. */
 import type { TestFolder } from '../../tests/harness/folder.ts';
-import { type Server, type ServerKind, startServer } from '../../tests/harness/server.ts';
+import { type EngineName, type Server, type ServerKind, startServer } from '../../tests/harness/server.ts';
 import type { Comparison } from './figure.ts';
 import { hasPhpFpm } from './machine.ts';
 import { summarize } from './statistics.ts';
@@ -15,15 +15,17 @@ export class Pair implements AsyncDisposable {
   /**
    * @param pools - the pools' text, the same for both
    * @param prepare - fills the `www` folder of each server
+   * @param engine - Hathi's
    */
   static async start(
     pools: (folder: TestFolder) => string,
     prepare: (folder: TestFolder) => void,
+    engine: EngineName = 'embedded',
   ): Promise<Pair> {
     const kinds: ServerKind[] = hasPhpFpm() ? ['hathi', 'php-fpm'] : ['hathi'];
     const servers: Server[] = [];
     for (const kind of kinds) {
-      const server = await startServer({ kind, pools });
+      const server = await startServer({ kind, pools, engine });
       servers.push(server);
       prepare(server.folder);
     }

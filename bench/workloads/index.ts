@@ -6,6 +6,11 @@ import { helloWorld } from './hello-world.ts';
 import { installSize } from './install-size.ts';
 import { isolation } from './isolation.ts';
 import { memory } from './memory.ts';
+import { nativeBodies } from './native-bodies.ts';
+import { nativeDokuWiki } from './native-dokuwiki.ts';
+import { nativeDirect, nativeHello } from './native-hello.ts';
+import { nativeMemory } from './native-memory.ts';
+import { nativeStart } from './native-start.ts';
 import { observability } from './observability.ts';
 import { profiling } from './profile.ts';
 import { recycling } from './recycling.ts';
@@ -32,4 +37,10 @@ export const workloads: readonly Workload[] = [
   profiling,
   reload,
   installSize,
+  nativeHello,
+  nativeDirect,
+  nativeBodies,
+  nativeDokuWiki,
+  nativeMemory,
+  nativeStart,
 ];

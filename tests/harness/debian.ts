@@ -23,6 +23,7 @@ export const debianPackages = {
   nginx: { probe: '/usr/sbin/nginx', purpose: 'the web server in front' },
   apache2: { probe: '/usr/sbin/apache2', purpose: 'the web server in front' },
   caddy: { probe: '/usr/bin/caddy', purpose: 'the web server in front' },
+  wrk: { probe: '/usr/bin/wrk', purpose: 'load for the benchmark' },
   logrotate: { probe: '/usr/sbin/logrotate', purpose: 'the example for log rotation' },
   'mariadb-server': { probe: '/usr/sbin/mariadbd', purpose: 'a database for PHP over TCP' },
   'redis-server': { probe: '/usr/bin/redis-server', purpose: 'a session store for PHP over TCP' },
