@@ -1,11 +1,14 @@
 /** Live stacks and profiles of a real pool, over the admin endpoint and `hathi profile`. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
+import { profileCommand } from '../../src/cli/profile.ts';
 import { type AdminReply, askAdmin } from '../admin/client.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
-import { type EngineName, run, type Server, serverCommand, startServer } from '../harness/server.ts';
+import { type EngineName, type Server, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 
@@ -23,6 +26,16 @@ function start(engine: EngineName, lines = ''): Promise<Server> {
 
 function ask(server: Server, path: string): Promise<AdminReply> {
   return askAdmin({ socketPath: server.folder.join('run/admin.sock'), path });
+}
+
+/** `hathi profile` in this process. */
+async function profile(server: Server, args: readonly string[]) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const connect = ['--connect', server.folder.join('run/admin.sock')];
+  const code = await profileCommand([...args, ...connect], { stdout, stderr, env: {} });
+  stdout.end();
+  stderr.end();
+  return { code, stdout: await text(stdout), stderr: await text(stderr) };
 }
 
 const error = ({ status, body }: AdminReply): [number, string] => [status, JSON.parse(body).error];
@@ -59,25 +72,19 @@ suite('looking at a pool', { skip: nativeBuild().skip }, () => {
     assert.deepEqual(JSON.parse((await ask(server, `/api/stack?pool=www&pid=${idle?.pid}`)).body).frames, []);
 
     const out = server.folder.join('flame.svg');
-    const command = ['profile', 'www', '--seconds', '1', '--connect', server.folder.join('run/admin.sock')];
     const mark = server.log.mark();
-    const drawn = run(serverCommand('hathi'), [...command, '--out', out]);
+    const drawn = profile(server, ['www', '--seconds', '1', '--out', out]);
     await server.log.waitFor(/admin endpoint: profile of pool "www" asked for by uid \d+, pid \d+$/, mark);
     const second = await ask(server, '/api/profile?pool=www');
     assert.deepEqual(error(second), [409, 'a profile is being made already']);
-    const { code, stderr } = await drawn;
-    assert.equal(code, 0, stderr);
+    const { code, stdout, stderr } = await drawn;
+    assert.deepEqual([code, stdout], [0, ''], stderr);
     assert.match(stderr, /^hathi profile: \d+ stacks, \d+ of them moved .* written to .*flame\.svg\n$/);
-    assert.match(readFileSync(out, 'utf8'), /<title>Shop::price: \d+ samples/);
-
-    const folded = await run(serverCommand('hathi'), command);
-    assert.match(folded.stdout, /^\{main\} \S+\/busy\.php;stock;usleep \d+$/m);
-    const looks = folded.stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => Number(/ (\d+)$/.exec(line)?.[1]));
-    const sum = looks.reduce((total, count) => total + count, 0);
-    assert.ok(sum > 30 && sum <= 100, `${sum} samples of one worker in a second`);
+    const svg = readFileSync(out, 'utf8');
+    const samples = Number(/<title>www: (\d+) samples in 1 s at 99 Hz<\/title>/.exec(svg)?.[1]);
+    assert.ok(samples > 30 && samples <= 100, `${samples} samples of one worker in a second`);
+    assert.match(svg, /<title>Shop::price: \d+ samples/);
+    assert.match(svg, /<title>stock: \d+ samples/);
 
     server.folder.write('www/go', '');
     assert.equal((await answer).status, 200);
@@ -100,16 +107,13 @@ suite('looking at a pool', { skip: nativeBuild().skip }, () => {
     ]) {
       assert.equal((await ask(server, `/api/profile?${query}`)).status, 400, query);
     }
-    const connect = ['--connect', server.folder.join('run/admin.sock')];
-    const refused = await run(serverCommand('hathi'), ['profile', 'www', ...connect]);
+    const refused = await profile(server, ['www']);
     assert.deepEqual([refused.code, refused.stdout], [1, '']);
     assert.match(refused.stderr, /pool "www" has no stacks: the embedded engine/);
+    const nowhere = await profile(server, ['www', '--out', '/no/such/folder/flame.svg']);
+    assert.match(nowhere.stderr, /Cannot write "\/no\/such\/folder\/flame\.svg"/);
     for (const args of [[], ['www', '--hz', '0'], ['www', '--out', 'flame.pdf'], ['www', 'other']]) {
-      assert.equal(
-        (await run(serverCommand('hathi'), ['profile', ...args, ...connect])).code,
-        64,
-        args.join(' '),
-      );
+      assert.equal((await profile(server, args)).code, 64, args.join(' '));
     }
     await server.stop();
   });

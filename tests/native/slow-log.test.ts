@@ -89,7 +89,10 @@ function linesAbout(server: Server, entry: string): string[] {
     );
 }
 
-suite('the slow log', { skip: nativeBuild().skip || requires('root', 'php8.2-fpm') }, () => {
+// Each waits for a second to pass: they do so together.
+const options = { skip: nativeBuild().skip || requires('root', 'php8.2-fpm'), concurrency: true };
+
+suite('the slow log', options, () => {
   test('has the reference’s entries and log lines, without the right to trace', async () => {
     const workers = Object.keys(slowScripts).length;
     await using reference = await start({ kind: 'php-fpm', workers });
