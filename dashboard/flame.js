@@ -70,7 +70,10 @@ export class Flame {
     element.style.setProperty('--hue', String(hueOf(call.name)));
     element.addEventListener('click', () => this.#zoomTo(call));
     element.addEventListener('focus', () => this.#tell(call));
-    element.addEventListener('pointerenter', () => this.#tell(call));
+    element.addEventListener('pointermove', (event) => {
+      // A browser tells of a pointer at rest as well when another bar comes to stand below it.
+      if (event.movementX !== 0 || event.movementY !== 0) this.#tell(call);
+    });
     return element;
   }
 

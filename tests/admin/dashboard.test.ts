@@ -1,5 +1,6 @@
 /** The dashboard: its files, and the page in a real browser on a real master. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { openBrowser } from '../harness/browser.ts';
@@ -30,11 +31,11 @@ function lostPool(folder: TestFolder): string {
   return poolText(folder, 'lost', 'engine = embedded\nengine.php = 7.4');
 }
 
+/** Runs until its mark is removed. */
 const slowScript = `<?php
 namespace Shop;
-class Cart { static function total(int $ms) { usleep($ms * 1000); } }
-function work(int $ms) { for ($end = hrtime(true) + $ms * 1e6; hrtime(true) < $end;) { sqrt(2); } }
-if ($_GET['do'] === 'wait') Cart::total(1600); else work(1600);
+class Cart { static function total(string $mark) { while (file_exists($mark)) { usleep(2000); clearstatcache(); } } }
+Cart::total($_SERVER['MARK']);
 `;
 const engine = nativeBuild().skip === false ? 'native' : 'embedded';
 
@@ -278,9 +279,14 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
 
   test('a slow request is listed with its stack, a worker shows its own now, and a profile is a flame graph', async () => {
     const script = server.folder.write('www/slow.php', slowScript);
-    const send = (query: string) =>
-      request(server.socket(), scriptParams(script, { QUERY_STRING: query, SCRIPT_NAME: '/slow.php' }));
-    const waiting = send('do=wait');
+    server.folder.mkdir('tmp/marks', 0o777);
+    const mark = server.folder.write('tmp/marks/runs', '');
+    const running = request(
+      server.socket(),
+      scriptParams(script, { MARK: mark, SCRIPT_NAME: '/slow.php', REQUEST_URI: '/slow.php' }),
+      '',
+      4 * cap,
+    );
     await visit(
       {},
       `#token=${token}`,
@@ -288,35 +294,34 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
         await says(page, '#workers tbody tr', /slow\.php/);
         await page.click('#workers tbody tr:first-child button');
         const stack =
-          engine === 'native' ? /usleep.*Shop\\Cart::total.*slow\.php:3/s : /No stack: .*embedded/;
+          engine === 'native' ? /Shop\\Cart::total.*slow\.php:[34].*\{main\}/s : /No stack: .*embedded/;
         await says(page, '#worker-stack', stack);
         await page.keyboard.press('Escape');
-        await waiting;
         await page.locator('#slow summary', { hasText: 'GET /slow.php' }).click();
         await says(page, '#slow details[open]', stack);
 
         await page.selectOption('#profile-pool', 'www');
         await page.selectOption('#profile-seconds', '1');
-        const working = send('do=work');
         await page.click('#profile-start');
         if (engine === 'native') {
           await says(page, '#profile-said', /\d+ samples/);
-          await page.locator('#flame button', { hasText: 'Shop\\work' }).click();
-          await says(page, '#flame-said', /Shop\\work: \d+/);
+          await page.locator('#flame button', { hasText: 'Shop\\Cart::total' }).click();
+          await says(page, '#flame-said', /Shop\\Cart::total: \d+/);
           await page.keyboard.press('ArrowUp');
           await says(page, '#flame-said', /\{main\} .*slow\.php/);
-          await says(page, '#flame-hot', /Shop\\work/);
+          await says(page, '#flame-hot', /Shop\\Cart::total/);
         } else {
           await says(page, '#profile-said', /No profile: .*embedded/);
         }
-        await working;
       },
       [/501 \(Not Implemented\)/],
-    );
+    ).finally(() => rmSync(server.folder.join('tmp/marks'), { recursive: true }));
+    await running;
   });
 
   // Last, so that the second sample has come by itself: it is the first one with rates.
   test('charts are drawn, in the dark and in the light, and told as text and as a table', async () => {
+    await request(server.socket(), scriptParams(server.folder.write('www/one.php', 'one')));
     await visit(
       { colorScheme: 'dark' },
       `#token=${token}`,
