@@ -1,0 +1,200 @@
+/**
+ * Whole masters with native workers beside Debian's php-fpm: the same configuration, requests and signals; every line
+ * of the log, in order, and every answer. No line is left out here: who reads the log of php-fpm must be able to read
+ * this one.
+ */
+import assert from 'node:assert/strict';
+
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { suite, test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { RequestLost, request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import type { Server } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+import { nativeBuild } from '../native/built-engine.ts';
+import { comparableLog, end, leftFiles, withBoth } from './life.ts';
+
+const skip = requires('root', 'php8.2-fpm') || nativeBuild().skip;
+
+/** Runs a script; what comes back is all that a client sees, `lost` where there is no whole answer. */
+async function run(server: Server, code: string, more: Record<string, string> = {}): Promise<string> {
+  const name = `www/${Buffer.from(code).toString('base64url').slice(0, 40)}${code.length}.php`;
+  const script = server.folder.write(name, `<?php ${code}`);
+  try {
+    const { status, headers, body, stderr } = await request(server.socket(), scriptParams(script, more));
+    return JSON.stringify([status, [...headers], body.toString(), stderr])
+      .replaceAll(basename(server.folder.path), 'FOLDER')
+      .replaceAll(/\d+\.\d{6}/g, 'N');
+  } catch (error) {
+    if (error instanceof RequestLost) return 'lost';
+    throw error;
+  }
+}
+
+/** Everything that workers wrote so far is in the log once this line is. */
+async function settle(server: Server): Promise<void> {
+  const from = server.log.mark();
+  await run(server, 'file_put_contents("php://stderr", "that was all\\n");');
+  await server.log.waitFor(/that was all/, from);
+}
+
+/** Acts on both and expects the same: what it gives back, the log, the exit code. */
+async function same(
+  lines: string,
+  act: (server: Server) => Promise<unknown>,
+  { global = '', args = [] as string[], pools = (to: TestFolder) => poolText(to, 'www', lines) } = {},
+): Promise<void> {
+  const seen = await withBoth({ engine: 'native', pools, global, args }, async (server) => {
+    server.expect(/./);
+    const result = await act(server);
+    await end(server, 'SIGTERM');
+    return { result, log: comparableLog(server), exitCode: server.child.exitCode };
+  });
+  assert.deepEqual(seen.hathi, seen['php-fpm']);
+}
+
+const caught =
+  'catch_workers_output = yes\nphp_admin_flag[log_errors] = on\nphp_flag[display_errors] = off\n';
+const stderr = (text: string): string => `file_put_contents("php://stderr", ${text});`;
+
+suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
+  test('what workers write: lines, pieces, what is too long', async () => {
+    await same(caught, async (server) => {
+      const answers = [];
+      for (const text of ['"a\\nb\\n\\nc"', '"no newline"', '"\\"quoted\\" \\t \\x80\\n"']) {
+        answers.push(await run(server, stderr(text)));
+      }
+      for (const size of [948, 949, 950, 1023, 2500]) {
+        answers.push(await run(server, stderr(`str_repeat("x", ${size}) . "\\n"`)));
+      }
+      answers.push(await run(server, 'file_put_contents("php://stdout", "to stdout\\n");'));
+      await settle(server);
+      return answers;
+    });
+  });
+
+  test('the same without decoration, and with a log_limit', async () => {
+    await same(
+      `${caught}decorate_workers_output = no`,
+      async (server) => {
+        for (const size of [511, 512, 600, 1300])
+          await run(server, stderr(`str_repeat("x", ${size}) . "\\n"`));
+        const answer = await run(server, 'error_log("mine"); error_log(str_repeat("m", 900));');
+        await settle(server);
+        return answer;
+      },
+      { global: 'log_limit = 512' },
+    );
+  });
+
+  test('messages of PHP and of the worker', async () => {
+    await same(`${caught}php_admin_value[no.such.setting] = 1\nrlimit_files = 1000`, async (server) => {
+      const answers = [
+        await run(
+          server,
+          'error_log("a message"); error_log("two\\nlines"); error_log(str_repeat("m", 3000));',
+        ),
+        await run(
+          server,
+          'echo $undefined; trigger_error("mine", E_USER_WARNING); throw new Exception("x");',
+        ),
+        await run(server, 'echo ini_get("precision");', {
+          PHP_VALUE: '[section]\nno.such = 1\nprecision = 5',
+        }),
+        await run(server, '', { SCRIPT_FILENAME: server.folder.write('www/page.txt', 'x') }),
+        await run(server, '', { SCRIPT_FILENAME: server.folder.join('www/none.php') }),
+      ];
+      await settle(server);
+      return answers;
+    });
+  });
+
+  test('workers that die: every signal has its line, and its successor', async () => {
+    await same('pm.max_children = 2', async (server) => {
+      const ends = [];
+      for (const signal of [15, 3, 2, 10, 12, 9, 1, 11]) {
+        const from = server.log.mark();
+        const pid = /(\d+)","/.exec(await run(server, 'echo getmypid();'))?.[1];
+        process.kill(Number(pid), signal);
+        ends.push((await server.log.waitFor(/child \d+ exited/, from)).replace(/^.*child \d+|after.*/g, ''));
+        await server.log.waitFor(/child \d+ started/, from);
+      }
+      return ends;
+    });
+  });
+
+  test('a reload with other sockets: those that were there are announced, the one that nobody wants goes', async () => {
+    const pools = (to: TestFolder): string => poolText(to, 'www') + poolText(to, 'old');
+    await same(
+      '',
+      async (server) => {
+        server.configure(
+          (to) =>
+            poolText(to, 'www') +
+            poolText(
+              to,
+              'new',
+              'pm = dynamic\npm.max_children = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 1',
+            ),
+        );
+        await server.reload();
+        const answer = await run(server, 'echo "x";');
+        await poll('the end of the old socket', () => !existsSync(server.socket('old')) || undefined);
+        return [answer, leftFiles(server)];
+      },
+      { pools },
+    );
+  });
+
+  test('fastcgi_finish_request(): the time-out no longer counts, the client is let go', async () => {
+    await same('request_terminate_timeout = 1\ncatch_workers_output = yes', async (server) => {
+      const began = performance.now();
+      const code =
+        'echo "early"; fastcgi_finish_request(); $t = microtime(true); while (microtime(true) < $t + 1.6);';
+      const answer = await run(server, `${code} file_put_contents("php://stderr", "done\\n");`);
+      assert.ok(performance.now() - began < 1000, 'the client waited for the script');
+      await server.log.waitFor(/done/);
+      return answer;
+    });
+  });
+
+  test('environment, variables and status as a script sees them', async () => {
+    await same('env[B] = b\nenv[A] = $HOME\nenv[B] = c\nclear_env = yes', async (server) => [
+      await run(server, 'echo json_encode(getenv());'),
+      await run(server, 'unset($_SERVER["REQUEST_TIME"]); echo json_encode($_SERVER);', {
+        HTTP_PROXY: 'x',
+        HTTP_A_B: 'c',
+      }),
+      await run(server, 'echo json_encode(getallheaders());', {
+        HTTP_PROXY: 'x',
+        HTTP_A_B: 'c',
+        CONTENT_TYPE: 't',
+      }),
+      await run(
+        server,
+        '$p = fpm_get_status()["procs"][0]; echo json_encode([$p["request-uri"], $p["query-string"], $p["script"], $p["state"]]);',
+        { QUERY_STRING: 'a=b' },
+      ),
+      await run(server, 'header("HTTP/1.1 " . str_repeat("4", 2000)); echo "x";'),
+    ]);
+  });
+
+  test('-c FILE, -d and -n: which ini files count', async () => {
+    const show =
+      'echo json_encode([php_ini_loaded_file(), trim((string) php_ini_scanned_files()), ini_get("memory_limit"), ini_get("precision"), extension_loaded("Zend OPcache")]);';
+    await same('', (server) => run(server, show), { args: ['-c', '/etc/php/8.2/cli', '-d', 'precision=7'] });
+    await same('', (server) => run(server, show), { args: ['-n', '-d', 'memory_limit=33M'] });
+  });
+
+  test('a listen.allowed_clients with entries that are none', async () => {
+    await same(
+      `${caught}listen = 127.0.0.1:18472\nlisten.allowed_clients = 127.0.0.1,nobody,1.2.3.999`,
+      async (server) => {
+        await server.log.waitFor(/Wrong IP address '1\.2\.3\.999'/);
+      },
+    );
+  });
+});
