@@ -30,8 +30,8 @@ enum {
 	SILENT_WAIT_MICROS = 5 * 1000 * 1000,
 	/* A client writes right after it has connected: so long the worker waits before it looks for others. */
 	FIRST_BYTE_WAIT_MS = 20,
-	/* With a kept connection: how often a free worker gets the chance to take a new one first. */
-	LEAVE_TO_OTHERS = 5,
+	/* With a held connection: how many milliseconds a free worker has for taking a new one first. */
+	LEAVE_TO_OTHERS_MS = 50,
 	STATUS_WAIT_MS = 2000,
 	/* A worker that is to end waits so long for those who have connected and not sent their request yet. */
 	GRACE_MICROS = 1000 * 1000,
@@ -209,12 +209,10 @@ static bool another_is_free(const struct hathi_worker *worker)
 	return false;
 }
 
-static bool holds_kept(const struct hathi_worker *worker)
+static bool connection_waits(const struct hathi_worker *worker)
 {
-	for (uint32_t index = 0; index < worker->held_count; index++) {
-		if (worker->held[index]->is_kept) return true;
-	}
-	return false;
+	struct pollfd listener = {.fd = worker->listen_fd, .events = POLLIN};
+	return poll(&listener, 1, 0) > 0;
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------ */
@@ -308,18 +306,22 @@ static struct hathi_connection *next_request(struct hathi_worker *worker)
 		if (ready != NULL) return ready;
 		bool waits = true;
 		if (worker->held_count > 0) {
-			int most = left_to_others > 0 ? 1 : -1;
-			ready = wait_held(worker, worker->accepting && left_to_others == 0, most, &waits);
+			bool leaves = left_to_others > 0;
+			ready = wait_held(worker, worker->accepting && !leaves, leaves ? 1 : -1, &waits);
 			if (ready != NULL) return ready;
-			if (left_to_others > 0) waits = true;
+			if (leaves) waits = connection_waits(worker);
+			if (!waits) left_to_others = 0;
 		}
 		if (!worker->accepting) {
 			if (worker->held_count == 0) wait_free(worker);
 			continue;
 		}
 		if (!waits) continue;
-		/* A free worker has been woken as well: it need not give anything up. */
-		if (holds_kept(worker) && left_to_others < LEAVE_TO_OTHERS && another_is_free(worker)) {
+		/*
+		 * A free worker has been woken as well. It need not give up a kept connection, and the client of a silent one
+		 * will not have to wait for this one's script.
+		 */
+		if (worker->held_count > 0 && left_to_others < LEAVE_TO_OTHERS_MS && another_is_free(worker)) {
 			left_to_others++;
 			continue;
 		}

@@ -1,12 +1,13 @@
 /** Crashes, silence and starvation: what they cost, and that the next request is served. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, suite, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { entered, installScripts, release } from '../contract/scripts.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
 import { encodeHead, encodeRequest } from '../engine/plain-fastcgi.ts';
-import { poll } from '../harness/waiting.ts';
+import { poll, within } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 
 const { command, skip } = nativeBuild();
@@ -61,6 +62,25 @@ suite('native workers under bad conditions', { skip }, () => {
     const silent = await Promise.all(Array.from({ length: 12 }, () => master.connect()));
     assert.equal((await master.get('hello.php')).body, 'hello');
     for (const client of silent) client[Symbol.dispose]();
+  });
+
+  test('a worker that holds a silent connection leaves new ones to a free worker', async () => {
+    await using two = await FakeMaster.serving({ command, slots: 2 });
+    installScripts(two);
+    for (let round = 0; round < 5; round++) {
+      using silent = await two.connect();
+      // Until then its worker looks at nothing else, and nothing tells of that.
+      await delay(40);
+      const running = two.get('gate.php');
+      await entered(two);
+      const answer = silent.response();
+      silent.socket.write(encodeRequest({ params: two.params('hello.php') }));
+      const { body } = await within(answer, 'the answer for the client that was silent', 3000);
+      assert.equal(body, 'hello');
+      release(two);
+      assert.equal((await running).body, 'released');
+      for (const name of ['entered', 'release']) rmSync(two.folder.join(name));
+    }
   });
 
   test('a half-sent request holds nobody, and is served once it is complete', async () => {
