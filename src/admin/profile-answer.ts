@@ -19,12 +19,12 @@ const formats: Readonly<Record<string, Format>> = {
 };
 
 /** Answers when the time is over. */
-export async function answerProfile(source: AdminSource, { query, peer }: Question): Promise<Answer> {
+export async function answerProfile(source: AdminSource, { query, peer, gone }: Question): Promise<Answer> {
   const name = query.get('format') ?? 'folded';
   const format = Object.hasOwn(formats, name) ? formats[name] : undefined;
   if (format === undefined) return failure(400, `format must be one of ${Object.keys(formats).join(', ')}`);
   try {
-    const profile = await source.profile(optionsOf(query), peer);
+    const profile = await source.profile(optionsOf(query), peer, gone);
     return { status: 200, type: format.type, body: format.render(profile), headers: figures(profile) };
   } catch (error) {
     if (error instanceof RangeError) return failure(400, error.message);

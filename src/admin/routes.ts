@@ -21,6 +21,8 @@ export interface Question {
   readonly accept: string | undefined;
   /** Who asks, for the log. */
   readonly peer: string;
+  /** Aborted when who asked has gone away without waiting for the answer. */
+  readonly gone: AbortSignal;
 }
 
 export interface Route {

@@ -65,7 +65,9 @@ async function answerLater(
   options: AdminServerOptions,
 ): Promise<void> {
   response.setTimeout(adminLimits.answerMs);
-  const answered = await answer(request, options);
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const answered = await answer(request, options, gone.signal);
   response.setTimeout(adminLimits.idleMs);
   if (!response.destroyed) send(request, response, answered);
 }
@@ -79,7 +81,11 @@ function refuseBody(response: ServerResponse): void {
 }
 
 /** Never rejects. */
-async function answer(request: IncomingMessage, options: AdminServerOptions): Promise<Answer> {
+async function answer(
+  request: IncomingMessage,
+  options: AdminServerOptions,
+  gone: AbortSignal,
+): Promise<Answer> {
   try {
     const [path = '', search = ''] = splitOnce(request.url ?? '', '?');
     const route = Object.hasOwn(routes, path) ? routes[path] : dashboardRoute(path);
@@ -90,7 +96,7 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
     if (asked !== route.method) return failure(405, `this path takes ${route.method}`);
     const { accept } = request.headers;
     const peer = peerOf(request.socket);
-    return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer });
+    return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer, gone });
   } catch (error) {
     options.onFault(error);
     return failure(500, 'the master could not answer; its log says why');

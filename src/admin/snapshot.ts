@@ -161,9 +161,9 @@ export interface AdminSource {
   /** What a worker runs now, with its PHP stack; undefined when the pool has no such worker. */
   stack(pool: string, pid: number): WorkerStack | undefined;
   /**
-   * Samples the pool's busy workers; settles when the time is over.
+   * Samples the pool's busy workers; settles when the time is over, or nobody waits for it any more.
    *
    * @throws ProfileRefused (the promise rejects)
    */
-  profile(options: ProfileOptions, peer: string): Promise<Profile>;
+  profile(options: ProfileOptions, peer: string, gone: AbortSignal): Promise<Profile>;
 }

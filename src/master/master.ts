@@ -344,9 +344,9 @@ export class Master {
       },
       slowRequests: () => this.#slowRequests.list(),
       stack: (pool, pid) => this.#runner(pool)?.stack(pid),
-      profile: (wanted, peer) => {
+      profile: (wanted, peer, gone) => {
         this.#options.log.notice(`admin endpoint: profile of pool "${wanted.pool}" asked for by ${peer}`);
-        return this.#profiler.profile(wanted, this.#runner(wanted.pool));
+        return this.#profiler.profile(wanted, this.#runner(wanted.pool), gone);
       },
     };
   }

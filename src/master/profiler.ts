@@ -1,6 +1,6 @@
 /**
  * Profiles of pools: looks at the stacks of their busy workers at a steady rate, from outside. A look is a handful of
- * preads and stops nobody; the master gives at most a quarter of its time to all profiles together.
+ * preads and stops nobody; the master gives at most a quarter of its time to it.
  */
 
 import { monotonicMicros } from '../scoreboard/clock.ts';
@@ -21,25 +21,29 @@ interface BusyWorker {
 }
 
 export class Profiler {
-  readonly #running = new Set<string>();
+  #isRunning = false;
 
   /**
-   * Settles when the time is over.
+   * Settles when the time is over, or nobody waits for it any more.
    *
-   * @throws ProfileRefused (rejects) when the pool cannot be profiled, or is being profiled
+   * @throws ProfileRefused (rejects) when the pool cannot be profiled, or a profile is being made already
    */
-  async profile(options: ProfileOptions, runner: PoolRunner | undefined): Promise<Profile> {
+  async profile(
+    options: ProfileOptions,
+    runner: PoolRunner | undefined,
+    gone: AbortSignal,
+  ): Promise<Profile> {
     if (runner === undefined) throw new ProfileRefused(404, `there is no pool "${options.pool}"`);
     const { serving } = runner;
     const obstacle = serving === undefined ? 'no host serves the pool' : serving.stacks.obstacle;
     if (obstacle !== undefined)
       throw new ProfileRefused(501, `pool "${options.pool}" has no stacks: ${obstacle}`);
-    if (this.#running.size > 0) throw new ProfileRefused(409, 'a profile is being made already');
-    this.#running.add(options.pool);
+    if (this.#isRunning) throw new ProfileRefused(409, 'a profile is being made already');
+    this.#isRunning = true;
     try {
-      return await new Sampling(runner).run(options);
+      return await new Sampling(runner).run(options, gone);
     } finally {
-      this.#running.delete(options.pool);
+      this.#isRunning = false;
     }
   }
 }
@@ -55,19 +59,19 @@ class Sampling {
     this.#runner = runner;
   }
 
-  async run(options: ProfileOptions): Promise<Profile> {
+  async run(options: ProfileOptions, gone: AbortSignal): Promise<Profile> {
     const startedAt = Date.now();
     const start = monotonicMicros();
     const period = 1e6 / options.hertz;
     const ticks = options.seconds * options.hertz;
-    for (let tick = 0; tick < ticks; tick += 1) {
+    for (let tick = 0; tick < ticks && !gone.aborted; tick += 1) {
       // At a moment of its own in each period: what repeats itself in the same time would else be met at one point.
       await until(start + (tick + Math.random()) * period);
       this.#lookAround(tick, period * shareOfTheMaster);
       // A tick that comes late is not made up for: the looks would not be independent.
       tick = Math.max(tick, Math.floor((monotonicMicros() - start) / period) - 1);
     }
-    await until(start + options.seconds * 1e6);
+    if (!gone.aborted) await until(start + options.seconds * 1e6);
     const { stacks, samples, unsteady, looks, dropped, skipped, lookMicros } = this.#counts;
     return { ...options, startedAt, stacks, samples, unsteady, looks, dropped, skipped, lookMicros };
   }

@@ -1,6 +1,7 @@
 /** Live stacks and profiles of a real pool, over the admin endpoint and `hathi profile`. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
@@ -70,6 +71,17 @@ suite('looking at a pool', { skip: nativeBuild().skip }, () => {
     // The other worker is idle: no PHP code runs there.
     const idle = server.workers().find((worker) => worker.parent !== server.pid && worker.pid !== pid);
     assert.deepEqual(JSON.parse((await ask(server, `/api/stack?pool=www&pid=${idle?.pid}`)).body).frames, []);
+
+    // Nobody waits for this one any more: the next one need not, either.
+    const begun = server.log.mark();
+    const left = connect(server.folder.join('run/admin.sock'));
+    left.write('GET /api/profile?pool=www&seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await server.log.waitFor(/profile of pool "www" asked for/, begun);
+    left.destroy();
+    await poll('the end of that profile', async () => {
+      const { status } = await ask(server, '/api/profile?pool=www&seconds=1&hz=1&format=folded');
+      return status === 200 || undefined;
+    });
 
     const out = server.folder.join('flame.svg');
     const mark = server.log.mark();
