@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PoolTotals } from '../../src/admin/snapshot.ts';
+import { RecentTotals } from '../../src/master/recent-totals.ts';
+import { durationClass, noDurations } from '../../src/scoreboard/durations.ts';
+
+/** Totals after so many requests, each of 15 ms. */
+function after(requests: number): PoolTotals {
+  const counts = [...noDurations.counts];
+  counts[durationClass(15_000)] = requests;
+  return {
+    responses: [0, requests, 0, 0, 0],
+    durations: { counts, sumMicros: requests * 15_000 },
+    accepted: requests,
+    maxChildrenReached: 0,
+    slowRequests: 0,
+    terminatedRequests: 0,
+    restarts: { exit: 0, signal: 0, timeout: 0, host: 0 },
+  };
+}
+
+test('figures are about the last 10 to 15 seconds, and about less after a start', () => {
+  const recent = new RecentTotals(0, after(0));
+  assert.deepEqual(recent.figures(0, after(0)), {
+    seconds: 0,
+    requestsPerSecond: 0,
+    p50Micros: undefined,
+    p95Micros: undefined,
+    p99Micros: undefined,
+  });
+  assert.deepEqual(recent.figures(2000, after(20)), {
+    seconds: 2,
+    requestsPerSecond: 10,
+    p50Micros: 15_000,
+    p95Micros: 19_500,
+    p99Micros: 19_900,
+  });
+  // 100 requests a second for half a minute, then none.
+  let read = 0;
+  for (let second = 1; second <= 60; second += 1) {
+    recent.note(second * 1000, () => {
+      read += 1;
+      return after(100 * Math.min(second, 30));
+    });
+    const { seconds, requestsPerSecond } = recent.figures(second * 1000, after(100 * Math.min(second, 30)));
+    if (second >= 15) assert.ok(seconds >= 10 && seconds < 15, `${seconds} s`);
+    if (second <= 30) assert.equal(requestsPerSecond, 100);
+  }
+  assert.equal(read, 12, 'a sample every five seconds');
+  assert.equal(recent.figures(60_000, after(3000)).requestsPerSecond, 0);
+  assert.equal(recent.figures(60_000, after(3000)).p50Micros, undefined);
+});
+
+test('counts that fell are no negative rate', () => {
+  const recent = new RecentTotals(0, after(100));
+  assert.equal(recent.figures(1000, after(10)).requestsPerSecond, 0);
+});
