@@ -38,6 +38,13 @@ php_admin_value[error_log] = /dev/null
 php_admin_flag[display_errors] = off`,
   );
 
+/** A POST whose body does not come over the connection; the file that the test names says `Linux`. */
+const form = {
+  REQUEST_METHOD: 'POST',
+  CONTENT_TYPE: 'application/x-www-form-urlencoded',
+  CONTENT_LENGTH: '5',
+};
+
 /** Places of the two servers and what differs by version are not what these are about. */
 const cases: Readonly<Record<string, Case>> = {
   'the order of $_SERVER': {
@@ -73,6 +80,18 @@ const cases: Readonly<Record<string, Case>> = {
   'fastcgi.error_header after exit(255)': { script: 'exit(255);' },
   'fastcgi.error_header after output': { script: 'echo "part"; flush(); exit(255);' },
   'no fastcgi.error_header after another exit': { script: 'exit(3);' },
+  REQUEST_BODY_FILE: {
+    script: `echo json_encode([$_POST, strlen(file_get_contents('php://input'))]);`,
+    params: { ...form, REQUEST_BODY_FILE: '/proc/sys/kernel/ostype' },
+  },
+  'REQUEST_BODY_FILE that is a folder': {
+    script: `echo json_encode([$_POST, file_get_contents('php://input')]);`,
+    params: { ...form, REQUEST_BODY_FILE: '/' },
+  },
+  'REQUEST_BODY_FILE that is not there': {
+    script: `echo json_encode([$_POST, error_get_last()['message'] ?? null, file_get_contents('php://input')]);`,
+    params: { ...form, REQUEST_BODY_FILE: '/nonexistent/100%s' },
+  },
   'umask()': {
     script: `$made = sys_get_temp_dir() . '/' . uniqid('mask'); umask(027); mkdir($made, 0777); $modes = [fileperms($made)]; chmod($made, 0777);
       $answers = [umask(0)]; mkdir("$made/d", 0777); file_put_contents("$made/f", '');

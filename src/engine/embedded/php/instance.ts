@@ -6,6 +6,7 @@ import { threadId } from '../../../posix/thread-id.ts';
 import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { Variables } from '../variables.ts';
 import { BodyQueue } from './body.ts';
+import { BodyFile } from './body-file.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { ErrorWatch } from './errors.ts';
 import { ExitStatus, markedExit } from './exit-status.ts';
@@ -83,6 +84,8 @@ const warmUpScript = '/internal/warm-up.php';
 /** Settings that would keep the warm-up from being what it is. */
 const warmUpIni =
   'open_basedir=""\nauto_prepend_file=""\nauto_append_file=""\noutput_handler=""\nerror_log=""';
+/** `E_WARNING` */
+const warningLevel = 2;
 /** HTTP/1.0, which PHP assumes under CGI. */
 const protocolNumber = 1000;
 
@@ -294,18 +297,27 @@ export class PhpInstance {
   }
 
   /** Runs one request. Never throws: what goes wrong is the outcome. */
-  async run(request: PhpRequest, body: BodySource, sink: ResponseSink): Promise<RunResult> {
+  async run(sent: PhpRequest, sentBody: BodySource, sink: ResponseSink): Promise<RunResult> {
+    const file = BodyFile.of(sent, (text) => this.#warn(text));
+    const request = file === undefined ? sent : { ...sent, contentLength: file.contentLength };
+    const body = file ?? sentBody;
     this.#memoryPeak = 0;
     this.#user = '';
     this.#mask.reset();
     this.#sapi.begin({ params: request.params, phpSelf: phpSelf(request.params), body, sink });
     const outcome = await this.#execution(request);
+    file?.close();
     let rest = '';
     if (outcome === outcomes.trap) this.#sapi.abandon();
     else rest = this.#sapi.end();
     this.#current = undefined;
     this.#spoiled ||= outcome !== outcomes.ok;
     return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
+  }
+
+  /** A warning of PHP's own, which goes where the pool's settings send it. */
+  #warn(text: string): void {
+    this.#engine.function('zend_error')(warningLevel, this.#string(text.replaceAll('%', '%%')), 0);
   }
 
   async #execution(request: PhpRequest): Promise<Outcome> {

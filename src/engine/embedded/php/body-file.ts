@@ -1,0 +1,74 @@
+/** REQUEST_BODY_FILE: a request whose body the web server has put into a file (nginx: client_body_in_file_only). */
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { contentLengthOf } from '../../../fastcgi/request-head.ts';
+import { errorNumber } from '../../../posix/libc.ts';
+import type { PhpRequest } from '../protocol.ts';
+import type { BodySource } from './sapi.ts';
+
+const parameter = 'REQUEST_BODY_FILE';
+
+export class BodyFile implements BodySource {
+  /** CONTENT_LENGTH, beyond which PHP does not read. */
+  readonly contentLength: number;
+  readonly #path: string;
+  readonly #warn: (text: string) => void;
+  #fd: number | undefined;
+  #failed = false;
+  #read = 0;
+
+  private constructor(path: string, contentLength: number, warn: (text: string) => void) {
+    this.#path = path;
+    this.contentLength = contentLength;
+    this.#warn = warn;
+  }
+
+  /**
+   * The body of a request that has the parameter; it is opened when PHP asks for it, with the rights of the pool's user.
+   *
+   * @param warn takes PHP-FPM's words when it cannot be opened; the body is empty then
+   */
+  static of({ params }: PhpRequest, warn: (text: string) => void): BodyFile | undefined {
+    // Hardly any request has it, and this is one look for each.
+    const path = params.text.includes(parameter) ? params.get(parameter) : undefined;
+    if (path === undefined || path === '') return undefined;
+    const length = contentLengthOf([['CONTENT_LENGTH', params.get('CONTENT_LENGTH') ?? '']]);
+    return new BodyFile(path, length, warn);
+  }
+
+  read(limit: number): Uint8Array {
+    this.#fd ??= this.#open();
+    if (this.#fd === undefined) return new Uint8Array();
+    const bytes = Buffer.allocUnsafe(Math.min(limit, this.contentLength - this.#read));
+    const length = readOrEnd(this.#fd, bytes);
+    this.#read += length;
+    return bytes.subarray(0, length);
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+    this.#failed = true;
+  }
+
+  #open(): number | undefined {
+    if (this.#failed) return undefined;
+    try {
+      return openSync(Buffer.from(this.#path, 'latin1'), 'r');
+    } catch (error) {
+      this.#failed = true;
+      const { strerror, errno } = errorNumber(error) ?? { strerror: String(error), errno: 0 };
+      this.#warn(`${parameter}: open('${this.#path}') failed: ${strerror} (${errno})`);
+      return undefined;
+    }
+  }
+}
+
+/** What cannot be read, such as a folder, is an empty body, as in PHP-FPM. */
+function readOrEnd(fd: number, bytes: Uint8Array): number {
+  try {
+    return readSync(fd, bytes);
+  } catch {
+    return 0;
+  }
+}
