@@ -103,6 +103,7 @@ export class Charts {
   #charts;
   /** @type {History | undefined} */
   #history;
+  #minutes = 0;
 
   /**
    * @param {HTMLElement} root
@@ -121,7 +122,10 @@ export class Charts {
 
   /** @param {History} history @param {number} minutes */
   show(history, minutes) {
+    // Every other look brings no new sample.
+    if (history === this.#history && minutes === this.#minutes) return;
     this.#history = history;
+    this.#minutes = minutes;
     for (const chart of this.#charts) chart.show(history, minutes);
   }
 }

@@ -19,9 +19,13 @@ const columns = definitions.flatMap(({ title, format, lines }) =>
 /** Evenly spread samples of the last minutes, the newest on top. */
 export class Figures {
   #body;
+  #details;
+  #draw = () => {};
 
-  /** @param {HTMLTableElement} table */
-  constructor(table) {
+  /** @param {HTMLTableElement} table @param {HTMLDetailsElement} details drawn only while it is open */
+  constructor(table, details) {
+    this.#details = details;
+    details.addEventListener('toggle', () => details.open && this.#draw());
     const heads = ['Time', ...columns.map(({ title }) => title)];
     table.tHead?.append(make('tr', {}, ...heads.map((title) => make('th', { scope: 'col' }, title))));
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
@@ -29,6 +33,12 @@ export class Figures {
 
   /** @param {History} history @param {number} minutes */
   show(history, minutes) {
+    this.#draw = () => this.#fill(history, minutes);
+    if (this.#details.open) this.#draw();
+  }
+
+  /** @param {History} history @param {number} minutes */
+  #fill(history, minutes) {
     const from = (history.at.at(-1) ?? 0) - minutes * 60_000;
     const inRange = history.at.flatMap((at, index) => (at >= from ? [index] : []));
     const step = Math.max(1, Math.ceil(inRange.length / rows));

@@ -17,6 +17,8 @@ import { WorkerDialog } from './worker-dialog.js';
 import { Workers } from './workers.js';
 
 const pollMs = 2000;
+/** While another tab is looked at: often enough for the title. */
+const hiddenMs = 30_000;
 /** Minutes, as in the page. */
 const ranges = [5, 15, 60];
 /** Waits after failures, the last one for as long as it takes. */
@@ -30,7 +32,7 @@ const actions = find('actions', HTMLElement);
 const queries = find('queries', HTMLInputElement);
 const pools = new Pools(find('pools', HTMLTableElement), find('pools-rest', HTMLElement), select);
 const charts = new Charts(find('charts', HTMLElement), showPoint);
-const figures = new Figures(find('figures', HTMLTableElement));
+const figures = new Figures(find('figures', HTMLTableElement), find('figures-open', HTMLDetailsElement));
 const workers = new Workers(find('workers', HTMLTableElement), find('workers-rest', HTMLElement), (row) =>
   dialog.open(row),
 );
@@ -55,7 +57,7 @@ let round = 0;
 function start() {
   client.takeFromAddress();
   addEventListener('hashchange', () => client.takeFromAddress() && poll());
-  document.addEventListener('visibilitychange', () => (document.hidden ? pause() : poll()));
+  document.addEventListener('visibilitychange', () => (document.hidden ? again(hiddenMs) : poll()));
   addEventListener('online', () => poll());
   signInForm.addEventListener('submit', signIn);
   find('sign-out', HTMLButtonElement).addEventListener('click', signOut);
@@ -90,13 +92,7 @@ async function poll() {
 /** @param {number} wait milliseconds */
 function again(wait) {
   clearTimeout(timer);
-  if (!document.hidden) timer = setTimeout(poll, wait);
-}
-
-/** A page that nobody looks at asks nothing. */
-function pause() {
-  clearTimeout(timer);
-  round += 1;
+  timer = setTimeout(poll, document.hidden ? Math.max(wait, hiddenMs) : wait);
 }
 
 /** @param {Snapshot} next @param {History} history */

@@ -342,7 +342,7 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
         );
         assert.equal(await background(), 'rgb(246, 247, 248)');
         await page.click('.figures summary');
-        assert.match((await page.textContent('#figures tbody')) ?? '', /\d\d:\d\d:\d\d/);
+        await says(page, '#figures tbody', /\d\d:\d\d:\d\d/);
       },
       [readback],
     );
