@@ -34,13 +34,21 @@ export function pointerAt(memory: Memory, address: number, offset = 0): number {
   return readU64(readAt(memory, address, pointer, offset), 0);
 }
 
+/** Most names and paths fit, so that one read is enough for them. */
+const usualString = Buffer.alloc(136);
+
 /** PHP's string at an address, as a binary string. @throws TornError */
 export function stringAt(
   memory: Memory,
   address: number,
-  symbols: { readonly string_length: number; readonly string_bytes: number },
+  { string_length, string_bytes }: { readonly string_length: number; readonly string_bytes: number },
 ): string {
-  const length = pointerAt(memory, address, symbols.string_length);
+  // The end of what is mapped may be nearer.
+  const isRead = isAddress(address) && string_length <= 128 && memory.read(address, usualString);
+  const length = isRead ? readU64(usualString, string_length) : pointerAt(memory, address, string_length);
   if (length > longestString) throw new TornError();
-  return readAt(memory, address, Buffer.alloc(length), symbols.string_bytes).toString('latin1');
+  if (isRead && string_bytes + length <= usualString.length) {
+    return usualString.toString('latin1', string_bytes, string_bytes + length);
+  }
+  return readAt(memory, address, Buffer.alloc(length), string_bytes).toString('latin1');
 }

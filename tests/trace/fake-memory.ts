@@ -51,7 +51,7 @@ export class FakeMemory implements Memory {
   readonly bytes: Buffer;
   reads = 0;
   /** Called before every read: memory changes while it is read. */
-  beforeRead: (read: number) => void = () => {};
+  beforeRead: (read: number, address: number) => void = () => {};
   #end = 64;
 
   constructor(size = 65_536) {
@@ -59,7 +59,7 @@ export class FakeMemory implements Memory {
   }
 
   read(address: number, target: Buffer): boolean {
-    this.beforeRead(this.reads);
+    this.beforeRead(this.reads, address);
     this.reads += 1;
     const from = address - this.start;
     if (from < 0 || from + target.length > this.bytes.length) return false;

@@ -157,18 +157,20 @@ test('a call that is being prepared is no stack even when it runs at both ends o
 
 test('calls that come and go above a chain that holds leave it whole, and it is known as unsteady', () => {
   const memory = new FakeMemory();
-  const places = memory.stack([{ name: 'leaf' }, { name: 'loop', file: '/s/l', line: 3 }, main]);
-  memory.beforeRead = (read) => {
-    memory.current = (read % 2 === 0 ? places[0] : places[1]) ?? 0;
+  /** Another call runs whenever somebody looks. */
+  const alternate = ([first = 0, second = 0]: readonly number[]): void => {
+    let looks = 0;
+    memory.beforeRead = (_, address) => {
+      if (address !== symbols.current_execute_data) return;
+      memory.current = looks % 2 === 0 ? first : second;
+      looks += 1;
+    };
   };
-  const walked = lookAtStack(new StackWalker(symbols), memory, 20);
-  assert.ok(walked !== undefined);
-  assert.equal(walked.calls.at(-1)?.kind, 'main');
+  alternate(memory.stack([{ name: 'leaf' }, { name: 'loop', file: '/s/l', line: 3 }, main]));
+  const walked = glanceAtStack(new StackWalker(symbols), memory, 20);
+  assert.deepEqual([walked?.isSteady, walked?.calls.map(({ name }) => name)], [false, ['leaf', 'loop', '']]);
   // Without the request's script at its end it may be a left-over of a call that PHP itself made.
-  const callback = memory.stack([{ name: 'leaf' }, { name: 'callback', callInfo: symbols.call_top }]);
-  memory.beforeRead = (read) => {
-    memory.current = (read % 2 === 0 ? callback[0] : callback[1]) ?? 0;
-  };
+  alternate(memory.stack([{ name: 'leaf' }, { name: 'callback', callInfo: symbols.call_top }]));
   assert.equal(glanceAtStack(new StackWalker(symbols), memory, 20), undefined);
 });
 
