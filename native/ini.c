@@ -66,7 +66,10 @@ static void apply(struct hathi_host *host, const struct hathi_setting *setting, 
 	const char *value = equals + 1;
 	if (strcmp(name, "extension") == 0) {
 		zval loaded;
+		/* Outside of a request there is no place for a request's strings, and a module's names stay for good. */
+		zend_interned_strings_switch_storage(0);
 		php_dl(value, MODULE_PERSISTENT, &loaded, 1);
+		zend_interned_strings_switch_storage(1);
 		zend_collect_module_handlers();
 	} else {
 		disable(name, value);

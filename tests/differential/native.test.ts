@@ -189,6 +189,28 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
     await same('', (server) => run(server, show), { args: ['-n', '-d', 'memory_limit=33M'] });
   });
 
+  test('chroot without a /tmp: uploads, temporary files, sessions', async () => {
+    const pools = (to: TestFolder): string =>
+      poolText(to, 'www', `${caught}chroot = ${to.mkdir('jail')}\nchdir = /`);
+    const code =
+      'echo json_encode([getcwd(), __FILE__, $_FILES["f"]["error"] ?? null, @tempnam("/tmp", "x"), is_resource(@tmpfile()), @session_start()]);';
+    const part = '--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\nxyz\r\n--b--\r\n';
+    await same(
+      '',
+      async (server) => {
+        server.folder.write('jail/x.php', `<?php ${code}`);
+        const params = scriptParams('/x.php', {
+          REQUEST_METHOD: 'POST',
+          CONTENT_TYPE: 'multipart/form-data; boundary=b',
+        });
+        const { status, body, stderr } = await request(server.socket(), params, part);
+        const none = await request(server.socket(), scriptParams('/none.php'));
+        return [status, body.toString(), stderr, none.status];
+      },
+      { pools },
+    );
+  });
+
   test('a listen.allowed_clients with entries that are none', async () => {
     await same(
       `${caught}listen = 127.0.0.1:18472\nlisten.allowed_clients = 127.0.0.1,nobody,1.2.3.999`,
