@@ -43,7 +43,7 @@ function poolSnapshot(
   detail: SnapshotDetail,
 ): PoolSnapshot {
   const { serving, config, prepared } = runner;
-  const totals = runner.totals();
+  const totals = runner.figures.totals();
   const status = serving && statusOf(serving, prepared.listener, detail);
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   return {
@@ -67,8 +67,8 @@ function poolSnapshot(
     memoryPeakBytes: status?.memoryPeak ?? 0,
     memoryBytes,
     totals,
-    recent: runner.recent(totals),
-    processes: detail === 'full' ? runner.processes() : undefined,
+    recent: runner.figures.recent(totals),
+    processes: detail === 'full' ? runner.figures.processes() : undefined,
     opcache: serving?.reader.readOpcache(),
     generation: serving?.number,
     startedAt: serving?.launchedEpochMs,

@@ -4,13 +4,12 @@
  * Everything that happens (a signal, a line from a host, a timer) is put into one queue and handled in order.
  */
 
-import type { AdminSource } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
-import { adminSnapshot } from './admin-source.ts';
 import { Beats } from './beats.ts';
 import { EventQueue } from './event-queue.ts';
+import { MasterAdmin } from './master-admin.ts';
 import { prepareReload, readAgain } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
@@ -18,12 +17,9 @@ import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './maste
 import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
-import { Profiler } from './profiler.ts';
-import { Records } from './records.ts';
 import { ReloadJournal } from './reload-journal.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
-import { SlowRequests } from './slow-requests.ts';
 import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Timers } from './timers.ts';
@@ -37,8 +33,7 @@ export class Master {
     onRequestCheck: () => this.#queue.enqueue({ type: 'deadlines' }),
   });
   /** What an admin endpoint knows of this master; `admin.listen` is one. */
-  readonly admin: AdminSource = this.#makeAdminSource();
-  readonly #records = new Records();
+  readonly admin: MasterAdmin;
   readonly #resources: MasterResources;
   readonly #pools: PoolSet;
   readonly #systemd: SystemdMonitor;
@@ -46,8 +41,6 @@ export class Master {
   readonly #stage: MasterStage;
   #reloadAgain = false;
   readonly #reloads = new ReloadJournal();
-  readonly #slowRequests = new SlowRequests();
-  readonly #profiler = new Profiler();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
   readonly #started = Promise.withResolvers<StartOutcome>();
@@ -57,6 +50,7 @@ export class Master {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
+    this.admin = this.#makeAdmin();
     this.#resources = new MasterResources(options, this.admin);
     this.#pools = new PoolSet(this.#makeContext());
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -73,10 +67,6 @@ export class Master {
 
   get runners(): readonly PoolRunner[] {
     return this.#pools.runners;
-  }
-
-  #runner(pool: string): PoolRunner | undefined {
-    return this.runners.find(({ name }) => name === pool);
   }
 
   /**
@@ -153,7 +143,7 @@ export class Master {
       case 'heartbeat':
         if (this.#stage.isStopping) return;
         for (const runner of this.runners) runner.heartbeat();
-        if (this.#isObserved) this.#records.beat(this.runners);
+        if (this.#isObserved) this.admin.beat();
         return;
       case 'deadlines':
         for (const runner of this.#pools.all) runner.checkDeadlines();
@@ -314,41 +304,16 @@ export class Master {
     this.#requestReload();
   }
 
-  #makeAdminSource(): AdminSource {
-    return {
-      read: (detail) =>
-        adminSnapshot(
-          {
-            state: this.#stage.state,
-            reloads: this.#reloads,
-            runners: this.runners,
-            memory: this.#records.memory,
-          },
-          detail,
-        ),
-      history: (pool, since) => {
-        const isKnown = pool === undefined || this.#runner(pool) !== undefined;
-        return isKnown ? this.#records.history.read(pool, since) : undefined;
-      },
+  #makeAdmin(): MasterAdmin {
+    return new MasterAdmin({
+      log: this.#options.log,
+      reloads: this.#reloads,
+      state: () => this.#stage.state,
+      runners: () => this.runners,
+      hasWorker: (pool, pid) => this.#pools.findWorker(pool, pid) !== undefined,
       configuration: () => this.#configuration,
-      ask: (verb, peer) => this.#queue.enqueue({ type: 'admin', verb, peer }),
-      reload: (peer) => {
-        const result = this.#reloads.next();
-        this.#queue.enqueue({ type: 'admin', verb: 'reload', peer });
-        return result;
-      },
-      endWorker: (pool, pid, how, peer) => {
-        if (this.#pools.findWorker(pool, pid) === undefined) return false;
-        this.#queue.enqueue({ type: 'endWorker', order: { pool, pid, how }, peer });
-        return true;
-      },
-      slowRequests: () => this.#slowRequests.list(),
-      stack: (pool, pid) => this.#runner(pool)?.stack(pid),
-      profile: (wanted, peer, gone) => {
-        this.#options.log.notice(`admin endpoint: profile of pool "${wanted.pool}" asked for by ${peer}`);
-        return this.#profiler.profile(wanted, this.#runner(wanted.pool), gone);
-      },
-    };
+      enqueue: (event) => this.#queue.enqueue(event),
+    });
   }
 
   #makeContext(): PoolContext {
@@ -367,7 +332,7 @@ export class Master {
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),
       wakeAt: (time) => this.#timers.wakeAt(time),
-      onSlowRequest: (request) => this.#slowRequests.add(request),
+      onSlowRequest: (request) => this.admin.addSlowRequest(request),
       onOutcome: (outcome) => this.#queue.enqueue({ type: 'outcome', outcome }),
     };
   }

@@ -6,9 +6,7 @@
  * up and the old one never notices.
  */
 
-import type { PoolSample } from '../admin/history.ts';
 import type { WorkerStack } from '../admin/slow-request.ts';
-import type { PoolProcesses, PoolTotals, RecentFigures } from '../admin/snapshot.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import {
@@ -21,7 +19,6 @@ import {
 import { usefulHostMillis } from '../pool/respawn.ts';
 import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
-import { HistorySource } from './history-source.ts';
 import type { HostEvent } from './host-process.ts';
 import { logHostChatter, logHostFacts } from './host-reports.ts';
 import { HostRestart } from './host-restart.ts';
@@ -29,20 +26,17 @@ import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
-import { ProcessSampler } from './process-sampler.ts';
-import { RecentTotals } from './recent-totals.ts';
+import { PoolFigures } from './pool-figures.ts';
 import { workerStack } from './request-facts.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
 export class PoolRunner {
   readonly name: string;
+  readonly figures: PoolFigures;
   readonly #context: PoolContext;
   readonly #supervisor: WorkerSupervisor;
   readonly #counters = new PoolCounters();
-  readonly #recent: RecentTotals;
-  readonly #history = new HistorySource();
-  readonly #processes = new ProcessSampler();
   readonly #hostRestart = new HostRestart();
   #pool: PreparedPool;
   /** The configuration that the next generation was made from, taken over with it. */
@@ -58,7 +52,7 @@ export class PoolRunner {
     this.#pool = pool;
     this.#context = context;
     this.#departures = new Departures(context);
-    this.#recent = new RecentTotals(context.now(), this.totals());
+    this.figures = new PoolFigures(this.#counters, () => this.generations(), context.now);
     this.#supervisor = new WorkerSupervisor(this.name, context, this.#counters, () =>
       context.onOutcome({ type: 'crash', runner: this }),
     );
@@ -78,11 +72,8 @@ export class PoolRunner {
 
   /** What a worker runs now; undefined when there is no worker of that pid. */
   stack(pid: number): WorkerStack | undefined {
-    for (const generation of this.generations()) {
-      const worker = generation.workers.all().find((one) => one.pid === pid && pid !== 0);
-      if (worker !== undefined) return workerStack(generation, worker.slot, pid);
-    }
-    return undefined;
+    const found = this.findWorker(pid);
+    return found && workerStack(found.generation, found.slot, pid);
   }
 
   /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */
@@ -95,32 +86,6 @@ export class PoolRunner {
     return [this.#serving, this.#next, ...this.#departures.generations].filter(
       (generation) => generation !== undefined,
     );
-  }
-
-  /** Counts since the master's start. */
-  totals(): PoolTotals {
-    return this.#counters.totals(this.generations());
-  }
-
-  /** @param totals of this moment */
-  recent(totals: PoolTotals): RecentFigures {
-    return this.#recent.figures(this.#context.now(), totals);
-  }
-
-  /** What the history is to keep of it now. */
-  historySample(): Omit<PoolSample, 'memoryBytes'> {
-    const accepted = this.#counters.accepted(this.generations());
-    const { name, config } = this;
-    return {
-      name,
-      limit: config['pm.max_children'],
-      ...this.#history.take(accepted, () => this.totals()),
-    };
-  }
-
-  /** Memory and CPU of its processes. */
-  processes(): PoolProcesses {
-    return this.#processes.sample(this.#context.now(), this.generations());
   }
 
   /** Those that a reload replaced and that still have a host process. */
@@ -139,7 +104,8 @@ export class PoolRunner {
   /** Where a worker of that process id is, if it is one of this pool's. */
   findWorker(pid: number): { readonly generation: Generation; readonly slot: number } | undefined {
     for (const generation of this.generations()) {
-      const worker = generation.workers.all().find((one) => one.pid === pid);
+      // One that is not up yet has the pid 0.
+      const worker = generation.workers.all().find((one) => one.pid === pid && pid !== 0);
       if (worker !== undefined) return { generation, slot: worker.slot };
     }
     return undefined;
@@ -196,9 +162,7 @@ export class PoolRunner {
     if (this.#serving === undefined || !this.#context.isNormal()) return;
     const scoreboard = this.#serving.reader.readNumbers();
     this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
-    const figures = publishFigures(this.#serving, this.#pool.listener, scoreboard);
-    this.#history.beat(figures.activeProcesses, figures.listenQueue);
-    this.#recent.note(this.#context.now(), () => this.totals());
+    this.figures.beat(publishFigures(this.#serving, this.#pool.listener, scoreboard));
   }
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */

@@ -21,7 +21,12 @@ export class Records {
     if (!this.history.isDue(at)) return;
     this.history.add(
       at,
-      runners.map((runner) => ({ ...runner.historySample(), memoryBytes: this.memory.get(runner.name) })),
+      runners.map(({ name, config, figures }) => ({
+        name,
+        limit: config['pm.max_children'],
+        ...figures.historySample(),
+        memoryBytes: this.memory.get(name),
+      })),
     );
   }
 }
