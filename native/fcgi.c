@@ -490,25 +490,3 @@ bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8
 	}
 	return fcgi->stdin_ended && input == end;
 }
-
-/* What a code of `error` means, for a log. */
-const char *hathi_fcgi_error_text(const char *code)
-{
-	static const struct { const char *code; const char *text; } texts[] = {
-		{"bad-version", "Cannot read a FastCGI record: its version byte is not 1"},
-		{"bad-begin-length", "Cannot read BEGIN_REQUEST: its content is not 8 bytes"},
-		{"bad-request-id", "Cannot read a FastCGI record: a record of a request has the id 0"},
-		{"unexpected-record", "Cannot take a FastCGI record: the state of the connection does not allow it"},
-		{"truncated-pair", "Cannot read a name-value pair: the stream ends inside of it"},
-		{"params-too-large", "Cannot take a request: its parameters are too large"},
-		{"too-many-params", "Cannot take a request: it has too many parameters"},
-		{"management-too-large", "Cannot take a management record: it is too long"},
-		{"body-too-large", "Cannot take a request: its body is too large"},
-		{"too-many-refused", "Cannot take a request: too many others were begun while one was running"},
-		{"unexpected-end", "The client closed the connection inside of a request"},
-	};
-	for (size_t index = 0; index < sizeof texts / sizeof *texts; index++) {
-		if (code != NULL && strcmp(code, texts[index].code) == 0) return texts[index].text;
-	}
-	return "Cannot read what came";
-}

@@ -7,7 +7,7 @@
  *   channel.c   messages from and to the master        control.c   messages between host and worker
  *   settings.c  the pool's settings                    rights.c    limits, folders, users
  *   php_start.c PHP's start and the pool's ini values
- *   worker.c    a worker's loop: connections           connection.c   reading and closing one
+ *   worker.c, worker_settings.c   a worker's loop       connection.c   reading and closing one
  *   request.c   one request from script to end         sapi.c      PHP's callbacks
  *   script.c    which script a request means           params.c    its variables
  *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
@@ -445,6 +445,7 @@ struct hathi_worker {
 
 enum hathi_read { HATHI_READ_REQUEST, HATHI_READ_MORE, HATHI_READ_CLOSED };
 
+void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_host *host);
 _Noreturn void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control);
 struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int fd);
 enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -411,63 +410,6 @@ bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uin
 
 /* --- the worker's life --------------------------------------------------------------------------------------- */
 
-/*
- * How many requests the worker serves: pm.max_requests less a jitter of up to a tenth, so that the workers of a
- * pool under even load do not all come to their end in the same second.
- */
-static uint64_t draw_quota(const struct hathi_settings *settings)
-{
-	long long most;
-	uint32_t random = 0;
-	if (!hathi_setting_number(settings, "pm.max_requests", &most) || most <= 0) return UINT64_MAX;
-	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)getpid();
-	return (uint64_t)most - random % ((uint64_t)most / 10 + 1);
-}
-
-static enum hathi_level read_level(const char *name)
-{
-	for (int level = HATHI_DEBUG; name != NULL && level <= HATHI_ALERT; level++) {
-		if (strcmp(name, hathi_level_name((enum hathi_level)level)) == 0) return (enum hathi_level)level;
-	}
-	return HATHI_NOTICE;
-}
-
-/* Says which entries of listen.allowed_clients are no addresses. */
-static void report_clients(struct hathi_host *host, const struct hathi_clients *clients, char *wrong)
-{
-	char *state;
-	for (char *entry = strtok_r(wrong, ",", &state); entry != NULL; entry = strtok_r(NULL, ",", &state))
-		hathi_host_note(host, HATHI_ERROR, "Wrong IP address '%s' in listen.allowed_clients", entry);
-	if (!clients->admits_all && clients->count == 0)
-		hathi_host_note(host, HATHI_ERROR, "There are no allowed addresses");
-}
-
-static void read_worker_settings(struct hathi_worker *worker, struct hathi_host *host)
-{
-	const struct hathi_settings *settings = worker->settings;
-	const char *kind = hathi_setting_text(settings, "listen.kind");
-	char wrong[512];
-	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
-	worker->requests_left = draw_quota(settings);
-	const char *access_format = hathi_setting_text(settings, "access.log_format");
-	worker->access_is_json = access_format != NULL && strcmp(access_format, "json") == 0;
-	worker->access_query = hathi_setting_flag(settings, "access.log_query");
-	worker->makes_request_ids = hathi_setting_flag(settings, "request_id");
-	worker->log_level = read_level(hathi_setting_text(settings, "log_level"));
-	worker->log_limit = hathi_log_limit(settings);
-	worker->ping_path = hathi_setting_text(settings, "ping.path");
-	worker->ping_response = hathi_setting_text(settings, "ping.response");
-	if (worker->ping_response == NULL) worker->ping_response = "pong";
-	worker->status_path = hathi_setting_text(settings, "pm.status_path");
-	size_t cursor = 0;
-	const struct hathi_setting *extensions = hathi_setting_next(settings, "security.limit_extensions", &cursor);
-	worker->extensions = extensions == NULL ? ".php .phar" : extensions->value;
-	const char *clients = hathi_setting_text(settings, "listen.allowed_clients");
-	if (!hathi_clients_read(&worker->clients, worker->is_tcp ? clients : NULL, wrong, sizeof wrong))
-		_exit(HATHI_EXIT_FAILED);
-	report_clients(host, &worker->clients, wrong);
-}
-
 /* The epoll set of a worker without connections. */
 static bool make_epoll(struct hathi_worker *worker)
 {
@@ -518,7 +460,7 @@ void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control)
 	worker->pool = host->pool;
 	worker->access_format = host->access_format;
 	worker->host = host;
-	read_worker_settings(worker, host);
+	hathi_worker_read_settings(worker, host);
 	if (!make_epoll(worker)) _exit(HATHI_EXIT_FAILED);
 	hathi_rights_limit_worker(host);
 	snprintf(title, sizeof title, "php-fpm: pool %s", host->pool);
