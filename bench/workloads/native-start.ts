@@ -49,7 +49,7 @@ async function longestBesideKept(): Promise<number> {
 /** From the spawn of a host, with the ini files of the system's PHP, to the moment its first worker accepts. */
 async function hostStart(): Promise<number> {
   const built = nativeBuild();
-  const found = nativeCommand({ name: 'www' } as PoolConfig, built.folder);
+  const found = nativeCommand({ name: 'www' } as PoolConfig, [built.folder]);
   if (found === undefined) throw new Error(`no native engine in "${built.folder}"`);
   const { main, scanned } = { main: [], scanned: [], ...found.iniFiles };
   const settings = [...main, ...scanned].map((file) => ['php.ini', file] as const);

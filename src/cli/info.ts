@@ -42,7 +42,7 @@ function versionText(): string {
 function nativeVersion({ record, file }: BuiltEngine): string {
   const embedded = installedVersions().map((version) => findEngine(version).phpVersion);
   return [
-    `PHP ${record.php} (fpm-fcgi) (built: ${new Date(record.hostModified).toUTCString().slice(5, 25)}) (NTS)`,
+    `PHP ${record.php} (fpm-fcgi) (built: ${new Date(record.builtAt).toUTCString().slice(5, 25)}) (NTS)`,
     'Copyright (c) The PHP Group',
     `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies`,
     `Hathi ${ownVersion()}, native engine ${file} ${record.linked === undefined ? `in ${record.host}` : `with ${record.linked.library}`}` +

@@ -10,6 +10,8 @@ export interface EngineCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly argv0: string;
+  /** Why it is this engine where a native one has been built; absent where there is nothing to tell. */
+  readonly instead?: string;
   /** php.ini files of the engine's own PHP, for a master that has found none: its php.ini, those of its scan folder. */
   readonly iniFiles?: { readonly main: readonly string[]; readonly scanned: readonly string[] };
 }
@@ -27,7 +29,7 @@ export class EngineError extends Error {
 export function engineCommand(pool: PoolConfig): EngineCommand {
   switch (pool.engine) {
     case 'auto':
-      return nativeCommand(pool) ?? embeddedCommand(pool);
+      return nativeCommand(pool) ?? withReason(pool);
     case 'embedded':
       return embeddedCommand(pool);
     case 'native':
@@ -57,6 +59,13 @@ function insistOnNative(pool: PoolConfig): EngineCommand {
   const located = locateEngine(pool['engine.php']);
   const reason = 'missing' in located ? located.missing : 'it cannot be started';
   throw new EngineError(`[pool ${pool.name}] engine = native: ${reason}`);
+}
+
+/** A build that cannot be used must not give way to the slower engine in silence. */
+function withReason(pool: PoolConfig): EngineCommand {
+  const located = locateEngine(pool['engine.php']);
+  const isStale = 'missing' in located && located.isStale;
+  return { ...embeddedCommand(pool), ...(isStale ? { instead: located.missing } : {}) };
 }
 
 function embeddedCommand(pool: PoolConfig): EngineCommand {

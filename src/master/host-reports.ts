@@ -1,21 +1,24 @@
 /** What a host says about itself, for the error log. */
 
 import type { HostFacts } from '../engine/host-messages.ts';
+import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { Generation } from './generation.ts';
 
-/** What runs is said once a pool, and again when a reload changes it. */
+/**
+ * What runs is said once a pool, and again when a reload changes it. That it is the system's own PHP is no news.
+ *
+ * @param command that the host was started with
+ */
 export function logHostFacts(
   log: ErrorLog,
   pool: string,
-  facts: HostFacts | undefined,
-  known: HostFacts | undefined,
+  facts: HostFacts,
+  { engine, instead }: Pick<EngineCommand, 'engine' | 'instead'>,
 ): void {
-  if (facts === undefined || facts.detail === known?.detail) return;
-  // Programs that read the log know the lines of a start by heart, so this is for debugging: an operator has it from
-  // `hathi -v`.
-  log.debug(`[pool ${pool}] ${facts.detail}`);
-  for (const warning of facts.warnings) log.warning(`[pool ${pool}] ${warning}`);
+  log.write(engine === 'native' ? 'debug' : 'notice', `[pool ${pool}] ${facts.detail}`);
+  const because = instead === undefined ? [] : [`runs with the embedded engine: ${instead}`];
+  for (const warning of [...because, ...facts.warnings]) log.warning(`[pool ${pool}] ${warning}`);
 }
 
 /** What a host wrote into its own stdout or stderr, where nothing is expected. */

@@ -3,9 +3,10 @@
 import type { SlowRequest } from '../admin/slow-request.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { PhpIniSource, PoolIdentity } from '../engine/host-settings.ts';
+import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { Generation } from './generation.ts';
-import type { HostCommand, HostEvent } from './host-process.ts';
+import type { HostEvent } from './host-process.ts';
 import type { Listener } from './listener.ts';
 import type { PoolRunner } from './pool-runner.ts';
 
@@ -13,7 +14,7 @@ import type { PoolRunner } from './pool-runner.ts';
 export interface PreparedPool {
   readonly config: PoolConfig;
   readonly identity: PoolIdentity | undefined;
-  readonly command: HostCommand;
+  readonly command: EngineCommand;
   /** The pool's listening socket; it belongs to the master and outlives every generation. */
   readonly listener: Listener;
 }

@@ -45,6 +45,8 @@ export class PoolRunner {
   #next: Generation | undefined;
   readonly #departures: Departures;
   #failure: string | undefined;
+  /** What the log has been told of the host. */
+  #reported: string | undefined;
   #stopped = false;
 
   constructor(pool: PreparedPool, context: PoolContext) {
@@ -163,6 +165,16 @@ export class PoolRunner {
     const scoreboard = this.#serving.reader.readNumbers();
     this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
     this.figures.beat(publishFigures(this.#serving, this.#pool.listener, scoreboard));
+    this.#report(this.#serving);
+  }
+
+  /** Not at the start itself: programs that read the log know its lines by heart. */
+  #report({ facts }: Generation): void {
+    const { command } = this.#pool;
+    const report = `${command.instead} ${facts?.detail} ${facts?.warnings.join()}`;
+    if (facts === undefined || report === this.#reported) return;
+    this.#reported = report;
+    logHostFacts(this.#context.log, this.name, facts, command);
   }
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */
@@ -251,7 +263,6 @@ export class PoolRunner {
     if (generation.host.state !== hostStates.starting) return;
     generation.host.moveTo(hostStates.ready);
     this.#progress(generation);
-    logHostFacts(this.#context.log, this.name, generation.facts, this.#serving?.facts);
     this.#supervisor.start(generation);
     this.#takeOverWhenUp(generation);
   }

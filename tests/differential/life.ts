@@ -8,6 +8,8 @@ export const kinds: readonly ServerKind[] = ['php-fpm', 'hathi'];
 
 /** Lines that only one of the two has, with reason: docs/differences.md. */
 const ownLines = [
+  // Hathi: what the engine of a pool is, and what it lacks.
+  /\] PHP [\d.]+ (compiled to|lacks the|gets no)/,
   // php-fpm says so even where there is no systemd to tell anything.
   /systemd monitor interval set to/,
 ];

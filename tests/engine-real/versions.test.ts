@@ -20,9 +20,8 @@ for (const version of installedVersions()) {
     )) as [string, string, boolean];
     assert.match(phpVersion, new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
     assert.deepEqual([sapi, page !== false], ['fpm-fcgi', true]);
-    assert.match(
-      server.log.text(),
-      new RegExp(`PHP ${phpVersion.replaceAll('.', '\\.')} compiled to WebAssembly`),
+    await server.log.waitFor(
+      new RegExp(`NOTICE: \\[pool www\\] PHP ${phpVersion.replaceAll('.', '\\.')} compiled to WebAssembly`),
     );
     await server.stop();
   });
@@ -160,7 +159,7 @@ test('PHP 7.4 and 8.5 by their npm packages, side by side with the default', asy
     },
   });
   for (const { version, pool } of pools) await battery(server, version, pool);
-  assert.match(server.log.text(), /\[pool php74\] PHP 7\.4\.\d+ gets no security fixes any more/);
+  await server.log.waitFor(/WARNING: \[pool php74\] PHP 7\.4\.\d+ gets no security fixes any more/);
   await server.stop();
 });
 

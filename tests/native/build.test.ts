@@ -1,6 +1,6 @@
 /** Finding a PHP to build for, and a build to use: what is said when something is missing or out of date. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { buildEngine, sourceFolder, sourcesHash } from '../../src/engine/native/build.ts';
@@ -13,6 +13,7 @@ import {
   type BuildRecord,
   engineFile,
   engineFolder,
+  engineFolders,
   recordFile,
   staleReason,
 } from '../../src/engine/native/store.ts';
@@ -46,7 +47,7 @@ function record(folder: TestFolder, api: string, more: Partial<BuildRecord> = {}
     php: '8.2.1',
     api,
     host,
-    hostModified: statSync(host).mtimeMs,
+    builtAt: 0,
     iniFolder: '',
     scanFolder: '',
     sources: sourcesHash(),
@@ -105,7 +106,7 @@ suite('built engines', () => {
     record(folder, '20220829');
     record(folder, '20240924', { php: '8.4.10' });
     const versionOf = (version?: string): string | undefined => {
-      const located = locateEngine(version, folder.path);
+      const located = locateEngine(version, [folder.path]);
       return 'engine' in located ? located.engine.record.php : undefined;
     };
     assert.deepEqual([versionOf(), versionOf('8.2'), versionOf('8.3')], ['8.4.10', '8.2.1', undefined]);
@@ -114,14 +115,12 @@ suite('built engines', () => {
   test('one that does not fit any more says why and what to do', () => {
     using folder = new TestFolder();
     const missing = (version?: string): string => {
-      const located = locateEngine(version, folder.path);
+      const located = locateEngine(version, [folder.path]);
       return 'missing' in located ? located.missing : '';
     };
     assert.equal(missing(), 'the native engine is not built; run "hathi build"');
     record(folder, '20220829');
     assert.match(missing('8.4'), /for PHP 8\.4 is not built \(there is one for PHP 8\.2\.1\)/);
-    utimesSync(folder.join('host-20220829'), 1, 1);
-    assert.match(missing(), /is stale: its PHP program .* was changed after the build; run "hathi build"/);
     record(folder, '20220829', { sources: 'other' });
     assert.match(missing(), /was built from other sources/);
     record(folder, '20220829', { host: '/no/such/php' });
@@ -133,10 +132,16 @@ suite('built engines', () => {
     assert.throws(() => hostCommand(engine, 'x'), /set HATHI_ENGINE_DIR to a folder without/);
   });
 
-  test('root builds for the machine, others for themselves', () => {
+  test('root builds for the machine, others for themselves; who has none takes the machine’s', () => {
     assert.equal(engineFolder({}, 0), '/var/lib/hathi/engines');
     assert.equal(engineFolder({ XDG_CACHE_HOME: '/c' }, 1000), '/c/hathi/engines');
     assert.equal(engineFolder({ HATHI_ENGINE_DIR: '/d' }, 0), '/d');
+    assert.deepEqual(engineFolders({}, 0), ['/var/lib/hathi/engines']);
+    assert.deepEqual(engineFolders({ XDG_CACHE_HOME: '/c' }, 1000), [
+      '/c/hathi/engines',
+      '/var/lib/hathi/engines',
+    ]);
+    assert.deepEqual(engineFolders({ HATHI_ENGINE_DIR: '/d' }, 1000), ['/d']);
   });
 });
 
@@ -152,7 +157,7 @@ suite('the program that hosts an engine', { skip }, () => {
   const { folder } = nativeBuild();
 
   test('says which PHP it is; a program that the engine cannot be preloaded into says nothing', () => {
-    const located = locateEngine(undefined, folder);
+    const located = locateEngine(undefined, [folder]);
     assert.ok('engine' in located);
     const { file, record: build } = located.engine;
     const probed = probeHost(hostProgram(file, build));

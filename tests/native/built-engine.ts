@@ -44,7 +44,7 @@ export function nativeBuild(): NativeBuild {
 function given(): NativeBuild | undefined {
   const folder = process.env['HATHI_TEST_ENGINE'];
   if (folder === undefined || sanitizer !== undefined) return undefined;
-  const located = locateEngine(undefined, folder);
+  const located = locateEngine(undefined, [folder]);
   if ('missing' in located) throw new Error(`HATHI_TEST_ENGINE="${folder}": ${located.missing}`);
   return { command: hostCommand(located.engine, 'php-fpm: host of pool www'), folder, skip: false };
 }

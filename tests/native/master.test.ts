@@ -1,14 +1,17 @@
 /** The native engine below the real master: what its log says, reloads, crashes, status and access log. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { PoolConfig } from '../../src/config/directives.ts';
+import { locateEngine } from '../../src/engine/native/locate.ts';
+import { recordFile } from '../../src/engine/native/store.ts';
 import { engineCommand } from '../../src/engine/select.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
-import type { TestFolder } from '../harness/folder.ts';
+import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { identify } from '../harness/processes.ts';
-import { type Server, startServer } from '../harness/server.ts';
+import { cleanEnv, run, type Server, serverCommand, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 
@@ -35,6 +38,64 @@ const start = (lines = '', expected: readonly RegExp[] = [], args: readonly stri
     env: { HATHI_ENGINE_DIR: folder },
     expected,
   });
+
+/** A folder with a record of the build in which something is otherwise. */
+function otherRecord(target: TestFolder, more: object): string {
+  const located = locateEngine(undefined, [folder]);
+  assert.ok('engine' in located);
+  const { file, record } = located.engine;
+  const path = target.mkdir('engines');
+  copyFileSync(file, join(path, basename(file)));
+  writeFileSync(recordFile(join(path, basename(file))), JSON.stringify({ ...record, ...more }));
+  return path;
+}
+
+suite('builds and the PHP that they were made for', { skip }, () => {
+  test('a reload takes an upgraded PHP up', async () => {
+    using own = new TestFolder();
+    const located = locateEngine(undefined, [folder]);
+    assert.ok('engine' in located);
+    const program = own.join('php');
+    copyFileSync(located.engine.record.host, program);
+    await using server = await startServer({
+      engine: 'native',
+      pools: (target) => poolText(target, 'www', 'engine = auto'),
+      env: { HATHI_ENGINE_DIR: otherRecord(own, { host: program }) },
+    });
+    const inode = (): number => statSync(`/proc/${server.hosts()[0]?.pid}/exe`).ino;
+    assert.equal(inode(), statSync(program).ino);
+    // As a package manager does it: the running program keeps its file, which has no name any more.
+    copyFileSync(located.engine.record.host, own.join('fresh'));
+    renameSync(own.join('fresh'), program);
+    assert.notEqual(inode(), statSync(program).ino);
+    await server.reload();
+    await poll('the host of the upgraded PHP', () => inode() === statSync(program).ino || undefined);
+    server.assertNative();
+    await server.stop();
+  });
+
+  test('a build that cannot be used gives way to the embedded engine with a warning, or to an error', async () => {
+    using own = new TestFolder();
+    const why = /the native engine for PHP 8\.\d+\.\d+ is stale: it was built from other sources/;
+    const env = { HATHI_ENGINE_DIR: otherRecord(own, { sources: 'other' }) };
+    await using server = await startServer({
+      pools: (target) => poolText(target, 'www', 'engine = auto'),
+      env,
+      expected: [/WARNING: \[pool www\] runs with the embedded engine: /],
+    });
+    assert.match(await server.log.waitFor(/runs with the embedded engine/), why);
+    await server.stop();
+    const refused = await run(
+      serverCommand(),
+      ['-t', '-y', own.write('native.conf', poolText(own, 'www', 'engine = native'))],
+      {
+        env: cleanEnv(env),
+      },
+    );
+    assert.equal(refused.code, 78);
+    assert.match(refused.stderr, why);
+  });
+});
 
 suite('a native pool below the master', {
   skip: skip || (!isChosen() && 'src/engine/select.ts does not know it'),

@@ -17,10 +17,11 @@ export function readyPayload(facts: UpMessage, warnings: readonly string[]): Buf
     'engine=embedded',
     `php=${facts.php}`,
     'sapi=fpm-fcgi',
-    `detail=PHP ${facts.php} compiled to WebAssembly, worker threads on Node ${process.versions.node}` +
-      (security === undefined ? '' : `; ${security}`),
+    `detail=PHP ${facts.php} compiled to WebAssembly, worker threads on Node ${process.versions.node}`,
     ...extensions.map((name) => `extension=${name}`),
-    ...warnings.filter(isNews).map((warning) => `warning=${warning.replaceAll('\n', ' ')}`),
+    ...[...warnings.filter(isNews), ...(security === undefined ? [] : [security])].map(
+      (warning) => `warning=${warning.replaceAll('\n', ' ')}`,
+    ),
   ];
   return Buffer.from(`${lines.join('\n')}\n`);
 }

@@ -2,29 +2,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostProgram, probeHost, requireSamePhp } from './host-program.ts';
 import { findLibphp, linkHostProgram } from './libphp.ts';
 import { NativeEngineError, type PhpInstallation } from './php-config.ts';
-import {
-  type BuildRecord,
-  type BuiltEngine,
-  engineFile,
-  hostFile,
-  type LinkedHost,
-  recordFile,
-} from './store.ts';
+import { type BuildRecord, type BuiltEngine, engineFile, type LinkedHost, recordFile } from './store.ts';
 
 /** The folder with the C sources. */
 export const sourceFolder = fileURLToPath(new URL('../../../native/', import.meta.url));
@@ -110,7 +94,7 @@ export function buildEngine(
       php: php.version,
       api: php.api,
       ...host,
-      hostModified: statSync(hostFile(host)).mtimeMs,
+      builtAt: Date.now(),
       iniFolder: php.iniFolder,
       scanFolder: php.scanFolder,
       sources: sourcesHash(),

@@ -6,18 +6,27 @@ import type { PoolConfig } from '../../config/directives.ts';
 import type { EngineCommand } from '../select.ts';
 import { sourcesHash } from './build.ts';
 import { hostProgram } from './host-program.ts';
-import { type BuildRecord, type BuiltEngine, engineFolder, listEngines, staleReason } from './store.ts';
+import { type BuildRecord, type BuiltEngine, engineFolders, listEngines, staleReason } from './store.ts';
 
 /** A build, or why there is none that can be used. */
-export type LocatedEngine = { readonly engine: BuiltEngine } | { readonly missing: string };
+export type LocatedEngine =
+  | { readonly engine: BuiltEngine }
+  | {
+      readonly missing: string;
+      /** There is a build for that PHP, which cannot be used. */
+      readonly isStale: boolean;
+    };
 
 /**
  * Looks for a build.
  *
  * @param version `8.2` as in engine.php, or undefined for the newest PHP that an engine was built for
  */
-export function locateEngine(version: string | undefined, folder: string = engineFolder()): LocatedEngine {
-  const all = listEngines(folder);
+export function locateEngine(
+  version: string | undefined,
+  folders: readonly string[] = engineFolders(),
+): LocatedEngine {
+  const all = folders.flatMap(listEngines);
   const fitting = all.filter(({ record }) => version === undefined || record.php.startsWith(`${version}.`));
   // The sources are read only where there is a build to compare them with: most starts have none.
   const sources = fitting.length > 0 ? sourcesHash() : '';
@@ -27,12 +36,14 @@ export function locateEngine(version: string | undefined, folder: string = engin
   if (stale !== undefined) {
     return {
       missing: `the native engine for PHP ${stale.record.php} is stale: ${staleReason(stale, sources)}; run "hathi build"`,
+      isStale: true,
     };
   }
   const built = all.map(({ record }) => record.php).join(', ');
   const wanted = version === undefined ? 'the native engine' : `the native engine for PHP ${version}`;
   return {
     missing: `${wanted} is not built${built === '' ? '' : ` (there is one for PHP ${built})`}; run "hathi build"`,
+    isStale: false,
   };
 }
 
@@ -46,8 +57,8 @@ export function hostCommand({ file, record }: BuiltEngine, title: string): reado
 }
 
 /** The native engine's host for a pool; undefined when there is no build that fits. */
-export function nativeCommand(pool: PoolConfig, folder?: string): EngineCommand | undefined {
-  const located = locateEngine(pool['engine.php'], folder);
+export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): EngineCommand | undefined {
+  const located = locateEngine(pool['engine.php'], folders);
   if (!('engine' in located)) return undefined;
   const title = `php-fpm: host of pool ${pool.name}`;
   const [program = '', ...args] = hostCommand(located.engine, title);

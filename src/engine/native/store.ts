@@ -1,6 +1,6 @@
 /** Where built engines are kept, and what is written down about each. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,8 +19,8 @@ export interface BuildRecord {
   readonly host: string;
   /** Set when it is: the program made for that, and the library. */
   readonly linked?: LinkedHost;
-  /** When the PHP program, or the library, was modified, in ms since 1970: an upgrade changes it. */
-  readonly hostModified: number;
+  /** When it was built, in ms since 1970. */
+  readonly builtAt: number;
   /** Where the PHP-FPM of that PHP looks for php.ini and for further files; empty where there is no such folder. */
   readonly iniFolder: string;
   readonly scanFolder: string;
@@ -35,17 +35,29 @@ export interface BuiltEngine {
   readonly file: string;
 }
 
+/** For the whole machine: pools of root run as other users, who have to read it. */
+const machineFolder = '/var/lib/hathi/engines';
+
 /**
- * The folder: HATHI_ENGINE_DIR where it is set; root's is for the whole machine, because its pools run as other
- * users that have to read it; any other user has his own cache (XDG Base Directory Specification).
+ * Where an engine is put: HATHI_ENGINE_DIR where it is set; root builds for the whole machine, any other user into his
+ * own cache (XDG Base Directory Specification).
  */
 export function engineFolder(
   env: NodeJS.ProcessEnv = process.env,
   uid: number | undefined = process.getuid?.(),
 ): string {
   if (env['HATHI_ENGINE_DIR']) return env['HATHI_ENGINE_DIR'];
-  if (uid === 0) return '/var/lib/hathi/engines';
+  if (uid === 0) return machineFolder;
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'hathi/engines');
+}
+
+/** Where engines are looked for, the first one first: a user without a build of his own takes the machine's. */
+export function engineFolders(
+  env: NodeJS.ProcessEnv = process.env,
+  uid: number | undefined = process.getuid?.(),
+): string[] {
+  const own = engineFolder(env, uid);
+  return env['HATHI_ENGINE_DIR'] || own === machineFolder ? [own] : [own, machineFolder];
 }
 
 /** File of the engine for a PHP of that API number. */
@@ -80,13 +92,14 @@ export function hostFile({ host, linked }: Pick<BuildRecord, 'host' | 'linked'>)
   return linked?.library ?? host;
 }
 
-/** Why a built engine must not be used as it is; undefined when it may. */
+/**
+ * Why a built engine must not be used as it is; undefined when it may. An upgrade of PHP is no reason: what modules see
+ * of it stays the same for all of 8.2, and the engine itself refuses another PHP when it comes up.
+ */
 export function staleReason({ record }: BuiltEngine, sources: string): string | undefined {
   const what = record.linked === undefined ? 'PHP program' : 'library';
   const path = hostFile(record);
-  const host = statSync(path, { throwIfNoEntry: false });
-  if (host === undefined) return `its ${what} "${path}" is not there any more`;
-  if (host.mtimeMs !== record.hostModified) return `its ${what} "${path}" was changed after the build`;
+  if (!existsSync(path)) return `its ${what} "${path}" is not there any more`;
   if (record.sources !== sources) return 'it was built from other sources than this version of Hathi has';
   return undefined;
 }
