@@ -19,10 +19,9 @@ const underCi = process.env['CI'] === 'true';
 
 /** Tests that measure times or memory run one file after the other, when all others are done. */
 const serialPaths = [
-  'tests/bench/',
   'tests/blackbox/exhausted-pool.test.ts',
   'tests/blackbox/reload-under-load.test.ts',
-  'tests/package/',
+  'tests/package/start.test.ts',
 ];
 
 /** How many of the others run at a time. Most of them wait for something most of the time: one more than the cores. */
@@ -30,8 +29,8 @@ const concurrency = availableParallelism() + 1;
 
 /** Folders whose tests run whole servers or hosts, or measure them. */
 const wholeServers = [
-  ...serialPaths,
   'tests/admin/',
+  'tests/bench/',
   'tests/blackbox/',
   'tests/contract/',
   'tests/differential/',
@@ -41,6 +40,7 @@ const wholeServers = [
   'tests/http/',
   'tests/master/',
   'tests/native/',
+  'tests/package/',
   'tests/top/',
 ];
 

@@ -87,20 +87,23 @@ testEngines(
       expected: [full],
     });
     const script = server.folder.write('www/slow.php', '<?php usleep(50000); echo "served";');
+    let refusedByKernel = 0;
     const bodies = await Promise.all(
       Array.from({ length: 300 }, async () => {
         try {
           return (await request(server.socket(), scriptParams(script))).body.toString();
         } catch (error) {
           // The kernel's own queue was full: nothing was accepted.
-          if (error instanceof RequestLost && error.kind === 'refused') return '';
-          throw error;
+          if (!(error instanceof RequestLost) || error.kind !== 'refused') throw error;
+          refusedByKernel += 1;
+          return '';
         }
       }),
     );
     const served = bodies.filter((body) => body === 'served').length;
     assert.ok(served >= 22, `${served} were served`);
-    if (served < bodies.length) assert.ok(server.log.count(full) >= 1, server.log.text());
+    // On a busy machine the host may take connections too slowly to have more than it may keep.
+    if (served + refusedByKernel < bodies.length) assert.ok(server.log.count(full) >= 1, server.log.text());
     assert.equal(bodies.filter((body) => body === '').length, bodies.length - served, 'no other answer');
     assert.equal(await ask(server), 'hello');
     await server.stop();
