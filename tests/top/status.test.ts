@@ -13,6 +13,7 @@ import { statusCommand } from '../../src/cli/status.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { run as runCommand, serverCommand, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
 
 const pools = [
   {
@@ -101,7 +102,11 @@ suite('hathi status', () => {
     await using server = await startServer({
       pools: (to) => `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to)}`,
     });
-    const shown = await run(['-y', server.configFile]);
+    // A worker that is up may not have come to its first accept yet.
+    const shown = await poll('an idle worker', async () => {
+      const result = await run(['-y', server.configFile]);
+      return result.code !== 0 || !result.stdout.includes('Creating') ? result : undefined;
+    });
     assert.deepEqual([shown.code, shown.stderr], [0, '']);
     assert.match(shown.stdout, /^www +0\/1 +0% +0/m);
     assert.match(shown.stdout, /^\d+ +www +Idle /m);
