@@ -2,6 +2,7 @@
 
 import { closeSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { ConfigSystem, SystemFailure, UserEntry } from '../config/system.ts';
+import { versionConstant } from '../engine/version-constants.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
 import { openLogFile } from '../log/file.ts';
 import { errorNumber } from '../posix/libc.ts';
@@ -33,7 +34,7 @@ export function configSystem(options: ConfigSystemOptions): ConfigSystem {
     lookupGroup,
     environment: (name) => options.env[name],
     iniValue: (name) => options.ini.get(name),
-    constant: () => undefined,
+    constant: (name) => versionConstant(name),
     checkAccessFormat: (format) => {
       const compiled = compileAccessFormat(format);
       return compiled.ok ? undefined : compiled.warnings;

@@ -1,0 +1,58 @@
+/** The PHP constants of a configuration that depend on which PHP runs: `php_value[x] = PHP_VERSION`. */
+
+import { defaultVersion, EnginePackageError, findEngine } from './embedded/php/package.ts';
+import { locateEngine } from './native/locate.ts';
+
+/** By name, from the parts of a version `8.2.36-dev`. */
+const versionConstants: Readonly<Record<string, (version: VersionParts) => string>> = {
+  PHP_VERSION: ({ text }) => text,
+  PHP_MAJOR_VERSION: ({ major }) => String(major),
+  PHP_MINOR_VERSION: ({ minor }) => String(minor),
+  PHP_RELEASE_VERSION: ({ release }) => String(release),
+  PHP_EXTRA_VERSION: ({ extra }) => extra,
+  PHP_VERSION_ID: ({ major, minor, release }) => String(major * 10_000 + minor * 100 + release),
+};
+
+interface VersionParts {
+  readonly text: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly release: number;
+  readonly extra: string;
+}
+
+/**
+ * The value of such a constant for the PHP that `engine = auto` takes: one file may be for pools of several versions,
+ * and PHP-FPM has but one.
+ *
+ * @param versionOf tests have a version of their own
+ * @returns undefined for every other name, and where no PHP is there
+ */
+export function versionConstant(
+  name: string,
+  versionOf: () => string | undefined = autoVersion,
+): string | undefined {
+  if (!Object.hasOwn(versionConstants, name)) return undefined;
+  const text = versionOf();
+  const parts = /^(\d+)\.(\d+)\.(\d+)(.*)$/.exec(text ?? '');
+  if (text === undefined || parts === null) return undefined;
+  const [, major, minor, release, extra = ''] = parts;
+  return versionConstants[name]?.({
+    text,
+    major: Number(major),
+    minor: Number(minor),
+    release: Number(release),
+    extra,
+  });
+}
+
+function autoVersion(): string | undefined {
+  const located = locateEngine(undefined);
+  if ('engine' in located) return located.engine.record.php;
+  try {
+    return findEngine(defaultVersion).phpVersion;
+  } catch (error) {
+    if (error instanceof EnginePackageError) return undefined;
+    throw error;
+  }
+}
