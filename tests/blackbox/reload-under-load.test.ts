@@ -21,7 +21,7 @@ const clients = 16;
 const workers = 8;
 const reloadEvery = 300;
 /** In ms. A native host is up in a tenth of the time, so its shorter run still holds more reloads. */
-const durations: Readonly<Record<EngineName, number>> = { embedded: 30_000, native: 10_000 };
+const durations: Readonly<Record<EngineName, number>> = { embedded: 30_000, native: 7_000 };
 const givenSeconds = process.env['HATHI_TEST_RELOAD_SECONDS'];
 const allowedStall = 200;
 
