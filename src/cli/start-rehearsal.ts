@@ -8,6 +8,7 @@ import type { ListenSettings } from '../master/listener.ts';
 import { preflight } from '../master/listener-preflight.ts';
 import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
 import { checkPidFile, PidFileError } from '../master/pid-file.ts';
+import { chrootObstacle } from './chroot-check.ts';
 import { tryProcessSettings } from './process-settings.ts';
 
 /** False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them. */
@@ -36,10 +37,13 @@ function enginesAreThere({ pools }: Configuration, log: ErrorLog): boolean {
   for (const pool of pools) {
     try {
       checkEngine(pool);
+      const obstacle = chrootObstacle(pool);
+      if (obstacle === undefined) continue;
+      log.error(obstacle);
     } catch (error) {
       log.error((error as Error).message);
-      fine = false;
     }
+    fine = false;
   }
   return fine;
 }

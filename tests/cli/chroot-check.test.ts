@@ -1,0 +1,27 @@
+/** `-t` tells of a chroot that the pool's user cannot enter, which the start would refuse. */
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync } from 'node:fs';
+import { test } from 'node:test';
+import { requires } from '../harness/debian.ts';
+import { TestFolder } from '../harness/folder.ts';
+import { cleanEnv, run, serverCommand } from '../harness/server.ts';
+
+test('a chroot that the user cannot enter is named with the remedy; a closed folder above it is none', {
+  skip: requires('root'),
+}, async () => {
+  using folder = new TestFolder();
+  const root = folder.mkdir('closed/root', 0o710);
+  chmodSync(folder.join('closed'), 0o700);
+  const pool = `[www]\nuser = www-data\nlisten = ${folder.join('www.sock')}\npm = static\npm.max_children = 1\nchroot = ${root}\n`;
+  const file = folder.write('fpm.conf', `[global]\nerror_log = ${folder.join('error.log')}\n${pool}`);
+  const tryOut = () => run(serverCommand('hathi'), ['-t', '-y', file], { env: cleanEnv(), cwd: folder.path });
+  const refused = await tryOut();
+  assert.equal(refused.code, 78);
+  assert.match(
+    refused.stderr,
+    /ERROR: \[pool www\] the pool's user \(uid 33, gid 33\) cannot enter the chroot '.*': run chmod o\+x '/,
+  );
+  chownSync(root, 0, 33);
+  const fine = await tryOut();
+  assert.equal(fine.code, 0, fine.stderr);
+});
