@@ -9,16 +9,16 @@
 static const size_t head_bytes = offsetof(struct hathi_control, text);
 
 /*
- * Sends one datagram, with a descriptor unless it is -1. Never waits: a worker that does not read must not hold the
- * host. Returns false when it could not be sent.
+ * Sends bytes as one message without waiting, with a descriptor where it is not negative. Returns false with errno
+ * unless all of them have gone.
  */
-bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor)
+bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descriptor)
 {
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} ancillary = {.bytes = {0}};
-	struct iovec part = {.iov_base = (void *)(uintptr_t)control, .iov_len = head_bytes + control->length};
+	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	if (descriptor >= 0) {
 		message.msg_control = ancillary.bytes;
@@ -32,7 +32,16 @@ bool hathi_control_send(int fd, const struct hathi_control *control, int descrip
 	ssize_t sent;
 	do sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
-	return sent == (ssize_t)part.iov_len;
+	return sent == (ssize_t)length;
+}
+
+/*
+ * Sends one datagram, with a descriptor unless it is -1. Never waits: a worker that does not read must not hold the
+ * host. Returns false when it could not be sent.
+ */
+bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor)
+{
+	return hathi_send_descriptor(fd, control, head_bytes + control->length, descriptor);
 }
 
 /*

@@ -138,6 +138,7 @@ struct hathi_control {
 	char text[HATHI_CONTROL_TEXT];
 };
 
+bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descriptor);
 bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor);
 int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor);
 

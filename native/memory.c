@@ -90,27 +90,7 @@ void hathi_memory_offer(struct hathi_host *host, int control)
 /* Sends a descriptor to the master, with the one byte of docs/contract.md. Returns false with errno. */
 static bool pass(int descriptor)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} ancillary = {.bytes = {0}};
-	char byte = '.';
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = ancillary.bytes,
-		.msg_controllen = sizeof ancillary.bytes,
-	};
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
-	ssize_t sent;
-	do sent = sendmsg(HATHI_FD_DESCRIPTORS, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (sent < 0 && errno == EINTR);
-	return sent == 1;
+	return hathi_send_descriptor(HATHI_FD_DESCRIPTORS, ".", 1, descriptor);
 }
 
 /* In the host: brings a worker's offer to the master, once a worker. */

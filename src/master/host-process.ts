@@ -22,8 +22,6 @@ export interface HostCommand {
   readonly args: readonly string[];
   /** argv[0], what `ps` shows until the host sets its title. */
   readonly argv0?: string;
-  /** php.ini files of the engine's own PHP, for a master that has found none: its php.ini, those of its scan folder. */
-  readonly iniFiles?: { readonly main: readonly string[]; readonly scanned: readonly string[] };
 }
 
 /** Descriptors that the host inherits; the caller keeps its own and closes them when it likes. */
