@@ -128,91 +128,68 @@ struct hathi_access_format *hathi_access_compile(const char *text, char *error, 
 	return format;
 }
 
-struct line {
-	char *bytes;
-	size_t size;
-	size_t length;
-};
-
-static void put(struct line *line, const char *text, size_t length)
-{
-	if (length > line->size - line->length) length = line->size - line->length;
-	memcpy(line->bytes + line->length, text, length);
-	line->length += length;
-}
-
 /* `quotes` tells whether quote and backslash are escaped too. */
-static void put_escaped(struct line *line, const char *text, bool quotes)
+static void put_escaped(struct hathi_line *line, const char *text, bool quotes)
 {
 	for (; *text != '\0'; text++) {
 		unsigned char byte = (unsigned char)*text;
 		if (byte >= 0x20 && byte != 0x7f && !(quotes && (byte == '"' || byte == '\\'))) {
-			put(line, text, 1);
+			hathi_line_put(line, text, 1);
 			continue;
 		}
 		char escape[5];
-		put(line, escape, (size_t)snprintf(escape, sizeof escape, "\\x%02X", byte));
+		hathi_line_put(line, escape, (size_t)snprintf(escape, sizeof escape, "\\x%02X", byte));
 	}
 }
 
-static void put_or_dash(struct line *line, const char *text)
+static void put_or_dash(struct hathi_line *line, const char *text)
 {
-	if (text == NULL || *text == '\0') put(line, "-", 1);
+	if (text == NULL || *text == '\0') hathi_line_put(line, "-", 1);
 	else put_escaped(line, text, true);
 }
 
-HATHI_PRINTF(2, 3) static void put_format(struct line *line, const char *format, ...)
+static void put_duration(struct hathi_line *line, const char *unit, uint64_t micros)
 {
-	char text[64];
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	if (length > 0) put(line, text, (size_t)length);
+	if (*unit == '\0' || strcasecmp(unit, "seconds") == 0) hathi_line_format(line, "%.3f", (double)micros / 1e6);
+	else if (strncasecmp(unit, "micro", 5) == 0) hathi_line_format(line, "%llu", (unsigned long long)micros);
+	else hathi_line_format(line, "%.3f", (double)micros / 1e3);
 }
 
-static void put_duration(struct line *line, const char *unit, uint64_t micros)
-{
-	if (*unit == '\0' || strcasecmp(unit, "seconds") == 0) put_format(line, "%.3f", (double)micros / 1e6);
-	else if (strncasecmp(unit, "micro", 5) == 0) put_format(line, "%llu", (unsigned long long)micros);
-	else put_format(line, "%.3f", (double)micros / 1e3);
-}
-
-static void put_cpu(struct line *line, const char *kind, const struct hathi_access_values *values)
+static void put_cpu(struct hathi_line *line, const char *kind, const struct hathi_access_values *values)
 {
 	uint64_t cpu = values->cpu_user + values->cpu_system;
 	if (strcasecmp(kind, "user") == 0) cpu = values->cpu_user;
 	else if (strcasecmp(kind, "system") == 0) cpu = values->cpu_system;
-	put_format(line, "%.2f", values->duration == 0 ? 0.0 : (double)cpu * 100.0 / (double)values->duration);
+	hathi_line_format(line, "%.2f", values->duration == 0 ? 0.0 : (double)cpu * 100.0 / (double)values->duration);
 }
 
-static void put_memory(struct line *line, const char *unit, uint64_t bytes)
+static void put_memory(struct hathi_line *line, const char *unit, uint64_t bytes)
 {
 	uint64_t divisor = 1;
 	if (strncasecmp(unit, "kilo", 4) == 0) divisor = 1024;
 	else if (strncasecmp(unit, "mega", 4) == 0) divisor = 1024 * 1024;
-	put_format(line, "%llu", (unsigned long long)(bytes / divisor));
+	hathi_line_format(line, "%llu", (unsigned long long)(bytes / divisor));
 }
 
 #pragma GCC diagnostic push
 /* The format is the operator's own. */
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static void put_time(struct line *line, const char *format, int64_t seconds)
+static void put_time(struct hathi_line *line, const char *format, int64_t seconds)
 {
 	char text[256];
 	time_t time = (time_t)seconds;
 	struct tm parts;
 	localtime_r(&time, &parts);
-	put(line, text, strftime(text, sizeof text, *format == '\0' ? "%d/%b/%Y:%H:%M:%S %z" : format, &parts));
+	hathi_line_put(line, text, strftime(text, sizeof text, *format == '\0' ? "%d/%b/%Y:%H:%M:%S %z" : format, &parts));
 }
 #pragma GCC diagnostic pop
 
-static void put_piece(struct line *line, const struct piece *piece, const struct hathi_access_values *values)
+static void put_piece(struct hathi_line *line, const struct piece *piece, const struct hathi_access_values *values)
 {
 	const char *found;
 	switch (piece->code) {
-	case 0: put(line, piece->text, strlen(piece->text)); return;
-	case '%': put(line, "%", 1); return;
+	case 0: hathi_line_put(line, piece->text, strlen(piece->text)); return;
+	case '%': hathi_line_put(line, "%", 1); return;
 	case 'C': put_cpu(line, piece->text, values); return;
 	case 'd': put_duration(line, piece->text, values->duration); return;
 	case 'e':
@@ -221,7 +198,7 @@ static void put_piece(struct line *line, const struct piece *piece, const struct
 		return;
 	case 'f': put_or_dash(line, values->script); return;
 	case 'I': put_or_dash(line, values->request_id); return;
-	case 'l': put_format(line, "%llu", (unsigned long long)values->content_length); return;
+	case 'l': hathi_line_format(line, "%llu", (unsigned long long)values->content_length); return;
 	case 'm': put_or_dash(line, values->method); return;
 	case 'M': put_memory(line, piece->text, values->memory); return;
 	case 'n': put_or_dash(line, values->pool); return;
@@ -229,13 +206,13 @@ static void put_piece(struct line *line, const struct piece *piece, const struct
 		found = values->header(piece->text, values->context);
 		put_escaped(line, found == NULL ? "-" : found, false);
 		return;
-	case 'p': put_format(line, "%ld", values->pid); return;
-	case 'P': put_format(line, "%ld", values->parent); return;
+	case 'p': hathi_line_format(line, "%ld", values->pid); return;
+	case 'P': hathi_line_format(line, "%ld", values->parent); return;
 	case 'q': put_escaped(line, values->query, true); return;
-	case 'Q': put(line, "?", *values->query == '\0' ? 0 : 1); return;
+	case 'Q': hathi_line_put(line, "?", *values->query == '\0' ? 0 : 1); return;
 	case 'r': put_escaped(line, values->uri, true); return;
 	case 'R': put_or_dash(line, values->peer); return;
-	case 's': put_format(line, "%u", values->status); return;
+	case 's': hathi_line_format(line, "%u", values->status); return;
 	case 't': put_time(line, piece->text, values->accepted_at); return;
 	case 'T': put_time(line, piece->text, values->logged_at); return;
 	case 'u': put_escaped(line, values->user, true); return;
@@ -247,7 +224,7 @@ static void put_piece(struct line *line, const struct piece *piece, const struct
 size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
 	char *bytes, size_t size)
 {
-	struct line line = {.bytes = bytes, .size = size};
+	struct hathi_line line = {.bytes = bytes, .size = size};
 	for (size_t index = 0; index < format->count; index++) put_piece(&line, format->pieces + index, values);
 	return line.length;
 }

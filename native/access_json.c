@@ -8,29 +8,6 @@
 /* Bytes of a text; what is longer is cut. All texts together, each byte escaped, fit a line. */
 enum { TEXT_MOST = 1024 };
 
-struct line {
-	char *bytes;
-	size_t size;
-	size_t length;
-};
-
-static void put(struct line *line, const char *text, size_t length)
-{
-	if (length > line->size - line->length) length = line->size - line->length;
-	memcpy(line->bytes + line->length, text, length);
-	line->length += length;
-}
-
-HATHI_PRINTF(2, 3) static void put_format(struct line *line, const char *format, ...)
-{
-	char text[64];
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	if (length > 0) put(line, text, (size_t)length);
-}
-
 /*
  * Reads one character of UTF-8. Returns its bytes; what is none counts as U+FFFD, as far as it could have become one
  * (the Unicode standard's "maximal subpart").
@@ -61,46 +38,46 @@ static size_t read_character(const unsigned char *text, size_t length, uint32_t 
 }
 
 /* A text as JSON, with nothing in it that a terminal or a reader of lines acts on. */
-static void put_text(struct line *line, const char *text)
+static void put_text(struct hathi_line *line, const char *text)
 {
 	size_t length = strnlen(text, TEXT_MOST + 1);
 	bool is_cut = length > TEXT_MOST;
 	const unsigned char *at = (const unsigned char *)text;
 	const unsigned char *end = at + (is_cut ? TEXT_MOST : length);
-	put(line, "\"", 1);
+	hathi_line_put(line, "\"", 1);
 	while (at < end) {
 		uint32_t character;
 		size_t used = read_character(at, (size_t)(end - at), &character);
-		if (character == '"' || character == '\\') put_format(line, "\\%c", (int)character);
+		if (character == '"' || character == '\\') hathi_line_format(line, "\\%c", (int)character);
 		else if (character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x2028 || character == 0x2029)
-			put_format(line, "\\u%04x", character);
-		else if (character == 0xfffd) put(line, "\xef\xbf\xbd", 3);
-		else put(line, (const char *)at, used);
+			hathi_line_format(line, "\\u%04x", character);
+		else if (character == 0xfffd) hathi_line_put(line, "\xef\xbf\xbd", 3);
+		else hathi_line_put(line, (const char *)at, used);
 		at += used;
 	}
-	put(line, "...\"", is_cut ? 4 : 0);
-	if (!is_cut) put(line, "\"", 1);
+	hathi_line_put(line, "...\"", is_cut ? 4 : 0);
+	if (!is_cut) hathi_line_put(line, "\"", 1);
 }
 
-static void put_field(struct line *line, const char *name, const char *text)
+static void put_field(struct hathi_line *line, const char *name, const char *text)
 {
-	put_format(line, ",\"%s\":", name);
+	hathi_line_format(line, ",\"%s\":", name);
 	put_text(line, text);
 }
 
-static void put_number(struct line *line, const char *name, uint64_t value)
+static void put_number(struct hathi_line *line, const char *name, uint64_t value)
 {
-	put_format(line, ",\"%s\":%llu", name, (unsigned long long)value);
+	hathi_line_format(line, ",\"%s\":%llu", name, (unsigned long long)value);
 }
 
-static void put_time(struct line *line, uint64_t micros)
+static void put_time(struct hathi_line *line, uint64_t micros)
 {
 	char text[32];
 	time_t seconds = (time_t)(micros / 1000000);
 	struct tm parts;
 	gmtime_r(&seconds, &parts);
 	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-	put_format(line, "{\"time\":\"%s.%03uZ\"", text, (unsigned)(micros / 1000 % 1000));
+	hathi_line_format(line, "{\"time\":\"%s.%03uZ\"", text, (unsigned)(micros / 1000 % 1000));
 }
 
 /*
@@ -109,7 +86,7 @@ static void put_time(struct line *line, uint64_t micros)
  */
 size_t hathi_access_json(const struct hathi_access_values *values, bool with_query, char *bytes, size_t size)
 {
-	struct line line = {.bytes = bytes, .size = size};
+	struct hathi_line line = {.bytes = bytes, .size = size};
 	put_time(&line, hathi_clock(CLOCK_REALTIME));
 	put_field(&line, "pool", values->pool);
 	put_number(&line, "pid", (uint64_t)values->pid);
@@ -126,6 +103,6 @@ size_t hathi_access_json(const struct hathi_access_values *values, bool with_que
 	put_number(&line, "cpu_system_micros", values->cpu_system);
 	put_number(&line, "memory_bytes", values->memory);
 	put_number(&line, "content_length", values->content_length);
-	put(&line, "}", 1);
+	hathi_line_put(&line, "}", 1);
 	return line.length;
 }

@@ -7,11 +7,12 @@
  *   channel.c   messages from and to the master        control.c   messages between host and worker
  *   settings.c  the pool's settings                    rights.c    limits, folders, users
  *   php_start.c PHP's start and the pool's ini values
- *   worker.c, worker_settings.c   a worker's loop       connection.c   reading and closing one
+ *   worker.c, worker_settings.c   a worker's loop       worker_control.c   what the host tells it
+ *   connection.c   reading and closing a connection     held.c   the connections that a worker holds
  *   request.c   one request from script to end         sapi.c      PHP's callbacks
  *   script.c    which script a request means           params.c    its variables
  *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
- *   access_format.c, access_json.c   the access log's lines
+ *   access_format.c, access_json.c, text_line.c   the access log's lines
  *   request_id.c   ids of requests                     faults.c    signals of a worker
  *   cpu_timer.c PHP's time limit without system calls
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
@@ -32,14 +33,16 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "access.h"
+#include "channel.h"
+#include "control.h"
 #include "fcgi.h"
-
-#define HATHI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#include "params.h"
+#include "settings.h"
+#include "slot.h"
 
 enum {
 	HATHI_CONTRACT_VERSION = 1,
-	HATHI_LINE_BYTES = 4096,
-	HATHI_PAYLOAD_BYTES = 1024 * 1024,
 	HATHI_EXIT_FAILED = 70,
 };
 
@@ -50,97 +53,6 @@ enum hathi_fd {
 	HATHI_FD_LISTEN = 6,
 	HATHI_FD_ACCESS_LOG = 7,
 };
-
-enum hathi_level { HATHI_DEBUG, HATHI_NOTICE, HATHI_WARNING, HATHI_ERROR, HATHI_ALERT };
-
-/* --- settings.c ------------------------------------------------------------------------------------------- */
-
-struct hathi_setting {
-	char *name;
-	char *value;
-	size_t length;
-};
-
-struct hathi_settings {
-	struct hathi_setting *list;
-	size_t count;
-	size_t capacity;
-};
-
-bool hathi_settings_add(struct hathi_settings *settings, const char *name, const uint8_t *value, size_t length);
-const char *hathi_setting_text(const struct hathi_settings *settings, const char *name);
-const struct hathi_setting *hathi_setting_next(const struct hathi_settings *settings, const char *name, size_t *cursor);
-const struct hathi_setting *hathi_setting_previous(const struct hathi_settings *settings, const char *name,
-	size_t *cursor);
-bool hathi_setting_flag(const struct hathi_settings *settings, const char *name);
-bool hathi_setting_number(const struct hathi_settings *settings, const char *name, long long *value);
-bool hathi_settings_environment(const struct hathi_settings *settings);
-
-/* --- channel.c -------------------------------------------------------------------------------------------- */
-
-enum { HATHI_WORDS = 8 };
-
-struct hathi_message {
-	const char *words[HATHI_WORDS];
-	int word_count;
-	bool has_payload;
-	const uint8_t *payload;
-	size_t payload_length;
-};
-
-struct hathi_channel {
-	int fd;
-	uint8_t *bytes;
-	size_t length;
-	size_t capacity;
-	size_t consumed;
-	char line[HATHI_LINE_BYTES + 1];
-};
-
-bool hathi_channel_fill(struct hathi_channel *channel, bool wait);
-int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *message);
-bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_t length, const char *format, ...)
-	HATHI_PRINTF(4, 5);
-bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...) HATHI_PRINTF(2, 3);
-void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, const char *format, ...)
-	HATHI_PRINTF(3, 4);
-const char *hathi_level_name(enum hathi_level level);
-
-/* --- control.c: between host and worker ------------------------------------------------------------------- */
-
-/* One datagram each; a descriptor may come with it. */
-enum hathi_control_type {
-	/* Host to worker. */
-	HATHI_CONTROL_ACCEPT = 'A',
-	HATHI_CONTROL_LOOK_AGAIN = 'N',
-	/* With the new access log's descriptor. */
-	HATHI_CONTROL_ACCESS_LOG = 'L',
-	/* With a descriptor whose file holds the status page. */
-	HATHI_CONTROL_STATUS_REPLY = 'R',
-	/* Worker to host. */
-	HATHI_CONTROL_UP = 'U',
-	HATHI_CONTROL_FLUSH = 'F',
-	HATHI_CONTROL_STATUS = 'S',
-	/* A line for the master's log; its level is in `status`. */
-	HATHI_CONTROL_LOG = 'G',
-	/* With a descriptor of the worker's memory, or the reason why there is none. */
-	HATHI_CONTROL_MEMORY = 'M',
-};
-
-enum { HATHI_CONTROL_TEXT = 2048 };
-
-struct hathi_control {
-	uint32_t type;
-	/* Status: the question's number; in the reply also the HTTP status. Flush: how many requests it has begun. */
-	uint32_t sequence;
-	uint32_t status;
-	uint32_t length;
-	char text[HATHI_CONTROL_TEXT];
-};
-
-bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descriptor);
-bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor);
-int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor);
 
 /* --- shared by host and workers --------------------------------------------------------------------------- */
 
@@ -230,109 +142,6 @@ void hathi_symbols_publish(uint8_t *scoreboard);
 
 void hathi_title_init(int argc, char **argv, char **environment);
 void hathi_title_set(const char *title);
-
-/* --- scoreboard.c ----------------------------------------------------------------------------------------- */
-
-/* A worker's view of the scoreboard. */
-struct hathi_slot {
-	uint8_t *header;
-	uint8_t *slot;
-	bool is_active;
-};
-
-enum hathi_stage {
-	HATHI_STAGE_CREATING,
-	HATHI_STAGE_IDLE,
-	HATHI_STAGE_READING,
-	HATHI_STAGE_INFORMATION,
-	HATHI_STAGE_RUNNING,
-	HATHI_STAGE_ENDING,
-	HATHI_STAGE_FINISHING,
-};
-
-struct hathi_slot_result {
-	uint32_t status;
-	uint64_t duration;
-	uint64_t cpu;
-	uint64_t memory;
-};
-
-struct hathi_slot_information {
-	const char *method;
-	const char *uri;
-	const char *query;
-	const char *script;
-	const char *user;
-	const char *request_id;
-	uint64_t content_length;
-};
-
-uint64_t hathi_clock(int clock);
-void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid);
-void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage);
-void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);
-void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_information *information);
-void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
-void hathi_slot_idle(struct hathi_slot *slot);
-void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
-uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);
-void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size);
-uint32_t hathi_slot_state(const uint8_t *scoreboard, uint32_t number);
-
-/* --- params.c, script.c ----------------------------------------------------------------------------------- */
-
-/* A FastCGI parameter. `value` is NULL when it was removed: its place stays. */
-struct hathi_param {
-	const char *name;
-	const char *value;
-	uint32_t name_length;
-	uint32_t value_length;
-};
-
-struct hathi_params {
-	struct hathi_param *list;
-	uint32_t count;
-	uint32_t capacity;
-	/* Texts that the fix-ups made. */
-	struct hathi_text *texts;
-};
-
-struct hathi_text {
-	struct hathi_text *next;
-	char bytes[];
-};
-
-bool hathi_params_fill(struct hathi_params *params, const struct hathi_fcgi *fcgi);
-const char *hathi_params_get(const struct hathi_params *params, const char *name);
-bool hathi_params_set(struct hathi_params *params, const char *name, const char *value);
-void hathi_params_remove(struct hathi_params *params, const char *name);
-char *hathi_params_text(struct hathi_params *params, size_t length);
-void hathi_params_clear(struct hathi_params *params);
-
-/* The ini settings and version rules that decide about paths. */
-struct hathi_script_rules {
-	/* Whether there is a file or folder of that name; may know it from before. */
-	bool (*exists)(const char *path);
-	bool fix_pathinfo;
-	bool discard_path;
-	/* NULL or empty when unset. */
-	const char *doc_root;
-	bool decode_path_info;
-	bool decode_script_path;
-};
-
-/* What a request means; the texts live as long as its parameters. */
-struct hathi_script {
-	const char *path;
-	const char *uri;
-	const char *php_self;
-	/* The request named a script, whether there is one or not. */
-	bool is_named;
-};
-
-bool hathi_script_resolve(struct hathi_params *params, const struct hathi_script_rules *rules,
-	struct hathi_script *script);
-bool hathi_script_has_extension(const char *path, const char *extensions);
 
 /* --- output.c --------------------------------------------------------------------------------------------- */
 
@@ -482,42 +291,6 @@ enum { HATHI_REQUEST_ID_BYTES = 65 };
 
 bool hathi_request_id_is_valid(const char *id);
 bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQUEST_ID_BYTES]);
-
-/* --- access_format.c, access_json.c ----------------------------------------------------------------------- */
-
-/* Eight texts of 1 KiB with every byte escaped, names and numbers. */
-enum { HATHI_ACCESS_JSON_BYTES = 52 * 1024 };
-
-struct hathi_access_values {
-	const char *pool;
-	long pid;
-	long parent;
-	const char *peer;
-	const char *method;
-	const char *uri;
-	const char *query;
-	const char *script;
-	const char *user;
-	const char *request_id;
-	uint64_t content_length;
-	uint32_t status;
-	uint64_t memory;
-	uint64_t duration;
-	uint64_t cpu_user;
-	uint64_t cpu_system;
-	int64_t accepted_at;
-	int64_t logged_at;
-	const struct hathi_params *params;
-	/* Calls back with the value of a response header, or NULL. */
-	const char *(*header)(const char *name, void *context);
-	void *context;
-};
-
-struct hathi_access_format *hathi_access_compile(const char *text, char *error, size_t size);
-size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
-	char *line, size_t size);
-size_t hathi_access_json(const struct hathi_access_values *values, bool with_query, char *line, size_t size);
-bool hathi_access_suppressed(const struct hathi_settings *settings, const struct hathi_access_values *values);
 
 /* --- faults.c --------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "php_glue.h"
+#include "worker.h"
 
 /*
  * A worker takes connections by itself. Idle workers without a connection sleep in an epoll set of their own, with
@@ -31,7 +32,6 @@ enum {
 	FIRST_BYTE_WAIT_MS = 20,
 	/* With a held connection: how many milliseconds a free worker has for taking a new one first. */
 	LEAVE_TO_OTHERS_MS = 50,
-	STATUS_WAIT_MS = 2000,
 	/* A worker that is to end waits so long for those who have connected and not sent their request yet. */
 	GRACE_MICROS = 1000 * 1000,
 	/* Less than this was no sleep: the next connection was there already. */
@@ -40,80 +40,6 @@ enum {
 	/* After a longer request others get the processor first: answers come in a fair order then. */
 	YIELD_MICROS = 500,
 };
-
-static uint64_t now_micros(void)
-{
-	return hathi_clock(CLOCK_MONOTONIC);
-}
-
-/* --- held connections --------------------------------------------------------------------------------------- */
-
-static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)
-{
-	struct hathi_connection *connection = worker->held[index];
-	worker->held_count--;
-	memmove(worker->held + index, worker->held + index + 1,
-		(worker->held_count - index) * sizeof *worker->held);
-	return connection;
-}
-
-static void close_held(struct hathi_worker *worker, uint32_t index)
-{
-	hathi_connection_close(worker, unhold(worker, index));
-}
-
-/* A held connection can be read. Returns it when its request is complete. */
-static struct hathi_connection *read_held(struct hathi_worker *worker, uint32_t index)
-{
-	switch (hathi_connection_read(worker, worker->held[index])) {
-	case HATHI_READ_REQUEST:
-		return unhold(worker, index);
-	case HATHI_READ_CLOSED:
-		close_held(worker, index);
-		return NULL;
-	case HATHI_READ_MORE:
-		return NULL;
-	}
-	return NULL;
-}
-
-static void expire_held(struct hathi_worker *worker)
-{
-	uint64_t now = now_micros();
-	for (uint32_t index = worker->held_count; index-- > 0;) {
-		uint64_t deadline = worker->held[index]->deadline;
-		if (deadline != 0 && deadline <= now) close_held(worker, index);
-	}
-}
-
-/* Milliseconds until the next deadline, -1 without one. */
-static int next_deadline(const struct hathi_worker *worker)
-{
-	uint64_t now = now_micros();
-	uint64_t next = UINT64_MAX;
-	for (uint32_t index = 0; index < worker->held_count; index++) {
-		uint64_t deadline = worker->held[index]->deadline;
-		if (deadline != 0 && deadline < next) next = deadline;
-	}
-	if (next == UINT64_MAX) return -1;
-	return next <= now ? 0 : (int)((next - now) / 1000) + 1;
-}
-
-/*
- * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
- * one's end. The web server opens another.
- */
-static void give_up_kept(struct hathi_worker *worker)
-{
-	for (uint32_t index = worker->held_count; index-- > 0;) {
-		if (worker->held[index]->is_kept) close_held(worker, index);
-	}
-	if (worker->held_count < HATHI_HELD) return;
-	/* None has sent its parameters, but for those whose bodies are on their way: the oldest has had its time. */
-	uint32_t oldest = 0;
-	while (oldest < worker->held_count - 1 && worker->held[oldest]->awaits_body) oldest++;
-	close_held(worker, oldest);
-}
 
 /* --- accepting ---------------------------------------------------------------------------------------------- */
 
@@ -171,7 +97,7 @@ static struct hathi_connection *accept_one(struct hathi_worker *worker, bool *to
 		on_accept_error(worker, errno);
 		return NULL;
 	}
-	if (worker->held_count > 0) give_up_kept(worker);
+	if (worker->held_count > 0) hathi_held_give_up(worker);
 	if (worker->is_tcp && !admits(worker, &peer, name)) {
 		close(fd);
 		return NULL;
@@ -216,56 +142,17 @@ static bool connection_waits(const struct hathi_worker *worker)
 
 /* --- waiting ------------------------------------------------------------------------------------------------ */
 
-enum { WAIT_CONTROL = 1, WAIT_LISTENER = 2, WAIT_QUIT = 3 };
-
 /* Without connections: sleeps until there is one, a word of the host or the order to quit. */
 static void wait_free(struct hathi_worker *worker)
 {
 	struct epoll_event events[4];
-	uint64_t before = now_micros();
+	uint64_t before = hathi_clock(CLOCK_MONOTONIC);
 	int count = epoll_wait(worker->epoll, events, 4, -1);
 	worker->owes_accept = worker->accepting;
-	worker->is_pressed = now_micros() - before < PRESSED_MICROS;
+	worker->is_pressed = hathi_clock(CLOCK_MONOTONIC) - before < PRESSED_MICROS;
 	for (int index = 0; index < count; index++) {
-		if (events[index].data.u32 == WAIT_CONTROL) hathi_worker_control(worker);
+		if (events[index].data.u32 == HATHI_WAIT_CONTROL) hathi_worker_control(worker);
 	}
-}
-
-/* With connections: the same for all of them. Returns one whose request is complete; *waits tells of new ones. */
-static struct hathi_connection *wait_held(struct hathi_worker *worker, bool with_listener, int most, bool *waits)
-{
-	struct pollfd polled[HATHI_HELD + 3];
-	nfds_t count = worker->held_count;
-	for (uint32_t index = 0; index < worker->held_count; index++)
-		polled[index] = (struct pollfd){.fd = worker->held[index]->fd, .events = POLLIN};
-	polled[count++] = (struct pollfd){.fd = worker->control, .events = POLLIN};
-	polled[count++] = (struct pollfd){.fd = hathi_is_quitting() ? -1 : hathi_quit_fd(), .events = POLLIN};
-	polled[count++] = (struct pollfd){.fd = with_listener ? worker->listen_fd : -1, .events = POLLIN};
-	int timeout = next_deadline(worker);
-	if (most >= 0 && (timeout < 0 || most < timeout)) timeout = most;
-	*waits = false;
-	uint32_t held = worker->held_count;
-	if (poll(polled, count, timeout) > 0) {
-		*waits = polled[held + 2].revents != 0;
-		for (uint32_t index = held; index-- > 0;) {
-			if (polled[index].revents == 0) continue;
-			struct hathi_connection *ready = read_held(worker, index);
-			if (ready != NULL) return ready;
-		}
-		if (polled[held].revents != 0) hathi_worker_control(worker);
-	}
-	expire_held(worker);
-	return NULL;
-}
-
-/* A kept connection's input that came with its last request. */
-static struct hathi_connection *find_pipelined(struct hathi_worker *worker)
-{
-	for (uint32_t index = 0; index < worker->held_count; index++) {
-		if (worker->held[index]->awaits_body || worker->held[index]->at >= worker->held[index]->filled) continue;
-		return read_held(worker, index);
-	}
-	return NULL;
 }
 
 /*
@@ -279,17 +166,17 @@ static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 		struct hathi_connection *ready = accept_one(worker, &ignored);
 		if (ready != NULL) return ready;
 	}
-	uint64_t latest = now_micros() + GRACE_MICROS;
+	uint64_t latest = hathi_clock(CLOCK_MONOTONIC) + GRACE_MICROS;
 	for (uint32_t index = worker->held_count; index-- > 0;) {
 		uint64_t *deadline = &worker->held[index]->deadline;
 		if (*deadline == 0 || *deadline > latest) *deadline = latest;
 		if (!worker->held[index]->is_kept) continue;
-		struct hathi_connection *ready = read_held(worker, index);
+		struct hathi_connection *ready = hathi_held_read(worker, index);
 		if (ready != NULL) return ready;
-		if (index < worker->held_count && worker->held[index]->is_kept) close_held(worker, index);
+		if (index < worker->held_count && worker->held[index]->is_kept) hathi_held_close(worker, index);
 	}
 	while (worker->held_count > 0) {
-		struct hathi_connection *ready = wait_held(worker, false, -1, &ignored);
+		struct hathi_connection *ready = hathi_held_wait(worker, false, -1, &ignored);
 		if (ready != NULL) return ready;
 	}
 	return NULL;
@@ -301,12 +188,12 @@ static struct hathi_connection *next_request(struct hathi_worker *worker)
 	int left_to_others = 0;
 	for (;;) {
 		if (hathi_is_quitting() || worker->retires) return next_while_quitting(worker);
-		struct hathi_connection *ready = find_pipelined(worker);
+		struct hathi_connection *ready = hathi_held_pipelined(worker);
 		if (ready != NULL) return ready;
 		bool waits = true;
 		if (worker->held_count > 0) {
 			bool leaves = left_to_others > 0;
-			ready = wait_held(worker, worker->accepting && !leaves, leaves ? 1 : -1, &waits);
+			ready = hathi_held_wait(worker, worker->accepting && !leaves, leaves ? 1 : -1, &waits);
 			if (ready != NULL) return ready;
 			if (leaves) waits = connection_waits(worker);
 			if (!waits) left_to_others = 0;
@@ -338,76 +225,6 @@ static struct hathi_connection *next_request(struct hathi_worker *worker)
 	}
 }
 
-/* --- the host's words --------------------------------------------------------------------------------------- */
-
-static void start_accepting(struct hathi_worker *worker)
-{
-	if (worker->accepting) return;
-	worker->accepting = true;
-	hathi_worker_log_notes(worker);
-	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = WAIT_LISTENER};
-	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
-}
-
-/* Carries out one message. Returns its type, 0 when there was none. */
-static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control, int *descriptor)
-{
-	int got = hathi_control_receive(worker->control, control, descriptor);
-	/* The host is gone: it would have to tell us to end. */
-	if (got < 0) worker->retires = true;
-	if (got <= 0) return 0;
-	switch (control->type) {
-	case HATHI_CONTROL_ACCEPT:
-		start_accepting(worker);
-		break;
-	case HATHI_CONTROL_ACCESS_LOG:
-		if (*descriptor < 0) break;
-		if (worker->log_fd >= 0) close(worker->log_fd);
-		worker->log_fd = *descriptor;
-		*descriptor = -1;
-		worker->log_generation++;
-		break;
-	default:
-		break;
-	}
-	return control->type;
-}
-
-/* Takes what the host has to say. A status page that comes too late belongs to nobody. */
-void hathi_worker_control(struct hathi_worker *worker)
-{
-	struct hathi_control control;
-	int descriptor;
-	while (obey(worker, &control, &descriptor) != 0) {
-		if (descriptor >= 0) close(descriptor);
-	}
-}
-
-/*
- * Asks the master for the pool's status page. Returns false when it does not come in time; else *page is a file
- * with it, and the caller's.
- */
-bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page)
-{
-	static uint32_t sequence;
-	struct hathi_control control = {.type = HATHI_CONTROL_STATUS, .sequence = ++sequence};
-	control.length = (uint32_t)strnlen(query, sizeof control.text);
-	memcpy(control.text, query, control.length);
-	if (!hathi_control_send(worker->control, &control, -1)) return false;
-	uint64_t end = now_micros() + STATUS_WAIT_MS * 1000;
-	for (;;) {
-		uint64_t now = now_micros();
-		struct pollfd wait = {.fd = worker->control, .events = POLLIN};
-		if (now >= end || worker->retires) return false;
-		if (poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) continue;
-		if (obey(worker, &control, page) == HATHI_CONTROL_STATUS_REPLY && control.sequence == sequence && *page >= 0) {
-			*status = control.status;
-			return true;
-		}
-		if (*page >= 0) close(*page);
-	}
-}
-
 /* --- the worker's life --------------------------------------------------------------------------------------- */
 
 /* The epoll set of a worker without connections. */
@@ -415,9 +232,9 @@ static bool make_epoll(struct hathi_worker *worker)
 {
 	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (worker->epoll < 0) return false;
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = WAIT_CONTROL};
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = HATHI_WAIT_CONTROL};
 	if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->control, &event) != 0) return false;
-	event.data.u32 = WAIT_QUIT;
+	event.data.u32 = HATHI_WAIT_QUIT;
 	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, hathi_quit_fd(), &event) == 0;
 }
 
@@ -438,7 +255,7 @@ static void serve(struct hathi_worker *worker)
 		}
 		show_free(worker, worker->held_count == 0 && !worker->retires);
 		hathi_slot_idle(&worker->slot);
-		if (now_micros() - started >= YIELD_MICROS) sched_yield();
+		if (hathi_clock(CLOCK_MONOTONIC) - started >= YIELD_MICROS) sched_yield();
 	}
 }
 
@@ -470,7 +287,7 @@ void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control)
 	hathi_php_in_worker(worker);
 	hathi_slot_open(&worker->slot, host->scoreboard, slot, (uint32_t)getpid());
 	hathi_slot_idle(&worker->slot);
-	if (host->accepting) start_accepting(worker);
+	if (host->accepting) hathi_worker_accept(worker);
 	struct hathi_control up = {.type = HATHI_CONTROL_UP};
 	hathi_control_send(worker->control, &up, -1);
 	serve(worker);

@@ -1,0 +1,45 @@
+/* Messages from and to the master: lines, some with a payload (docs/contract.md). */
+#ifndef HATHI_CHANNEL_H
+#define HATHI_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HATHI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+enum {
+	HATHI_LINE_BYTES = 4096,
+	HATHI_PAYLOAD_BYTES = 1024 * 1024,
+	HATHI_WORDS = 8,
+};
+
+enum hathi_level { HATHI_DEBUG, HATHI_NOTICE, HATHI_WARNING, HATHI_ERROR, HATHI_ALERT };
+
+struct hathi_message {
+	const char *words[HATHI_WORDS];
+	int word_count;
+	bool has_payload;
+	const uint8_t *payload;
+	size_t payload_length;
+};
+
+struct hathi_channel {
+	int fd;
+	uint8_t *bytes;
+	size_t length;
+	size_t capacity;
+	size_t consumed;
+	char line[HATHI_LINE_BYTES + 1];
+};
+
+bool hathi_channel_fill(struct hathi_channel *channel, bool wait);
+int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *message);
+bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_t length, const char *format, ...)
+	HATHI_PRINTF(4, 5);
+bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...) HATHI_PRINTF(2, 3);
+void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, const char *format, ...)
+	HATHI_PRINTF(3, 4);
+const char *hathi_level_name(enum hathi_level level);
+
+#endif

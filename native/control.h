@@ -1,0 +1,42 @@
+/* Messages between host and worker: one datagram each; a descriptor may come with it. */
+#ifndef HATHI_CONTROL_H
+#define HATHI_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum hathi_control_type {
+	/* Host to worker. */
+	HATHI_CONTROL_ACCEPT = 'A',
+	HATHI_CONTROL_LOOK_AGAIN = 'N',
+	/* With the new access log's descriptor. */
+	HATHI_CONTROL_ACCESS_LOG = 'L',
+	/* With a descriptor whose file holds the status page. */
+	HATHI_CONTROL_STATUS_REPLY = 'R',
+	/* Worker to host. */
+	HATHI_CONTROL_UP = 'U',
+	HATHI_CONTROL_FLUSH = 'F',
+	HATHI_CONTROL_STATUS = 'S',
+	/* A line for the master's log; its level is in `status`. */
+	HATHI_CONTROL_LOG = 'G',
+	/* With a descriptor of the worker's memory, or the reason why there is none. */
+	HATHI_CONTROL_MEMORY = 'M',
+};
+
+enum { HATHI_CONTROL_TEXT = 2048 };
+
+struct hathi_control {
+	uint32_t type;
+	/* Status: the question's number; in the reply also the HTTP status. Flush: how many requests it has begun. */
+	uint32_t sequence;
+	uint32_t status;
+	uint32_t length;
+	char text[HATHI_CONTROL_TEXT];
+};
+
+bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descriptor);
+bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor);
+int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor);
+
+#endif

@@ -1,0 +1,55 @@
+/* The scoreboard: what a worker says of itself in its slot (scoreboard.c; layout.h has the bytes). */
+#ifndef HATHI_SLOT_H
+#define HATHI_SLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A worker's view of the scoreboard. */
+struct hathi_slot {
+	uint8_t *header;
+	uint8_t *slot;
+	bool is_active;
+};
+
+enum hathi_stage {
+	HATHI_STAGE_CREATING,
+	HATHI_STAGE_IDLE,
+	HATHI_STAGE_READING,
+	HATHI_STAGE_INFORMATION,
+	HATHI_STAGE_RUNNING,
+	HATHI_STAGE_ENDING,
+	HATHI_STAGE_FINISHING,
+};
+
+struct hathi_slot_result {
+	uint32_t status;
+	uint64_t duration;
+	uint64_t cpu;
+	uint64_t memory;
+};
+
+struct hathi_slot_information {
+	const char *method;
+	const char *uri;
+	const char *query;
+	const char *script;
+	const char *user;
+	const char *request_id;
+	uint64_t content_length;
+};
+
+uint64_t hathi_clock(int clock);
+void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid);
+void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage);
+void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);
+void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_information *information);
+void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
+void hathi_slot_idle(struct hathi_slot *slot);
+void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
+uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);
+void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size);
+uint32_t hathi_slot_state(const uint8_t *scoreboard, uint32_t number);
+
+#endif
