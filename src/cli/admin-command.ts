@@ -20,7 +20,7 @@ export const adminOptions = {
 } as const;
 
 /** The lines about them. */
-export const adminUsage = `  -y FILE            the configuration of the master, whose admin.listen tells where to ask
+export const adminUsage = `  -y FILE            the configuration of the master, which tells where to ask
   -p PREFIX          as the master was given it
   --connect ADDRESS  instead: the master's admin endpoint: path of a Unix socket, HOST:PORT, [IPv6]:PORT or PORT
   --json             the endpoint's answer, everything beyond ASCII escaped

@@ -1,5 +1,8 @@
 /** Where the master of a configuration file can be asked. Reads, and makes no file. */
 
+import { existsSync } from 'node:fs';
+import { adminOff } from '../config/admin.ts';
+import { defaultAdminSocket, type MasterName } from '../config/admin-place.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { AdminError } from '../top/admin-client.ts';
 import { configSystem } from './config-system.ts';
@@ -11,7 +14,7 @@ export interface Endpoint {
   readonly token: string | undefined;
 }
 
-/** @throws AdminError when the file cannot be read or sets no `admin.listen` */
+/** @throws AdminError when the file cannot be read, or there is no endpoint by its word */
 export function findEndpoint(file: string, prefix: string | undefined, env: NodeJS.ProcessEnv): Endpoint {
   const system = configSystem({ allowRoot: true, env, ini: new Map() });
   // The logs are the master's: who only asks may not be allowed to write them, and must not make them.
@@ -25,10 +28,20 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
     throw new AdminError(`Cannot find the master: ${why ?? 'the configuration is not valid'}`);
   }
   const { 'admin.listen': address, 'admin.token': token } = decodeText(configuration.global);
-  if (address === undefined) {
-    throw new AdminError(
-      `Cannot find the master: "${file}" sets no admin.listen; add "admin.listen = run/hathi-admin.sock" to its section [global] and reload, or give --connect`,
-    );
+  if (address === adminOff) {
+    throw new AdminError(`Cannot ask the master: "${file}" says admin.listen = off`);
   }
-  return { address, token };
+  return { address: address ?? defaultPlace({ file, prefix }, env), token };
+}
+
+function defaultPlace(name: MasterName, env: NodeJS.ProcessEnv): string {
+  const uid = process.getuid?.() ?? 0;
+  const place = defaultAdminSocket(name, env, uid);
+  if (place !== undefined && existsSync(place)) return place;
+  // The master of a service is root's; its socket tells others more clearly than we could that it is not for them.
+  const ofRoot = defaultAdminSocket(name, env, 0);
+  if (ofRoot !== undefined && existsSync(ofRoot)) return ofRoot;
+  throw new AdminError(
+    `Cannot find the master of "${name.file}": there is no socket ${place ?? ofRoot}. Ask as the user of the master and with its -y and -p, or give --connect`,
+  );
 }

@@ -2,6 +2,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
+import { defaultAdminSocket } from '../config/admin-place.ts';
 import type { Configuration } from '../config/directives.ts';
 import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
@@ -75,6 +76,7 @@ async function serve(
     php: phpIniSource(flags),
     identify: poolIdentity,
     engineFor: engineCommand,
+    adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     signals,
     reloadConfiguration: () => reloadConfiguration(flags, new StartLog(log)),
     onInForce: (inForce) => putInForce(inForce, flags, log),

@@ -1,6 +1,7 @@
 /** What a start would take hold of, tried out for `-t` without keeping or changing anything. */
 
 import { readFileSync } from 'node:fs';
+import { adminOff } from '../config/admin.ts';
 import type { Configuration } from '../config/directives.ts';
 import { checkEngine } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -66,7 +67,7 @@ function wantedSockets({ global, pools }: Configuration): ListenSettings[] {
       .map((address) => listenSettings(pool, address)),
   );
   const admin = global['admin.listen'];
-  return admin === undefined ? ofPools : [...ofPools, adminListenSettings(admin)];
+  return admin === undefined || admin === adminOff ? ofPools : [...ofPools, adminListenSettings(admin)];
 }
 
 /** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */

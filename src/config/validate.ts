@@ -1,6 +1,6 @@
 /** The checks of a configuration as a whole, in PHP-FPM's order: the first failure is the one that is reported. */
 
-import { checkAdmin } from './admin.ts';
+import { adminOff, checkAdmin } from './admin.ts';
 import { checkValue } from './check-value.ts';
 import { type Draft, directive, type GlobalConfig, type PoolConfig } from './directives.ts';
 import { checkEngineLimits } from './limits.ts';
@@ -84,7 +84,7 @@ function validateGlobal(
   const admin = checkAdmin(global['admin.listen'], global['admin.token']);
   if (admin !== undefined) messages.refuse('error', admin);
   const listen = global['admin.listen'];
-  if (listen !== undefined && isUnixAddress(listen))
+  if (listen !== undefined && listen !== adminOff && isUnixAddress(listen))
     global['admin.listen'] = expandPath(listen, { global: prefix, fallback: STATE_DIRECTORY });
   if (global.error_log.toLowerCase() !== 'syslog') {
     global.error_log = expandPath(global.error_log, { global: prefix, fallback: STATE_DIRECTORY });

@@ -1,25 +1,34 @@
-/** `admin.listen`: the admin endpoint's server on a socket of the master, over reloads. */
+/** The admin endpoint's server on a socket of the master, over reloads: at `admin.listen`, or at its default place. */
 
+import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { dirname } from 'node:path';
 import { createAdminServer } from '../admin/server.ts';
 import type { AdminSource } from '../admin/snapshot.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
-import type { Listener } from './listener.ts';
+import { Listener } from './listener.ts';
+import { ListenerError } from './listener-error.ts';
+import { adminListenSettings } from './listener-set.ts';
 
 export class AdminEndpoint {
   readonly #log: ErrorLog;
   readonly #source: AdminSource;
+  /** Path of the socket without `admin.listen`; undefined where there is no place for one. */
+  readonly #place: string | undefined;
   #listener: Listener | undefined;
+  /** The same where it is the one at the default place, which is nobody else's to close. */
+  #own: Listener | undefined;
   #server: Server | undefined;
   #token: string | undefined;
 
-  constructor(log: ErrorLog, source: AdminSource) {
+  constructor(log: ErrorLog, source: AdminSource, place: string | undefined) {
     this.#log = log;
     this.#source = source;
+    this.#place = place;
   }
 
-  /** The socket in use, which belongs to the set of listeners. */
+  /** The socket in use: one of the set of listeners, or the one at the default place. */
   get listener(): Listener | undefined {
     return this.#listener;
   }
@@ -33,11 +42,37 @@ export class AdminEndpoint {
     if (listener !== undefined) this.#server = this.#listen(listener);
   }
 
+  /** Serves at the default place. Nobody asked for that, so a place that cannot be had is told and stops nothing. */
+  async serveByDefault(): Promise<void> {
+    if (this.#own?.isReachable() === true) return;
+    const listener = await this.#openDefault();
+    this.serve(listener, undefined);
+    this.#own = listener;
+  }
+
+  /** A socket of the set of listeners stays open: it is the set that closes it. */
   close(): void {
     this.#server?.close();
     this.#server?.closeAllConnections();
     this.#server = undefined;
+    this.#own?.close({ unlink: true });
+    this.#own = undefined;
     this.#listener = undefined;
+  }
+
+  async #openDefault(): Promise<Listener | undefined> {
+    if (this.#place === undefined) {
+      this.#log.debug('admin endpoint: none, since there is no runtime folder: set admin.listen');
+      return undefined;
+    }
+    try {
+      mkdirSync(dirname(this.#place), { recursive: true, mode: 0o755 });
+      return await Listener.open(adminListenSettings(this.#place), this.#log);
+    } catch (error) {
+      const why = error instanceof ListenerError ? error.line : (error as Error).message;
+      this.#log.warning(`admin endpoint: ${why}; set admin.listen to another place, or to off`);
+      return undefined;
+    }
   }
 
   /** The server gets a descriptor of its own, which it closes. */

@@ -1,6 +1,7 @@
 /** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
 
 import type { AdminSource } from '../admin/snapshot.ts';
+import { adminOff } from '../config/admin.ts';
 import type { Configuration, PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { EngineCommand } from '../engine/select.ts';
@@ -20,6 +21,8 @@ import { renderStatusPage } from './status-page.ts';
 
 export interface ResourceOptions {
   readonly log: ErrorLog;
+  /** Where the admin endpoint is without `admin.listen`; undefined where there is no such place. */
+  readonly adminSocket?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   /**
    * Who the workers of a pool are; undefined where nothing is to be set.
@@ -47,7 +50,7 @@ export class MasterResources {
     this.#log = options.log;
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
     this.#statusListeners = new StatusListeners(options.log);
-    this.#admin = new AdminEndpoint(options.log, admin);
+    this.#admin = new AdminEndpoint(options.log, admin, options.adminSocket);
   }
 
   /**
@@ -68,7 +71,8 @@ export class MasterResources {
       });
     }
     const { 'admin.listen': listen, 'admin.token': token } = configuration.global;
-    const admin = listen === undefined ? undefined : await this.#listeners.acquireAdmin(listen);
+    const isPlaced = listen !== undefined && listen !== adminOff;
+    const admin = isPlaced ? await this.#listeners.acquireAdmin(listen) : undefined;
     for (const { config } of pools) this.openAccessLog(config);
     this.#statusSockets = await this.#statusListeners.open(configuration, this.#listeners, (pool, query) => {
       const serving = source(pool);
@@ -76,7 +80,8 @@ export class MasterResources {
     });
     this.#writePidFile(configuration.global.pid);
     // Last, so that a reload that is refused leaves the endpoint where it was.
-    this.#admin.serve(admin, token);
+    if (listen === undefined) await this.#admin.serveByDefault();
+    else this.#admin.serve(admin, token);
     return pools;
   }
 

@@ -113,6 +113,7 @@ export class Server implements AsyncDisposable {
     this.folder = new TestFolder();
     this.folder.mkdir('run', 0o777);
     this.folder.mkdir('log', 0o777);
+    this.folder.mkdir('runtime', 0o777);
     this.folder.mkdir('tmp', 0o1777);
     this.folder.mkdir('www');
     this.configure(options.pools);
@@ -121,13 +122,18 @@ export class Server implements AsyncDisposable {
     const [command = '', ...first] = [...(options.through ?? []), serverCommand(this.kind)];
     this.child = spawn(command, [...first, ...args], {
       cwd: this.folder.path,
-      env: cleanEnv({ TMPDIR: this.folder.join('tmp'), ...engineEnv(options.engine), ...options.env }),
+      env: cleanEnv({ ...this.#folders(), ...engineEnv(options.engine), ...options.env }),
       stdio: ['ignore', 'ignore', toFile ? 'ignore' : 'pipe'],
     });
     adopt(this.child);
     if (this.child.pid === undefined) throw new Error(`cannot start ${serverCommand(this.kind)}`);
     this.pid = this.child.pid;
     this.log = toFile ? LogLines.fromFile(this.errorLog) : LogLines.fromStream(this.child.stderr!);
+  }
+
+  /** The admin socket's default place is a folder of which the end of the test asserts that nothing is left there. */
+  #folders(): NodeJS.ProcessEnv {
+    return { TMPDIR: this.folder.join('tmp'), HATHI_RUNTIME_DIR: this.folder.join('runtime') };
   }
 
   get configFile(): string {
@@ -233,7 +239,9 @@ export class Server implements AsyncDisposable {
           .map((id) => id.pid)
           .join(', ')}`,
       );
-    for (const name of readdirSync(this.folder.join('run'))) faults.push(`file left: run/${name}`);
+    for (const folder of ['run', 'runtime']) {
+      for (const name of readdirSync(this.folder.join(folder))) faults.push(`file left: ${folder}/${name}`);
+    }
     for (const name of readdirSync(this.folder.join('tmp'))) faults.push(`temporary file left: ${name}`);
     this.log.close();
     faults.push(...this.problems().map((line) => `in the log: ${line}`));

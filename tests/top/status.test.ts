@@ -117,8 +117,16 @@ suite('hathi status', () => {
     using folder = new TestFolder();
     const log = folder.join('error.log');
     const global = `[global]\nerror_log = ${log}\n`;
-    const without = await run(['-y', folder.write('without.conf', global + poolText(folder))]);
-    assert.match(without.stderr, /sets no admin\.listen/);
+    const off = await run([
+      '-y',
+      folder.write('off.conf', `${global}admin.listen = off\n${poolText(folder)}`),
+    ]);
+    assert.match(off.stderr, /Cannot ask the master: ".*off\.conf" says admin\.listen = off/);
+    const stopped = await run(['-y', folder.write('stopped.conf', global + poolText(folder))]);
+    assert.match(
+      stopped.stderr,
+      /Cannot find the master of ".*stopped\.conf": there is no socket \/.*-y and -p/,
+    );
     assert.match((await run(['-y', folder.join('none.conf')])).stderr, /Cannot find the master: /);
     await servingTcp(async (port, seen) => {
       const lines = `admin.listen = 127.0.0.1:${port}\nadmin.token = ${token}\n`;
