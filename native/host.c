@@ -227,7 +227,8 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 		host->accepting = true;
 		hathi_relay_to_all(host, HATHI_CONTROL_ACCEPT, -1);
 	} else if (is_word(message, 0, "watch")) {
-		if (!host->draining) set_watch(host, true);
+		/* A number says how many more than one have to wait, which cannot be seen here: the next command has none. */
+		if (!host->draining && message->word_count == 1) set_watch(host, true);
 	} else if (is_word(message, 0, "drain")) {
 		drain(host);
 	} else if (is_word(message, 0, "reopen") && is_word(message, 1, "access.log")) {

@@ -116,8 +116,9 @@ export class HostProcess {
     this.#send(['accept']);
   }
 
-  watch(): void {
-    this.#send(['watch']);
+  /** @param covered connections that workers on their way will take */
+  watch(covered: number): void {
+    this.#send(covered === 0 ? ['watch'] : ['watch', String(covered)]);
   }
 
   drain(): void {

@@ -279,7 +279,7 @@ export class PoolRunner {
     if (!mayTakeOver(generation.startProgress(this.#context.now()), isServed)) return;
     generation.host.moveTo(hostStates.serving);
     generation.host.accept();
-    if (generation.pool.pm === 'ondemand') generation.host.watch();
+    this.#supervisor.watch(generation);
     const old = this.#serving;
     this.#serving = generation;
     this.#next = undefined;

@@ -50,17 +50,27 @@ export class WorkerSupervisor {
   /** @param slots of the generation's scoreboard, of this moment */
   heartbeat(generation: Generation, slots: readonly SlotSnapshot[]): void {
     this.#manage(generation, { type: 'heartbeat' }, slots);
-    if (generation.pool.pm === 'ondemand') generation.host.watch();
+    this.watch(generation);
   }
 
   /**
-   * A connection waits in the host and no worker is idle. The host is asked to say so again once a worker is up,
-   * and at every heartbeat: asked at once it would answer at once, for as long as the worker boots.
+   * Connections wait in the host and no worker is idle. Where that starts workers, the host is to say so again when
+   * more wait than these will take; else at a worker's start and at every heartbeat, since it would answer at once.
    */
   waiting(generation: Generation): void {
     if (generation.pool.pm !== 'ondemand') return;
+    const before = generation.workers.size;
     const queued = generation.reader.readHeader().queuedRequests;
     this.#manage(generation, { type: 'waiting', connections: Math.max(1, queued) });
+    if (generation.workers.size > before) this.watch(generation);
+  }
+
+  /** Asks the host of an ondemand pool to report connections for which no worker is there or on its way. */
+  watch(generation: Generation): void {
+    if (generation.pool.pm !== 'ondemand') return;
+    generation.host.watch(
+      generation.workers.all().filter(({ state }) => state === workerStates.starting).length,
+    );
   }
 
   up(generation: Generation, slot: number, pid: number): void {
@@ -72,7 +82,7 @@ export class WorkerSupervisor {
     if (worker.state === workerStates.starting) worker.state = moveWorker(worker.state, workerStates.idle);
     const message = startedMessage(this.#pool, pid, worker.isReplacement);
     this.#context.log.write(message.level, message.text);
-    if (generation.pool.pm === 'ondemand') generation.host.watch();
+    this.watch(generation);
   }
 
   /** @param isServing whether the generation is the one that serves, so that a dead worker is replaced */

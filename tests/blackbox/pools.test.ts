@@ -1,7 +1,7 @@
 /** The process managers and the time-outs of requests, end to end: what clients, the status page and the log see. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { test as nodeTest } from 'node:test';
 import { askAdmin } from '../admin/client.ts';
 import { requires } from '../harness/debian.ts';
@@ -56,9 +56,16 @@ test('ondemand: none at first, one for a request, no more than allowed, none whe
   assert.equal((await figures(server))['total processes'], 0);
   assert.equal(await run(server, hello), '200 hello');
   assert.equal((await figures(server))['total processes'], 1);
-  const burst = Array.from({ length: 10 }, () => run(server, '<?php usleep(200000); echo "held";'));
+  const gate = server.folder.join('tmp/gate');
+  const held = `<?php while (!file_exists('${gate}')) { usleep(5000); clearstatcache(); } echo "held";`;
+  const burst = Array.from({ length: 10 }, () => run(server, held));
+  await poll(
+    'three busy workers',
+    async () => (await figures(server))['active processes'] === 3 || undefined,
+  );
+  server.folder.write('tmp/gate', '');
   assert.deepEqual(await Promise.all(burst), Array(10).fill('200 held'));
-  assert.equal((await figures(server))['total processes'], 3);
+  rmSync(gate);
   // Not asked on the status page, which would count as work of the idle worker that answers it.
   const gone = /child \d+ has been killed by the process management/;
   await poll('the end of the idle workers', () => server.log.count(gone) === 3 || undefined);

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
+import { poll } from '../harness/waiting.ts';
 import { contractHosts } from './hosts.ts';
 import { entered, installScripts, release } from './scripts.ts';
 
@@ -84,6 +85,29 @@ for (const { name, command, skip } of contractHosts) {
         ['released', 'hello', 'hello'],
       );
       assert.equal(master.messages.filter(({ type }) => type === 'waiting').length, 1);
+    });
+
+    test('watch with a number: reported when more wait, by a host that can count them', async () => {
+      const counts = name === 'embedded';
+      const scoreboard = new ScoreboardReader(master.scoreboardFd, 1);
+      const first = master.get('gate.php');
+      await entered(master);
+      const from = master.messages.length;
+      const reports = () => master.messages.slice(from).filter(({ type }) => type === 'waiting').length;
+      master.send(['watch', '2']);
+      const others = [master.get('hello.php'), master.get('hello.php')];
+      if (counts)
+        await poll('two that wait', () => scoreboard.readHeader().queuedRequests === 2 || undefined);
+      assert.equal(reports(), 0);
+      const waiting = counts ? master.nextOf('waiting') : undefined;
+      others.push(master.get('hello.php'));
+      await waiting;
+      release(master);
+      assert.deepEqual(
+        (await Promise.all([first, ...others])).map(({ body }) => body),
+        ['released', 'hello', 'hello', 'hello'],
+      );
+      assert.equal(reports(), counts ? 1 : 0);
     });
 
     test('watch reports a connection for which there is no worker at all', async () => {

@@ -99,7 +99,7 @@ export class EngineHost {
         this.#running?.front.open();
         return;
       case 'watch':
-        this.#pool().watch();
+        this.#pool().watch(Number(first) || 0);
         return;
       case 'drain':
         void this.#drain();

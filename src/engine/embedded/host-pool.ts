@@ -62,7 +62,8 @@ export class HostPool {
   /** Slots that have had a worker, and workers so far. */
   readonly #usedSlots = new Set<number>();
   #seated = 0;
-  #isWatched = false;
+  /** Undefined while the master does not ask. */
+  #watchedOver: number | undefined;
   #isDraining = false;
   readonly #executionWatch: ExecutionWatch;
 
@@ -142,9 +143,9 @@ export class HostPool {
     this.#queue.remove(exchange);
   }
 
-  /** Tell the master, once, when a request waits and no worker is idle. */
-  watch(): void {
-    this.#isWatched = true;
+  /** Tell the master, once, when more than so many requests wait and no worker is idle. */
+  watch(covered: number): void {
+    this.#watchedOver = covered;
     this.#checkWaiting();
   }
 
@@ -338,8 +339,9 @@ export class HostPool {
   }
 
   #checkWaiting(): void {
-    if (!this.#isWatched || this.#queue.length === 0 || this.#idle.length > 0) return;
-    this.#isWatched = false;
+    if (this.#watchedOver === undefined || this.#idle.length > 0) return;
+    if (this.#queue.length <= this.#watchedOver) return;
+    this.#watchedOver = undefined;
     this.#options.link.send(['waiting']);
   }
 }
