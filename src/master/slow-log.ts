@@ -28,6 +28,8 @@ export function writeSlowLog(
   pid: number,
   log: ErrorLog,
 ): SlowRequest | undefined {
+  // Monitoring knows this line of the reference, though here the worker runs on.
+  if (generation.pool['slowlog.format'] === 'compat') log.notice(`child ${pid} stopped for tracing`);
   log.notice(`about to trace ${pid}`);
   const look = generation.stacks.look(slot, shownDepth);
   const request = requestFacts(generation, slot, pid, look);

@@ -25,10 +25,17 @@ export function statusSnapshot(
     listenQueueLength: kernel?.limit ?? 0,
     maxChildrenReached: generation.memory.maxChildrenReached,
     slowRequests: generation.slowRequests,
+    showsMemoryPeak: hasMemoryPeak(generation.facts?.php ?? ''),
     nowMicros: monotonicMicros(),
   });
   generation.maxListenQueue = snapshot.maxListenQueue;
   return snapshot;
+}
+
+/** PHP's own page has it from version 8.4 on. */
+function hasMemoryPeak(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 8 || (major === 8 && minor >= 4);
 }
 
 /** Puts the master's figures where workers can read them, for fpm_get_status(); and returns them. */

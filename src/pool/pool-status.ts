@@ -18,6 +18,8 @@ export interface PoolStatusInput {
   readonly listenQueueLength: number;
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
+  /** Whether the status page of the pool's PHP has this figure. */
+  readonly showsMemoryPeak: boolean;
   /** CLOCK_MONOTONIC in microseconds, the clock of the scoreboard. */
   readonly nowMicros: number;
 }
@@ -44,7 +46,7 @@ export function poolStatus(input: PoolStatusInput): StatusSnapshot {
     maxActiveProcesses: Math.max(active, Math.min(header.maxActiveRequests, maxChildren)),
     maxChildrenReached: input.maxChildrenReached,
     slowRequests: input.slowRequests,
-    memoryPeak: header.memoryPeak,
+    memoryPeak: input.showsMemoryPeak ? header.memoryPeak : undefined,
     maxChildren,
     processes: workers.map(({ slot, pid }) => processStatus(pid, bySlot.get(slot), input)),
   };

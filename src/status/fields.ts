@@ -1,7 +1,6 @@
 /**
  * The fields of the status page: one table for the pool, one for a process. Every format and fpm_get_status()
- * are made from these two. Order and names are PHP-FPM's; `memory peak` is printed by PHP 8.4 and later, what
- * follows it is Hathi's own.
+ * are made from these two. Order and names are PHP-FPM's; `memory peak` is there from PHP 8.4 on.
  */
 
 import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
@@ -22,9 +21,18 @@ export interface PoolField {
   /** Label in text, html and json; with `-` for blanks it is the xml element and the key of fpm_get_status(). */
   readonly label: string;
   readonly kind: FieldKind;
-  /** @param nowSeconds seconds since 1970 */
-  readonly value: (snapshot: StatusSnapshot, nowSeconds: number) => string | number;
+  /**
+   * Undefined where the page of that PHP has no such field.
+   *
+   * @param nowSeconds seconds since 1970
+   */
+  readonly value: (snapshot: StatusSnapshot, nowSeconds: number) => string | number | undefined;
   readonly metric?: Metric;
+}
+
+/** A field of a page that is being written. */
+export interface ShownField extends Pick<PoolField, 'label' | 'kind' | 'metric'> {
+  readonly value: string | number;
 }
 
 export interface ProcessField {
@@ -162,17 +170,15 @@ export const poolFields: readonly PoolField[] = [
       help: 'The memory usage peak since FPM has started.',
     },
   },
-  {
-    label: 'max children',
-    kind: 'number',
-    value: (status) => status.maxChildren,
-    metric: {
-      name: 'phpfpm_max_children',
-      type: 'gauge',
-      help: "The number of processes that 'pm.max_children' allows.",
-    },
-  },
 ];
+
+/** The pool's fields with their values, in order. */
+export function shownFields(snapshot: StatusSnapshot, nowSeconds: number): readonly ShownField[] {
+  return poolFields.flatMap((field) => {
+    const value = field.value(snapshot, nowSeconds);
+    return value === undefined ? [] : [{ ...field, value }];
+  });
+}
 
 export const processFields: readonly ProcessField[] = [
   { label: 'pid', kind: 'number', value: (process) => process.pid },

@@ -1,7 +1,7 @@
 /** Status page as html. */
 
 import { markup } from './escape.ts';
-import { type FieldKind, poolFields, processFields } from './fields.ts';
+import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
@@ -13,9 +13,8 @@ const head =
   '<table>\n';
 
 export function renderHtml(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
-  const rows = poolFields.map(
-    ({ label, kind, value }) =>
-      `<tr><th>${label}</th><td>${htmlValue(kind, value(snapshot, nowSeconds))}</td></tr>\n`,
+  const rows = shownFields(snapshot, nowSeconds).map(
+    ({ label, kind, value }) => `<tr><th>${label}</th><td>${htmlValue(kind, value)}</td></tr>\n`,
   );
   const pool = `${head}${rows.join('')}</table>\n`;
   return `${pool}${full ? processTable(snapshot, nowSeconds) : ''}</body></html>`;

@@ -1,12 +1,14 @@
 /** Status page as json, in the reference's spacing. */
 
 import { jsonString } from './escape.ts';
-import { type FieldKind, poolFields, processFields } from './fields.ts';
+import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
 import { numberText } from './values.ts';
 
 export function renderJson(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
-  const fields = poolFields.map(({ label, kind, value }) => member(label, kind, value(snapshot, nowSeconds)));
+  const fields = shownFields(snapshot, nowSeconds).map(({ label, kind, value }) =>
+    member(label, kind, value),
+  );
   const processes = snapshot.processes.map((process) => processObject(process, nowSeconds));
   const tail = full ? `, "processes":[${processes.join(',')}]` : '';
   return `{${fields.join(',')}${tail}}`;

@@ -1,15 +1,15 @@
 /** Status page as OpenMetrics text; there is no per-process data in it. */
 
 import { metricHelp } from './escape.ts';
-import { type Metric, poolFields } from './fields.ts';
+import { type Metric, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { numberText } from './values.ts';
 
 export function renderOpenMetrics(snapshot: StatusSnapshot, _full: boolean, nowSeconds: number): string {
   const help = `Could pool ${snapshot.pool} using a ${snapshot.processManager} PM on PHP-FPM be reached?`;
   const blocks = [block({ name: 'phpfpm_up', type: 'gauge', help: metricHelp(help) }, '1')];
-  for (const { kind, metric, value } of poolFields) {
-    if (metric !== undefined) blocks.push(block(metric, numberText(kind, value(snapshot, nowSeconds))));
+  for (const { kind, metric, value } of shownFields(snapshot, nowSeconds)) {
+    if (metric !== undefined) blocks.push(block(metric, numberText(kind, value)));
   }
   return `${blocks.join('')}# EOF\n`;
 }

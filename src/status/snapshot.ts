@@ -41,8 +41,8 @@ export interface StatusSnapshot {
   readonly maxActiveProcesses: number;
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
-  /** Highest memory use of a request since the start, bytes. */
-  readonly memoryPeak: number;
+  /** Highest memory use of a request since the start, bytes; undefined where the pool's PHP does not show it. */
+  readonly memoryPeak: number | undefined;
   readonly maxChildren: number;
   /** In slot order. */
   readonly processes: readonly ProcessStatus[];

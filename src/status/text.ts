@@ -1,7 +1,7 @@
 /** Status page as text. */
 
 import { printable } from './escape.ts';
-import { type FieldKind, poolFields, processFields } from './fields.ts';
+import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
@@ -9,7 +9,7 @@ import { localTime, numberText } from './values.ts';
 const valueColumn = 22;
 
 export function renderText(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
-  const lines = poolFields.map(({ label, kind, value }) => line(label, kind, value(snapshot, nowSeconds)));
+  const lines = shownFields(snapshot, nowSeconds).map(({ label, kind, value }) => line(label, kind, value));
   if (!full) return lines.join('');
   for (const process of snapshot.processes) {
     lines.push('\n************************\n');

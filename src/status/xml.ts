@@ -1,13 +1,13 @@
 /** Status page as xml. */
 
 import { markup } from './escape.ts';
-import { dashed, type FieldKind, poolFields, processFields } from './fields.ts';
+import { dashed, type FieldKind, processFields, shownFields } from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
 import { numberText } from './values.ts';
 
 export function renderXml(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
-  const fields = poolFields.map(
-    ({ label, kind, value }) => `${element(dashed(label), kind, value(snapshot, nowSeconds))}\n`,
+  const fields = shownFields(snapshot, nowSeconds).map(
+    ({ label, kind, value }) => `${element(dashed(label), kind, value)}\n`,
   );
   const processes = snapshot.processes.map((process) => processLine(process, nowSeconds));
   const tail = full ? `<processes>\n${processes.join('')}</processes>\n` : '';

@@ -34,6 +34,16 @@ async function run(server: Server, code: string, more: Record<string, string> = 
   }
 }
 
+/** What the status page of this PHP shows, without the values. */
+async function statusLabels(server: Server): Promise<string[]> {
+  const params = scriptParams('/status', { SCRIPT_NAME: '/status', QUERY_STRING: 'full' });
+  const { body } = await request(server.socket(), params);
+  return body
+    .toString()
+    .split('\n')
+    .map((line) => line.replace(/:.*/, ''));
+}
+
 /** Everything that workers wrote so far is in the log once this line is. */
 async function settle(server: Server): Promise<void> {
   const from = server.log.mark();
@@ -162,7 +172,8 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
   });
 
   test('environment, variables and status as a script sees them', async () => {
-    await same('env[B] = b\nenv[A] = $HOME\nenv[B] = c\nclear_env = yes', async (server) => [
+    const lines = 'env[B] = b\nenv[A] = $HOME\nenv[B] = c\nclear_env = yes\npm.status_path = /status';
+    await same(lines, async (server) => [
       await run(server, 'echo json_encode(getenv());'),
       await run(
         server,
@@ -179,10 +190,11 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
       }),
       await run(
         server,
-        '$p = fpm_get_status()["procs"][0]; echo json_encode([$p["request-uri"], $p["query-string"], $p["script"], $p["state"]]);',
+        '$s = fpm_get_status(); $p = $s["procs"][0]; echo json_encode([array_keys($s), $p["request-uri"], $p["query-string"], $p["script"], $p["state"]]);',
         { QUERY_STRING: 'a=b' },
       ),
       await run(server, 'header("HTTP/1.1 " . str_repeat("4", 2000)); echo "x";'),
+      await statusLabels(server),
     ]);
   });
 

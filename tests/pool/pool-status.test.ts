@@ -34,6 +34,7 @@ const base: PoolStatusInput = {
   listenQueueLength: 511,
   maxChildrenReached: 6,
   slowRequests: 7,
+  showsMemoryPeak: true,
   nowMicros: 10_000_000,
 };
 

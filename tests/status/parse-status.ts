@@ -94,7 +94,8 @@ export function parseStatus(format: string, body: string): ParsedStatus {
     maxActiveProcesses: number('max-active-processes'),
     maxChildrenReached: number('max-children-reached'),
     slowRequests: number('slow-requests'),
-    memoryPeak: 0,
+    // PHP 8.2 has none.
+    memoryPeak: undefined,
     maxChildren: 2,
     processes: processes.map(parseProcess),
   };
