@@ -60,6 +60,7 @@ static int sapi_start(sapi_module_struct *module)
 	return SUCCESS;
 }
 
+/* Up to 8.4 PHP has read a form by then: post_max_size comes too late. */
 static int sapi_activate_request(void)
 {
 	struct hathi_request *request = running();
@@ -241,7 +242,11 @@ sapi_module_struct hathi_sapi = {
 	.pretty_name = "FPM/FastCGI",
 	.startup = sapi_start,
 	.shutdown = php_module_shutdown_wrapper,
+#if PHP_VERSION_ID >= 80500
+	.pre_request_init = sapi_activate_request,
+#else
 	.activate = sapi_activate_request,
+#endif
 	.deactivate = sapi_deactivate_request,
 	.ub_write = sapi_write,
 	.flush = sapi_flush_output,

@@ -10,8 +10,9 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { buildEngine } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
-import { debianPackages, missingPackages } from '../tests/harness/debian.ts';
+import { debianName, debianPackages, missingPackages } from '../tests/harness/debian.ts';
 import { checkout, copyCheckout, isOpenToAll, TestFolder } from '../tests/harness/folder.ts';
+import { testedConfig } from '../tests/native/built-engine.ts';
 import { emptyTally, runTests, type Tally } from './test-runner.ts';
 
 const node = process.execPath;
@@ -61,9 +62,12 @@ function step(name: string, command: string, args: readonly string[]): boolean {
 function installDebianPackages(): void {
   const missing = missingPackages();
   if (missing.length === 0) return;
-  for (const name of missing) say(`missing: ${name} (${debianPackages[name].purpose})`);
+  const packages = missing.map(debianName);
+  for (const name of missing) say(`missing: ${debianName(name)} (${debianPackages[name].purpose})`);
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    say(`Their tests will be skipped. As root: apt-get install --no-install-recommends ${missing.join(' ')}`);
+    say(
+      `Their tests will be skipped. As root: apt-get install --no-install-recommends ${packages.join(' ')}`,
+    );
     return;
   }
   withServicesKeptDown(() => {
@@ -72,7 +76,7 @@ function installDebianPackages(): void {
         env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
         stdio: ['ignore', 'ignore', 'inherit'],
       }).status === 0;
-    const installed = apt(['update']) && apt(['install', '--no-install-recommends', ...missing]);
+    const installed = apt(['update']) && apt(['install', '--no-install-recommends', ...packages]);
     if (!installed) say('apt-get failed; what is still missing is skipped');
   });
 }
@@ -126,7 +130,7 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
   if (!files.some((file) => /^tests\/(native|contract|blackbox|engine-real)\//.test(file))) return null;
   const folder = new TestFolder('hathi-engine-');
   try {
-    buildEngine(readPhpConfig(undefined), folder.path, { extra: ['-Werror'] });
+    buildEngine(readPhpConfig(testedConfig()), folder.path, { extra: ['-Werror'] });
     return folder;
   } catch (error) {
     if (!(error instanceof NativeEngineError)) throw error;

@@ -21,7 +21,7 @@ export interface Machine {
 }
 
 export function hasPhpFpm(): boolean {
-  return existsSync(debianPackages['php8.2-fpm'].probe);
+  return existsSync(debianPackages['php-fpm'].probe);
 }
 
 /** Processes that wanted to run, on average of the last minute; the cores of the machine say what that means. */

@@ -8,7 +8,7 @@ import { startNginx } from '../harness/nginx.ts';
 import { guidePool, guideWarnings } from '../harness/pool.ts';
 import { startServer } from '../harness/server.ts';
 
-const skip = requires('adminer', 'nginx', 'chromium', 'php8.2-sqlite3');
+const skip = requires('adminer', 'nginx', 'chromium', 'php-sqlite3');
 
 test('Adminer makes a table in SQLite, fills it and shows it', { skip }, async () => {
   await using server = await startServer({

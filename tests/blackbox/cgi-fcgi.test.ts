@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { defaultVersion } from '../../src/engine/embedded/php/package.ts';
-import { requires } from '../harness/debian.ts';
+import { requires, testedPhp } from '../harness/debian.ts';
 import { testEngines } from '../harness/engines.ts';
 import { guidePool, guideWarnings, poolText } from '../harness/pool.ts';
 import { cleanEnv, isRoot, run, serverKind, startServer } from '../harness/server.ts';
@@ -39,7 +39,7 @@ testEngines(
     await using server = await startServer({ engine, pools: poolText });
     const named = (name: string): string =>
       execFileSync('ps', ['--no-headers', '-o', 'ppid,rss,cmd', '-C', name], { encoding: 'utf8' });
-    const version = engine === 'embedded' && serverKind === 'hathi' ? defaultVersion : '8.2';
+    const version = engine === 'embedded' && serverKind === 'hathi' ? defaultVersion : testedPhp;
     const found = named(`php-fpm${version}`)
       .split('\n')
       .filter((line) => line.includes('php-fpm: pool www'));

@@ -8,11 +8,12 @@ import { testConfiguration } from '../../src/config/check.ts';
 import { type LoadOptions, loadConfiguration } from '../../src/config/load.ts';
 import type { ConfigMessage } from '../../src/config/messages.ts';
 import { LOG_LEVELS } from '../../src/config/values.ts';
+import { phpFpm, testedPhp } from '../harness/debian.ts';
 import { CASES, type Case, OWN, STRICTER } from './differential-cases.ts';
 import { realSystem } from './real-system.ts';
 
-const REFERENCE = '/usr/sbin/php-fpm8.2';
-const DEBIAN = '/etc/php/8.2/fpm/php-fpm.conf';
+const REFERENCE = phpFpm;
+const DEBIAN = `/etc/php/${testedPhp}/fpm/php-fpm.conf`;
 /** Its log belongs to root. */
 const skipDebian =
   realSystem.isRoot && existsSync(DEBIAN) ? false : `${DEBIAN} is missing or not to be had by this user`;

@@ -8,8 +8,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { phpConstant } from '../../src/config/constants.ts';
 import { type IniStatement, parseIniLine } from '../../src/config/ini.ts';
+import { phpCli } from '../harness/debian.ts';
 
-const PHP = '/usr/bin/php8.2';
+const PHP = phpCli;
 const LINES = 4000;
 /** Fixed, so that a run can be repeated; any other finds what this one may not. */
 const SEED = 20_261_122;

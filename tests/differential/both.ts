@@ -64,7 +64,7 @@ export function maskedLines(text: string): string[] {
 export function maskedLine(line: string): string {
   return line
     .replace(/^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\]/, '[TIME]')
-    .replace(/^Usage: (php-fpm8\.2|hathi) /, 'Usage: PROGRAM ')
+    .replace(/^Usage: (php-fpm8\.\d|hathi) /, 'Usage: PROGRAM ')
     .replace(/\bpid \d+/, 'pid PID')
     .replace(/\bchild \d+/, 'child PID')
     .replace(/\bfd=\d+/, 'fd=FD')

@@ -11,7 +11,7 @@ import { globalText, maskedLines, plainPool } from './both.ts';
 import { both } from './daemon.ts';
 import { isShared, type ProcessFacts, processFacts } from './life.ts';
 
-const skip = requires('root', 'php8.2-fpm');
+const skip = requires('root', 'php-fpm');
 
 /** Starts a command as an ordinary user. */
 const asNobody = ['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];

@@ -11,7 +11,7 @@ import { poll } from '../harness/waiting.ts';
 import { maskedLines } from './both.ts';
 import { comparableLog, end, leftFiles, processFacts, withBoth } from './life.ts';
 
-const skip = requires('root', 'php8.2-fpm');
+const skip = requires('root', 'php-fpm');
 
 /** Runs it with both and expects the same. */
 async function same<T>(

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { suite, test } from 'node:test';
-import { requires } from '../harness/debian.ts';
+import { requires, testedPhp } from '../harness/debian.ts';
 import { RequestLost, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
@@ -17,7 +17,7 @@ import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 import { comparableLog, end, leftFiles, withBoth } from './life.ts';
 
-const skip = requires('root', 'php8.2-fpm') || nativeBuild().skip;
+const skip = requires('root', 'php-fpm') || nativeBuild().skip;
 
 /** Runs a script; what comes back is all that a client sees, `lost` where there is no whole answer. */
 async function run(server: Server, code: string, more: Record<string, string> = {}): Promise<string> {
@@ -201,7 +201,9 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
   test('-c FILE, -d and -n: which ini files count', async () => {
     const show =
       'echo json_encode([php_ini_loaded_file(), trim((string) php_ini_scanned_files()), ini_get("memory_limit"), ini_get("precision"), extension_loaded("Zend OPcache")]);';
-    await same('', (server) => run(server, show), { args: ['-c', '/etc/php/8.2/cli', '-d', 'precision=7'] });
+    await same('', (server) => run(server, show), {
+      args: ['-c', `/etc/php/${testedPhp}/cli`, '-d', 'precision=7'],
+    });
     await same('', (server) => run(server, show), { args: ['-n', '-d', 'memory_limit=33M'] });
   });
 

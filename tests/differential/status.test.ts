@@ -8,7 +8,7 @@ import { poolText } from '../harness/pool.ts';
 import { cleanEnv, run, type Server } from '../harness/server.ts';
 import { withBoth } from './life.ts';
 
-const skip = requires('root', 'php8.2-fpm', 'libfcgi-bin');
+const skip = requires('root', 'php-fpm', 'libfcgi-bin');
 
 const pools = (folder: TestFolder): string =>
   poolText(

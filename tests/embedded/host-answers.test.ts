@@ -7,7 +7,7 @@ import { ReferenceFpm } from '../engine/reference-fpm.ts';
 import { requires } from '../harness/debian.ts';
 import { FakeMaster } from './fake-master.ts';
 
-const skip = requires('php8.2-fpm', 'root');
+const skip = requires('php-fpm', 'root');
 
 /** The two run different versions of PHP. */
 function masked({ stdout, stderr, end }: PlainResponse): unknown {

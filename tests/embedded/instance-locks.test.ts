@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
+import { phpCli } from '../harness/debian.ts';
 import { PhpThread, scripts } from './php-thread.ts';
 
 const run = promisify(execFile);
@@ -66,7 +67,7 @@ suite('Locks of the embedded PHP', () => {
   test('SQLite loses no row between threads and a native program', async () => {
     const file = join(folder, 'rows.db');
     await first('insert-rows.php', `file=${file}`);
-    const native = run('php8.2', [join(scripts, 'insert-rows.php'), file]);
+    const native = run(phpCli, [join(scripts, 'insert-rows.php'), file]);
     assert.deepEqual(await everywhere('insert-rows.php', `file=${file}`), ['ok', 'ok', 'ok']);
     assert.equal((await native).stdout, 'ok');
     assert.equal(await first('check-rows.php', `file=${file}`), '250 ok');

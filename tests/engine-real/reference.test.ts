@@ -105,7 +105,7 @@ const cases: Readonly<Record<string, Case>> = {
   'the umask of the next script': { script: 'echo umask() === 0777 ? "kept" : "its own";' },
 };
 
-describe('the embedded PHP answers as php-fpm', { skip: requires('root', 'php8.2-fpm') }, () => {
+describe('the embedded PHP answers as php-fpm', { skip: requires('root', 'php-fpm') }, () => {
   const servers = {} as Record<ServerKind, Server>;
 
   before(async () => {

@@ -1,7 +1,7 @@
 /** What the workers of a pool share through files: sessions, locked counters, SQLite databases. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { requires } from '../harness/debian.ts';
+import { phpCli, requires } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { run as runCommand, type Server, startServer } from '../harness/server.ts';
@@ -86,13 +86,13 @@ catch_workers_output = yes`,
   });
 
   test('nor of two pools and a native PHP at once', {
-    skip: requires('php8.2-cli', 'php8.2-sqlite3'),
+    skip: requires('php-cli', 'php-sqlite3'),
   }, async () => {
     const before = (await json(server, look, { params: { DATA: data } })) as [number, string];
     const native = `$_SERVER['DATA'] = '${data}'; for ($n = 0; $n < 10; $n++) { ${insert} }`;
     const [said, command] = await Promise.all([
       many(30, insert, ['www', 'second']),
-      runCommand('/usr/bin/php8.2', ['-r', native]),
+      runCommand(phpCli, ['-r', native]),
     ]);
     assert.deepEqual(said, Array(30).fill('ok'));
     assert.equal(command.stdout, 'ok'.repeat(10), command.stderr);
@@ -100,10 +100,10 @@ catch_workers_output = yes`,
   });
 
   test('a database in WAL mode is refused before it can lose a write', {
-    skip: requires('php8.2-cli', 'php8.2-sqlite3'),
+    skip: requires('php-cli', 'php-sqlite3'),
   }, async () => {
     const path = `${data}/wal.db`;
-    const made = await runCommand('/usr/bin/php8.2', [
+    const made = await runCommand(phpCli, [
       '-r',
       `$db = new PDO('sqlite:${path}'); echo $db->query('PRAGMA journal_mode = WAL')->fetchColumn(); $db->exec('CREATE TABLE t (n INT)'); chmod('${path}', 0666);`,
     ]);

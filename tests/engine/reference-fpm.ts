@@ -1,6 +1,7 @@
 /** An own instance of Debian's php-fpm for comparisons, on a Unix socket in a temporary folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { phpFpm } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { adopt, killTree } from '../harness/processes.ts';
 import { poll } from '../harness/waiting.ts';
@@ -31,7 +32,7 @@ export class ReferenceFpm implements AsyncDisposable {
     ];
     if (process.getuid?.() === 0) config.push('user = www-data', 'group = www-data');
     const file = folder.write('fpm.conf', `${config.join('\n')}\n`);
-    const child = spawn('/usr/sbin/php-fpm8.2', ['-F', '-n', '-y', file], { stdio: 'ignore' });
+    const child = spawn(phpFpm, ['-F', '-n', '-y', file], { stdio: 'ignore' });
     adopt(child);
     const fpm = new ReferenceFpm(folder, child);
     await poll('the socket of php-fpm', () => (existsSync(fpm.socket) ? true : undefined));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { requires } from '../harness/debian.ts';
+import { phpFpm, requires } from '../harness/debian.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { run } from '../harness/server.ts';
 
@@ -112,9 +112,9 @@ function adapted(folder: TestFolder): string {
   return folder.write('php-fpm.conf', global);
 }
 
-test('PHP-FPM takes the global file with both pools', { skip: requires('php8.2-fpm', 'root') }, async () => {
+test('PHP-FPM takes the global file with both pools', { skip: requires('php-fpm', 'root') }, async () => {
   using folder = new TestFolder();
-  const { code, stderr } = await run('/usr/sbin/php-fpm8.2', ['-tt', '-y', adapted(folder)]);
+  const { code, stderr } = await run(phpFpm, ['-tt', '-y', adapted(folder)]);
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /WARNING|ERROR/);
   for (const pool of ['[myapp]', '[quiet]']) assert.ok(stderr.includes(pool), pool);

@@ -20,7 +20,7 @@ const picture = Buffer.from(
 const shownEntries = 20;
 
 suite('the example site', {
-  skip: requires('chromium', ...(serverKind === 'hathi' ? [] : (['php8.2-fpm', 'php8.2-sqlite3'] as const))),
+  skip: requires('chromium', ...(serverKind === 'hathi' ? [] : (['php-fpm', 'php-sqlite3'] as const))),
 }, () => {
   let site: RunningSite;
   let browser: Browser;

@@ -14,7 +14,7 @@ import type { WebServer } from '../harness/web-server.ts';
 
 const example = (path: string) => readFileSync(join(checkout, 'examples', path), 'utf8');
 
-suite('examples of web servers', { skip: requires('php8.2-fpm') }, () => {
+suite('examples of web servers', { skip: requires('php-fpm') }, () => {
   let pool: Server;
 
   before(async () => {

@@ -53,7 +53,7 @@ test('nobody listens: exit code 1 and the reason', async () => {
   assert.match(err, /Cannot connect to "\/no\/such\.sock": .*ENOENT/);
 });
 
-test('against php-fpm', { skip: requires('php8.2-fpm') }, async (suite) => {
+test('against php-fpm', { skip: requires('php-fpm') }, async (suite) => {
   let fpm: ReferenceFpm;
   let script: string;
   before(async () => {
@@ -102,7 +102,7 @@ test('against php-fpm', { skip: requires('php8.2-fpm') }, async (suite) => {
     const body = fpm.folder.write('body', 'x'.repeat(300_000));
     const { out } = await request('--body', body, '--header', 'Content-Type: text/plain', '--body-only');
     assert.match(out, /^- \/echo\.php - 300000 /);
-    assert.match((await request('--raw')).out, /^X-Powered-By: PHP\/8\.2[\s\S]*\r\n\r\n- /);
+    assert.match((await request('--raw')).out, /^X-Powered-By: PHP\/8\.\d[\s\S]*\r\n\r\n- /);
   });
 
   await suite.test('what PHP logs goes to stderr', async () => {

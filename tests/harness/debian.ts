@@ -2,22 +2,67 @@
  * What the tests want from Debian, in one list: `scripts/test.ts` installs it, and a test that needs a part of
  * it asks `requires()` for the reason to skip.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** A Debian package, the file that tells that it is there, and what it is for. */
 export interface DebianPackage {
+  /** Its name in Debian, where that has a version in it. */
+  readonly package?: string;
   readonly probe: string;
   readonly purpose: string;
 }
 
+/** Version of PHP in the releases of Debian. */
+const phpOfRelease: Readonly<Record<string, string>> = { bookworm: '8.2', trixie: '8.4' };
+
+/**
+ * The PHP that the native engine is built for and that is the reference, such as `8.2`: HATHI_TEST_PHP, or the one of
+ * this release of Debian.
+ */
+export const testedPhp = process.env['HATHI_TEST_PHP'] || phpOfRelease[releaseName()] || '8.2';
+
+/** Whether the tested PHP is at least that one, `8.4`. */
+export function isPhpAtLeast(version: string): boolean {
+  return testedPhp.localeCompare(version, 'en', { numeric: true }) >= 0;
+}
+
+function releaseName(): string {
+  const path = '/etc/os-release';
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return /^VERSION_CODENAME=(.*)$/m.exec(text)?.[1] ?? '';
+}
+
+/** The reference. */
+export const phpFpm = `/usr/sbin/php-fpm${testedPhp}`;
+/** PHP's command line. */
+export const phpCli = `/usr/bin/php${testedPhp}`;
+export const phpConfig = `/usr/bin/php-config${testedPhp}`;
+
+/** A package of the tested PHP that leaves a folder in /usr/share. */
+function extension(name: string, purpose: string): DebianPackage {
+  return { package: `php${testedPhp}-${name}`, probe: `/usr/share/php${testedPhp}-${name}`, purpose };
+}
+
 /** The only list of Debian packages that the tests use. */
 export const debianPackages = {
-  'php8.2-fpm': { probe: '/usr/sbin/php-fpm8.2', purpose: 'the reference that behaviour is compared with' },
-  'php8.2-cli': { probe: '/usr/bin/php8.2', purpose: 'small PHP programs beside the servers' },
-  'php8.2-dev': { probe: '/usr/bin/php-config8.2', purpose: 'compiling the native engine' },
-  'libphp8.2-embed': { probe: '/usr/lib/libphp8.2.so', purpose: 'hosting the native engine by libphp' },
-  'php8.2-sqlite3': { probe: '/usr/share/php8.2-sqlite3', purpose: 'Adminer on the reference' },
-  'php8.2-xml': { probe: '/usr/share/php8.2-xml', purpose: 'DokuWiki on the reference' },
+  'php-fpm': {
+    package: `php${testedPhp}-fpm`,
+    probe: phpFpm,
+    purpose: 'the reference that behaviour is compared with',
+  },
+  'php-cli': {
+    package: `php${testedPhp}-cli`,
+    probe: phpCli,
+    purpose: 'small PHP programs beside the servers',
+  },
+  'php-dev': { package: `php${testedPhp}-dev`, probe: phpConfig, purpose: 'compiling the native engine' },
+  'libphp-embed': {
+    package: `libphp${testedPhp}-embed`,
+    probe: `/usr/lib/libphp${testedPhp}.so`,
+    purpose: 'hosting the native engine by libphp',
+  },
+  'php-sqlite3': extension('sqlite3', 'Adminer on the reference'),
+  'php-xml': extension('xml', 'DokuWiki on the reference'),
   'libfcgi-bin': { probe: '/usr/bin/cgi-fcgi', purpose: 'a FastCGI client that is not ours' },
   acl: { probe: '/usr/bin/setfacl', purpose: 'listen.acl_users and listen.acl_groups' },
   nginx: { probe: '/usr/sbin/nginx', purpose: 'the web server in front' },
@@ -42,6 +87,12 @@ export function missingPackages(): DebianPackageName[] {
   return packageNames().filter((name) => !existsSync(debianPackages[name].probe));
 }
 
+/** What Debian calls it. */
+export function debianName(name: DebianPackageName): string {
+  const known: DebianPackage = debianPackages[name];
+  return known.package ?? name;
+}
+
 /** All names of the list. */
 export function packageNames(): DebianPackageName[] {
   return Object.keys(debianPackages) as DebianPackageName[];
@@ -55,5 +106,6 @@ export function requires(...needs: readonly (DebianPackageName | 'root')[]): str
   const missing = needs.filter((need) =>
     need === 'root' ? process.getuid?.() !== 0 : !existsSync(debianPackages[need].probe),
   );
-  return missing.length === 0 ? false : `needs ${missing.join(', ')}`;
+  const names = missing.map((need) => (need === 'root' ? need : debianName(need)));
+  return names.length === 0 ? false : `needs ${names.join(', ')}`;
 }

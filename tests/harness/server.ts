@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeBuild } from '../native/built-engine.ts';
+import { phpFpm } from './debian.ts';
 import { readableCheckout, TestFolder } from './folder.ts';
 import { LogLines } from './log-lines.ts';
 import { adopt, descendants, exited, isAlive, killTree, type ProcessId } from './processes.ts';
@@ -59,7 +60,7 @@ const readyLine = /(?:NOTICE: (?:pid \d+, .*: )?|"message":")ready to handle con
 
 /** Program and first arguments of a kind of master. */
 export function serverCommand(kind: ServerKind = serverKind): string {
-  return kind === 'php-fpm' ? '/usr/sbin/php-fpm8.2' : join(readableCheckout(), 'bin/hathi');
+  return kind === 'php-fpm' ? phpFpm : join(readableCheckout(), 'bin/hathi');
 }
 
 /** The environment for a master: this process's own, without what npm and the test runner put into it. */

@@ -25,7 +25,7 @@ const scripts = {
   'session.php': '<?php session_start(); echo ++$_SESSION["n"];',
 };
 
-suite('with a real PHP-FPM', { skip: requires('php8.2-fpm') }, () => {
+suite('with a real PHP-FPM', { skip: requires('php-fpm') }, () => {
   let server: Server;
   let front: Front;
 

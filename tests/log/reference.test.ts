@@ -8,13 +8,13 @@ import { test } from 'node:test';
 import { type AccessValues, compileAccessFormat } from '../../src/log/access-format.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { type OutputStream, WorkerOutput } from '../../src/log/worker-output.ts';
+import { phpFpm } from '../harness/debian.ts';
 import { isRoot } from '../posix/child.ts';
 import { type Cleanup, emptyFile, folderFor, withoutTime } from './support.ts';
 
-const phpFpm = '/usr/sbin/php-fpm8.2';
 const isInstalled = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const canRun = isRoot && isInstalled(phpFpm) && isInstalled('cgi-fcgi');
-const skip = canRun ? false : 'needs root, php-fpm8.2 and cgi-fcgi';
+const skip = canRun ? false : 'needs root, php-fpm and cgi-fcgi';
 
 /** What the script writes, one entry a write, with pauses so that the reference reads them one by one. */
 const writes: [stream: OutputStream, text: string][] = [

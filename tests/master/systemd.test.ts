@@ -5,7 +5,7 @@ import { closeSync, existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { bind, listen, openSocket } from '../../src/posix/sockets.ts';
 import { RunningCommand } from '../harness/child.ts';
-import { requires } from '../harness/debian.ts';
+import { phpCli, requires } from '../harness/debian.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { LogLines } from '../harness/log-lines.ts';
@@ -14,7 +14,7 @@ import { adopt, exited, killTree } from '../harness/processes.ts';
 import { cleanEnv, serverCommand, startServer } from '../harness/server.ts';
 import { within } from '../harness/waiting.ts';
 
-const skip = requires('php8.2-cli');
+const skip = requires('php-cli');
 
 /** Prints every datagram as a line of JSON. Node itself has no Unix datagram sockets. */
 const receiver = `
@@ -25,7 +25,7 @@ while (($datagram = stream_socket_recvfrom($socket, 65536)) !== false) echo json
 
 /** A notification socket with what arrives on it. */
 async function notifySocket(path: string): Promise<RunningCommand> {
-  const command = new RunningCommand('/usr/bin/php8.2', ['-n', '-r', receiver, '--', path], {
+  const command = new RunningCommand(phpCli, ['-n', '-r', receiver, '--', path], {
     env: cleanEnv(),
   });
   await command.says(/^bound$/);

@@ -1,8 +1,10 @@
 /** The native engine of this checkout, built once a test process into a folder of its own. */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { buildEngine } from '../../src/engine/native/build.ts';
 import { hostCommand, locateEngine } from '../../src/engine/native/locate.ts';
 import { NativeEngineError, readPhpConfig } from '../../src/engine/native/php-config.ts';
+import { phpConfig } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 
 export interface NativeBuild {
@@ -34,6 +36,11 @@ function withSanitizer(command: readonly string[]): readonly string[] {
   return command.flatMap((argument, index) => (index === 0 ? [argument, options] : [preload(argument)]));
 }
 
+/** The php-config of the tested PHP; any that there is where that one is not installed. */
+export function testedConfig(): string | undefined {
+  return existsSync(phpConfig) ? phpConfig : undefined;
+}
+
 /** Builds it, or says why that cannot be done on this machine. A compiler error is a failure, not a reason. */
 export function nativeBuild(): NativeBuild {
   known ??= given() ?? build();
@@ -51,7 +58,7 @@ function given(): NativeBuild | undefined {
 
 function build(): NativeBuild {
   try {
-    const php = readPhpConfig(undefined);
+    const php = readPhpConfig(testedConfig());
     const folder = new TestFolder('hathi-engine-');
     const engine = buildEngine(php, folder.path, {
       extra: ['-Werror', ...sanitizerFlags()],

@@ -39,7 +39,7 @@ async function replaceWorkers(master: FakeMaster): Promise<never> {
   }
 }
 
-suite('native engine beside PHP-FPM', { skip: skip || requires('php8.2-fpm') }, () => {
+suite('native engine beside PHP-FPM', { skip: skip || requires('php-fpm') }, () => {
   let reference: ReferenceFpm;
   let master: FakeMaster;
 

@@ -14,6 +14,7 @@ import { identify } from '../harness/processes.ts';
 import { cleanEnv, run, type Server, serverCommand, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
+import { crashingScript } from './crashing-script.ts';
 
 const { folder, skip } = nativeBuild();
 
@@ -127,10 +128,7 @@ suite('a native pool below the master', {
   test('a crash is logged with its signal, and its slot is back', async () => {
     const line = /WARNING: \[pool www\] child \d+ exited on signal 11 \(SIGSEGV/;
     await using server = await start('', [line]);
-    const crash = server.folder.write(
-      'www/crash.php',
-      '<?php function f($a) { return array_map("f", [$a]); } f(1);',
-    );
+    const crash = server.folder.write('www/crash.php', crashingScript);
     const hello = server.folder.write('www/hello.php', '<?php echo "hello";');
     const from = server.log.mark();
     assert.equal((await request(server.socket(), scriptParams(crash))).status, 500);

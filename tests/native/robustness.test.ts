@@ -9,6 +9,7 @@ import { FakeMaster } from '../embedded/fake-master.ts';
 import { encodeHead, encodeRequest } from '../engine/plain-fastcgi.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
+import { crashingScript } from './crashing-script.ts';
 
 const { command, skip } = nativeBuild();
 
@@ -21,8 +22,7 @@ suite('native workers under bad conditions', { skip }, () => {
   afterEach(() => master[Symbol.asyncDispose]());
 
   test('a crash is answered with 500, reported with its signal, and costs one request', async () => {
-    // A pointer of FFI is not needed for that: deep recursion in C runs out of stack.
-    master.folder.write('crash.php', '<?php function f($a) { return array_map("f", [$a]); } f(1);');
+    master.folder.write('crash.php', crashingScript);
     const ended = master.nextOf('ended');
     const answer = await master.get('crash.php');
     assert.match(answer.head, /^Status: 500 /);

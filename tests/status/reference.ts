@@ -6,11 +6,10 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, watch, writeF
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const binary = '/usr/sbin/php-fpm8.2';
+import { phpFpm } from '../harness/debian.ts';
 
 /** Reason to skip, or false. */
-export const referenceMissing: string | false = existsSync(binary) ? false : `${binary} is not installed`;
+export const referenceMissing: string | false = existsSync(phpFpm) ? false : `${phpFpm} is not installed`;
 
 export interface ReferenceAnswer {
   /** Header block with its empty line. */
@@ -50,7 +49,7 @@ export class Reference {
       ].join('\n'),
     );
     for (const [name, text] of Object.entries(scripts)) writeFileSync(join(folder, name), text);
-    const child = spawn(binary, ['-F', '-n', '-y', configuration], { stdio: 'ignore' });
+    const child = spawn(phpFpm, ['-F', '-n', '-y', configuration], { stdio: 'ignore' });
     const reference = new Reference(folder, child);
     try {
       await untilReady(child, join(folder, 'error.log'));
@@ -97,8 +96,8 @@ async function untilReady(child: ChildProcess, log: string): Promise<void> {
     if (readFileSync(log, 'utf8').includes('ready to handle connections')) resolve();
   };
   const watcher = watch(log, look);
-  const deadline = setTimeout(() => reject(new Error(`${binary} is not ready after 10 s`)), 10_000);
-  child.once('exit', () => reject(new Error(`cannot start ${binary}: ${readFileSync(log, 'utf8')}`)));
+  const deadline = setTimeout(() => reject(new Error(`${phpFpm} is not ready after 10 s`)), 10_000);
+  child.once('exit', () => reject(new Error(`cannot start ${phpFpm}: ${readFileSync(log, 'utf8')}`)));
   try {
     await promise;
   } finally {
