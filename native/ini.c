@@ -27,8 +27,7 @@ static void disable_classes(const char *list)
 
 static void disable(const char *name, const char *value)
 {
-	/* PHP keeps pointers into the list. */
-	if (strcmp(name, "disable_functions") == 0) zend_disable_functions(strdup(value));
+	if (strcmp(name, "disable_functions") == 0) zend_disable_functions(value);
 #if PHP_VERSION_ID < 80500
 	if (strcmp(name, "disable_classes") == 0) disable_classes(value);
 #endif

@@ -52,10 +52,12 @@ function otherRecord(target: TestFolder, more: object): string {
 }
 
 suite('builds and the PHP that they were made for', { skip }, () => {
-  test('a reload takes an upgraded PHP up', async () => {
+  test('a reload takes an upgraded PHP up', async (context) => {
     using own = new TestFolder();
     const located = locateEngine(undefined, [folder]);
     assert.ok('engine' in located);
+    if (located.engine.record.linked !== undefined)
+      return context.skip('a sanitizer has a script start the host');
     const program = own.join('php');
     copyFileSync(located.engine.record.host, program);
     await using server = await startServer({
