@@ -14,6 +14,8 @@ enum hathi_control_type {
 	HATHI_CONTROL_ACCESS_LOG = 'L',
 	/* With a descriptor whose file holds the status page. */
 	HATHI_CONTROL_STATUS_REPLY = 'R',
+	/* All that the worker wrote before its FLUSH has been read. */
+	HATHI_CONTROL_FLUSHED = 'D',
 	/* Worker to host. */
 	HATHI_CONTROL_UP = 'U',
 	HATHI_CONTROL_FLUSH = 'F',
@@ -28,7 +30,8 @@ enum { HATHI_CONTROL_TEXT = 2048 };
 
 struct hathi_control {
 	uint32_t type;
-	/* Status: the question's number; in the reply also the HTTP status. Flush: how many requests it has begun. */
+	/* Status: the question's number; in the reply also the HTTP status. Flush: how many requests it has begun; with a
+	 * status other than 0 the worker waits for the answer. */
 	uint32_t sequence;
 	uint32_t status;
 	uint32_t length;

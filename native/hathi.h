@@ -60,6 +60,10 @@ enum hathi_fd {
 struct hathi_shared_slot {
 	/* The worker waits for any connection and holds none. */
 	atomic_uint is_free;
+	/* The host reads what the worker wrote, and may not have seen yet which request it runs. */
+	atomic_uint is_being_read;
+	/* The worker runs a request although it may not have been. */
+	atomic_uint is_unsure;
 };
 
 struct hathi_shared {
@@ -113,6 +117,8 @@ struct hathi_host {
 	bool watching;
 	bool draining;
 	bool catches_output;
+	/* A log shows ids of requests. */
+	bool names_requests;
 	/* /proc; and the saved group id that guards a worker while it opens its memory, -1 for none. */
 	int proc_fd;
 	int guard_group;
@@ -264,6 +270,7 @@ void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connectio
 size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
 	size_t size);
 void hathi_worker_control(struct hathi_worker *worker);
+void hathi_worker_flush(struct hathi_worker *worker);
 bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page);
 
 bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *connection);

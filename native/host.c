@@ -109,6 +109,7 @@ static void prepare(struct hathi_host *host)
 	host->listen_fd = hathi_setting_number(&host->settings, "listen.fd", &number) ? (int)number : HATHI_FD_LISTEN;
 	host->log_fd = hathi_setting_number(&host->settings, "access.log.fd", &number) ? (int)number : -1;
 	host->catches_output = hathi_setting_flag(&host->settings, "catch_workers_output");
+	host->names_requests = hathi_setting_flag(&host->settings, "request_id");
 	prepare_access_log(host);
 	map_scoreboard(host);
 	size_t shared = sizeof *host->shared + host->slot_count * sizeof *host->shared->slots;
@@ -287,6 +288,7 @@ static void reap(struct hathi_host *host)
 			host->child_count--;
 			hathi_slot_clear(host->scoreboard, slot);
 			atomic_store(&host->shared->slots[slot].is_free, 0);
+			atomic_store(&host->shared->slots[slot].is_unsure, 0);
 			report_end(host, slot, pid, status);
 			ended = true;
 			break;

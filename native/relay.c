@@ -14,24 +14,25 @@
 static const char *const streams[] = {"stdout", "stderr"};
 
 /*
- * Writes a blank and the id of the request that wrote what has just been read, or nothing where that is not sure:
- * it is when the worker has begun exactly one request since everything of those before was read. A script can change
- * what is in the slot, so an id that is none is left out.
+ * Writes a blank and the id of the request that wrote what has just been read, or nothing where that is not sure. It is
+ * the one that the worker runs, since a worker begins none before what it wrote has been read and named; one that
+ * could not wait any longer says so. A script can change what is in the slot, so an id that is none is left out.
  */
 static void name_writer(const struct hathi_host *host, uint32_t slot, char *words)
 {
-	uint32_t wanted = host->children[slot].flushed + 1;
-	char id[HATHI_REQUEST_ID_BYTES] = "";
 	*words = '\0';
-	if (hathi_slot_requests(host->scoreboard, slot) != wanted) return;
+	if (!host->names_requests || atomic_load(&host->shared->slots[slot].is_unsure) != 0) return;
+	uint32_t requests = hathi_slot_requests(host->scoreboard, slot);
+	char id[HATHI_REQUEST_ID_BYTES] = "";
+	if (requests == host->children[slot].flushed) return;
 	hathi_slot_request_id(host->scoreboard, slot, id, sizeof id);
 	atomic_thread_fence(memory_order_acquire);
-	if (hathi_slot_requests(host->scoreboard, slot) != wanted || !hathi_request_id_is_valid(id)) return;
+	if (hathi_slot_requests(host->scoreboard, slot) != requests || !hathi_request_id_is_valid(id)) return;
 	sprintf(words, " %s", id);
 }
 
-/* Passes on what a worker wrote so far. Returns false when the pipe has ended. */
-bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
+/* Reads and passes on what a worker wrote so far. Returns false when the pipe has ended. */
+static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
 {
 	enum { ROUNDS = 16 };
 	struct hathi_child *child = host->children + slot;
@@ -50,6 +51,15 @@ bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
 		if ((size_t)got < sizeof bytes) break;
 	}
 	return true;
+}
+
+/* The same, for the worker to see: before the next request it waits until it is known who wrote what has been read. */
+bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
+{
+	atomic_store(&host->shared->slots[slot].is_being_read, 1);
+	bool goes_on = relay_output(host, slot, stream);
+	atomic_store(&host->shared->slots[slot].is_being_read, 0);
+	return goes_on;
 }
 
 /* Passes on all that is left of a worker that is gone. */
@@ -91,6 +101,10 @@ void hathi_relay_control(struct hathi_host *host, uint32_t slot)
 		if (child->has_output) hathi_channel_word(&host->channel, "flush %u %d", slot, (int)child->pid);
 		child->has_output = false;
 		child->flushed = control.sequence;
+		if (control.status != 0) {
+			struct hathi_control answer = {.type = HATHI_CONTROL_FLUSHED, .sequence = control.sequence};
+			hathi_control_send(child->control, &answer, -1);
+		}
 		return;
 	case HATHI_CONTROL_STATUS:
 		ask_status(host, slot, &control);

@@ -248,11 +248,7 @@ static void serve(struct hathi_worker *worker)
 		worker->may_reuse = !hathi_is_quitting() && !worker->retires && worker->requests_left > 0;
 		if (!hathi_request_serve(worker, connection)) worker->retires = true;
 		if (worker->requests_left == 0) worker->retires = true;
-		if (worker->catches_output) {
-			struct hathi_control control = {.type = HATHI_CONTROL_FLUSH};
-			control.sequence = hathi_slot_requests(worker->slot.header, worker->slot_number);
-			hathi_control_send(worker->control, &control, -1);
-		}
+		if (worker->catches_output) hathi_worker_flush(worker);
 		show_free(worker, worker->held_count == 0 && !worker->retires);
 		hathi_slot_idle(&worker->slot);
 		if (hathi_clock(CLOCK_MONOTONIC) - started >= YIELD_MICROS) sched_yield();

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,8 +11,8 @@
 
 /* What host and worker say to each other, seen from the worker. */
 
-/* How long the master has for a status page. */
-enum { STATUS_WAIT_MS = 2000 };
+/* How long the master has for a status page, and the host to read what a request wrote. */
+enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 50 };
 
 /* From now on it takes connections. */
 void hathi_worker_accept(struct hathi_worker *worker)
@@ -57,6 +58,55 @@ void hathi_worker_control(struct hathi_worker *worker)
 	}
 }
 
+/* Waits for an answer and puts it into *reply. Returns false when it does not come in time; *descriptor is the caller's. */
+static bool await(struct hathi_worker *worker, uint32_t type, uint32_t sequence, uint64_t milliseconds,
+	struct hathi_control *reply, int *descriptor)
+{
+	uint64_t end = hathi_clock(CLOCK_MONOTONIC) + milliseconds * 1000;
+	for (;;) {
+		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+		struct pollfd wait = {.fd = worker->control, .events = POLLIN};
+		if (now >= end || worker->retires) return false;
+		if (poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) continue;
+		if (obey(worker, reply, descriptor) == type && reply->sequence == sequence) return true;
+		if (*descriptor >= 0) close(*descriptor);
+	}
+}
+
+static bool has_unread(int pipe)
+{
+	int bytes = 0;
+	return ioctl(pipe, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* Whether something that the worker wrote may not have got its name. The pipes first: their reader shows itself before. */
+static bool awaits_name(const struct hathi_worker *worker)
+{
+	return has_unread(STDOUT_FILENO) || has_unread(STDERR_FILENO) ||
+		atomic_load(&worker->shared->slots[worker->slot_number].is_being_read) != 0;
+}
+
+/*
+ * Tells the host that a request is over, so that what it wrote is whole. Where the logs name the request of a line and
+ * the host may not have named it yet, the next request waits until it has: from its beginning on nobody could tell the
+ * two apart. A host that is too slow is not waited for, and names no request.
+ */
+void hathi_worker_flush(struct hathi_worker *worker)
+{
+	struct hathi_control control = {.type = HATHI_CONTROL_FLUSH};
+	control.sequence = hathi_slot_requests(worker->slot.header, worker->slot_number);
+	control.status = worker->makes_request_ids && awaits_name(worker);
+	bool is_sent = hathi_control_send(worker->control, &control, -1);
+	if (!worker->makes_request_ids) return;
+	bool is_sure = control.status == 0;
+	if (is_sent && !is_sure) {
+		int descriptor = -1;
+		is_sure = await(worker, HATHI_CONTROL_FLUSHED, control.sequence, FLUSH_WAIT_MS, &control, &descriptor);
+		if (descriptor >= 0) close(descriptor);
+	}
+	atomic_store(&worker->shared->slots[worker->slot_number].is_unsure, !is_sure);
+}
+
 /*
  * Asks the master for the pool's status page. Returns false when it does not come in time; else *page is a file
  * with it, and the caller's.
@@ -68,16 +118,7 @@ bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uin
 	control.length = (uint32_t)strnlen(query, sizeof control.text);
 	memcpy(control.text, query, control.length);
 	if (!hathi_control_send(worker->control, &control, -1)) return false;
-	uint64_t end = hathi_clock(CLOCK_MONOTONIC) + STATUS_WAIT_MS * 1000;
-	for (;;) {
-		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
-		struct pollfd wait = {.fd = worker->control, .events = POLLIN};
-		if (now >= end || worker->retires) return false;
-		if (poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) continue;
-		if (obey(worker, &control, page) == HATHI_CONTROL_STATUS_REPLY && control.sequence == sequence && *page >= 0) {
-			*status = control.status;
-			return true;
-		}
-		if (*page >= 0) close(*page);
-	}
+	if (!await(worker, HATHI_CONTROL_STATUS_REPLY, sequence, STATUS_WAIT_MS, &control, page)) return false;
+	*status = control.status;
+	return *page >= 0;
 }

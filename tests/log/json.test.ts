@@ -162,6 +162,38 @@ fwrite(fopen('php://stderr', 'w'), "plain\\n"); header('X-Id: ' . $_SERVER['HTTP
   assert.ok(states.includes('ready to handle connections'));
 });
 
+testEngines('the last words of a request bear its id, also when the next one waits', {}, async (engine) => {
+  await using server = await startServer({
+    engine,
+    log: 'file',
+    global: 'log_format = json',
+    expected: [/"stream":"stderr"/],
+    pools: (folder) => poolText(folder, 'www', 'catch_workers_output = yes\npm.max_children = 1'),
+  });
+  const script = server.folder.write(
+    'www/last.php',
+    `<?php $id = $_SERVER['HTTP_X_REQUEST_ID'];
+register_shutdown_function(fn() => file_put_contents('php://stderr', "$id\n"));`,
+  );
+  const ids = Array.from({ length: 100 }, (_, index) => `id-${index}`);
+  await Promise.all(
+    ids.map((id) => request(server.socket(), scriptParams(script, { HTTP_X_REQUEST_ID: id }))),
+  );
+  await server.stop();
+  const said = readFileSync(server.errorLog, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"stream":"stderr"'))
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(said.map(({ message }) => message).sort(), [...ids].sort());
+  // A host that was not given the processor for 50 ms names no request; it never names a wrong one.
+  const named = said.filter(({ request_id }) => request_id !== undefined);
+  assert.deepEqual(
+    named.map(({ message }) => message),
+    named.map(({ request_id }) => request_id),
+  );
+  assert.ok(named.length >= 95, `${named.length} of 100 lines have their id`);
+});
+
 test('the fields of an access log without query', () => {
   const format = jsonAccessFormat(false);
   const values = Object.fromEntries(accessFields.map(({ name }) => [name, name])) as unknown as Parameters<
