@@ -284,7 +284,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_opcache_lookups',
     type: 'counter',
-    help: 'Scripts that were looked up in OPcache, by result: hit or miss. This and what follows of OPcache: native engine only, since the last reload.',
+    help: 'Scripts that were looked up in OPcache, by result: hit or miss. This and what follows of OPcache: since the last reload; with the embedded engine the sum of its threads, which have one each.',
     labels: ['pool', 'result'],
     samples: eachOpcache('result', ({ hits, misses }) => ({ hit: hits, miss: misses })),
   },

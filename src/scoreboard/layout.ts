@@ -460,6 +460,7 @@ export const slotFields = [
 ] as const satisfies readonly Field[];
 
 export type HeaderFieldName = (typeof headerFields)[number]['name'];
+export type OpcacheFieldName = Extract<HeaderFieldName, `opcache_${string}`>;
 export type SlotFieldName = (typeof slotFields)[number]['name'];
 export type SlotStringName = Extract<(typeof slotFields)[number], { type: 'string' }>['name'];
 
@@ -471,6 +472,10 @@ export const slotAt = offsets<SlotFieldName>(slotFields);
 /** Regions of the header that are written as one piece. */
 export const masterRegion = { start: 128, end: 512 } as const;
 export const hostRegion = { start: 512, end: 1024 } as const;
+export const opcacheRegion = {
+  start: headerAt.opcache_epoch_micros,
+  end: headerAt.opcache_strings_free + 8,
+} as const;
 /** The numbers that are looked at every second lie before this offset, strings and further counters after it. */
 export const slotNumbersEnd = 256;
 /** End of the last field: nothing after it is written. */

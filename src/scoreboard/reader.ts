@@ -4,10 +4,10 @@ import { readSync } from 'node:fs';
 import { type DurationCounts, durationClasses } from './durations.ts';
 import { type EngineSymbols, readEngineSymbols } from './engine-symbols.ts';
 import {
-  type HeaderFieldName,
   headerAt,
   headerSize,
   hostRegion,
+  type OpcacheFieldName,
   type SlotStringName,
   slotAt,
   slotNumbersEnd,
@@ -184,8 +184,7 @@ export class ScoreboardReader {
   /** Undefined where OPcache is off, or has not been asked yet. */
   readOpcache(): OpcacheFigures | undefined {
     this.#fill(this.#header, 0, hostRegion.end);
-    const figure = (name: Extract<HeaderFieldName, `opcache_${string}`>): number =>
-      readU64(this.#header, headerAt[name]);
+    const figure = (name: OpcacheFieldName): number => readU64(this.#header, headerAt[name]);
     if (figure('opcache_epoch_micros') === 0) return undefined;
     return {
       epochMicros: figure('opcache_epoch_micros'),

@@ -8,6 +8,8 @@ import {
   headerSize,
   hostRegion,
   masterRegion,
+  type OpcacheFieldName,
+  opcacheRegion,
   type SlotStringName,
   scoreboardMagic,
   scoreboardSize,
@@ -238,6 +240,14 @@ export class ScoreboardWriter {
       this.#hostChanged();
     }
     this.#enter(slot, 'finishing', slotUsedEnd);
+  }
+
+  /** OPcache's figures of the whole pool, by their fields in the header. */
+  opcache(figures: Iterable<readonly [OpcacheFieldName, number]>): void {
+    for (const [name, value] of figures) writeU64(this.#header, value, headerAt[name]);
+    writeU64(this.#header, epochMicros(), headerAt.opcache_epoch_micros);
+    const { start, end } = opcacheRegion;
+    writeSync(this.#fd, this.#header, start, end - start, start);
   }
 
   /** The worker is gone. */

@@ -175,6 +175,8 @@ export class PhpThread {
       case 'output':
         if (pending) pending.output += Buffer.from(message.bytes).toString('latin1');
         return;
+      case 'opcache':
+        return;
       case 'done':
         this.#done(message);
         return;

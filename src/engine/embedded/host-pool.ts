@@ -8,6 +8,7 @@ import type { EndMode } from '../contract.ts';
 import type { Exchange } from './exchange.ts';
 import { ExecutionWatch } from './execution-watch.ts';
 import type { MasterLink } from './master-link.ts';
+import { OpcacheTotals } from './opcache-figures.ts';
 import { type FromThread, outcomes } from './protocol.ts';
 import type { RequestBooks } from './request-books.ts';
 import { RequestQueue } from './request-queue.ts';
@@ -59,6 +60,7 @@ export class HostPool {
   readonly #idle: Seat[] = [];
   readonly #queue: RequestQueue;
   readonly #rate = new RequestRate();
+  readonly #opcache = new OpcacheTotals();
   /** Slots that have had a worker, and workers so far. */
   readonly #usedSlots = new Set<number>();
   #seated = 0;
@@ -245,6 +247,10 @@ export class HostPool {
         seat.hasOutput = true;
         this.#options.workerLog.output(seat, message.stream, message.bytes);
         return;
+      case 'opcache':
+        this.#opcache.set(seat.slot, message.figures);
+        this.#options.scoreboard.opcache(this.#opcache.fields());
+        return;
       case 'done':
         this.#done(seat, exchange, message);
         return;
@@ -325,6 +331,7 @@ export class HostPool {
     this.#seats.delete(seat.slot);
     const at = this.#idle.indexOf(seat);
     if (at >= 0) this.#idle.splice(at, 1);
+    this.#opcache.drop(seat.slot);
     this.#options.scoreboard.free(seat.slot);
   }
 

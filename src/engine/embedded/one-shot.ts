@@ -52,6 +52,7 @@ async function withPhp<T>(
       publishDeadline: () => {},
       status: () => undefined,
       image: () => {},
+      opcache: () => {},
       log: (message) => process.stderr.write(`${message}\n`),
       output: (stream, bytes) => process[stream].write(bytes),
     },

@@ -125,6 +125,8 @@ export type FromThread =
       readonly stream: 'stdout' | 'stderr';
       readonly bytes: Uint8Array;
     }
+  /** What the thread's OPcache says of itself (opcache-figures.ts), with a request about once a second. */
+  | { readonly type: 'opcache'; readonly id: number; readonly figures: readonly number[] }
   | {
       readonly type: 'done';
       readonly id: number;

@@ -96,6 +96,9 @@ class Thread {
         this.#image = image;
         this.#settings.syncPort.postMessage({ type: 'image', image } satisfies Note);
       },
+      opcache: (figures) => {
+        if (this.#running !== undefined) this.#send({ type: 'opcache', id: this.#running.id, figures });
+      },
       log: (message) => this.#log('sapi', new Uint8Array(Buffer.from(message, 'latin1'))),
       output: (stream, bytes) =>
         this.#send({ type: 'output', id: this.#running?.id ?? 0, stream, bytes }, bytes),

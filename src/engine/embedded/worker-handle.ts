@@ -204,6 +204,7 @@ export class WorkerHandle {
       case 'finished':
       case 'log':
       case 'output':
+      case 'opcache':
         if (this.#state === workerStates.running) this.events?.onRequestMessage(message);
         return;
       case 'done':

@@ -22,6 +22,7 @@ import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sap
 import { FileLocks } from './locks.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { registerFpmModule } from './module.ts';
+import { OpcacheProbe } from './opcache-probe.ts';
 import { PageImage } from './page-image.ts';
 import { Parts } from './parts.ts';
 import { PoolIni, type RequestIni } from './pool-ini.ts';
@@ -63,6 +64,8 @@ export interface InstanceHost {
   readonly image: (image: SharedArrayBuffer) => void;
   /** What scripts and their children write to standard output and error. */
   readonly output: OutputStream;
+  /** OPcache's figures, about once a second (opcache-figures.ts). */
+  readonly opcache: (figures: readonly number[]) => void;
 }
 
 /** What a request did, besides its output. */
@@ -102,6 +105,8 @@ export class PhpInstance {
   readonly #sections: IniSections;
   readonly #userIni: UserIni;
   readonly #errors: ErrorWatch;
+  /** Undefined in the first script, which nobody asked for. */
+  #opcache: OpcacheProbe | undefined;
   readonly #startup: (...args: number[]) => Promise<number>;
   readonly #execute: (...args: number[]) => Promise<number>;
   readonly #shutdown: (...args: number[]) => Promise<number>;
@@ -229,6 +234,7 @@ export class PhpInstance {
       throw new Error('PHP does not run an empty script with these settings; the log has the reason');
     }
     this.#exitStatus = new ExitStatus(this.#engine, this.#entries);
+    this.#opcache = new OpcacheProbe(this.#engine, this.#entries);
     this.#facts = readFacts(this.#engine);
   }
 
@@ -338,7 +344,11 @@ export class PhpInstance {
     this.#files.forgetNames();
     this.#engine.fs.chdir(dirname(request.script));
     this.#fillRequestInfo(request);
-    if ((await this.#startup()) === 0) await this.#runScript(request.script);
+    if ((await this.#startup()) === 0) {
+      const figures = this.#opcache?.look(performance.now());
+      if (figures !== undefined) this.#host.opcache(figures);
+      await this.#runScript(request.script);
+    }
     await this.#exitStatus?.applyErrorHeader();
     const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
     if (user !== 0) this.#user = this.#engine.memory.string(user);

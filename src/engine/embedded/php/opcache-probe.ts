@@ -1,0 +1,101 @@
+/** What an instance's OPcache says of itself, by PHP's opcache_get_status(): https://www.php.net/opcache_get_status */
+
+import { type OpcacheFigure, opcacheFigures } from '../opcache-figures.ts';
+import type { Engine } from './engine.ts';
+import type { IniEntries } from './ini-entries.ts';
+import { zval, zvalType } from './layout.ts';
+
+/** Milliseconds between two looks: one takes 10 to 70 us. */
+const period = 1000;
+
+const functionName = 'opcache_get_status';
+
+/** The type is the lowest byte of the type word; the others say how the value is held. */
+const typeMask = 0xff;
+
+/** Where a figure is in what the function returns. */
+const places: Readonly<Record<OpcacheFigure, readonly [section: string, name: string]>> = {
+  hits: ['opcache_statistics', 'hits'],
+  misses: ['opcache_statistics', 'misses'],
+  scripts: ['opcache_statistics', 'num_cached_scripts'],
+  keys: ['opcache_statistics', 'num_cached_keys'],
+  keys_limit: ['opcache_statistics', 'max_cached_keys'],
+  restarts_memory: ['opcache_statistics', 'oom_restarts'],
+  restarts_keys: ['opcache_statistics', 'hash_restarts'],
+  restarts_manual: ['opcache_statistics', 'manual_restarts'],
+  memory_used: ['memory_usage', 'used_memory'],
+  memory_free: ['memory_usage', 'free_memory'],
+  memory_wasted: ['memory_usage', 'wasted_memory'],
+  strings_used: ['interned_strings_usage', 'used_memory'],
+  strings_free: ['interned_strings_usage', 'free_memory'],
+};
+
+export class OpcacheProbe {
+  readonly #engine: Engine;
+  readonly #entries: IniEntries;
+  /** PHP 7.4 has no call for this. */
+  readonly #isPossible: boolean;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(engine: Engine, entries: IniEntries) {
+    this.#engine = engine;
+    this.#entries = entries;
+    this.#isPossible = engine.has('zend_call_known_function') && engine.has('zend_fetch_function_str');
+  }
+
+  /**
+   * The figures, in the order of {@link opcacheFigures}, where it is time for them. To be called in a request whose
+   * script has not begun.
+   *
+   * @returns undefined also where OPcache is off, or the function is disabled or restricted
+   */
+  look(now: number): number[] | undefined {
+    if (!this.#isPossible || now - this.#lookedAt < period) return undefined;
+    this.#lookedAt = now;
+    // Restricted, it would warn, and the warning would be the script's.
+    if (this.#entries.value('opcache.restrict_api')) return undefined;
+    const { memory } = this.#engine;
+    const name = memory.allocateString(functionName);
+    const found = this.#engine.function('zend_fetch_function_str')(name, functionName.length);
+    this.#engine.function('free')(name);
+    return found === 0 ? undefined : this.#ask(found);
+  }
+
+  #ask(statusFunction: number): number[] | undefined {
+    const { memory } = this.#engine;
+    const status = memory.allocate(2 * zval.size);
+    memory.bytes.fill(0, status, status + 2 * zval.size);
+    const withoutScripts = status + zval.size;
+    memory.setWord(withoutScripts + zval.type, zvalType.false);
+    this.#engine.function('zend_call_known_function')(statusFunction, 0, 0, status, 1, withoutScripts, 0);
+    const isOn = isOfType(memory.word(status + zval.type), zvalType.array);
+    const figures = isOn ? opcacheFigures.map((figure) => this.#figure(status, figure)) : undefined;
+    this.#engine.function('zval_ptr_dtor')(status);
+    this.#engine.function('free')(status);
+    return figures;
+  }
+
+  #figure(status: number, figure: OpcacheFigure): number {
+    const [section, name] = places[figure];
+    const sectionAt = this.#find(status, section, zvalType.array);
+    const at = sectionAt === undefined ? undefined : this.#find(sectionAt, name, zvalType.long);
+    return at === undefined ? 0 : this.#engine.memory.word(at + zval.value);
+  }
+
+  /** Address of the element's zval, where it is of that type. */
+  #find(array: number, name: string, type: number): number | undefined {
+    const { memory } = this.#engine;
+    const text = memory.allocateString(name);
+    const at = this.#engine.function('zend_hash_str_find')(
+      memory.word(array + zval.value),
+      text,
+      name.length,
+    );
+    this.#engine.function('free')(text);
+    return at !== 0 && isOfType(memory.word(at + zval.type), type) ? at : undefined;
+  }
+}
+
+function isOfType(typeWord: number, type: number): boolean {
+  return (typeWord & typeMask) === (type & typeMask);
+}
