@@ -11,6 +11,8 @@ const versionConstants: Readonly<Record<string, (version: VersionParts) => strin
   PHP_RELEASE_VERSION: ({ release }) => String(release),
   PHP_EXTRA_VERSION: ({ extra }) => extra,
   PHP_VERSION_ID: ({ major, minor, release }) => String(major * 10_000 + minor * 100 + release),
+  // Without E_STRICT since 8.4.
+  E_ALL: ({ major, minor }) => (major * 100 + minor >= 804 ? '30719' : '32767'),
 };
 
 interface VersionParts {

@@ -1,10 +1,11 @@
 /** The same requests to PHP-FPM and to the code that stands in for it: variables and refusals must be equal. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { type Param, ParamTable, scriptParams } from '../../src/engine/params.ts';
 import { judgeScript, resolveScript, scriptRules } from '../../src/engine/script.ts';
-import { requires } from '../harness/debian.ts';
+import { phpFpm, requires } from '../harness/debian.ts';
 import { askOnce } from './plain-fastcgi.ts';
 import { ReferenceFpm } from './reference-fpm.ts';
 import { scriptRows } from './script-rows.ts';
@@ -30,12 +31,17 @@ function open(path: string): { code: string; text: string } | undefined {
   }
 }
 
+const referenceVersion =
+  requires('php-fpm') === false
+    ? (/^PHP (\S+)/.exec(execFileSync(phpFpm, ['-n', '-v'], { encoding: 'utf8' }))?.[1] ?? '')
+    : '';
+
 /** What the product makes of a request, in the form in which the reference's dump shows it. */
 function ours(params: readonly Param[], fixPathinfo: boolean): unknown {
   const table = new ParamTable(params);
   const ini = (name: string): string | undefined =>
     name === 'cgi.fix_pathinfo' && !fixPathinfo ? '0' : undefined;
-  const found = resolveScript(table, scriptRules('8.2.31', ini), files);
+  const found = resolveScript(table, scriptRules(referenceVersion, ini), files);
   const verdict = judgeScript(table.get('REQUEST_METHOD'), found.path, ['.php', '.phar'], open);
   switch (verdict.kind) {
     case 'run':

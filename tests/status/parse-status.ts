@@ -94,8 +94,8 @@ export function parseStatus(format: string, body: string): ParsedStatus {
     maxActiveProcesses: number('max-active-processes'),
     maxChildrenReached: number('max-children-reached'),
     slowRequests: number('slow-requests'),
-    // PHP 8.2 has none.
-    memoryPeak: undefined,
+    // PHP has it since 8.4.
+    memoryPeak: pool.has('memory-peak') ? number('memory-peak') : undefined,
     maxChildren: 2,
     processes: processes.map(parseProcess),
   };
