@@ -9,7 +9,7 @@ import { poolIdentity } from './identity.ts';
 /** @returns the line of the log that says why not and what to do; undefined where there is nothing to say */
 export function chrootObstacle(pool: PoolConfig): string | undefined {
   const { chroot } = pool;
-  if (chroot === undefined || process.geteuid?.() !== 0) return undefined;
+  if (!chroot || process.geteuid?.() !== 0) return undefined;
   // A native worker goes into its new root before it gives up its rights, and asks for none over it, as PHP-FPM's.
   if (engineCommand(pool).engine !== 'embedded') return undefined;
   const identity = poolIdentity(pool);

@@ -32,7 +32,10 @@ export function configSystem(options: ConfigSystemOptions): ConfigSystem {
     },
     lookupUser: userEntry,
     lookupGroup,
-    environment: (name) => options.env[name],
+    environment: (name) => {
+      const value = options.env[bytes(name).toString('utf8')];
+      return value === undefined ? undefined : Buffer.from(value, 'utf8').toString('latin1');
+    },
     iniValue: (name) => options.ini.get(name),
     constant: (name) => versionConstant(name),
     checkAccessFormat: (format) => {

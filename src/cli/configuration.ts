@@ -19,6 +19,8 @@ export interface ReadConfiguration {
   readonly loaded: Configuration | undefined;
   /** The same, undefined also when a start would fail for the names or ids in it. */
   readonly configuration: Configuration | undefined;
+  /** {@link loaded} in the binary strings of the files, for `-tt`. */
+  readonly asWritten: Configuration | undefined;
   /** Known when `error_log` could be opened, whatever was found afterwards. */
   readonly global: GlobalConfig | undefined;
   /** What was found before error_log was opened; php-fpm has it on stderr only. */
@@ -40,9 +42,9 @@ export function readConfiguration(
   });
   const result = loadConfiguration(
     {
-      file: flags.configFile,
-      ...(flags.prefix === undefined ? {} : { prefix: flags.prefix }),
-      ...(flags.pidFile === undefined ? {} : { pidFile: flags.pidFile }),
+      file: encodeText(flags.configFile),
+      ...(flags.prefix === undefined ? {} : { prefix: encodeText(flags.prefix) }),
+      ...(flags.pidFile === undefined ? {} : { pidFile: encodeText(flags.pidFile) }),
       ...(flags.daemonize === undefined ? {} : { daemonize: flags.daemonize }),
     },
     system,
@@ -61,6 +63,7 @@ export function readConfiguration(
   const loaded = configuration === undefined ? undefined : decodeText(configuration);
   return {
     loaded,
+    asWritten: configuration,
     configuration: refused ? undefined : loaded,
     global: errorLog === undefined ? undefined : decodeText(errorLog.global),
     early: messages.slice(0, from),
@@ -83,6 +86,11 @@ export function decodeText<T>(value: T): T {
   if (Array.isArray(value)) return value.map((item) => decodeText(item)) as T;
   if (value === null || typeof value !== 'object' || value instanceof Map) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decodeText(item)])) as T;
+}
+
+/** The other way round: a text of the command line or of the environment for the configuration room. */
+export function encodeText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** Limits of the engine that `auto` means here; those of an engine that is named were checked with the file. */

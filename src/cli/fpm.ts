@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MasterSignals } from '../master/signals.ts';
 import { exitCode, type GivenOption, readOptions, usage } from './options.ts';
+import { findPhpIni, iniValues } from './php-ini.ts';
 import { runMaster } from './run-master.ts';
 import { testConfiguration } from './test-configuration.ts';
 
@@ -44,11 +45,13 @@ export async function fpmCommand(
   signals: MasterSignals,
 ): Promise<number> {
   const given: GivenOption[] = [];
+  const refuse = (): number => {
+    print(usage(program));
+    return exitCode.usage;
+  };
   for (const option of readOptions(args)) {
-    if (option === undefined || option.name === 'help') {
-      process.stdout.write(usage(program));
-      return option === undefined ? exitCode.usage : exitCode.ok;
-    }
+    if (option === undefined) return refuse();
+    if (option.name === 'help') return print(usage(program));
     given.push(option);
     // These two answer at once: what stands behind them is not read.
     if (option.name === 'version') return print(await info.version());
@@ -56,6 +59,8 @@ export async function fpmCommand(
   }
   const flags = flagsOf(given);
   if (given.some(({ name }) => name === 'info')) return print(await info.information(flags));
+  // Only now, as in php-fpm: `-i x` answers.
+  if (given.some(({ name }) => name === 'stray')) return refuse();
   return flags.test > 0 ? testConfiguration(flags) : runMaster(flags, signals);
 }
 
@@ -70,8 +75,11 @@ function flagsOf(given: readonly GivenOption[]): FpmFlags {
   const mode = given.findLast(({ name }) => name === 'daemonize' || name === 'nodaemonize')?.name;
   const defines = given.filter(({ name }) => name === 'define').map(({ value }) => normalDefine(value));
   const prefix = last('prefix');
+  const namedByIni = (): string | undefined =>
+    iniConfigFile({ given: last('php-ini'), ignored: count('no-php-ini') > 0, prefix, defines });
   return {
-    configFile: last('fpm-config') ?? iniConfigFile(defines) ?? defaultConfigFile(prefix),
+    // An empty name is none.
+    configFile: last('fpm-config') || namedByIni() || defaultConfigFile(prefix),
     prefix,
     pidFile: last('pid'),
     daemonize: mode === undefined ? undefined : mode === 'daemonize',
@@ -84,13 +92,25 @@ function flagsOf(given: readonly GivenOption[]): FpmFlags {
   };
 }
 
-/** `-d foo` alone is `foo=1`. */
+/** `-d foo` alone is `foo=1`; a value that starts with a sign is quoted, as php-fpm does it: `-d include_path=.:/x`. */
 function normalDefine(text: string): string {
-  return text.includes('=') ? text : `${text}=1`;
+  const equals = text.indexOf('=');
+  if (equals < 0) return `${text}=1`;
+  return text.replace(/=([^a-zA-Z0-9"'].*)$/s, (match, value: string, at: number) =>
+    at === equals ? `="${value}"` : match,
+  );
 }
 
-function iniConfigFile(defines: readonly string[]): string | undefined {
-  return defines.findLast((define) => define.startsWith('fpm.config='))?.slice('fpm.config='.length);
+/** `fpm.config` of `-d` or of the php.ini files. */
+function iniConfigFile(ini: {
+  readonly given: string | undefined;
+  readonly ignored: boolean;
+  readonly prefix: string | undefined;
+  readonly defines: readonly string[];
+}): string | undefined {
+  const { files } = findPhpIni({ ...ini, configFile: defaultConfigFile(ini.prefix) }, process.env);
+  const path = iniValues(files, ini.defines, process.env).get('fpm.config');
+  return path === undefined ? undefined : Buffer.from(path, 'latin1').toString('utf8');
 }
 
 /**
@@ -98,7 +118,7 @@ function iniConfigFile(defines: readonly string[]): string | undefined {
  * php-fpm itself and other distributions have.
  */
 export function defaultConfigFile(prefix: string | undefined): string {
-  if (prefix !== undefined) return join(prefix, 'etc/php-fpm.conf');
+  if (prefix !== undefined) return join(prefix || '/', 'etc/php-fpm.conf');
   const debian = existsSync('/etc/php') ? readdirSync('/etc/php') : [];
   const newestFirst = debian.sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));
   const candidates = newestFirst.map((version) => `/etc/php/${version}/fpm/php-fpm.conf`);

@@ -42,13 +42,24 @@ function versionText(): string {
 function nativeVersion({ record, file }: BuiltEngine): string {
   const embedded = installedVersions().map((version) => findEngine(version).phpVersion);
   return [
-    `PHP ${record.php} (fpm-fcgi) (built: ${new Date(record.builtAt).toUTCString().slice(5, 25)}) (NTS)`,
+    `PHP ${record.php} (fpm-fcgi) (built: ${compilerDate(new Date(record.builtAt))})${threadWord(record.php)}`,
     'Copyright (c) The PHP Group',
     `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies`,
     `Hathi ${ownVersion()}, native engine ${file} ${record.linked === undefined ? `in ${record.host}` : `with ${record.linked.library}`}` +
       (embedded.length > 0 ? `; embedded: PHP ${embedded.join(', ')} on Node ${process.versions.node}` : ''),
     '',
   ].join('\n');
+}
+
+/** `Nov 25 2026 18:36:55`, as a C compiler writes it. */
+function compilerDate(date: Date): string {
+  const [, day = '', month = '', year = '', time = ''] = date.toUTCString().split(' ');
+  return `${month} ${day.replace(/^0/, ' ')} ${year} ${time}`;
+}
+
+/** PHP-FPM says so from 8.4 on. */
+function threadWord(php: string): string {
+  return Number.parseFloat(php) >= 8.4 ? ' (NTS)' : '';
 }
 
 /** The engine is PHP's own program with one module more, so that program is asked. */
@@ -63,7 +74,9 @@ function nativeModules({ record }: BuiltEngine, { phpIni, noPhpIni, defines }: F
   const [modules = '', ...others] = text.split('\n\n');
   const [title = '', ...names] = modules.split('\n');
   const key = (name: string): string => name.toLowerCase();
-  const sorted = [...names, 'cgi-fcgi'].sort((left, right) => (key(left) < key(right) ? -1 : 1));
+  // The engine takes pcntl out: it would let a script fork its worker.
+  const web = names.filter((name) => name !== 'pcntl');
+  const sorted = [...web, 'cgi-fcgi'].sort((left, right) => (key(left) < key(right) ? -1 : 1));
   return [[title, ...sorted].join('\n'), ...others].join('\n\n');
 }
 

@@ -60,24 +60,24 @@ export const optionTable: readonly OptionRow[] = [
   { short: ['O'], long: ['force-stderr'], name: 'force-stderr', takesValue: false },
 ];
 
-/** One option as it was met, in the order of the command line. */
+/** One option as it was met, in the order of the command line; `stray` is an argument that is none and ends them. */
 export interface GivenOption {
-  readonly name: OptionName;
+  readonly name: OptionName | 'stray';
   readonly value: string;
 }
 
 /**
  * Reads the command line from left to right as PHP's getopt does: `-y file`, `-yfile`, `-y=file`,
  * `--fpm-config file`, `--fpm-config=file`, clustered flags (`-tt`, `-FOR`). The last element is
- * `undefined` where an option is unknown, lacks its value or a stray argument stands: what comes before it has
- * still been met, as in php-fpm (`-v -Z` prints the version).
+ * `undefined` where an option is unknown or lacks its value: what comes before it has still been met, as in php-fpm
+ * (`-v -Z` prints the version).
  */
 export function* readOptions(args: readonly string[]): Generator<GivenOption | undefined> {
   let index = 0;
   while (index < args.length) {
     const arg = args[index++] ?? '';
     if (arg === '--' && index === args.length) return;
-    if (!arg.startsWith('-') || arg === '-' || arg === '--') return yield undefined;
+    if (!arg.startsWith('-') || arg === '-' || arg === '--') return yield { name: 'stray', value: arg };
     const next = (): string | undefined => args[index++];
     const complete = arg.startsWith('--')
       ? yield* readLong(arg.slice(2), next)
@@ -91,7 +91,9 @@ function* readLong(text: string, next: () => string | undefined): Generator<Give
   const name = equals < 0 ? text : text.slice(0, equals);
   const row = optionTable.find((candidate) => candidate.long.includes(name));
   if (row === undefined) return false;
-  // php-fpm takes and ignores a value that a flag does not have (`--test=1`).
+  // As in php-fpm: nothing behind the sign is an error, with every option.
+  if (equals === text.length - 1) return false;
+  // It takes and ignores a value that a flag does not have (`--test=1`).
   if (!row.takesValue) {
     yield { name: row.name, value: '' };
     return true;

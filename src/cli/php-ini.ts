@@ -75,7 +75,7 @@ export function iniValues(
   env: NodeJS.ProcessEnv,
 ): Map<string, string> {
   const values = new Map<string, string>();
-  for (const text of [...files.map(readIni), defines.join('\n')]) {
+  for (const text of [...files.map(readIni), encoded(defines)]) {
     let isGeneral = true;
     for (const line of text.split('\n')) {
       const { statements } = parseIniLine(line, {
@@ -98,4 +98,17 @@ function readIni(path: string): string {
   } catch {
     return '';
   }
+}
+
+/**
+ * What PHP says of `-d` values that are no ini lines, undefined where they are: what follows them is not read, so that
+ * they must not go by in silence.
+ */
+export function defineProblem(defines: readonly string[]): string | undefined {
+  const names = { constant: phpConstant, variable: () => '' };
+  return parseIniLine(`${encoded(defines)}\n`, names).error?.raw;
+}
+
+function encoded(defines: readonly string[]): string {
+  return Buffer.from(defines.join('\n'), 'utf8').toString('latin1');
 }

@@ -12,7 +12,7 @@ import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
 import { newSession } from '../posix/session.ts';
-import { phpIniSource, readConfiguration } from './configuration.ts';
+import { decodeText, phpIniSource, readConfiguration } from './configuration.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './fpm.ts';
 import { poolIdentity } from './identity.ts';
@@ -20,7 +20,7 @@ import { reportFaults } from './last-words.ts';
 import { openErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
 import { applyProcessSettings, applyResourceLimits } from './process-settings.ts';
-import { StartLog, writesToStderr } from './start-log.ts';
+import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
 
 /** What the master has to do with the world around it. */
 interface Surroundings {
@@ -35,6 +35,8 @@ export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promis
   const log = new ErrorLog();
   reportFaults(log, report);
   const says = new StartLog(log);
+  // A daemon's caller has said it.
+  if (!report.isAwaited) reportDefines(flags);
   const read = readConfiguration(flags, process.env, 'start');
   const { loaded } = read;
   // What the files say is reported before going to the background, who can run them is found out there: as in
@@ -103,7 +105,7 @@ function reloadConfiguration(flags: FpmFlags, says: StartLog): ReloadedConfigura
   says.explain();
   const problems = all
     .filter(({ level }) => level === 'error' || level === 'alert')
-    .map(({ text, detail = [] }) => [text, ...detail].join('\n'));
+    .map(({ text, detail = [] }) => decodeText([text, ...detail].join('\n')));
   return { configuration, problems };
 }
 

@@ -10,6 +10,7 @@ import type { ErrorLog } from '../log/error-log.ts';
 import type { ReadConfiguration } from './configuration.ts';
 import type { FpmFlags } from './fpm.ts';
 import { openErrorLog } from './open-error-log.ts';
+import { defineProblem } from './php-ini.ts';
 
 export class StartLog {
   readonly log: ErrorLog;
@@ -34,19 +35,32 @@ export class StartLog {
 
   write(messages: readonly ConfigMessage[]): void {
     for (const { level, text, raw, detail } of messages) {
-      if (raw === true) process.stderr.write(`${text}\n`);
-      else this.log.write(level, text);
+      // Texts of the configuration room hold the bytes of the file, whatever their encoding.
+      const bytes = Buffer.from(text, 'latin1');
+      if (raw === true) process.stderr.write(`${text}\n`, 'latin1');
+      else this.log.write(level, bytes);
       this.#explanations.push(...(detail ?? []));
     }
   }
 
+  /** A line for the block at the end. */
+  explainLater(line: string): void {
+    this.#explanations.push(Buffer.from(line, 'utf8').toString('latin1'));
+  }
+
   /** Prints the explanations that have come together. */
   explain(): void {
-    for (const line of this.#explanations.splice(0)) process.stderr.write(`  ${line}\n`);
+    for (const line of this.#explanations.splice(0)) process.stderr.write(`  ${line}\n`, 'latin1');
   }
 }
 
 /** In the foreground lines go to a terminal, and with `-O` to whatever stderr is; else into error_log. */
 export function writesToStderr(global: GlobalConfig, flags: FpmFlags): boolean {
   return !global.daemonize && (flags.forceStderr || isatty(2));
+}
+
+/** PHP's own line about `-d` values that it cannot read; it starts without them. */
+export function reportDefines({ defines }: FpmFlags): void {
+  const problem = defineProblem(defines);
+  if (problem !== undefined) process.stderr.write(`${problem}\n`, 'latin1');
 }

@@ -6,18 +6,28 @@ import type { Configuration } from '../config/directives.ts';
 import { checkEngine } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { ListenSettings } from '../master/listener.ts';
+import { AddressInUse } from '../master/listener-error.ts';
 import { preflight } from '../master/listener-preflight.ts';
 import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
 import { checkPidFile, PidFileError } from '../master/pid-file.ts';
 import { chrootObstacle } from './chroot-check.ts';
 import { tryProcessSettings } from './process-settings.ts';
 
-/** False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them. */
-export async function startWouldSucceed(configuration: Configuration, log: ErrorLog): Promise<boolean> {
+/**
+ * False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them.
+ *
+ * @param mention takes what is no fault of the files: an address that somebody listens at. It may be the very service
+ * that is to be replaced, or reloaded, by this configuration.
+ */
+export async function startWouldSucceed(
+  configuration: Configuration,
+  log: ErrorLog,
+  mention: (line: string) => void,
+): Promise<boolean> {
   const outcomes = [
     limitsCanBeHad(configuration, log),
     enginesAreThere(configuration, log),
-    await socketsCanBeHad(configuration, log),
+    await socketsCanBeHad(configuration, log, mention),
     pidFileCanBeWritten(configuration, log),
   ];
   return outcomes.every((outcome) => outcome);
@@ -49,13 +59,20 @@ function enginesAreThere({ pools }: Configuration, log: ErrorLog): boolean {
   return fine;
 }
 
-async function socketsCanBeHad(configuration: Configuration, log: ErrorLog): Promise<boolean> {
+async function socketsCanBeHad(
+  configuration: Configuration,
+  log: ErrorLog,
+  mention: (line: string) => void,
+): Promise<boolean> {
   const running = runningMaster(configuration);
   let fine = true;
   for (const settings of wantedSockets(configuration)) {
     const problems = await preflight(settings, (pid) => pid === running);
-    for (const problem of problems) log.write(problem.level, problem.line);
-    fine &&= problems.length === 0;
+    for (const problem of problems) {
+      if (problem instanceof AddressInUse) mention(problem.line);
+      else log.write(problem.level, problem.line);
+    }
+    fine &&= problems.every((problem) => problem instanceof AddressInUse);
   }
   return fine;
 }

@@ -51,7 +51,10 @@ function namesIn(folder: string, component: string, system: GlobSystem): readonl
   const NOT_A_DIRECTORY = 20;
   if (failed(names)) return names.errno === NOT_A_DIRECTORY ? [] : undefined;
   const pattern = componentPattern(component);
-  return names.filter((name) => pattern.test(name) && (component.startsWith('.') || !name.startsWith('.')));
+  const all = component.startsWith('.')
+    ? ['.', '..', ...names]
+    : names.filter((name) => !name.startsWith('.'));
+  return all.filter((name) => pattern.test(name));
 }
 
 function hasWildcard(pattern: string): boolean {

@@ -65,6 +65,7 @@ type Rule = readonly [states: readonly State[], pattern: Pattern, action: Action
 
 const LABEL_CHARACTER = '[^=\\n\\r\\t;&|^$~(){}!"\\[\\0]';
 const LABEL = `${LABEL_CHARACTER}+`;
+const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 const NEWLINE = '(?:\\r\\n|\\r|\\n)';
 
 /** A regular expression, matched where the scanner stands. */
@@ -159,7 +160,7 @@ const RULES: readonly Rule[] = [
   [[initial, value], at('(?:true|on|yes)[ \\t]*', 'i'), () => ({ type: 'BOOL_TRUE', text: '1' })],
   [[initial, value], at('(?:false|off|none|no)[ \\t]*', 'i'), () => ({ type: 'BOOL_FALSE', text: '' })],
   [[initial, value], at('null[ \\t]*', 'i'), () => ({ type: 'NULL_NULL', text: '' })],
-  [[initial], at(LABEL), (_s, match) => ({ type: 'TC_LABEL', text: trimBlanks(match) })],
+  [[initial], at(LABEL), (s, match) => s.label(trimBlanks(match))],
   [[initial], at('[ \\t]*=[ \\t]*'), (s, match) => s.enter(value, symbol(s, match))],
   [[value, initial], at(`[ \\t]*${NEWLINE}`), (s) => s.endOfLine()],
   [[section, value, offset, fallback], at('[a-zA-Z_][a-zA-Z0-9_]*'), token('TC_CONSTANT')],
@@ -192,6 +193,8 @@ export class Scanner {
   constructor(text: string) {
     const nul = text.indexOf('\0');
     this.#text = nul === -1 ? text : text.slice(0, nul);
+    // PHP skips it wherever a text begins, and each line is one here.
+    if (this.#text.startsWith(BYTE_ORDER_MARK)) this.#position = BYTE_ORDER_MARK.length;
   }
 
   /** The next token; at the end, again and again `end of file`. */
@@ -224,6 +227,13 @@ export class Scanner {
   /** Returns from a nested state. */
   pop<T>(result: T): T {
     return this.enter(this.#stack.pop() ?? State.initial, result);
+  }
+
+  /** A name at the very end, which only a NUL makes possible, is none to PHP. */
+  label(text: string): Made {
+    return this.#position < this.#text.length
+      ? { type: 'TC_LABEL', text }
+      : { type: 'end of file', text: '' };
   }
 
   countLine(): void {

@@ -12,11 +12,11 @@ export interface ListenerErrorDetail {
  * error text: `log.sysError(error.message, error.cause)`.
  */
 export class ListenerError extends Error {
+  override readonly name: string = 'ListenerError';
   readonly level: 'error' | 'alert';
 
   constructor(text: string, detail: ListenerErrorDetail = {}) {
     super(text, detail.cause === undefined ? undefined : { cause: detail.cause });
-    this.name = 'ListenerError';
     this.level = detail.level ?? 'error';
   }
 
@@ -28,4 +28,9 @@ export class ListenerError extends Error {
     const reason = this.cause instanceof Error ? this.cause.message : String(this.cause);
     return `${this.message}: ${reason}`;
   }
+}
+
+/** Somebody listens at the address already. A start would fail; whether that is a fault of the files is not known. */
+export class AddressInUse extends ListenerError {
+  override readonly name = 'AddressInUse';
 }

@@ -7,7 +7,7 @@ import { listeningProcesses } from '../posix/socket-holders.ts';
 import { bind, openSocket, type SocketAddress, setReuseAddress } from '../posix/sockets.ts';
 import { checkPathLength, isStaleSocket, type ListenSettings } from './listener.ts';
 import { resolveListenAddress, socketKey } from './listener-address.ts';
-import { ListenerError } from './listener-error.ts';
+import { AddressInUse, ListenerError } from './listener-error.ts';
 import { resolveAccess } from './listener-ownership.ts';
 
 /**
@@ -101,10 +101,10 @@ function tryBind(address: SocketAddress, isOurs: (pid: number) => boolean): List
   }
 }
 
-function inUse(address: SocketAddress): ListenerError {
+function inUse(address: SocketAddress): AddressInUse {
   const holders = listeningProcesses(address).map(({ name, pid }) => `${name} (pid ${pid})`);
   const who = holders.length === 0 ? 'another process' : holders.join(', ');
-  return new ListenerError(
+  return new AddressInUse(
     `the address '${socketKey(address)}' is in use by ${who}: stop it or choose another address`,
   );
 }

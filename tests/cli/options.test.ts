@@ -32,12 +32,15 @@ const forms: [args: string[], met: string[]][] = [
   [['--test=1'], ['test=']],
   [['-y'], ['usage']],
   [['--fpm-config'], ['usage']],
-  [['-'], ['usage']],
-  [['stray'], ['usage']],
+  [['--test='], ['usage']],
+  [['--fpm-config='], ['usage']],
+  [['-y='], ['fpm-config=']],
+  [['-'], ['stray=-']],
+  [['word'], ['stray=word']],
   [['-t', '--'], ['test=']],
   [
-    ['-t', '--', 'stray'],
-    ['test=', 'usage'],
+    ['-t', '--', 'word', '-v'],
+    ['test=', 'stray=--'],
   ],
 ];
 

@@ -19,7 +19,7 @@ const SEED = 20_261_122;
 /** Separated by commas. `:-` is left out: inside of `${...}` it means something from PHP 8.3 on only. */
 const PIECES =
   'a,b,=,=,=, ,  ,\t,[,],",",\',\',$,${,},${HOME},\\,\\",\\\\,\\$,$x,&,|,^,~,!,(,),;,{,yes,no,null,on,E_ALL,12,-3,1.5,.,-,x y,\r,#,k,\xe9';
-const STARTS = ['', '', 'a=', 'a = ', 'a=1|', '[', 'a[', 'a="', 'a[x]=', '[x] '];
+const STARTS = ['', '', '\xef\xbb\xbf', 'a=', 'a = ', 'a=1|', '[', 'a[', 'a="', 'a[x]=', '[x] '];
 
 /** Reads lines in base64 from stdin; answers each with what was parsed and the warning, if any. */
 const SCRIPT = `

@@ -37,6 +37,9 @@ export const optionCases: readonly CommandCase[] = [
   ['-t', 'extra'],
   ['-tZ'],
   ['--test=1'],
+  ['--test='],
+  ['--fpm-config='],
+  ['x', '-v'],
 ].map(bare);
 
 /** Forms in which the file can be named. */
@@ -48,6 +51,29 @@ export const formCases: readonly CommandCase[] = [
   { name: '-t --fpm-config=FILE', args: (f) => ['-t', `--fpm-config=${conf(f)}`] },
   { name: '--test --fpm-config FILE', args: (f) => ['--test', '--fpm-config', conf(f)] },
   { name: '-t -d fpm.config=FILE', args: (f) => ['-t', '-d', `fpm.config=${conf(f)}`] },
+  { name: '-t -y twice, empty first', args: (f) => ['-t', '-y', '', '-y', conf(f)] },
+  { name: '-t -d fpm.config="FILE"', args: (f) => ['-t', '-d', `fpm.config="${conf(f)}"`] },
+  {
+    name: '-t -c FOLDER whose php.ini has fpm.config',
+    args: (f) => ['-t', '-c', f.path],
+    files: (f) => {
+      f.write('php.ini', `fpm.config = ${conf(f)}\n`);
+      f.write('server.conf', globalText(f) + plainPool(f));
+    },
+  },
+  { name: '-t -d that is no ini line', args: (f) => ['-t', '-d', 'a=b=c', '-y', conf(f)] },
+  { name: '-D -d that is no ini line', args: (f) => ['-D', '-d', 'a=b=c', '-y', f.join('missing.conf')] },
+  { name: '-t -d with a value that is quoted for it', args: (f) => ['-t', '-d', 'a=(b', '-y', conf(f)] },
+  {
+    name: '-tt -y with a name that is not ASCII',
+    args: (f) => ['-tt', '-y', f.join('caf\u00e9.conf')],
+    env: { ACCENT: '\u00e9' },
+    files: (f) =>
+      void f.write(
+        'caf\u00e9.conf',
+        globalText(f) + plainPool(f, `env[A] = "\u00e9 \${ACCENT}"\nchdir = ${f.mkdir('\u00e9')}`),
+      ),
+  },
   { name: '-t -y relative', args: () => ['-t', '-y', 'server.conf'] },
   { name: '-t -n -y', args: (f) => ['-t', '-n', '-y', conf(f)] },
   { name: '-t -y FILE --', args: (f) => ['-t', '-y', conf(f), '--'] },

@@ -1,10 +1,12 @@
 /** The command line of Hathi against Debian's php-fpm: exit codes, both streams and error_log, to the letter. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { requires } from '../harness/debian.ts';
 import { checkout } from '../harness/folder.ts';
-import { type CommandCase, observeBoth, withoutAdditions } from './both.ts';
+import { type CommandCase, globalText, observeBoth, plainPool, withoutAdditions } from './both.ts';
 import {
   differingCases,
   formCases,
@@ -43,4 +45,21 @@ async function differs(given: CommandCase): Promise<void> {
 
 describe('differences on purpose', { skip, concurrency: 2 }, () => {
   for (const given of differingCases) test(given.name, () => differs(given));
+});
+
+test('an address that somebody listens at is no fault of the files: -t mentions it, and that is all', {
+  skip,
+}, async () => {
+  await using server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { 'php-fpm': reference, hathi } = await observeBoth({
+    name: 'in use',
+    args: (folder) => ['-t', '-y', folder.join('server.conf')],
+    files: (folder) =>
+      void folder.write('server.conf', globalText(folder) + plainPool(folder, `listen = 127.0.0.1:${port}`)),
+  });
+  assert.deepEqual(withoutAdditions(hathi), reference);
+  assert.equal(reference.code, 0);
+  assert.match(hathi.stderr.at(-1) ?? '', /^ {2}the address '127\.0\.0\.1:\d+' is in use by .*pid/);
 });
