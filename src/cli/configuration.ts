@@ -7,7 +7,7 @@ import type { Configuration, GlobalConfig, PoolConfig } from '../config/directiv
 import { checkEngineLimits } from '../config/limits.ts';
 import { loadConfiguration } from '../config/load.ts';
 import type { ConfigMessage } from '../config/messages.ts';
-import type { PhpIniSource } from '../engine/host-settings.ts';
+import type { PhpIniSource } from '../engine/ini-files.ts';
 import { engineCommand } from '../engine/select.ts';
 import { configSystem } from './config-system.ts';
 import type { FpmFlags } from './fpm.ts';

@@ -20,6 +20,8 @@ export interface PhpIniFiles {
   readonly files: readonly string[];
   /** There is a folder of further files, or the environment names its folders. */
   readonly hasScanFolder: boolean;
+  /** The configuration's folder where that was looked at; undefined where the operator named files or folders. */
+  readonly folder: string | undefined;
 }
 
 /**
@@ -35,14 +37,20 @@ export function findPhpIni(
   { given, ignored, configFile }: PhpIniChoice,
   env: NodeJS.ProcessEnv,
 ): PhpIniFiles {
-  if (ignored && given === undefined) return { files: [], hasScanFolder: false };
-  const found = mainFile(given ?? env['PHPRC'] ?? dirname(configFile));
+  if (ignored && given === undefined) return { files: [], hasScanFolder: false, folder: undefined };
+  const beside = dirname(configFile);
+  const found = mainFile(given ?? env['PHPRC'] ?? beside);
   const main = found === undefined ? [] : [found];
-  if (ignored) return { files: main, hasScanFolder: false };
-  const usual = join(dirname(configFile), 'conf.d');
+  if (ignored) return { files: main, hasScanFolder: false, folder: undefined };
+  const usual = join(beside, 'conf.d');
   const named = env['PHP_INI_SCAN_DIR']?.split(':');
   const files = (named ?? ['']).flatMap((folder) => scanFolder(folder === '' ? usual : folder));
-  return { files: [...main, ...files], hasScanFolder: named !== undefined || isFolder(usual) };
+  const isUsual = given === undefined && env['PHPRC'] === undefined && named === undefined;
+  return {
+    files: [...main, ...files],
+    hasScanFolder: named !== undefined || isFolder(usual),
+    folder: isUsual ? beside : undefined,
+  };
 }
 
 function mainFile(place: string): string | undefined {

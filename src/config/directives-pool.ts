@@ -418,7 +418,7 @@ export const POOL_DIRECTIVES = [
     type: 'string',
     check: (value) =>
       /^[0-9]+\.[0-9]+$/.test(value) ? undefined : `engine.php '${value}' is not a PHP version such as 8.4`,
-    help: "The pool's PHP version, such as `8.4`. With the embedded engine one of 7.4 to 8.5, from its package; with the native one the build of that version.",
+    help: "The pool's PHP version, such as `8.4`. With the embedded engine one of 7.4 to 8.5, from its package; with the native one the build of that version; its php.ini and further files are that version's own where the configuration is in the folder of another.",
     since: 'Hathi 0.1',
     own: true,
   },

@@ -4,6 +4,7 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
+import type { PhpIniSource } from './ini-files.ts';
 
 /** Who the pool's workers are, resolved by the master. */
 export interface PoolIdentity {
@@ -14,17 +15,6 @@ export interface PoolIdentity {
   readonly home: string | undefined;
   /** Whether the host has to give up root's rights to become that. */
   readonly dropsRights: boolean;
-}
-
-export interface PhpIniSource {
-  /** Paths of the main php.ini and of the scan folder's files, in order; empty with `-n`. */
-  readonly files: readonly string[];
-  /** A scan folder was found or named: without one the engine's PHP has its own. */
-  readonly hasScanFolder: boolean;
-  /** `-n`: no php.ini is to be looked for. */
-  readonly ignored: boolean;
-  /** The `-d` definitions, `key=value`. */
-  readonly defines: readonly string[];
 }
 
 export interface HostSettingsInput {

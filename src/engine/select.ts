@@ -12,8 +12,12 @@ export interface EngineCommand {
   readonly argv0: string;
   /** Why it is this engine where a native one has been built; absent where there is nothing to tell. */
   readonly instead?: string;
-  /** php.ini files of the engine's own PHP, for a master that has found none: its php.ini, those of its scan folder. */
-  readonly iniFiles?: { readonly main: readonly string[]; readonly scanned: readonly string[] };
+  /** What PHP-FPM of the engine's own PHP would read: the folder of its php.ini, that, and those of its scan folder. */
+  readonly iniFiles?: {
+    readonly folder: string;
+    readonly main: readonly string[];
+    readonly scanned: readonly string[];
+  };
 }
 
 /** The pool asks for an engine that is not there. */

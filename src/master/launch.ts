@@ -1,6 +1,7 @@
 /** Starting a generation: its scoreboard, its descriptor channel, its host. */
 
-import { hostSettings, type PhpIniSource } from '../engine/host-settings.ts';
+import { hostSettings } from '../engine/host-settings.ts';
+import { iniFilesFor } from '../engine/ini-files.ts';
 import { initialMemory } from '../pool/manager.ts';
 import { memoryFile, socketPair } from '../posix/descriptors.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
@@ -60,7 +61,7 @@ function startHost(
     settings: hostSettings({
       pool: { ...pool.config, 'listen.backlog': backlogFor(pool) },
       identity: pool.identity,
-      php: phpIniFor(pool, context),
+      php: iniFilesFor(context.php(), pool.command.iniFiles),
       log: { level: context.log.level, limit: context.log.limit, format: context.log.format },
       listenKind: pool.listener.kind,
       hasAccessLog: accessLog !== undefined,
@@ -75,15 +76,4 @@ function startHost(
 function backlogFor({ config, listener }: PreparedPool): number {
   const queue = listener.origin === 'systemd' ? listener.queue() : undefined;
   return queue?.limit ?? config['listen.backlog'];
-}
-
-/**
- * Where neither the command line nor the configuration's folder has a php.ini or further files, the engine's PHP has
- * its own places.
- */
-function phpIniFor({ command }: PreparedPool, context: PoolContext): PhpIniSource {
-  const php = context.php();
-  const { main, scanned } = command.iniFiles ?? { main: [], scanned: [] };
-  if (php.ignored || php.hasScanFolder) return php;
-  return { ...php, files: [...(php.files.length > 0 ? php.files : main), ...scanned] };
 }

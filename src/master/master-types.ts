@@ -3,7 +3,7 @@
 import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
-import type { PhpIniSource } from '../engine/host-settings.ts';
+import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
 import type { PoolOutcome } from './pool-context.ts';

@@ -2,7 +2,8 @@
 
 import type { SlowRequest } from '../admin/slow-request.ts';
 import type { PoolConfig } from '../config/directives.ts';
-import type { PhpIniSource, PoolIdentity } from '../engine/host-settings.ts';
+import type { PoolIdentity } from '../engine/host-settings.ts';
+import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { Generation } from './generation.ts';

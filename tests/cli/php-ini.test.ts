@@ -65,6 +65,18 @@ for (const { name, given, ignored = false, env, files } of rows) {
   });
 }
 
+test('the configuration’s folder is told where nobody named another', () => {
+  using folder = debianLike();
+  const configFile = folder.join('php-fpm.conf');
+  const found = (given: string | undefined, env: NodeJS.ProcessEnv): string | undefined =>
+    findPhpIni({ given, ignored: false, configFile }, env).folder;
+  assert.deepEqual(
+    [found(undefined, {}), found('/x', {}), found(undefined, { PHPRC: '/x' })],
+    [folder.path, undefined, undefined],
+  );
+  assert.equal(found(undefined, { PHP_INI_SCAN_DIR: '/x' }), undefined);
+});
+
 test('values: later files and -d win, what is for a path only does not count', () => {
   using folder = new TestFolder();
   const first = folder.write('a.ini', '[PHP]\none = 1\ntwo = "a b" ; comment\n[PATH=/x]\none = path\n');

@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PhpIniSource } from '../host-settings.ts';
+import type { PhpIniSource } from '../ini-files.ts';
 import { BodyQueue } from './php/body.ts';
 import { readExtensions } from './php/extensions.ts';
 import { composeIni } from './php/ini.ts';

@@ -70,6 +70,7 @@ function iniFiles({ iniFolder, scanFolder }: BuildRecord): NonNullable<EngineCom
   const main = join(iniFolder, 'php.ini');
   const scanned = scanFolder !== '' && existsSync(scanFolder) ? readdirSync(scanFolder).sort() : [];
   return {
+    folder: iniFolder,
     main: iniFolder !== '' && existsSync(main) ? [main] : [],
     scanned: scanned.filter((name) => name.endsWith('.ini')).map((name) => join(scanFolder, name)),
   };
