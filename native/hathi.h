@@ -5,7 +5,7 @@
  *   host.c      the host's loop: the master's commands, the ends of workers, their output
  *   spawn.c     making workers
  *   channel.c   messages from and to the master        control.c   messages between host and worker
- *   settings.c  the pool's settings                    rights.c    limits, folders, users
+ *   settings.c  the pool's settings                    rights.c, apparmor.c   limits, folders, users, hats
  *   php_start.c PHP's start and the pool's ini values
  *   worker.c, worker_settings.c   a worker's loop       worker_control.c   what the host tells it
  *   connection.c   reading and closing a connection     held.c   the connections that a worker holds

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "apparmor.h"
+
 /*
  * The host gives up the master's rights before it makes a worker, so that nothing that runs scripts has ever had
  * them, and a worker that breaks out finds a host with no more rights than its own. Only the limits are the
@@ -108,7 +110,7 @@ static bool change_user(struct hathi_host *host, char *error, size_t size)
 }
 
 /*
- * Applies root folder, folder, priority and user, in the order of PHP-FPM's workers. Afterwards nothing of root is
+ * Applies root folder, folder, priority, user and AppArmor hat, in the order of PHP-FPM's workers. Afterwards nothing of root is
  * left. Returns false with the reason in `error`.
  */
 bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
@@ -117,9 +119,6 @@ bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 	bool is_root = hathi_setting_flag(settings, "root");
 	const char *root = hathi_setting_text(settings, "chroot");
 	const char *folder = hathi_setting_text(settings, "chdir");
-	if (hathi_setting_text(settings, "apparmor_hat") != NULL)
-		FAIL("the native engine cannot change to an AppArmor hat: leave out apparmor_hat, or confine the "
-			"whole service with a profile");
 	allow_limit(RLIMIT_NOFILE, files_limit(settings));
 	allow_limit(RLIMIT_CORE, core_limit(settings));
 	if (is_root && root != NULL) {
@@ -137,5 +136,6 @@ bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 	if (hathi_setting_flag(settings, "process.dumpable") && prctl(PR_SET_DUMPABLE, 1) != 0)
 		hathi_channel_log(&host->channel, HATHI_ERROR, "failed to prctl(PR_SET_DUMPABLE): %s",
 			strerror(errno));
-	return true;
+	const char *hat = hathi_setting_text(settings, "apparmor_hat");
+	return hat == NULL || hathi_apparmor_enter(host->proc_fd, hat, error, size);
 }

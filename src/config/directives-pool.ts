@@ -359,7 +359,7 @@ export const POOL_DIRECTIVES = [
     name: 'apparmor_hat',
     scope: 'pool',
     type: 'string',
-    help: 'The AppArmor hat that a worker changes to.',
+    help: 'The AppArmor hat, below the profile of the master, that the workers change to. The profile has to allow `change_profile -> PROFILE//*`.',
     since: '5.6.0',
     limits: { embedded: { standing: 'refused', because: 'its workers are threads of one process' } },
   },

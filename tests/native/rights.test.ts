@@ -1,10 +1,12 @@
 /** What a native host does with the master's rights, and that its workers have none of them. */
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { FakeMaster } from '../embedded/fake-master.ts';
 import { requires } from '../harness/debian.ts';
-import { TestFolder } from '../harness/folder.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
 import { nativeBuild } from './built-engine.ts';
 import { identity } from './identity.ts';
 
@@ -69,10 +71,13 @@ suite('rights of a native pool', { skip: skip || requires('root') }, () => {
     assert.equal(where.body, '/inside inside');
   });
 
-  test('a group list that cannot be had, a missing root and an AppArmor hat are refused with a reason', async () => {
+  test('a missing root, and a hat where no profile of AppArmor confines the process, are refused with a reason', async () => {
     for (const [setting, reason] of [
       [['chroot', '/no/such/root'], /failed to chroot\(\/no\/such\/root\): No such file/],
-      [['apparmor_hat', 'hat'], /cannot change to an AppArmor hat: leave out apparmor_hat/],
+      [
+        ['apparmor_hat', 'hat'],
+        /failed to query apparmor confinement\. Please check if "\/proc\/\*\/attr\/current" is read and writeable\.: /,
+      ],
     ] as const) {
       await using master = new FakeMaster({ command, settings: [...identity(), setting] });
       assert.match((await master.nextOf('failed')).reason, reason);
@@ -95,6 +100,40 @@ suite('rights of a native pool', { skip: skip || requires('root') }, () => {
       HOME: '/own',
       USER: 'www-data',
     });
+  });
+});
+
+suite('an AppArmor hat', { skip }, () => {
+  test('is asked for below the profile that confines the process', () => {
+    using folder = new TestFolder();
+    const program = folder.join('enter');
+    const source = join(checkout, 'tests/native/apparmor-program.c');
+    const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
+    execFileSync(process.env['CC'] || 'cc', [...flags, '-o', program, source]);
+    const enter = (hat: string): string =>
+      spawnSync(program, [folder.path, hat], { encoding: 'utf8' }).stdout;
+
+    assert.match(
+      enter('shop'),
+      /^failed to query apparmor confinement.*: No such file or directory \(2\)\n$/,
+    );
+    for (const [place, current, order] of [
+      ['self/attr/current', '/usr/sbin/php-fpm (enforce)\n', 'changeprofile /usr/sbin/php-fpm//shop'],
+      ['self/attr/current', 'with blank (complain)\n', 'changeprofile with blank//shop'],
+      // It comes first: where it is, the other file may be another security module's.
+      ['self/attr/apparmor/current', 'a (enforce)\n', 'changeprofile a//shop'],
+    ] as const) {
+      const file = folder.write(place, current);
+      assert.equal(enter('shop'), '\n');
+      assert.equal(readFileSync(file, 'latin1'), order);
+    }
+    const file = folder.write('self/attr/apparmor/current', '');
+    assert.match(enter('shop'), /: Invalid argument \(22\)\n$/);
+    folder.write('self/attr/apparmor/current', 'own (enforce)\n');
+    const tooLong =
+      /^failed to change to new confinement \(own\/\/x{200}\)\. .*: File name too long \(36\)\n$/;
+    assert.match(enter('x'.repeat(9000)), tooLong);
+    assert.equal(readFileSync(file, 'latin1'), 'own (enforce)\n');
   });
 });
 
