@@ -59,7 +59,8 @@ int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = ancillary.bytes,
-		.msg_controllen = sizeof ancillary.bytes,
+		/* Not the room with its padding: a second descriptor would fit in, and nobody would close it. */
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	*descriptor = -1;
 	ssize_t got;

@@ -374,11 +374,10 @@ static enum hathi_fcgi_event step(struct hathi_fcgi *fcgi, const uint8_t **input
 	return on_record_end(fcgi);
 }
 
-/* The body has been handed on in full, or the peer has ended it or the connection. */
+/* The body has been handed on in full. Where the peer ends it before that, its record does, or its connection. */
 static bool body_end_is_due(const struct hathi_fcgi *fcgi)
 {
-	if (fcgi->phase != HATHI_FCGI_RUNNING || fcgi->body_end_told) return false;
-	return body_is_complete(fcgi) || fcgi->stdin_ended;
+	return fcgi->phase == HATHI_FCGI_RUNNING && !fcgi->body_end_told && body_is_complete(fcgi);
 }
 
 /*

@@ -1,13 +1,22 @@
 /**
- * Fuzzes the FastCGI server for longer than the test suite does:
- *   node scripts/fuzz-fastcgi.ts [--seconds N] [--seed N]
+ * Fuzzes the FastCGI servers for longer than the test suite does:
+ *   node scripts/fuzz-fastcgi.ts [--seconds N] [--seed N] [--native]
+ * With --native every input goes to the C parser as well, under the sanitizers, and the two are compared.
  * A failing case names its seed; `--seed` with that number runs it first. Exit code 1 on a failure.
  */
 import { parseArgs } from 'node:util';
+import { loadCorpus } from '../tests/fastcgi/corpus.ts';
 import { fuzz } from '../tests/fastcgi/fuzz.ts';
+import { TestFolder } from '../tests/harness/folder.ts';
+import { buildTarget } from '../tests/native/fuzz-target.ts';
+import { compareParsers } from '../tests/native/parser-events.ts';
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } },
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    native: { type: 'boolean', default: false },
+  },
 });
 const seconds = Number(values.seconds);
 const seed = values.seed === undefined ? Date.now() % 0x7fffffff : Number(values.seed);
@@ -16,7 +25,7 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
   process.exit(64);
 }
 
-try {
+function fuzzOne(): void {
   const result = fuzz(seconds, seed);
   process.stdout.write(`${result.cases} cases, ${result.bytes} bytes, first seed ${seed}\n`);
   process.stdout.write(`slowest case ${result.slowestMs.toFixed(1)} ms\n`);
@@ -25,6 +34,22 @@ try {
   }
   const { rss } = process.memoryUsage();
   process.stdout.write(`resident memory ${(rss / 1024 / 1024).toFixed(0)} MiB\n`);
+}
+
+function fuzzBoth(): void {
+  const batch = 500;
+  const corpus = loadCorpus();
+  using folder = new TestFolder();
+  const program = buildTarget('fcgi', folder.path);
+  const until = performance.now() + seconds * 1000;
+  let next = seed;
+  for (; performance.now() < until; next += batch) compareParsers(program, next, batch, corpus);
+  process.stdout.write(`${next - seed} cases in 3 cuts each to both parsers, first seed ${seed}\n`);
+}
+
+try {
+  if (values.native) fuzzBoth();
+  else fuzzOne();
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = 1;

@@ -6,10 +6,10 @@
 import assert from 'node:assert/strict';
 import { CgiResponseParser } from '../../src/fastcgi/cgi-response.ts';
 import { errorCode, FastCgiError } from '../../src/fastcgi/errors.ts';
-import { record } from '../../src/fastcgi/writer.ts';
 import { type CorpusCase, loadCorpus } from './corpus.ts';
-import { Random } from './random.ts';
-import { type Application, applications, ScriptedApplication } from './scripted-application.ts';
+import { fuzzInput } from './fuzz-input.ts';
+import type { Random } from './random.ts';
+import { type Application, ScriptedApplication } from './scripted-application.ts';
 
 export interface FuzzResult {
   cases: number;
@@ -20,9 +20,6 @@ export interface FuzzResult {
 }
 
 const codes: ReadonlySet<string> = new Set(Object.values(errorCode));
-/** Larger corpus files are mutated rarely: they cost a hundred small ones. */
-const smallBytes = 8192;
-const interestingBytes = [0x00, 0x01, 0x02, 0x04, 0x05, 0x08, 0x09, 0x7f, 0x80, 0xff];
 
 /** @param seconds how long to go on. @throws AssertionError naming the seed of the case. */
 export function fuzz(seconds: number, firstSeed: number): FuzzResult {
@@ -38,9 +35,7 @@ export function fuzz(seconds: number, firstSeed: number): FuzzResult {
 }
 
 function fuzzOne(seed: number, corpus: readonly CorpusCase[], result: FuzzResult): void {
-  const random = new Random(seed);
-  const input = random.below(3) === 0 ? randomRecords(random) : mutated(random, corpus);
-  const application = random.pick(applications);
+  const { application, input, random } = fuzzInput(seed, corpus);
   try {
     const whole = play(application, [input]);
     const cut = play(application, random.cut(input, random.pick([1, 3, 50, 5000])));
@@ -100,57 +95,4 @@ function checkCgi(input: Uint8Array, random: Random): void {
     text[at] = random.pick([0x0a, 0x0a, 0x0d, 0x3a, 0x20, 0x41]);
   }
   assert.deepEqual(parse(random.cut(text, 7)), parse([text]), 'the CGI head depends on the chunks');
-}
-
-function randomRecords(random: Random): Buffer {
-  const records: Buffer[] = [];
-  for (let left = 1 + random.below(12); left > 0; left--) {
-    const type = random.below(10) === 0 ? random.below(256) : random.pick([1, 1, 2, 4, 4, 5, 5, 8, 9]);
-    const id = random.below(8) === 0 ? random.below(3) : 1;
-    records.push(record(type, id, randomContent(type, random)));
-  }
-  return Buffer.concat(records);
-}
-
-function randomContent(type: number, random: Random): Buffer {
-  if (random.below(3) === 0) return Buffer.alloc(0);
-  if (type === 1) return Buffer.from([0, 1 + random.below(4), random.below(2), 0, 0, 0, 0, 0]);
-  if (type === 4 && random.below(2) === 0)
-    return Buffer.from(`\x0e\x01CONTENT_LENGTH${random.below(10)}`, 'latin1');
-  return Buffer.from(Array.from({ length: random.below(40) }, () => random.below(256)));
-}
-
-function mutated(random: Random, corpus: readonly CorpusCase[]): Buffer {
-  const fitting = random.below(200) === 0 ? corpus : corpus.filter((row) => row.input.length <= smallBytes);
-  let bytes: Buffer = Buffer.from(random.pick(fitting).input);
-  for (let left = 1 + random.below(6); left > 0 && bytes.length > 0; left--) {
-    bytes = mutate(bytes, random, fitting);
-  }
-  return bytes;
-}
-
-function mutate(bytes: Buffer, random: Random, corpus: readonly CorpusCase[]): Buffer {
-  const at = random.below(bytes.length);
-  const end = Math.min(bytes.length, at + 1 + random.below(16));
-  switch (random.below(7)) {
-    case 0:
-      bytes[at] = random.below(256);
-      return bytes;
-    case 1:
-      bytes[at] = random.pick(interestingBytes);
-      return bytes;
-    case 2:
-      bytes[at]! ^= 1 << random.below(8);
-      return bytes;
-    case 3:
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)]);
-    case 4:
-      return Buffer.concat([bytes.subarray(0, end), bytes.subarray(at)]);
-    case 5:
-      return bytes.subarray(0, at);
-    case 6:
-      return Buffer.concat([bytes.subarray(0, at - (at % 8)), random.pick(corpus).input]);
-    default:
-      throw new Error('Cannot mutate: unknown mutation');
-  }
 }
