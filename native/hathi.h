@@ -84,6 +84,8 @@ struct hathi_child {
 	int control;
 	int output[2];
 	bool is_up;
+	/* The host made it by itself, and the master has not asked for it. */
+	bool is_granted;
 	/* It sent its memory, or why it cannot. */
 	bool has_offered;
 	/* It wrote something since its last request ended. */
@@ -115,6 +117,8 @@ struct hathi_host {
 	int log_fd;
 	bool accepting;
 	bool watching;
+	/* With `watching`: the slot in which a worker may be made for a connection at once, -1 for none. */
+	int32_t granted;
 	bool draining;
 	bool catches_output;
 	/* A log shows ids of requests. */

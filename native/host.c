@@ -156,7 +156,12 @@ static bool read_slot(const struct hathi_host *host, const struct hathi_message 
 
 static void start_worker(struct hathi_host *host, uint32_t slot)
 {
-	int error = host->draining ? ECANCELED : host->children[slot].pid != 0 ? EEXIST : hathi_spawn(host, slot);
+	struct hathi_child *child = host->children + slot;
+	/* The master asked for it just when it was made on its grant. */
+	bool is_made = child->pid != 0 && child->is_granted;
+	child->is_granted = false;
+	if (is_made) return;
+	int error = host->draining ? ECANCELED : child->pid != 0 ? EEXIST : hathi_spawn(host, slot);
 	if (error == 0) return;
 	if (!host->draining)
 		hathi_channel_log(&host->channel, HATHI_ERROR, "fork() failed: %s", strerror(error));
@@ -205,6 +210,17 @@ static void set_watch(struct hathi_host *host, bool on)
 	epoll_ctl(host->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, host->listen_fd, &event);
 }
 
+/* "watch [COVERED [SLOT]]". How many connections wait cannot be seen here: with a number over 0 the next one counts. */
+static bool start_watch(struct hathi_host *host, const struct hathi_message *message)
+{
+	char *end;
+	unsigned long slot = message->word_count > 2 ? strtoul(message->words[2], &end, 10) : host->slot_count;
+	if (message->word_count > 2 && (*end != '\0' || slot >= host->slot_count)) return false;
+	host->granted = message->word_count > 2 ? (int32_t)slot : -1;
+	if (!host->draining && (message->word_count == 1 || is_word(message, 1, "0"))) set_watch(host, true);
+	return true;
+}
+
 static void drain(struct hathi_host *host)
 {
 	host->draining = true;
@@ -228,8 +244,7 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 		host->accepting = true;
 		hathi_relay_to_all(host, HATHI_CONTROL_ACCEPT, -1);
 	} else if (is_word(message, 0, "watch")) {
-		/* A number says how many more than one have to wait, which cannot be seen here: the next command has none. */
-		if (!host->draining && message->word_count == 1) set_watch(host, true);
+		return start_watch(host, message);
 	} else if (is_word(message, 0, "drain")) {
 		drain(host);
 	} else if (is_word(message, 0, "reopen") && is_word(message, 1, "access.log")) {
@@ -298,14 +313,29 @@ static void reap(struct hathi_host *host)
 	if (ended && !host->draining) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
 }
 
-/* A connection waits: reported unless an idle worker is about to take it. Returns whether to look again soon. */
+/*
+ * A connection waits: unless an idle worker is about to take it, it is reported, and the worker made that the master
+ * granted for it. Returns whether to look again soon.
+ */
 static bool on_listener(struct hathi_host *host)
 {
+	bool makes = host->accepting && host->granted >= 0 && host->children[host->granted].pid == 0;
 	for (uint32_t slot = 0; host->accepting && slot < host->slot_count; slot++) {
-		if (host->children[slot].pid != 0 && hathi_slot_state(host->scoreboard, slot) == HATHI_STAGE_IDLE) return true;
+		const struct hathi_child *child = host->children + slot;
+		if (child->pid == 0) continue;
+		if (hathi_slot_state(host->scoreboard, slot) == HATHI_STAGE_IDLE) return true;
+		if (!child->is_up) makes = false;
 	}
 	set_watch(host, false);
-	hathi_channel_word(&host->channel, "waiting");
+	if (!makes) {
+		hathi_channel_word(&host->channel, "waiting");
+		return false;
+	}
+	uint32_t slot = (uint32_t)host->granted;
+	/* First, so that the master knows of the worker when it hears how the start ended. */
+	hathi_channel_word(&host->channel, "waiting %u", slot);
+	start_worker(host, slot);
+	host->children[slot].is_granted = host->children[slot].pid != 0;
 	return false;
 }
 

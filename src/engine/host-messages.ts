@@ -29,7 +29,8 @@ export type HostMessage =
   | { readonly type: 'memory'; readonly slot: number; readonly pid: number }
   | { readonly type: 'no-memory'; readonly slot: number; readonly pid: number; readonly reason: string }
   | { readonly type: 'log'; readonly level: HostLogLevel; readonly text: string }
-  | { readonly type: 'waiting' }
+  /** With the slot of a worker that the host makes by itself, as `watch` allowed it. */
+  | { readonly type: 'waiting'; readonly slot?: number }
   | { readonly type: 'status'; readonly id: string; readonly query: string }
   | { readonly type: 'drained' };
 
@@ -104,6 +105,9 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
     case 'status':
       return { type: verb, id: words[1] ?? '', query: Buffer.from(bytes).toString('latin1') };
     case 'waiting':
+      return words[1] === undefined
+        ? { type: verb }
+        : { type: verb, slot: numberBelow(message, 1, slotCount) };
     case 'drained':
       return { type: verb };
     default:
@@ -112,7 +116,8 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
 }
 
 /** Words that a message may have beside those that it must have. */
-function extraWords([verb, , , third, fourth, fifth]: readonly string[]): number {
+function extraWords([verb, first, , third, fourth, fifth]: readonly string[]): number {
+  if (verb === 'waiting') return first === undefined ? 0 : 1;
   if (verb === 'ended') return third === 'signal' && fifth === 'core' ? 1 : 0;
   return verb === 'output' && fourth !== undefined ? 1 : 0;
 }

@@ -114,6 +114,11 @@ export class Generation {
     this.#pace.add(slot);
   }
 
+  /** The host makes a worker by itself. One that was asked for meanwhile in the same slot is the same. */
+  adopt(slot: number): void {
+    if (this.workers.get(slot) === undefined) this.workers.reserve(slot, monotonicMicros(), false);
+  }
+
   /** The host has said how the start of a worker ended. */
   bootSettled(slot: number): void {
     this.#pace.settled(slot);

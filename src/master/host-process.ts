@@ -117,8 +117,10 @@ export class HostProcess {
   }
 
   /** @param covered connections that workers on their way will take */
-  watch(covered: number): void {
-    this.#send(covered === 0 ? ['watch'] : ['watch', String(covered)]);
+  /** @param slot where the host may make a worker by itself for the next connection that waits */
+  watch(covered: number, slot?: number): void {
+    const numbers = slot === undefined ? (covered === 0 ? [] : [covered]) : [covered, slot];
+    this.#send(['watch', ...numbers.map(String)]);
   }
 
   drain(): void {

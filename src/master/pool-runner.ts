@@ -234,6 +234,7 @@ export class PoolRunner {
         return generation.host.answerStatus(message.id, status, reply);
       }
       case 'waiting':
+        if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
         if (generation === this.#serving && this.#context.isNormal()) this.#supervisor.waiting(generation);
         return;
       case 'output':

@@ -5,6 +5,7 @@
 
 import type { HostMessage } from '../engine/host-messages.ts';
 import { decide, type ManagedWorker, type ManagerEvent } from '../pool/manager.ts';
+import { slotForNext } from '../pool/ondemand.ts';
 import { reapWorker, startedMessage } from '../pool/reap.ts';
 import {
   type BackOffMemory,
@@ -65,11 +66,25 @@ export class WorkerSupervisor {
     if (generation.workers.size > before) this.watch(generation);
   }
 
-  /** Asks the host of an ondemand pool to report connections for which no worker is there or on its way. */
-  watch(generation: Generation): void {
+  /** A connection waited, and the host makes the worker for it that {@link watch} let it make. */
+  madeByHost(generation: Generation, slot: number): void {
     if (generation.pool.pm !== 'ondemand') return;
+    generation.adopt(slot);
+    this.#manage(generation, { type: 'grown' });
+  }
+
+  /**
+   * Asks the host of an ondemand pool to report connections for which no worker is there or on its way. What the
+   * answer to the first one would be is decided here already, so that its client does not wait for the master.
+   */
+  watch(generation: Generation): void {
+    const { pool, workers } = generation;
+    if (pool.pm !== 'ondemand') return;
+    const all = workers.all();
+    const covered = all.filter(({ state }) => state === workerStates.starting).length;
     generation.host.watch(
-      generation.workers.all().filter(({ state }) => state === workerStates.starting).length,
+      covered,
+      covered === 0 ? slotForNext(pool, all, this.#context.processMax()) : undefined,
     );
   }
 

@@ -55,6 +55,8 @@ export type ManagerEvent =
   | { readonly type: 'heartbeat' }
   /** A connection waits and no worker is idle; `connections` when it is known how many (default 1). */
   | { readonly type: 'waiting'; readonly connections?: number }
+  /** The host has made a worker for a connection, in the slot of {@link slotForNext}; it is among the workers. */
+  | { readonly type: 'grown' }
   /** So many workers died and are due for replacement (respawn.ts says when). */
   | { readonly type: 'replace'; readonly count: number };
 

@@ -1,6 +1,7 @@
 /** `pm = ondemand`: workers only while there are requests. */
 
-import type { Plan } from './plan.ts';
+import type { ManagerSettings } from './manager.ts';
+import { freeSlots, type Plan } from './plan.ts';
 
 /** Starts workers when connections wait, stops the ones that have had nothing to do for long. */
 export function decideOndemand(plan: Plan): void {
@@ -13,6 +14,9 @@ export function decideOndemand(plan: Plan): void {
       return;
     case 'waiting':
       waiting(plan, event.connections ?? 1);
+      return;
+    case 'grown':
+      grown(plan);
       return;
     default:
       throw new Error(`ondemand manager met the event ${JSON.stringify(event)}`);
@@ -39,7 +43,25 @@ function waiting(plan: Plan, connections: number): void {
   }
   // Workers on their way take a connection each.
   const spawned = plan.spawn(connections - plan.coming, 'grow');
-  if (spawned === 0) return;
+  if (spawned > 0) grown(plan);
+}
+
+function grown(plan: Plan): void {
   plan.memory.atMaximum = false;
   plan.log('debug', 'got accept without idle child available .... I forked');
+}
+
+/**
+ * The slot of the worker that the next waiting connection calls for, as long as nothing else changes.
+ *
+ * @param taken workers that are not reaped yet
+ * @param processMax `process.max`; with such a limit every pool's growth counts, so nothing can be said ahead
+ * @returns undefined where it has to be decided when the connection is there
+ */
+export function slotForNext(
+  pool: Pick<ManagerSettings, 'pm.max_children'>,
+  taken: readonly { readonly slot: number }[],
+  processMax: number,
+): number | undefined {
+  return processMax > 0 ? undefined : freeSlots(taken, pool['pm.max_children'])[0];
 }

@@ -108,7 +108,8 @@ export class Plan {
   }
 }
 
-function freeSlots(workers: readonly ManagedWorker[], slotCount: number): number[] {
+/** The slots without a worker, in rising order. */
+export function freeSlots(workers: readonly { readonly slot: number }[], slotCount: number): number[] {
   const taken = new Set(workers.map(({ slot }) => slot));
   const free: number[] = [];
   for (let slot = 0; slot < slotCount && free.length < slotCount - taken.size; slot += 1) {

@@ -120,6 +120,26 @@ for (const { name, command, skip } of contractHosts) {
       assert.equal((await answer).body, 'hello');
     });
 
+    test('watch with a slot: the native host makes the worker there by itself, once', async () => {
+      const makes = name !== 'embedded';
+      await master.endWorker(0, 'quit');
+      const from = master.messages.length;
+      const waiting = master.nextOf('waiting');
+      const up = master.nextOf('up');
+      master.send(['watch', '0', '0']);
+      const answer = master.get('hello.php');
+      assert.equal((await waiting).slot, makes ? 0 : undefined);
+      // A master that wanted a worker there anyway means the same one.
+      master.send(['worker', '0']);
+      assert.equal((await answer).body, 'hello');
+      await up;
+      const later = master.messages.slice(from).map(({ type }) => type);
+      assert.deepEqual(
+        later.filter((type) => type === 'waiting' || type === 'up' || type === 'ended'),
+        ['waiting', 'up'],
+      );
+    });
+
     test("a worker's output comes to the master with its name, and the end of the request", async () => {
       const from = master.messages.length;
       const flushed = master.nextOf('flush');

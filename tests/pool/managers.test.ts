@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide, initialMemory, type ManagerDecision, type ManagerInput } from '../../src/pool/manager.ts';
+import { slotForNext } from '../../src/pool/ondemand.ts';
 import { input, settings, workers } from './pool-of.ts';
 
 /** A decision in short: `+3` spawns in slot 3, `-3` stops, `!3` kills; then levels and texts of the log. */
@@ -236,6 +237,18 @@ const rows: readonly Row[] = [
     messages: [],
   },
   {
+    name: 'ondemand takes note of the worker that the host has made, the last one as well',
+    input: {
+      pool: ondemandPool,
+      event: { type: 'grown' },
+      workers: workers('rrc'),
+      memory: { ...initialMemory, atMaximum: true },
+    },
+    actions: '',
+    messages: ['debug: [pool www] got accept without idle child available .... I forked'],
+    memory: { atMaximum: false },
+  },
+  {
     name: 'ondemand at its maximum says so and counts, in its own words',
     input: { pool: ondemandPool, event: waiting, workers: workers('rrr') },
     actions: '',
@@ -300,6 +313,13 @@ test('a spawn says what it is for', () => {
   assert.deepEqual(reasons({ pool: staticPool, event: start }), ['start', 'start', 'start']);
   assert.deepEqual(reasons({ pool: staticPool, workers: workers('rr') }), ['grow']);
   assert.deepEqual(reasons({ pool: staticPool, event: { type: 'replace', count: 1 } }), ['replace']);
+});
+
+test('the slot of the next worker is told ahead where the maximum and process.max allow it', () => {
+  assert.equal(slotForNext(ondemandPool, [], 0), 0);
+  assert.equal(slotForNext(ondemandPool, workers('r.r'), 0), 1);
+  assert.equal(slotForNext(ondemandPool, workers('rrr'), 0), undefined);
+  assert.equal(slotForNext(ondemandPool, [], 20), undefined);
 });
 
 test('an unknown process manager is an error', () => {
