@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "worker.h"
@@ -62,19 +63,37 @@ static int next_deadline(const struct hathi_worker *worker)
 }
 
 /*
- * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
- * one's end. The web server opens another.
+ * Gives up a kept connection at rest, unless its next request has come meanwhile, which is returned. A web server does
+ * not send a POST again that it has sent already: so its side is shut first, which makes its next write fail, and then
+ * it is read. TCP knows no such order, and what crosses the close there is lost.
  */
-void hathi_held_give_up(struct hathi_worker *worker)
+static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t index)
+{
+	const struct hathi_connection *connection = worker->held[index];
+	uint32_t before = worker->held_count;
+	struct hathi_connection *late = hathi_held_read(worker, index);
+	if (late != NULL || worker->held_count < before || !connection->is_kept) return late;
+	if (!worker->is_tcp && shutdown(connection->fd, SHUT_RD) == 0) return hathi_held_read(worker, index);
+	hathi_held_close(worker, index);
+	return NULL;
+}
+
+/*
+ * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
+ * one's end. The web server opens another. Returns a request that came in the last moment.
+ */
+struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 {
 	for (uint32_t index = worker->held_count; index-- > 0;) {
-		if (worker->held[index]->is_kept) hathi_held_close(worker, index);
+		struct hathi_connection *late = worker->held[index]->is_kept ? give_up(worker, index) : NULL;
+		if (late != NULL) return late;
 	}
-	if (worker->held_count < HATHI_HELD) return;
+	if (worker->held_count < HATHI_HELD) return NULL;
 	/* None has sent its parameters, but for those whose bodies are on their way: the oldest has had its time. */
 	uint32_t oldest = 0;
 	while (oldest < worker->held_count - 1 && worker->held[oldest]->awaits_body) oldest++;
 	hathi_held_close(worker, oldest);
+	return NULL;
 }
 
 /* With connections: the same for all of them. Returns one whose request is complete; *waits tells of new ones. */

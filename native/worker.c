@@ -80,6 +80,13 @@ static void on_accept_error(struct hathi_worker *worker, int error)
 	worker->retires = true;
 }
 
+/* Holds a connection that has not sent its request yet. */
+static void hold_new(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	if (connection->deadline == 0) connection->deadline = connection->accepted + SILENT_WAIT_MICROS;
+	worker->held[worker->held_count++] = connection;
+}
+
 /*
  * Takes a waiting connection. Returns it when its request is complete; else it is held or closed. *took tells
  * whether there was one.
@@ -97,14 +104,18 @@ static struct hathi_connection *accept_one(struct hathi_worker *worker, bool *to
 		on_accept_error(worker, errno);
 		return NULL;
 	}
-	if (worker->held_count > 0) hathi_held_give_up(worker);
 	if (worker->is_tcp && !admits(worker, &peer, name)) {
 		close(fd);
 		return NULL;
 	}
+	struct hathi_connection *late = worker->held_count > 0 ? hathi_held_give_up(worker) : NULL;
 	struct hathi_connection *connection = hathi_connection_open(worker, fd);
-	if (connection == NULL) return NULL;
+	if (connection == NULL) return late;
 	memcpy(connection->peer, name, sizeof name);
+	if (late != NULL) {
+		hold_new(worker, connection);
+		return late;
+	}
 	switch (read_first(worker, connection)) {
 	case HATHI_READ_REQUEST:
 		return connection;
@@ -112,8 +123,7 @@ static struct hathi_connection *accept_one(struct hathi_worker *worker, bool *to
 		hathi_connection_close(worker, connection);
 		return NULL;
 	case HATHI_READ_MORE:
-		if (connection->deadline == 0) connection->deadline = connection->accepted + SILENT_WAIT_MICROS;
-		worker->held[worker->held_count++] = connection;
+		hold_new(worker, connection);
 		return NULL;
 	}
 	return NULL;
