@@ -49,7 +49,7 @@ export type HistoryAnswer = {
 
 type Figures = Readonly<Record<HistoryColumn, number>>;
 
-/** PoolCounts that only grow. */
+/** Counts of a pool, which only grow. */
 export interface PoolCounts {
   readonly accepted: number;
   readonly errors: number;

@@ -106,7 +106,6 @@ async function answer(
 function send(request: IncomingMessage, response: ServerResponse, answered: Answer): void {
   const { status, type, body, headers } = answered;
   response.writeHead(status, {
-    ...headers,
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',

@@ -91,7 +91,7 @@ export interface PoolSnapshot {
   readonly recent: RecentFigures;
   /** Undefined where it was not asked for. */
   readonly processes: PoolProcesses | undefined;
-  /** Undefined where OPcache is off or has not been asked yet, and with the embedded engine, whose threads have one each. */
+  /** Undefined where OPcache is off or has not been asked yet. With the embedded engine the sum of its threads, which have one each. */
   readonly opcache: OpcacheFigures | undefined;
   readonly generation: number | undefined;
   /** Milliseconds since 1970; undefined before there is a host. */

@@ -1,6 +1,7 @@
 /**
  * What a command says about its configuration. The lines are php-fpm's, in its order and nothing between them, since
  * scripts read them; our own explanations (the place, a caret, what to do) follow as a block at the end, on stderr.
+ * With `log_format = json` each message is one object that holds its explanation.
  */
 
 import { isatty } from 'node:tty';
@@ -26,6 +27,10 @@ export class StartLog {
    * @throws the error of open(2) after it was logged
    */
   report(read: ReadConfiguration, flags: FpmFlags): void {
+    const { log } = this;
+    if (read.global !== undefined) {
+      log.configure({ level: log.level, limit: log.limit, format: read.global.log_format });
+    }
     this.write(read.early);
     if (read.global !== undefined) {
       openErrorLog(this.log, read.global, { useStderr: writesToStderr(read.global, flags) });
@@ -34,24 +39,37 @@ export class StartLog {
   }
 
   write(messages: readonly ConfigMessage[]): void {
-    for (const { level, text, raw, detail } of messages) {
+    for (const { level, text, raw, detail = [] } of messages) {
       // Texts of the configuration room hold the bytes of the file, whatever their encoding.
       const bytes = Buffer.from(text, 'latin1');
+      if (this.#isJson) {
+        this.log.explained(level, bytes, detail.map(fromBytes));
+        continue;
+      }
       if (raw === true) process.stderr.write(`${text}\n`, 'latin1');
       else this.log.write(level, bytes);
-      this.#explanations.push(...(detail ?? []));
+      this.#explanations.push(...detail);
     }
   }
 
   /** A line for the block at the end. */
   explainLater(line: string): void {
-    this.#explanations.push(Buffer.from(line, 'utf8').toString('latin1'));
+    if (this.#isJson) this.log.notice(line);
+    else this.#explanations.push(Buffer.from(line, 'utf8').toString('latin1'));
+  }
+
+  get #isJson(): boolean {
+    return this.log.format === 'json';
   }
 
   /** Prints the explanations that have come together. */
   explain(): void {
     for (const line of this.#explanations.splice(0)) process.stderr.write(`  ${line}\n`, 'latin1');
   }
+}
+
+function fromBytes(binary: string): string {
+  return Buffer.from(binary, 'latin1').toString('utf8');
 }
 
 /** In the foreground lines go to a terminal, and with `-O` to whatever stderr is; else into error_log. */

@@ -200,7 +200,7 @@ export class ErrorLog {
     const failure = errorNumber(error);
     const suffix = failure === undefined && error instanceof Error ? `: ${error.message}` : '';
     const whole = suffix === '' ? text : Buffer.concat([Buffer.from(text), Buffer.from(suffix)]);
-    this.write('error', whole, this.sysError, failure);
+    this.write('error', whole, this.sysError, { failure });
   }
 
   /**
@@ -212,7 +212,7 @@ export class ErrorLog {
     level: Level,
     text: LogText,
     inside: (...args: never[]) => unknown = this.write,
-    failure?: { errno: number; strerror: string },
+    { failure, details }: Pick<LineParts, 'failure' | 'details'> = {},
   ): void {
     if (!passes(level, this.#level)) return;
     const line = messageLine({
@@ -222,9 +222,15 @@ export class ErrorLog {
       limit: this.#limit,
       location: this.#level === 'debug' ? callerLocation(inside) : undefined,
       failure,
+      details,
       style: this.#style(),
     });
     this.#deliver(level, [line], 'master');
+  }
+
+  /** A message with further lines of ours: with `log_format = json` they are part of it, else they are left to the caller. */
+  explained(level: Level, text: LogText, details: readonly string[]): void {
+    this.write(level, text, this.explained, { details: details.length === 0 ? undefined : details });
   }
 
   /** What stands before the text of a message of that level now; `at` is printed at log_level debug only. */

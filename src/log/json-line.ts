@@ -23,7 +23,7 @@ export interface WorkerLine {
 const subject = /^\[pool ([^\]]+)\] (?:(?:child|host) (\d+)\b)?/;
 
 /** A message of the master or of a host. A text over `limit` bytes is cut and ends in `...`. */
-export function messageJson({ level, text, time, limit, location, failure }: LineParts): Buffer {
+export function messageJson({ level, text, time, limit, location, failure, details }: LineParts): Buffer {
   const message = cut(Buffer.from(text as Uint8Array), limit);
   const [, pool, pid] = subject.exec(message) ?? [];
   return Buffer.from(
@@ -35,6 +35,7 @@ export function messageJson({ level, text, time, limit, location, failure }: Lin
       message,
       error: failure?.strerror,
       errno: failure?.errno,
+      details,
       function: location?.function,
       line: location?.line,
     }),

@@ -27,6 +27,8 @@ export interface LineParts {
   readonly location?: Location | undefined;
   /** Error number and text that a failed system call left. */
   readonly failure?: { readonly errno: number; readonly strerror: string } | undefined;
+  /** Further lines of ours, the place and what to do: shown by the style `json` only. */
+  readonly details?: readonly string[] | undefined;
   readonly style: LineStyle;
 }
 

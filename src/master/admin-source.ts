@@ -64,7 +64,8 @@ function poolSnapshot(
     accepted: status?.acceptedConnections ?? 0,
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,
-    memoryPeakBytes: status?.memoryPeak ?? 0,
+    // The status page of an older PHP has no such field; the workers write it all the same.
+    memoryPeakBytes: serving?.reader.readHeader().memoryPeak ?? 0,
     memoryBytes,
     totals,
     recent: runner.figures.recent(totals),

@@ -79,7 +79,7 @@ export class Terminal {
     process.kill(0, 'SIGTSTP');
   }
 
-  /** Shows these rows, one for each of the screen; Nothing is sent when nothing has changed. */
+  /** Shows these rows, one for each of the screen; nothing is sent when nothing has changed. */
   draw(rows: readonly string[]): void {
     // A row is cleared before it is written: after a full one the cursor still stands on its last column.
     const frame = `\x1b[H${rows.map((row) => `\x1b[K${row}`).join('\r\n')}`;

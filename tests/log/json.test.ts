@@ -43,6 +43,20 @@ suite('lines of the error log', () => {
     const { message, error, errno } = JSON.parse(line.toString());
     assert.deepEqual([message, error, errno], [`${'x'.repeat(597)}...`, 'Permission denied', 13]);
   });
+
+  test('the place and what to do are part of the object', () => {
+    const details = ['f.conf:2: user = "nobody\u009b"', 'Create it.'];
+    const line = messageJson({
+      level: 'error',
+      text: 'no',
+      time,
+      limit: 600,
+      style: 'json',
+      details,
+    }).toString();
+    assert.deepEqual(JSON.parse(line).details, details);
+    assert.doesNotMatch(line, /\u009b/);
+  });
 });
 
 suite('lines of workers', () => {
@@ -95,7 +109,7 @@ testEngines('one object a line in every log, and one id in all of them', {}, asy
     engine,
     log: 'file',
     global: 'log_format = json\nlog_limit = 4096',
-    expected: [/"stream":"stderr"/],
+    expected: [/"stream":"stderr"/, /"level":"error"/],
     pools: (folder) =>
       poolText(
         folder,
@@ -157,6 +171,14 @@ fwrite(fopen('php://stderr', 'w'), "plain\\n"); header('X-Id: ' . $_SERVER['HTTP
   const ofFirst = said.filter(({ request_id }) => request_id === 'given-1');
   assert.ok(ofFirst.length > 0, JSON.stringify(said));
   assert.ok(said.some(({ message, pid, pool }) => message === 'plain' && Number(pid) > 0 && pool === 'www'));
+  server.configure((folder) => `${poolText(folder)}[[[ = "`);
+  server.signal('SIGUSR2');
+  const refusal = await poll('a refused reload', () => {
+    const all = lines(server.errorLog);
+    return all.some(({ message }) => /^reload refused/.test(String(message))) ? all : undefined;
+  });
+  const [place] = (refusal.find(({ details }) => details !== undefined)?.['details'] ?? []) as string[];
+  assert.match(String(place), /server\.conf:\d+/);
   await server.stop();
   const states = lines(server.errorLog).map(({ message }) => message);
   assert.ok(states.includes('ready to handle connections'));

@@ -100,6 +100,9 @@ suite('looking at a pool', { skip: nativeBuild().skip }, () => {
 
     server.folder.write('www/go', '');
     assert.equal((await answer).status, 200);
+    // A figure of ours, also where the status page of that PHP has none.
+    const [pool] = JSON.parse((await ask(server, '/api/pools')).body).pools;
+    assert.ok(pool.memoryPeakBytes >= 2 ** 21, `a peak of ${pool.memoryPeakBytes} bytes`);
     await server.stop();
   });
 
