@@ -116,8 +116,10 @@ export class HostProcess {
     this.#send(['accept']);
   }
 
-  /** @param covered connections that workers on their way will take */
-  /** @param slot where the host may make a worker by itself for the next connection that waits */
+  /**
+   * @param covered connections that workers on their way will take
+   * @param slot where the host may make a worker by itself for the next connection that waits
+   */
   watch(covered: number, slot?: number): void {
     const numbers = slot === undefined ? (covered === 0 ? [] : [covered]) : [covered, slot];
     this.#send(['watch', ...numbers.map(String)]);
