@@ -57,7 +57,7 @@ void hathi_access_log_request(struct hathi_request *request, const struct hathi_
 		.script = request->script.path == NULL ? "" : request->script.path,
 		.user = auth == NULL ? "" : auth,
 		.request_id = request->id,
-		.content_length = request->connection->fcgi.content_length,
+		.content_length = (uint64_t)SG(request_info).content_length,
 		.status = result->status,
 		.memory = result->memory,
 		.duration = result->duration,

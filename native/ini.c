@@ -120,6 +120,8 @@ static void on_request_entry(zval *name, zval *value, zval *index, int type, voi
 	if (cannot_be_undone) {
 		/* The next request is not to suffer from it. */
 		disable(key, Z_STRVAL_P(value));
+		/* PHP has counted its own functions for this request already, and clears all that come after them. */
+		EG(persistent_functions_count) = EG(function_table)->nNumUsed;
 		level->worker->retires = true;
 	}
 	/* At this stage PHP takes the value and its lock back at the end of the request. */

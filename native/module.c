@@ -67,16 +67,17 @@ static PHP_FUNCTION(fastcgi_finish_request)
 }
 /* }}} */
 
-/* `HTTP_X_FOO` as `X-Foo`: the letter behind each underscore stays, the rest becomes small. */
+/* `X_FOO` as `X-Foo`: the first letter and that behind an underscore stay, whatever they are; the rest becomes small. */
 static void header_name(const char *variable, char *name)
 {
-	bool starts = true;
+	bool stays = true;
 	for (; *variable != '\0'; variable++) {
 		char letter = *variable;
-		if (letter == '_') letter = '-';
-		else if (!starts && letter >= 'A' && letter <= 'Z') letter = (char)(letter - 'A' + 'a');
+		bool parts = !stays && letter == '_';
+		if (parts) letter = '-';
+		else if (!stays && letter >= 'A' && letter <= 'Z') letter = (char)(letter - 'A' + 'a');
 		*name++ = letter;
-		starts = letter == '-';
+		stays = parts;
 	}
 	*name = '\0';
 }

@@ -54,6 +54,8 @@ struct hathi_script {
 	const char *php_self;
 	/* The request named a script, whether there is one or not. */
 	bool is_named;
+	/* It names one, and there is no such file; a path that must not be opened is no such case. */
+	bool is_missing;
 };
 
 bool hathi_script_resolve(struct hathi_params *params, const struct hathi_script_rules *rules,

@@ -66,18 +66,22 @@ static bool prepare(struct hathi_request *request)
 	if (!hathi_params_fill(&request->params, fcgi)) return false;
 	if (!hathi_request_id(&request->params, request->worker->makes_request_ids, request->id)) return false;
 	if (!hathi_script_resolve(&request->params, &rules, &request->script)) return false;
-	const char *content_type = hathi_params_get(&request->params, "CONTENT_TYPE");
 	SG(server_context) = request;
 	/* A script that was named and is not there: seen where no method is given, so that nothing else is decided. */
-	SG(sapi_headers).http_response_code = request->script.path == NULL && request->script.is_named ? 404 : 200;
+	SG(sapi_headers).http_response_code = request->script.is_missing ? 404 : 200;
 	SG(request_info).request_method = hathi_params_get(&request->params, "REQUEST_METHOD");
-	SG(request_info).query_string = (char *)(uintptr_t)text_of(request, "QUERY_STRING");
+	SG(request_info).query_string = NULL;
 	SG(request_info).request_uri = (char *)(uintptr_t)request->script.uri;
 	SG(request_info).path_translated = request->script.path == NULL ? NULL : estrdup(request->script.path);
-	SG(request_info).content_type = content_type == NULL ? "" : content_type;
-	SG(request_info).content_length = (zend_long)fcgi->content_length;
+	SG(request_info).content_type = "";
+	SG(request_info).content_length = 0;
 	SG(request_info).proto_num = 1000;
 	SG(request_info).no_headers = 0;
+	/* Of a request that names no script PHP-FPM knows nothing but the method. */
+	if (!request->script.is_named) return true;
+	SG(request_info).query_string = (char *)(uintptr_t)text_of(request, "QUERY_STRING");
+	SG(request_info).content_type = text_of(request, "CONTENT_TYPE");
+	SG(request_info).content_length = (zend_long)fcgi->content_length;
 	php_handle_auth_data(hathi_params_get(&request->params, "HTTP_AUTHORIZATION"));
 	return true;
 }
@@ -91,7 +95,7 @@ static void describe(struct hathi_request *request)
 		.script = request->script.path,
 		.user = SG(request_info).auth_user,
 		.request_id = request->id,
-		.content_length = request->connection->fcgi.content_length,
+		.content_length = (uint64_t)SG(request_info).content_length,
 	};
 	hathi_slot_describe(&request->worker->slot, &information);
 }

@@ -311,6 +311,7 @@ bool hathi_script_resolve(struct hathi_params *params, const struct hathi_script
 	repair.redirect_url = get(&repair, "REDIRECT_URL");
 	if (rules->fix_pathinfo) fix_path_info(&repair, script);
 	else take_as_sent(&repair, script);
+	script->is_missing = script->path == NULL;
 	if (script->path != NULL && !is_safe(script->path)) script->path = NULL;
 	return !repair.failed;
 }

@@ -62,7 +62,7 @@ static void add_process(zval *list, const uint8_t *shared)
 	add_number(&process, "requests", get_u64(slot, HATHI_SB_SLOT_REQUESTS));
 	add_number(&process, "request-duration", duration);
 	add_string(&process, "request-method", slot, HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_METHOD_CAPACITY, "-");
-	add_string(&process, "request-uri", slot, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_URI_CAPACITY, "-");
+	add_string(&process, "request-uri", slot, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_URI_CAPACITY, "");
 	add_string(&process, "query-string", slot, HATHI_SB_SLOT_QUERY, HATHI_SB_SLOT_QUERY_CAPACITY, "");
 	add_number(&process, "request-length", get_u64(slot, HATHI_SB_SLOT_CONTENT_LENGTH));
 	add_string(&process, "user", slot, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY, "-");

@@ -194,8 +194,27 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
         { QUERY_STRING: 'a=b' },
       ),
       await run(server, 'header("HTTP/1.1 " . str_repeat("4", 2000)); echo "x";'),
+      await run(server, 'echo json_encode(getallheaders());', {
+        HTTP__X: '1',
+        HTTP_X__Y: '2',
+        'HTTP_X-Y': '3',
+      }),
+      await run(server, 'echo json_encode(fpm_get_status()["procs"][0]["request-uri"]);', {
+        SCRIPT_NAME: '',
+      }),
       await statusLabels(server),
     ]);
+  });
+
+  test('functions that are taken away for one request, which ends by a fatal error', async () => {
+    const code = 'echo function_exists("strrev") ? "there" : "gone"; throw new Exception("y");';
+    const seen = await withBoth({ engine: 'native', pools: (to) => poolText(to) }, async (server) => {
+      server.expect(/./);
+      // Its end has fewer of PHP's own functions to leave alone.
+      return await run(server, code, { PHP_VALUE: 'disable_functions=strrev' });
+    });
+    assert.deepEqual(seen.hathi, seen['php-fpm']);
+    assert.match(seen.hathi, /gone/);
   });
 
   test('-c FILE, -d and -n: which ini files count', async () => {

@@ -23,7 +23,8 @@ function processStatus(process: Record<string, unknown>): Record<string, unknown
   for (const [name, value] of Object.entries(process)) {
     if (name === 'request uri') {
       const [uri = '', ...query] = String(value).split('?');
-      status['request-uri'] = uri;
+      // The page has a sign where there is none.
+      status['request-uri'] = uri === '-' ? '' : uri;
       status['query-string'] = query.join('?');
     } else {
       status[processKeys[name] ?? name.replaceAll(' ', '-')] = value;

@@ -82,16 +82,22 @@ export function writeFunctionTable(engine: Engine, version: string, host: Functi
   return functionTable(engine, handlers, version);
 }
 
+/** `X_FOO` as `X-Foo`: the first letter and that behind an underscore stay, whatever they are. */
+function headerName(variable: string): string {
+  const rest = variable
+    .slice(1)
+    .replace(/_(.?)|([A-Z]+)/gs, (_match, kept: string | undefined, capitals: string | undefined) =>
+      capitals === undefined ? `-${kept}` : capitals.toLowerCase(),
+    );
+  return variable.charAt(0) + rest;
+}
+
 /** `HTTP_X_FOO` as `X-Foo`: what getallheaders() makes of the request's parameters. */
 export function headersOf(params: Iterable<readonly [string, string]>): (readonly [string, string])[] {
   const headers: (readonly [string, string])[] = [];
   for (const [name, value] of params) {
     if (name.startsWith('HTTP_')) {
-      const words = name.slice('HTTP_'.length).split('_');
-      const spelled = words.map(
-        (word) => word.charAt(0) + word.slice(1).replace(/[A-Z]/g, (c) => c.toLowerCase()),
-      );
-      headers.push([spelled.join('-'), value]);
+      headers.push([headerName(name.slice('HTTP_'.length)), value]);
     } else if (name === 'CONTENT_TYPE') headers.push(['Content-Type', value]);
     else if (name === 'CONTENT_LENGTH') headers.push(['Content-Length', value]);
   }
