@@ -8,9 +8,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "worker.h"
+
 enum {
 	/* How long a client may pause inside the body of its request. */
 	BODY_WAIT_MS = 60 * 1000,
+	/* While others wait for a worker, one that reads a body is to get so much a second, but for the first seconds. */
+	BODY_PACE_BYTES = 4 * 1024,
+	BODY_GRACE_MICROS = 5 * 1000 * 1000,
+	/* How often a worker that waits for a body looks whether others wait for it. */
+	BODY_LOOK_MS = 250,
 	/* After a response: how long, and how much, is read of what the client has not sent yet. */
 	DRAIN_WAIT_MS = 500,
 	DRAIN_BYTES = 1024 * 1024,
@@ -37,6 +44,9 @@ struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int 
 	connection->deadline = 0;
 	connection->is_kept = false;
 	connection->awaits_body = false;
+	connection->gave_up = false;
+	connection->body_began = 0;
+	connection->wanted_since = 0;
 	connection->peer[0] = '\0';
 	hathi_fcgi_init(&connection->fcgi, worker->slot_count, worker->slot_count);
 	return connection;
@@ -169,28 +179,63 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 	}
 }
 
-/* Waits for more of the body. Returns false when none will come. */
-static bool fill_body(struct hathi_connection *connection)
+/* Whether the body comes so slowly that the worker is to be had by those who wait for one all the time. */
+static bool is_too_slow(const struct hathi_worker *worker, struct hathi_connection *connection, uint64_t now)
 {
+	uint64_t spent = now - connection->body_began;
+	bool is_slow = spent >= BODY_GRACE_MICROS && connection->fcgi.body_seen < spent / 1000 * BODY_PACE_BYTES / 1000;
+	if (!is_slow || !hathi_worker_is_wanted(worker)) {
+		connection->wanted_since = 0;
+		return false;
+	}
+	/* A pool that may grow gets another worker for them meanwhile. */
+	if (connection->wanted_since == 0) connection->wanted_since = now;
+	return now - connection->wanted_since >= BODY_LOOK_MS * 1000;
+}
+
+static bool give_up_body(struct hathi_worker *worker, struct hathi_connection *connection, const char *why)
+{
+	connection->gave_up = true;
+	hathi_worker_tell(worker, HATHI_NOTICE, "a request%s%s was given up: %s (%llu of %llu bytes of its body have come)",
+		*connection->peer == '\0' ? "" : " from ", connection->peer, why, (unsigned long long)connection->fcgi.body_seen,
+		(unsigned long long)connection->fcgi.content_length);
+	return false;
+}
+
+/* Waits for more of the body. Returns false when none will come, or not soon enough. */
+static bool fill_body(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	uint64_t began = 0;
 	for (;;) {
 		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
 		if (got > 0) {
 			connection->at = 0;
 			connection->filled = (size_t)got;
-			return true;
+			/* Without a wait it is not the client who is slow. */
+			return began == 0 || !is_too_slow(worker, connection, hathi_clock(CLOCK_MONOTONIC)) ||
+				give_up_body(worker, connection, "it comes too slowly while others wait");
 		}
 		if (got == 0 || (errno != EINTR && errno != EAGAIN)) return false;
+		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+		if (began == 0) began = now;
+		if (now - began >= BODY_WAIT_MS * 1000) return give_up_body(worker, connection, "its client pauses");
+		if (is_too_slow(worker, connection, now))
+			return give_up_body(worker, connection, "it comes too slowly while others wait");
 		struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
-		if (errno == EAGAIN && poll(&wait, 1, BODY_WAIT_MS) == 0) return false;
+		poll(&wait, 1, BODY_LOOK_MS);
 	}
 }
 
-/* Reads up to `size` bytes of the request's body. Returns their number, 0 at its end. */
+/*
+ * Reads up to `size` bytes of the request's body. Returns their number, 0 at its end, and when `gave_up` is set because
+ * the rest does not come.
+ */
 size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
 	size_t size)
 {
-	(void)worker;
 	struct hathi_fcgi *fcgi = &connection->fcgi;
+	if (connection->gave_up) return 0;
+	if (connection->body_began == 0) connection->body_began = hathi_clock(CLOCK_MONOTONIC);
 	while (fcgi->body_length == 0) {
 		/* What follows the body is the next request's. */
 		if (fcgi->body_end_told) return 0;
@@ -200,7 +245,9 @@ size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connectio
 		if (event == HATHI_FCGI_BODY) break;
 		if (event == HATHI_FCGI_REPLY && hathi_send_all(connection->fd, fcgi->reply, fcgi->reply_length)) continue;
 		if (event != HATHI_FCGI_NEED_INPUT || fcgi->input_ended) return 0;
-		if (!fill_body(connection)) hathi_fcgi_end_input(fcgi);
+		if (fill_body(worker, connection)) continue;
+		if (connection->gave_up) return 0;
+		hathi_fcgi_end_input(fcgi);
 	}
 	size_t length = fcgi->body_length < size ? fcgi->body_length : size;
 	memcpy(target, fcgi->body, length);
@@ -236,6 +283,7 @@ void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connectio
 	bool may_reuse = worker->may_reuse && is_alive && worker->held_count < HATHI_HELD;
 	if (hathi_fcgi_finish(fcgi, may_reuse)) {
 		connection->is_kept = true;
+		connection->body_began = 0;
 		connection->deadline = 0;
 		worker->held[worker->held_count++] = connection;
 		return;

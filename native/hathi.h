@@ -213,6 +213,12 @@ struct hathi_connection {
 	bool is_kept;
 	/* Its request has come but for the body. */
 	bool awaits_body;
+	/* The rest of the body does not come, or too slowly: the request is not served. */
+	bool gave_up;
+	/* When its script first asked for the body, CLOCK_MONOTONIC microseconds. */
+	uint64_t body_began;
+	/* Since when others wait for its worker without a pause, while the body comes too slowly; 0 when they do not. */
+	uint64_t wanted_since;
 	char peer[HATHI_PEER_BYTES];
 	uint8_t bytes[HATHI_INPUT_BYTES];
 };

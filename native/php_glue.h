@@ -14,6 +14,7 @@ struct hathi_request {
 	bool finished;
 	/* The script was ended because its client is gone. */
 	bool client_aborted;
+	bool is_running;
 	/* A message has gone to the web server: the next one is joined. */
 	bool has_message;
 	/* For REQUEST_BODY_FILE; -1 while it is not open, -2 when there is none. */

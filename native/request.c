@@ -209,6 +209,7 @@ static void run_script(struct hathi_request *request)
 	efree(name);
 	EG(exit_status) = 0;
 	enter_folder_of(&file);
+	request->is_running = true;
 	php_execute_script(&file);
 	leave_folder();
 #if PHP_VERSION_ID >= 80100
@@ -231,7 +232,9 @@ static void respond(struct hathi_request *request)
 	const struct hathi_worker *worker = request->worker;
 	const char *path = SG(request_info).path_translated;
 	if (SG(request_info).request_method == NULL) return;
-	if (is_path(request->script.uri, worker->ping_path)) {
+	if (request->connection->gave_up) {
+		refuse(408, "The body of the request came too slowly.\n");
+	} else if (is_path(request->script.uri, worker->ping_path)) {
 		answer_ping(request);
 	} else if (is_path(request->script.uri, worker->status_path)) {
 		answer_status(request);

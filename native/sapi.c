@@ -159,6 +159,8 @@ static size_t sapi_read_body(char *target, size_t size)
 		if (got == 0) break;
 		filled += (size_t)got;
 	}
+	/* Before the script PHP cannot be left: the request is refused then (request.c). */
+	if (request->connection->gave_up && request->is_running) abort_script(request);
 	return filled;
 }
 

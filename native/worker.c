@@ -150,6 +150,12 @@ static bool connection_waits(const struct hathi_worker *worker)
 	return poll(&listener, 1, 0) > 0;
 }
 
+/* Whether somebody waits for a worker, and for no other one that is free. */
+bool hathi_worker_is_wanted(const struct hathi_worker *worker)
+{
+	return connection_waits(worker) && !another_is_free(worker);
+}
+
 /* --- waiting ------------------------------------------------------------------------------------------------ */
 
 /* Without connections: sleeps until there is one, a word of the host or the order to quit. */

@@ -1,4 +1,4 @@
-/* Between the files of a worker's loop: worker.c, held.c, worker_control.c. */
+/* Between the files of a worker's loop: worker.c, held.c, connection.c, worker_control.c. */
 #ifndef HATHI_WORKER_H
 #define HATHI_WORKER_H
 
@@ -12,6 +12,7 @@ struct hathi_connection *hathi_held_read(struct hathi_worker *worker, uint32_t i
 struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker);
 struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits);
 struct hathi_connection *hathi_held_pipelined(struct hathi_worker *worker);
+bool hathi_worker_is_wanted(const struct hathi_worker *worker);
 void hathi_worker_accept(struct hathi_worker *worker);
 
 #endif

@@ -1,10 +1,15 @@
 /**
- * PHP's time limit with the worker's own timer behind it (native/cpu_timer.c): as exact as PHP's, whatever earlier
+ * Limits in time. PHP's time limit with the worker's own timer behind it (native/cpu_timer.c): as exact as PHP's, whatever earlier
  * requests left armed. The limit is one of processor time, so the scripts tell how much they had.
  */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
+import { encodeHead, encodeStdin, type PlainResponse } from '../engine/plain-fastcgi.ts';
+import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 
 const { command, skip } = nativeBuild();
@@ -56,5 +61,52 @@ suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
     const [body, used] = await run('changing.php');
     assert.match(body, /^none.*Maximum execution time of 1 second exceeded/s);
     isAbout(used, 2.2);
+  });
+
+  test('slow bodies hold no worker while others wait; one that comes steadily is not given up', async () => {
+    await using pool = await FakeMaster.serving({ command, slots: 3 });
+    pool.folder.write('hello.php', '<?php echo "hello";');
+    pool.folder.write('length.php', '<?php echo strlen(file_get_contents("php://input"));');
+    pool.folder.write(
+      'aborted.php',
+      '<?php register_shutdown_function(fn() => file_put_contents(__DIR__ . "/status", connection_status())); fgets(fopen("php://input", "r")); touch(__DIR__ . "/ran");',
+    );
+    const begin = performance.now();
+    const total = 64 * 1024;
+    using clients = new DisposableStack();
+    const upload = async (script: string, method: string, pace: number): Promise<PlainResponse> => {
+      const client = clients.use(await pool.connect());
+      const params = pool.params(script, { REQUEST_METHOD: method, CONTENT_LENGTH: String(total) });
+      const answer = client.response();
+      client.socket.write(encodeHead({ params }));
+      for (let sent = 0; sent < total && !client.closed; sent += pace / 10) {
+        client.socket.write(encodeStdin(Buffer.alloc(pace / 10, 0x61)));
+        await Promise.race([delay(100), answer]);
+      }
+      return answer;
+    };
+    const refused = upload('length.php', 'POST', 100);
+    const aborted = upload('aborted.php', 'PUT', 100);
+    const steady = upload('length.php', 'POST', 10_240);
+    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 3);
+    const isBusy = (slot: number): boolean => scoreboard.readSlot(slot)?.stage !== 'idle';
+    await poll('three busy workers', () => [0, 1, 2].every(isBusy) || undefined);
+    const others = await Promise.all([pool.get('hello.php'), pool.get('hello.php'), pool.get('hello.php')]);
+    assert.deepEqual(
+      others.map(({ body }) => body),
+      ['hello', 'hello', 'hello'],
+    );
+    const waited = performance.now() - begin;
+    assert.ok(waited > 4900 && waited < 10_000, `waited ${waited} ms`);
+    assert.match((await refused).head, /^Status: 408 /);
+    assert.equal((await aborted).body, '');
+    assert.equal((await steady).body, String(total));
+    assert.equal(readFileSync(pool.folder.join('status'), 'utf8'), '1');
+    assert.ok(!existsSync(pool.folder.join('ran')));
+    const texts = pool.messages.flatMap((message) => (message.type === 'log' ? [message.text] : []));
+    assert.match(
+      texts.join('\n'),
+      /given up: it comes too slowly while others wait \(\d+ of 65536 bytes of its body have come\)/,
+    );
   });
 });
