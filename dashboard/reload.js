@@ -86,7 +86,7 @@ export class Reload {
     this.#panel.replaceChildren(
       // Said by screen readers as it appears.
       make('p', { role: 'status' }, make('b', {}, title), ` at ${clock(at)}. ${text}`),
-      ...reasons.map((reason) => make('pre', {}, reason.split('\n').map(foreign).join('\n'))),
+      ...reasons.map(reasonText),
       close,
     );
     this.#panel.hidden = false;
@@ -95,4 +95,10 @@ export class Reload {
   #hide() {
     this.#panel.hidden = true;
   }
+}
+
+/** @param {string} reason */
+function reasonText(reason) {
+  const lines = reason.split('\n').map(foreign);
+  return make('pre', { 'data-lines': String(lines.length) }, lines.join('\n'));
 }

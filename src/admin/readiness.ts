@@ -5,12 +5,18 @@ import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 /** States of the master in which its pools are to serve. */
 const servingStates: readonly string[] = ['normal', 'reloading'];
 
+/** What may be asked for. */
+const parameters: readonly string[] = ['queue', 'saturation', 'pool'];
+
 /**
  * Reasons against it, one a line; none when it is ready.
  *
  * @param query `queue` and `saturation` are thresholds that a pool has to stay below, `pool` looks at one only
+ * @throws RangeError for anything else in it: a probe with a typing error must not look healthy
  */
 export function unreadiness(snapshot: AdminSnapshot, query: URLSearchParams): string[] {
+  const unknown = [...query.keys()].find((key) => !parameters.includes(key));
+  if (unknown !== undefined) throw new RangeError(`must be asked with ${parameters.join(', ')} only`);
   const name = query.get('pool');
   const pools = snapshot.pools.filter((pool) => name === null || pool.name === name);
   const reasons = servingStates.includes(snapshot.state) ? [] : [`master: ${snapshot.state}`];
@@ -30,7 +36,7 @@ function poolReasons(pool: PoolSnapshot, query: URLSearchParams): string[] {
   });
 }
 
-/** @throws RangeError for one that is no number: a probe with a typing error must not look healthy */
+/** @throws RangeError for one that is no number */
 function threshold(query: URLSearchParams, name: string): number | undefined {
   const given = query.get(name);
   if (given === null) return undefined;

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { peerOf, refusal } from './access.ts';
 import { dashboardRoute } from './dashboard.ts';
-import { type Answer, failure, routes } from './routes.ts';
+import { type Answer, failure, type Route, routes } from './routes.ts';
 import type { AdminSource } from './snapshot.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
@@ -93,7 +93,9 @@ async function answer(
     if (refused !== undefined) return refused;
     if (route === undefined) return failure(404, 'no such path');
     const asked = request.method === 'HEAD' ? 'GET' : request.method;
-    if (asked !== route.method) return failure(405, `this path takes ${route.method}`);
+    if (asked !== route.method) {
+      return { ...failure(405, `this path takes ${route.method}`), headers: { allow: allowed(route) } };
+    }
     const { accept } = request.headers;
     const peer = peerOf(request.socket);
     return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer, gone });
@@ -101,6 +103,11 @@ async function answer(
     options.onFault(error);
     return failure(500, 'the master could not answer; its log says why');
   }
+}
+
+/** The header that goes with a 405 (RFC 9110, 15.5.6). */
+function allowed({ method }: Route): string {
+  return method === 'GET' ? 'GET, HEAD' : method;
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answered: Answer): void {

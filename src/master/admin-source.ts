@@ -45,6 +45,8 @@ function poolSnapshot(
   const { serving, config, prepared } = runner;
   const totals = runner.figures.totals();
   const status = serving && statusOf(serving, prepared.listener, detail);
+  // While nobody serves the pool its clients wait all the same.
+  const kernel = serving === undefined ? prepared.listener?.queue() : undefined;
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   return {
     name: runner.name,
@@ -58,9 +60,9 @@ function poolSnapshot(
     idle: status?.idleProcesses ?? 0,
     active: status?.activeProcesses ?? 0,
     maxActive: status?.maxActiveProcesses ?? 0,
-    queue: status?.listenQueue ?? 0,
+    queue: status?.listenQueue ?? kernel?.current ?? 0,
     maxQueue: status?.maxListenQueue ?? 0,
-    queueLimit: status?.listenQueueLength ?? 0,
+    queueLimit: status?.listenQueueLength ?? kernel?.limit ?? 0,
     accepted: status?.acceptedConnections ?? 0,
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,

@@ -32,14 +32,26 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
 }
 
 function summary(snapshot: Snapshot, filter: string): string {
-  return `hathi  ${totals(snapshot)}${filter === '' ? '' : `  filter ${harmless(filter)}`}`;
+  const { state, lastReload } = snapshot;
+  const parts = [
+    'hathi',
+    // What goes without saying is left out.
+    ...(state === '' || state === 'normal' ? [] : [harmless(state)]),
+    totals(snapshot),
+    ...(lastReload === undefined || lastReload === 'succeeded'
+      ? []
+      : [`last reload ${harmless(lastReload)}`]),
+    ...(filter === '' ? [] : [`filter ${harmless(filter)}`]),
+  ];
+  return parts.join('  ');
 }
 
 /** All pools in a few words. */
 export function totals({ pools }: Snapshot): string {
   const sum = (value: (pool: PoolView) => number) => pools.reduce((total, pool) => total + value(pool), 0);
+  const down = pools.filter(({ trouble }) => trouble !== undefined).length;
   const parts = [
-    `pools ${pools.length}`,
+    `pools ${pools.length}${down === 0 ? '' : ` (${down} down)`}`,
     `busy ${sum((pool) => pool.active)}/${sum((pool) => pool.maxChildren)}`,
     `queue ${sum((pool) => pool.queue)}`,
     `${sum((pool) => pool.requestsPerSecond ?? 0).toFixed(1)} req/s`,

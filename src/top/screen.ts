@@ -90,7 +90,10 @@ function poolRows(pools: readonly PoolView[], { width, color }: Screen, room: nu
     return mood === 'plain' ? line : paint(line, mood, color);
   };
   if (pools.length <= room) return pools.map(row);
-  const troubled = [...pools].sort((a, b) => b.queue - a.queue || saturation(b) - saturation(a));
+  const isDown = ({ trouble }: PoolView): number => Number(trouble !== undefined);
+  const troubled = [...pools].sort(
+    (a, b) => isDown(b) - isDown(a) || b.queue - a.queue || saturation(b) - saturation(a),
+  );
   const shown = troubled.slice(0, Math.max(0, room - 1));
   return [...shown.map(row), cut(`... and ${pools.length - shown.length} more pools`, width)];
 }

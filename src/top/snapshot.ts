@@ -19,6 +19,8 @@ export interface WorkerView {
 
 export interface PoolView {
   readonly name: string;
+  /** Why no host serves the pool; undefined while one does. */
+  readonly trouble: string | undefined;
   readonly maxChildren: number;
   readonly active: number;
   readonly queue: number;
@@ -81,6 +83,7 @@ function readPool(pool: Fields): PoolView {
   const recent = fieldsOf(pool['recent']);
   return {
     name: text(pool['name']),
+    trouble: troubleOf(pool),
     maxChildren: number(pool['maxChildren']) ?? 0,
     active: number(pool['active']) ?? 0,
     queue: number(pool['queue']) ?? 0,
@@ -94,6 +97,14 @@ function readPool(pool: Fields): PoolView {
     p99Micros: number(recent['p99Micros']),
     workers: workers.filter(isFields).map(readWorker),
   };
+}
+
+/** A pool without a state is taken for one that is served. */
+function troubleOf(pool: Fields): string | undefined {
+  const state = text(pool['state']);
+  if (state === '' || state === 'serving') return undefined;
+  const failure = text(pool['failure']);
+  return failure === '' ? state : `down: ${failure}`;
 }
 
 function readWorker(worker: Fields): WorkerView {

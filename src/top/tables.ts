@@ -37,12 +37,15 @@ export function poolHeading(width: number): string {
   return poolLine('POOL', ({ name }) => name, width);
 }
 
+/** Of a pool that nobody serves there is nothing to count: the row says why. */
 export function poolRow(pool: PoolView, width: number): string {
-  return poolLine(harmless(pool.name), ({ cell }) => cell(pool), width);
+  const name = harmless(pool.name);
+  if (pool.trouble === undefined) return poolLine(name, ({ cell }) => cell(pool), width);
+  return cut(`${left(name, nameWidth(width))} ${harmless(pool.trouble)}`, width);
 }
 
 export function poolMood(pool: PoolView): Mood {
-  if (pool.queue > 0) return 'alarm';
+  if (pool.queue > 0 || pool.trouble !== undefined) return 'alarm';
   return saturation(pool) >= 80 ? 'warning' : 'plain';
 }
 
@@ -51,9 +54,12 @@ export function saturation({ active, maxChildren }: PoolView): number {
 }
 
 function poolLine(name: string, text: (column: PoolColumn) => string, width: number): string {
-  const nameWidth = Math.min(40, Math.max(8, width - poolColumnsWidth));
   const cells = poolColumns.map((column) => right(text(column), column.size));
-  return cut([left(name, nameWidth), ...cells].join(' '), width);
+  return cut([left(name, nameWidth(width)), ...cells].join(' '), width);
+}
+
+function nameWidth(width: number): number {
+  return Math.min(40, Math.max(8, width - poolColumnsWidth));
 }
 
 const workerHead = `${left('PID', 8)} ${left('POOL', 10)} ${left('STATE', 10)} ${right('TIME', 6)} ${right('MEM', 5)} ${right('CPU', 4)} ${right('REQS', 5)} SCRIPT`;

@@ -1,11 +1,11 @@
 /** What runs inside a flame graph: zoom by click or Enter, search by a regular expression. It makes no request. */
 
 export const flameGraphStyle = `
-.ground { fill: #fff } .head { font-size: 14px; font-weight: bold } .note { fill: #555 }
+:root { background: #fff } .ground { fill: #fff } .head { font-size: 14px; font-weight: bold } .note { fill: #555 }
 #bars g { cursor: pointer } #bars g:focus { outline: none } #bars g:focus rect, #bars g:hover rect { stroke: #000 }
 #bars text { pointer-events: none } #bars .above rect { opacity: .45 } #bars .found rect { fill: #d050d0 }
 #bars .hidden { display: none }
-@media (prefers-color-scheme: dark) { .ground { fill: #1b1b1f } .head { fill: #eee } .note { fill: #aaa } }`;
+@media (prefers-color-scheme: dark) { :root { background: #1b1b1f } .ground { fill: #1b1b1f } .head { fill: #eee } .note { fill: #aaa } }`;
 
 /** Positions come from the attributes in samples; names are only ever set as text. */
 export const flameGraphScript = `'use strict';

@@ -36,7 +36,8 @@ export function flameGraph(profile: Profile): string {
   const title = `${profile.pool}: ${profile.samples} samples in ${profile.seconds} s at ${profile.hertz} Hz`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<svg xmlns="http://www.w3.org/2000/svg" width="100%" viewBox="0 0 ${width} ${height}" font-family="monospace" font-size="12">`,
+    // As wide as the window, and as high as it takes: a deep graph is scrolled, not scaled down into the window.
+    `<svg xmlns="http://www.w3.org/2000/svg" width="100%" style="height:max(100vh,${height}px)" viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMidYMin" font-family="monospace" font-size="12">`,
     `<title>${escaped(title)}</title>`,
     `<style>${flameGraphStyle}</style>`,
     `<rect class="ground" width="${width}" height="${height}"/>`,

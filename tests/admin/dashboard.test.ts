@@ -1,6 +1,8 @@
 /** The dashboard: its files, and the page in a real browser on a real master. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { openBrowser } from '../harness/browser.ts';
@@ -259,6 +261,12 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
       await page.keyboard.press('Enter');
       await says(page, '#outcome', /Reloaded in part/);
       await says(page, '#pools .state', /down: cannot start: the embedded PHP 7\.4 is not installed/);
+      const waiting = connect(server.socket('lost'));
+      await once(waiting, 'connect');
+      const answer = JSON.parse((await ask('/api/pools', signedIn)).body);
+      const lost = answer.pools.find(({ name }: { name: string }) => name === 'lost');
+      assert.deepEqual([lost.state, lost.queue], ['starting', 1], 'who waits for it is counted');
+      waiting.destroy();
       server.configure((folder) => pools(folder));
       await page.keyboard.press('Enter');
       await says(page, '#outcome', /Reloaded at .*in force/);

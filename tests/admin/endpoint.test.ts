@@ -62,6 +62,7 @@ test('it answers while every worker is busy, and shows no secret unasked', async
   assert.deepEqual([saturated.status, saturated.body], [503, 'pool www: saturation 1 >= 1\n']);
   assert.equal((await ask(server, '/readyz?pool=other')).status, 503);
   assert.equal((await ask(server, '/readyz?queue=many')).status, 400);
+  assert.equal((await ask(server, '/readyz?queu=1')).status, 400, 'a threshold that is none');
 
   server.folder.write('tmp/hold/go', '');
   await Promise.all(held);
@@ -167,6 +168,7 @@ test('what is not asked properly is refused, and the master lives on', async () 
     (await ask(server, '/api/reload', 'POST', 'x'.repeat(5000))).status,
   ];
   assert.deepEqual(statuses, [404, 404, 405, 405, 413]);
+  assert.equal((await ask(server, '/api/pools', 'POST')).headers['allow'], 'GET, HEAD');
   // Node closes with bytes unread after its 431, so a client may see a reset instead of the answer.
   const long = await ask(server, `/${'x'.repeat(9000)}`).then(
     ({ status }) => status,

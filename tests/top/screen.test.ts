@@ -71,6 +71,24 @@ suite('the screen of hathi top', () => {
     assert.match(all[4] ?? '', /^api /);
   });
 
+  test('a pool that nobody serves does not look idle, and comes first', () => {
+    const lost = readSnapshot({
+      pools: [
+        pool('batch', 0, 4),
+        { ...pool('shop', 0), state: 'serving' },
+        { ...pool('lost', 0), state: 'starting', failure: `no engine${hostile}` },
+        { ...pool('new', 0), state: 'starting' },
+      ],
+    });
+    const rows = renderScreen(lost, typed([], lost), { width: 80, height: 24, color: true });
+    assert.match(rows[1] ?? '', /^pools 4 \(2 down\) /);
+    assert.match(rows[4] ?? '', /^shop +0\/10 +0%/);
+    assert.match(rows[5] ?? '', /^\x1b\[31;1mlost +down: no engine[^\x1b\u202e]*\x1b\[0m$/);
+    assert.match(rows[6] ?? '', /^\x1b\[31;1mnew +starting\x1b/);
+    const small = renderScreen(lost, typed([], lost), { width: 80, height: 11, color: false });
+    assert.match(small[3] ?? '', /^lost /);
+  });
+
   test('the chosen worker stays in sight', () => {
     const many = Array.from({ length: 100 }, (_, index) => ({ pid: index + 1, state: 'Idle' }));
     const crowded = readSnapshot({ pools: [pool('www', 0, 0, many)] });

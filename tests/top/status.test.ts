@@ -23,7 +23,9 @@ const pools = [
     idle: 1,
     workers: [{ pid: 7, state: 'Running', script: '/srv/\x1b[2J\x9b31mx.php' }],
   },
+  { name: 'lost', state: 'starting', failure: 'no engine', workers: [] },
 ];
+const answer = { state: 'reloading', lastReload: { outcome: 'refused' }, pools };
 
 async function run(args: string[], env: NodeJS.ProcessEnv = {}) {
   const stdout = new PassThrough();
@@ -55,16 +57,18 @@ suite('hathi status', () => {
     const seen: unknown[] = [];
     const listener: RequestListener = (request, response) => {
       seen.push([request.method, request.url, request.headers.authorization]);
-      response.end(JSON.stringify({ pools }));
+      response.end(JSON.stringify(answer));
     };
     await serving(listener, async (socket) => {
       const plain = await run(['--connect', socket], { HATHI_ADMIN_TOKEN: 'secret' });
       assert.equal(plain.code, 0);
+      assert.match(plain.stdout, /^hathi {2}reloading {2}pools 2 \(1 down\) .* last reload refused$/m);
       assert.match(plain.stdout, /^www +1\/2 +50% /m);
+      assert.match(plain.stdout, /^lost +down: no engine$/m);
       assert.match(plain.stdout, /\/srv\/\ufffd\[2J\ufffd31mx\.php$/m);
       assert.doesNotMatch(plain.stdout, /[\x1b\x9b]/);
       const json = await run(['--json', '--connect', socket]);
-      assert.deepEqual(JSON.parse(json.stdout), { pools });
+      assert.deepEqual(JSON.parse(json.stdout), answer);
       assert.match(json.stdout, /^[\n\x20-\x7e]*$/);
     });
     assert.deepEqual(seen, [

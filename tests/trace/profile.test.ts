@@ -130,4 +130,10 @@ test('a flame graph in a browser: well-formed, nothing hostile runs, zoom and se
   assert.equal(await page.locator('#state').textContent(), '4 samples, 40.00 %: ^sl');
   assert.equal(await page.locator('.found').count(), 2);
   assert.deepEqual([errors, requests], [[], [pathToFileURL(file).href]]);
+
+  // A deep one is scrolled, not scaled down until it fits.
+  const deep = profileOf([[1, Array.from({ length: 100 }, (_, index) => user(`f${index}`))]]);
+  await page.goto(pathToFileURL(folder.write('deep.svg', flameGraph(deep))).href);
+  const bar = await page.locator('#bars rect').first().boundingBox();
+  assert.ok((bar?.height ?? 0) >= 15, `a bar is ${bar?.height} pixels high`);
 });
