@@ -247,6 +247,8 @@ struct hathi_worker {
 	bool owes_accept;
 	/* Connections come faster than they are served: the next one is probably there. A vain accept(2) is dear. */
 	bool is_pressed;
+	/* Its last request was over so soon that giving the processor away costs nobody anything. */
+	bool is_quick;
 	bool is_tcp;
 	bool catches_output;
 	bool may_reuse;
