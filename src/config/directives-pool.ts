@@ -468,7 +468,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'boolean',
     default: false,
-    help: 'Whether `access.log_format = json` shows query strings, which may hold secrets.',
+    help: 'Whether `access.log_format = json` shows query strings, which may hold secrets; with `log_format = json` also whether the messages about slow requests do.',
     since: 'Hathi 0.1',
     own: true,
   },

@@ -1,6 +1,6 @@
 /** A syntax error in words, with the line and a caret under the place. */
 
-import type { Place } from './directives.ts';
+import { DIRECTIVES, type Place } from './directives.ts';
 import type { IniSyntaxError } from './ini.ts';
 
 /** Characters of the line that are shown around the place. */
@@ -31,7 +31,7 @@ export function describeSyntaxError(error: IniSyntaxError, text: string, place: 
   const expected = error.expected.map(inWords);
   const wanted = expected.length === 0 ? '' : `, expected ${expected.join(' or ')}`;
   const start = Math.max(0, Math.min(error.at, text.length) - WINDOW / 2);
-  const shown = text
+  const shown = withoutSecret(text, error.at)
     .slice(start, start + WINDOW)
     .replace(/[\0-\x1f\x7f]/g, ' ')
     .trimEnd();
@@ -43,6 +43,19 @@ export function describeSyntaxError(error: IniSyntaxError, text: string, place: 
     `    ${' '.repeat(column)}^`,
     ...(remedy === undefined ? [] : [remedy]),
   ];
+}
+
+/** Of values that may be secrets, as in `/api/config`, only the character at the place is shown. */
+const SECRETS = new Set(
+  DIRECTIVES.filter((row) => row.secret || row.type === 'pairs').map(({ name }) => name),
+);
+
+function withoutSecret(text: string, at: number): string {
+  const [head = '', name = ''] = /^\s*([\w.]+)\s*(?:\[[^\]=]*\]?)?\s*=?/.exec(text) ?? [];
+  if (!SECRETS.has(name)) return text;
+  return text.replace(/[^\s]/g, (character, index: number) =>
+    index < head.length || index === at ? character : '*',
+  );
 }
 
 function inWords(token: string): string {

@@ -63,7 +63,15 @@ function detailed(slow: SlowRequest, depth: number): string[] {
   const request = `request = "${plain(method)} ${plain(uri)}" duration = ${seconds}${memory}${id}`;
   if ('reason' in stack) return [request, `${failed}: ${stack.reason}`];
   const frames = stack.frames.slice(0, depth);
-  return [request, ...frames.map((frame) => binary(`${callName(frame)}() ${frame.file}:${frame.line}`))];
+  return [
+    request,
+    ...frames.map((frame) => binary(upright(`${callName(frame)}() ${frame.file}:${frame.line}`))),
+  ];
+}
+
+/** Of a text without controls: what turns the reading direction, hides, or ends a line for some readers, as U+FFFD. */
+function upright(text: string): string {
+  return text.replace(/[\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
 function append(path: string | undefined, text: string, log: ErrorLog): void {

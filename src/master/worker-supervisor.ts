@@ -143,7 +143,9 @@ export class WorkerSupervisor {
       const snapshot = pid === 0 ? undefined : generation.reader.readSlot(slot);
       if (snapshot !== undefined) timed.push({ snapshot, pid, slowLogged });
     }
-    const { slow, terminate } = checkTimeouts(generation.pool, timed, monotonicMicros());
+    // Lines for machines show what the access log shows; those of the reference have the query.
+    const withQuery = this.#context.log.format !== 'json' || generation.pool['access.log_query'];
+    const { slow, terminate } = checkTimeouts(generation.pool, timed, monotonicMicros(), withQuery);
     for (const { slot, pid, acceptedClockMicros, message } of slow) {
       const worker = generation.workers.get(slot);
       if (worker === undefined) continue;

@@ -48,12 +48,17 @@ export function timeoutPeriod(pools: readonly TimeoutSettings[]): number | undef
   return Math.max(shortestPeriodMillis, Math.floor((Math.min(...seconds) * 1000) / 3));
 }
 
-/** @param nowMicros CLOCK_MONOTONIC in microseconds, the clock of the scoreboard. */
+/**
+ * @param nowMicros CLOCK_MONOTONIC in microseconds, the clock of the scoreboard.
+ * @param withQuery whether the messages show query strings, which may hold secrets; the reference's do
+ */
 export function checkTimeouts(
   pool: TimeoutSettings,
   workers: readonly TimedWorker[],
   nowMicros: number,
+  withQuery: boolean,
 ): TimeoutDecision {
+  const overdue = (worker: TimedWorker, what: string): Overdue => overdueOf(pool, worker, what, withQuery);
   const slow: Overdue[] = [];
   const terminate: Overdue[] = [];
   for (const worker of workers) {
@@ -67,10 +72,10 @@ export function checkTimeouts(
       isFirst &&
       isOver(elapsed, pool.request_slowlog_timeout)
     ) {
-      slow.push(overdue(pool, worker, `executing too slow (${secondsText(elapsed)} sec), logging`));
+      slow.push(overdue(worker, `executing too slow (${secondsText(elapsed)} sec), logging`));
     }
     if (isOver(elapsed, pool.request_terminate_timeout)) {
-      terminate.push(overdue(pool, worker, `execution timed out (${secondsText(elapsed)} sec), terminating`));
+      terminate.push(overdue(worker, `execution timed out (${secondsText(elapsed)} sec), terminating`));
     }
   }
   return { slow, terminate };
@@ -97,9 +102,10 @@ function isOver(elapsedMicros: number, timeoutSeconds: number): boolean {
   return timeoutSeconds > 0 && Math.floor(elapsedMicros / 1_000_000) >= timeoutSeconds;
 }
 
-function overdue(pool: TimeoutSettings, worker: TimedWorker, what: string): Overdue {
+function overdueOf(pool: TimeoutSettings, worker: TimedWorker, what: string, withQuery: boolean): Overdue {
   const { slot, method, uri, query, script, acceptedClockMicros } = worker.snapshot;
-  const request = `${printable(method)} ${printable(uri)}${query === '' ? '' : '?'}${printable(query)}`;
+  const shownQuery = withQuery && query !== '' ? `?${printable(query)}` : '';
+  const request = `${printable(method)} ${printable(uri)}${shownQuery}`;
   const text = `[pool ${pool.name}] child ${worker.pid}, script '${plain(script)}' (request: "${request}") ${what}`;
   return { slot, pid: worker.pid, acceptedClockMicros, message: { level: 'warning', text } };
 }
@@ -110,9 +116,12 @@ function plain(binary: string): string {
 }
 
 /**
- * A binary string as text. Control bytes become points, so that a request cannot write a line of its own into
- * the log (the reference lets it).
+ * A binary string as text. Control characters, and those that turn the direction of what stands around them or end a
+ * line for some readers, become points, so that a request cannot write a line of its own into the log (the reference
+ * lets it).
  */
 function printable(binary: string): string {
-  return Buffer.from(binary.replace(/[\x00-\x1f\x7f]/g, '.'), 'latin1').toString('utf8');
+  return Buffer.from(binary, 'latin1')
+    .toString('utf8')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '.');
 }

@@ -127,7 +127,7 @@ suite('the slow log', options, () => {
     const [included = '', method = '', shutdown = ''] = await entriesOf(hathi, {
       'include.php': include,
       'methods.php': methods.replace('sleep(9)', '(function () { sleep(9); })()'),
-      'shutdown.php': '<?php function bye() { sleep(9); } register_shutdown_function("bye");',
+      'shutdown.php': '<?php function b\u202eye() { sleep(9); } register_shutdown_function("b\u202eye");',
     });
     const facts = /^request = "GET \/\w+\.php" duration = 1\.\d{6} memory = \d{7,9}$/;
     assert.match(included.split('\n')[2] ?? '', facts);
@@ -152,7 +152,8 @@ suite('the slow log', options, () => {
     ]);
     assert.deepEqual(shutdown.split('\n').slice(3), [
       'sleep() DIR/www/shutdown.php:1',
-      'bye() DIR/www/shutdown.php:1',
+      // As the file's bytes: U+FFFD for the mark that would turn the rest of the line.
+      'b\xef\xbf\xbdye() DIR/www/shutdown.php:1',
       '',
     ]);
     const { body } = await askAdmin({ socketPath: hathi.folder.join('run/admin.sock'), path: '/api/slow' });

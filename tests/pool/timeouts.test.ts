@@ -25,12 +25,12 @@ function worker(changes: Partial<SlotSnapshot>, slowLogged = 0): TimedWorker {
 function stagesOver(settings: TimeoutSettings): string[] {
   const stages = [...Object.keys(workerStages), 'unknown'] as SlotSnapshot['stage'][];
   const workers = stages.map((stage, index) => worker({ stage, slot: index }));
-  return checkTimeouts(settings, workers, 105 * second).terminate.map(({ slot }) => stages[slot]!);
+  return checkTimeouts(settings, workers, 105 * second, true).terminate.map(({ slot }) => stages[slot]!);
 }
 
 test('a slow request is named once, an overdue one at every check', () => {
   const check = (elapsed: number, slowLogged = 0): [number, number] => {
-    const { slow, terminate } = checkTimeouts(pool, [worker({}, slowLogged)], 100 * second + elapsed);
+    const { slow, terminate } = checkTimeouts(pool, [worker({}, slowLogged)], 100 * second + elapsed, true);
     return [slow.length, terminate.length];
   };
   assert.deepEqual(check(1_999_999), [0, 0]);
@@ -44,7 +44,7 @@ test('a slow request is named once, an overdue one at every check', () => {
 
 test('the texts are those of the reference', () => {
   const busy = worker({ slot: 3, method: 'GET', uri: '/a', query: 'b=1', script: '/srv/a.php' });
-  const { slow, terminate } = checkTimeouts(pool, [busy], 105_000_042 + 1_234_567);
+  const { slow, terminate } = checkTimeouts(pool, [busy], 105_000_042 + 1_234_567, true);
   const request = `[pool www] child 42, script '/srv/a.php' (request: "GET /a?b=1")`;
   assert.deepEqual(slow, [
     {
@@ -61,20 +61,32 @@ test('the texts are those of the reference', () => {
 });
 
 test('a worker without a request line is named as the reference names it', () => {
-  const { terminate } = checkTimeouts(pool, [worker({ stage: 'readingHeaders' })], 105 * second);
+  const { terminate } = checkTimeouts(pool, [worker({ stage: 'readingHeaders' })], 105 * second, true);
   assert.match(terminate[0]?.message.text ?? '', /script '' \(request: " "\)/);
 });
 
 test('nothing of a request starts a line of its own in the log', () => {
   const hostile = worker({ method: 'G\nT', uri: '/\xe9\r', query: '\x1b[31m', script: '/a\n\xe9' });
-  const text = checkTimeouts(pool, [hostile], 105 * second).terminate[0]!.message.text;
+  const text = checkTimeouts(pool, [hostile], 105 * second, true).terminate[0]!.message.text;
   assert.match(text, /^[^\p{Cc}]*$/u);
   assert.match(text, /script '\/a\.\.' \(request: "G\.T/);
+  const turned = worker({ uri: Buffer.from('/a\u009b31m\u202e\u2028b').toString('latin1') });
+  assert.match(
+    checkTimeouts(pool, [turned], 105 * second, true).terminate[0]!.message.text,
+    /"GET \/a\.31m\.\.b"/,
+  );
+});
+
+test('queries are shown where they are asked for', () => {
+  const { slow, terminate } = checkTimeouts(pool, [worker({ uri: '/a', query: 'b=1' })], 105 * second, false);
+  for (const [overdue] of [slow, terminate]) {
+    assert.match(overdue?.message.text ?? '', /\(request: "GET \/a"\)/);
+  }
 });
 
 test('UTF-8 in a URI is shown as it is', () => {
   const uri = Buffer.from('/kaffee/größe').toString('latin1');
-  const text = checkTimeouts(pool, [worker({ uri })], 105 * second).terminate[0]!.message.text;
+  const text = checkTimeouts(pool, [worker({ uri })], 105 * second, true).terminate[0]!.message.text;
   assert.match(text, /"GET \/kaffee\/größe"/);
 });
 
@@ -98,7 +110,7 @@ test('only a running script is slow; with track_finished also what follows it', 
   const slow = (request_terminate_timeout_track_finished: boolean): WorkerStage[] =>
     stages.filter((stage) => {
       const settings = { ...pool, request_terminate_timeout_track_finished };
-      return checkTimeouts(settings, [worker({ stage })], 104 * second).slow.length > 0;
+      return checkTimeouts(settings, [worker({ stage })], 104 * second, true).slow.length > 0;
     });
   assert.deepEqual(slow(false), ['running']);
   assert.deepEqual(slow(true), ['running', 'ending', 'finishing']);
@@ -106,8 +118,8 @@ test('only a running script is slow; with track_finished also what follows it', 
 
 test('a time-out of 0 is none, and a request from the future is young', () => {
   const off = { ...pool, request_terminate_timeout: 0, request_slowlog_timeout: 0 };
-  assert.deepEqual(checkTimeouts(off, [worker({})], 1e6 * second), { slow: [], terminate: [] });
-  assert.deepEqual(checkTimeouts(pool, [worker({})], 0), { slow: [], terminate: [] });
+  assert.deepEqual(checkTimeouts(off, [worker({})], 1e6 * second, true), { slow: [], terminate: [] });
+  assert.deepEqual(checkTimeouts(pool, [worker({})], 0, true), { slow: [], terminate: [] });
 });
 
 test('the period is a third of the shortest time-out, and never under 130 ms', () => {
