@@ -27,8 +27,13 @@ import { nativeBuild } from './built-engine.ts';
 const { skip } = nativeBuild();
 
 /** A php-config with headers of its own in the folder. */
-function fakePhp(folder: TestFolder, version: string, config = '', api = '20220829'): RunPhpConfig {
-  folder.write('include/Zend/zend_modules.h', `#define ZEND_MODULE_API_NO ${api}\n`);
+function fakePhp(
+  folder: TestFolder,
+  version: string,
+  config = '',
+  told = `PHP ${version} (cli) (built: Jan  1 2026 00:00:00) (NTS)\nZend Engine`,
+): RunPhpConfig {
+  folder.write('include/Zend/zend_modules.h', '#define ZEND_MODULE_API_NO 20220829\n');
   folder.write('include/main/php_config.h', config);
   const answers: Readonly<Record<string, string>> = {
     '--version': version,
@@ -37,7 +42,8 @@ function fakePhp(folder: TestFolder, version: string, config = '', api = '202208
     '--ini-path': folder.mkdir('etc/cli'),
     '--ini-dir': '',
   };
-  return (command, option) => (command === 'php-config8.2' ? answers[option] : undefined);
+  return (command, option) =>
+    command === answers['--php-binary'] ? told : command === 'php-config8.2' ? answers[option] : undefined;
 }
 
 /** Writes down a build of a PHP that the folder holds. */
@@ -92,12 +98,89 @@ suite('php-config', () => {
     });
   }
 
+  for (const [name, told, message] of [
+    [
+      'of another version',
+      'PHP 8.4.28 (cli) (built: x) (NTS)',
+      /"\S+\/php", which "php-config8\.2" names, is PHP 8\.4\.28; take the php-config of that one/,
+    ],
+    ['thread-safe', 'PHP 8.2.1 (cli) (built: x) (ZTS)', /"\S+\/php" is a thread-safe \(ZTS\) build/],
+    ['thread-safe, for debugging', 'PHP 8.2.1 (cli) (built: x) (ZTS DEBUG)', /thread-safe \(ZTS\) build/],
+    ['something else', 'Python 3.11', /"\S+\/php" is no PHP that runs here: "Python 3\.11" is its version/],
+  ] as const) {
+    test(`a PHP program that is ${name} is refused by name`, () => {
+      using folder = new TestFolder();
+      assert.throws(() => readPhpConfig('php-config8.2', fakePhp(folder, '8.2.1', '', told)), message);
+    });
+  }
+
+  test('a release later than the headers, and warnings before the version, are no reason to refuse', () => {
+    using folder = new TestFolder();
+    const told = 'PHP Warning:  PHP Startup: no\nPHP 8.2.99 (cli) (built: x) (NTS gcc x86_64)\n';
+    assert.equal(readPhpConfig('php-config8.2', fakePhp(folder, '8.2.1', '', told)).version, '8.2.1');
+  });
+
+  test('a program for another kind of processor is refused by name, and so is what is no php-config', () => {
+    using folder = new TestFolder();
+    const fake = fakePhp(folder, '8.2.1');
+    // The head of an ELF file for a machine that there is not.
+    const foreign = folder.write('foreign', '\x7fELF\x02\x01\x01'.padEnd(64, '\x00'), 0o755);
+    assert.throws(
+      () =>
+        readPhpConfig('php-config8.2', (command, option) =>
+          option === '--php-binary' ? foreign : fake(command, option),
+        ),
+      /for PHP 8\.2\.1: "\S+\/foreign" is a program for another kind of processor/,
+    );
+    assert.throws(() => readPhpConfig('/bin/echo'), /"\/bin\/echo" is no php-config: "echo /);
+  });
+
+  test('a PHP program that is not there names the package', () => {
+    using folder = new TestFolder();
+    const fake = fakePhp(folder, '8.2.1');
+    assert.throws(
+      () =>
+        readPhpConfig('php-config8.2', (command, option) =>
+          option === '--php-binary' ? '/no/such/php' : fake(command, option),
+        ),
+      /program "\/no\/such\/php" that "php-config8\.2" names is not there.*"apt-get install php8\.2-cli".*"apk add php82"/,
+    );
+  });
+
   test('a missing php-config names the packages', () => {
     assert.throws(
       () => readPhpConfig('php-config8.4', () => undefined),
       /no program "php-config8\.4".*"apt-get install php8\.4-dev".*"apk add php84-dev".*"dnf install php-devel"/,
     );
   });
+});
+
+suite('the compiler', () => {
+  for (const [name, script, message] of [
+    [
+      'is missing',
+      undefined,
+      /there is no C compiler "\S+\/cc"\. Install one: "apt-get install gcc libc6-dev"/,
+    ],
+    [
+      'has no headers of the C library',
+      '#!/bin/sh\necho "x.c:1:10: fatal error: stdio.h: No such file or directory" >&2; exit 1\n',
+      /fatal error: stdio\.h: No such file.*A header is missing.*"apt-get install libc6-dev"/s,
+    ],
+  ] as const) {
+    test(`${name}: the message names the package`, () => {
+      using folder = new TestFolder();
+      const php = readPhpConfig('php-config8.2', fakePhp(folder, '8.2.1'));
+      const before = process.env['CC'];
+      process.env['CC'] = script === undefined ? folder.join('cc') : folder.write('cc', script, 0o755);
+      try {
+        assert.throws(() => buildEngine(php, folder.join('engines')), message);
+      } finally {
+        if (before === undefined) delete process.env['CC'];
+        else process.env['CC'] = before;
+      }
+    });
+  }
 });
 
 suite('built engines', () => {

@@ -142,10 +142,12 @@ function compilerError(compiler: string, error: NodeJS.ErrnoException & { stderr
     );
   }
   if (error.stderr === undefined || error.stderr === null) return error;
-  return new NativeEngineError(
-    `Cannot build the native engine: the compiler failed:\n${error.stderr.toString()}`,
-    {
-      cause: error,
-    },
-  );
+  const said = error.stderr.toString();
+  const hint = /fatal error: .*: No such file/.test(said)
+    ? 'A header is missing. Those of the C library: "apt-get install libc6-dev" (Debian, Ubuntu), "apk add musl-dev" ' +
+      '(Alpine), "dnf install glibc-devel" (Fedora)\n'
+    : '';
+  return new NativeEngineError(`Cannot build the native engine: the compiler failed:\n${said}${hint}`, {
+    cause: error,
+  });
 }

@@ -1,7 +1,7 @@
 /** A PHP to build the native engine for: what its php-config and its headers say, and what to do when they do not. */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The native engine cannot be built or used; the message names the remedy. */
@@ -26,7 +26,7 @@ export interface PhpInstallation {
   readonly scanFolder: string;
 }
 
-/** Runs php-config; undefined when there is no such program. Replaced in tests. */
+/** Runs php-config, or PHP itself; undefined when there is no such program. Replaced in tests. */
 export type RunPhpConfig = (command: string, option: string) => string | undefined;
 
 const runPhpConfig: RunPhpConfig = (command, option) => {
@@ -62,6 +62,11 @@ export function readPhpConfig(given: string | undefined, run: RunPhpConfig = run
     const what = given === undefined ? 'there is no php-config' : `there is no program "${given}"`;
     throw new NativeEngineError(`Cannot build the native engine: ${what}. ${installHint(given)}`);
   }
+  if (!/^\d+\.\d+\./.test(version)) {
+    throw new NativeEngineError(
+      `Cannot build the native engine: "${command}" is no php-config: ${JSON.stringify(version.slice(0, 80))} is its version`,
+    );
+  }
   const includes = (run(command, '--includes') ?? '').split(/\s+/).filter((flag) => flag.startsWith('-I'));
   const binary = run(command, '--php-binary') ?? '';
   if (!existsSync(binary)) {
@@ -70,6 +75,12 @@ export function readPhpConfig(given: string | undefined, run: RunPhpConfig = run
     );
   }
   const api = readHeaders(includes, version);
+  if (isForeign(binary)) {
+    throw new NativeEngineError(
+      `Cannot build the native engine for PHP ${version}: "${binary}" is a program for another kind of processor than this Node`,
+    );
+  }
+  checkBinary(binary, run(binary, '-nv') ?? '', { command, version });
   const iniFolder = fpmFolder(run(command, '--ini-path') ?? '');
   return {
     version,
@@ -80,6 +91,61 @@ export function readPhpConfig(given: string | undefined, run: RunPhpConfig = run
     iniFolder,
     scanFolder: fpmFolder(run(command, '--ini-dir') ?? ''),
   };
+}
+
+/**
+ * Refuses a program that the engine cannot be compiled for with these headers. The trial start would fail as well, but
+ * not say why.
+ *
+ * @param told what `php -v` says: `PHP 8.2.36 (cli) (built: …) (NTS)`; debug builds say `NTS DEBUG`
+ */
+function checkBinary(
+  binary: string,
+  told: string,
+  { command, version }: { command: string; version: string },
+) {
+  const [, own, kind] = /^PHP (\d+\.\d+\.\S+) \(.*\((ZTS|NTS)[^)]*\)$/m.exec(told) ?? [];
+  const problem = `Cannot build the native engine for PHP ${version}: "${binary}"`;
+  if (own === undefined) {
+    throw new NativeEngineError(
+      `${problem} is no PHP that runs here: ${JSON.stringify(told.slice(0, 80))} is its version`,
+    );
+  }
+  if (branch(own) !== branch(version)) {
+    throw new NativeEngineError(
+      `${problem}, which "${command}" names, is PHP ${own}; take the php-config of that one, or give the right program by ` +
+        "the distribution's alternatives",
+    );
+  }
+  if (kind === 'ZTS') {
+    throw new NativeEngineError(
+      `${problem} is a thread-safe (ZTS) build; take the php-config of an ordinary one (NTS)`,
+    );
+  }
+}
+
+/** Whether a file is an ELF program of another class, byte order or machine than the running one: elf(5). */
+function isForeign(path: string): boolean {
+  const kind = (file: string): string => {
+    const head = Buffer.alloc(20);
+    const fd = openSync(file, 'r');
+    try {
+      readSync(fd, head, 0, head.length, 0);
+    } finally {
+      closeSync(fd);
+    }
+    const isElf = head.toString('latin1', 0, 4) === '\x7fELF';
+    return isElf ? head.toString('hex', 4, 6) + head.toString('hex', 18) : '';
+  };
+  const own = kind(process.execPath);
+  const other = kind(path);
+  // A script may start PHP.
+  return other !== '' && other !== own;
+}
+
+/** `8.2` of `8.2.36` */
+function branch(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
 }
 
 /** php-config names the command line's folder; Debian keeps one for each SAPI (`/etc/php/8.2/cli`). */
