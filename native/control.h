@@ -19,6 +19,8 @@ enum hathi_control_type {
 	/* Worker to host. */
 	HATHI_CONTROL_UP = 'U',
 	HATHI_CONTROL_FLUSH = 'F',
+	/* It accepts no more, since the host drains. */
+	HATHI_CONTROL_STOPPED = 'T',
 	HATHI_CONTROL_STATUS = 'S',
 	/* A line for the master's log; its level is in `status`. */
 	HATHI_CONTROL_LOG = 'G',

@@ -60,6 +60,8 @@ enum hathi_fd {
 struct hathi_shared_slot {
 	/* The worker waits for any connection and holds none. */
 	atomic_uint is_free;
+	/* The worker is where it may accept one. */
+	atomic_uint may_accept;
 	/* The host reads what the worker wrote, and may not have seen yet which request it runs. */
 	atomic_uint is_being_read;
 	/* The worker runs a request although it may not have been. */
@@ -67,6 +69,11 @@ struct hathi_shared_slot {
 };
 
 struct hathi_shared {
+	/*
+	 * The host drains: no worker is to accept any more. A worker raises `may_accept` before it looks here, the host
+	 * looks at `may_accept` after it has raised this, both sequentially consistent: one of them sees the other.
+	 */
+	atomic_uint draining;
 	/* Raised when the access log was opened anew. */
 	atomic_uint log_generation;
 	/* When OPcache's figures were last taken, CLOCK_MONOTONIC microseconds. */
@@ -120,6 +127,8 @@ struct hathi_host {
 	/* With `watching`: the slot in which a worker may be made for a connection at once, -1 for none. */
 	int32_t granted;
 	bool draining;
+	/* The master was told that no worker accepts any more. */
+	bool has_told_stopped;
 	bool catches_output;
 	/* A log shows ids of requests. */
 	bool names_requests;

@@ -221,13 +221,26 @@ static bool start_watch(struct hathi_host *host, const struct hathi_message *mes
 	return true;
 }
 
+/* Tells the master once that no worker accepts any more. */
+static void tell_stopped(struct hathi_host *host)
+{
+	if (!host->draining || host->has_told_stopped) return;
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (host->children[slot].pid != 0 && atomic_load(&host->shared->slots[slot].may_accept) != 0) return;
+	}
+	host->has_told_stopped = true;
+	hathi_channel_word(&host->channel, "stopped");
+}
+
 static void drain(struct hathi_host *host)
 {
 	host->draining = true;
+	atomic_store(&host->shared->draining, 1);
 	set_watch(host, false);
 	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
 		if (host->children[slot].pid != 0) kill(host->children[slot].pid, SIGQUIT);
 	}
+	tell_stopped(host);
 }
 
 /* Carries out a command. Returns false when it is none of the contract. */
@@ -309,6 +322,7 @@ static void reap(struct hathi_host *host)
 			break;
 		}
 	}
+	tell_stopped(host);
 	/* The kernel may have woken just the one that is gone for a connection that still waits. */
 	if (ended && !host->draining) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
 }
@@ -353,6 +367,7 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 		return host->watching && on_listener(host);
 	case HATHI_FROM_CONTROL:
 		if (host->children[slot].control >= 0) hathi_relay_control(host, slot);
+		tell_stopped(host);
 		return false;
 	case HATHI_FROM_STDOUT:
 	case HATHI_FROM_STDERR: {

@@ -178,6 +178,21 @@ static void wait_free(struct hathi_worker *worker)
 	}
 }
 
+/* Whether it may accept: asked before each time, after it has shown so. */
+static bool is_to_accept(const struct hathi_worker *worker)
+{
+	return !hathi_is_quitting() && !worker->retires && atomic_load(&worker->shared->draining) == 0;
+}
+
+/* It has accepted for now. A host that drains waits for that. */
+static void leave_accepting(struct hathi_worker *worker)
+{
+	atomic_uint *may_accept = &worker->shared->slots[worker->slot_number].may_accept;
+	if (atomic_exchange(may_accept, 0) == 0 || atomic_load(&worker->shared->draining) == 0) return;
+	struct hathi_control stopped = {.type = HATHI_CONTROL_STOPPED};
+	hathi_control_send(worker->control, &stopped, -1);
+}
+
 /*
  * Ends what rests, and waits for those who connected in good faith and have not sent their request yet. Returns a
  * request, or NULL when nothing is left.
@@ -189,6 +204,7 @@ static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 		struct hathi_connection *ready = accept_one(worker, &ignored);
 		if (ready != NULL) return ready;
 	}
+	leave_accepting(worker);
 	uint64_t latest = hathi_clock(CLOCK_MONOTONIC) + GRACE_MICROS;
 	for (uint32_t index = worker->held_count; index-- > 0;) {
 		uint64_t *deadline = &worker->held[index]->deadline;
@@ -206,11 +222,11 @@ static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 }
 
 /* The next complete request; NULL when the worker is to end. */
-static struct hathi_connection *next_request(struct hathi_worker *worker)
+static struct hathi_connection *find_request(struct hathi_worker *worker)
 {
 	int left_to_others = 0;
 	for (;;) {
-		if (hathi_is_quitting() || worker->retires) return next_while_quitting(worker);
+		if (!is_to_accept(worker)) return next_while_quitting(worker);
 		struct hathi_connection *ready = hathi_held_pipelined(worker);
 		if (ready != NULL) return ready;
 		bool waits = true;
@@ -246,6 +262,14 @@ static struct hathi_connection *next_request(struct hathi_worker *worker)
 		if (ready != NULL) return ready;
 		if (!took) worker->is_pressed = false;
 	}
+}
+
+static struct hathi_connection *next_request(struct hathi_worker *worker)
+{
+	atomic_store(&worker->shared->slots[worker->slot_number].may_accept, 1);
+	struct hathi_connection *ready = find_request(worker);
+	leave_accepting(worker);
+	return ready;
 }
 
 /* --- the worker's life --------------------------------------------------------------------------------------- */

@@ -32,6 +32,8 @@ export type HostMessage =
   /** With the slot of a worker that the host makes by itself, as `watch` allowed it. */
   | { readonly type: 'waiting'; readonly slot?: number }
   | { readonly type: 'status'; readonly id: string; readonly query: string }
+  /** Since `drain` no worker accepts any more. */
+  | { readonly type: 'stopped' }
   | { readonly type: 'drained' };
 
 /** What `ready` tells about the engine. */
@@ -56,6 +58,7 @@ const arity: Record<HostMessage['type'], { words: number; payload: boolean }> = 
   log: { words: 2, payload: true },
   waiting: { words: 1, payload: false },
   status: { words: 2, payload: true },
+  stopped: { words: 1, payload: false },
   drained: { words: 1, payload: false },
 };
 
@@ -108,6 +111,7 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
       return words[1] === undefined
         ? { type: verb }
         : { type: verb, slot: numberBelow(message, 1, slotCount) };
+    case 'stopped':
     case 'drained':
       return { type: verb };
     default:

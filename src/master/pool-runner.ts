@@ -13,6 +13,7 @@ import {
   hostStartTimeoutMs,
   initialWorkers,
   mayTakeOver,
+  stopAcceptingMs,
   workersForRestart,
   workersForTakeOver,
 } from '../pool/hand-over.ts';
@@ -43,6 +44,10 @@ export class PoolRunner {
   #nextPool: PreparedPool | undefined;
   #serving: Generation | undefined;
   #next: Generation | undefined;
+  /** Of the generation that serves nobody has been told while the one before it may accept still. */
+  #unannounced:
+    | { readonly generation: Generation; readonly old: Generation; readonly until: number }
+    | undefined;
   readonly #departures: Departures;
   #failure: string | undefined;
   /** What the log has been told of the host. */
@@ -182,6 +187,7 @@ export class PoolRunner {
     const now = this.#context.now();
     if (this.#hostRestart.isDue(now)) this.#launch(this.#pool, workersForRestart(this.#pool.config));
     if (this.#serving !== undefined) this.#supervisor.replaceDue(this.#serving);
+    if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
     for (const generation of this.generations()) {
       this.#supervisor.checkRequests(generation);
       this.#checkHost(generation, now);
@@ -243,6 +249,8 @@ export class PoolRunner {
         return generation.output.flush(message.pid);
       case 'log':
         return this.#context.log.write(message.level, `[pool ${this.name}] ${message.text}`);
+      case 'stopped':
+        return this.#oldStopped(generation);
       case 'drained':
         return;
       default:
@@ -286,8 +294,22 @@ export class PoolRunner {
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
     generation.tookOver(this.#context.now());
-    if (old !== undefined) this.#departures.drain(old);
-    this.#context.onOutcome({ type: 'serving', runner: this, generation });
+    if (old === undefined) return this.#context.onOutcome({ type: 'serving', runner: this, generation });
+    const until = this.#context.now() + stopAcceptingMs;
+    this.#unannounced = { generation, old, until };
+    this.#context.wakeAt(until);
+    this.#departures.drain(old);
+  }
+
+  /** Whoever connects from now on gets the new generation: the reload is done. */
+  #oldStopped(old: Generation): void {
+    if (this.#unannounced?.old === old) this.#announce();
+  }
+
+  #announce(): void {
+    const generation = this.#unannounced?.generation;
+    this.#unannounced = undefined;
+    if (generation !== undefined) this.#context.onOutcome({ type: 'serving', runner: this, generation });
   }
 
   #discardNext(): void {
@@ -323,6 +345,8 @@ export class PoolRunner {
     generation.host.moveTo(hostStates.gone);
     const how = signal === null ? `with code ${code}` : `on signal ${signal}`;
     const expected = state === hostStates.draining || state === hostStates.ending;
+    if (generation === this.#unannounced?.old || generation === this.#unannounced?.generation)
+      this.#announce();
     this.#supervisor.hostGone(generation);
     this.#counters.generationGone(generation);
     if (!expected) this.#counters.restarted('host');

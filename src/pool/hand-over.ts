@@ -12,6 +12,12 @@ const fullStartPatienceMs = 3_000;
 /** After a hang-up a host has this long to go before it is killed. */
 export const hangUpGraceMs = 2_000;
 
+/**
+ * A host that is to drain says within milliseconds that nothing of it accepts any more. A reload is called done without
+ * that after so long.
+ */
+export const stopAcceptingMs = 2_000;
+
 type WorkerNumbers = Pick<PoolConfig, 'pm' | 'pm.max_children' | 'pm.start_servers'>;
 
 /** Workers that a pool starts with, and that have to be up before it serves. */

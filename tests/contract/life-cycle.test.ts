@@ -1,8 +1,10 @@
 /** docs/contract.md: how a host starts, serves and goes. Every engine's host has to pass. */
 import assert from 'node:assert/strict';
+import { closeSync } from 'node:fs';
 import { suite, test } from 'node:test';
-import { FakeMaster } from '../embedded/fake-master.ts';
+import { FakeMaster, listenUnix } from '../embedded/fake-master.ts';
 import { encodeRequest } from '../engine/plain-fastcgi.ts';
+import { TestFolder } from '../harness/folder.ts';
 import { contractHosts } from './hosts.ts';
 import { entered, installScripts, release } from './scripts.ts';
 
@@ -63,6 +65,34 @@ for (const { name, command, skip } of contractHosts) {
       assert.equal(await master.exitCode(), 0);
       await master.channelEnd();
       assert.equal(master.messages.at(-1)?.type, 'drained');
+    });
+
+    test('after `stopped` a host takes no connection, however busy it was', async () => {
+      using folder = new TestFolder();
+      // Held by the test as well, so that those who wait in it are not told when the host goes.
+      const listener = listenUnix(folder.join('pool.sock'));
+      await using master = await FakeMaster.serving({ command, slots: 3, listener });
+      installScripts(master);
+      const answer = master.get('gate.php');
+      await entered(master);
+      const stopped = master.nextOf('stopped');
+      master.send(['drain']);
+      await stopped;
+      const waiting = await Promise.all(Array.from({ length: 10 }, () => master.connect()));
+      let bytes = 0;
+      for (const { socket } of waiting) {
+        socket.on('data', (data: Buffer) => {
+          bytes += data.length;
+        });
+        socket.write(encodeRequest({ params: master.params('hello.php') }));
+      }
+      release(master);
+      assert.equal((await answer).body, 'released');
+      assert.equal(await master.exitCode(), 0);
+      assert.equal(bytes, 0);
+      assert.ok(waiting.every((client) => !client.closed));
+      for (const client of waiting) client[Symbol.dispose]();
+      closeSync(listener.fd);
     });
 
     test('a connection that was accepted before a drain still gets its first request answered', async () => {

@@ -31,6 +31,7 @@ test('reads every message of the contract', () => {
   });
   assert.deepEqual(read('waiting'), { type: 'waiting' });
   assert.deepEqual(read('waiting 3'), { type: 'waiting', slot: 3 });
+  assert.deepEqual(read('stopped'), { type: 'stopped' });
   assert.deepEqual(read('drained'), { type: 'drained' });
   assert.deepEqual(read('failed', 'no such user'), { type: 'failed', reason: 'no such user' });
   assert.deepEqual(read('log warning', 'text'), { type: 'log', level: 'warning', text: 'text' });

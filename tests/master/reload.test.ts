@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { requires } from '../harness/debian.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
@@ -168,6 +169,29 @@ test('process_control_timeout bounds a request of the old generation', async () 
   await server.reload();
   await server.log.waitFor(/requests did not finish in time, terminating them$/);
   assert.equal(await lost, true);
+  await server.stop();
+});
+
+test('after the line of a reload every connection is the new generation’s', {
+  skip: nativeBuild().skip,
+}, async () => {
+  const pools = (round: number) => (to: TestFolder) =>
+    poolText(to, 'www', `pm = static\npm.max_children = 4\nenv[ROUND] = ${round}`);
+  await using server = await startServer({ engine: 'native', pools: pools(0) });
+  const params = scriptParams(server.folder.write('www/round.php', '<?php echo getenv("ROUND");'));
+  const ask = async (): Promise<number> => Number((await request(server.socket(), params)).body);
+  let isLoaded = true;
+  // So that the old workers are woken by connections while they are told to end.
+  const load = Array.from({ length: 2 }, async () => {
+    while (isLoaded) await ask().then(() => delay(1));
+  });
+  for (let round = 1; round <= 4; round++) {
+    server.configure(pools(round));
+    await server.reload();
+    assert.deepEqual(await Promise.all([ask(), ask(), ask(), ask()]), Array(4).fill(round));
+  }
+  isLoaded = false;
+  await Promise.all(load);
   await server.stop();
 });
 

@@ -255,9 +255,11 @@ export class EngineHost {
   async #drain(): Promise<void> {
     this.#move(hostStates.draining);
     const running = this.#running;
+    running?.pool.prepareDrain();
+    const emptied = running?.front.drain();
+    this.#link.send(['stopped']);
     if (running !== undefined) {
-      running.pool.prepareDrain();
-      await running.front.drain();
+      await emptied;
       running.pool.retireAll();
       await running.nursery.emptied();
       running.accessLog?.flush();
