@@ -21,6 +21,7 @@ export function serveMain(args: string[]): Promise<number> {
     cwd: process.cwd(),
     uid: process.getuid?.() ?? 0,
     print: (line) => process.stdout.write(`${line}\n`),
+    isTerminal: process.stdout.isTTY === true,
     printError: (line) => process.stderr.write(`${line}\n`),
     onSignal: (signal, listener) => process.on(signal, listener),
     exit: (code) => process.exit(code),

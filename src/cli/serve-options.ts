@@ -38,7 +38,7 @@ Without a docroot, the first of public, web, htdocs and . that has an index.php 
   -R, --allow-to-run-as-root
                      as root: run PHP as root after all
   --no-dashboard     without the dashboard, which has a loopback port of its own
-  --no-color         no colours in the log
+  --no-color         no colours in the log, which has them on a terminal only
   --help             this text
 `;
 
@@ -48,12 +48,14 @@ const defaultPort = 8080;
  * Reads the command line after the word `serve`.
  *
  * @param environment - PORT and NO_COLOR are looked at.
+ * @param isTerminal - Whether the log goes to a terminal: nothing else wants colours.
  * @returns 'help' when that was asked for.
  * @throws UsageError that names the option and what it takes.
  */
 export function parseServeOptions(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
 ): ServeOptions | 'help' {
   const { values, positionals } = parse(args);
   if (values.help) return 'help';
@@ -71,7 +73,7 @@ export function parseServeOptions(
     config: values.config,
     user: values.user,
     allowRoot: values['allow-to-run-as-root'] ?? false,
-    color: !(values['no-color'] ?? false) && !environment['NO_COLOR'],
+    color: isTerminal && !(values['no-color'] ?? false) && !environment['NO_COLOR'],
     dashboard: !(values['no-dashboard'] ?? false),
   };
 }

@@ -56,6 +56,8 @@ export interface ServeDependencies {
   readonly uid: number;
   /** Writes a line for people to the terminal. */
   readonly print: (line: string) => void;
+  /** Whether it is one. */
+  readonly isTerminal: boolean;
   /** The same for errors and warnings. */
   readonly printError: (line: string) => void;
   readonly onSignal: (signal: 'SIGINT' | 'SIGTERM', listener: () => void) => void;
@@ -76,7 +78,7 @@ const exitCode = { ok: 0, failed: 1, usage: 64 } as const;
  */
 export async function serveCommand(args: readonly string[], deps: ServeDependencies): Promise<number> {
   try {
-    const options = parseServeOptions(args, deps.environment);
+    const options = parseServeOptions(args, deps.environment, deps.isTerminal);
     if (options === 'help') {
       deps.print(serveHelp.trimEnd());
       return exitCode.ok;

@@ -45,7 +45,7 @@ class Run {
   ) {
     this.#cwd = cwd;
     this.#startMaster = (options) => startMaster(this, options);
-    this.done = serveCommand(['--no-color', ...args], this.#dependencies(environment));
+    this.done = serveCommand(args, this.#dependencies(environment));
   }
 
   /** The port of the announced address. */
@@ -72,6 +72,7 @@ class Run {
         this.out.push(line);
         if (line.includes('Ctrl-C')) this.#announced.resolve();
       },
+      isTerminal: false,
       printError: (line) => this.errors.push(line),
       onSignal: (signal, listener) => this.signals.set(signal, listener),
       exit: (code) => this.exitCalls.push(code),
@@ -236,13 +237,13 @@ const mistakes: [args: string[], message: RegExp][] = [
 
 for (const [args, message] of mistakes) {
   test(`${args.join(' ')} is a mistake that is explained`, () => {
-    assert.throws(() => parseServeOptions(args, {}), message);
+    assert.throws(() => parseServeOptions(args, {}, true), message);
   });
 }
 
 test('the port comes from the option, else from PORT, else 8080', () => {
   const port = (args: string[], environment: Record<string, string>) => {
-    const options = parseServeOptions(args, environment);
+    const options = parseServeOptions(args, environment, true);
     assert.ok(options !== 'help');
     return options.port;
   };
@@ -250,6 +251,17 @@ test('the port comes from the option, else from PORT, else 8080', () => {
   assert.equal(port([], { PORT: '2' }), 2);
   assert.equal(port([], { PORT: '' }), 8080);
   assert.throws(() => port([], { PORT: 'x' }), /PORT/);
+});
+
+test('colours are for a terminal that has not been told otherwise', () => {
+  const color = (args: string[], environment: Record<string, string>, isTerminal: boolean) => {
+    const options = parseServeOptions(args, environment, isTerminal);
+    return options !== 'help' && options.color;
+  };
+  assert.equal(color([], {}, true), true);
+  assert.equal(color([], {}, false), false);
+  assert.equal(color(['--no-color'], {}, true), false);
+  assert.equal(color([], { NO_COLOR: '1' }, true), false);
 });
 
 test('the usual document roots are tried in order', () => {
