@@ -36,7 +36,7 @@ export class HistoryFeed {
 
 /** @param {History} old @param {History} fresh @returns {History} */
 function joined(old, fresh) {
-  const { intervalMs, at: times } = fresh;
+  const { pool, intervalMs, at: times } = fresh;
   if (times.length === 0) return old;
   // The clock of the master was set back, and its history began anew.
   if ((times[0] ?? 0) <= (old.at.at(-1) ?? 0)) return fresh;
@@ -45,6 +45,7 @@ function joined(old, fresh) {
   const from = first < 0 ? old.at.length : first;
   const join = (/** @type {ColumnName} */ name) => [...old[name].slice(from), ...fresh[name]];
   return {
+    pool,
     intervalMs,
     at: [...old.at.slice(from), ...times],
     requestsPerSecond: join('requestsPerSecond'),

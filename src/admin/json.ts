@@ -1,34 +1,43 @@
 /** What the admin endpoint knows as JSON. */
 
+import type {
+  PoolAnswer,
+  PoolsAnswer,
+  RequestAnswer,
+  SlowAnswer,
+  WorkerAnswer,
+  WorkerStackAnswer,
+} from './answers.ts';
 import type { RequestFacts, SlowRequest, WorkerStack } from './slow-request.ts';
-import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from './snapshot.ts';
+import type { AdminSnapshot, PoolProcesses, PoolSnapshot, WorkerSnapshot } from './snapshot.ts';
 
 /**
  * The answer of `GET /api/pools`.
  *
  * @param withQuery whether query strings are shown; they may hold secrets
  */
-export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): object {
+export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): PoolsAnswer {
   return { ...snapshot, pools: snapshot.pools.map((pool) => poolJson(pool, withQuery)) };
 }
 
-function poolJson(pool: PoolSnapshot, withQuery: boolean): object {
+function poolJson(pool: PoolSnapshot, withQuery: boolean): PoolAnswer {
   const { processes, ...shown } = pool;
   return {
     ...shown,
     hostResidentBytes: processes?.hostBytes,
     cpuSeconds: processes?.cpuSeconds,
-    workers: pool.workers.map((worker) => ({
-      ...workerJson(worker, withQuery),
-      residentBytes: processes?.workers.get(worker.pid)?.residentBytes,
-      processCpuPercent: processes?.workers.get(worker.pid)?.cpuPercent,
-    })),
+    workers: pool.workers.map((worker) => workerJson(worker, processes, withQuery)),
   };
 }
 
 /** Written out field by field: `user` and whatever is added to a slot later stay inside. */
-function workerJson(worker: WorkerSnapshot, withQuery: boolean): object {
+function workerJson(
+  worker: WorkerSnapshot,
+  processes: PoolProcesses | undefined,
+  withQuery: boolean,
+): WorkerAnswer {
   const isIdle = worker.state === 'Idle';
+  const process = processes?.workers.get(worker.pid);
   return {
     pid: worker.pid,
     state: worker.state,
@@ -42,20 +51,22 @@ function workerJson(worker: WorkerSnapshot, withQuery: boolean): object {
     ...(worker.requestId === '' ? {} : { requestId: text(worker.requestId) }),
     durationMicros: worker.requestDuration,
     ...(isIdle ? { cpuPercent: worker.lastRequestCpu, memoryBytes: worker.lastRequestMemory } : {}),
+    residentBytes: process?.residentBytes,
+    processCpuPercent: process?.cpuPercent,
   };
 }
 
 /** The answer of `GET /api/slow`. */
-export function slowJson(requests: readonly SlowRequest[], withQuery: boolean): object {
+export function slowJson(requests: readonly SlowRequest[], withQuery: boolean): SlowAnswer {
   return { requests: requests.map((request) => requestJson(request, withQuery)) };
 }
 
 /** The answer of `GET /api/stack`. */
-export function stackJson(worker: WorkerStack, withQuery: boolean): object {
+export function stackJson(worker: WorkerStack, withQuery: boolean): WorkerStackAnswer {
   return { state: worker.state, ...requestJson(worker, withQuery) };
 }
 
-function requestJson(request: RequestFacts, withQuery: boolean): object {
+function requestJson(request: RequestFacts, withQuery: boolean): RequestAnswer {
   const { at, pool, pid, durationMicros, memoryBytes, stack } = request;
   return {
     at,

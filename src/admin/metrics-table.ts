@@ -1,7 +1,7 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
 
 import { durationBounds } from '../scoreboard/durations.ts';
-import type { OpcacheFigures } from '../scoreboard/reader.ts';
+import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 
 export type Labels = Readonly<Record<string, string>>;

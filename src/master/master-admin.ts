@@ -1,14 +1,9 @@
 /** What the master tells and does for those who ask at its admin endpoint. Reads at once; what acts goes into its queue. */
 
+import type { ReloadResult } from '../admin/answers.ts';
 import type { HistoryAnswer } from '../admin/history.ts';
 import type { SlowRequest, WorkerStack } from '../admin/slow-request.ts';
-import type {
-  AdminSnapshot,
-  AdminSource,
-  AdminVerb,
-  ReloadResult,
-  SnapshotDetail,
-} from '../admin/snapshot.ts';
+import type { AdminSnapshot, AdminSource, AdminVerb, SnapshotDetail } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { ErrorLog } from '../log/error-log.ts';

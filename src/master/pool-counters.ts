@@ -1,6 +1,6 @@
 /** Counts of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these go on. */
 
-import type { PoolTotals, RestartCause } from '../admin/snapshot.ts';
+import type { PoolTotals, RestartCause } from '../admin/answers.ts';
 import { addDurations, noDurations } from '../scoreboard/durations.ts';
 import type { SlotCounters } from '../scoreboard/reader.ts';
 import type { Generation } from './generation.ts';

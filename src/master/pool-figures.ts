@@ -1,7 +1,8 @@
 /** What a pool has done and takes, for those who look at it: counts since the start, rates, peaks, processes. */
 
+import type { PoolTotals, RecentFigures } from '../admin/answers.ts';
 import type { PoolSample } from '../admin/history.ts';
-import type { PoolProcesses, PoolTotals, RecentFigures } from '../admin/snapshot.ts';
+import type { PoolProcesses } from '../admin/snapshot.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
 import { HistorySource } from './history-source.ts';

@@ -1,6 +1,6 @@
 /** The counts of a pool some seconds ago, so that rates and quantiles of the last seconds can be told at any time. */
 
-import type { PoolTotals, RecentFigures } from '../admin/snapshot.ts';
+import type { PoolTotals, RecentFigures } from '../admin/answers.ts';
 import { type DurationCounts, durationQuantile, durationsSince } from '../scoreboard/durations.ts';
 
 /** Time between two samples, ms. */

@@ -1,6 +1,6 @@
 /** How reloads ended, for those who ask later and those who wait for one. */
 
-import type { ReloadCounts, ReloadOutcome, ReloadResult } from '../admin/snapshot.ts';
+import type { ReloadCounts, ReloadOutcome, ReloadResult } from '../admin/answers.ts';
 
 type Waiter = (result: ReloadResult) => void;
 

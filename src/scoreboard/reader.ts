@@ -17,6 +17,7 @@ import {
   stringCapacity,
 } from './layout.ts';
 import { readU64 } from './numbers.ts';
+import type { OpcacheFigures } from './opcache-figures.ts';
 import {
   type ProcessManagerName,
   processManagerFromCode,
@@ -43,19 +44,6 @@ export interface ScoreboardHeader {
   readonly maxActiveRequests: number;
   readonly queuedRequests: number;
   readonly maxQueuedRequests: number;
-}
-
-/** OPcache's figures, as a worker told them last. Sizes are bytes. */
-export interface OpcacheFigures {
-  readonly epochMicros: number;
-  readonly hits: number;
-  readonly misses: number;
-  readonly scripts: number;
-  readonly keys: number;
-  readonly keysLimit: number;
-  readonly restarts: { readonly memory: number; readonly keys: number; readonly manual: number };
-  readonly memory: { readonly used: number; readonly free: number; readonly wasted: number };
-  readonly strings: { readonly used: number; readonly free: number };
 }
 
 /** One worker's slot. Strings are binary strings, at most as long as their field. */

@@ -1,7 +1,7 @@
 /** What the history is told of a pool: peaks between samples, and counts that are read only when they can have changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/admin/snapshot.ts';
+import type { PoolTotals } from '../../src/admin/answers.ts';
 import { HistorySource } from '../../src/master/history-source.ts';
 import { noDurations } from '../../src/scoreboard/durations.ts';
 

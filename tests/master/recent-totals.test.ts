@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/admin/snapshot.ts';
+import type { PoolTotals } from '../../src/admin/answers.ts';
 import { RecentTotals } from '../../src/master/recent-totals.ts';
 import { durationClass, noDurations } from '../../src/scoreboard/durations.ts';
 

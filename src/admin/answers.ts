@@ -1,0 +1,167 @@
+/**
+ * The JSON of the admin endpoint (docs/observability.md): json.ts makes it, the dashboard reads it. What is undefined
+ * is absent there. Types only, and none of Node's: they are part of the page's program as well.
+ */
+
+import type { DurationCounts } from '../scoreboard/durations.ts';
+import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
+import type { StackFrame } from '../trace/frame.ts';
+
+export interface WorkerAnswer {
+  readonly pid: number;
+  /** Stage as on the status page. */
+  readonly state: string;
+  /** It belongs to a generation that a reload replaced and finishes its request. */
+  readonly draining: boolean;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly requests: number;
+  readonly method: string;
+  readonly uri: string;
+  /** Only where it was asked for. */
+  readonly query?: string;
+  readonly script: string;
+  readonly requestId?: string;
+  /** Of the running request so far, of the last one while idle. */
+  readonly durationMicros: number;
+  /** Of the last request, while idle. */
+  readonly cpuPercent?: number;
+  readonly memoryBytes?: number;
+  /** Of its process; undefined of a thread. */
+  readonly residentBytes: number | undefined;
+  readonly processCpuPercent: number | undefined;
+}
+
+/** Why a worker was replaced; `host` counts hosts that died. */
+export type RestartCause = 'exit' | 'signal' | 'timeout' | 'host';
+
+/** Counts since the master's start, over reloads. */
+export interface PoolTotals {
+  /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
+  readonly responses: readonly number[];
+  /** Requests that ended, by duration. */
+  readonly durations: DurationCounts;
+  /** Requests begun. */
+  readonly accepted: number;
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  readonly terminatedRequests: number;
+  readonly restarts: Readonly<Record<RestartCause, number>>;
+}
+
+/** What happened in the last seconds. Quantiles are estimates, undefined when no request ended. */
+export interface RecentFigures {
+  /** How long the time is that is looked at. */
+  readonly seconds: number;
+  readonly requestsPerSecond: number;
+  readonly p50Micros: number | undefined;
+  readonly p95Micros: number | undefined;
+  readonly p99Micros: number | undefined;
+}
+
+export interface PoolAnswer {
+  readonly name: string;
+  /** `starting`: no host serves the pool (yet, or since the last one died). */
+  readonly state: 'serving' | 'starting';
+  /** Why no host serves it, in the words of the log; undefined while one does, and before one has failed. */
+  readonly failure: string | undefined;
+  /** Of the host that serves; undefined before there is one. */
+  readonly engine: string | undefined;
+  readonly phpVersion: string | undefined;
+  readonly listen: string;
+  readonly processManager: string;
+  readonly maxChildren: number;
+  readonly idle: number;
+  readonly active: number;
+  /** Highest `active` of the generation that serves. */
+  readonly maxActive: number;
+  readonly queue: number;
+  readonly maxQueue: number;
+  /** 0 when unknown. */
+  readonly queueLimit: number;
+  /** Requests begun by the generation that serves. */
+  readonly accepted: number;
+  /** Of the generation that serves. */
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  readonly memoryPeakBytes: number;
+  /** Of all its processes, what they share counted once; undefined when unknown. At most half a minute old. */
+  readonly memoryBytes: number | undefined;
+  readonly totals: PoolTotals;
+  readonly recent: RecentFigures;
+  /** Resident memory of its hosts, bytes. With the embedded engine workers are threads of the host. */
+  readonly hostResidentBytes: number | undefined;
+  /** CPU time of hosts and workers since the master's start. */
+  readonly cpuSeconds: number | undefined;
+  /** Undefined where OPcache is off or has not been asked yet. With the embedded engine the sum of its threads, which have one each. */
+  readonly opcache: OpcacheFigures | undefined;
+  readonly generation: number | undefined;
+  /** Milliseconds since 1970; undefined before there is a host. */
+  readonly startedAt: number | undefined;
+  readonly workers: readonly WorkerAnswer[];
+}
+
+/**
+ * How a reload ended. `partial`: the new configuration is in force, but a pool could not be started with it and goes
+ * on as it was, or tries again. `refused`: it was not valid, or something that it names could not be had, and
+ * nothing has changed.
+ */
+export type ReloadOutcome = 'succeeded' | 'partial' | 'refused';
+
+/** Reloads since the master's start. */
+export type ReloadCounts = Readonly<Record<ReloadOutcome, number>>;
+
+export interface ReloadResult {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly outcome: ReloadOutcome;
+  /** Why it was not a full success, one reason an element, in the words of the log. */
+  readonly reasons: readonly string[];
+}
+
+/** `GET /api/pools` */
+export interface PoolsAnswer {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly version: string;
+  readonly pid: number;
+  /** State of the master, master/master-states.ts. */
+  readonly state: string;
+  readonly startedAt: number;
+  readonly reloads: ReloadCounts;
+  readonly lastReload: ReloadResult | undefined;
+  /** The master's own process. */
+  readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };
+  readonly pools: readonly PoolAnswer[];
+}
+
+/** Innermost call first; or why there is none. */
+export interface StackAnswer {
+  readonly frames?: readonly StackFrame[];
+  readonly reason?: string;
+}
+
+/** A request that was looked at: a slow one, or the one that a worker runs now. */
+export interface RequestAnswer extends StackAnswer {
+  readonly at: number;
+  readonly pool: string;
+  readonly pid: number;
+  readonly script: string;
+  readonly method: string;
+  readonly uri: string;
+  /** Only where it was asked for. */
+  readonly query?: string;
+  readonly requestId?: string;
+  readonly durationMicros: number;
+  readonly memoryBytes: number | undefined;
+}
+
+/** `GET /api/slow`, the latest one first. */
+export interface SlowAnswer {
+  readonly requests: readonly RequestAnswer[];
+}
+
+/** `GET /api/stack` */
+export interface WorkerStackAnswer extends RequestAnswer {
+  readonly state: string;
+}
