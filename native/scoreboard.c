@@ -109,7 +109,10 @@ void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t numb
 	end_change(slot->slot);
 }
 
-/* Frees the slot of a worker that is gone, and takes it out of the counts if it ran a request. */
+/*
+ * Frees the slot of a worker that is gone, and takes it out of the counts if it ran a request. What it did last stays
+ * for the master.
+ */
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number)
 {
 	uint8_t *slot = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE;
@@ -118,7 +121,6 @@ void hathi_slot_clear(uint8_t *scoreboard, uint32_t number)
 	if (state > HATHI_STAGE_IDLE && atomic_load(active) > 0) atomic_fetch_sub(active, 1);
 	begin_change(slot);
 	put_u32(slot, HATHI_SB_SLOT_PID, 0);
-	put_u32(slot, HATHI_SB_SLOT_STATE, HATHI_STAGE_CREATING);
 	end_change(slot);
 }
 

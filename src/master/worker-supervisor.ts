@@ -4,6 +4,7 @@
  */
 
 import type { HostMessage } from '../engine/host-messages.ts';
+import { lostRequest } from '../pool/lost-request.ts';
 import { decide, type ManagedWorker, type ManagerEvent } from '../pool/manager.ts';
 import { slotForNext } from '../pool/ondemand.ts';
 import { reapWorker, startedMessage } from '../pool/reap.ts';
@@ -118,6 +119,7 @@ export class WorkerSupervisor {
       isNormal: this.#context.isNormal() && isServing,
     });
     this.#context.log.write(reaped.message.level, reaped.message.text);
+    if (worker.pid !== 0) this.#tellLost(generation, message);
     if (reaped.crashed) this.#onCrash();
     if (!reaped.replace) return;
     this.#counters.restarted(worker.timedOut ? 'timeout' : message.end.type);
@@ -125,6 +127,22 @@ export class WorkerSupervisor {
     const requests = worker.pid === 0 ? 0 : generation.reader.readRequestCount(message.slot);
     this.#scheduleReplacement(generation, isUsefulWorkerLife(lifetimeMicros / 1000, requests));
     this.replaceDue(generation);
+  }
+
+  #tellLost(generation: Generation, { slot, pid, end }: EndedMessage): void {
+    const lost = lostRequest({
+      pool: this.#pool,
+      pid,
+      end,
+      slot: generation.reader.readLatest(slot),
+      withQuery: this.#showsQuery(generation),
+    });
+    if (lost !== undefined) this.#context.log.write(lost.level, lost.text);
+  }
+
+  /** Lines for machines show what the access log shows; those of the reference have the query. */
+  #showsQuery({ pool }: Generation): boolean {
+    return this.#context.log.format !== 'json' || pool['access.log_query'];
   }
 
   /** Starts the workers whose time has come. */
@@ -143,8 +161,7 @@ export class WorkerSupervisor {
       const snapshot = pid === 0 ? undefined : generation.reader.readSlot(slot);
       if (snapshot !== undefined) timed.push({ snapshot, pid, slowLogged });
     }
-    // Lines for machines show what the access log shows; those of the reference have the query.
-    const withQuery = this.#context.log.format !== 'json' || generation.pool['access.log_query'];
+    const withQuery = this.#showsQuery(generation);
     const { slow, terminate } = checkTimeouts(generation.pool, timed, monotonicMicros(), withQuery);
     for (const { slot, pid, acceptedClockMicros, message } of slow) {
       const worker = generation.workers.get(slot);

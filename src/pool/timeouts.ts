@@ -4,6 +4,7 @@ import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import { type WorkerStage, workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 import { secondsText } from './reap.ts';
+import { requestOfChild } from './request-text.ts';
 
 /** Keys are the directives' names; times are seconds, 0 switches the time-out off. */
 export interface TimeoutSettings {
@@ -103,25 +104,8 @@ function isOver(elapsedMicros: number, timeoutSeconds: number): boolean {
 }
 
 function overdueOf(pool: TimeoutSettings, worker: TimedWorker, what: string, withQuery: boolean): Overdue {
-  const { slot, method, uri, query, script, acceptedClockMicros } = worker.snapshot;
-  const shownQuery = withQuery && query !== '' ? `?${printable(query)}` : '';
-  const request = `${printable(method)} ${printable(uri)}${shownQuery}`;
-  const text = `[pool ${pool.name}] child ${worker.pid}, script '${plain(script)}' (request: "${request}") ${what}`;
-  return { slot, pid: worker.pid, acceptedClockMicros, message: { level: 'warning', text } };
-}
-
-/** The reference's rule for the script: one point for every byte that is not plain ASCII. */
-function plain(binary: string): string {
-  return binary.replace(/[^\x20-\x7e]/g, '.');
-}
-
-/**
- * A binary string as text. Control characters, and those that turn the direction of what stands around them or end a
- * line for some readers, become points, so that a request cannot write a line of its own into the log (the reference
- * lets it).
- */
-function printable(binary: string): string {
-  return Buffer.from(binary, 'latin1')
-    .toString('utf8')
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '.');
+  const { snapshot, pid } = worker;
+  const text = `${requestOfChild(pool.name, pid, snapshot, withQuery)} ${what}`;
+  const { slot, acceptedClockMicros } = snapshot;
+  return { slot, pid, acceptedClockMicros, message: { level: 'warning', text } };
 }

@@ -213,6 +213,11 @@ export class ScoreboardReader {
     return bytes.readUInt32LE(slotAt.pid) === 0 ? undefined : slotSnapshot(slot, bytes, false);
   }
 
+  /** The slot of its latest worker in full, which may be gone already: its pid is 0 then, the stage that it died in. */
+  readLatest(slot: number): SlotSnapshot {
+    return slotSnapshot(slot, this.#steadyCopy(slot, slotUsedEnd), true);
+  }
+
   /** Requests that the latest worker of the slot began; it may be gone already, unlike for the other readings. */
   readRequestCount(slot: number): number {
     return readU64(this.#steadyCopy(slot, slotNumbersEnd), slotAt.requests);

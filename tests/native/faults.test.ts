@@ -5,9 +5,10 @@ import { suite, test } from 'node:test';
 import { requires } from '../harness/debian.ts';
 import { RequestLost, request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
-import { type Server, startServer } from '../harness/server.ts';
+import { isRoot, type Server, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
+import { crashingScript } from './crashing-script.ts';
 
 const { skip } = nativeBuild();
 
@@ -71,6 +72,72 @@ suite('faults of scripts', { skip }, () => {
       assert.equal((await run(server, 'next', 'echo "next";')).body, 'next');
     }
     assert.ok(Math.min(...gaps) < 100_000, `the slot was back after ${gaps.join(', ')} microseconds`);
+    await server.stop();
+  });
+
+  test('no script, one that is not ours to read, one that cannot be parsed, one that takes its worker along', async () => {
+    await using server = await startServer({
+      engine: 'native',
+      pools: (to) =>
+        poolText(
+          to,
+          'www',
+          'catch_workers_output = yes\nphp_flag[display_errors] = off\nphp_admin_flag[log_errors] = on',
+        ),
+      expected: [/said into stderr/, /exited on signal (9|11)/],
+    });
+    const file = (name: string): string => server.folder.join(`www/${name}.php`);
+    server.folder.write('www/secret.php', '<?php echo "secret";', 0o600);
+    server.folder.write('www/wrong.php', '<?php if (');
+    server.folder.write('www/crash.php', crashingScript);
+    server.folder.write('www/killed.php', '<?php echo "begun"; flush(); posix_kill(getmypid(), 9);');
+    const lost = (name: string): string =>
+      `NOTICE: [pool www] child PID, script '${file(name)}' (request: "GET /${name}.php") was lost with it`;
+    const said = (text: string): string => `WARNING: [pool www] child PID said into stderr: "${text}"`;
+    const denied = `Unable to open primary script: ${file('secret')} (Permission denied)`;
+    const startup =
+      'PHP message: PHP Warning:  PHP Request Startup: Failed to open stream: Permission denied in Unknown on line 0';
+    const parse = `PHP message: PHP Parse error:  Unclosed '(' in ${file('wrong')} on line 1`;
+    const gone = (signal: string): string =>
+      `WARNING: [pool www] child PID exited on signal ${signal} after TIME`;
+    const started = 'NOTICE: [pool www] child PID started';
+    const cases: readonly (readonly [name: string, answer: unknown, log: readonly string[]])[] = [
+      ['none', [404, 'File not found.\n', 'Primary script unknown'], []],
+      ...(isRoot
+        ? ([
+            [
+              'secret',
+              [403, 'Access denied.\n', `${startup}; ${denied}`],
+              [said(`NOTICE: ${startup}`), said(`ERROR: ${denied}`)],
+            ],
+          ] as const)
+        : []),
+      ['wrong', [500, '', parse], [said(`NOTICE: ${parse}`)]],
+      [
+        'crash',
+        [500, 'The worker that ran the script was lost.\n', ''],
+        [gone('11 (SIGSEGV)'), lost('crash'), started],
+      ],
+      ['killed', 'lost', [gone('9 (SIGKILL)'), lost('killed'), started]],
+    ];
+    for (const [name, answer, log] of cases) {
+      const from = server.log.mark();
+      const got = await request(server.socket(), scriptParams(file(name))).then(
+        ({ status, body, stderr }) => [status, body.toString(), stderr],
+        (error: unknown) => (error instanceof RequestLost ? 'lost' : error),
+      );
+      assert.deepEqual(got, answer, name);
+      await poll(`the log of ${name}`, () => server.log.lines.length - from >= log.length || undefined);
+      assert.equal((await run(server, 'next', 'echo "next";')).body, 'next');
+      const lines = server.log.lines.slice(from).map((line) =>
+        line
+          .replace(/^\[[^\]]*\] /, '')
+          .replace(/child \d+/, 'child PID')
+          .replace(/after [\d.]+ seconds from start$/, 'after TIME')
+          .replace(' - core dumped', ''),
+      );
+      assert.deepEqual(lines, log, name);
+    }
     await server.stop();
   });
 

@@ -1,0 +1,28 @@
+/** Which request went with a worker that crashed or was killed. */
+
+import { constants } from 'node:os';
+import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import { workerStages } from '../scoreboard/states.ts';
+import type { LogMessage } from './messages.ts';
+import type { WorkerEnd } from './reap.ts';
+import { requestOfChild } from './request-text.ts';
+
+/** What a worker is ended with: who asked for it said so, and a time-out names its request. */
+const ordered: readonly number[] = [constants.signals.SIGTERM, constants.signals.SIGQUIT];
+
+export interface LostWorker {
+  readonly pool: string;
+  readonly pid: number;
+  readonly end: WorkerEnd;
+  /** The slot as it left it. */
+  readonly slot: SlotSnapshot;
+  /** Whether the message shows the query string. */
+  readonly withQuery: boolean;
+}
+
+/** @returns undefined when it had no request, or ended as it was asked to */
+export function lostRequest({ pool, pid, end, slot, withQuery }: LostWorker): LogMessage | undefined {
+  if (end.type !== 'signal' || ordered.includes(end.signal)) return undefined;
+  if (slot.stage !== 'unknown' && workerStages[slot.stage].code < workerStages.running.code) return undefined;
+  return { level: 'notice', text: `${requestOfChild(pool, pid, slot, withQuery)} was lost with it` };
+}
