@@ -320,7 +320,8 @@ export const slotFields = [
     offset: 4,
     size: 4,
     writer: 'worker',
-    about: 'stage of the worker, see below; of one that is gone (`pid` is 0) the native engine leaves its last',
+    about:
+      'stage of the worker, see below; of one that is gone (`pid` is 0) the native engine leaves its last',
   },
   { name: 'pid', type: 'u32', offset: 8, size: 4, writer: 'worker', about: '0: the slot is free' },
   {

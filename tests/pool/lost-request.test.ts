@@ -27,7 +27,8 @@ test('a request that a signal has ended is named, with nothing in it that writes
 });
 
 test('nothing is said of a worker without a request, nor of one that ended as it was asked to', () => {
-  for (const stage of ['creating', 'idle', 'readingHeaders'] as const) assert.equal(lost(11, stage), undefined);
+  for (const stage of ['creating', 'idle', 'readingHeaders'] as const)
+    assert.equal(lost(11, stage), undefined);
   for (const signal of [3, 15]) assert.equal(lost(signal, 'running'), undefined);
   assert.equal(lost(0, 'running', { end: { type: 'exit', code: 255 } }), undefined);
 });
