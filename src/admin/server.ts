@@ -5,6 +5,7 @@ import { peerOf, refusal } from './access.ts';
 import { dashboardRoute } from './dashboard.ts';
 import { type Answer, failure, type Route, routes } from './routes.ts';
 import type { AdminSource } from './snapshot.ts';
+import { WaitingConnections } from './waiting-connections.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
 export const adminLimits = {
@@ -15,7 +16,10 @@ export const adminLimits = {
   requestMs: 5000,
   /** Without a byte in either direction: a client that does not read its answer. */
   idleMs: 10_000,
-  connections: 64,
+  /** Connections whose request has not arrived. */
+  waiting: 64,
+  /** All of them. */
+  connections: 128,
   /** For an answer that the master has to wait for itself, as for the end of a reload. */
   answerMs: 120_000,
 } as const;
@@ -30,6 +34,7 @@ export interface AdminServerOptions {
 
 /** Not listening yet. */
 export function createAdminServer(options: AdminServerOptions): Server {
+  const waiting = new WaitingConnections(adminLimits.waiting);
   const server = createServer(
     {
       maxHeaderSize: adminLimits.headBytes,
@@ -38,14 +43,19 @@ export function createAdminServer(options: AdminServerOptions): Server {
       keepAliveTimeout: adminLimits.idleMs,
       connectionsCheckingInterval: 1000,
     },
-    (request, response) => receive(request, response, options),
+    (request, response) => receive(request, response, { ...options, waiting }),
   );
   server.maxConnections = adminLimits.connections;
+  server.on('connection', (socket) => waiting.open(socket));
   server.setTimeout(adminLimits.idleMs);
   return server;
 }
 
-function receive(request: IncomingMessage, response: ServerResponse, options: AdminServerOptions): void {
+interface Answering extends AdminServerOptions {
+  readonly waiting: WaitingConnections;
+}
+
+function receive(request: IncomingMessage, response: ServerResponse, options: Answering): void {
   let size = 0;
   // A client that goes away in the middle is its own affair.
   request.on('error', () => response.destroy());
@@ -62,14 +72,18 @@ function receive(request: IncomingMessage, response: ServerResponse, options: Ad
 async function answerLater(
   request: IncomingMessage,
   response: ServerResponse,
-  options: AdminServerOptions,
+  options: Answering,
 ): Promise<void> {
+  const { socket } = request;
+  options.waiting.delete(socket);
   response.setTimeout(adminLimits.answerMs);
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   const answered = await answer(request, options, gone.signal);
   response.setTimeout(adminLimits.idleMs);
-  if (!response.destroyed) send(request, response, answered);
+  if (response.destroyed) return;
+  send(request, response, answered);
+  options.waiting.add(socket);
 }
 
 function refuseBody(response: ServerResponse): void {

@@ -1,5 +1,6 @@
 /** `admin.listen` of a real master. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
@@ -210,6 +211,14 @@ test('over TCP it wants the token and a loopback name; probes do without the tok
   assert.equal(await status('/api/pools', { authorization: `Bearer ${token}` }), 200);
   assert.equal(await status('/api/pools', { authorization: `Bearer ${token}`, host: 'evil.example' }), 403);
   assert.equal(await status('/healthz', {}), 200);
+
+  // Every user of the machine can connect: whoever only holds connections does not keep others out.
+  const held = Array.from({ length: 70 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  for (const socket of held) socket.write('GET /healthz HTTP/1.1\r\nX: ');
+  for (let asked = 0; asked < 3; asked += 1) assert.equal(await status('/healthz', {}), 200);
+  await poll('the end of the one that waited longest', () => held[0]?.destroyed || undefined);
+  for (const socket of held) socket.destroy();
   await server.stop();
 });
 
