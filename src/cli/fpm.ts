@@ -45,6 +45,8 @@ export async function fpmCommand(
   signals: MasterSignals,
 ): Promise<number> {
   const given: GivenOption[] = [];
+  // Who closes the pipe or fills the disk misses the text, and that is all, as in php-fpm.
+  process.stdout.on('error', () => {});
   const refuse = (): number => {
     print(usage(program));
     return exitCode.usage;

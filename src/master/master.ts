@@ -118,7 +118,7 @@ export class Master {
       case 'finish':
         return this.#stop(masterStates.finishing, 'Finishing ...');
       case 'reload':
-        return this.#requestReload();
+        return this.#requestReload('Reloading in progress ...');
       case 'reopenLogs':
         return this.#resources.reopenLogs(this.runners);
       default:
@@ -211,7 +211,7 @@ export class Master {
   #reloadIfAsked(): void {
     if (!this.#reloadAgain) return;
     this.#reloadAgain = false;
-    this.#requestReload();
+    this.#requestReload('Reloading in progress ...');
   }
 
   #announceReady(): void {
@@ -219,17 +219,19 @@ export class Master {
     this.#systemd.ready();
   }
 
-  #requestReload(): void {
+  /** @param notice of who asked for it; a storm of crashes has told its own */
+  #requestReload(notice?: string): void {
     if (this.#stage.state === masterStates.reloading || this.#stage.state === masterStates.starting) {
       // One more reload after what is under way puts the latest file in force, however often it was asked for.
       this.#reloadAgain = true;
       return;
     }
+    // As in php-fpm the line tells of the signal, also where it changes nothing any more.
+    if (notice !== undefined) this.#options.log.notice(notice);
     if (this.#stage.refuses(masterStates.reloading)) {
       return this.#reloads.impossible(`the master is ${this.#stage.state}`);
     }
     this.#reloads.begin();
-    this.#options.log.notice('Reloading in progress ...');
     this.#stage.moveTo(masterStates.reloading);
     this.#options.log.notice(`reloading: reading ${this.#configuration.file} again`);
     this.#systemd.reloading();
@@ -326,6 +328,7 @@ export class Master {
       nextGenerationNumber: () => ++this.#generationNumber,
       runningWorkers: () => this.#pools.workerCount,
       isNormal: () => !this.#stage.isStopping,
+      isReloading: () => this.#stage.state === masterStates.reloading,
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#configuration.global.process_control_timeout,
       accessLog: (pool) => this.#resources.openAccessLog(pool),

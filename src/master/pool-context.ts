@@ -32,6 +32,8 @@ export interface PoolContext {
   readonly runningWorkers: () => number;
   /** Whether workers that die are to be replaced: false once the master stops. */
   readonly isNormal: () => boolean;
+  /** Whether new generations are on their way: who follows a dead worker of an old one is no news then. */
+  readonly isReloading: () => boolean;
   /** `process.max`, `process_control_timeout` (seconds) of the configuration in force. */
   readonly processMax: () => number;
   readonly processControlTimeout: () => number;

@@ -96,7 +96,7 @@ export class WorkerSupervisor {
     worker.pid = pid;
     generation.bootSettled(slot);
     if (worker.state === workerStates.starting) worker.state = moveWorker(worker.state, workerStates.idle);
-    const message = startedMessage(this.#pool, pid, worker.isReplacement);
+    const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#context.isReloading());
     this.#context.log.write(message.level, message.text);
     this.watch(generation);
   }

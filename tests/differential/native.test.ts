@@ -12,6 +12,7 @@ import { requires, testedPhp } from '../harness/debian.ts';
 import { RequestLost, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
+import { exited } from '../harness/processes.ts';
 import type { Server } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
@@ -60,7 +61,7 @@ async function same(
   const seen = await withBoth({ engine: 'native', pools, global, args }, async (server) => {
     server.expect(/./);
     const result = await act(server);
-    await end(server, 'SIGTERM');
+    if (server.child.exitCode === null) await end(server, 'SIGTERM');
     return { result, log: comparableLog(server), exitCode: server.child.exitCode };
   });
   assert.deepEqual(seen.hathi, seen['php-fpm']);
@@ -215,6 +216,30 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
     });
     assert.deepEqual(seen.hathi, seen['php-fpm']);
     assert.match(seen.hathi, /gone/);
+  });
+
+  test('a crash too many reloads, and says so by its own line; a reload that comes too late is refused', async () => {
+    const global =
+      'emergency_restart_threshold = 1\nemergency_restart_interval = 1m\nprocess_control_timeout = 9';
+    await same(
+      '',
+      async (server) => {
+        const from = server.log.mark();
+        const pid = /(\d+)","/.exec(await run(server, 'echo getmypid();'))?.[1];
+        process.kill(Number(pid), 'SIGSEGV');
+        await server.ready(from, 20_000);
+        const begun = server.folder.join('log/begun');
+        const busy = `touch('${begun}'); $t = microtime(true); while (microtime(true) < $t + 0.4); echo 'done';`;
+        const answer = run(server, busy);
+        await poll('the start of the script', () => existsSync(begun) || undefined);
+        server.signal('SIGQUIT');
+        await server.log.waitFor(/Finishing/);
+        server.signal('SIGUSR2');
+        await exited(server.child);
+        return await answer;
+      },
+      { global },
+    );
   });
 
   test('-c FILE, -d and -n: which ini files count', async () => {
