@@ -10,6 +10,8 @@ export const kinds: readonly ServerKind[] = ['php-fpm', 'hathi'];
 const ownLines = [
   // Hathi: what the engine of a pool is, and what it lacks.
   /\] PHP [\d.]+ (compiled to|lacks the|gets no)/,
+  // Hathi: what a worker was at when it was killed, be it the last of its work.
+  /\] NOTICE: .* was lost with it$/,
   // php-fpm says so even where there is no systemd to tell anything.
   /systemd monitor interval set to/,
 ];
