@@ -1,6 +1,6 @@
 /** The same requests to PHP-FPM and to the native engine: every byte of the answers must be equal. */
 import assert from 'node:assert/strict';
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { FakeMaster } from '../embedded/fake-master.ts';
 import { askOnce, type PlainRequest, type PlainResponse } from '../engine/plain-fastcgi.ts';
@@ -91,6 +91,17 @@ suite('native engine beside PHP-FPM', { skip: skip || requires('php-fpm') }, () 
       await compare({ params });
     });
   }
+
+  test('after fastcgi_finish_request() a script ends at its next output that is flushed', async () => {
+    const ask = (name: string): PlainRequest =>
+      requestOf({ name, script: 'finish-flush.php', params: { QUERY_STRING: `n=${name}` } });
+    const step = (name: string): string => readFileSync(reference.folder.join('out', name), 'utf8');
+    const theirs = await askOnce({ path: reference.socket }, ask('theirs'));
+    assert.deepEqual(await ours(ask('ours')), theirs);
+    // Both workers are done with it once they have served another request.
+    await compare(requestOf({ name: '', script: 'hello.php' }));
+    assert.deepEqual([step('ours'), step('theirs')], ['1', '1']);
+  });
 
   test('user and groups of the workers', { skip: isRoot ? false : 'needs root' }, async () => {
     const text =
