@@ -28,7 +28,8 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
-const SO_PEERCRED = 17;
+/** PowerPC has numbers of its own, where 17 is another option. */
+const SO_PEERCRED = process.arch === 'ppc64' ? 21 : 17;
 const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
@@ -157,6 +158,8 @@ export function peerCredentials(fd: number): { readonly pid: number; readonly ui
   const length = Buffer.alloc(4);
   length.writeUInt32LE(credentials.length);
   check('getsockopt', cGetsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length));
+  // Zeros are root: an answer that is too short must not be taken for one.
+  if (length.readUInt32LE() !== credentials.length) throw new PosixError('getsockopt', constants.errno.EPROTO);
   return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4) };
 }
 

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -64,15 +65,18 @@ export function copyAdminer(folder: TestFolder): string {
   // An empty file is an empty database.
   folder.write('www/adminer/data/herd.db', '');
   copyFileSync('/usr/share/adminer/adminer.php', join(root, 'adminer.php'));
-  copyFileSync('/usr/share/adminer/plugins/plugin.php', join(root, 'plugin.php'));
+  // Since version 5 the class that holds plugins is in the program itself.
+  const holder = '/usr/share/adminer/plugins/plugin.php';
+  const isSeparate = existsSync(holder);
+  if (isSeparate) copyFileSync(holder, join(root, 'plugin.php'));
   copyFileSync('/usr/share/adminer/plugins/login-password-less.php', join(root, 'login-password-less.php'));
   folder.write(
     'www/adminer/index.php',
     `<?php
 function adminer_object() {
-  include_once __DIR__ . '/plugin.php';
+  ${isSeparate ? "include_once __DIR__ . '/plugin.php';" : ''}
   include_once __DIR__ . '/login-password-less.php';
-  return new AdminerPlugin([new AdminerLoginPasswordLess(password_hash('trunk', PASSWORD_DEFAULT))]);
+  return new ${isSeparate ? 'AdminerPlugin' : 'Adminer\\Plugins'}([new AdminerLoginPasswordLess(password_hash('trunk', PASSWORD_DEFAULT))]);
 }
 include __DIR__ . '/adminer.php';
 `,

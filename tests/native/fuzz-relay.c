@@ -152,7 +152,12 @@ void target_play(FILE *out, const struct target_case *given)
 		{.control = -1, .output = {-1, -1}},
 		{.pid = 4711, .control = control[0], .output = {pipes[0][0], pipes[1][0]}},
 	};
-	struct hathi_host host = {.scoreboard = scoreboard, .children = children, .slot_count = SLOTS, .proc_fd = -1};
+	union {
+		struct hathi_shared whole;
+		uint8_t bytes[sizeof(struct hathi_shared) + SLOTS * sizeof(struct hathi_shared_slot)];
+	} shared = {.bytes = {0}};
+	struct hathi_host host = {.scoreboard = scoreboard, .shared = &shared.whole, .children = children,
+		.slot_count = SLOTS, .proc_fd = -1};
 	host.channel.fd = channel[0];
 	/* Where the host passes descriptors on. */
 	if (dup2(passed[0], HATHI_FD_DESCRIPTORS) < 0) abort();
