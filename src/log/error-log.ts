@@ -212,7 +212,7 @@ export class ErrorLog {
     level: Level,
     text: LogText,
     inside: (...args: never[]) => unknown = this.write,
-    { failure, details }: Pick<LineParts, 'failure' | 'details'> = {},
+    more: Pick<LineParts, 'failure' | 'details' | 'requestId'> = {},
   ): void {
     if (!passes(level, this.#level)) return;
     const line = messageLine({
@@ -221,8 +221,7 @@ export class ErrorLog {
       time: this.#clock(),
       limit: this.#limit,
       location: this.#level === 'debug' ? callerLocation(inside) : undefined,
-      failure,
-      details,
+      ...more,
       style: this.#style(),
     });
     this.#deliver(level, [line], 'master');
@@ -231,6 +230,11 @@ export class ErrorLog {
   /** A message with further lines of ours: with `log_format = json` they are part of it, else they are left to the caller. */
   explained(level: Level, text: LogText, details: readonly string[]): void {
     this.write(level, text, this.explained, { details: details.length === 0 ? undefined : details });
+  }
+
+  /** A message about a request, which `log_format = json` names by its id where it has one. */
+  aboutRequest(level: Level, text: LogText, requestId: string | undefined): void {
+    this.write(level, text, this.aboutRequest, { requestId });
   }
 
   /** What stands before the text of a message of that level now; `at` is printed at log_level debug only. */

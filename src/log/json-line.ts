@@ -23,7 +23,8 @@ export interface WorkerLine {
 const subject = /^\[pool ([^\]]+)\] (?:(?:child|host) (\d+)\b)?/;
 
 /** A message of the master or of a host. A text over `limit` bytes is cut and ends in `...`. */
-export function messageJson({ level, text, time, limit, location, failure, details }: LineParts): Buffer {
+export function messageJson(parts: LineParts): Buffer {
+  const { level, text, time, limit, location, failure, details, requestId } = parts;
   const message = cut(Buffer.from(text as Uint8Array), limit);
   const [, pool, pid] = subject.exec(message) ?? [];
   return Buffer.from(
@@ -32,6 +33,7 @@ export function messageJson({ level, text, time, limit, location, failure, detai
       level,
       pool,
       pid: pid === undefined ? undefined : Number(pid),
+      request_id: requestId,
       message,
       error: failure?.strerror,
       errno: failure?.errno,

@@ -29,6 +29,8 @@ export interface LineParts {
   readonly failure?: { readonly errno: number; readonly strerror: string } | undefined;
   /** Further lines of ours, the place and what to do: shown by the style `json` only. */
   readonly details?: readonly string[] | undefined;
+  /** The request that the message is about: shown by the style `json` only. */
+  readonly requestId?: string | undefined;
   readonly style: LineStyle;
 }
 

@@ -137,7 +137,7 @@ export class WorkerSupervisor {
       slot: generation.reader.readLatest(slot),
       withQuery: this.#showsQuery(generation),
     });
-    if (lost !== undefined) this.#context.log.write(lost.level, lost.text);
+    if (lost !== undefined) this.#context.log.aboutRequest(lost.level, lost.text, lost.requestId);
   }
 
   /** Lines for machines show what the access log shows; those of the reference have the query. */
@@ -168,12 +168,12 @@ export class WorkerSupervisor {
       if (worker === undefined) continue;
       worker.slowLogged = acceptedClockMicros;
       generation.slowRequests += 1;
-      this.#context.log.write(message.level, message.text);
+      this.#context.log.aboutRequest(message.level, message.text, message.requestId);
       const request = writeSlowLog(generation, slot, pid, this.#context.log);
       if (request !== undefined) this.#context.onSlowRequest(request);
     }
     for (const { slot, message } of terminate) {
-      this.#context.log.write(message.level, message.text);
+      this.#context.log.aboutRequest(message.level, message.text, message.requestId);
       const worker = generation.workers.get(slot);
       // A worker is named again at every check until it is gone.
       if (worker?.timedOut === false) {

@@ -5,7 +5,7 @@ import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import { workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 import type { WorkerEnd } from './reap.ts';
-import { requestOfChild } from './request-text.ts';
+import { requestIdOf, requestOfChild } from './request-text.ts';
 
 /** What a worker is ended with: who asked for it said so, and a time-out names its request. */
 const ordered: readonly number[] = [constants.signals.SIGTERM, constants.signals.SIGQUIT];
@@ -24,5 +24,6 @@ export interface LostWorker {
 export function lostRequest({ pool, pid, end, slot, withQuery }: LostWorker): LogMessage | undefined {
   if (end.type !== 'signal' || ordered.includes(end.signal)) return undefined;
   if (slot.stage !== 'unknown' && workerStages[slot.stage].code < workerStages.running.code) return undefined;
-  return { level: 'notice', text: `${requestOfChild(pool, pid, slot, withQuery)} was lost with it` };
+  const text = `${requestOfChild(pool, pid, slot, withQuery)} was lost with it`;
+  return { level: 'notice', text, requestId: requestIdOf(slot) };
 }

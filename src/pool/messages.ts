@@ -5,4 +5,6 @@ export type MessageLevel = 'debug' | 'notice' | 'warning' | 'error' | 'alert';
 export interface LogMessage {
   readonly level: MessageLevel;
   readonly text: string;
+  /** Of the request that it is about; no part of the text. */
+  readonly requestId?: string | undefined;
 }

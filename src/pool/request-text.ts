@@ -19,6 +19,11 @@ export function requestOfChild(
   return `[pool ${pool}] child ${pid}, script '${plain(script)}' (request: "${request}")`;
 }
 
+/** Undefined where it has none. */
+export function requestIdOf({ requestId }: SlotSnapshot): string | undefined {
+  return requestId === '' ? undefined : printable(requestId);
+}
+
 /** The reference's rule for the script: one point for every byte that is not plain ASCII. */
 function plain(binary: string): string {
   return binary.replace(/[^\x20-\x7e]/g, '.');

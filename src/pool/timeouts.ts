@@ -4,7 +4,7 @@ import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import { type WorkerStage, workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 import { secondsText } from './reap.ts';
-import { requestOfChild } from './request-text.ts';
+import { requestIdOf, requestOfChild } from './request-text.ts';
 
 /** Keys are the directives' names; times are seconds, 0 switches the time-out off. */
 export interface TimeoutSettings {
@@ -107,5 +107,10 @@ function overdueOf(pool: TimeoutSettings, worker: TimedWorker, what: string, wit
   const { snapshot, pid } = worker;
   const text = `${requestOfChild(pool.name, pid, snapshot, withQuery)} ${what}`;
   const { slot, acceptedClockMicros } = snapshot;
-  return { slot, pid, acceptedClockMicros, message: { level: 'warning', text } };
+  return {
+    slot,
+    pid,
+    acceptedClockMicros,
+    message: { level: 'warning', text, requestId: requestIdOf(snapshot) },
+  };
 }

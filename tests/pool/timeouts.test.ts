@@ -43,7 +43,14 @@ test('a slow request is named once, an overdue one at every check', () => {
 });
 
 test('the texts are those of the reference', () => {
-  const busy = worker({ slot: 3, method: 'GET', uri: '/a', query: 'b=1', script: '/srv/a.php' });
+  const busy = worker({
+    slot: 3,
+    method: 'GET',
+    uri: '/a',
+    query: 'b=1',
+    script: '/srv/a.php',
+    requestId: 'id-1',
+  });
   const { slow, terminate } = checkTimeouts(pool, [busy], 105_000_042 + 1_234_567, true);
   const request = `[pool www] child 42, script '/srv/a.php' (request: "GET /a?b=1")`;
   assert.deepEqual(slow, [
@@ -51,12 +58,17 @@ test('the texts are those of the reference', () => {
       slot: 3,
       pid: 42,
       acceptedClockMicros: 100 * second,
-      message: { level: 'warning', text: `${request} executing too slow (6.234609 sec), logging` },
+      message: {
+        level: 'warning',
+        text: `${request} executing too slow (6.234609 sec), logging`,
+        requestId: 'id-1',
+      },
     },
   ]);
   assert.deepEqual(terminate[0]?.message, {
     level: 'warning',
     text: `${request} execution timed out (6.234609 sec), terminating`,
+    requestId: 'id-1',
   });
 });
 
