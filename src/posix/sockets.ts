@@ -159,7 +159,8 @@ export function peerCredentials(fd: number): { readonly pid: number; readonly ui
   length.writeUInt32LE(credentials.length);
   check('getsockopt', cGetsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length));
   // Zeros are root: an answer that is too short must not be taken for one.
-  if (length.readUInt32LE() !== credentials.length) throw new PosixError('getsockopt', constants.errno.EPROTO);
+  if (length.readUInt32LE() !== credentials.length)
+    throw new PosixError('getsockopt', constants.errno.EPROTO);
   return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4) };
 }
 
