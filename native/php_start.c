@@ -104,13 +104,19 @@ static void choose_defines(struct hathi_host *host)
 static int (*register_extensions)(void);
 
 /*
- * The host program is PHP's command line, which php-fpm has fewer built-in extensions than: pcntl would let a
- * script fork the worker that it runs in. One that php.ini loads is what the operator wants.
+ * The host program is PHP's command line, which has more built in than php-fpm: pcntl would let a script fork the
+ * worker that it runs in, and chroot() is of the command line only. Functions are there since their module was
+ * registered, so they go one by one. A pcntl that php.ini loads is what the operator wants.
  */
 static int register_web_extensions(void)
 {
 	int result = register_extensions();
-	zend_hash_str_del(&module_registry, "pcntl", sizeof "pcntl" - 1);
+	const zend_module_entry *pcntl = zend_hash_str_find_ptr(&module_registry, "pcntl", sizeof "pcntl" - 1);
+	if (pcntl != NULL) {
+		zend_unregister_functions(pcntl->functions, -1, NULL);
+		zend_hash_str_del(&module_registry, "pcntl", sizeof "pcntl" - 1);
+	}
+	zend_hash_str_del(CG(function_table), "chroot", sizeof "chroot" - 1);
 	return result;
 }
 

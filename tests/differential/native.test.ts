@@ -203,6 +203,7 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
       await run(server, 'echo json_encode(fpm_get_status()["procs"][0]["request-uri"]);', {
         SCRIPT_NAME: '',
       }),
+      await run(server, '$f = get_defined_functions()["internal"]; sort($f); echo implode(" ", $f);'),
       await statusLabels(server),
     ]);
   });
