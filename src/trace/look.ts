@@ -1,15 +1,19 @@
 /** Looking until the stack holds still: a worker that is slow because it waits does at once, a busy one soon. */
 
+import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { Memory } from './memory.ts';
 import type { StackWalker, Walk } from './walker.ts';
 
 /** A look takes about 50 microseconds. */
 const looks = 64;
+/** Of a deep stack with long names it takes milliseconds, and the master has other things to do. */
+const longestMicros = 20_000;
 
 /** @returns a steady walk, else the last whole one, else the last that was one at all, else undefined */
 export function lookAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
   let best: Walk | undefined;
-  for (let look = 0; look < looks; look += 1) {
+  const end = monotonicMicros() + longestMicros;
+  for (let look = 0; look < looks && (look === 0 || monotonicMicros() < end); look += 1) {
     const walk = walker.walk(memory, { depth, lines: true });
     if (walk?.isSteady) return walk;
     if (walk !== undefined && (walk.isWhole || best?.isWhole !== true)) best = walk;

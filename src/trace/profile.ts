@@ -52,10 +52,14 @@ export interface Profile extends ProfileOptions {
 
 /** Different stacks in one profile: what comes beyond is counted as dropped. */
 const mostStacks = 50_000;
+/** The same for their text: names and paths are the application's, and each may have 4096 bytes. */
+const mostCharacters = 16_000_000;
 
 /** Collects stacks. Functions are told apart by class, name and place, not by the line where they are. */
 export class ProfileCounts {
   readonly #stacks = new Map<string, { frames: readonly StackFrame[]; samples: number }>();
+  /** Of the stacks that are kept. */
+  #characters = 0;
   samples = 0;
   unsteady = 0;
   looks = 0;
@@ -75,14 +79,22 @@ export class ProfileCounts {
       .map(({ scope, name, file, startLine }) => `${scope}\0${name}\0${file}:${startLine}`)
       .join('\n');
     const known = this.#stacks.get(key);
-    if (known === undefined && this.#stacks.size >= mostStacks) {
+    if (known === undefined && !this.#hasRoom(key)) {
       this.dropped += 1;
       return;
     }
     this.samples += 1;
     if (!isSteady) this.unsteady += 1;
-    if (known !== undefined) known.samples += 1;
-    else this.#stacks.set(key, { frames: declaredFrames(calls).toReversed(), samples: 1 });
+    if (known !== undefined) {
+      known.samples += 1;
+      return;
+    }
+    this.#characters += key.length;
+    this.#stacks.set(key, { frames: declaredFrames(calls).toReversed(), samples: 1 });
+  }
+
+  #hasRoom(key: string): boolean {
+    return this.#stacks.size < mostStacks && this.#characters + key.length <= mostCharacters;
   }
 
   /** The stack that was seen most comes first. */

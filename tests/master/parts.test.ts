@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EventQueue } from '../../src/master/event-queue.ts';
 import { PidFileError, removePidFile, writePidFile } from '../../src/master/pid-file.ts';
+import { SlowRequests } from '../../src/master/slow-requests.ts';
 import { planSystemd } from '../../src/master/systemd.ts';
 import { Timers } from '../../src/master/timers.ts';
 
@@ -101,4 +102,20 @@ test('systemd: the watchdog is announced, and an interval that it overrules is w
     // The time between two signs of life, half of what systemd allows.
     { level: 'notice', text: 'systemd watchdog configured to 15sec' },
   ]);
+});
+
+test('of slow requests the last hundred are kept, and of their stacks what fits', () => {
+  const slow = new SlowRequests();
+  const facts = { pool: 'www', pid: 1, script: '', method: '', uri: '', query: '', requestId: '' };
+  const frames = Array.from({ length: 256 }, (_, line) => ({ function: 'x'.repeat(4000), file: '/a', line }));
+  for (let at = 0; at < 110; at += 1) {
+    const stack = at % 2 === 0 ? { frames: frames.slice(0, at === 0 ? 256 : 3) } : { reason: 'none' };
+    slow.add({ ...facts, at, durationMicros: 1, memoryBytes: undefined, stack });
+    if (at > 0) continue;
+    // The innermost calls come first.
+    const [{ stack: kept } = { stack: {} }] = slow.list();
+    assert.deepEqual('frames' in kept ? kept.frames : [], frames.slice(0, 16));
+  }
+  assert.deepEqual([slow.list().length, slow.list()[0]?.at, slow.list().at(-1)?.at], [100, 109, 10]);
+  assert.deepEqual(slow.list()[1]?.stack, { frames: frames.slice(0, 3) });
 });

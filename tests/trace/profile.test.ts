@@ -65,6 +65,17 @@ test('stacks are told apart by their functions; what saw nothing is counted', ()
   );
 });
 
+test('what an application calls its functions does not fill the master’s memory', () => {
+  const long = (index: number): Call[] =>
+    Array.from({ length: 128 }, (_, depth) => user(`${index}-${depth}-`.padEnd(4000, 'x')));
+  const counts = new ProfileCounts();
+  for (let index = 0; index < 40; index += 1)
+    counts.add({ calls: long(index), isSteady: true, isWhole: true });
+  counts.add({ calls: long(0), isSteady: true, isWhole: true });
+  // Of half a million characters each: what was seen before is counted on.
+  assert.deepEqual([counts.stacks.length, counts.samples, counts.dropped], [31, 32, 9]);
+});
+
 test('folded stacks', () => {
   assert.equal(
     foldedText(profile),
