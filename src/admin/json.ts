@@ -1,5 +1,6 @@
 /** What the admin endpoint knows as JSON. */
 
+import { shownText } from '../trace/shown-text.ts';
 import type {
   PoolAnswer,
   PoolsAnswer,
@@ -44,11 +45,11 @@ function workerJson(
     draining: worker.draining,
     startedAt: worker.startTime * 1000,
     requests: worker.requests,
-    method: text(worker.method),
-    uri: text(worker.uri),
-    ...(withQuery ? { query: text(worker.query) } : {}),
-    script: text(worker.script),
-    ...(worker.requestId === '' ? {} : { requestId: text(worker.requestId) }),
+    method: shownText(worker.method),
+    uri: shownText(worker.uri),
+    ...(withQuery ? { query: shownText(worker.query) } : {}),
+    script: shownText(worker.script),
+    ...(worker.requestId === '' ? {} : { requestId: shownText(worker.requestId) }),
     durationMicros: worker.requestDuration,
     ...(isIdle ? { cpuPercent: worker.lastRequestCpu, memoryBytes: worker.lastRequestMemory } : {}),
     residentBytes: process?.residentBytes,
@@ -72,20 +73,13 @@ function requestJson(request: RequestFacts, withQuery: boolean): RequestAnswer {
     at,
     pool,
     pid,
-    script: text(request.script),
-    method: text(request.method),
-    uri: text(request.uri),
-    ...(withQuery ? { query: text(request.query) } : {}),
-    ...(request.requestId === '' ? {} : { requestId: text(request.requestId) }),
+    script: shownText(request.script),
+    method: shownText(request.method),
+    uri: shownText(request.uri),
+    ...(withQuery ? { query: shownText(request.query) } : {}),
+    ...(request.requestId === '' ? {} : { requestId: shownText(request.requestId) }),
     durationMicros,
     memoryBytes,
     ...stack,
   };
-}
-
-/** From the scoreboard's bytes to text that no terminal obeys: control characters become U+FFFD. */
-function text(binary: string): string {
-  return Buffer.from(binary, 'latin1')
-    .toString('utf8')
-    .replace(/\p{Cc}/gu, '\ufffd');
 }

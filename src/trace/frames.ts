@@ -1,6 +1,7 @@
 /** A stack as people want it: with classes, where a closure is from, and what was included how. */
 
 import type { StackFrame } from './frame.ts';
+import { shownText } from './shown-text.ts';
 import { type Call, callKinds } from './walker.ts';
 
 /** Extended values of the opcode for include and eval, since PHP 5. */
@@ -26,8 +27,8 @@ export function stackFrames(calls: readonly Call[]): StackFrame[] {
 function frameOf(call: Call, caller: Call | undefined, file: string, line: number): StackFrame {
   return {
     function: nameOf(call, caller),
-    ...(call.scope === '' ? {} : { class: text(className(call.scope)) }),
-    file: text(file),
+    ...(call.scope === '' ? {} : { class: shownText(className(call.scope)) }),
+    file: shownText(file),
     line,
   };
 }
@@ -52,7 +53,7 @@ function nameOf(call: Call, caller: Call | undefined): string {
     case callKinds.user:
     case callKinds.internal:
       if (call.name === '') return '{internal}';
-      return text(call.isClosure ? closureName(call) : call.name);
+      return shownText(call.isClosure ? closureName(call) : call.name);
     case callKinds.included:
       return inclusions[caller?.includes ?? 0] ?? 'include';
     case callKinds.main:
@@ -73,11 +74,4 @@ function closureName({ name, file, startLine }: Call): string {
 function className(scope: string): string {
   const end = scope.indexOf('\0');
   return end < 0 ? scope : scope.slice(0, end);
-}
-
-/** From PHP's bytes to text that no terminal obeys: control characters become U+FFFD. */
-function text(binary: string): string {
-  return Buffer.from(binary, 'latin1')
-    .toString('utf8')
-    .replace(/\p{Cc}/gu, '\ufffd');
 }
