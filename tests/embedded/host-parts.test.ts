@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { assertHostMove, hostStates } from '../../src/engine/embedded/host-run-states.ts';
 import { iniLookup } from '../../src/engine/embedded/ini-lookup.ts';
 import { Pages } from '../../src/engine/embedded/pages.ts';
+import { headersOf } from '../../src/engine/embedded/php/functions.ts';
 import { SettingCollector } from '../../src/engine/embedded/pool-settings.ts';
 import type { FromThread, ToThread } from '../../src/engine/embedded/protocol.ts';
 import { RequestRate } from '../../src/engine/embedded/request-rate.ts';
@@ -335,4 +336,21 @@ suite('worker handle', () => {
     thread.say(up);
     thread.emit('exit', 1);
   });
+});
+
+test('getallheaders() spells names as PHP-FPM does: the first letter and that behind an underscore stay', () => {
+  const names = [
+    'HTTP_X_FOO',
+    'HTTP_X-Y',
+    'HTTP__X',
+    'HTTP_X__Y',
+    'HTTP_X_',
+    'HTTP_',
+    'HTTP_x_lower',
+    'CONTENT_TYPE',
+  ];
+  assert.deepEqual(
+    headersOf(names.map((name) => [name, ''])).map(([name]) => name),
+    ['X-Foo', 'X-y', '_x', 'X-_y', 'X-', 'x-lower', 'Content-Type'],
+  );
 });

@@ -96,7 +96,7 @@ function headerName(variable: string): string {
 export function headersOf(params: Iterable<readonly [string, string]>): (readonly [string, string])[] {
   const headers: (readonly [string, string])[] = [];
   for (const [name, value] of params) {
-    if (name.startsWith('HTTP_')) {
+    if (/^HTTP_./s.test(name)) {
       headers.push([headerName(name.slice('HTTP_'.length)), value]);
     } else if (name === 'CONTENT_TYPE') headers.push(['Content-Type', value]);
     else if (name === 'CONTENT_LENGTH') headers.push(['Content-Length', value]);
