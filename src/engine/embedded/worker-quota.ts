@@ -30,7 +30,7 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2;
 
 /**
  * The quota of the pool's worker number `ordinal`, from the last tenth of pm.max_requests: 900 to 1000 for 1000.
- * Below 10 there is nothing to draw from.
+ * Below 10 there is nothing to draw from: who sets so few wants exactly these.
  *
  * Workers that follow each other get quotas that lie apart. Under even load those of a static pool, which start
  * together, would come to their ends together all the same, so the first worker of a slot (`isFirst`) gets one from
@@ -38,7 +38,7 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2;
  */
 export function drawQuota(maxRequests: number, ordinal: number, isFirst: boolean): number {
   if (maxRequests <= 0) return Number.POSITIVE_INFINITY;
-  const span = Math.floor(maxRequests / (isFirst ? 2 : 10));
+  const span = maxRequests < 10 ? 0 : Math.floor(maxRequests / (isFirst ? 2 : 10));
   return maxRequests - Math.floor(((ordinal * goldenRatio) % 1) * (span + 1));
 }
 
