@@ -45,16 +45,16 @@ bool hathi_control_send(int fd, const struct hathi_control *control, int descrip
 }
 
 /*
- * Receives one datagram without waiting; *descriptor is -1 when none came with it, else the caller's. Returns 1, 0
- * when nothing is there, -1 when the peer is gone or sent what is no message.
+ * Receives one message without waiting. Returns what recvmsg(2) does; *descriptor is -1 when none came with it, else
+ * the caller's.
  */
-int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor)
+ssize_t hathi_receive_descriptor(int fd, void *bytes, size_t size, int *descriptor)
 {
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} ancillary;
-	struct iovec part = {.iov_base = control, .iov_len = sizeof *control};
+	struct iovec part = {.iov_base = bytes, .iov_len = size};
 	struct msghdr message = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -66,10 +66,20 @@ int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor
 	ssize_t got;
 	do got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
-	if (got < 0) return errno == EAGAIN ? 0 : -1;
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	struct cmsghdr *rights = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
 	if (rights != NULL && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS)
 		memcpy(descriptor, CMSG_DATA(rights), sizeof *descriptor);
+	return got;
+}
+
+/*
+ * Receives one datagram without waiting; *descriptor is -1 when none came with it, else the caller's. Returns 1, 0
+ * when nothing is there, -1 when the peer is gone or sent what is no message.
+ */
+int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor)
+{
+	ssize_t got = hathi_receive_descriptor(fd, control, sizeof *control, descriptor);
+	if (got < 0) return errno == EAGAIN ? 0 : -1;
 	if ((size_t)got < head_bytes || control->length != (size_t)got - head_bytes) {
 		if (*descriptor >= 0) close(*descriptor);
 		*descriptor = -1;

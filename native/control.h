@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum hathi_control_type {
 	/* Host to worker. */
@@ -41,6 +42,7 @@ struct hathi_control {
 };
 
 bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descriptor);
+ssize_t hathi_receive_descriptor(int fd, void *bytes, size_t size, int *descriptor);
 bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor);
 int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor);
 

@@ -170,23 +170,9 @@ static void start_worker(struct hathi_host *host, uint32_t slot)
 
 static void reopen_log(struct hathi_host *host)
 {
-	int descriptor = -1;
+	int descriptor;
 	char byte;
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} ancillary;
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = ancillary.bytes,
-		.msg_controllen = sizeof ancillary.bytes,
-	};
-	if (recvmsg(HATHI_FD_DESCRIPTORS, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) == 1) {
-		struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-		if (rights != NULL && rights->cmsg_type == SCM_RIGHTS) memcpy(&descriptor, CMSG_DATA(rights), sizeof(int));
-	}
+	hathi_receive_descriptor(HATHI_FD_DESCRIPTORS, &byte, 1, &descriptor);
 	if (descriptor < 0) {
 		hathi_channel_log(&host->channel, HATHI_ERROR, "no descriptor came for the new access log");
 		return;
