@@ -8,6 +8,11 @@ import { setPriority, setResourceLimit } from '../posix/limits.ts';
 /** @throws PosixError after it was logged, for a limit or a priority that cannot be had */
 export function applyProcessSettings(configuration: Configuration, log: ErrorLog): void {
   tryProcessSettings(configuration, log);
+  tellIgnored(configuration, log);
+}
+
+/** What a master without root's rights cannot follow. A reload tells it before it touches anything. */
+export function tellIgnored(configuration: Configuration, log: ErrorLog): void {
   if (process.geteuid?.() === 0) return;
   if (configuration.global['process.priority'] !== undefined) {
     log.notice("'process.priority' directive is ignored when FPM is not running as root");

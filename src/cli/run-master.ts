@@ -19,7 +19,12 @@ import { poolIdentity } from './identity.ts';
 import { reportFaults } from './last-words.ts';
 import { openErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
-import { applyProcessSettings, applyResourceLimits } from './process-settings.ts';
+import {
+  applyProcessSettings,
+  applyResourceLimits,
+  tellIgnored,
+  tryProcessSettings,
+} from './process-settings.ts';
 import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
 
 /** What the master has to do with the world around it. */
@@ -102,6 +107,7 @@ function reloadConfiguration(flags: FpmFlags, says: StartLog): ReloadedConfigura
   const { configuration, early, messages } = readConfiguration(flags, process.env, 'start');
   const all = [...early, ...messages];
   says.write(all);
+  if (configuration !== undefined) tellIgnored(configuration, says.log);
   says.explain();
   const problems = all
     .filter(({ level }) => level === 'error' || level === 'alert')
@@ -115,7 +121,7 @@ function putInForce(configuration: Configuration, flags: FpmFlags, log: ErrorLog
     const { global } = configuration;
     openErrorLog(log, global, { useStderr: writesToStderr(global, flags) });
     leaveStderr(configuration, flags, log);
-    applyProcessSettings(configuration, log);
+    tryProcessSettings(configuration, log);
   } catch {
     // Said already; requests are served all the same.
   }

@@ -83,6 +83,21 @@ describe('signals', { skip }, () => {
     );
   });
 
+  test('a reload by an ordinary user tells first what it ignores', async () => {
+    const pools = (folder: TestFolder): string =>
+      `[www]\nuser = www-data\nprocess.priority = 3\npm = dynamic\npm.max_children = 1\npm.min_spare_servers = 1\npm.max_spare_servers = 1\nlisten = ${folder.join('run/www.sock')}\n`;
+    const through = ['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const { 'php-fpm': reference, hathi } = await withBoth({ pools, through }, async (server) => {
+      const from = server.log.mark();
+      server.signal('SIGUSR2');
+      await server.ready(from, 20_000);
+      await end(server, 'SIGTERM');
+      return comparableLog(server, from);
+    });
+    assert.deepEqual(hathi, reference);
+    assert.match(reference[3] ?? '', /'user' directive is ignored/);
+  });
+
   test('SIGTERM after SIGQUIT hastens the end', async () => {
     await same(
       poolText,
