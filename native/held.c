@@ -9,6 +9,9 @@
 
 /* The connections that a worker holds: silent ones, half-sent requests, kept ones. */
 
+/* So long nobody is given up for a new connection: a client that the kernel leaves no time is not a silent one. */
+enum { ROOM_MICROS = 500 * 1000 };
+
 /* Takes a connection out of the list. */
 static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)
 {
@@ -78,6 +81,26 @@ static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t in
 	return NULL;
 }
 
+/* The one that makes room. None has sent its parameters, but for those whose bodies are on their way. */
+static uint32_t oldest(const struct hathi_worker *worker)
+{
+	uint32_t index = 0;
+	while (index < worker->held_count - 1 && worker->held[index]->awaits_body) index++;
+	return index;
+}
+
+/* Milliseconds until there is room for a new connection; 0 when there is. */
+int hathi_held_room_in(const struct hathi_worker *worker)
+{
+	if (worker->held_count < HATHI_HELD) return 0;
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		if (worker->held[index]->is_kept) return 0;
+	}
+	uint64_t due = worker->held[oldest(worker)]->accepted + ROOM_MICROS;
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+	return due <= now ? 0 : (int)((due - now) / 1000) + 1;
+}
+
 /*
  * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
  * one's end. The web server opens another. Returns a request that came in the last moment.
@@ -88,11 +111,7 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 		struct hathi_connection *late = worker->held[index]->is_kept ? give_up(worker, index) : NULL;
 		if (late != NULL) return late;
 	}
-	if (worker->held_count < HATHI_HELD) return NULL;
-	/* None has sent its parameters, but for those whose bodies are on their way: the oldest has had its time. */
-	uint32_t oldest = 0;
-	while (oldest < worker->held_count - 1 && worker->held[oldest]->awaits_body) oldest++;
-	hathi_held_close(worker, oldest);
+	if (worker->held_count == HATHI_HELD) hathi_held_close(worker, oldest(worker));
 	return NULL;
 }
 

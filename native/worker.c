@@ -232,8 +232,11 @@ static struct hathi_connection *find_request(struct hathi_worker *worker)
 		bool waits = true;
 		if (worker->held_count > 0) {
 			bool leaves = left_to_others > 0;
-			ready = hathi_held_wait(worker, worker->accepting && !leaves, leaves ? 1 : -1, &waits);
+			int room_in = hathi_held_room_in(worker);
+			int most = leaves ? 1 : room_in > 0 ? room_in : -1;
+			ready = hathi_held_wait(worker, worker->accepting && !leaves && room_in == 0, most, &waits);
 			if (ready != NULL) return ready;
+			if (room_in > 0) continue;
 			if (leaves) waits = connection_waits(worker);
 			if (!waits) left_to_others = 0;
 		}

@@ -64,6 +64,15 @@ suite('native workers under bad conditions', { skip }, () => {
     for (const client of silent) client[Symbol.dispose]();
   });
 
+  test('many clients that connect first and write a moment later are all served', async () => {
+    const clients = await Promise.all(Array.from({ length: 16 }, () => master.connect()));
+    // More than the worker holds: it has seen nothing of them for longer than it waits for one of them.
+    await delay(120);
+    const answers = clients.map((client) => client.request({ params: master.params('hello.php') }));
+    for (const { body } of await Promise.all(answers)) assert.equal(body, 'hello');
+    for (const client of clients) client[Symbol.dispose]();
+  });
+
   test('a worker that holds a silent connection leaves new ones to a free worker', async () => {
     await using two = await FakeMaster.serving({ command, slots: 2 });
     installScripts(two);
