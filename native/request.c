@@ -51,6 +51,16 @@ static bool path_exists(const char *path)
 	return VCWD_REALPATH(path, real) != NULL;
 }
 
+/* The ini setting doc_root; NULL when it is not set. */
+static const char *document_root(void)
+{
+#if PHP_VERSION_ID >= 80600
+	return PG(doc_root) == NULL ? NULL : ZSTR_VAL(PG(doc_root));
+#else
+	return PG(doc_root);
+#endif
+}
+
 /* Brings the variables in order and tells PHP about the request. Returns false without memory. */
 static bool prepare(struct hathi_request *request)
 {
@@ -58,7 +68,7 @@ static bool prepare(struct hathi_request *request)
 		.exists = path_exists,
 		.fix_pathinfo = hathi_ini.fix_pathinfo,
 		.discard_path = hathi_ini.discard_path,
-		.doc_root = PG(doc_root),
+		.doc_root = document_root(),
 		.decode_path_info = decodes_paths() && (PHP_VERSION_ID < 80500 || hathi_ini.script_path_encoded),
 		.decode_script_path = PHP_VERSION_ID >= 80500 && !hathi_ini.script_path_encoded,
 	};

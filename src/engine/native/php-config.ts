@@ -43,7 +43,7 @@ const runPhpConfig: RunPhpConfig = (command, option) => {
 /** Names that distributions give the program, the plain one first: it is the operator's own choice. */
 const usualNames: readonly string[] = [
   'php-config',
-  ...['8.5', '8.4', '8.3', '8.2', '8.1'].flatMap((version) => [
+  ...['8.6', '8.5', '8.4', '8.3', '8.2', '8.1'].flatMap((version) => [
     `php-config${version}`,
     `php-config${version.replace('.', '')}`,
   ]),
