@@ -296,7 +296,7 @@ suite('hathi build', { skip }, () => {
     const first = await build();
     assert.match(
       first.stdout,
-      /^Built the native engine for PHP \d+\.\d+\.\d+ \(\S+\) in \d+\.\d s: \S+\.so\n$/,
+      /^Built the native engine for PHP \d+\.\d+\.\d+\S* \(\S+\) in \d+\.\d s: \S+\.so\n$/,
     );
     assert.ok(existsSync(first.stdout.trim().split(' ').at(-1) ?? ''));
     assert.match((await build()).stdout, /is up to date/);
