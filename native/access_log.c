@@ -78,6 +78,8 @@ void hathi_access_log_request(struct hathi_request *request, const struct hathi_
 	}
 	char line[LOG_LINE_MOST];
 	size_t length = hathi_access_render(worker->access_format, &values, line, sizeof line - 1);
+	/* A format of what is not there, `%u` say, makes no line. */
+	if (length == 0) return;
 	if (length == sizeof line - 1)
 		hathi_worker_log(worker, HATHI_NOTICE,
 			"the log buffer is full (%d). The access log request has been truncated.", LOG_LINE_MOST);

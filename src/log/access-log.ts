@@ -57,11 +57,16 @@ export class AccessLog {
     this.#onTrouble = options.onTrouble ?? (() => {});
   }
 
-  /** Adds the line of a request, unless its path is suppressed. It is written when this turn of the loop ends. */
+  /**
+   * Adds the line of a request, unless its path is suppressed or there is nothing in it. It is written when this turn
+   * of the loop ends.
+   */
   add(values: AccessValues): void {
     if (this.#closed || isSuppressed(values, this.#suppressed)) return;
+    const line = this.#format.render(values);
+    if (line.length === 0) return;
     if (this.#pending.length === 0) setImmediate(() => this.flush());
-    this.#pending.push(this.#cut(this.#format.render(values)), newline);
+    this.#pending.push(this.#cut(line), newline);
   }
 
   /** Writes what waits. Lines that cannot be written are lost and reported once, until a write succeeds again. */

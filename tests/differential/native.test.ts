@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { suite, test } from 'node:test';
 import { requires, testedPhp } from '../harness/debian.ts';
@@ -206,6 +206,21 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
       await run(server, '$f = get_defined_functions()["internal"]; sort($f); echo implode(" ", $f);'),
       await statusLabels(server),
     ]);
+  });
+
+  test('an access log whose format yields nothing at times', async () => {
+    const pools = (to: TestFolder): string =>
+      poolText(to, 'www', `access.log = ${to.join('log/access')}\naccess.format = "%u"`);
+    await same(
+      '',
+      async (server) => {
+        await run(server, 'echo 1;');
+        await run(server, 'echo 1;', { HTTP_AUTHORIZATION: 'Basic dXNlcjpwYXNz' });
+        await end(server, 'SIGTERM');
+        return readFileSync(server.folder.join('log/access'), 'utf8');
+      },
+      { pools },
+    );
   });
 
   test('functions that are taken away for one request, which ends by a fatal error', async () => {

@@ -79,6 +79,14 @@ test('suppressed requests leave no line', (t) => {
   assert.equal(readFileSync(path, 'utf8'), '/ping 503\n');
 });
 
+test('a line with nothing in it is none', (t) => {
+  const path = join(folderFor(t), 'access.log');
+  const log = new AccessLog({ fd: openLogFile(path), format: format('%q') });
+  for (const query of ['', 'a', '']) log.add({ ...values, query });
+  log.close();
+  assert.equal(readFileSync(path, 'utf8'), 'a\n');
+});
+
 test('a line over the limit is cut, keeps its newline, and is reported', (t) => {
   const path = join(folderFor(t), 'access.log');
   const troubles: AccessLogTrouble[] = [];
