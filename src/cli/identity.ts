@@ -11,9 +11,11 @@ import { isNumericId, lookupUser, resolveGroup, resolveIdentity } from '../posix
  */
 export function poolIdentity(pool: PoolConfig): PoolIdentity | undefined {
   if (process.geteuid?.() !== 0) return ownIdentity();
-  if (pool.user === undefined) return pool.group === undefined ? undefined : groupOnly(pool.group);
-  const identity = resolveIdentity(pool.user, pool.group);
-  const named = !isNumericId(pool.user);
+  // Nothing behind the equals sign is as good as no line.
+  const { user, group = '' } = pool;
+  if (!user) return group === '' ? undefined : groupOnly(group);
+  const identity = resolveIdentity(user, group === '' ? undefined : group);
+  const named = !isNumericId(user);
   return {
     uid: identity.uid,
     gid: identity.gid,

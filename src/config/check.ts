@@ -116,7 +116,7 @@ const NEED_ROOT = ['user', 'group', 'chroot', 'process.priority'] as const;
 /** What a start without root's rights says about directives that it cannot follow. */
 export function ignoredWithoutRoot(configuration: Configuration): ConfigMessage[] {
   return configuration.pools.flatMap((pool) =>
-    NEED_ROOT.filter((name) => pool[name] !== undefined).map((name) => ({
+    NEED_ROOT.filter((name) => pool[name] !== undefined && pool[name] !== '').map((name) => ({
       level: 'notice' as const,
       text: `[pool ${pool.name}] '${name}' directive is ignored when FPM is not running as root`,
     })),

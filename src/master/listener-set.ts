@@ -124,8 +124,9 @@ export function listenSettings(pool: PoolConfig, text: string): ListenSettings {
     address: parseListenAddress(text, '/'),
     backlog: pool['listen.backlog'],
     mode: Number.parseInt(pool['listen.mode'] ?? '0660', 8) || 0,
-    owner: pool['listen.owner'],
-    group: pool['listen.group'],
+    // Nothing behind the equals sign is as good as no line.
+    owner: pool['listen.owner'] || undefined,
+    group: pool['listen.group'] || undefined,
     aclUsers: splitList(pool['listen.acl_users']),
     aclGroups: splitList(pool['listen.acl_groups']),
   };

@@ -42,6 +42,8 @@ export const optionCases: readonly CommandCase[] = [
   ['x', '-v'],
 ].map(bare);
 
+const emptyNames = 'group =\nlisten.owner = ""\nlisten.group =\nlisten.acl_users =\n';
+
 /** Forms in which the file can be named. */
 export const formCases: readonly CommandCase[] = [
   { name: '-t -y FILE', args: (f) => ['-t', '-y', conf(f)] },
@@ -73,6 +75,11 @@ export const formCases: readonly CommandCase[] = [
         'caf\u00e9.conf',
         globalText(f) + plainPool(f, `env[A] = "\u00e9 \${ACCENT}"\nchdir = ${f.mkdir('\u00e9')}`),
       ),
+  },
+  {
+    name: '-t with names that are empty',
+    args: (f) => ['-t', '-y', conf(f)],
+    files: (f) => void f.write('server.conf', globalText(f) + plainPool(f, emptyNames)),
   },
   { name: '-t -y relative', args: () => ['-t', '-y', 'server.conf'] },
   { name: '-t -n -y', args: (f) => ['-t', '-n', '-y', conf(f)] },

@@ -223,6 +223,12 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
     );
   });
 
+  test('names of users and groups that are empty, as root: as if they were not there', async () => {
+    const pools = (to: TestFolder): string =>
+      `[www]\nuser =\ngroup = ""\nlisten.owner =\nlisten.group =\npm = static\npm.max_children = 1\nlisten = ${to.join('run/www.sock')}\n`;
+    await same('', (server) => run(server, 'echo posix_getuid(), posix_getgid();'), { pools, args: ['-R'] });
+  });
+
   test('functions that are taken away for one request, which ends by a fatal error', async () => {
     const code = 'echo function_exists("strrev") ? "there" : "gone"; throw new Exception("y");';
     const seen = await withBoth({ engine: 'native', pools: (to) => poolText(to) }, async (server) => {
