@@ -6,7 +6,7 @@ import type { Configuration } from '../config/directives.ts';
 import { checkEngine } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { ListenSettings } from '../master/listener.ts';
-import { AddressInUse } from '../master/listener-error.ts';
+import { AddressInUse, ListenerError } from '../master/listener-error.ts';
 import { preflight } from '../master/listener-preflight.ts';
 import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
 import { checkPidFile, PidFileError } from '../master/pid-file.ts';
@@ -66,25 +66,40 @@ async function socketsCanBeHad(
 ): Promise<boolean> {
   const running = runningMaster(configuration);
   let fine = true;
-  for (const settings of wantedSockets(configuration)) {
-    const problems = await preflight(settings, (pid) => pid === running);
-    for (const problem of problems) {
-      if (problem instanceof AddressInUse) mention(problem.line);
-      else log.write(problem.level, problem.line);
+  for (const settle of wantedSockets(configuration)) {
+    for (const problem of await problemsOf(settle, (pid) => pid === running)) {
+      if (problem instanceof AddressInUse) {
+        mention(problem.line);
+      } else {
+        log.write(problem.level, problem.line);
+        fine = false;
+      }
     }
-    fine &&= problems.every((problem) => problem instanceof AddressInUse);
   }
   return fine;
 }
 
-function wantedSockets({ global, pools }: Configuration): ListenSettings[] {
+/** An address that is none is a problem as well. */
+async function problemsOf(
+  settle: () => ListenSettings,
+  isOurs: (pid: number) => boolean,
+): Promise<ListenerError[]> {
+  try {
+    return await preflight(settle(), isOurs);
+  } catch (error) {
+    if (!(error instanceof ListenerError)) throw error;
+    return [error];
+  }
+}
+
+function wantedSockets({ global, pools }: Configuration): (() => ListenSettings)[] {
   const ofPools = pools.flatMap((pool) =>
     [pool.listen, pool['pm.status_listen']]
       .filter((address) => address !== undefined)
-      .map((address) => listenSettings(pool, address)),
+      .map((address) => () => listenSettings(pool, address)),
   );
   const admin = global['admin.listen'];
-  return admin === undefined || admin === adminOff ? ofPools : [...ofPools, adminListenSettings(admin)];
+  return admin === undefined || admin === adminOff ? ofPools : [...ofPools, () => adminListenSettings(admin)];
 }
 
 /** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */

@@ -244,6 +244,9 @@ export const differingCases: readonly CommandCase[] = [
     (f) => globalText(f, 'pid = /nonexistent/x/server.pid') + plainPool(f),
     { differs: '`-t` finds what a start would refuse' },
   ),
+  withText('port 0', ['-t'], (f) => globalText(f) + plainPool(f, 'listen = 0'), {
+    differs: '`-t` finds what a start would refuse',
+  }),
   withText('rlimit_files too low', ['-t'], (f) => globalText(f, 'rlimit_files = 12') + plainPool(f), {
     differs: '`rlimit_files` below what the master or the embedded engine needs',
   }),
