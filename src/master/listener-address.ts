@@ -57,6 +57,13 @@ export async function resolveListenAddress(address: ListenAddress): Promise<Sock
       { family: 'ipv4', host: '0.0.0.0', port },
     ];
   }
+  // A star is no host to glibc, and that is this machine; Node would look for a host of that name.
+  if (host === '*') {
+    return [
+      { family: 'ipv6', host: '::1', port },
+      { family: 'ipv4', host: '127.0.0.1', port },
+    ];
+  }
   try {
     const found = await lookup(host, { all: true, order: 'verbatim' });
     return found.map((entry) => ({

@@ -164,9 +164,9 @@ function mentionAddresses(
 ): void {
   const name = text.slice(0, text.lastIndexOf(':'));
   for (const [index, address] of addresses.entries()) {
-    const key = socketKey(address);
-    if (index === used) log.debug(`Found address for ${name}, socket opened on ${key}`);
-    else if (index > used) log.warning(`Found multiple addresses for ${name}, ${key} ignored`);
+    const text = address.family === 'unix' ? address.path : address.host;
+    if (index === used) log.debug(`Found address for ${name}, socket opened on ${text}`);
+    else if (index > used) log.warning(`Found multiple addresses for ${name}, ${text} ignored`);
   }
 }
 

@@ -98,6 +98,18 @@ describe('signals', { skip }, () => {
     assert.match(reference[3] ?? '', /'user' directive is ignored/);
   });
 
+  test('a star for a host: what it means, and which address is left out', async () => {
+    const log = await same(
+      (folder) => poolText(folder, 'www', 'listen = *:18478'),
+      async (server) => {
+        server.expect(/multiple addresses/);
+        await end(server, 'SIGTERM');
+        return comparableLog(server);
+      },
+    );
+    assert.equal(log[0], '[TIME] WARNING: Found multiple addresses for *, 127.0.0.1 ignored');
+  });
+
   test('SIGTERM after SIGQUIT hastens the end', async () => {
     await same(
       poolText,

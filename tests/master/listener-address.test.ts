@@ -44,6 +44,7 @@ test('keys are the names that PHP-FPM gives its sockets', async () => {
   assert.deepEqual(await keys('9000'), [':::9000', '0.0.0.0:9000']);
   assert.deepEqual(await keys('[::1]:9000'), ['::1:9000']);
   assert.deepEqual(await keys('127.0.0.1:9000'), ['127.0.0.1:9000']);
+  assert.deepEqual(await keys('*:9000'), ['::1:9000', '127.0.0.1:9000']);
   assert.deepEqual(await keys('/run/a.sock'), ['/run/a.sock']);
   assert.ok((await keys('localhost:9000')).some((key) => key === '127.0.0.1:9000' || key === '::1:9000'));
 });
