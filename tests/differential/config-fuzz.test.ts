@@ -105,7 +105,7 @@ function ours(folder: TestFolder, paths: readonly string[]): Outcome[] {
 }
 
 test('-tt says of configurations made by chance what php-fpm says', { skip }, async () => {
-  const { seed, rounds } = fuzzing(60);
+  const { seed, rounds } = fuzzing(40);
   using folder = new TestFolder('hathi-fuzz-');
   const paths = prepare(folder, seed, rounds);
   const theirs = await references(paths);
