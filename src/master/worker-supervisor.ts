@@ -121,7 +121,11 @@ export class WorkerSupervisor {
     this.#context.log.write(reaped.message.level, reaped.message.text);
     if (worker.pid !== 0) this.#tellLost(generation, message);
     if (reaped.crashed) this.#onCrash();
-    if (!reaped.replace) return;
+    if (!reaped.replace) {
+      // Its slot is free for the next worker. After a crash the host is not to make one: that would be a storm.
+      if (isServing && this.#context.isNormal()) this.watch(generation);
+      return;
+    }
     this.#counters.restarted(worker.timedOut ? 'timeout' : message.end.type);
     // Of one that never came up the slot tells nothing: what is there is its predecessor's.
     const requests = worker.pid === 0 ? 0 : generation.reader.readRequestCount(message.slot);
