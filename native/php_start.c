@@ -101,6 +101,20 @@ static void choose_defines(struct hathi_host *host)
 	hathi_sapi.ini_entries = text;
 }
 
+/*
+ * PHP_BINARY: the program that hosts the engine, where it is PHP's command line. A script can run others with it, which
+ * it cannot with php-fpm's.
+ */
+static void choose_program(void)
+{
+	static char program[4096];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+	if (length <= 0) return;
+	program[length] = '\0';
+	const char *name = strrchr(program, '/');
+	if (name != NULL && strncmp(name, "/php", 4) == 0) hathi_sapi.executable_location = program;
+}
+
 static int (*register_extensions)(void);
 
 /*
@@ -156,6 +170,7 @@ int hathi_php_probe(void)
 void hathi_php_start(struct hathi_host *host)
 {
 	choose_ini_files(host);
+	choose_program();
 	register_extensions = php_register_internal_extensions_func;
 	php_register_internal_extensions_func = register_web_extensions;
 	zend_signal_startup();

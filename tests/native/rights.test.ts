@@ -85,6 +85,11 @@ suite('rights of a native pool', { skip: skip || requires('root') }, () => {
     }
   });
 
+  test('a script can start others with PHP_BINARY', async () => {
+    const script = `<?php echo shell_exec(escapeshellarg(PHP_BINARY) . " -n -r 'echo PHP_SAPI, PHP_VERSION;'"), " ", PHP_VERSION;`;
+    assert.match(await answer([], script), /^cli(\S+) \1$/);
+  });
+
   test('the environment is the pool’s own', async () => {
     const settings = [
       ['env', 'HOME=/own'],
