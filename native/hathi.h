@@ -243,6 +243,8 @@ struct hathi_worker {
 	uint32_t held_count;
 	/* Clients in a row that did not write at once. */
 	uint32_t silent_clients;
+	/* How many were given up for others since one of the silent ones sent its request. */
+	uint32_t made_room;
 	struct hathi_connection *spare;
 	uint32_t slot_number;
 	uint32_t slot_count;

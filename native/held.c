@@ -9,8 +9,11 @@
 
 /* The connections that a worker holds: silent ones, half-sent requests, kept ones. */
 
-/* So long nobody is given up for a new connection: a client that the kernel leaves no time is not a silent one. */
-enum { ROOM_MICROS = 500 * 1000 };
+/*
+ * So long nobody is given up for a new connection: a client that the kernel leaves no time is not a silent one. Half of
+ * it after each that was given up, until one shows that it was worth the wait: many silent ones cost little.
+ */
+enum { ROOM_MICROS = 500 * 1000, ROOM_HALVINGS = 9 };
 
 /* Takes a connection out of the list. */
 static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)
@@ -31,8 +34,10 @@ void hathi_held_close(struct hathi_worker *worker, uint32_t index)
 /* A held connection can be read. Returns it when its request is complete. */
 struct hathi_connection *hathi_held_read(struct hathi_worker *worker, uint32_t index)
 {
+	bool was_kept = worker->held[index]->is_kept;
 	switch (hathi_connection_read(worker, worker->held[index])) {
 	case HATHI_READ_REQUEST:
+		if (!was_kept) worker->made_room = 0;
 		return unhold(worker, index);
 	case HATHI_READ_CLOSED:
 		hathi_held_close(worker, index);
@@ -96,7 +101,7 @@ int hathi_held_room_in(const struct hathi_worker *worker)
 	for (uint32_t index = 0; index < worker->held_count; index++) {
 		if (worker->held[index]->is_kept) return 0;
 	}
-	uint64_t due = worker->held[oldest(worker)]->accepted + ROOM_MICROS;
+	uint64_t due = worker->held[oldest(worker)]->accepted + (ROOM_MICROS >> worker->made_room);
 	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
 	return due <= now ? 0 : (int)((due - now) / 1000) + 1;
 }
@@ -111,7 +116,9 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 		struct hathi_connection *late = worker->held[index]->is_kept ? give_up(worker, index) : NULL;
 		if (late != NULL) return late;
 	}
-	if (worker->held_count == HATHI_HELD) hathi_held_close(worker, oldest(worker));
+	if (worker->held_count < HATHI_HELD) return NULL;
+	hathi_held_close(worker, oldest(worker));
+	if (worker->made_room < ROOM_HALVINGS) worker->made_room++;
 	return NULL;
 }
 
