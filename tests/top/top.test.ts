@@ -1,7 +1,7 @@
 /** `hathi top` on a real terminal, against an admin endpoint of the test's own. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { test } from 'node:test';
 import { requires } from '../harness/debian.ts';
@@ -120,7 +120,11 @@ test('on a terminal: keys, size, and everything given back at the end and on a s
   for (const id of terminal.processes()) signalProcess(id, 'SIGTERM');
   await terminal.shows(/^ended 143$/m);
   assert.deepEqual(terminal.modes(), { isAlternate: false, hasCursor: true });
-  await poll('the settings of the terminal', () => readFileSync(folder.join('s2'), 'utf8') || undefined);
+  // The shell writes them after that line.
+  const settings = folder.join('s2');
+  await poll('the settings of the terminal', () =>
+    existsSync(settings) && readFileSync(settings, 'utf8') !== '' ? true : undefined,
+  );
   const [before, quit, killed] = ['s0', 's1', 's2'].map((name) => readFileSync(folder.join(name), 'utf8'));
   assert.deepEqual([quit, killed], [before, before]);
 
