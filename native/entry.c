@@ -18,6 +18,7 @@ static int hathi_main(int argc, char **argv, char **environment)
 	/* Programs that scripts start are not to be taken over. */
 	unsetenv("LD_PRELOAD");
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0) return hathi_php_probe();
+	if (argc >= 2 && strcmp(argv[1], "--info") == 0) return hathi_php_info(argc - 2, argv + 2);
 	return hathi_host_main(argc, argv, environment);
 }
 

@@ -6,7 +6,7 @@
  *   spawn.c     making workers
  *   channel.c   messages from and to the master        control.c   messages between host and worker
  *   settings.c  the pool's settings                    rights.c, apparmor.c   limits, folders, users, hats
- *   php_start.c PHP's start and the pool's ini values
+ *   php_start.c PHP's start and the pool's ini values   info.c      phpinfo() for the command line
  *   worker.c, worker_settings.c   a worker's loop       worker_control.c   what the host tells it
  *   connection.c   reading and closing a connection     held.c   the connections that a worker holds
  *   request.c   one request from script to end         sapi.c      PHP's callbacks
@@ -139,6 +139,7 @@ struct hathi_host {
 };
 
 int hathi_php_probe(void);
+int hathi_php_info(int count, char **words);
 int hathi_host_main(int argc, char **argv, char **environment);
 void hathi_host_fail(struct hathi_host *host, const char *format, ...) HATHI_PRINTF(2, 3) __attribute__((noreturn));
 int hathi_spawn(struct hathi_host *host, uint32_t slot);

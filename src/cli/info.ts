@@ -3,7 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { defaultVersion, findEngine, installedVersions } from '../engine/embedded/php/package.ts';
 import { securityWarning } from '../engine/embedded/security.ts';
-import { locateEngine } from '../engine/native/locate.ts';
+import { iniFilesFor } from '../engine/ini-files.ts';
+import { hostProgram } from '../engine/native/host-program.ts';
+import { iniFilesOf, locateEngine } from '../engine/native/locate.ts';
 import type { BuiltEngine } from '../engine/native/store.ts';
 import { ownVersion } from '../runtime/module.ts';
 import { phpIniSource } from './configuration.ts';
@@ -18,14 +20,9 @@ export const infoPrinter: InfoPrinter = {
     return modulesText(defaultVersion, phpIniSource(flags));
   },
   information: async (flags) => {
-    const { phpinfoText } = await import('../engine/embedded/one-shot.ts');
     const located = locateEngine(undefined);
-    if ('engine' in located) {
-      const { host, iniFolder } = located.engine.record;
-      process.stderr.write(
-        `Hathi: this is about the embedded engine; for the native one ask '${host} -c ${iniFolder} -i'\n`,
-      );
-    }
+    if ('engine' in located) return nativeInformation(located.engine, flags);
+    const { phpinfoText } = await import('../engine/embedded/one-shot.ts');
     const warning = securityWarning(findEngine(defaultVersion).phpVersion);
     if (warning !== undefined) process.stderr.write(`Warning: ${warning}\n`);
     return phpinfoText(defaultVersion, phpIniSource(flags));
@@ -78,6 +75,21 @@ function nativeModules({ record }: BuiltEngine, { phpIni, noPhpIni, defines }: F
   const web = names.filter((name) => name !== 'pcntl');
   const sorted = [...web, 'cgi-fcgi'].sort((left, right) => (key(left) < key(right) ? -1 : 1));
   return [[title, ...sorted].join('\n'), ...others].join('\n\n');
+}
+
+/** phpinfo() of the engine itself, with the ini files that it has in a pool. */
+function nativeInformation({ file, record }: BuiltEngine, flags: FpmFlags): string {
+  const { files, defines } = iniFilesFor(phpIniSource(flags), iniFilesOf(record));
+  const [program = '', ...args] = hostProgram(file, record);
+  const settings = [
+    ...files.map((path) => `php.ini=${path}`),
+    ...defines.map((define) => `php.define=${define}`),
+  ];
+  return execFileSync(program, [...args, '--info', ...settings], {
+    encoding: 'utf8',
+    maxBuffer: 16 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 function embeddedVersion(): string {

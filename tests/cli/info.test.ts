@@ -47,6 +47,22 @@ test('-m of the native engine lists the modules of php-fpm', {
   assert.equal(ours.stdout.replace('pcntl\n', ''), theirs.stdout);
 });
 
+test('-i of the native engine is that of php-fpm', {
+  skip: nativeBuild().skip || requires('php-fpm'),
+}, async () => {
+  const env = cleanEnv({ HATHI_ENGINE_DIR: nativeBuild().folder });
+  const args = ['-d', 'precision=11', '-i'];
+  const [ours, theirs] = await Promise.all(
+    (['hathi', 'php-fpm'] as const).map((kind) => run(serverCommand(kind), args, { env })),
+  );
+  // What belongs to the moment, to the process, and to a command line that hosts the engine.
+  const own =
+    /^(\$_SERVER\['(_|REQUEST_TIME(_FLOAT)?|PHP_SELF|SCRIPT_NAME|SCRIPT_FILENAME|PATH_TRANSLATED|NODE_\w+|HATHI_\w+)'\]|_|NODE_\w+|HATHI_\w+|Configuration File \(php\.ini\) Path|Interned Strings .*|.*memory) => .*\n/gm;
+  assert.equal(ours?.stderr, '');
+  assert.equal(ours?.stdout.replace(own, ''), theirs?.stdout.replace(own, ''));
+  assert.match(ours?.stdout ?? '', /^precision => 11 => 11$/m);
+});
+
 test('-i prints phpinfo() as text, with -c and -d in force', async () => {
   using folder = new TestFolder();
   const ini = folder.write('my.ini', 'precision = 9\nuser_agent = "from the file"\n');

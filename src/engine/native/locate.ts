@@ -62,11 +62,11 @@ export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): En
   if (!('engine' in located)) return undefined;
   const title = `php-fpm: host of pool ${pool.name}`;
   const [program = '', ...args] = hostCommand(located.engine, title);
-  return { engine: 'native', file: program, args, argv0: title, iniFiles: iniFiles(located.engine.record) };
+  return { engine: 'native', file: program, args, argv0: title, iniFiles: iniFilesOf(located.engine.record) };
 }
 
 /** What the PHP-FPM of that PHP reads: its php.ini, then the files of its scan folder in order of their names. */
-function iniFiles({ iniFolder, scanFolder }: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
+export function iniFilesOf({ iniFolder, scanFolder }: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
   const main = join(iniFolder, 'php.ini');
   const scanned = scanFolder !== '' && existsSync(scanFolder) ? readdirSync(scanFolder).sort() : [];
   return {
