@@ -5,8 +5,8 @@ import { adminOff } from '../config/admin.ts';
 import { defaultAdminSocket, type MasterName } from '../config/admin-place.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { AdminError } from '../top/admin-client.ts';
+import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
-import { decodeText } from './configuration.ts';
 
 export interface Endpoint {
   /** Path of a Unix socket, or `host:port`. */
@@ -20,12 +20,14 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
   // The logs are the master's: who only asks may not be allowed to write them, and must not make them.
   const reading = { ...system, openForAppend: () => undefined };
   const { configuration, messages } = loadConfiguration(
-    prefix === undefined ? { file } : { file, prefix },
+    { file: encodeText(file), ...(prefix === undefined ? {} : { prefix: encodeText(prefix) }) },
     reading,
   );
   if (configuration === undefined) {
     const why = messages.find(({ level }) => level === 'error' || level === 'alert')?.text;
-    throw new AdminError(`Cannot find the master: ${why ?? 'the configuration is not valid'}`);
+    throw new AdminError(
+      `Cannot find the master: ${why === undefined ? 'the configuration is not valid' : decodeText(why)}`,
+    );
   }
   const { 'admin.listen': address, 'admin.token': token } = decodeText(configuration.global);
   if (address === adminOff) {

@@ -7,6 +7,7 @@ import { compileAccessFormat } from '../log/access-format.ts';
 import { openLogFile } from '../log/file.ts';
 import { errorNumber } from '../posix/libc.ts';
 import { groupsOfUser, lookupGroup, lookupUser } from '../posix/users.ts';
+import { decodeText, encodeText } from './binary-text.ts';
 
 export interface ConfigSystemOptions {
   readonly allowRoot: boolean;
@@ -33,8 +34,8 @@ export function configSystem(options: ConfigSystemOptions): ConfigSystem {
     lookupUser: userEntry,
     lookupGroup,
     environment: (name) => {
-      const value = options.env[bytes(name).toString('utf8')];
-      return value === undefined ? undefined : Buffer.from(value, 'utf8').toString('latin1');
+      const value = options.env[decodeText(name)];
+      return value === undefined ? undefined : encodeText(value);
     },
     iniValue: (name) => options.ini.get(name),
     constant: (name) => versionConstant(name),

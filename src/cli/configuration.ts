@@ -9,6 +9,7 @@ import { loadConfiguration } from '../config/load.ts';
 import type { ConfigMessage } from '../config/messages.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import { engineCommand } from '../engine/select.ts';
+import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 import type { FpmFlags } from './fpm.ts';
 import { findPhpIni, iniValues } from './php-ini.ts';
@@ -75,22 +76,6 @@ export function readConfiguration(
 function firstRefusal(messages: readonly ConfigMessage[]): ConfigMessage[] {
   const index = messages.findIndex(({ level }) => level === 'error' || level === 'alert');
   return index < 0 ? [...messages] : messages.slice(0, index + 1);
-}
-
-/**
- * The configuration room keeps texts as binary strings, one character a byte; Node wants paths and names as
- * Unicode and writes them as UTF-8. Maps of places are left as they are: nothing reads them from here on.
- */
-export function decodeText<T>(value: T): T {
-  if (typeof value === 'string') return Buffer.from(value, 'latin1').toString('utf8') as T;
-  if (Array.isArray(value)) return value.map((item) => decodeText(item)) as T;
-  if (value === null || typeof value !== 'object' || value instanceof Map) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decodeText(item)])) as T;
-}
-
-/** The other way round: a text of the command line or of the environment for the configuration room. */
-export function encodeText(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** Limits of the engine that `auto` means here; those of an engine that is named were checked with the file. */

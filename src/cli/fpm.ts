@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MasterSignals } from '../master/signals.ts';
+import { decodeText } from './binary-text.ts';
 import { exitCode, type GivenOption, readOptions, usage } from './options.ts';
 import { findPhpIni, iniValues } from './php-ini.ts';
 import { runMaster } from './run-master.ts';
@@ -112,7 +113,7 @@ function iniConfigFile(ini: {
 }): string | undefined {
   const { files } = findPhpIni({ ...ini, configFile: defaultConfigFile(ini.prefix) }, process.env);
   const path = iniValues(files, ini.defines, process.env).get('fpm.config');
-  return path === undefined ? undefined : Buffer.from(path, 'latin1').toString('utf8');
+  return path === undefined ? undefined : decodeText(path);
 }
 
 /**

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { phpConstant } from '../config/constants.ts';
 import { parseIniLine } from '../config/ini.ts';
+import { encodeText } from './binary-text.ts';
 
 /** What the command line says about it. */
 export interface PhpIniChoice {
@@ -83,7 +84,7 @@ export function iniValues(
   env: NodeJS.ProcessEnv,
 ): Map<string, string> {
   const values = new Map<string, string>();
-  for (const text of [...files.map(readIni), encoded(defines)]) {
+  for (const text of [...files.map(readIni), iniLines(defines)]) {
     let isGeneral = true;
     for (const line of text.split('\n')) {
       const { statements } = parseIniLine(line, {
@@ -114,9 +115,9 @@ function readIni(path: string): string {
  */
 export function defineProblem(defines: readonly string[]): string | undefined {
   const names = { constant: phpConstant, variable: () => '' };
-  return parseIniLine(`${encoded(defines)}\n`, names).error?.raw;
+  return parseIniLine(`${iniLines(defines)}\n`, names).error?.raw;
 }
 
-function encoded(defines: readonly string[]): string {
-  return Buffer.from(defines.join('\n'), 'utf8').toString('latin1');
+function iniLines(defines: readonly string[]): string {
+  return encodeText(defines.join('\n'));
 }

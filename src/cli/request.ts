@@ -1,4 +1,5 @@
 /** `hathi request`: one FastCGI request from the command line, for people, health checks and scripts. */
+
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { type CgiHead, CgiResponseParser } from '../fastcgi/cgi-response.ts';
 import { type ConnectAddress, requestFastCgi } from '../fastcgi/client.ts';
 import { FastCgiError } from '../fastcgi/errors.ts';
+import { encodeText } from './binary-text.ts';
 
 /** Exit codes of `hathi request`. */
 export const requestExit = {
@@ -201,7 +203,7 @@ function requestParams(options: Options, contentLength: number | undefined): [st
     const [name, value] = splitAt(param, '=', '--param', 'NAME=VALUE');
     params.set(name, value);
   }
-  return [...params].map(([name, value]) => [toBinary(name), toBinary(value)]);
+  return [...params].map(([name, value]) => [encodeText(name), encodeText(value)]);
 }
 
 function addHeader(params: Map<string, string>, header: string): void {
@@ -254,10 +256,6 @@ function whole(bytes: Uint8Array): Body {
 function required(value: string | undefined, option: string): string {
   if (value === undefined || value === '') throw new UsageError(`Cannot send a request without ${option}`);
   return value;
-}
-
-function toBinary(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** Writes and waits until the reader has taken it, so a slow reader slows the application down. */

@@ -8,8 +8,8 @@ import { checkEngine, engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration } from '../master/master-types.ts';
+import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
-import { decodeText } from './configuration.ts';
 import { poolIdentity } from './identity.ts';
 import { type ServeMaster, type ServeMasterOptions, serveCommand } from './serve.ts';
 
@@ -97,8 +97,7 @@ function readText({ configText, configName, allowRoot }: ServeMasterOptions): Co
   const real = configSystem({ allowRoot, env: process.env, ini: new Map() });
   const system = {
     ...real,
-    readFile: (path: string) =>
-      path === configName ? Buffer.from(configText, 'utf8').toString('latin1') : real.readFile(path),
+    readFile: (path: string) => (path === configName ? encodeText(configText) : real.readFile(path)),
     // The log goes to the terminal, not to the file that the default names.
     openForAppend: () => undefined,
   };

@@ -8,6 +8,7 @@ import { isatty } from 'node:tty';
 import type { GlobalConfig } from '../config/directives.ts';
 import type { ConfigMessage } from '../config/messages.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import { decodeText, encodeText } from './binary-text.ts';
 import type { ReadConfiguration } from './configuration.ts';
 import type { FpmFlags } from './fpm.ts';
 import { openErrorLog } from './open-error-log.ts';
@@ -43,7 +44,7 @@ export class StartLog {
       // Texts of the configuration room hold the bytes of the file, whatever their encoding.
       const bytes = Buffer.from(text, 'latin1');
       if (this.#isJson) {
-        this.log.explained(level, bytes, detail.map(fromBytes));
+        this.log.explained(level, bytes, detail.map(decodeText));
         continue;
       }
       if (raw === true) process.stderr.write(`${text}\n`, 'latin1');
@@ -55,7 +56,7 @@ export class StartLog {
   /** A line for the block at the end. */
   explainLater(line: string): void {
     if (this.#isJson) this.log.notice(line);
-    else this.#explanations.push(Buffer.from(line, 'utf8').toString('latin1'));
+    else this.#explanations.push(encodeText(line));
   }
 
   get #isJson(): boolean {
@@ -66,10 +67,6 @@ export class StartLog {
   explain(): void {
     for (const line of this.#explanations.splice(0)) process.stderr.write(`  ${line}\n`, 'latin1');
   }
-}
-
-function fromBytes(binary: string): string {
-  return Buffer.from(binary, 'latin1').toString('utf8');
 }
 
 /** In the foreground lines go to a terminal, and with `-O` to whatever stderr is; else into error_log. */

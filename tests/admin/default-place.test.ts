@@ -76,6 +76,15 @@ test('a master is found by its configuration, over reloads; off means off, and n
   assert.equal(existsSync(place), false);
 });
 
+test('a master is found by a configuration whose name is not ASCII', async () => {
+  using folder = new TestFolder();
+  folder.mkdir('run');
+  const file = folder.write('été.conf', `[global]\nerror_log = ${folder.join('log')}\n${poolText(folder)}`);
+  const env = cleanEnv({ HATHI_RUNTIME_DIR: folder.join('runtime') });
+  const asked = await run(serverCommand('hathi'), ['status', '-y', file], { env });
+  assert.match(asked.stderr, /^hathi status: Cannot find the master of ".*été\.conf": there is no socket /);
+});
+
 test('a place that cannot be had is a warning, and requests are served', async () => {
   using blocked = new TestFolder();
   const file = blocked.write('file', '');
