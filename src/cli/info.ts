@@ -7,6 +7,7 @@ import { iniFilesFor } from '../engine/ini-files.ts';
 import { hostProgram } from '../engine/native/host-program.ts';
 import { iniFilesOf, locateEngine } from '../engine/native/locate.ts';
 import type { BuiltEngine } from '../engine/native/store.ts';
+import { isAtLeast } from '../engine/php-version.ts';
 import { ownVersion } from '../runtime/module.ts';
 import { phpIniSource } from './configuration.ts';
 import type { FpmFlags, InfoPrinter } from './fpm.ts';
@@ -56,7 +57,7 @@ function compilerDate(date: Date): string {
 
 /** PHP-FPM says so from 8.4 on. */
 function threadWord(php: string): string {
-  return Number.parseFloat(php) >= 8.4 ? ' (NTS)' : '';
+  return isAtLeast(php, 8, 4) ? ' (NTS)' : '';
 }
 
 /** The engine is PHP's own program with one module more, so that program is asked. */

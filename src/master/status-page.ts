@@ -1,5 +1,6 @@
 /** The status page of a pool: its scoreboard together with what the master counts itself. */
 
+import { isAtLeast } from '../engine/php-version.ts';
 import { poolStatus } from '../pool/pool-status.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { ScoreboardSnapshot } from '../scoreboard/reader.ts';
@@ -25,17 +26,12 @@ export function statusSnapshot(
     listenQueueLength: kernel?.limit ?? 0,
     maxChildrenReached: generation.memory.maxChildrenReached,
     slowRequests: generation.slowRequests,
-    showsMemoryPeak: hasMemoryPeak(generation.facts?.php ?? ''),
+    // PHP's own page has it from 8.4 on.
+    showsMemoryPeak: isAtLeast(generation.facts?.php ?? '', 8, 4),
     nowMicros: monotonicMicros(),
   });
   generation.maxListenQueue = snapshot.maxListenQueue;
   return snapshot;
-}
-
-/** PHP's own page has it from version 8.4 on. */
-function hasMemoryPeak(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > 8 || (major === 8 && minor >= 4);
 }
 
 /** Puts the master's figures where workers can read them, for fpm_get_status(); and returns them. */

@@ -462,6 +462,8 @@ export const slotFields = [
 
 export type HeaderFieldName = (typeof headerFields)[number]['name'];
 export type OpcacheFieldName = Extract<HeaderFieldName, `opcache_${string}`>;
+/** A figure of OpcacheFieldName; the other one says when they were taken. */
+export type OpcacheFigureName = Exclude<OpcacheFieldName, 'opcache_epoch_micros'>;
 export type SlotFieldName = (typeof slotFields)[number]['name'];
 export type SlotStringName = Extract<(typeof slotFields)[number], { type: 'string' }>['name'];
 
@@ -469,6 +471,13 @@ export type SlotStringName = Extract<(typeof slotFields)[number], { type: 'strin
 export const headerAt = offsets<HeaderFieldName>(headerFields);
 /** Offsets of a slot's fields by name. */
 export const slotAt = offsets<SlotFieldName>(slotFields);
+
+/** Every figure of OPcache, in order. */
+export const opcacheFigureNames = headerFields
+  .map(({ name }) => name)
+  .filter(
+    (name): name is OpcacheFigureName => name.startsWith('opcache_') && name !== 'opcache_epoch_micros',
+  );
 
 /** Regions of the header that are written as one piece. */
 export const masterRegion = { start: 128, end: 512 } as const;

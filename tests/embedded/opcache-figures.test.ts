@@ -1,14 +1,11 @@
 /** The sum of OPcache's figures over threads that come and go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type OpcacheFigure,
-  OpcacheTotals,
-  opcacheFigures,
-} from '../../src/engine/embedded/opcache-figures.ts';
+import { OpcacheTotals } from '../../src/engine/embedded/opcache-figures.ts';
+import { opcacheFigureNames } from '../../src/scoreboard/layout.ts';
 
-function figures(some: Partial<Record<OpcacheFigure, number>>): number[] {
-  return opcacheFigures.map((name) => some[name] ?? 0);
+function figures(some: Record<string, number>): number[] {
+  return opcacheFigureNames.map((name) => some[name.replace('opcache_', '')] ?? 0);
 }
 
 function shown(totals: OpcacheTotals): Record<string, number> {

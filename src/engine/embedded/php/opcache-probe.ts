@@ -1,6 +1,6 @@
 /** What an instance's OPcache says of itself, by PHP's opcache_get_status(): https://www.php.net/opcache_get_status */
 
-import { type OpcacheFigure, opcacheFigures } from '../opcache-figures.ts';
+import { type OpcacheFigureName, opcacheFigureNames } from '../../../scoreboard/layout.ts';
 import type { Engine } from './engine.ts';
 import type { IniEntries } from './ini-entries.ts';
 import { zval, zvalType } from './layout.ts';
@@ -14,20 +14,20 @@ const functionName = 'opcache_get_status';
 const typeMask = 0xff;
 
 /** Where a figure is in what the function returns. */
-const places: Readonly<Record<OpcacheFigure, readonly [section: string, name: string]>> = {
-  hits: ['opcache_statistics', 'hits'],
-  misses: ['opcache_statistics', 'misses'],
-  scripts: ['opcache_statistics', 'num_cached_scripts'],
-  keys: ['opcache_statistics', 'num_cached_keys'],
-  keys_limit: ['opcache_statistics', 'max_cached_keys'],
-  restarts_memory: ['opcache_statistics', 'oom_restarts'],
-  restarts_keys: ['opcache_statistics', 'hash_restarts'],
-  restarts_manual: ['opcache_statistics', 'manual_restarts'],
-  memory_used: ['memory_usage', 'used_memory'],
-  memory_free: ['memory_usage', 'free_memory'],
-  memory_wasted: ['memory_usage', 'wasted_memory'],
-  strings_used: ['interned_strings_usage', 'used_memory'],
-  strings_free: ['interned_strings_usage', 'free_memory'],
+const places: Readonly<Record<OpcacheFigureName, readonly [section: string, name: string]>> = {
+  opcache_hits: ['opcache_statistics', 'hits'],
+  opcache_misses: ['opcache_statistics', 'misses'],
+  opcache_scripts: ['opcache_statistics', 'num_cached_scripts'],
+  opcache_keys: ['opcache_statistics', 'num_cached_keys'],
+  opcache_keys_limit: ['opcache_statistics', 'max_cached_keys'],
+  opcache_restarts_memory: ['opcache_statistics', 'oom_restarts'],
+  opcache_restarts_keys: ['opcache_statistics', 'hash_restarts'],
+  opcache_restarts_manual: ['opcache_statistics', 'manual_restarts'],
+  opcache_memory_used: ['memory_usage', 'used_memory'],
+  opcache_memory_free: ['memory_usage', 'free_memory'],
+  opcache_memory_wasted: ['memory_usage', 'wasted_memory'],
+  opcache_strings_used: ['interned_strings_usage', 'used_memory'],
+  opcache_strings_free: ['interned_strings_usage', 'free_memory'],
 };
 
 export class OpcacheProbe {
@@ -44,7 +44,7 @@ export class OpcacheProbe {
   }
 
   /**
-   * The figures, in the order of {@link opcacheFigures}, where it is time for them. To be called in a request whose
+   * The figures, in the order of {@link opcacheFigureNames}, where it is time for them. To be called in a request whose
    * script has not begun.
    *
    * @returns undefined also where OPcache is off, or the function is disabled or restricted
@@ -69,13 +69,13 @@ export class OpcacheProbe {
     memory.setWord(withoutScripts + zval.type, zvalType.false);
     this.#engine.function('zend_call_known_function')(statusFunction, 0, 0, status, 1, withoutScripts, 0);
     const isOn = isOfType(memory.word(status + zval.type), zvalType.array);
-    const figures = isOn ? opcacheFigures.map((figure) => this.#figure(status, figure)) : undefined;
+    const figures = isOn ? opcacheFigureNames.map((figure) => this.#figure(status, figure)) : undefined;
     this.#engine.function('zval_ptr_dtor')(status);
     this.#engine.function('free')(status);
     return figures;
   }
 
-  #figure(status: number, figure: OpcacheFigure): number {
+  #figure(status: number, figure: OpcacheFigureName): number {
     const [section, name] = places[figure];
     const sectionAt = this.#find(status, section, zvalType.array);
     const at = sectionAt === undefined ? undefined : this.#find(sectionAt, name, zvalType.long);
