@@ -12,7 +12,9 @@ set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd -P)
 release=$1
 root=${HATHI_ROOTS:-/var/tmp/hathi-roots}/$release
-mirror=${HATHI_MIRROR:-http://deb.debian.org/debian}
+# The mirror that this machine's own packages come from.
+mirror=${HATHI_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' | grep '/debian/*$' | head -n 1)}
+[ -n "$mirror" ] || { echo "debian-root: apt names no mirror of Debian: set HATHI_MIRROR" >&2; exit 1; }
 shift
 
 [ -x "$checkout/node_modules/node/bin/node" ] || sh "$checkout/scripts/setup.sh"

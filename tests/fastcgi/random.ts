@@ -1,3 +1,8 @@
+/** A seed that no earlier run had. A test that takes it prints it. */
+export function freshSeed(): number {
+  return Date.now() % 0x7fffffff;
+}
+
 /** Seeded random numbers (mulberry32), so that a failing run can be repeated. */
 export class Random {
   #state: number;

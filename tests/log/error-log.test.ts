@@ -153,14 +153,13 @@ test('a full disk loses lines, says so once, and the log goes on when there is r
   ]);
 });
 
+// A log that waited for its reader would wait here for ever, since the reader is this test.
 test('a reader that goes away or does not read never throws and never blocks', (t) => {
   const [reader, writer] = socketPair();
   const log = new ErrorLog({ stderr: writer });
   setNonBlocking(reader, true);
   t.after(() => closeSync(writer));
-  const started = performance.now();
   for (let count = 0; count < 2000; count += 1) log.error('x'.repeat(900));
-  assert.ok(performance.now() - started < 3000, 'a stuck reader held the program up');
   assert.match(String(log.lastFailure), /does not read/);
   const received = drain(reader);
   assert.ok(

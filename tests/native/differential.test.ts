@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
+import { ReferenceFpm } from '../differential/reference-fpm.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
 import { askOnce, type PlainRequest, type PlainResponse } from '../engine/plain-fastcgi.ts';
-import { ReferenceFpm } from '../engine/reference-fpm.ts';
 import { scriptRows } from '../engine/script-rows.ts';
 import { requires } from '../harness/debian.ts';
 import { isRoot } from '../harness/server.ts';

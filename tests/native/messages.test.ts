@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { ContractError, encodeMessage, type Message, MessageDecoder } from '../../src/engine/contract.ts';
 import { parseHostMessage } from '../../src/engine/host-messages.ts';
-import { Random } from '../fastcgi/random.ts';
+import { freshSeed, Random } from '../fastcgi/random.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { buildTarget, playCases, targetSkip } from './fuzz-target.ts';
 
+const fresh = freshSeed();
+
 const seeds = (count: number): number[] => {
-  const fresh = Date.now() % 0x7fffffff;
   return Array.from({ length: count }, (_, index) => (index < count / 2 ? index : fresh + index));
 };
 
@@ -86,7 +87,8 @@ suite('messages of a broken or hostile peer', { skip: targetSkip }, () => {
   });
   after(() => folder[Symbol.dispose]());
 
-  test('the master’s: the host reads what the TypeScript decoder reads, and ends at what is none', () => {
+  test('the master’s: the host reads what the TypeScript decoder reads, and ends at what is none', (t) => {
+    t.diagnostic(`seed ${fresh}`);
     const cases = seeds(400).map((seed) => {
       const random = new Random(seed);
       return { input: masterSays(random), cut: random.pick([0, 1, 9, 65_536 + random.below(2 ** 30)]) };
@@ -102,7 +104,8 @@ suite('messages of a broken or hostile peer', { skip: targetSkip }, () => {
     }
   });
 
-  test('a worker’s: the host tells the master nothing but messages, and keeps no descriptor of it', () => {
+  test('a worker’s: the host tells the master nothing but messages, and keeps no descriptor of it', (t) => {
+    t.diagnostic(`seed ${fresh}`);
     const cases = seeds(400).map((seed) => ({ input: workerActs(new Random(seed)) }));
     const played = playCases(buildTarget('relay', folder.path), cases);
     let messages = 0;

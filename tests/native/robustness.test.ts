@@ -112,7 +112,10 @@ suite('native workers under bad conditions', { skip }, () => {
     assert.equal((await closed).end, undefined);
   });
 
-  /** So long a worker leaves a new connection to a free one, in ms, before it gives a kept one up for it. */
+  /**
+   * So long a worker leaves a new connection to a free one, in ms, before it gives a kept one up for it. It is reached
+   * only when the machine had no processor for the free worker, and then nothing can be said about the kept one.
+   */
   const leftToOthers = 50;
 
   /** A worker is done with its last request only a moment after its answer. */
@@ -138,7 +141,6 @@ suite('native workers under bad conditions', { skip }, () => {
     for (let round = 0; isStaying && round < 20; round++) {
       assert.equal((await kept.request({ params, keep: true })).body, 'hello');
       await allIdle(scoreboard, 2);
-      // Longer than that only when the machine had no processor for the free worker.
       isStaying = (await timedGet(pool)) < leftToOthers;
       assert.ok(!kept.closed || !isStaying, `closed in round ${round}`);
     }
@@ -162,7 +164,6 @@ suite('native workers under bad conditions', { skip }, () => {
       await allIdle(scoreboard, 4);
       times.push(await timedGet(pool));
     }
-    assert.ok(Math.max(...times) < 100, `took ${times.map(Math.round)} ms`);
     const closed = clients.filter((client) => client.closed).length;
     if (times.every((time) => time < leftToOthers)) assert.equal(closed, 1);
   });

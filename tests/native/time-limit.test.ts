@@ -71,7 +71,6 @@ suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
       'aborted.php',
       '<?php register_shutdown_function(fn() => file_put_contents(__DIR__ . "/status", connection_status())); fgets(fopen("php://input", "r")); touch(__DIR__ . "/ran");',
     );
-    const begin = performance.now();
     const total = 64 * 1024;
     using clients = new DisposableStack();
     const upload = async (script: string, method: string, pace: number): Promise<PlainResponse> => {
@@ -96,8 +95,6 @@ suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
       others.map(({ body }) => body),
       ['hello', 'hello', 'hello'],
     );
-    const waited = performance.now() - begin;
-    assert.ok(waited > 4900 && waited < 10_000, `waited ${waited} ms`);
     assert.match((await refused).head, /^Status: 408 /);
     assert.equal((await aborted).body, '');
     assert.equal((await steady).body, String(total));

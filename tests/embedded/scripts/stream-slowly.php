@@ -1,4 +1,4 @@
 <?php
 echo "first"; flush();
-usleep(300000);
+while (!file_exists($_SERVER["GO"])) { usleep(20000); clearstatcache(); }
 echo "second";

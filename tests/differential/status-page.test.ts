@@ -5,8 +5,8 @@ import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fpmStatus } from '../../src/engine/embedded/fpm-status.ts';
 import { type HeaderLine, pingHeaders, renderStatus, statusHeadHeaders } from '../../src/status/render.ts';
-import { parseStatus } from './parse-status.ts';
-import { Reference, type ReferenceAnswer, referenceMissing } from './reference.ts';
+import { parseStatus } from '../status/parse-status.ts';
+import { Reference, type ReferenceAnswer, referenceMissing } from './status-reference.ts';
 
 function headText(headers: readonly HeaderLine[]): string {
   return `${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;

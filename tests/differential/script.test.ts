@@ -5,10 +5,10 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { type Param, ParamTable, scriptParams } from '../../src/engine/params.ts';
 import { judgeScript, resolveScript, scriptRules } from '../../src/engine/script.ts';
+import { askOnce } from '../engine/plain-fastcgi.ts';
+import { scriptRows } from '../engine/script-rows.ts';
 import { phpFpm, requires } from '../harness/debian.ts';
-import { askOnce } from './plain-fastcgi.ts';
 import { ReferenceFpm } from './reference-fpm.ts';
-import { scriptRows } from './script-rows.ts';
 
 /** What the engine makes $_SERVER of: all but the client's Proxy header. */
 function serverVariables(table: ParamTable, phpSelf: string): Param[] {

@@ -10,9 +10,9 @@ import type { ConfigMessage } from '../../src/config/messages.ts';
 import type { ConfigSystem } from '../../src/config/system.ts';
 import { LOG_LEVELS } from '../../src/config/values.ts';
 import { versionConstant } from '../../src/engine/version-constants.ts';
+import { realSystem } from '../config/real-system.ts';
 import { isPhpAtLeast, phpFpm, testedPhp } from '../harness/debian.ts';
-import { CASES, type Case, OWN, STRICTER } from './differential-cases.ts';
-import { realSystem } from './real-system.ts';
+import { CASES, type Case, OWN, STRICTER } from './config-cases.ts';
 
 const REFERENCE = phpFpm;
 const DEBIAN = `/etc/php/${testedPhp}/fpm/php-fpm.conf`;

@@ -4,8 +4,8 @@ import { Writable } from 'node:stream';
 import test, { after, before } from 'node:test';
 import { requestCommand } from '../../src/cli/request.ts';
 import { FastCgiClient } from '../../src/fastcgi/client.ts';
-import { ReferenceFpm } from '../engine/reference-fpm.ts';
 import { requires } from '../harness/debian.ts';
+import { ReferenceFpm } from './reference-fpm.ts';
 
 class Text extends Writable {
   text = '';

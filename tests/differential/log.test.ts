@@ -9,8 +9,8 @@ import { type AccessValues, compileAccessFormat } from '../../src/log/access-for
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { type OutputStream, WorkerOutput } from '../../src/log/worker-output.ts';
 import { phpFpm } from '../harness/debian.ts';
+import { type Cleanup, emptyFile, folderFor, withoutTime } from '../log/support.ts';
 import { isRoot } from '../posix/child.ts';
-import { type Cleanup, emptyFile, folderFor, withoutTime } from './support.ts';
 
 const isInstalled = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const canRun = isRoot && isInstalled(phpFpm) && isInstalled('cgi-fcgi');
