@@ -6,7 +6,7 @@ import type { Engine } from '../config/directive.ts';
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import { checkEngineLimits } from '../config/limits.ts';
 import { loadConfiguration } from '../config/load.ts';
-import type { ConfigMessage } from '../config/messages.ts';
+import { type ConfigMessage, lenient } from '../config/messages.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import { engineCommand } from '../engine/select.ts';
 import { decodeText, encodeText } from './binary-text.ts';
@@ -29,11 +29,14 @@ export interface ReadConfiguration {
   readonly messages: readonly ConfigMessage[];
 }
 
+/** `-t`, which warns where only this machine is in the way; `-tt`, which refuses what a start would; a start. */
+export type Purpose = 'test' | 'strict test' | 'start';
+
 /** Reads and checks it as far as files tell; nothing is bound or started. */
 export function readConfiguration(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
-  purpose: 'test' | 'start',
+  purpose: Purpose,
 ): ReadConfiguration {
   const { files } = phpIniSource(flags);
   const system = configSystem({
@@ -52,14 +55,15 @@ export function readConfiguration(
   );
   const { configuration, messages, errorLog } = result;
   const from = errorLog?.from ?? messages.length;
-  const further =
+  const found =
     configuration === undefined
       ? []
       : [
-          ...checkStart(configuration, system, purpose),
+          ...checkStart(configuration, system, purpose === 'start' ? 'start' : 'test'),
           ...automaticLimits(configuration),
           ...checkDescriptors(configuration, engineOf),
         ];
+  const further = purpose === 'test' ? lenient(found) : found;
   const refused = further.some(({ level }) => level === 'error' || level === 'alert');
   const loaded = configuration === undefined ? undefined : decodeText(configuration);
   return {

@@ -23,17 +23,26 @@ export function tellIgnored(configuration: Configuration, log: ErrorLog): void {
 /**
  * The same without a word about what is ignored: `-t` tries out whether this process may have what is asked for.
  *
+ * @param level of the line about what cannot be had
  * @throws PosixError after it was logged
  */
-export function tryProcessSettings(configuration: Configuration, log: ErrorLog): void {
-  applyResourceLimits(configuration, log);
+export function tryProcessSettings(
+  configuration: Configuration,
+  log: ErrorLog,
+  level: 'warning' | 'error' = 'error',
+): void {
+  applyResourceLimits(configuration, log, level);
   const priority = configuration.global['process.priority'];
   if (priority === undefined || process.geteuid?.() !== 0) return;
-  attempt(log, 'Unable to set priority for the master process', () => setPriority(priority));
+  attempt(log, level, 'Unable to set priority for the master process', () => setPriority(priority));
 }
 
 /** @throws PosixError after it was logged, for a limit that cannot be had */
-export function applyResourceLimits({ global }: Configuration, log: ErrorLog): void {
+export function applyResourceLimits(
+  { global }: Configuration,
+  log: ErrorLog,
+  level: 'warning' | 'error' = 'error',
+): void {
   const limits = [
     ['nofile', 'RLIMIT_NOFILE', 'rlimit_files'],
     ['core', 'RLIMIT_CORE', 'rlimit_core'],
@@ -43,17 +52,18 @@ export function applyResourceLimits({ global }: Configuration, log: ErrorLog): v
     if (value === 0) continue;
     attempt(
       log,
+      level,
       `failed to set ${directive} for this pool. Please check your system limits or decrease ${directive}. setrlimit(${name}, ${value})`,
       () => setResourceLimit(resource, value),
     );
   }
 }
 
-function attempt(log: ErrorLog, failure: string, action: () => void): void {
+function attempt(log: ErrorLog, level: 'warning' | 'error', failure: string, action: () => void): void {
   try {
     action();
   } catch (error) {
-    log.sysError(failure, error);
+    log.sysError(failure, error, level);
     throw error;
   }
 }

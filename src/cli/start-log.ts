@@ -53,6 +53,12 @@ export class StartLog {
     }
   }
 
+  /** From now on messages are shown from notice up, whatever `log_level` says. */
+  showNotices(): void {
+    const { level, limit, format } = this.log;
+    if (level !== 'debug') this.log.configure({ level: 'notice', limit, format });
+  }
+
   /** A line for the block at the end. */
   explainLater(line: string): void {
     if (this.#isJson) this.log.notice(line);

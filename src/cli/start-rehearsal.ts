@@ -13,67 +13,79 @@ import { checkPidFile, PidFileError } from '../master/pid-file.ts';
 import { chrootObstacle } from './chroot-check.ts';
 import { tryProcessSettings } from './process-settings.ts';
 
-/**
- * False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them.
- *
- * @param mention takes what is no fault of the files: an address that somebody listens at. It may be the very service
- * that is to be replaced, or reloaded, by this configuration.
- */
+/** How a rehearsal is held. */
+export interface RehearsalOptions {
+  readonly log: ErrorLog;
+  /** What only this machine is in the way of is refused as well, not warned of. */
+  readonly isStrict: boolean;
+  /**
+   * Takes what is no fault of the files: an address that somebody listens at. It may be the very service that is to be
+   * replaced, or reloaded, by this configuration.
+   */
+  readonly mention: (line: string) => void;
+}
+
+/** False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them. */
 export async function startWouldSucceed(
   configuration: Configuration,
-  log: ErrorLog,
-  mention: (line: string) => void,
+  options: RehearsalOptions,
 ): Promise<boolean> {
   const outcomes = [
-    limitsCanBeHad(configuration, log),
-    enginesAreThere(configuration, log),
-    await socketsCanBeHad(configuration, log, mention),
-    pidFileCanBeWritten(configuration, log),
+    limitsCanBeHad(configuration, options),
+    enginesAreThere(configuration, options),
+    await socketsCanBeHad(configuration, options),
+    pidFileCanBeWritten(configuration, options),
   ];
   return outcomes.every((outcome) => outcome);
 }
 
-function limitsCanBeHad(configuration: Configuration, log: ErrorLog): boolean {
+/** Level of what another machine might have. */
+function machineLevel({ isStrict }: RehearsalOptions): 'error' | 'warning' {
+  return isStrict ? 'error' : 'warning';
+}
+
+function limitsCanBeHad(configuration: Configuration, options: RehearsalOptions): boolean {
   try {
     // It holds for this process, which is about to end.
-    tryProcessSettings(configuration, log);
+    tryProcessSettings(configuration, options.log, machineLevel(options));
     return true;
   } catch {
-    return false;
+    return !options.isStrict;
   }
 }
 
-function enginesAreThere({ pools }: Configuration, log: ErrorLog): boolean {
+function enginesAreThere({ pools }: Configuration, options: RehearsalOptions): boolean {
+  const { log, isStrict } = options;
   let fine = true;
   for (const pool of pools) {
     try {
       checkEngine(pool);
-      const obstacle = chrootObstacle(pool);
-      if (obstacle === undefined) continue;
-      log.error(obstacle);
     } catch (error) {
       log.error((error as Error).message);
+      fine = false;
+      continue;
     }
-    fine = false;
+    const obstacle = chrootObstacle(pool);
+    if (obstacle === undefined) continue;
+    log.write(machineLevel(options), obstacle);
+    fine &&= !isStrict;
   }
   return fine;
 }
 
-async function socketsCanBeHad(
-  configuration: Configuration,
-  log: ErrorLog,
-  mention: (line: string) => void,
-): Promise<boolean> {
+async function socketsCanBeHad(configuration: Configuration, options: RehearsalOptions): Promise<boolean> {
+  const { log, isStrict, mention } = options;
   const running = runningMaster(configuration);
   let fine = true;
   for (const settle of wantedSockets(configuration)) {
     for (const problem of await problemsOf(settle, (pid) => pid === running)) {
       if (problem instanceof AddressInUse) {
         mention(problem.line);
-      } else {
-        log.write(problem.level, problem.line);
-        fine = false;
+        continue;
       }
+      const isFatal = isStrict || problem.isOfFiles;
+      log.write(isFatal ? problem.level : 'warning', problem.line);
+      fine &&= !isFatal;
     }
   }
   return fine;
@@ -112,14 +124,14 @@ function runningMaster({ global }: Configuration): number | undefined {
   }
 }
 
-function pidFileCanBeWritten({ global }: Configuration, log: ErrorLog): boolean {
+function pidFileCanBeWritten({ global }: Configuration, options: RehearsalOptions): boolean {
   if (global.pid === undefined) return true;
   try {
     checkPidFile(global.pid);
     return true;
   } catch (error) {
     if (!(error instanceof PidFileError)) throw error;
-    log.sysError(error.message, error.cause);
-    return false;
+    options.log.sysError(error.message, error.cause, machineLevel(options));
+    return !options.isStrict;
   }
 }

@@ -1,4 +1,7 @@
-/** `-t` and `-tt`: everything that a start would refuse, without starting anything. */
+/**
+ * `-t` and `-tt`: everything that a start would refuse, without starting anything. What only this machine lacks (a
+ * folder of sockets, a host name) is a warning of `-t`, which runs where images are built; `-tt` refuses it.
+ */
 
 import { dumpConfiguration } from '../config/dump.ts';
 import { ErrorLog } from '../log/error-log.ts';
@@ -14,21 +17,25 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   const log = new ErrorLog({ patience: 30_000 });
   const says = new StartLog(log);
   reportDefines(flags);
-  const read = readConfiguration(flags, process.env, 'test');
+  const isStrict = flags.test > 1;
+  const read = readConfiguration(flags, process.env, isStrict ? 'strict test' : 'test');
   says.report(read, flags);
   const { configuration, asWritten } = read;
   const mention = (line: string): void => says.explainLater(line);
   if (
     configuration === undefined ||
     asWritten === undefined ||
-    !(await startWouldSucceed(configuration, log, mention))
+    !(await startWouldSucceed(configuration, { log, isStrict, mention }))
   ) {
     log.error('FPM initialization failed');
     says.explain();
     return exitCode.config;
   }
-  if (flags.test > 1) says.write(dumpConfiguration(asWritten));
-  log.notice(`configuration file ${configuration.file} test is successful`);
+  // The dump is what was asked for, so log_level does not hide it.
+  if (isStrict) says.showNotices();
+  if (isStrict) says.write(dumpConfiguration(asWritten));
+  // The last line is php-fpm's.
   says.explain();
+  log.notice(`configuration file ${configuration.file} test is successful`);
   return exitCode.ok;
 }

@@ -1,6 +1,6 @@
 /**
- * What `-t` checks beyond reading: names of users and groups, and that no pool runs as root. The reference finds
- * root and the names of access control lists only when it starts; what would fail then is refused here already.
+ * What is checked beyond reading: names of users and groups, and that no pool runs as root. The reference finds root
+ * and the names of access control lists only when it starts, so `-t` only warns of them.
  */
 
 import type { Configuration, PoolConfig } from './directives.ts';
@@ -87,7 +87,8 @@ export function checkAccessLists(configuration: Configuration, system: ConfigSys
       const unknown = names.find((name) => !isKnown(kind, name, system));
       if (unknown === undefined) return [];
       const { reason, remedy } = kind === 'user' ? unknownUser(unknown) : unknownGroup(unknown);
-      return [complain(pool, { reason: `${reason}: Success (0)`, remedy, directive })];
+      const message = complain(pool, { reason: `${reason}: Success (0)`, remedy, directive });
+      return [{ ...message, isOfMachine: true }];
     }),
   );
 }
@@ -106,7 +107,7 @@ export function checkRoot(configuration: Configuration, system: ConfigSystem): C
     if ('reason' in identity || (identity.uid !== 0 && identity.gid !== 0)) return [];
     const reason = 'please specify user and group other than root';
     const remedy = `Set 'user' and 'group' in the section [${pool.name}], or allow root with -R.`;
-    return [complain(pool, { reason, remedy, directive: 'user' })];
+    return [{ ...complain(pool, { reason, remedy, directive: 'user' }), isOfMachine: true }];
   });
 }
 

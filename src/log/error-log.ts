@@ -195,12 +195,12 @@ export class ErrorLog {
     this.write('alert', text, this.alert);
   }
 
-  /** An error with the error text of a failed system call behind it: `text: Permission denied (13)`. */
-  sysError(text: LogText, error: unknown): void {
+  /** A message, an error by default, with the text of a failed system call behind it: `text: Permission denied (13)`. */
+  sysError(text: LogText, error: unknown, level: Level = 'error'): void {
     const failure = errorNumber(error);
     const suffix = failure === undefined && error instanceof Error ? `: ${error.message}` : '';
     const whole = suffix === '' ? text : Buffer.concat([Buffer.from(text), Buffer.from(suffix)]);
-    this.write('error', whole, this.sysError, { failure });
+    this.write(level, whole, this.sysError, { failure });
   }
 
   /**

@@ -21,7 +21,8 @@ export function parseListenAddress(text: string, prefix: string): ListenAddress 
   const colon = text.lastIndexOf(':');
   if (colon >= 0) return parseTcp(text, text.slice(0, colon), text.slice(colon + 1));
   if (/^[0-9]+$/.test(text)) return { kind: 'tcp', text, host: undefined, port: parsePort(text) };
-  if (text === '') throw new ListenerError('no listen address have been defined!', { level: 'alert' });
+  if (text === '')
+    throw new ListenerError('no listen address have been defined!', { level: 'alert', isOfFiles: true });
   return { kind: 'unix', text, path: isAbsolute(text) ? text : join(prefix, text) };
 }
 
@@ -31,6 +32,7 @@ function parseTcp(text: string, hostText: string, portText: string): ListenAddre
   if (host === '') {
     throw new ListenerError(
       `the address '${text}' has no host: write '${port}' for any address, or '127.0.0.1:${port}'`,
+      { isOfFiles: true },
     );
   }
   return { kind: 'tcp', text, host, port };
@@ -38,7 +40,7 @@ function parseTcp(text: string, hostText: string, portText: string): ListenAddre
 
 function parsePort(text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) throw new ListenerError(`invalid port value '${text}'`);
+  if (port < 1 || port > 65_535) throw new ListenerError(`invalid port value '${text}'`, { isOfFiles: true });
   return port;
 }
 

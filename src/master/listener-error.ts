@@ -5,6 +5,8 @@ export interface ListenerErrorDetail {
   readonly level?: 'error' | 'alert';
   /** The failed system call. */
   readonly cause?: unknown;
+  /** Wrong on every machine: a port or path that cannot be. */
+  readonly isOfFiles?: boolean;
 }
 
 /**
@@ -14,10 +16,13 @@ export interface ListenerErrorDetail {
 export class ListenerError extends Error {
   override readonly name: string = 'ListenerError';
   readonly level: 'error' | 'alert';
+  /** The value itself is at fault; otherwise another machine might have what it asks for. */
+  readonly isOfFiles: boolean;
 
   constructor(text: string, detail: ListenerErrorDetail = {}) {
     super(text, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.level = detail.level ?? 'error';
+    this.isOfFiles = detail.isOfFiles ?? false;
   }
 
   /** The whole line: text and the error text of the system call. */

@@ -8,11 +8,10 @@ import { bind, openSocket, type SocketAddress, setReuseAddress } from '../posix/
 import { checkPathLength, isStaleSocket, type ListenSettings } from './listener.ts';
 import { resolveListenAddress, socketKey } from './listener-address.ts';
 import { AddressInUse, ListenerError } from './listener-error.ts';
-import { resolveAccess } from './listener-ownership.ts';
 
 /**
- * Problems that would make {@link Listener.open} fail: names, path, folder, somebody else on the address. A port
- * is bound for a moment, without listening; a path is only looked at.
+ * Problems that would make {@link Listener.open} fail: path, folder, somebody else on the address. Names of users and
+ * groups are checked with the configuration. A port is bound for a moment, without listening; a path is only looked at.
  *
  * @param isOurs says of a process that it is the running instance of this configuration, whose sockets a
  * reload keeps; a test of the configuration of a running service must not fail for them.
@@ -22,8 +21,6 @@ export async function preflight(
   isOurs: (pid: number) => boolean = () => false,
 ): Promise<ListenerError[]> {
   const problems: ListenerError[] = [];
-  const quiet = { debug: () => {}, notice: () => {}, warning: () => {} };
-  collect(problems, () => void resolveAccess(settings.pool, settings, quiet));
   const { address } = settings;
   if (address.kind === 'unix') collect(problems, () => checkUnix(settings.pool, address.path, isOurs));
   else collect(problems, await tcpCheck(settings, isOurs));

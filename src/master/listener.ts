@@ -202,6 +202,7 @@ export function checkPathLength(pool: string, path: string): void {
   if (length <= maxUnixPathBytes) return;
   throw new ListenerError(
     `[pool ${pool}] cannot bind to UNIX socket '${path}' as path is too long (found length: ${length}, maximal length: ${maxUnixPathBytes})`,
+    { isOfFiles: true },
   );
 }
 

@@ -1,4 +1,4 @@
-/** `-t` tells of a chroot that the pool's user cannot enter, which the start would refuse. */
+/** `-t` and `-tt` tell of a chroot that the pool's user cannot enter, which the start would refuse. */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync } from 'node:fs';
 import { test } from 'node:test';
@@ -14,14 +14,22 @@ test('a chroot that the user cannot enter is named with the remedy; a closed fol
   chmodSync(folder.join('closed'), 0o700);
   const pool = `[www]\nuser = www-data\nlisten = ${folder.join('www.sock')}\npm = static\npm.max_children = 1\nchroot = ${root}\n`;
   const file = folder.write('fpm.conf', `[global]\nerror_log = ${folder.join('error.log')}\n${pool}`);
-  const tryOut = () => run(serverCommand('hathi'), ['-t', '-y', file], { env: cleanEnv(), cwd: folder.path });
-  const refused = await tryOut();
+  const tryOut = (flag: string) =>
+    run(serverCommand('hathi'), [flag, '-y', file], { env: cleanEnv(), cwd: folder.path });
+  const said = (level: string) =>
+    new RegExp(
+      `${level}: \\[pool www\\] the pool's user \\(uid 33, gid 33\\) cannot enter the chroot '.*': run chmod o\\+x '`,
+    );
+  const refused = await tryOut('-tt');
   assert.equal(refused.code, 78);
-  assert.match(
-    refused.stderr,
-    /ERROR: \[pool www\] the pool's user \(uid 33, gid 33\) cannot enter the chroot '.*': run chmod o\+x '/,
-  );
+  assert.match(refused.stderr, said('ERROR'));
+  const warned = await tryOut('-t');
+  assert.equal(warned.code, 0);
+  assert.match(warned.stderr, said('WARNING'));
   chownSync(root, 0, 33);
-  const fine = await tryOut();
-  assert.equal(fine.code, 0, fine.stderr);
+  for (const flag of ['-t', '-tt']) {
+    const fine = await tryOut(flag);
+    assert.equal(fine.code, 0, fine.stderr);
+    assert.doesNotMatch(fine.stderr, /chroot '.*run chmod/);
+  }
 });

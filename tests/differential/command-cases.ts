@@ -216,37 +216,45 @@ function changedSince(name: string): Partial<CommandCase> {
 export const differingCases: readonly CommandCase[] = [
   withText('included file with an error', ['-t'], badInclude, { differs: 'Line numbers after an include' }),
   withText('root as user', ['-t'], (f) => globalText(f) + plainPool(f, 'user = root'), {
-    differs: '`-t` finds what a start would refuse',
+    differs: '`-t` warns of what this machine lacks',
   }),
   withText(
     'unknown name in an access list',
     ['-t'],
     (f) => globalText(f) + plainPool(f, 'listen.acl_users = nosuchuser'),
-    { differs: '`-t` finds what a start would refuse' },
+    { differs: '`-t` warns of what this machine lacks' },
   ),
   withText(
     'socket folder missing',
     ['-t'],
     (f) => globalText(f) + plainPool(f, 'listen = /nonexistent/x/www.sock'),
-    { differs: '`-t` finds what a start would refuse' },
+    { differs: '`-t` warns of what this machine lacks' },
   ),
   withText(
     'rlimit_files too high',
     ['-t'],
     (f) => globalText(f, 'rlimit_files = 2000000000') + plainPool(f),
     {
-      differs: '`-t` finds what a start would refuse',
+      differs: '`-t` warns of what this machine lacks',
     },
   ),
   withText(
     'folder of the pid file missing',
     ['-t'],
     (f) => globalText(f, 'pid = /nonexistent/x/server.pid') + plainPool(f),
-    { differs: '`-t` finds what a start would refuse' },
+    { differs: '`-t` warns of what this machine lacks' },
   ),
   withText('port 0', ['-t'], (f) => globalText(f) + plainPool(f, 'listen = 0'), {
-    differs: '`-t` finds what a start would refuse',
+    differs: '`-t` refuses addresses that cannot be',
   }),
+  withText(
+    '-tt with log_level = warning',
+    ['-tt'],
+    (f) => globalText(f, 'log_level = warning') + plainPool(f),
+    {
+      differs: '`-tt` prints its dump at any `log_level`',
+    },
+  ),
   withText('rlimit_files too low', ['-t'], (f) => globalText(f, 'rlimit_files = 12') + plainPool(f), {
     differs: '`rlimit_files` below what the master or the embedded engine needs',
   }),
