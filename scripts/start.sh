@@ -1,5 +1,6 @@
 #!/bin/sh
-# npm start: installs what is missing, then serves the example site with the embedded PHP.
+# npm start: installs what is missing, then serves the example site: with the native engine where "hathi build" has
+# made one, otherwise with the embedded PHP.
 # PORT chooses the port; everything after `npm start --` goes to `hathi serve`.
 set -eu
 root=$(CDPATH='' cd -P -- "$(dirname "$0")/.." && pwd -P)

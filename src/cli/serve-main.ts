@@ -23,6 +23,7 @@ export function serveMain(args: string[]): Promise<number> {
     print: (line) => process.stdout.write(`${line}\n`),
     isTerminal: process.stdout.isTTY === true,
     printError: (line) => process.stderr.write(`${line}\n`),
+    now: () => performance.now(),
     onSignal: (signal, listener) => process.on(signal, listener),
     exit: (code) => process.exit(code),
   });
@@ -75,7 +76,7 @@ function describe(master: Master): ServeMaster {
     admin: master.admin,
     ended: master.closed.then(() => 'the master stopped'),
     stop: () => {
-      master.request('terminate');
+      master.request('finish');
       return master.closed;
     },
   };

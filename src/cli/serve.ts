@@ -11,6 +11,7 @@ import { formatBytes, printable, type RequestRecord, renderRequest } from '../ht
 import { findPortOwner } from '../http/port-owner.ts';
 import { type Dashboard, openDashboard } from './serve-dashboard.ts';
 import { RequestMemory } from './serve-memory.ts';
+import { type MessageSource, MessageTwins, messagesOf } from './serve-messages.ts';
 import { parseServeOptions, type ServeOptions, serveHelp, UsageError } from './serve-options.ts';
 import { makeRuntimeFolder, poolConfig, type RuntimeFolder } from './serve-pool.ts';
 import { chooseUser, findSite, type RunAs, type Site } from './serve-site.ts';
@@ -27,7 +28,7 @@ export interface ServeMaster {
   };
   /** For the dashboard. */
   readonly admin: AdminSource;
-  /** Ends the pool. */
+  /** Ends the pool when the requests that it runs have finished. */
   stop(): Promise<void>;
   /** Fulfilled with the reason when the master ends without having been asked to. */
   readonly ended: Promise<string>;
@@ -60,13 +61,18 @@ export interface ServeDependencies {
   readonly isTerminal: boolean;
   /** The same for errors and warnings. */
   readonly printError: (line: string) => void;
+  /** A clock that never goes back, in milliseconds. */
+  readonly now: () => number;
   readonly onSignal: (signal: 'SIGINT' | 'SIGTERM', listener: () => void) => void;
   /** Ends the process at once, for the second Ctrl-C. */
   readonly exit: (code: number) => void;
 }
 
-/** What a request that runs when Ctrl-C comes may still take, in milliseconds. */
-const stopGrace = 1000;
+/** How long the answers to clients may take when the pool has ended by itself, in milliseconds. */
+const lastAnswersMs = 1000;
+
+/** What comes so soon after a Ctrl-C may be npm's copy of it, in milliseconds. */
+const forwardedWithin = 500;
 
 const exitCode = { ok: 0, failed: 1, usage: 64 } as const;
 
@@ -94,6 +100,12 @@ export async function serveCommand(args: readonly string[], deps: ServeDependenc
   }
 }
 
+/** Where the pool's facts go that are not in its answers. */
+interface Outlets {
+  readonly memory: RequestMemory;
+  readonly php: PhpPrinter;
+}
+
 interface Plan {
   readonly options: ServeOptions;
   readonly site: Site;
@@ -104,6 +116,7 @@ interface Plan {
 async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
   const runtime = makeRuntimeFolder();
   const memory = new RequestMemory();
+  const php = new PhpPrinter(deps);
   const stopAsked = stopRequest(deps, runtime);
   const booting = Promise.withResolvers<void>();
   // A failing start is told by startPool; the front's requests that waited for it are told by their own promise.
@@ -111,10 +124,11 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
   let front: Front | undefined;
   let master: ServeMaster | undefined;
   let dashboard: Dashboard | undefined;
+  let grace = Number.POSITIVE_INFINITY;
   try {
     // The port comes first: that it is taken must not cost the start of a pool. Requests wait for the pool.
-    front = await openFront(plan, runtime, { booted: booting.promise, memory }, deps);
-    const starting = startPool(plan, runtime, memory, deps);
+    front = await openFront(plan, runtime, { booted: booting.promise, memory, php }, deps);
+    const starting = startPool(plan, runtime, { memory, php }, deps);
     const first = await Promise.race([starting, stopAsked]);
     master = await starting;
     booting.resolve();
@@ -123,16 +137,18 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     announce(plan, { front, dashboard }, master, deps);
     const reason = await Promise.race([stopAsked, master.ended]);
     if (reason === undefined) return exitCode.ok;
+    grace = lastAnswersMs;
     deps.printError(`hathi serve: the pool ended: ${reason}`);
     return exitCode.failed;
   } catch (error) {
+    grace = lastAnswersMs;
     booting.reject(error);
     if (error instanceof UsageError) throw error;
     deps.printError(`hathi serve: ${(error as Error).message}`);
     return exitCode.failed;
   } finally {
     dashboard?.close();
-    await front?.stop(stopGrace);
+    await front?.stop(grace);
     await master?.stop();
     memory.close();
     runtime.remove();
@@ -142,14 +158,17 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
 /** Fulfilled by the first Ctrl-C or TERM; the second one ends the process at once. */
 function stopRequest(deps: ServeDependencies, runtime: RuntimeFolder): Promise<undefined> {
   const asked = Promise.withResolvers<undefined>();
-  let count = 0;
+  // The terminal signals the whole process group, and npm sends what it gets to the script that it runs as well.
+  const copyWithin = deps.environment['npm_lifecycle_event'] === undefined ? 0 : forwardedWithin;
+  let askedAt: number | undefined;
   const listener = () => {
-    count++;
-    if (count === 1) {
-      deps.print('\nStopping. Press Ctrl-C again to stop at once.');
+    if (askedAt === undefined) {
+      askedAt = deps.now();
+      deps.print('\nStopping when the running requests have finished. Press Ctrl-C again to stop at once.');
       asked.resolve(undefined);
       return;
     }
+    if (deps.now() - askedAt < copyWithin) return;
     // The workers end by themselves when their control channel closes with this process.
     runtime.remove();
     deps.exit(exitCode.failed);
@@ -162,7 +181,7 @@ function stopRequest(deps: ServeDependencies, runtime: RuntimeFolder): Promise<u
 async function openFront(
   { options, site }: Plan,
   runtime: RuntimeFolder,
-  { booted, memory }: { readonly booted: Promise<void>; readonly memory: RequestMemory },
+  { booted, memory, php }: Outlets & { readonly booted: Promise<void> },
   deps: ServeDependencies,
 ): Promise<Front> {
   try {
@@ -176,7 +195,7 @@ async function openFront(
         return requestFastCgi(request);
       },
       onRequest: (record) => void printRequest(record, memory, options, deps),
-      onStderr: (chunk) => printPhp(Buffer.from(chunk).toString('latin1'), deps),
+      onStderr: (chunk) => php.printMessages(Buffer.from(chunk).toString('latin1')),
     });
   } catch (error) {
     throw await listenFailure(error as NodeJS.ErrnoException, options);
@@ -223,7 +242,7 @@ async function listenFailure(error: NodeJS.ErrnoException, { host, port }: Serve
 function startPool(
   plan: Plan,
   runtime: RuntimeFolder,
-  memory: RequestMemory,
+  { memory, php }: Outlets,
   deps: ServeDependencies,
 ): Promise<ServeMaster> {
   const { options, runAs, config } = plan;
@@ -240,7 +259,7 @@ function startPool(
     allowRoot: options.allowRoot,
     isObserved: options.dashboard,
     onLog: deps.printError,
-    onWorkerOutput: (line) => printPhp(line, deps),
+    onWorkerOutput: (line) => php.print(line, 'worker'),
   });
 }
 
@@ -295,9 +314,24 @@ export function isLoopback(host: string): boolean {
 }
 
 /** What PHP writes may hold anything; on a terminal it must not be more than text. */
-function printPhp(text: string, deps: ServeDependencies): void {
-  for (const line of text.split('\n'))
-    if (line.trim() !== '') deps.printError(`php: ${printable(line.trimEnd())}`);
+class PhpPrinter {
+  readonly #deps: ServeDependencies;
+  readonly #twins = new MessageTwins();
+
+  constructor(deps: ServeDependencies) {
+    this.#deps = deps;
+  }
+
+  /** A piece of FastCGI's stderr. */
+  printMessages(text: string): void {
+    for (const message of messagesOf(text)) this.print(message, 'fastcgi');
+  }
+
+  print(text: string, source: MessageSource): void {
+    for (const line of text.split('\n').map((part) => printable(part.trimEnd()))) {
+      if (line.trim() !== '' && this.#twins.isNew(line, source)) this.#deps.printError(`php: ${line}`);
+    }
+  }
 }
 
 function configFile(name: string, cwd: string): string {

@@ -65,8 +65,8 @@ export interface Front {
   /** Real path of the document root. */
   readonly docroot: string;
   /**
-   * Stops listening, lets running requests finish for `graceMs` milliseconds (default 0) and cuts what is left.
-   * Idempotent; every caller is told when it is over.
+   * Stops listening, lets running requests finish for `graceMs` milliseconds (default 0, Infinity for as long as they
+   * take) and cuts what is left. Idempotent; every caller is told when it is over.
    */
   stop(graceMs?: number): Promise<void>;
 }
@@ -94,7 +94,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     port,
     docroot,
     stop(graceMs = 0) {
-      stopped ??= stopServer(server, graceMs);
+      stopped ??= stopServer(server, handler, graceMs);
       return stopped;
     },
   };
@@ -110,15 +110,17 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function stopServer(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+async function stopServer(server: Server, handler: Handler, graceMs: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  const grace = Promise.withResolvers<void>();
+  // A timer takes 31 bits of milliseconds.
+  const timer = Number.isFinite(graceMs) ? setTimeout(grace.resolve, graceMs) : undefined;
+  await Promise.race([handler.idle(), grace.promise]);
+  clearTimeout(timer);
+  // Browsers open connections ahead, which Node does not count as idle until they have sent something.
+  server.closeAllConnections();
+  await closed;
 }
 
 /** Takes requests from the server and brings each to its answer and its log record. */
@@ -130,6 +132,8 @@ class Handler {
   readonly #limits: FrontLimits;
   readonly #options: FrontOptions;
   readonly #context: ScriptContext;
+  #running = 0;
+  #onIdle: (() => void) | undefined;
 
   constructor(docroot: string, limits: FrontLimits, options: FrontOptions) {
     this.#docroot = docroot;
@@ -156,11 +160,24 @@ class Handler {
     const began = performance.now();
     const time = new Date();
     const exchange = new Exchange(request, response);
-    response.on('close', () => this.#record(exchange, time, performance.now() - began));
+    this.#running++;
+    response.on('close', () => {
+      this.#record(exchange, time, performance.now() - began);
+      this.#running--;
+      if (this.#running === 0) this.#onIdle?.();
+    });
     this.#answer(exchange).catch((error: Error) => {
       // Reading a body fails as well when its sender is gone, which the record tells already.
       if (exchange.clientLeft.aborted || request.socket.destroyed) return;
       return exchange.fail(500, `The front failed: ${error.message}`);
+    });
+  }
+
+  /** Fulfilled when no request runs. */
+  idle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
     });
   }
 

@@ -65,6 +65,9 @@ export class HostProcess {
     this.#child = spawn(command.file, [...command.args], {
       ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
       env: options.env,
+      // A session of its own (setsid(2)): what a terminal signals, it signals to the whole process group, and workers
+      // and the commands that they run are to end when the master says so.
+      detached: true,
       stdio: [
         'ignore',
         'pipe',

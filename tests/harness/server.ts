@@ -71,7 +71,7 @@ export function cleanEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
 }
 
 /** Offers the native engine of this checkout, or none. */
-function engineEnv(engine: EngineName = 'embedded'): NodeJS.ProcessEnv {
+export function engineEnv(engine: EngineName = 'embedded'): NodeJS.ProcessEnv {
   return engine === 'native' ? { HATHI_ENGINE_DIR: nativeBuild().folder } : {};
 }
 

@@ -33,6 +33,7 @@ class Run {
   masterOptions: ServeMasterOptions | undefined;
   masterStopped = 0;
   exitCalls: number[] = [];
+  now = 0;
   readonly done: Promise<number>;
   readonly #cwd: string;
   readonly #startMaster: (options: ServeMasterOptions) => Promise<ServeMaster>;
@@ -74,6 +75,7 @@ class Run {
       },
       isTerminal: false,
       printError: (line) => this.errors.push(line),
+      now: () => this.now,
       onSignal: (signal, listener) => this.signals.set(signal, listener),
       exit: (code) => this.exitCalls.push(code),
     };
@@ -156,6 +158,21 @@ test('a second Ctrl-C ends the process at once', async () => {
   const run = new Run(folder.path, ['--port', '0']);
   await run.port();
   run.signals.get('SIGTERM')!();
+  run.signals.get('SIGINT')!();
+  assert.deepEqual(run.exitCalls, [1]);
+  await run.done;
+});
+
+test('below npm, which passes a Ctrl-C on that the terminal has sent already, two at once are one', async () => {
+  using folder = siteFolder();
+  const run = new Run(folder.path, ['--port', '0'], readyMaster, { npm_lifecycle_event: 'start' });
+  await run.port();
+  for (const now of [1000, 1040, 1499]) {
+    run.now = now;
+    run.signals.get('SIGINT')!();
+  }
+  assert.deepEqual(run.exitCalls, []);
+  run.now = 1500;
   run.signals.get('SIGINT')!();
   assert.deepEqual(run.exitCalls, [1]);
   await run.done;
