@@ -23,8 +23,10 @@ enum {
 	DRAIN_BYTES = 1024 * 1024,
 	/* Bodies up to this size are waited for before the request takes a worker. */
 	BODY_AHEAD_BYTES = 48 * 1024,
-	/* A connection whose parameters are not complete is given up this long after their first byte. */
+	/* A connection whose parameters are not complete is given up this long after the first byte. */
 	HEAD_WAIT_MICROS = 10 * 1000 * 1000,
+	/* Inputs that are read off one connection before others are looked at: more than all parameters take. */
+	READS_AT_ONCE = 8,
 };
 
 /* Takes a connection of the pool for a new client. Returns NULL without memory; the descriptor is closed then. */
@@ -43,6 +45,7 @@ struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int 
 	connection->accepted = hathi_clock(CLOCK_MONOTONIC);
 	connection->deadline = 0;
 	connection->is_kept = false;
+	connection->has_spoken = false;
 	connection->awaits_body = false;
 	connection->gave_up = false;
 	connection->body_began = 0;
@@ -98,6 +101,19 @@ static const char *error_text(const char *code)
 	return "Cannot read what came";
 }
 
+/*
+ * Sends the protocol's own answer to a record, a few bytes. A worker must not wait for a client that reads nothing, so
+ * one whose socket has no room for them counts as gone. Returns false then.
+ */
+static bool send_reply(const struct hathi_connection *connection)
+{
+	const struct hathi_fcgi *fcgi = &connection->fcgi;
+	ssize_t sent;
+	do sent = send(connection->fd, fcgi->reply, fcgi->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent == (ssize_t)fcgi->reply_length;
+}
+
 /* Runs the parser over the input until a request is complete, the input used up or the connection done. */
 static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connection *connection)
 {
@@ -114,9 +130,7 @@ static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connectio
 		case HATHI_FCGI_REQUEST:
 			return wait_for_body(worker, connection);
 		case HATHI_FCGI_REPLY:
-			if (!hathi_send_all(connection->fd, connection->fcgi.reply, connection->fcgi.reply_length) ||
-				connection->fcgi.reply_closes)
-				return HATHI_READ_CLOSED;
+			if (!send_reply(connection) || connection->fcgi.reply_closes) return HATHI_READ_CLOSED;
 			break;
 		case HATHI_FCGI_STARTED:
 		case HATHI_FCGI_ABANDONED:
@@ -155,7 +169,8 @@ static enum hathi_read read_body_ahead(const struct hathi_worker *worker, struct
 enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	if (connection->awaits_body) return read_body_ahead(worker, connection);
-	for (;;) {
+	/* A client that sends without a pause must not keep the worker from others: its socket stays readable. */
+	for (int round = 0; round < READS_AT_ONCE; round++) {
 		if (connection->at < connection->filled) {
 			enum hathi_read result = parse(worker, connection);
 			if (result != HATHI_READ_MORE || connection->awaits_body) return result;
@@ -165,11 +180,12 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 		if (got < 0) return errno == EAGAIN ? HATHI_READ_MORE : HATHI_READ_CLOSED;
 		/* Whoever closes his side before the request is complete wants no answer. */
 		if (got == 0) return HATHI_READ_CLOSED;
-		if (connection->is_kept || hathi_fcgi_at_rest(&connection->fcgi)) {
+		if (connection->is_kept || !connection->has_spoken) {
 			uint64_t now = hathi_clock(CLOCK_MONOTONIC);
 			connection->deadline = now + HEAD_WAIT_MICROS;
 			if (connection->is_kept) connection->accepted = now;
 			connection->is_kept = false;
+			connection->has_spoken = true;
 		}
 		connection->at = 0;
 		connection->filled = (size_t)got;
@@ -177,6 +193,7 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 		enum hathi_read result = parse(worker, connection);
 		if (result != HATHI_READ_MORE || connection->awaits_body || (size_t)got < sizeof connection->bytes) return result;
 	}
+	return HATHI_READ_MORE;
 }
 
 /* Whether the body comes so slowly that the worker is to be had by those who wait for one all the time. */
@@ -243,7 +260,13 @@ size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connectio
 		enum hathi_fcgi_event event = hathi_fcgi_next(fcgi, &input, connection->bytes + connection->filled);
 		connection->at = (size_t)(input - connection->bytes);
 		if (event == HATHI_FCGI_BODY) break;
-		if (event == HATHI_FCGI_REPLY && hathi_send_all(connection->fd, fcgi->reply, fcgi->reply_length)) continue;
+		if (event == HATHI_FCGI_REPLY) {
+			if (send_reply(connection)) continue;
+			/* A part of it may have gone: nothing that follows could be understood. */
+			worker->output.failed = true;
+			give_up_body(worker, connection, "its client does not read");
+			return 0;
+		}
 		if (event != HATHI_FCGI_NEED_INPUT || fcgi->input_ended) return 0;
 		if (fill_body(worker, connection)) continue;
 		if (connection->gave_up) return 0;

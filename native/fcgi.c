@@ -411,12 +411,6 @@ void hathi_fcgi_end_input(struct hathi_fcgi *fcgi)
 	fcgi->input_ended = true;
 }
 
-/* True between requests, when nothing of a next one was seen. */
-bool hathi_fcgi_at_rest(const struct hathi_fcgi *fcgi)
-{
-	return fcgi->phase == HATHI_FCGI_IDLE && !fcgi->in_record && fcgi->header_filled == 0;
-}
-
 /*
  * The response is complete. Returns whether the connection may serve another request: asked for, and this one's
  * body was read to its end, so that nothing of it can be taken for the next request.

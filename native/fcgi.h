@@ -145,7 +145,6 @@ void hathi_fcgi_free(struct hathi_fcgi *fcgi);
 enum hathi_fcgi_event hathi_fcgi_next(struct hathi_fcgi *fcgi, const uint8_t **input, const uint8_t *end);
 void hathi_fcgi_end_input(struct hathi_fcgi *fcgi);
 bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse);
-bool hathi_fcgi_at_rest(const struct hathi_fcgi *fcgi);
 bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end);
 bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end);
 size_t hathi_fcgi_end_request(uint8_t *target, uint16_t id, enum hathi_protocol_status status);

@@ -221,6 +221,8 @@ struct hathi_connection {
 	uint64_t deadline;
 	/* It has served a request and waits for another one. */
 	bool is_kept;
+	/* Something of it was read. */
+	bool has_spoken;
 	/* Its request has come but for the body. */
 	bool awaits_body;
 	/* The rest of the body does not come, or too slowly: the request is not served. */

@@ -159,8 +159,14 @@ static size_t sapi_read_body(char *target, size_t size)
 		if (got == 0) break;
 		filled += (size_t)got;
 	}
-	/* Before the script PHP cannot be left: the request is refused then (request.c). */
-	if (request->connection->gave_up && request->is_running) abort_script(request);
+	/*
+	 * Before the script PHP cannot be left: the request is refused then (request.c). Once is enough: at the end of the
+	 * request PHP asks for the rest of the body. What has been sent is no whole response, and is not to pass for one.
+	 */
+	if (request->connection->gave_up && request->is_running && !request->client_aborted) {
+		request->worker->output.failed = true;
+		abort_script(request);
+	}
 	return filled;
 }
 

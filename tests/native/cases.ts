@@ -28,7 +28,7 @@ export const scripts: Readonly<Record<string, string>> = {
   'finish.php':
     '<?php header("X-A: b"); echo "early"; var_dump(fastcgi_finish_request()); echo "late"; error_log("unseen");',
   'finish-flush.php':
-    '<?php file_put_contents(__DIR__ . "/out/" . $_GET["n"], "0"); echo "early"; fastcgi_finish_request(); file_put_contents(__DIR__ . "/out/" . $_GET["n"], "1"); echo "late"; flush(); file_put_contents(__DIR__ . "/out/" . $_GET["n"], "2" . connection_status());',
+    '<?php register_shutdown_function(fn() => touch(__DIR__ . "/out/" . $_GET["n"] . ".over")); file_put_contents(__DIR__ . "/out/" . $_GET["n"], "0"); echo "early"; fastcgi_finish_request(); file_put_contents(__DIR__ . "/out/" . $_GET["n"], "1"); echo "late"; flush(); file_put_contents(__DIR__ . "/out/" . $_GET["n"], "2" . connection_status());',
   'large.php':
     '<?php for ($i = 0; $i < 40; $i++) echo str_repeat(chr(97 + $i % 26), 7001); echo str_repeat("z", 300000);',
   'headers-large.php':

@@ -1,6 +1,6 @@
 /** The same requests to PHP-FPM and to the native engine: every byte of the answers must be equal. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { ReferenceFpm } from '../differential/reference-fpm.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
@@ -8,6 +8,7 @@ import { askOnce, type PlainRequest, type PlainResponse } from '../engine/plain-
 import { scriptRows } from '../engine/script-rows.ts';
 import { requires } from '../harness/debian.ts';
 import { isRoot } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 import { cases, type RequestCase, scripts } from './cases.ts';
 import { identity } from './identity.ts';
@@ -98,8 +99,8 @@ suite('native engine beside PHP-FPM', { skip: skip || requires('php-fpm') }, () 
     const step = (name: string): string => readFileSync(reference.folder.join('out', name), 'utf8');
     const theirs = await askOnce({ path: reference.socket }, ask('theirs'));
     assert.deepEqual(await ours(ask('ours')), theirs);
-    // Both workers are done with it once they have served another request.
-    await compare(requestOf({ name: '', script: 'hello.php' }));
+    const isOver = (name: string): boolean => existsSync(reference.folder.join('out', `${name}.over`));
+    await poll('the end of both scripts', () => (isOver('ours') && isOver('theirs')) || undefined);
     assert.deepEqual([step('ours'), step('theirs')], ['1', '1']);
   });
 

@@ -49,7 +49,6 @@ static void end_line(struct play *play)
 /* What the worker asks beside the events; the answers depend on how the input is cut. */
 static void look_ahead(const struct play *play, const uint8_t *input, const uint8_t *end)
 {
-	hathi_fcgi_at_rest(&play->fcgi);
 	hathi_fcgi_has_body(&play->fcgi, input, end);
 	struct hathi_fcgi copy = play->fcgi;
 	hathi_fcgi_drain(&copy, input, end);
