@@ -13,6 +13,8 @@ export interface Reply {
   /** Names in lower case; a repeated header's values in their order. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly body: Buffer;
+  /** Header block and body as they came. */
+  readonly output: Buffer;
   readonly stderr: string;
   readonly appStatus: number;
 }
@@ -114,10 +116,17 @@ function collect(bytes: Buffer, into: Collected): Buffer {
   return rest;
 }
 
+/** Behind the empty line, which may be the first one. Without one there is no header block. */
+function bodyStart(output: Buffer): number {
+  if (output.indexOf('\r\n') === 0) return 2;
+  const end = output.indexOf('\r\n\r\n');
+  return end < 0 ? 0 : end + 4;
+}
+
 function toReply(collected: Collected): Reply {
   const output = Buffer.concat(collected.stdout);
-  const end = output.indexOf('\r\n\r\n');
-  const head = end < 0 ? '' : output.toString('latin1', 0, end);
+  const bodyAt = bodyStart(output);
+  const head = output.toString('latin1', 0, bodyAt);
   const headers = new Map<string, string[]>();
   for (const line of head.split('\r\n')) {
     const colon = line.indexOf(':');
@@ -128,7 +137,8 @@ function toReply(collected: Collected): Reply {
   return {
     status: Number.parseInt(headers.get('status')?.[0] ?? '200', 10),
     headers,
-    body: output.subarray(end < 0 ? 0 : end + 4),
+    body: output.subarray(bodyAt),
+    output,
     stderr: Buffer.concat(collected.stderr).toString('latin1'),
     appStatus: collected.appStatus ?? 0,
   };

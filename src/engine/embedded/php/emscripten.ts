@@ -120,7 +120,6 @@ export interface EmscriptenFs {
 export interface Loader {
   readonly FS: EmscriptenFs;
   readonly wasmExports: Readonly<Record<string, unknown>>;
-  readonly ENV: Record<string, string | undefined>;
   [option: string]: unknown;
 }
 

@@ -5,6 +5,7 @@
 
 import { pathToFileURL } from 'node:url';
 import type { EmscriptenFs, Loader, LoaderModule, UserSpaceContext } from './emscripten.ts';
+import { repairEnvironment } from './environment.ts';
 import { EngineMemory } from './memory.ts';
 import { addFunction, type FunctionTable } from './trampoline.ts';
 
@@ -25,9 +26,6 @@ export interface EngineOptions {
   readonly repair: (imports: EngineImports, engine: () => Engine) => void;
   readonly lockBinding: (context: UserSpaceContext, engine: () => Engine) => object;
 }
-
-/** Entries that the loader would invent for getenv(). */
-const inventedVariables = ['USER', 'LOGNAME', 'PATH', 'PWD', 'HOME', 'LANG', '_'];
 
 export class Engine {
   readonly fs: EmscriptenFs;
@@ -106,7 +104,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       imports: Record<string, EngineImports>,
       done: (i: WebAssembly.Instance, m: WebAssembly.Module) => void,
     ) {
-      options.repair(imports['env'] as EngineImports, current);
+      const env = imports['env'] as EngineImports;
+      repairEnvironment(env, options.env, () => (exports['memory'] as { buffer: ArrayBuffer }).buffer);
+      options.repair(env, current);
       WebAssembly.instantiate(options.module, imports).then((instance) => {
         exports = instance.exports;
         done(instance, options.module);
@@ -117,8 +117,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       ready.reject(new Error(`the PHP engine gave up while it started: ${String(reason)}`)),
     onRuntimeInitialized: () => ready.resolve(),
   });
-  for (const name of inventedVariables) loader.ENV[name] = undefined;
-  for (const [name, value] of options.env) loader.ENV[name] ??= value;
   await ready.promise;
   engine = new Engine(loader, exports);
   return engine;

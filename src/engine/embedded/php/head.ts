@@ -101,5 +101,5 @@ export function composeHead(head: ResponseHead, options: HeadOptions): string {
     } else if (head.status === 304 && /^Content-Type:/i.test(line)) continue;
     lines.push(line);
   }
-  return `${lines.join('\r\n')}\r\n\r\n`;
+  return `${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }

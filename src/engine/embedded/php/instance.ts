@@ -131,7 +131,7 @@ export class PhpInstance {
     this.#limit = parts.limit;
     this.#mask = parts.mask;
     this.#files = new HostFiles(engine, parts.mask);
-    this.#sapi = new Sapi(engine, settings.env);
+    this.#sapi = new Sapi(engine);
     const entries = new IniEntries(engine);
     this.#entries = entries;
     this.#poolIni = new PoolIni(engine, entries, new IniParser(engine));

@@ -14,6 +14,7 @@ export const sapiModule = {
   readCookies: 60,
   registerServerVariables: 64,
   logMessage: 68,
+  inputFilter: 120,
   phpinfoAsText: 128,
 } as const;
 

@@ -7,7 +7,7 @@
 import type { Variables } from '../variables.ts';
 import type { CFunction, Engine } from './engine.ts';
 import { composeHead, type HeadOptions } from './head.ts';
-import { headerElement, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
+import { hashTable, headerElement, sapiGlobals, sapiHeaders, sapiModule, zval, zvalType } from './layout.ts';
 
 /** Where the response of a request goes; called while the script runs. */
 export interface ResponseSink {
@@ -42,10 +42,14 @@ const headerSent = 1;
 const clientProxy = 'HTTP_PROXY';
 /** Computed for each request, so it is no parameter. */
 const phpSelf = 'PHP_SELF';
+/** What the input filter is told about a variable (`PARSE_ENV`, `PARSE_SERVER`). */
+const filterSource = { environment: 4, server: 5 } as const;
+const loadVariables = 'php_load_environment_variables';
+/** More than `core_globals` takes in any version. */
+const coreGlobalsBytes = 2048;
 
 export class Sapi {
   readonly #engine: Engine;
-  readonly #env: readonly (readonly [string, string])[];
   readonly #buffer = Buffer.alloc(bufferBytes);
   #buffered = 0;
   #request: SapiRequest | undefined;
@@ -56,6 +60,11 @@ export class Sapi {
   #scratch = 0;
   #scratchBytes = 0;
   readonly #registerVariable: CFunction;
+  /** Two words for the input filter: it may replace the value and its length. */
+  readonly #filtered: number;
+  #importEnvironment: (array: number) => void = () => {};
+  /** Address of the zval that `$_SERVER` is made in; that of `$_ENV` follows. 0 while it is not known. */
+  #serverArray = 0;
   #headOptions: () => HeadOptions = () => ({ nph: false, rfc2616: false });
   /** Called when a request starts inside PHP, before its variables exist; for ini values. */
   onActivate: () => void = () => {};
@@ -63,10 +72,10 @@ export class Sapi {
   onDeactivate: () => void = () => {};
   status = 200;
 
-  constructor(engine: Engine, env: readonly (readonly [string, string])[]) {
+  constructor(engine: Engine) {
     this.#engine = engine;
-    this.#env = env;
     this.#registerVariable = engine.function('php_register_variable_safe');
+    this.#filtered = engine.memory.allocate(8);
   }
 
   /** Points PHP's callbacks to this object. To be done once, after PHP's start and before its first request. */
@@ -99,18 +108,71 @@ export class Sapi {
     this.#extendEnvironment();
   }
 
-  /** getenv() without a name, and $_ENV, have the request's parameters after the environment. */
+  /** `$_ENV`, and getenv() without a name, have the request's parameters after the environment. */
   #extendEnvironment(): void {
     const { memory, table } = this.#engine;
     const slot = this.#engine.address('php_import_environment_variables');
-    const importEnvironment = table.get(memory.word(slot)) as (array: number) => void;
-    const importAll = (array = 0): void => {
-      importEnvironment(array);
-      for (const [name, value] of this.#request?.params ?? []) {
-        if (name !== phpSelf) this.#register(array, name, value);
-      }
+    this.#importEnvironment = table.get(memory.word(slot)) as (array: number) => void;
+    memory.setWord(
+      slot,
+      this.#engine.pointer('vi', (array = 0) => this.#import(array)),
+    );
+    // Older versions have one for both.
+    if (!this.#engine.has(loadVariables)) return;
+    const load = (array = 0): void => this.#importAll(array, this.#registerVariable);
+    memory.setWord(this.#engine.address(loadVariables), this.#engine.pointer('vi', load));
+  }
+
+  /** As PHP-FPM: `$_ENV` or `$_SERVER`, where one of them has something in it, is the environment. */
+  #import(array: number): void {
+    const start = this.#engine.address('core_globals');
+    const isEnv = array > start && array < start + coreGlobalsBytes && array !== this.#serverArray;
+    if (isEnv) this.#serverArray = array - zval.size;
+    const env = this.#serverArray + zval.size;
+    for (const filled of this.#serverArray === 0 ? [] : [env, this.#serverArray]) {
+      if (filled !== array && this.#isFilled(filled)) return this.#copyArray(filled, array);
+    }
+    this.#importAll(array, this.#filter(isEnv ? filterSource.environment : filterSource.server));
+  }
+
+  #isFilled(address: number): boolean {
+    const { memory } = this.#engine;
+    if ((memory.word(address + zval.type) & 0xff) !== (zvalType.array & 0xff)) return false;
+    return memory.word(memory.word(address + zval.value) + hashTable.elements) > 0;
+  }
+
+  #copyArray(from: number, to: number): void {
+    const { memory } = this.#engine;
+    this.#engine.function('zval_ptr_dtor')(to);
+    const copy = this.#engine.function('zend_array_dup')(memory.word(from + zval.value));
+    memory.setWord(to + zval.value, copy);
+    memory.setWord(to + zval.type, zvalType.array);
+  }
+
+  /** The environment, which no filter sees, and the parameters. */
+  #importAll(array: number, register: CFunction): void {
+    this.#importEnvironment(array);
+    const request = this.#request;
+    if (request === undefined) return;
+    const { params } = request;
+    const text = this.#transient(params.text);
+    params.each((name, nameLength, value, valueLength) => {
+      if (nameLength === phpSelf.length && params.text.startsWith(phpSelf, name)) return;
+      register(text + name, text + value, valueLength, array);
+    });
+  }
+
+  /** Registers variables through PHP's extension filter, which keeps what came in for filter_input(). */
+  #filter(source: number): CFunction {
+    const { memory, table } = this.#engine;
+    const slot = this.#engine.address('sapi_module') + sapiModule.inputFilter;
+    const filter = table.get(memory.word(slot)) as CFunction;
+    const cell = this.#filtered;
+    return (name = 0, value = 0, length = 0, array = 0) => {
+      memory.setWord(cell, Number(value));
+      const isLeftToUs = filter(source, name, cell, length, cell + 4) !== 0;
+      return isLeftToUs ? this.#registerVariable(name, memory.word(cell), memory.word(cell + 4), array) : 0;
     };
-    memory.setWord(slot, this.#engine.pointer('vi', importAll));
   }
 
   set headOptions(options: () => HeadOptions) {
@@ -269,21 +331,13 @@ export class Sapi {
   }
 
   #registerVariables(array: number): void {
+    this.#serverArray = array;
+    this.#import(array);
     const request = this.#request;
-    for (const [name, value] of this.#env) this.#register(array, name, value);
     if (request === undefined) return;
-    const { params } = request;
-    const text = this.#transient(params.text);
-    params.each((name, nameLength, value, valueLength) => {
-      if (nameLength === clientProxy.length && params.text.startsWith(clientProxy, name)) return;
-      this.#registerVariable(text + name, text + value, valueLength, array);
-    });
-    this.#register(array, phpSelf, request.phpSelf);
-  }
-
-  #register(array: number, name: string, value: string): void {
-    const text = this.#transient(`${value}\0${name}`);
-    this.#registerVariable(text + value.length + 1, text, value.length, array);
+    const { phpSelf: value } = request;
+    const text = this.#transient(`${value}\0${phpSelf}`);
+    this.#filter(filterSource.server)(text + value.length + 1, text, value.length, array);
   }
 
   #log(text: number): void {
