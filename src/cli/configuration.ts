@@ -2,15 +2,14 @@
 
 import { checkStart } from '../config/check.ts';
 import { checkDescriptors } from '../config/descriptors.ts';
-import type { Engine } from '../config/directive.ts';
-import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
+import type { Configuration, GlobalConfig } from '../config/directives.ts';
 import { checkEngineLimits } from '../config/limits.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { type ConfigMessage, lenient } from '../config/messages.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
-import { engineCommand } from '../engine/select.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
+import { chooseEngines, type PoolEngine, withFolderVersions } from './engines.ts';
 import type { FpmFlags } from './fpm.ts';
 import { findPhpIni, iniValues } from './php-ini.ts';
 
@@ -27,6 +26,8 @@ export interface ReadConfiguration {
   /** What was found before error_log was opened; php-fpm has it on stderr only. */
   readonly early: readonly ConfigMessage[];
   readonly messages: readonly ConfigMessage[];
+  /** What runs each pool, in their order, where all of that is there. */
+  readonly engines: readonly PoolEngine[];
 }
 
 /** `-t`, which warns where only this machine is in the way; `-tt`, which refuses what a start would; a start. */
@@ -53,44 +54,55 @@ export function readConfiguration(
     },
     system,
   );
-  const { configuration, messages, errorLog } = result;
+  const { messages, errorLog } = result;
+  const configuration = result.configuration && withFolderVersions(result.configuration);
   const from = errorLog?.from ?? messages.length;
-  const found =
+  const start =
     configuration === undefined
       ? []
-      : [
-          ...checkStart(configuration, system, purpose === 'start' ? 'start' : 'test'),
-          ...automaticLimits(configuration),
-          ...checkDescriptors(configuration, engineOf),
-        ];
-  const further = purpose === 'test' ? lenient(found) : found;
-  const refused = further.some(({ level }) => level === 'error' || level === 'alert');
+      : checkStart(configuration, system, purpose === 'start' ? 'start' : 'test');
+  const further = firstRefusal(purpose === 'test' ? lenient(start) : start);
+  const { engines, problems } =
+    configuration === undefined || isRefused(further)
+      ? { engines: [], problems: [] }
+      : chooseEngines(configuration, { warnsOfEmbedded: purpose !== 'start' });
+  further.push(...problems);
+  if (configuration !== undefined && !isRefused(further)) further.push(...limitsOf(configuration, engines));
   const loaded = configuration === undefined ? undefined : decodeText(configuration);
   return {
     loaded,
     asWritten: configuration,
-    configuration: refused ? undefined : loaded,
+    configuration: isRefused(further) ? undefined : loaded,
+    engines,
     global: errorLog === undefined ? undefined : decodeText(errorLog.global),
     early: messages.slice(0, from),
-    messages: [...messages.slice(from), ...firstRefusal(further)],
+    messages: [...messages.slice(from), ...further],
   };
+}
+
+function refuses({ level }: ConfigMessage): boolean {
+  return level === 'error' || level === 'alert';
+}
+
+function isRefused(messages: readonly ConfigMessage[]): boolean {
+  return messages.some(refuses);
 }
 
 /** As in php-fpm the first thing that would make the start fail is the one that is said; all else is kept. */
 function firstRefusal(messages: readonly ConfigMessage[]): ConfigMessage[] {
-  const index = messages.findIndex(({ level }) => level === 'error' || level === 'alert');
+  const index = messages.findIndex(refuses);
   return index < 0 ? [...messages] : messages.slice(0, index + 1);
 }
 
-/** Limits of the engine that `auto` means here; those of an engine that is named were checked with the file. */
-function automaticLimits(configuration: Configuration): ConfigMessage[] {
-  return configuration.pools
-    .filter((pool) => pool.engine === 'auto')
-    .flatMap((pool) => checkEngineLimits(pool, engineOf(pool)));
-}
-
-function engineOf(pool: PoolConfig): Engine {
-  return pool.engine === 'auto' ? engineCommand(pool).engine : pool.engine;
+/** Limits of the engine that `auto` means here (those of a named one were checked with the file), and descriptors. */
+function limitsOf(configuration: Configuration, engines: readonly PoolEngine[]): ConfigMessage[] {
+  const engineOf = new Map(engines.map(({ pool, chosen }) => [pool, chosen.engine]));
+  return firstRefusal([
+    ...engines.flatMap(({ pool, chosen }) =>
+      pool.engine === 'auto' ? checkEngineLimits(pool, chosen.engine) : [],
+    ),
+    ...checkDescriptors(configuration, (pool) => engineOf.get(pool) ?? 'embedded'),
+  ]);
 }
 
 /** The php.ini files of the command line, for the engines. */

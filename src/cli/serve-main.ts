@@ -4,7 +4,7 @@ import { checkStart } from '../config/check.ts';
 import type { Configuration } from '../config/directives.ts';
 import { loadConfiguration } from '../config/load.ts';
 import type { ConfigMessage } from '../config/messages.ts';
-import { checkEngine, engineCommand } from '../engine/select.ts';
+import { chosenEngine, engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration } from '../master/master-types.ts';
@@ -42,7 +42,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     },
   });
   const configuration = readText(options);
-  for (const pool of configuration.pools) checkEngine(pool);
+  for (const pool of configuration.pools) chosenEngine(pool);
   log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
   const master = new Master({
     configuration,

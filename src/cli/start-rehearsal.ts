@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { adminOff } from '../config/admin.ts';
 import type { Configuration } from '../config/directives.ts';
-import { checkEngine } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { ListenSettings } from '../master/listener.ts';
 import { AddressInUse, ListenerError } from '../master/listener-error.ts';
@@ -25,14 +24,14 @@ export interface RehearsalOptions {
   readonly mention: (line: string) => void;
 }
 
-/** False after everything that would fail has been logged. Logs are not tried: reading the configuration opens them. */
+/** False after everything that would fail has been logged. Reading the configuration has tried logs and engines. */
 export async function startWouldSucceed(
   configuration: Configuration,
   options: RehearsalOptions,
 ): Promise<boolean> {
   const outcomes = [
     limitsCanBeHad(configuration, options),
-    enginesAreThere(configuration, options),
+    chrootsCanBeEntered(configuration, options),
     await socketsCanBeHad(configuration, options),
     pidFileCanBeWritten(configuration, options),
   ];
@@ -54,23 +53,10 @@ function limitsCanBeHad(configuration: Configuration, options: RehearsalOptions)
   }
 }
 
-function enginesAreThere({ pools }: Configuration, options: RehearsalOptions): boolean {
-  const { log, isStrict } = options;
-  let fine = true;
-  for (const pool of pools) {
-    try {
-      checkEngine(pool);
-    } catch (error) {
-      log.error((error as Error).message);
-      fine = false;
-      continue;
-    }
-    const obstacle = chrootObstacle(pool);
-    if (obstacle === undefined) continue;
-    log.write(machineLevel(options), obstacle);
-    fine &&= !isStrict;
-  }
-  return fine;
+function chrootsCanBeEntered({ pools }: Configuration, options: RehearsalOptions): boolean {
+  const obstacles = pools.map(chrootObstacle).filter((obstacle) => obstacle !== undefined);
+  for (const obstacle of obstacles) options.log.write(machineLevel(options), obstacle);
+  return obstacles.length === 0 || !options.isStrict;
 }
 
 async function socketsCanBeHad(configuration: Configuration, options: RehearsalOptions): Promise<boolean> {

@@ -6,6 +6,7 @@
 import { dumpConfiguration } from '../config/dump.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { readConfiguration } from './configuration.ts';
+import { engineLine } from './engines.ts';
 import type { FpmFlags } from './fpm.ts';
 import { exitCode } from './options.ts';
 import { reportDefines, StartLog } from './start-log.ts';
@@ -34,6 +35,7 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   // The dump is what was asked for, so log_level does not hide it.
   if (isStrict) says.showNotices();
   if (isStrict) says.write(dumpConfiguration(asWritten));
+  for (const engine of read.engines) mention(engineLine(engine));
   // The last line is php-fpm's.
   says.explain();
   log.notice(`configuration file ${configuration.file} test is successful`);

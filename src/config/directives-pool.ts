@@ -408,7 +408,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'engine',
     default: 'auto',
-    help: "What runs the pool's PHP: `native` (the PHP of this machine), `embedded` (PHP compiled to WebAssembly), or `auto`: native where it is built and can run the pool, else embedded.",
+    help: "What runs the pool's PHP: `native` (the PHP of this machine), `embedded` (PHP compiled to WebAssembly), or `auto`: native where it is built, else embedded. In the folder of a PHP, such as `/etc/php/8.2`, `auto` takes the native engine for that PHP and no other.",
     since: 'Hathi 0.1',
     own: true,
   },

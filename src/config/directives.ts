@@ -32,6 +32,8 @@ export type PoolConfig = Settings<(typeof POOL_DIRECTIVES)[number]> &
     readonly name: string;
     /** For the hidden pool of `pm.status_listen`: the pool whose status page it answers. */
     readonly statusOf?: string;
+    /** The PHP version in whose folder the pool's file or the main file is, such as `8.2`. */
+    readonly folderVersion?: string;
   };
 
 /** A validated configuration. Its texts are binary strings (latin1, one character a byte). */

@@ -61,8 +61,8 @@ function logFormatSettings({ pool, log }: HostSettingsInput): Setting[] {
   ];
 }
 
-/** The first four are not directives; the others are resolved on their own. */
-const leftOut = new Set(['name', 'file', 'line', 'places', 'env', 'access.log_format']);
+/** The first five are not directives; the others are resolved on their own. */
+const leftOut = new Set(['name', 'file', 'line', 'places', 'folderVersion', 'env', 'access.log_format']);
 
 function directiveSettings(pool: PoolConfig): Setting[] {
   const settings: Setting[] = [];

@@ -3,7 +3,7 @@
 import type { PoolConfig } from '../config/directives.ts';
 import { siblingModule } from '../runtime/module.ts';
 import { defaultVersion, findEngine } from './embedded/php/package.ts';
-import { locateEngine, nativeCommand } from './native/locate.ts';
+import { locateEngine, nativeCommand, wantedVersion } from './native/locate.ts';
 
 export interface EngineCommand {
   readonly engine: 'embedded' | 'native';
@@ -20,13 +20,35 @@ export interface EngineCommand {
   };
 }
 
-/** The pool asks for an engine that is not there. */
+/** The pool's engine is not there. */
 export class EngineError extends Error {
   readonly code = 'HATHI_ENGINE';
+  /** What the message says behind the pool's name. */
+  readonly reason: string;
+  /** Further lines: what can be done. */
+  readonly advice: readonly string[];
+
+  constructor(pool: string, reason: string, advice: readonly string[] = []) {
+    super(`[pool ${pool}] ${reason}`);
+    this.reason = reason;
+    this.advice = advice;
+  }
+}
+
+/** What runs a pool, for the operator. */
+export interface ChosenEngine {
+  readonly engine: 'embedded' | 'native';
+  /** Exact version of PHP. */
+  readonly php: string;
+  /** `engine = auto`, and why it is not the native engine. */
+  readonly instead?: string;
+  /** The native engine's file. */
+  readonly file?: string;
 }
 
 /**
- * Chooses the engine by the directive `engine`: `auto` takes the native one where it is built, else the embedded.
+ * Chooses the engine by the directive `engine`: `auto` takes the native one where it is built, else the embedded; but
+ * a configuration in the folder of a PHP of this machine does not change to another PHP in silence.
  *
  * @throws EngineError when the pool insists on an engine that this tree does not have
  */
@@ -39,37 +61,49 @@ export function engineCommand(pool: PoolConfig): EngineCommand {
     case 'native':
       return insistOnNative(pool);
     default:
-      throw new EngineError(`[pool ${pool.name}] unknown engine ${JSON.stringify(pool.engine)}`);
+      throw new EngineError(pool.name, `unknown engine ${JSON.stringify(pool.engine)}`);
   }
 }
 
 /**
- * Whether what {@link engineCommand} would start is installed, down to the PHP version.
+ * What {@link engineCommand} would start, down to the exact version of PHP.
  *
- * @throws EngineError that names the pool and the remedy
+ * @throws EngineError where it is not installed
  */
-export function checkEngine(pool: PoolConfig): void {
-  if (engineCommand(pool).engine !== 'embedded') return;
+export function chosenEngine(pool: PoolConfig): ChosenEngine {
+  const located = pool.engine === 'embedded' ? undefined : locateEngine(wantedVersion(pool));
+  if (located !== undefined && 'engine' in located) {
+    return { engine: 'native', php: located.engine.record.php, file: located.engine.file };
+  }
+  engineCommand(pool);
   try {
-    findEngine(pool['engine.php'] ?? defaultVersion);
+    const { phpVersion } = findEngine(pool['engine.php'] ?? defaultVersion);
+    return { engine: 'embedded', php: phpVersion, ...(located && { instead: located.missing }) };
   } catch (error) {
-    throw new EngineError(`[pool ${pool.name}] ${(error as Error).message}`);
+    throw new EngineError(pool.name, (error as Error).message);
   }
 }
 
 function insistOnNative(pool: PoolConfig): EngineCommand {
   const command = nativeCommand(pool);
   if (command !== undefined) return command;
-  const located = locateEngine(pool['engine.php']);
+  const located = locateEngine(wantedVersion(pool));
   const reason = 'missing' in located ? located.missing : 'it cannot be started';
-  throw new EngineError(`[pool ${pool.name}] engine = native: ${reason}`);
+  throw new EngineError(pool.name, `engine = native: ${reason}`);
 }
 
 /** A build that cannot be used must not give way to the slower engine in silence. */
 function withReason(pool: PoolConfig): EngineCommand {
-  const located = locateEngine(pool['engine.php']);
-  const isStale = 'missing' in located && located.isStale;
-  return { ...embeddedCommand(pool), ...(isStale ? { instead: located.missing } : {}) };
+  const version = wantedVersion(pool);
+  const located = locateEngine(version);
+  const missing = 'missing' in located ? located : undefined;
+  if (missing !== undefined && pool.folderVersion !== undefined) {
+    throw new EngineError(pool.name, `engine = auto: ${missing.missing}`, [
+      `Its configuration is in the folder of PHP ${pool.folderVersion}: 'hathi build --php-config php-config${version}' builds for PHP ${version}.`,
+      "Set 'engine = embedded' where the pool is to run on PHP compiled to WebAssembly.",
+    ]);
+  }
+  return { ...embeddedCommand(pool), ...(missing?.isStale ? { instead: missing.missing } : {}) };
 }
 
 function embeddedCommand(pool: PoolConfig): EngineCommand {

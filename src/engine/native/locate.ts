@@ -56,9 +56,14 @@ export function hostCommand({ file, record }: BuiltEngine, title: string): reado
   return [...hostProgram(file, record), title.padEnd(96)];
 }
 
+/** The PHP that a pool's native engine has to be of: by its directive, else by the folder of its configuration. */
+export function wantedVersion(pool: PoolConfig): string | undefined {
+  return pool['engine.php'] ?? pool.folderVersion;
+}
+
 /** The native engine's host for a pool; undefined when there is no build that fits. */
 export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): EngineCommand | undefined {
-  const located = locateEngine(pool['engine.php'], folders);
+  const located = locateEngine(wantedVersion(pool), folders);
   if (!('engine' in located)) return undefined;
   const title = `php-fpm: host of pool ${pool.name}`;
   const [program = '', ...args] = hostCommand(located.engine, title);

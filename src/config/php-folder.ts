@@ -1,0 +1,16 @@
+/** Which PHP a configuration file belongs to, by the folder that it is in. */
+
+/** `/etc/php/8.2/…` (Debian) or `/etc/php82/…` (Alpine). */
+const folderOfVersion = /^\/etc\/php(?:\/(?<major>\d+)\.(?<minor>\d+)|(?<joined>\d\d+))\//;
+
+/**
+ * The version whose folder holds the file, `8.2`; undefined where it is in no such folder.
+ *
+ * @param file an absolute path
+ */
+export function versionOfFolder(file: string): string | undefined {
+  const groups = folderOfVersion.exec(file)?.groups;
+  if (groups === undefined) return undefined;
+  const { major, minor, joined = '' } = groups;
+  return major === undefined ? `${joined[0]}.${joined.slice(1)}` : `${major}.${minor}`;
+}
