@@ -2,7 +2,6 @@
 
 import type { ErrorLog } from '../log/error-log.ts';
 import type { LaunchReport } from './daemonize.ts';
-import { exitCode } from './options.ts';
 
 /**
  * An error that nobody caught, a rejected promise included, ends the master: its state is not to be trusted any
@@ -15,6 +14,7 @@ export function reportFaults(log: ErrorLog, report: LaunchReport): void {
     const places = error instanceof Error ? (error.stack ?? '').split('\n').slice(1) : [];
     for (const place of places) log.alert(place.trim());
     report.send(false);
-    process.exit(exitCode.software);
+    // By a signal, as a program in C fails: exit codes are for what a restart does not cure.
+    process.kill(process.pid, 'SIGABRT');
   });
 }

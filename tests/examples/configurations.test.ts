@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { phpFpm, requires } from '../harness/debian.ts';
+import { phpFpm, requires, testedPhp } from '../harness/debian.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { run } from '../harness/server.ts';
 
@@ -68,7 +68,7 @@ test('Caddy takes the Caddyfile', { skip: requires('caddy') }, async () => {
   assert.doesNotMatch(stderr, /"level":"(warn|error)"/);
 });
 
-test('systemd takes both units', { skip: existsSync(analyze) ? false : `needs ${analyze}` }, async () => {
+test('systemd takes the units', { skip: existsSync(analyze) ? false : `needs ${analyze}` }, async () => {
   using folder = new TestFolder();
   const service = read('systemd/hathi.service');
   // Only a command that exists passes; the place of hathi is the installation's business.
@@ -82,16 +82,62 @@ test('systemd takes both units', { skip: existsSync(analyze) ? false : `needs ${
   assert.doesNotMatch(stderr, new RegExp(folder.path));
 });
 
-test('logrotate takes the rotation, and would rotate every log', {
-  skip: requires('logrotate'),
+/** The settings of a unit, each with all its values; an empty one forgets those before. */
+function settingsOf(unit: string): Map<string, string[]> {
+  const settings = new Map<string, string[]>();
+  for (const [, name = '', value = ''] of unit.matchAll(/^(\w+)=(.*)$/gm)) {
+    settings.set(name, value === '' ? [] : [...(settings.get(name) ?? []), value]);
+  }
+  return settings;
+}
+
+test('the unit, and the drop-in for that of Debian, leave /run/php to its owner and workers to the master', () => {
+  const service = settingsOf(read('systemd/hathi.service'));
+  const dropIn = settingsOf(read('systemd/php8.2-fpm.service.d/hathi.conf'));
+  // systemd gives such a folder, with all that is in it, to the service's user.
+  assert.deepEqual(service.get('RuntimeDirectory'), ['hathi']);
+  assert.deepEqual(service.get('OOMPolicy'), ['continue']);
+  assert.deepEqual(service.get('RestartPreventExitStatus'), ['64 70 78']);
+  for (const [name, value] of dropIn) assert.deepEqual(service.get(name), value, name);
+});
+
+test('the unit does for Debian\u2019s socket helper what Debian\u2019s unit does', {
+  skip: requires('php-fpm'),
+}, () => {
+  const debian = settingsOf(readFileSync(`/lib/systemd/system/php${testedPhp}-fpm.service`, 'utf8'));
+  const ours = settingsOf(read('systemd/hathi.service'));
+  for (const name of ['ExecStartPost', 'ExecStopPost']) {
+    const [command = ''] = ours.get(name) ?? [];
+    const here = command.replaceAll('8.2', testedPhp).replace(/82$/, testedPhp.replace('.', ''));
+    // Outside of the sandbox, in which /etc cannot be written.
+    assert.deepEqual([here.replace(/^-\+/, '-')], debian.get(name));
+  }
+});
+
+test('the sandbox of the unit is at most so open', {
+  skip: existsSync(analyze) ? false : `needs ${analyze}`,
+}, async () => {
+  using folder = new TestFolder();
+  const unit = folder.write('hathi.service', read('systemd/hathi.service'));
+  // Tenths; 8.6 without a sandbox. What an application may need is left out of it, so that 4.4 remain.
+  const { code, stdout, stderr } = await run(analyze, ['security', '--offline=true', '--threshold=45', unit]);
+  assert.equal(code, 0, stdout.slice(-200) + stderr);
+});
+
+test('logrotate takes the rotation beside that of Debian, and would rotate every log', {
+  skip: requires('logrotate', 'php-fpm'),
 }, async () => {
   using folder = new TestFolder();
   folder.write('log/php-fpm/myapp-slow.log', 'slow\n');
   folder.write('log/php8.2-fpm.log', 'notice\n');
-  const config = folder.write('hathi', read('logrotate/hathi').replaceAll('/var/log', folder.join('log')));
+  const here = (text: string) => text.replaceAll(testedPhp, '8.2').replaceAll('/var/log', folder.join('log'));
+  const debian = here(readFileSync(`/etc/logrotate.d/php${testedPhp}-fpm`, 'utf8'));
+  folder.write('logrotate.d/php8.2-fpm', debian);
+  folder.write('logrotate.d/hathi', here(read('logrotate/hathi')));
+  const config = folder.write('logrotate.conf', `include ${folder.join('logrotate.d')}\n`);
   const { code, stderr } = await run('/usr/sbin/logrotate', ['-d', '-f', '-s', folder.join('state'), config]);
   assert.equal(code, 0, stderr);
-  assert.doesNotMatch(stderr, /error:/);
+  assert.doesNotMatch(stderr, /error:|duplicate/);
   assert.match(stderr, /rotating log .*myapp-slow\.log/);
   assert.match(stderr, /rotating log .*php8\.2-fpm\.log/);
 });
