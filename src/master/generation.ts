@@ -13,6 +13,7 @@ import type { StartProgress } from '../pool/hand-over.ts';
 import type { ManagerMemory } from '../pool/manager.ts';
 import { moveWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import type { FieldEngine } from '../scoreboard/layout.ts';
 import { ScoreboardReader } from '../scoreboard/reader.ts';
 import { ScoreboardWriter } from '../scoreboard/writer.ts';
 import { alone, BootPace, besideOthers } from './boot-pace.ts';
@@ -23,6 +24,8 @@ import { WorkerTable } from './worker-table.ts';
 export interface GenerationParts {
   readonly number: number;
   readonly pool: PoolConfig;
+  /** The engine that the master chose for it. */
+  readonly engine: FieldEngine;
   /** Open for reading and writing; closed with the generation. */
   readonly scoreboardFd: number;
   readonly memory: ManagerMemory;
@@ -36,6 +39,7 @@ export interface GenerationParts {
 export class Generation {
   readonly number: number;
   readonly pool: PoolConfig;
+  readonly engine: FieldEngine;
   readonly scoreboard: ScoreboardWriter;
   readonly reader: ScoreboardReader;
   readonly stacks: WorkerStacks;
@@ -68,6 +72,7 @@ export class Generation {
   constructor(parts: GenerationParts) {
     this.number = parts.number;
     this.pool = parts.pool;
+    this.engine = parts.engine;
     this.memory = parts.memory;
     this.wantedAtTakeOver = parts.wantedAtTakeOver;
     this.#scoreboardFd = parts.scoreboardFd;
@@ -82,8 +87,8 @@ export class Generation {
     const slotCount = parts.pool['pm.max_children'];
     this.workers = new WorkerTable(slotCount);
     this.scoreboard = ScoreboardWriter.create(parts.scoreboardFd, slotCount);
-    this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount);
-    this.stacks = new WorkerStacks(this.reader);
+    this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount, parts.engine);
+    this.stacks = new WorkerStacks(this.reader, parts.engine);
   }
 
   get name(): string {

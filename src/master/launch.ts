@@ -27,6 +27,7 @@ export function launchGeneration(
   const generation = new Generation({
     number: context.nextGenerationNumber(),
     pool: pool.config,
+    engine: pool.command.engine,
     scoreboardFd: memoryFile(`hathi-scoreboard-${pool.config.name}`, scoreboardSize(slotCount)),
     memory: initialMemory,
     log: context.log,

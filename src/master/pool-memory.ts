@@ -51,8 +51,8 @@ export class PoolMemory {
 
 /** Workers of the embedded engine are threads of their host. */
 function processesOf(runner: PoolRunner): number[] {
-  return runner.generations().flatMap(({ host, workers, facts }) => {
-    const own = facts?.engine === 'embedded' ? [] : workers.all().map(({ pid }) => pid);
+  return runner.generations().flatMap(({ host, workers, engine }) => {
+    const own = engine === 'embedded' ? [] : workers.all().map(({ pid }) => pid);
     return [host.pid, ...own.filter((pid) => pid !== 0)];
   });
 }

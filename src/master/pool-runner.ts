@@ -220,7 +220,7 @@ export class PoolRunner {
     switch (message.type) {
       case 'ready':
         generation.facts = message.facts;
-        generation.stacks.learn(message.facts.engine);
+        generation.stacks.learn();
         return this.#onReady(generation);
       case 'failed':
         generation.failure = message.reason;

@@ -39,7 +39,7 @@ export class ProcessSampler {
       hostBytes += host?.residentBytes ?? 0;
       // Workers that ended are in the host's account: it waits for them. Threads are in it all the time.
       let cpu = (host?.cpuMicros ?? 0) + (host?.childrenCpuMicros ?? 0);
-      const areThreads = generation.facts?.engine === 'embedded';
+      const areThreads = generation.engine === 'embedded';
       for (const { pid } of generation.workers.all()) {
         const stat = pid === 0 ? undefined : workerStat(generation.host.pid, pid, areThreads);
         if (stat === undefined) continue;

@@ -28,7 +28,7 @@ export function requestFacts(
   const snapshot = generation.reader.readSlot(slot);
   if (snapshot === undefined) return undefined;
   const { stage, script, method, uri, query, requestId, acceptedClockMicros, durationMicros } = snapshot;
-  const isNative = generation.facts?.engine === 'native';
+  const isNative = generation.engine === 'native';
   const isIdle = stage === 'idle' || stage === 'creating';
   return {
     at: Date.now(),

@@ -3,6 +3,7 @@
 import { closeSync } from 'node:fs';
 import { receiveDescriptor } from '../posix/descriptors.ts';
 import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
+import type { FieldEngine } from '../scoreboard/layout.ts';
 import type { ScoreboardReader } from '../scoreboard/reader.ts';
 import { glanceAtStack, lookAtStack } from '../trace/look.ts';
 import { isProcessMemory, ProcessMemory } from '../trace/memory.ts';
@@ -17,17 +18,19 @@ export class WorkerStacks {
   readonly #reader: ScoreboardReader;
   readonly #memories = new Map<number, ProcessMemory>();
   readonly #reasons = new Map<number, string>();
+  readonly #engine: FieldEngine;
   #symbols: EngineSymbols | undefined;
   #reason = 'the engine host is not ready yet';
 
-  constructor(reader: ScoreboardReader) {
+  constructor(reader: ScoreboardReader, engine: FieldEngine) {
     this.#reader = reader;
+    this.#engine = engine;
   }
 
   /** The host is ready. What it published is read now and never again: its workers could change it later. */
-  learn(engine: string): void {
-    this.#symbols = engine === 'embedded' ? undefined : this.#reader.readEngineSymbols();
-    this.#reason = engine === 'embedded' ? embeddedReason : 'the host has not published where to look';
+  learn(): void {
+    this.#symbols = this.#reader.readEngineSymbols();
+    this.#reason = this.#engine === 'embedded' ? embeddedReason : 'the host has not published where to look';
   }
 
   /**

@@ -19,6 +19,9 @@ export const slotSize = 4096;
 /** Who writes a field. No byte has two writers. */
 export type FieldWriter = 'creation' | 'master' | 'host' | 'worker';
 
+/** The engines of src/engine/select.ts. */
+export type FieldEngine = 'embedded' | 'native';
+
 export interface Field {
   /** Name in C and in the documentation. */
   readonly name: string;
@@ -31,6 +34,8 @@ export interface Field {
   /** Elements of an array of numbers; absent is a plain field. */
   readonly count?: number;
   readonly writer: FieldWriter;
+  /** The only engine that has the field: for a pool of the other one it reads as zero, whatever is in the file. */
+  readonly engine?: FieldEngine;
   readonly about: string;
 }
 
@@ -170,8 +175,8 @@ export const headerFields = [
     offset: 536,
     size: 4,
     writer: 'host',
-    about:
-      'connections that the host accepted and that wait for a worker (embedded; native workers accept themselves: 0)',
+    engine: 'embedded',
+    about: 'connections that the host accepted and that wait for a worker; native workers accept themselves',
   },
   {
     name: 'max_queued_requests',
@@ -179,6 +184,7 @@ export const headerFields = [
     offset: 540,
     size: 4,
     writer: 'host',
+    engine: 'embedded',
     about: 'highest `queued_requests`',
   },
   {
@@ -300,7 +306,8 @@ export const headerFields = [
     offset: 1024,
     size: 1024,
     writer: 'host',
-    about: 'native: where a PHP stack is in the memory of a worker (section 5); else zero',
+    engine: 'native',
+    about: 'where a PHP stack is in the memory of a worker (section 5)',
   },
 ] as const satisfies readonly Field[];
 

@@ -4,7 +4,11 @@ import { readSync } from 'node:fs';
 import { type DurationCounts, durationClasses } from './durations.ts';
 import { type EngineSymbols, readEngineSymbols } from './engine-symbols.ts';
 import {
+  type Field,
+  type FieldEngine,
+  fieldBytes,
   headerAt,
+  headerFields,
   headerSize,
   hostRegion,
   type OpcacheFieldName,
@@ -99,12 +103,15 @@ const maxAttempts = 16;
 export class ScoreboardReader {
   readonly slotCount: number;
   readonly #fd: number;
+  readonly #foreign: readonly Field[];
   readonly #header = Buffer.alloc(headerSize);
   readonly #first = Buffer.alloc(slotUsedEnd);
   readonly #second = Buffer.alloc(slotUsedEnd);
 
-  constructor(fd: number, slotCount: number) {
+  /** @param engine which engine the caller chose for the pool; fields of another one read as zero */
+  constructor(fd: number, slotCount: number, engine: FieldEngine) {
     this.#fd = fd;
+    this.#foreign = fieldsOfOthers(engine);
     this.slotCount = slotCount;
   }
 
@@ -146,8 +153,7 @@ export class ScoreboardReader {
   }
 
   readHeader(): ScoreboardHeader {
-    const bytes = this.#header;
-    this.#fill(bytes, 0, hostRegion.end);
+    const bytes = this.#readHeader(hostRegion.end);
     return {
       startEpochMicros: readU64(bytes, headerAt.start_epoch_micros),
       generation: bytes.readUInt32LE(headerAt.generation),
@@ -171,8 +177,8 @@ export class ScoreboardReader {
 
   /** Undefined where OPcache is off, or has not been asked yet. */
   readOpcache(): OpcacheFigures | undefined {
-    this.#fill(this.#header, 0, hostRegion.end);
-    const figure = (name: OpcacheFieldName): number => readU64(this.#header, headerAt[name]);
+    const bytes = this.#readHeader(hostRegion.end);
+    const figure = (name: OpcacheFieldName): number => readU64(bytes, headerAt[name]);
     if (figure('opcache_epoch_micros') === 0) return undefined;
     return {
       epochMicros: figure('opcache_epoch_micros'),
@@ -197,8 +203,7 @@ export class ScoreboardReader {
 
   /** What the native host published of its engine; undefined where there is nothing. */
   readEngineSymbols(): EngineSymbols | undefined {
-    this.#fill(this.#header, 0, headerSize);
-    return readEngineSymbols(this.#header.subarray(headerAt.engine_symbols));
+    return readEngineSymbols(this.#readHeader(headerSize).subarray(headerAt.engine_symbols));
   }
 
   /** One slot in full; undefined when it is free. */
@@ -254,10 +259,22 @@ export class ScoreboardReader {
     return last;
   }
 
+  /** The header up to `end`, without what the engine does not write: workers can write there all the same. */
+  #readHeader(end: number): Buffer {
+    this.#fill(this.#header, 0, end);
+    for (const field of this.#foreign) this.#header.fill(0, field.offset, field.offset + fieldBytes(field));
+    return this.#header;
+  }
+
   #fill(target: Buffer, position: number, length: number): void {
     const read = readSync(this.#fd, target, 0, length, position);
     if (read < length) target.fill(0, read, length);
   }
+}
+
+function fieldsOfOthers(engine: FieldEngine): Field[] {
+  const fields: readonly Field[] = headerFields;
+  return fields.filter((field) => field.engine !== undefined && field.engine !== engine);
 }
 
 function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSnapshot {

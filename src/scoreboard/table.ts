@@ -17,7 +17,7 @@ export function layoutTables(): string {
     ...table(slotFields),
     '',
     `\`state\`: ${stages.join(', ')}. A \`string\` is its length as u16, then its bytes; the type names its capacity.`,
-    'Bytes that no field covers are zero. `_epoch_micros` is CLOCK_REALTIME, `_clock_micros` is CLOCK_MONOTONIC.',
+    'A field of one engine is not read for a pool of the other. Bytes that no field covers are zero. `_epoch_micros` is CLOCK_REALTIME, `_clock_micros` is CLOCK_MONOTONIC.',
     '',
   ].join('\n');
 }
@@ -28,9 +28,13 @@ function table(fields: readonly Field[]): string[] {
     '|---|---|---|---|---|---|',
     ...fields.map(
       (field) =>
-        `| ${field.offset} | ${fieldBytes(field)} | ${typeName(field)} | \`${field.name}\` | ${field.writer} | ${field.about} |`,
+        `| ${field.offset} | ${fieldBytes(field)} | ${typeName(field)} | \`${field.name}\` | ${writerName(field)} | ${field.about} |`,
     ),
   ];
+}
+
+function writerName({ writer, engine }: Field): string {
+  return engine === undefined ? writer : `${writer} (${engine})`;
 }
 
 function typeName(field: Field): string {

@@ -1,9 +1,10 @@
 /** The engine hosts that the contract suite is run against. */
+import type { FieldEngine } from '../../src/scoreboard/layout.ts';
 import { embeddedHost } from '../embedded/fake-master.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 
 export interface ContractHost {
-  readonly name: string;
+  readonly name: FieldEngine;
   readonly command: readonly string[];
   /** Reason to skip, or false. */
   readonly skip: string | false;

@@ -89,7 +89,7 @@ for (const { name, command, skip } of contractHosts) {
 
     test('watch with a number: reported when more wait, by a host that can count them', async () => {
       const counts = name === 'embedded';
-      const scoreboard = new ScoreboardReader(master.scoreboardFd, 1);
+      const scoreboard = new ScoreboardReader(master.scoreboardFd, 1, name);
       const first = master.get('gate.php');
       await entered(master);
       const from = master.messages.length;
@@ -169,7 +169,7 @@ for (const { name, command, skip } of contractHosts) {
     });
 
     test('the scoreboard counts and describes', async () => {
-      const scoreboard = new ScoreboardReader(master.scoreboardFd, 1);
+      const scoreboard = new ScoreboardReader(master.scoreboardFd, 1, name);
       const accepted = scoreboard.readHeader().acceptedRequests;
       const answer = master.ask({
         params: master.params('gate.php', { QUERY_STRING: 'a=b', REQUEST_METHOD: 'PUT' }),
@@ -201,7 +201,7 @@ for (const { name, command, skip } of contractHosts) {
       const answer = master.get('none.php', { SCRIPT_NAME: '/status', QUERY_STRING: 'json&full' });
       const { id, query } = await asked;
       assert.equal(query, 'json&full');
-      const worker = new ScoreboardReader(master.scoreboardFd, 1).readSlot(0);
+      const worker = new ScoreboardReader(master.scoreboardFd, 1, name).readSlot(0);
       assert.deepEqual([worker?.stage, worker?.uri, worker?.query], ['running', '/status', 'json&full']);
       master.send(['status-reply', id, '200'], 'Content-Type: application/json\r\n\r\n{"pool":"www"}');
       assert.match((await answer).head, /Content-Type: application\/json$/);

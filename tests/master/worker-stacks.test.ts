@@ -4,16 +4,19 @@ import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { WorkerStacks } from '../../src/master/worker-stacks.ts';
 import { isOpenDescriptor, memoryFile, sendDescriptor, socketPair } from '../../src/posix/descriptors.ts';
-import { headerSize, scoreboardSize } from '../../src/scoreboard/layout.ts';
+import { type FieldEngine, headerSize, scoreboardSize } from '../../src/scoreboard/layout.ts';
 import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 
 /** The engine of a host whose channel the test holds. */
-function stacksOf(use: (stacks: WorkerStacks, host: number, channel: number) => void): void {
+function stacksOf(
+  engine: FieldEngine,
+  use: (stacks: WorkerStacks, host: number, channel: number) => void,
+): void {
   const scoreboard = memoryFile('scoreboard', scoreboardSize(1));
   ScoreboardWriter.create(scoreboard, 1);
   const [ours, theirs] = socketPair();
-  const stacks = new WorkerStacks(new ScoreboardReader(scoreboard, 1));
+  const stacks = new WorkerStacks(new ScoreboardReader(scoreboard, 1, engine), engine);
   try {
     use(stacks, theirs, ours);
   } finally {
@@ -34,7 +37,7 @@ function openDescriptors(): number {
 }
 
 test('memory of that process is taken, a later one takes its place, and none is leaked', () => {
-  stacksOf((stacks, host, channel) => {
+  stacksOf('native', (stacks, host, channel) => {
     const before = openDescriptors();
     for (let time = 0; time < 3; time += 1) {
       send(host, '/proc/self/mem');
@@ -48,7 +51,7 @@ test('memory of that process is taken, a later one takes its place, and none is 
 });
 
 test('nothing, other files and the memory of others are refused, and the entry says so', () => {
-  stacksOf((stacks, host, channel) => {
+  stacksOf('native', (stacks, host, channel) => {
     const before = openDescriptors();
     assert.throws(() => stacks.take(0, process.pid, channel), /ETIMEDOUT|timed out/);
     for (const [path, pid] of [
@@ -60,16 +63,16 @@ test('nothing, other files and the memory of others are refused, and the entry s
       assert.throws(() => stacks.take(0, pid, channel), /is not its memory/, path);
     }
     assert.equal(openDescriptors(), before);
-    stacks.learn('native');
+    stacks.learn();
     assert.deepEqual(stacks.look(0, 20), { reason: 'the host has not published where to look' });
     assert.equal(stacks.glances(), undefined);
   });
 });
 
 test('why there is no stack is told', () => {
-  stacksOf((stacks) => {
+  stacksOf('embedded', (stacks) => {
     assert.equal(stacks.obstacle, 'the engine host is not ready yet');
-    stacks.learn('embedded');
+    stacks.learn();
     assert.equal(stacks.obstacle, 'the embedded engine cannot be looked into while it runs');
     stacks.refuse(0, 'the worker cannot open /proc/self/mem: Permission denied');
     assert.deepEqual(stacks.look(0, 20), { reason: stacks.obstacle });
@@ -78,6 +81,6 @@ test('why there is no stack is told', () => {
 
 test('a file that is shorter than a header publishes nothing', () => {
   const fd = memoryFile('scoreboard', headerSize - 1);
-  assert.equal(new ScoreboardReader(fd, 1).readEngineSymbols(), undefined);
+  assert.equal(new ScoreboardReader(fd, 1, 'native').readEngineSymbols(), undefined);
   closeSync(fd);
 });

@@ -33,7 +33,7 @@ suite('the memory of a native worker', { skip: skip || requires('root') }, () =>
     assert.equal(isProcessMemory(fd, pid + 1), false);
     assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /^flags:\s+0100000$|^flags:\s+02100000$/m);
 
-    const symbols = new ScoreboardReader(master.scoreboardFd, 1).readEngineSymbols();
+    const symbols = new ScoreboardReader(master.scoreboardFd, 1, 'native').readEngineSymbols();
     assert.ok(symbols !== undefined);
     const memory = new ProcessMemory(fd);
     const walker = new StackWalker(symbols);

@@ -134,7 +134,7 @@ suite('native workers under bad conditions', { skip }, () => {
   test('with a free worker at hand a kept connection stays', async () => {
     await using pool = await FakeMaster.serving({ command, slots: 2 });
     installScripts(pool);
-    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 2);
+    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 2, 'native');
     const params = pool.params('hello.php');
     using kept = await pool.connect();
     let isStaying = true;
@@ -149,7 +149,7 @@ suite('native workers under bad conditions', { skip }, () => {
   test('kept connections make nobody wait: one is given up for the first who comes, the others stay', async () => {
     await using pool = await FakeMaster.serving({ command, slots: 4 });
     installScripts(pool);
-    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 4);
+    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 4, 'native');
     using kept = new DisposableStack();
     const params = pool.params('hello.php');
     const clients: PlainClient[] = [];

@@ -87,7 +87,7 @@ suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
     const refused = upload('length.php', 'POST', 100);
     const aborted = upload('aborted.php', 'PUT', 100);
     const steady = upload('length.php', 'POST', 10_240);
-    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 3);
+    const scoreboard = new ScoreboardReader(pool.scoreboardFd, 3, 'native');
     const isBusy = (slot: number): boolean => scoreboard.readSlot(slot)?.stage !== 'idle';
     await poll('three busy workers', () => [0, 1, 2].every(isBusy) || undefined);
     const others = await Promise.all([pool.get('hello.php'), pool.get('hello.php'), pool.get('hello.php')]);

@@ -3,8 +3,14 @@ import { ftruncateSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { scoreboardSize, slotAt, slotPosition, stringCapacity } from '../../src/scoreboard/layout.ts';
-import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
+import {
+  headerAt,
+  scoreboardSize,
+  slotAt,
+  slotPosition,
+  stringCapacity,
+} from '../../src/scoreboard/layout.ts';
+import { type ScoreboardHeader, ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { workerStages } from '../../src/scoreboard/states.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 import { temporaryFile } from './temporary-file.ts';
@@ -33,7 +39,7 @@ function assertSane(reader: ScoreboardReader): void {
 
 test('any bytes at all read as sane values', () => {
   using file = temporaryFile();
-  const reader = new ScoreboardReader(file.fd, 2);
+  const reader = new ScoreboardReader(file.fd, 2, 'embedded');
   const size = scoreboardSize(2);
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 64, maxLength: 512 }), fc.nat(512), (pattern, shift) => {
@@ -48,7 +54,7 @@ test('any bytes at all read as sane values', () => {
 test('lengths and numbers at their very limit are cut', () => {
   using file = temporaryFile();
   writeSync(file.fd, Buffer.alloc(scoreboardSize(1), 0xff), 0, scoreboardSize(1), 0);
-  const reader = new ScoreboardReader(file.fd, 1);
+  const reader = new ScoreboardReader(file.fd, 1, 'embedded');
   assertSane(reader);
   const slot = reader.readSlot(0);
   assert.equal(slot?.uri, '\xff'.repeat(512));
@@ -57,9 +63,24 @@ test('lengths and numbers at their very limit are cut', () => {
   assert.equal(reader.readHeader().processManager, 'unknown');
 });
 
+test('what only the other engine writes is not read', () => {
+  using file = temporaryFile();
+  writeSync(file.fd, Buffer.alloc(scoreboardSize(1), 0x77), 0, scoreboardSize(1), 0);
+  const native = new ScoreboardReader(file.fd, 1, 'native');
+  const embedded = new ScoreboardReader(file.fd, 1, 'embedded');
+  const read = ({ queuedRequests, maxQueuedRequests, acceptedRequests }: ScoreboardHeader): boolean[] =>
+    [queuedRequests, maxQueuedRequests, acceptedRequests].map((value) => value > 0);
+  assert.deepEqual(read(native.readHeader()), [false, false, true]);
+  assert.deepEqual(read(embedded.readHeader()), [true, true, true]);
+  // Symbols that a native host published.
+  writeSync(file.fd, Buffer.from('HATHISY\0\x01\0\0\0\0\0\0\0', 'latin1'), 0, 16, headerAt.engine_symbols);
+  assert.notEqual(native.readEngineSymbols(), undefined);
+  assert.equal(embedded.readEngineSymbols(), undefined);
+});
+
 test('a file that is too short reads as zeros', () => {
   using file = temporaryFile();
-  const reader = new ScoreboardReader(file.fd, 3);
+  const reader = new ScoreboardReader(file.fd, 3, 'embedded');
   assert.deepEqual(reader.read().slots, []);
   const writer = ScoreboardWriter.create(file.fd, 3);
   writer.created(2, 5);
@@ -73,7 +94,7 @@ test('a slot whose writer died in the middle of a change is taken as it is', () 
   const writer = ScoreboardWriter.create(file.fd, 1);
   writer.created(0, 5);
   writeSync(file.fd, Buffer.from([7, 0, 0, 0]), 0, 4, slotPosition(0) + slotAt.sequence);
-  assert.equal(new ScoreboardReader(file.fd, 1).readSlot(0)?.pid, 5);
+  assert.equal(new ScoreboardReader(file.fd, 1, 'embedded').readSlot(0)?.pid, 5);
 });
 
 // The writer fills every string with one letter, another one each time: a torn copy shows two. It rests between
@@ -107,7 +128,7 @@ test('a copy that was taken while the slot changed is not returned', async () =>
     thread.once('error', reject);
   });
   await new Promise((resolve) => thread.once('message', resolve));
-  const reader = new ScoreboardReader(file.fd, 1);
+  const reader = new ScoreboardReader(file.fd, 1, 'embedded');
   const seen = new Set<string>();
   try {
     for (let read = 0; read < 20_000; read += 1) {

@@ -28,7 +28,7 @@ test('a new scoreboard has its size, its start and no worker', () => {
   using file = temporaryFile();
   ScoreboardWriter.create(file.fd, 3, 1_700_000_000_000_000);
   assert.equal(fstatSync(file.fd).size, scoreboardSize(3));
-  const { header, slots } = new ScoreboardReader(file.fd, 3).read();
+  const { header, slots } = new ScoreboardReader(file.fd, 3, 'embedded').read();
   assert.equal(header.startEpochMicros, 1_700_000_000_000_000);
   assert.equal(header.processManager, 'unknown');
   assert.deepEqual(slots, []);
@@ -37,7 +37,7 @@ test('a new scoreboard has its size, its start and no worker', () => {
 test('a request leaves its mark at every stage', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 2);
-  const reader = new ScoreboardReader(file.fd, 2);
+  const reader = new ScoreboardReader(file.fd, 2, 'embedded');
   const before = monotonicMicros();
 
   writer.created(1, 4711);
@@ -95,7 +95,7 @@ test('a request leaves its mark at every stage', () => {
 test('running with information writes both, finishing takes a user', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 1);
-  const reader = new ScoreboardReader(file.fd, 1);
+  const reader = new ScoreboardReader(file.fd, 1, 'embedded');
   writer.created(0, 1);
   writer.readingHeaders(0);
   writer.running(0, information);
@@ -107,7 +107,7 @@ test('running with information writes both, finishing takes a user', () => {
 test('strings keep their bytes and are cut to their field', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 1);
-  const reader = new ScoreboardReader(file.fd, 1);
+  const reader = new ScoreboardReader(file.fd, 1, 'embedded');
   writer.created(0, 1);
   writer.requestInformation(0, {
     ...information,
@@ -128,7 +128,7 @@ test('strings keep their bytes and are cut to their field', () => {
 test('numbers without strings come from the same slot', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 1);
-  const reader = new ScoreboardReader(file.fd, 1);
+  const reader = new ScoreboardReader(file.fd, 1, 'embedded');
   assert.equal(reader.readSlotNumbers(0), undefined);
   writer.created(0, 9);
   writer.readingHeaders(0);
@@ -141,7 +141,7 @@ test('numbers without strings come from the same slot', () => {
 test('numbers of many slots at once are those of each slot', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 40);
-  const reader = new ScoreboardReader(file.fd, 40);
+  const reader = new ScoreboardReader(file.fd, 40, 'embedded');
   const used = [0, 1, 15, 16, 31, 39];
   for (const slot of used) {
     writer.created(slot, 100 + slot);
@@ -158,7 +158,7 @@ test('numbers of many slots at once are those of each slot', () => {
 test('the header counts accepted and active requests over all workers', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 3);
-  const reader = new ScoreboardReader(file.fd, 3);
+  const reader = new ScoreboardReader(file.fd, 3, 'embedded');
   const counts = (): number[] => {
     const { acceptedRequests, activeRequests, maxActiveRequests } = reader.readHeader();
     return [acceptedRequests, activeRequests, maxActiveRequests];
@@ -189,7 +189,7 @@ test('the queue of the host keeps its highest figure', () => {
   const writer = ScoreboardWriter.create(file.fd, 1);
   writer.queued(5);
   writer.queued(2);
-  const { queuedRequests, maxQueuedRequests } = new ScoreboardReader(file.fd, 1).readHeader();
+  const { queuedRequests, maxQueuedRequests } = new ScoreboardReader(file.fd, 1, 'embedded').readHeader();
   assert.deepEqual([queuedRequests, maxQueuedRequests], [2, 5]);
 });
 
@@ -212,7 +212,7 @@ test("the master's figures and the host's do not touch each other's region", () 
   } as const;
   master.master(figures);
   host.queued(4);
-  const header = new ScoreboardReader(file.fd, 1).readHeader();
+  const header = new ScoreboardReader(file.fd, 1, 'embedded').readHeader();
   const { generation, processManager, maxChildren, listenQueue, maxListenQueue } = header;
   const { listenQueueLength, maxChildrenReached, slowRequests } = header;
   assert.deepEqual(
@@ -243,7 +243,7 @@ test('a second host goes on with the counters of the first', () => {
   const second = new ScoreboardWriter(file.fd, 1);
   second.created(0, 2);
   second.readingHeaders(0);
-  const { acceptedRequests, activeRequests } = new ScoreboardReader(file.fd, 1).readHeader();
+  const { acceptedRequests, activeRequests } = new ScoreboardReader(file.fd, 1, 'embedded').readHeader();
   assert.deepEqual([acceptedRequests, activeRequests], [2, 1]);
 });
 
@@ -292,7 +292,7 @@ test('a gathering writer writes what happened in one turn at its end, or when it
   using file = temporaryFile();
   ScoreboardWriter.create(file.fd, 2);
   const writer = new ScoreboardWriter(file.fd, 2, true);
-  const reader = new ScoreboardReader(file.fd, 2);
+  const reader = new ScoreboardReader(file.fd, 2, 'embedded');
   writer.created(0, 4711);
   assert.equal(slotOf(reader, 0).stage, 'creating', 'workers are there at once');
 
