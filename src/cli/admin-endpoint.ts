@@ -1,10 +1,11 @@
 /** Where the master of a configuration file can be asked. Reads, and makes no file. */
 
-import { existsSync } from 'node:fs';
-import { adminOff } from '../config/admin.ts';
+import { lstatSync } from 'node:fs';
+import { adminOff, checkAdminListen } from '../config/admin.ts';
 import { defaultAdminSocket, type MasterName } from '../config/admin-place.ts';
-import { loadConfiguration } from '../config/load.ts';
-import { AdminError } from '../top/admin-client.ts';
+import { type LoadResult, loadConfiguration } from '../config/load.ts';
+import { expandPath, isUnixAddress, STATE_DIRECTORY } from '../config/paths.ts';
+import { AdminError, deniedTo } from '../top/admin-client.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 
@@ -14,36 +15,60 @@ export interface Endpoint {
   readonly token: string | undefined;
 }
 
-/** @throws AdminError when the file cannot be read, or there is no endpoint by its word */
+/**
+ * A file that is not valid, or cannot be read, is no obstacle: the master runs on what it read before. What its section
+ * [global] says up to the mistake counts; the default socket depends on the path and the prefix alone.
+ *
+ * @throws AdminError where nothing is to be found, or there is no endpoint by the file's word
+ */
 export function findEndpoint(file: string, prefix: string | undefined, env: NodeJS.ProcessEnv): Endpoint {
   const system = configSystem({ allowRoot: true, env, ini: new Map() });
   // The logs are the master's: who only asks may not be allowed to write them, and must not make them.
   const reading = { ...system, openForAppend: () => undefined };
-  const { configuration, messages } = loadConfiguration(
+  const result = loadConfiguration(
     { file: encodeText(file), ...(prefix === undefined ? {} : { prefix: encodeText(prefix) }) },
     reading,
   );
-  if (configuration === undefined) {
-    const why = messages.find(({ level }) => level === 'error' || level === 'alert')?.text;
-    throw new AdminError(
-      `Cannot find the master: ${why === undefined ? 'the configuration is not valid' : decodeText(why)}`,
-    );
-  }
-  const { 'admin.listen': address, 'admin.token': token } = decodeText(configuration.global);
-  if (address === adminOff) {
+  const { 'admin.listen': listen, 'admin.token': token } = decodeText(result.global);
+  if (listen === adminOff) {
     throw new AdminError(`Cannot ask the master: "${file}" says admin.listen = off`);
   }
-  return { address: address ?? defaultPlace({ file, prefix }, env), token };
+  const address = usable(listen, prefix) ?? defaultPlace({ file, prefix }, env, problemOf(result));
+  return { address, token };
 }
 
-function defaultPlace(name: MasterName, env: NodeJS.ProcessEnv): string {
-  const uid = process.getuid?.() ?? 0;
-  const place = defaultAdminSocket(name, env, uid);
-  if (place !== undefined && existsSync(place)) return place;
-  // The master of a service is root's; its socket tells others more clearly than we could that it is not for them.
-  const ofRoot = defaultAdminSocket(name, env, 0);
-  if (ofRoot !== undefined && existsSync(ofRoot)) return ofRoot;
-  throw new AdminError(
-    `Cannot find the master of "${name.file}": there is no socket ${place ?? ofRoot}. Ask as the user of the master and with its -y and -p, or give --connect`,
+/** `admin.listen` as the master completes it; undefined for one that it would refuse. */
+function usable(listen: string | undefined, prefix: string | undefined): string | undefined {
+  if (listen === undefined || checkAdminListen(listen) !== undefined) return undefined;
+  return isUnixAddress(listen) ? expandPath(listen, { global: prefix, fallback: STATE_DIRECTORY }) : listen;
+}
+
+function problemOf({ ok, messages }: LoadResult): string | undefined {
+  if (ok) return undefined;
+  return decodeText(
+    messages.find(({ level }) => level === 'error' || level === 'alert')?.text ?? 'it is not valid',
   );
+}
+
+function defaultPlace(name: MasterName, env: NodeJS.ProcessEnv, problem: string | undefined): string {
+  const uid = process.getuid?.() ?? 0;
+  // The master of a service is root's.
+  const places = [defaultAdminSocket(name, env, uid), defaultAdminSocket(name, env, 0)].filter(
+    (place) => place !== undefined,
+  );
+  const there = places.find(isThere);
+  if (there !== undefined) return there;
+  const because = problem === undefined ? '' : ` The file cannot tell another place: ${problem}.`;
+  throw new AdminError(
+    `Cannot find the master of "${name.file}": there is no socket ${places[0]}.${because} Ask as the user of the master and with its -y and -p, or give --connect`,
+  );
+}
+
+/** @throws AdminError where only others may look */
+function isThere(place: string): boolean {
+  try {
+    return lstatSync(place, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw deniedTo(place, error);
+  }
 }

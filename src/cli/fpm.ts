@@ -57,14 +57,24 @@ export async function fpmCommand(
     if (option.name === 'help') return print(usage(program));
     given.push(option);
     // These two answer at once: what stands behind them is not read.
-    if (option.name === 'version') return print(await info.version());
-    if (option.name === 'modules') return print(await info.modules(flagsOf(given)));
+    if (option.name === 'version') return answer(() => info.version());
+    if (option.name === 'modules') return answer(() => info.modules(flagsOf(given)));
   }
   const flags = flagsOf(given);
-  if (given.some(({ name }) => name === 'info')) return print(await info.information(flags));
+  if (given.some(({ name }) => name === 'info')) return answer(() => info.information(flags));
   // Only now, as in php-fpm: `-i x` answers.
   if (given.some(({ name }) => name === 'stray')) return refuse();
   return flags.test > 0 ? testConfiguration(flags) : runMaster(flags, signals);
+}
+
+/** An engine that is not there, or cannot answer, is no fault of the program: its reason is all there is to say. */
+async function answer(ask: () => Promise<string>): Promise<number> {
+  try {
+    return print(await ask());
+  } catch (error) {
+    process.stderr.write(`hathi: ${error instanceof Error ? error.message : String(error)}\n`);
+    return exitCode.software;
+  }
 }
 
 function print(text: string): number {

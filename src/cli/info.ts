@@ -1,7 +1,12 @@
 /** What runs: the answers of `-v`, `-m` and `-i`. */
 
 import { execFileSync } from 'node:child_process';
-import { defaultVersion, findEngine, installedVersions } from '../engine/embedded/php/package.ts';
+import {
+  defaultVersion,
+  type EnginePackage,
+  findEngine,
+  installedVersions,
+} from '../engine/embedded/php/package.ts';
 import { securityWarning } from '../engine/embedded/security.ts';
 import { iniFilesFor } from '../engine/ini-files.ts';
 import { hostProgram } from '../engine/native/host-program.ts';
@@ -18,19 +23,41 @@ export const infoPrinter: InfoPrinter = {
     const located = locateEngine(undefined);
     if ('engine' in located) return nativeModules(located.engine, flags);
     const { modulesText } = await import('../engine/embedded/one-shot.ts');
-    return modulesText(defaultVersion, phpIniSource(flags));
+    return modulesText(embeddedEngine().version, phpIniSource(flags));
   },
   information: async (flags) => {
     const located = locateEngine(undefined);
     if ('engine' in located) return nativeInformation(located.engine, flags);
     const { phpinfoText } = await import('../engine/embedded/one-shot.ts');
-    const warning = securityWarning(findEngine(defaultVersion).phpVersion);
-    if (warning !== undefined) process.stderr.write(`Warning: ${warning}\n`);
-    return phpinfoText(defaultVersion, phpIniSource(flags));
+    const { version, phpVersion } = embeddedEngine();
+    warnOfSecurity(phpVersion);
+    return phpinfoText(version, phpIniSource(flags));
   },
 };
 
-/** First line as php-fpm's, which tools parse; then who it comes from and what it lacks. */
+function warnOfSecurity(php: string): void {
+  const warning = securityWarning(php);
+  if (warning !== undefined) process.stderr.write(`Warning: ${warning}\n`);
+}
+
+/** No engine at all is installed. */
+class NoEngineError extends Error {
+  readonly code = 'HATHI_NO_ENGINE';
+}
+
+/** The embedded engine that is asked: the one that pools have by default, else the newest that is there. */
+function embeddedEngine(): EnginePackage {
+  const versions = installedVersions();
+  const version = versions.find((installed) => installed === defaultVersion) ?? versions[0];
+  if (version !== undefined) return findEngine(version);
+  const located = locateEngine(undefined);
+  const native = 'missing' in located ? located.missing : '';
+  throw new NoEngineError(
+    `Hathi ${ownVersion()} has no PHP to ask: ${native}, or install an embedded one by "npm install @php-wasm/node-${defaultVersion.replace('.', '-')}"`,
+  );
+}
+
+/** As php-fpm's, whose lines tools parse and count; the last one also says who it comes from. */
 function versionText(): string {
   const located = locateEngine(undefined);
   return 'engine' in located ? nativeVersion(located.engine) : embeddedVersion();
@@ -42,8 +69,8 @@ function nativeVersion({ record, file }: BuiltEngine): string {
   return [
     `PHP ${record.php} (fpm-fcgi) (built: ${compilerDate(new Date(record.builtAt))})${threadWord(record.php)}`,
     'Copyright (c) The PHP Group',
-    `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies`,
-    `Hathi ${ownVersion()}, native engine ${file} ${record.linked === undefined ? `in ${record.host}` : `with ${record.linked.library}`}` +
+    `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies; ` +
+      `Hathi ${ownVersion()}, native engine ${file} ${record.linked === undefined ? `in ${record.host}` : `with ${record.linked.library}`}` +
       (embedded.length > 0 ? `; embedded: PHP ${embedded.join(', ')} on Node ${process.versions.node}` : ''),
     '',
   ].join('\n');
@@ -94,16 +121,15 @@ function nativeInformation({ file, record }: BuiltEngine, flags: FpmFlags): stri
 }
 
 function embeddedVersion(): string {
-  const { phpVersion } = findEngine(defaultVersion);
-  const others = installedVersions().filter((version) => version !== defaultVersion);
-  const warning = securityWarning(phpVersion);
+  const { version, phpVersion } = embeddedEngine();
+  const others = installedVersions().filter((other) => other !== version);
+  warnOfSecurity(phpVersion);
   return [
     `PHP ${phpVersion} (fpm-fcgi) (built: WebAssembly) (NTS)`,
     'Copyright (c) The PHP Group',
-    `Zend Engine v${zendVersion(phpVersion)}, Copyright (c) Zend Technologies`,
-    `Hathi ${ownVersion()}, embedded engine on Node ${process.versions.node}` +
+    `Zend Engine v${zendVersion(phpVersion)}, Copyright (c) Zend Technologies; ` +
+      `Hathi ${ownVersion()}, embedded engine on Node ${process.versions.node}` +
       (others.length > 0 ? `; also installed: PHP ${others.join(', ')}` : ''),
-    ...(warning === undefined ? [] : [`Warning: ${warning}`]),
     '',
   ].join('\n');
 }

@@ -1,11 +1,12 @@
 /** The command `hathi`: subcommands, and php-fpm's flags where there is none. */
 
 import { MasterSignals } from '../master/signals.ts';
+import type { CommandName } from './commands.ts';
 
 type Subcommand = (args: string[]) => Promise<number>;
 
 /** Loaded on use: a master needs no HTTP front, and `hathi request` needs no master. */
-const subcommands: Readonly<Record<string, () => Promise<Subcommand>>> = {
+const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
   serve: async () => (await import('./serve-main.ts')).serveMain,
   build: async () => (await import('./build.ts')).buildCommand,
   status: async () => {
@@ -39,9 +40,18 @@ async function fpm(args: string[]): Promise<number> {
 
 async function main(args: string[]): Promise<number> {
   const [first = '', ...rest] = args;
-  const load = Object.hasOwn(subcommands, first) ? subcommands[first] : undefined;
-  if (load !== undefined) return (await load())(rest);
-  return fpm(args);
+  if (isCommand(first)) return (await subcommands[first]())(rest);
+  if (!/^[^-]/.test(first)) return fpm(args);
+  const [{ unknownCommand }, { exitCode }] = await Promise.all([
+    import('./commands.ts'),
+    import('./options.ts'),
+  ]);
+  process.stderr.write(unknownCommand(first));
+  return exitCode.usage;
+}
+
+function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(subcommands, word);
 }
 
 process.exitCode = await main(process.argv.slice(2));

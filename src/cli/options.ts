@@ -4,6 +4,7 @@
  */
 
 import { basename } from 'node:path';
+import { commandsUsage } from './commands.ts';
 
 /** Exit codes of the command, as php-fpm's (and sysexits(3)) have them. */
 export const exitCode = {
@@ -149,10 +150,5 @@ export function usage(program: string): string {
                    Allow pool to run as root (disabled by default)
 
 Beside these, Hathi has commands of its own:
-  ${name} serve [docroot]   serve a PHP tree over HTTP, for development
-  ${name} build             compile the native engine for a PHP of this machine
-  ${name} request           send one FastCGI request and print the response
-  ${name} status            show the pools and workers of a running master
-  ${name} profile POOL      show where the time of a pool's requests goes, as a flame graph
-`;
+${commandsUsage(name)}`;
 }

@@ -19,7 +19,7 @@ export function testConfiguration(
   configuration: Configuration,
   system: ConfigSystem,
   { dump }: { dump: boolean },
-): LoadResult {
+): Omit<LoadResult, 'global'> {
   const [first] = checkStart(configuration, system);
   if (first) return { ok: false, messages: [first] };
   return {

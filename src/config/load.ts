@@ -4,7 +4,7 @@ import type { Configuration, GlobalConfig } from './directives.ts';
 import { type ConfigMessage, Messages, Refused } from './messages.ts';
 import { Reader } from './reader.ts';
 import type { ConfigSystem } from './system.ts';
-import { validate } from './validate.ts';
+import { type ValidationContext, validate } from './validate.ts';
 
 /** What the command line says about the configuration. */
 export interface LoadOptions {
@@ -26,6 +26,8 @@ export interface LoadResult {
   readonly messages: readonly ConfigMessage[];
   /** Present once `error_log` is known and could be opened, even where the rest was refused. */
   readonly errorLog?: OpenedErrorLog;
+  /** The section [global] as far as it was read, unchecked unless `ok`. */
+  readonly global: GlobalConfig;
 }
 
 /** As in PHP-FPM, what is found after the log was opened is written to it; what was found before is not. */
@@ -42,32 +44,37 @@ export interface OpenedErrorLog {
  */
 export function loadConfiguration(options: LoadOptions, system: ConfigSystem): LoadResult {
   const messages = new Messages();
+  const reader = new Reader(system, messages, options.prefix);
+  const { global } = reader;
   let errorLog: OpenedErrorLog | undefined;
   const onErrorLog = (global: GlobalConfig): void => {
     errorLog = { global, from: messages.list.length };
   };
   try {
-    const configuration = load(options, system, messages, onErrorLog);
-    return { ok: true, configuration, messages: messages.list, ...(errorLog && { errorLog }) };
+    const configuration = load(options, reader, {
+      system,
+      messages,
+      daemonize: options.daemonize,
+      onErrorLog,
+    });
+    return { ok: true, configuration, global, messages: messages.list, ...(errorLog && { errorLog }) };
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
-    return { ok: false, messages: messages.list, ...(errorLog && { errorLog }) };
+    return { ok: false, global, messages: messages.list, ...(errorLog && { errorLog }) };
   }
 }
 
 function load(
-  options: LoadOptions,
-  system: ConfigSystem,
-  messages: Messages,
-  onErrorLog: (global: GlobalConfig) => void,
+  { file, prefix, pidFile }: LoadOptions,
+  reader: Reader,
+  context: ValidationContext,
 ): Configuration {
-  const { file, prefix } = options;
+  const { system, messages } = context;
   if (prefix !== undefined && prefix !== '' && !system.isDirectory(prefix)) {
     const text = `the global prefix '${prefix}' does not exist or is not a directory`;
     messages.refuse('error', text, [`Create it, or give an existing folder with -p.`]);
   }
-  const reader = new Reader(system, messages, prefix);
-  if (options.pidFile) reader.global.pid = options.pidFile;
+  if (pidFile) reader.global.pid = pidFile;
   stage(messages, `failed to load configuration file '${file}'`, () => reader.readFile(file));
   const draft = {
     global: reader.global,
@@ -75,9 +82,7 @@ function load(
     file,
     ...(prefix === undefined ? {} : { prefix }),
   };
-  stage(messages, 'failed to post process the configuration', () =>
-    validate(draft, { messages, system, daemonize: options.daemonize, onErrorLog }),
-  );
+  stage(messages, 'failed to post process the configuration', () => validate(draft, context));
   return draft;
 }
 

@@ -1,5 +1,8 @@
 /** Asks the admin endpoint of a master, over its Unix socket or TCP. */
+import { statSync } from 'node:fs';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { dirname } from 'node:path';
+import { lookupUser } from '../posix/users.ts';
 
 /** Where an admin endpoint listens: the path of a Unix socket, or host and port. */
 export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number };
@@ -7,6 +10,32 @@ export type AdminAddress = { readonly path: string } | { readonly host: string; 
 /** No connection, no answer in time, or an answer that cannot be used; the message says which. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
+}
+
+/** Why a Unix socket cannot be used; where that is a matter of rights, who has them. */
+export function deniedTo(path: string, error: unknown): AdminError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'EACCES' && code !== 'EPERM')
+    return new AdminError(`Cannot ask the master at "${path}": ${message}`);
+  const owner = ownerOf(path) ?? ownerOf(dirname(path));
+  const who = owner === undefined || owner === 'root' ? 'root' : `${owner} and root`;
+  const you = userName(process.geteuid?.() ?? 0);
+  return new AdminError(
+    `Cannot ask the master at "${path}": only ${who} may, and you are ${you}. Ask as ${owner ?? 'root'}, by sudo for instance, or give the master an admin.listen with an admin.token`,
+  );
+}
+
+function ownerOf(path: string): string | undefined {
+  try {
+    return userName(statSync(path).uid);
+  } catch {
+    // Nobody but the owner may even look.
+    return undefined;
+  }
+}
+
+function userName(uid: number): string {
+  return lookupUser(uid)?.name ?? `uid ${uid}`;
 }
 
 /** An answer over this is refused: 500 workers take about 2 MB. */
@@ -95,7 +124,11 @@ function exchange(
   return new Promise((resolve, reject) => {
     const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
     const fail = (error: Error) =>
-      reject(new AdminError(`Cannot ask the master at "${where}": ${error.message}`));
+      reject(
+        'path' in address
+          ? deniedTo(address.path, error)
+          : new AdminError(`Cannot ask the master at "${where}": ${error.message}`),
+      );
     const signal = AbortSignal.timeout(timeout);
     const asked = request({ ...to, method, path, headers, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];

@@ -1,10 +1,12 @@
 /** `-v`, `-m`, `-i`: what runs. */
 import assert from 'node:assert/strict';
+import { cpSync, existsSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
 import { securityReleases, securityWarning } from '../../src/engine/embedded/security.ts';
 import { requires } from '../harness/debian.ts';
-import { TestFolder } from '../harness/folder.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
 import { cleanEnv, run, serverCommand } from '../harness/server.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 
@@ -13,12 +15,52 @@ const { phpVersion } = findEngine('8.4');
 test('-v names the PHP that runs in php-fpm’s form, and what it lacks', async () => {
   const { code, stdout, stderr } = await run(serverCommand('hathi'), ['-v', '-Z']);
   const lines = stdout.split('\n');
-  assert.deepEqual([code, stderr], [0, '']);
+  const warning = securityWarning(phpVersion);
+  assert.deepEqual([code, stderr], [0, warning === undefined ? '' : `Warning: ${warning}\n`]);
   assert.match(lines[0] ?? '', /^PHP \d+\.\d+\.\d+ \(fpm-fcgi\) \(built: .+\)( \(NTS\))?$/);
   assert.ok(lines[0]?.startsWith(`PHP ${phpVersion} `));
-  assert.match(lines[2] ?? '', /^Zend Engine v4\.\d+\.\d+, Copyright \(c\) Zend Technologies$/);
-  const warning = securityWarning(phpVersion);
-  assert.equal(lines[4], warning === undefined ? '' : `Warning: ${warning}`);
+  assert.match(
+    lines[2] ?? '',
+    /^Zend Engine v4\.\d+\.\d+, Copyright \(c\) Zend Technologies; Hathi \d+\.\d+\.\d+, embedded engine on Node/,
+  );
+  assert.deepEqual(lines.slice(3), [''], 'programs count lines');
+});
+
+test('-v of the native engine has the lines of php-fpm without OPcache', {
+  skip: nativeBuild().skip || requires('php-fpm'),
+}, async () => {
+  const env = cleanEnv({ HATHI_ENGINE_DIR: nativeBuild().folder });
+  const [ours, theirs] = await Promise.all([
+    run(serverCommand('hathi'), ['-v'], { env }),
+    run(serverCommand('php-fpm'), ['-n', '-v'], { env }),
+  ]);
+  const comparable = (text: string): string =>
+    text.replace(/\(built: [^)]*\)/, '(built: DATE)').replace(/; Hathi .*, native engine .*/, '');
+  assert.notEqual(comparable(ours.stdout), ours.stdout);
+  assert.equal(comparable(ours.stdout), comparable(theirs.stdout));
+});
+
+test('-v, -i and -m say what is missing where no engine is installed, and no stack', async () => {
+  using folder = new TestFolder();
+  for (const name of ['bin', 'src', 'native', 'package.json'])
+    cpSync(join(checkout, name), folder.join(name), { recursive: true });
+  // Everything but the packages of the embedded engine.
+  folder.mkdir('node_modules');
+  for (const name of ['koffi', 'node']) {
+    if (existsSync(join(checkout, 'node_modules', name)))
+      symlinkSync(join(checkout, 'node_modules', name), folder.join('node_modules', name));
+  }
+  for (const flag of ['-v', '-i', '-m']) {
+    const { code, stdout, stderr } = await run(folder.join('bin/hathi'), [flag], {
+      env: cleanEnv({ HATHI_NODE: process.execPath }),
+      cwd: folder.path,
+    });
+    assert.deepEqual([code, stdout], [70, ''], stderr);
+    assert.match(
+      stderr,
+      /^hathi: Hathi \d\S* has no PHP to ask: .*run "hathi build", or install .*npm install @php-wasm\/node-\d-\d"\n$/,
+    );
+  }
 });
 
 test('-m lists the modules in php-fpm’s form', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { commands, unknownCommand } from '../../src/cli/commands.ts';
 import { optionTable, readOptions, usage } from '../../src/cli/options.ts';
+import { run, serverCommand } from '../harness/server.ts';
 
 const read = (...args: string[]): string[] =>
   [...readOptions(args)].map((option) => (option === undefined ? 'usage' : `${option.name}=${option.value}`));
@@ -61,4 +63,35 @@ test('the usage text names the program as it was called, and every short option'
   assert.match(usage('/usr/sbin/php-fpm8.2'), /^Usage: php-fpm8\.2 /);
   const text = usage('hathi');
   for (const { short } of optionTable) assert.ok(text.includes(`-${short[0]}`), `-${short[0]} is missing`);
+});
+
+test('the usage text lists every command', () => {
+  for (const { form, summary } of commands) {
+    assert.match(usage('hathi'), new RegExp(`^  hathi ${form.replace(/[[\]]/g, '\\$&')} +${summary}$`, 'm'));
+  }
+});
+
+const words: readonly (readonly [string, string])[] = [
+  ['stauts', 'did you mean "status"?'],
+  ['Status', 'did you mean "status"?'],
+  ['sevre', 'did you mean "serve"?'],
+  ['profil', 'did you mean "profile"?'],
+  ['tpo', 'did you mean "top"?'],
+  ['frobnicate', 'the commands are serve, build, '],
+];
+for (const [word, hint] of words) {
+  test(`${word} is no command: ${hint}`, () => {
+    assert.ok(
+      unknownCommand(word).startsWith(`hathi: unknown command "${word}": ${hint}`),
+      unknownCommand(word),
+    );
+  });
+}
+
+test('a wrong command ends with 64 and its one line; names of Object are no commands', async () => {
+  for (const word of ['stauts', 'constructor', '__proto__']) {
+    const { code, stdout, stderr } = await run(serverCommand('hathi'), [word]);
+    assert.deepEqual([code, stdout], [64, '']);
+    assert.match(stderr, new RegExp(`^hathi: unknown command "${word}": .*\\nTry: hathi -h\\n$`));
+  }
 });

@@ -29,7 +29,6 @@ export const optionCases: readonly CommandCase[] = [
   ['-Z'],
   ['--unknown'],
   ['-Z', '-v'],
-  ['extra'],
   ['-'],
   ['-y'],
   ['--fpm-config'],
@@ -39,7 +38,6 @@ export const optionCases: readonly CommandCase[] = [
   ['--test=1'],
   ['--test='],
   ['--fpm-config='],
-  ['x', '-v'],
 ].map(bare);
 
 const emptyNames = 'group =\nlisten.owner = ""\nlisten.group =\nlisten.acl_users =\n';
@@ -214,6 +212,7 @@ function changedSince(name: string): Partial<CommandCase> {
 
 /** What Hathi does otherwise on purpose. */
 export const differingCases: readonly CommandCase[] = [
+  ...[['extra'], ['x', '-v']].map((args) => ({ ...bare(args), differs: 'A first word that is no command' })),
   withText('included file with an error', ['-t'], badInclude, { differs: 'Line numbers after an include' }),
   withText('root as user', ['-t'], (f) => globalText(f) + plainPool(f, 'user = root'), {
     differs: '`-t` warns of what this machine lacks',

@@ -1,7 +1,7 @@
 /** `hathi status` against an admin endpoint of the test's own. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,9 +10,10 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
 import { statusCommand } from '../../src/cli/status.ts';
+import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
-import { run as runCommand, serverCommand, startServer } from '../harness/server.ts';
+import { cleanEnv, run as runCommand, serverCommand, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 
 const pools = [
@@ -131,7 +132,11 @@ suite('hathi status', () => {
       stopped.stderr,
       /Cannot find the master of ".*stopped\.conf": there is no socket \/.*-y and -p/,
     );
-    assert.match((await run(['-y', folder.join('none.conf')])).stderr, /Cannot find the master: /);
+    const none = await run(['-y', folder.join('none.conf')]);
+    assert.match(
+      none.stderr,
+      /no socket .* The file cannot tell another place: failed to open configuration/,
+    );
     await servingTcp(async (port, seen) => {
       const lines = `admin.listen = 127.0.0.1:${port}\nadmin.token = ${token}\n`;
       const asked = await run(['-y', folder.write('tcp.conf', global + lines + poolText(folder))]);
@@ -140,6 +145,77 @@ suite('hathi status', () => {
     });
     assert.equal(existsSync(log), false);
   });
+});
+
+suite('hathi status while the file on disk is not valid, which is when it is needed', () => {
+  const broken: readonly (readonly [string, (valid: string) => string])[] = [
+    ['an unknown entry', (valid) => `${valid}pm.max_childen = 3\n`],
+    ['a syntax error in the first line', (valid) => `[www\n${valid}`],
+    ['an unknown global entry', (valid) => valid.replace('[global]', '[global]\npm = static')],
+    ['a log in a missing folder', (valid) => `${valid}access.log = /nonexistent/x.log\n`],
+    ['no pool', (valid) => valid.slice(0, valid.indexOf('[www]'))],
+    ['nothing at all', () => ''],
+  ];
+
+  test('the default socket is found by path and prefix alone', async () => {
+    await using server = await startServer({ pools: (to) => poolText(to) });
+    const env = { HATHI_RUNTIME_DIR: server.folder.join('runtime') };
+    const valid = readFileSync(server.configFile, 'utf8');
+    for (const [name, breakIt] of broken) {
+      writeFileSync(server.configFile, breakIt(valid));
+      const { code, stdout, stderr } = await run(['-y', server.configFile], env);
+      assert.deepEqual([code, stderr], [0, ''], name);
+      assert.match(stdout, /^www /m);
+    }
+    rmSync(server.configFile);
+    assert.equal((await run(['-y', server.configFile], env)).code, 0, 'no file');
+    writeFileSync(server.configFile, valid);
+    await server.stop();
+  });
+
+  test('an admin.listen that stands before the mistake counts', async () => {
+    await using server = await startServer({
+      pools: (to) => `[global]\nadmin.listen = ${to.join('run/admin.sock')}\n${poolText(to)}`,
+    });
+    const valid = readFileSync(server.configFile, 'utf8');
+    writeFileSync(server.configFile, `${valid}nonsense = 1\n`);
+    const { code, stderr } = await run(['-y', server.configFile], { HATHI_RUNTIME_DIR: '/nonexistent' });
+    assert.deepEqual([code, stderr], [0, '']);
+    writeFileSync(server.configFile, valid);
+    await server.stop();
+  });
+});
+
+test('another user hears who may ask, whatever is closed to him', { skip: requires('root') }, async () => {
+  await using server = await startServer({ pools: (to) => poolText(to) });
+  chmodSync(server.folder.path, 0o755);
+  const runtime = server.folder.join('runtime');
+  const ask = () =>
+    runCommand(
+      '/usr/bin/setpriv',
+      [
+        ...['--reuid=65534', '--regid=65534', '--clear-groups', serverCommand('hathi')],
+        ...['status', '-y', server.configFile],
+      ],
+      { env: cleanEnv({ HATHI_RUNTIME_DIR: runtime }) },
+    );
+  const closings: readonly (readonly [string, number])[] = [
+    // The socket, its folder, the configuration.
+    [runtime, 0o755],
+    [runtime, 0o700],
+    [server.configFile, 0o600],
+  ];
+  for (const [path, mode] of closings) {
+    chmodSync(path, mode);
+    const { code, stderr } = await ask();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^hathi status: Cannot ask the master at ".*": only root may, and you are nobody\. Ask as root/,
+    );
+    assert.doesNotMatch(stderr, /EACCES/);
+  }
+  await server.stop();
 });
 
 /** The same over TCP; `seen` are the headers Authorization. */
