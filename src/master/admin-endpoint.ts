@@ -55,7 +55,7 @@ export class AdminEndpoint {
     this.#server?.close();
     this.#server?.closeAllConnections();
     this.#server = undefined;
-    this.#own?.close({ unlink: true });
+    this.#own?.remove(this.#log);
     this.#own = undefined;
     this.#listener = undefined;
   }
@@ -83,7 +83,7 @@ export class AdminEndpoint {
       onFault: (error) => this.#log.sysError('admin endpoint: cannot answer', error),
     });
     server.on('error', (error) => this.#log.sysError('admin endpoint: cannot accept', error));
-    server.listen({ fd: duplicate(listener.fd) });
+    server.listen({ fd: duplicate(listener.intactFd()) });
     this.#log.debug(`admin endpoint at '${listener.key}'`);
     return server;
   }

@@ -55,7 +55,7 @@ function startHost(
     slotCount: pool.config['pm.max_children'],
     descriptors: {
       scoreboard: generation.scoreboardFd,
-      listen: pool.listener.fd,
+      listen: pool.listener.intactFd(),
       accessLog,
       descriptorPair: socketPair(),
     },

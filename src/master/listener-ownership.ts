@@ -1,6 +1,7 @@
 /** Who may connect to a Unix socket: owner, group, mode, access control list (fpm-behaviour 4.3). */
 import { chmodSync, chownSync } from 'node:fs';
-import { grantReadWrite, removeGrants } from '../posix/acl.ts';
+import { type Grants, grantReadWrite, hasGrants, removeGrants } from '../posix/acl.ts';
+import type { OpenFile } from '../posix/socket-file.ts';
 import { isNumericId, lookupGroup, lookupUser } from '../posix/users.ts';
 import { ListenerError } from './listener-error.ts';
 
@@ -29,7 +30,7 @@ export interface ResolvedAccess {
   readonly uid: number;
   readonly gid: number;
   /** Absent without a list. */
-  readonly acl?: { readonly users: readonly number[]; readonly groups: readonly number[] };
+  readonly acl?: Grants;
 }
 
 /**
@@ -88,32 +89,41 @@ function groupOfList(pool: string, name: string, log: ListenerLog): number {
 }
 
 /**
- * Gives the socket at `path` its owner, mode and list.
+ * Gives the socket file its owner, mode and list, through its descriptor. What is right already is not touched.
  *
+ * @param path for messages
  * @throws ListenerError with the failed system call as its cause.
  */
-export function applyAccess(pool: string, path: string, access: ResolvedAccess, log: ListenerLog): void {
-  if (access.uid !== -1 || access.gid !== -1) {
-    attempt(`[pool ${pool}] failed to chown() the socket '${path}'`, () =>
-      chownSync(path, access.uid, access.gid),
-    );
+export function applyAccess(
+  pool: string,
+  path: string,
+  { place, stat }: OpenFile,
+  { uid, gid, mode, acl }: ResolvedAccess,
+  log: ListenerLog,
+): void {
+  if ((uid !== -1 && uid !== stat.uid) || (gid !== -1 && gid !== stat.gid)) {
+    attempt(`[pool ${pool}] failed to chown() the socket '${path}'`, () => chownSync(place, uid, gid));
   }
+  const isListed = attempt(`[pool ${pool}] failed to read the ACL of the socket '${path}'`, () =>
+    hasGrants(place, mode, acl),
+  );
+  // The group bits of a file with a list are its mask.
+  if (isListed && (acl !== undefined || (stat.mode & 0o7777) === mode)) return;
   attempt(`[pool ${pool}] failed to chmod() the socket '${path}'`, () => {
-    // The group bits of a file with a list are its mask, so a list of before goes first.
-    removeGrants(path);
-    chmodSync(path, access.mode);
+    // So a list of before goes first.
+    removeGrants(place);
+    chmodSync(place, mode);
   });
-  const { acl } = access;
   if (acl === undefined) return;
   attempt(`[pool ${pool}] failed to write the ACL of the socket '${path}'`, () =>
-    grantReadWrite(path, acl.users, acl.groups),
+    grantReadWrite(place, mode, acl),
   );
   log.debug(`[pool ${pool}] ACL of the socket '${path}' is set`);
 }
 
-function attempt(text: string, action: () => void): void {
+function attempt<T>(text: string, action: () => T): T {
   try {
-    action();
+    return action();
   } catch (cause) {
     throw new ListenerError(text, { cause });
   }

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { errorNumber } from '../posix/libc.ts';
 import { listeningProcesses } from '../posix/socket-holders.ts';
 import { bind, openSocket, type SocketAddress, setReuseAddress } from '../posix/sockets.ts';
-import { checkPathLength, isStaleSocket, type ListenSettings } from './listener.ts';
+import { checkPathLength, type ListenSettings, lookAtPlace } from './listener.ts';
 import { resolveListenAddress, socketKey } from './listener-address.ts';
 import { AddressInUse, ListenerError } from './listener-error.ts';
 
@@ -42,7 +42,7 @@ function checkUnix(pool: string, path: string, isOurs: (pid: number) => boolean)
   const holders = listeningProcesses({ family: 'unix', path });
   if (holders.some(({ pid }) => isOurs(pid))) return;
   if (holders.length > 0) throw inUse({ family: 'unix', path });
-  isStaleSocket(path);
+  lookAtPlace(path, () => {});
 }
 
 function checkFolder(pool: string, path: string): void {

@@ -14,14 +14,15 @@ import { MasterStartError } from './start-error.ts';
 
 export class ListenerSet {
   readonly #log: ErrorLog;
-  readonly #listeners = new Map<string, Listener>();
+  /** In the order in which they came. Of two with one address the earlier one lost its file; it is in use all the same. */
+  readonly #listeners = new Set<Listener>();
   /** Which pool took which socket since {@link startRound}. */
   readonly #claims = new Map<Listener, string>();
 
   /** @param inherited sockets of a predecessor or of systemd, taken by the first pool that asks for their address */
   constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
     this.#log = log;
-    for (const listener of inherited) this.#listeners.set(listener.key, listener);
+    for (const listener of inherited) this.#listeners.add(listener);
   }
 
   /**
@@ -30,7 +31,7 @@ export class ListenerSet {
    */
   startRound(): void {
     this.#claims.clear();
-    for (const { fd, key } of this.#listeners.values()) {
+    for (const { fd, key } of this.#listeners) {
       this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
     }
   }
@@ -75,10 +76,10 @@ export class ListenerSet {
 
   /** Closes and unlinks every socket that is not in the list. */
   retain(wanted: readonly Listener[]): void {
-    for (const [key, listener] of this.#listeners) {
+    for (const listener of this.#listeners) {
       if (wanted.includes(listener)) continue;
-      this.#listeners.delete(key);
-      listener.close({ unlink: true });
+      this.#listeners.delete(listener);
+      listener.remove(this.#log);
     }
   }
 
@@ -86,21 +87,17 @@ export class ListenerSet {
     this.retain([]);
   }
 
-  /** A socket whose file somebody removed is no use to clients: it is closed and a new one is made. */
+  /** A socket whose file somebody removed is no use to clients: it stays in use until there is a new one in force. */
   async #find(address: ListenAddress): Promise<Listener | undefined> {
-    for (const resolved of await resolveListenAddress(address)) {
-      const key = socketKey(resolved);
-      const listener = this.#listeners.get(key);
-      if (listener === undefined) continue;
-      if (listener.isReachable()) return listener;
-      this.#listeners.delete(key);
-      listener.close({ unlink: false });
-    }
-    return undefined;
+    const keys = (await resolveListenAddress(address)).map(socketKey);
+    const usable = [...this.#listeners].filter((listener) => listener.isIntact() && listener.isReachable());
+    return keys
+      .map((key) => usable.find((listener) => listener.key === key))
+      .find((found) => found !== undefined);
   }
 
   #keep(listener: Listener, pool: string): Listener {
-    this.#listeners.set(listener.key, listener);
+    this.#listeners.add(listener);
     this.#claim(listener, pool);
     return listener;
   }

@@ -2,9 +2,12 @@
  * One listening socket of the master. Its descriptor outlives every host; libuv never sees it, so the master
  * itself accepts nothing.
  */
-import { closeSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { setCloseOnExec } from '../posix/descriptors.ts';
 import { withUmask } from '../posix/session.ts';
+import { boundFile, type FileIdentity, isSameFile, type OpenFile, withFile } from '../posix/socket-file.ts';
 import {
   bind,
   boundAddress,
@@ -20,7 +23,13 @@ import {
 import { unixListenQueue } from '../posix/unix-queue.ts';
 import { type ListenAddress, resolveListenAddress, socketKey } from './listener-address.ts';
 import { ListenerError } from './listener-error.ts';
-import { applyAccess, type ListenerLog, resolveAccess, type SocketAccess } from './listener-ownership.ts';
+import {
+  applyAccess,
+  type ListenerLog,
+  type ResolvedAccess,
+  resolveAccess,
+  type SocketAccess,
+} from './listener-ownership.ts';
 
 /** What a pool asks of its socket. */
 export interface ListenSettings extends SocketAccess {
@@ -39,8 +48,12 @@ export class Listener {
   readonly kind: 'unix' | 'tcp';
   readonly fd: number;
   readonly origin: ListenerOrigin;
-  /** Identity of the socket file, so that one that somebody else made there is never removed. */
-  readonly #file: { readonly dev: number; readonly ino: number } | undefined;
+  /** What the descriptor was when the socket was made: its number may name something else one day. */
+  readonly #socket: FileIdentity;
+  /** Identity of the socket file, so that one that somebody else made there is never changed or removed. */
+  readonly #file: FileIdentity | undefined;
+  /** What is in force, so that nothing is called where nothing has changed; undefined for a socket of others. */
+  #applied: Applied | undefined;
   #closed = false;
 
   private constructor(fd: number, address: SocketAddress, origin: ListenerOrigin) {
@@ -48,7 +61,8 @@ export class Listener {
     this.key = socketKey(address);
     this.kind = address.family === 'unix' ? 'unix' : 'tcp';
     this.origin = origin;
-    this.#file = address.family === 'unix' ? socketAt(address.path) : undefined;
+    this.#socket = identityOf(fd);
+    this.#file = address.family === 'unix' ? boundFile(fd, address.path) : undefined;
   }
 
   /**
@@ -62,11 +76,10 @@ export class Listener {
     const [fd, address] = openFirst(settings, addresses, log);
     const listener = new Listener(fd, address, 'opened');
     try {
-      listener.#listen(settings.backlog);
-      if (listener.kind === 'unix') listener.#applyAccess(settings, log);
+      listener.apply(settings, log);
       return listener;
     } catch (error) {
-      listener.close({ unlink: true });
+      listener.remove(log);
       throw error;
     }
   }
@@ -90,46 +103,118 @@ export class Listener {
    */
   apply(settings: ListenSettings, log: ListenerLog): void {
     if (this.origin === 'systemd') return;
-    this.#listen(settings.backlog);
-    if (this.kind === 'unix') this.#applyAccess(settings, log);
+    const { pool, backlog } = settings;
+    const wanted = { backlog, access: this.kind === 'unix' ? resolveAccess(pool, settings, log) : undefined };
+    const { access } = wanted;
+    if (backlog !== this.#applied?.backlog) this.#listen(backlog);
+    if (access !== undefined && !isDeepStrictEqual(access, this.#applied?.access)) {
+      this.#change((file) => applyAccess(pool, this.key, file, access, log));
+    }
+    this.#applied = wanted;
   }
 
   /** Connections that wait to be accepted, and how many may; undefined where the kernel does not say. */
   queue(): ListenQueue | undefined {
+    if (!this.isIntact()) return undefined;
     return this.kind === 'tcp' ? tcpListenQueue(this.fd) : unixListenQueue(this.fd);
+  }
+
+  /** False when the descriptor is closed, or names something else by now. */
+  isIntact(): boolean {
+    try {
+      return !this.#closed && isSameFile(identityOf(this.fd), this.#socket);
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * The descriptor, to be handed to a host.
+   *
+   * @throws ListenerError when it is not that of the socket any more
+   */
+  intactFd(): number {
+    if (this.isIntact()) return this.fd;
+    throw new ListenerError(
+      `the descriptor ${this.fd} of the listening socket '${this.key}' has been closed: a reload opens the socket again`,
+    );
   }
 
   /** False when the file of a Unix socket was removed or replaced, so that no client finds this socket any more. */
   isReachable(): boolean {
     if (this.kind === 'tcp') return true;
-    const file = socketAt(this.key);
-    return file !== undefined && file.dev === this.#file?.dev && file.ino === this.#file.ino;
+    try {
+      return isSameFile(lstatSync(this.key, { throwIfNoEntry: false }), this.#file);
+    } catch {
+      // Its folder was replaced by something that cannot be looked into.
+      return false;
+    }
+  }
+
+  /** Closes the descriptor and leaves the file of a Unix socket. May be called again. */
+  close(): void {
+    // A number that names something else by now is another's to close.
+    if (this.isIntact()) closeSync(this.fd);
+    this.#closed = true;
   }
 
   /**
-   * Closes the descriptor; with `unlink` the file of a Unix socket goes first, unless it is not ours any more
-   * or systemd's. May be called again.
+   * The same, and the file of a Unix socket goes first, unless it is not ours any more or systemd's. Where that
+   * fails the log says so: the socket is closed all the same.
    */
-  close(options: { readonly unlink: boolean }): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (options.unlink && this.kind === 'unix' && this.origin !== 'systemd' && this.isReachable()) {
-      unlinkSync(this.key);
+  remove(log: ListenerLog): void {
+    if (!this.#closed && this.kind === 'unix' && this.origin !== 'systemd' && this.isReachable()) {
+      this.#unlink(log);
     }
-    closeSync(this.fd);
+    this.close();
+  }
+
+  #unlink(log: ListenerLog): void {
+    try {
+      withFile(this.key, (file) => {
+        if (isSameFile(file.stat, this.#file)) file.unlink();
+      });
+    } catch (cause) {
+      const failure = new ListenerError(`unable to remove the socket '${this.key}'`, { cause });
+      log.warning(
+        `${failure.line}; nothing listens there any more: a start replaces it once the folder '${dirname(this.key)}' can be written, or remove it by hand`,
+      );
+    }
+  }
+
+  /** @throws ListenerError when the socket's file is not there any more */
+  #change(action: (file: OpenFile) => void): void {
+    const isDone = attempt(`unable to look at the socket '${this.key}'`, () =>
+      withFile(this.key, (file) => {
+        if (!isSameFile(file.stat, this.#file)) return false;
+        action(file);
+        return true;
+      }),
+    );
+    if (isDone === true) return;
+    throw new ListenerError(
+      `the socket '${this.key}' was removed or replaced by somebody who may write to the folder '${dirname(this.key)}': give the folder to root, or choose another path`,
+    );
   }
 
   #listen(backlog: number): void {
     try {
-      listen(this.fd, backlog);
+      listen(this.intactFd(), backlog);
     } catch (cause) {
       throw new ListenerError(`failed to listen to address '${this.key}'`, { cause });
     }
   }
+}
 
-  #applyAccess(settings: ListenSettings, log: ListenerLog): void {
-    applyAccess(settings.pool, this.key, resolveAccess(settings.pool, settings, log), log);
-  }
+/** Settings in force on a socket. */
+interface Applied {
+  readonly backlog: number;
+  readonly access: ResolvedAccess | undefined;
+}
+
+function identityOf(fd: number): FileIdentity {
+  const { dev, ino } = fstatSync(fd);
+  return { dev, ino };
 }
 
 /** Opens and binds the first address that can be had; the others of a host name are only mentioned. */
@@ -212,30 +297,31 @@ export function checkPathLength(pool: string, path: string): void {
  * @throws ListenerError when somebody listens there, or when something is there that is no socket.
  */
 function removeStaleSocket(path: string): void {
-  if (!isStaleSocket(path)) return;
-  attempt(`unable to remove the stale socket '${path}'`, () => unlinkSync(path));
+  lookAtPlace(path, (file) => attempt(`unable to remove the stale socket '${path}'`, () => file.unlink()));
 }
 
 /**
- * True when a socket is at `path` that nobody listens on, false when nothing is there.
+ * Finds out whether a socket can be made at `path`.
  *
+ * @param onStale gets a socket that nobody listens on
  * @throws ListenerError when the place is taken.
  */
-export function isStaleSocket(path: string): boolean {
-  const found = attempt(`unable to look at the place of the socket '${path}'`, () =>
-    lstatSync(path, { throwIfNoEntry: false }),
+export function lookAtPlace(path: string, onStale: (file: OpenFile) => void): void {
+  attempt(`unable to look at the place of the socket '${path}'`, () =>
+    withFile(path, (file) => {
+      if (!file.stat.isSocket()) {
+        throw new ListenerError(
+          `unable to bind listening socket for address '${path}': ${kindOfFile(file.stat)} is there and is left alone, move it away or choose another path`,
+        );
+      }
+      // Asked by descriptor: of the very file that is removed then.
+      const taken = attempt(`unable to find out whether somebody listens on '${path}'`, () =>
+        somebodyListens({ family: 'unix', path: file.place }),
+      );
+      if (taken) throw new ListenerError(`Another FPM instance seems to already listen on ${path}`);
+      onStale(file);
+    }),
   );
-  if (found === undefined) return false;
-  if (!found.isSocket()) {
-    throw new ListenerError(
-      `unable to bind listening socket for address '${path}': ${kindOfFile(found)} is there and is left alone, move it away or choose another path`,
-    );
-  }
-  const taken = attempt(`unable to find out whether somebody listens on '${path}'`, () =>
-    somebodyListens({ family: 'unix', path }),
-  );
-  if (taken) throw new ListenerError(`Another FPM instance seems to already listen on ${path}`);
-  return true;
 }
 
 function kindOfFile(found: Stats): string {
@@ -245,15 +331,11 @@ function kindOfFile(found: Stats): string {
   return 'a file that is no socket';
 }
 
-function socketAt(path: string): Stats | undefined {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found?.isSocket() ? found : undefined;
-}
-
 function attempt<T>(text: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
+    if (cause instanceof ListenerError) throw cause;
     throw new ListenerError(text, { cause });
   }
 }

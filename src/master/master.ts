@@ -14,7 +14,7 @@ import { prepareReload, readAgain } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
-import type { PoolContext, PoolOutcome } from './pool-context.ts';
+import type { PoolContext, PoolOutcome, PreparedPool } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
 import { ReloadJournal } from './reload-journal.ts';
@@ -70,26 +70,21 @@ export class Master {
   }
 
   /**
-   * Binds the sockets, writes the pid file and starts the pools.
+   * Binds the sockets, writes the pid file and starts the pools. After a failure {@link abandon} has to follow.
    *
    * @returns when every pool serves or has been given up, or when a signal stopped the master before
    * @throws MasterStartError when a socket, a log or the pid file cannot be had, or no pool can run at all
    */
   async start(): Promise<StartOutcome> {
     this.#options.signals?.deliverTo((row) => this.#queue.enqueue({ type: 'signal', row }));
-    try {
-      this.#systemd.configure(this.#configuration.global);
-      const pools = await this.#resources.prepare(this.#configuration, this.#pools.source);
-      if (this.#stage.isStopping) return this.#stopBeforeStart();
-      this.#options.log.bound();
-      this.#options.log.notice(`fpm is running, pid ${process.pid}`);
-      this.#pools.putInForce(pools);
-      // Sockets of a predecessor that no pool asked for.
-      this.#resources.retain(this.runners);
-    } catch (error) {
-      this.#release();
-      throw error;
-    }
+    this.#systemd.configure(this.#configuration.global);
+    const pools = await this.#resources.prepare(this.#configuration, this.#pools.source);
+    if (this.#stage.isStopping) return this.#stopBeforeStart();
+    this.#options.log.bound();
+    this.#options.log.notice(`fpm is running, pid ${process.pid}`);
+    this.#pools.putInForce(pools);
+    // Sockets of a predecessor that no pool asked for.
+    this.#resources.retain(this.runners);
     this.#beats.start(this.#configuration);
     return await this.#started.promise;
   }
@@ -100,14 +95,14 @@ export class Master {
     return 'stopped';
   }
 
-  /** After a failed start: ends what was started; settles when nothing is left. */
-  abandon(): Promise<void> {
-    if (this.#pools.all.length === 0) {
-      this.#release();
-      return Promise.resolve();
-    }
+  /**
+   * After a failed start: ends what was started; settles when nothing is left. Where hosts run, the queue has to stay
+   * open until they are gone.
+   */
+  async abandon(): Promise<void> {
+    if (this.#pools.all.length === 0) return this.#release();
     this.#stop(masterStates.terminating, undefined);
-    return this.closed;
+    return await this.closed;
   }
 
   /** Does what a signal of the table asks for. */
@@ -238,26 +233,38 @@ export class Master {
     void this.#reload();
   }
 
+  /** Never rejects: whatever goes wrong, the pools that run must not pay for it. */
   async #reload(): Promise<void> {
-    const read = readAgain(this.#options);
-    const prepared =
-      'refused' in read
-        ? read
-        : await prepareReload(read.ready, this.#options.log, this.#resources, this.#pools);
-    // A master that has stopped meanwhile gave back its sockets before the last of these was opened.
-    if (this.#stage.isStopping) return this.#pools.all.length === 0 ? this.#release() : undefined;
-    if ('refused' in read || 'refused' in prepared) {
-      this.#options.log.error('reload refused: the running configuration stays in force');
-      this.#systemd.reloadRefused();
-      this.#reloads.refused('refused' in prepared ? prepared.refused : []);
-      return this.#endReload();
+    try {
+      const read = readAgain(this.#options);
+      const prepared =
+        'refused' in read
+          ? read
+          : await prepareReload(read.ready, this.#options.log, this.#resources, this.#pools);
+      // A master that has stopped meanwhile gave back its sockets before the last of these was opened.
+      if (this.#stage.isStopping) return this.#pools.all.length === 0 ? this.#release() : undefined;
+      if ('refused' in read) return this.#refuseReload(read.refused);
+      if ('refused' in prepared) return this.#refuseReload(prepared.refused);
+      this.#putInForce(read.ready, prepared.ready);
+    } catch (error) {
+      this.#options.log.sysError('cannot reload', error);
+      this.#refuseReload([(error as Error).message]);
     }
-    const { ready: configuration } = read;
+  }
+
+  #refuseReload(reasons: readonly string[]): void {
+    this.#options.log.error('reload refused: the running configuration stays in force');
+    this.#systemd.reloadRefused();
+    this.#reloads.refused(reasons);
+    this.#endReload();
+  }
+
+  #putInForce(configuration: Configuration, pools: readonly PreparedPool[]): void {
     this.#configuration = configuration;
     this.#options.onInForce?.(configuration);
     this.#systemd.configure(configuration.global);
     this.#beats.start(configuration);
-    this.#pools.putInForce(prepared.ready);
+    this.#pools.putInForce(pools);
   }
 
   #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
@@ -273,6 +280,7 @@ export class Master {
     if (notice !== undefined) this.#options.log.notice(notice);
     if (this.#stage.refuses(state)) return;
     this.#stage.moveTo(state);
+    this.#reloads.impossible(`the master is ${state}`);
     this.#systemd.stopping();
     this.#resources.closeStatusPages();
     if (this.#pools.all.length === 0) return this.#finishStop();

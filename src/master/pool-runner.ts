@@ -25,6 +25,7 @@ import { logHostChatter, logHostFacts } from './host-reports.ts';
 import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
+import type { Listener } from './listener.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
 import { PoolFigures } from './pool-figures.ts';
@@ -52,6 +53,8 @@ export class PoolRunner {
   #failure: string | undefined;
   /** What the log has been told of the host. */
   #reported: string | undefined;
+  /** The log has been told that its descriptor is gone. */
+  #lostSocket: Listener | undefined;
   #stopped = false;
 
   constructor(pool: PreparedPool, context: PoolContext) {
@@ -167,10 +170,21 @@ export class PoolRunner {
   /** Once a second: numbers of workers. */
   heartbeat(): void {
     if (this.#serving === undefined || !this.#context.isNormal()) return;
+    this.#checkSocket();
     const scoreboard = this.#serving.reader.readNumbers();
     this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
     this.figures.beat(publishFigures(this.#serving, this.#pool.listener, scoreboard));
     this.#report(this.#serving);
+  }
+
+  /** The host has a descriptor of its own and serves on; the next one could not. */
+  #checkSocket(): void {
+    const { listener } = this.#pool;
+    if (listener === this.#lostSocket || listener.isIntact()) return;
+    this.#lostSocket = listener;
+    this.#context.log.alert(
+      `[pool ${this.name}] the descriptor ${listener.fd} of the listening socket '${listener.key}' has been closed: reload, which opens the socket again`,
+    );
   }
 
   /** Not at the start itself: programs that read the log know its lines by heart. */

@@ -46,9 +46,9 @@ export class ReloadJournal {
     this.#end('refused', reasons);
   }
 
-  /** The master is in a state in which no reload begins. */
+  /** The master is in a state in which no reload begins, and the one under way does not end. */
   impossible(reason: string): void {
-    for (const resolve of this.#nextWaiters.splice(0)) {
+    for (const resolve of [...this.#waiters.splice(0), ...this.#nextWaiters.splice(0)]) {
       resolve({ at: Date.now(), outcome: 'refused', reasons: [reason] });
     }
   }

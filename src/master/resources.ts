@@ -126,13 +126,22 @@ export class MasterResources {
     this.#statusListeners.close();
   }
 
-  /** Gives back everything; harmless when called twice. */
+  /** Gives back everything; harmless when called twice. What cannot be given back is said and keeps nothing else. */
   release(): void {
-    this.#statusListeners.close();
-    this.#admin.close();
-    this.#listeners.closeAll();
-    this.#accessLogs.close();
-    this.#movePidFile(undefined);
+    const steps = [
+      () => this.#statusListeners.close(),
+      () => this.#admin.close(),
+      () => this.#listeners.closeAll(),
+      () => this.#accessLogs.close(),
+      () => this.#movePidFile(undefined),
+    ];
+    for (const step of steps) {
+      try {
+        step();
+      } catch (error) {
+        this.#log.sysError('cannot give back everything at the end', error);
+      }
+    }
   }
 
   /** A user or an engine that is not there is the operator's to mend: it is said, and the start or reload refused. */

@@ -71,7 +71,7 @@ export class StatusListeners {
       connections.add(connection);
     });
     server.on('error', (error) => this.#log.sysError(`[pool ${pool.name}_status] cannot accept`, error));
-    server.listen({ fd: duplicate(listener.fd) });
+    server.listen({ fd: duplicate(listener.intactFd()) });
     return { server, connections };
   }
 }

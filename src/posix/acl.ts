@@ -3,7 +3,6 @@
  * The attribute's layout is kernel interface (linux/posix_acl_xattr.h), so neither libacl nor the `setfacl`
  * program has to be installed, which small container images lack; and a failure has an errno.
  */
-import { statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { check, cString, declare, lastErrno, PosixError } from './libc.ts';
 
@@ -22,23 +21,51 @@ const tags = {
 const noId = 0xffffffff;
 const entryBytes = 8;
 const readWrite = 6;
+/** XATTR_SIZE_MAX, xattr(7): no attribute is longer. */
+const longestList = 65_536;
 
 const cSetxattr = declare<[Buffer, Buffer, Buffer, number, number], number>(
   'int setxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
+);
+const cGetxattr = declare<[Buffer, Buffer, Buffer, number], number>(
+  'intptr_t getxattr(const void *path, const void *name, void *value, size_t size)',
 );
 const cRemovexattr = declare<[Buffer, Buffer], number>('int removexattr(const void *path, const void *name)');
 
 type Entry = readonly [tag: number, permissions: number, id: number];
 
+/** Users and groups by id that may read and write a file beside what its mode allows. */
+export interface Grants {
+  readonly users: readonly number[];
+  readonly groups: readonly number[];
+}
+
 /**
- * Lets users and groups (by id) read and write a file beside what its mode allows: setxattr(2). An earlier list
- * is replaced.
+ * Gives a file this list, in the place of an earlier one: setxattr(2).
  *
+ * @param mode permission bits of the file
  * @throws PosixError ENOTSUP where the file system has no lists, EPERM when the file is not ours.
  */
-export function grantReadWrite(path: string, users: readonly number[], groups: readonly number[]): void {
-  const value = encodeEntries(entriesFor(statSync(path).mode, users, groups));
+export function grantReadWrite(path: string, mode: number, grants: Grants): void {
+  const value = encodeEntries(entriesFor(mode, grants));
   check('setxattr', cSetxattr(cString(path), attribute, value, value.length, 0), path);
+}
+
+/** Whether the list of a file is the one that {@link grantReadWrite} would give it; without grants: whether it has none. */
+export function hasGrants(path: string, mode: number, grants: Grants | undefined): boolean {
+  const present = readList(path);
+  if (grants === undefined || present === undefined) return grants === undefined && present === undefined;
+  return present.equals(encodeEntries(entriesFor(mode, grants)));
+}
+
+/** getxattr(2). @returns undefined for a file without a list, and where there are no lists */
+function readList(path: string): Buffer | undefined {
+  const value = Buffer.alloc(longestList);
+  const length = cGetxattr(cString(path), attribute, value, value.length);
+  if (length >= 0) return value.subarray(0, length);
+  const errno = lastErrno();
+  if (errno === constants.errno.ENODATA || errno === constants.errno.EOPNOTSUPP) return undefined;
+  throw new PosixError('getxattr', errno, path);
 }
 
 /** Takes a list away again, so that the mode alone counts: removexattr(2). A file without one is left alone. */
@@ -50,7 +77,7 @@ export function removeGrants(path: string): void {
 }
 
 /** The mask bounds all but owner and others; the kernel shows it as the group bits of the mode. */
-function entriesFor(mode: number, users: readonly number[], groups: readonly number[]): Entry[] {
+function entriesFor(mode: number, { users, groups }: Grants): Entry[] {
   const ascending = (ids: readonly number[]): number[] => [...new Set(ids)].sort((a, b) => a - b);
   const groupObject = (mode >> 3) & 7;
   return [

@@ -1,85 +1,14 @@
-/** How many connections wait in a listening Unix socket: sock_diag(7), since getsockopt(2) does not tell. */
-import { closeSync, fstatSync } from 'node:fs';
-import { declare } from './libc.ts';
-import { families, type ListenQueue } from './sockets.ts';
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const MSG_DONTWAIT = 0x40;
-const NETLINK_SOCK_DIAG = 4;
-const SOCK_DIAG_BY_FAMILY = 20;
-const NLM_F_REQUEST = 1;
-const UDIAG_SHOW_RQLEN = 0x10;
-const UNIX_DIAG_RQLEN = 4;
-/** struct nlmsghdr; struct unix_diag_req and struct unix_diag_msg follow it. */
-const header = { size: 16, type: 4, flags: 6 } as const;
-const request = { size: 24, family: 0, inode: 8, show: 12, cookie: 16 } as const;
-const diagnosis = { size: 16, inode: 4 } as const;
-/** struct nlattr; lengths are rounded up to a multiple of four. */
-const attribute = { size: 4, type: 2 } as const;
-const anyCookie = 0xffff_ffff;
-/** The answer to this question has 44 bytes. */
-const answerLimit = 512;
-
-const cSocket = declare<[number, number, number], number>('int socket(int domain, int type, int protocol)');
-const cSend = declare<[number, Buffer, number, number], number>(
-  'intptr_t send(int sockfd, const void *buf, size_t len, int flags)',
-);
-const cRecv = declare<[number, Buffer, number, number], number>(
-  'intptr_t recv(int sockfd, void *buf, size_t len, int flags)',
-);
+/** How many connections wait in a listening Unix socket. */
+import type { ListenQueue } from './sockets.ts';
+import { askUnixSocket } from './unix-diag.ts';
 
 /**
- * Queue of a listening Unix socket. Costs five system calls, some 20 us, and needs no rights.
+ * Queue of a listening Unix socket.
  *
- * @returns undefined where the kernel does not say: it was built without CONFIG_UNIX_DIAG, or a seccomp filter
- *   refuses netlink, or the descriptor is no Unix socket of this network namespace.
+ * @returns undefined where the kernel does not say; see {@link askUnixSocket}
  */
 export function unixListenQueue(fd: number): ListenQueue | undefined {
-  // The kernel's number has 32 bits here.
-  const inode = fstatSync(fd).ino >>> 0;
-  const netlink = cSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (netlink < 0) return undefined;
-  try {
-    const question = encodeQuestion(inode);
-    if (cSend(netlink, question, question.length, 0) !== question.length) return undefined;
-    // The kernel answers within send(): nothing to wait for.
-    const reply = Buffer.alloc(answerLimit);
-    const length = cRecv(netlink, reply, reply.length, MSG_DONTWAIT);
-    return decodeAnswer(reply.subarray(0, Math.max(0, length)), inode);
-  } finally {
-    closeSync(netlink);
-  }
-}
-
-function encodeQuestion(inode: number): Buffer {
-  const bytes = Buffer.alloc(header.size + request.size);
-  bytes.writeUInt32LE(bytes.length);
-  bytes.writeUInt16LE(SOCK_DIAG_BY_FAMILY, header.type);
-  bytes.writeUInt16LE(NLM_F_REQUEST, header.flags);
-  bytes.writeUInt8(families.unix, header.size + request.family);
-  bytes.writeUInt32LE(inode, header.size + request.inode);
-  bytes.writeUInt32LE(UDIAG_SHOW_RQLEN, header.size + request.show);
-  bytes.writeUInt32LE(anyCookie, header.size + request.cookie);
-  bytes.writeUInt32LE(anyCookie, header.size + request.cookie + 4);
-  return bytes;
-}
-
-/** Of a listening socket the receive queue is what waits, the send queue what may. */
-function decodeAnswer(reply: Buffer, inode: number): ListenQueue | undefined {
-  let at = header.size + diagnosis.size;
-  if (reply.length < at || reply.readUInt16LE(header.type) !== SOCK_DIAG_BY_FAMILY) return undefined;
-  if (reply.readUInt32LE(header.size + diagnosis.inode) !== inode) return undefined;
-  while (at + attribute.size <= reply.length) {
-    const length = reply.readUInt16LE(at);
-    if (length < attribute.size || at + length > reply.length) return undefined;
-    if (reply.readUInt16LE(at + attribute.type) === UNIX_DIAG_RQLEN && length >= attribute.size + 8) {
-      const current = reply.readUInt32LE(at + attribute.size);
-      const limit = reply.readUInt32LE(at + attribute.size + 4);
-      return { current, limit };
-    }
-    at += (length + 3) & ~3;
-  }
-  return undefined;
+  // Of a listening socket the receive queue is what waits, the send queue what may.
+  const answer = askUnixSocket(fd, 'queue');
+  return answer && { current: answer[0], limit: answer[1] };
 }

@@ -49,11 +49,11 @@ test('a handed over socket is adopted under its own address, and goes with its f
   const log = new LogRecorder();
   const [adopted, ...rest] = adoptInherited(env, log);
   assert.ok(adopted !== undefined && rest.length === 0);
-  first.close({ unlink: false });
+  first.close();
   assert.deepEqual([adopted.key, adopted.kind, adopted.origin], [path, 'unix', 'inherited']);
   assert.deepEqual(env, { OTHER: 'stays' });
   assert.equal(await knock({ path }), 'connected');
-  adopted.close({ unlink: true });
+  adopted.remove(new LogRecorder());
   assert.equal(existsSync(path), false);
 });
 
@@ -65,7 +65,7 @@ test('sockets of systemd keep their file and their settings', async (t) => {
   const fds = [first.fd, second.fd].map((fd) => duplicate(fd));
   const adopted = fds.map((fd) => Listener.adopt(fd, 'systemd'));
   adopted[1]?.apply(settingsFor(path, { mode: 0o666 }), new LogRecorder());
-  for (const listener of adopted) listener.close({ unlink: true });
+  for (const listener of adopted) listener.remove(new LogRecorder());
   assert.equal(existsSync(path), true);
   assert.equal(second.isReachable(), true);
 });

@@ -27,7 +27,7 @@ test('a place where a socket can be made has no problems, and stays as it was', 
 test('a stale socket is no problem and is not removed', async (t) => {
   const path = join(folderFor(t), 'stale.sock');
   const listener = await openFor(t, settingsFor(path));
-  listener.close({ unlink: false });
+  listener.close();
   assert.deepEqual(await problems(settingsFor(path)), []);
   assert.equal(existsSync(path), true);
 });

@@ -41,7 +41,7 @@ export async function openFor(
   log: LogRecorder = new LogRecorder(),
 ): Promise<Listener> {
   const listener = await Listener.open(settings, log);
-  t.after(() => listener.close({ unlink: true }));
+  t.after(() => listener.remove(new LogRecorder()));
   return listener;
 }
 

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   existsSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -17,6 +21,7 @@ import { Listener } from '../../src/master/listener.ts';
 import type { ListenerError } from '../../src/master/listener-error.ts';
 import { bind, openSocket, tcpListenQueue } from '../../src/posix/sockets.ts';
 import { lookupUser, resolveGroup } from '../../src/posix/users.ts';
+import { poll } from '../harness/waiting.ts';
 import { needsRoot } from '../posix/child.ts';
 import { folderFor, freePort, knock, LogRecorder, openFor, settingsFor } from './listener-support.ts';
 
@@ -35,15 +40,15 @@ test('a Unix socket is made, listens, has its mode from the start, and goes with
   assert.equal(listener.kind, 'unix');
   assert.equal(statSync(path).mode & 0o7777, 0o660);
   assert.equal(await knock({ path }), 'connected');
-  listener.close({ unlink: true });
-  listener.close({ unlink: true });
+  listener.remove(new LogRecorder());
+  listener.remove(new LogRecorder());
   assert.equal(existsSync(path), false);
 });
 
 test('a listener that is closed without unlink leaves its file', async (t) => {
   const path = join(folderFor(t), 'www.sock');
   const listener = await Listener.open(settingsFor(path), new LogRecorder());
-  listener.close({ unlink: false });
+  listener.close();
   assert.ok(lstatSync(path).isSocket());
   assert.equal(await knock({ path }), 'ECONNREFUSED');
 });
@@ -200,8 +205,124 @@ test('a socket file that was removed or replaced is noticed, and the one of othe
   assert.equal(first.isReachable(), false);
   await openFor(t, settingsFor(path));
   assert.equal(first.isReachable(), false);
-  first.close({ unlink: true });
+  first.remove(new LogRecorder());
   assert.equal(await knock({ path }), 'connected');
+});
+
+test('settings that have not changed touch nothing, whatever was done by hand', async (t) => {
+  const path = join(folderFor(t), 'untouched.sock');
+  const log = new LogRecorder();
+  const settings = settingsFor(path, { mode: 0o600 });
+  const listener = await openFor(t, settings, log);
+  chmodSync(path, 0o644);
+  const before = statSync(path).ctimeMs;
+  listener.apply(settings, log);
+  const found = statSync(path);
+  assert.deepEqual([found.mode & 0o777, found.ctimeMs], [0o644, before]);
+  // Other settings that come to what is there already touch nothing either.
+  listener.apply({ ...settings, mode: 0o644 }, log);
+  assert.equal(statSync(path).ctimeMs, before);
+  listener.apply({ ...settings, mode: 0o640 }, log);
+  assert.equal(statSync(path).mode & 0o777, 0o640);
+});
+
+/** What the owner of the folder may put in the place of a socket; each is to stay as it is. */
+const impostors: readonly [string, (path: string, target: string) => void][] = [
+  ['a link to a file', (path, target) => symlinkSync(target, path)],
+  ['a file', (path) => writeFileSync(path, '', { mode: 0o604 })],
+  ['a folder', (path) => mkdirSync(path, { mode: 0o705 })],
+  [
+    'a socket of others',
+    (path) => {
+      const fd = openSocket('unix');
+      bind(fd, { family: 'unix', path });
+      closeSync(fd);
+    },
+  ],
+];
+
+for (const [what, put] of impostors) {
+  test(`${what} in the place of a socket is neither changed nor removed`, { skip: needsRoot }, async (t) => {
+    const folder = folderFor(t);
+    const path = join(folder, 'www.sock');
+    const target = join(folder, 'target');
+    writeFileSync(target, '', { mode: 0o604 });
+    const listener = await openFor(t, settingsFor(path));
+    renameSync(path, join(folder, 'moved.sock'));
+    put(path, target);
+    const look = () =>
+      [path, target].map((name) => {
+        const { ino, uid, mode, ctimeMs } = lstatSync(name);
+        return { ino, uid, mode, ctimeMs };
+      });
+    const before = look();
+    for (const more of [{ owner: 'nobody' }, { mode: 0o666 }, { aclUsers: ['nobody'] }]) {
+      assert.throws(
+        () => listener.apply(settingsFor(path, more), new LogRecorder()),
+        withLine(
+          /^the socket '.*\/www\.sock' was removed or replaced by somebody who may write to the folder/,
+        ),
+      );
+    }
+    listener.remove(new LogRecorder());
+    assert.deepEqual(look(), before);
+    assert.equal(await knock({ path: join(folder, 'moved.sock') }), 'ECONNREFUSED', 'it is closed');
+  });
+}
+
+test('whoever swaps the name of a socket all the time does not win', { skip: needsRoot }, async (t) => {
+  const folder = folderFor(t);
+  const path = join(folder, 'www.sock');
+  const target = join(folder, 'target');
+  writeFileSync(target, '', { mode: 0o600 });
+  const listener = await openFor(t, settingsFor(path));
+  const swapper = spawn('perl', [
+    '-e',
+    'my ($a, $b) = @ARGV; symlink $b, "$a.link"; print "x\n"; $| = 1;' +
+      'while (1) { rename $a, "$a.own"; rename "$a.link", $a; rename $a, "$a.link"; rename "$a.own", $a; }',
+    path,
+    target,
+  ]);
+  t.after(() => swapper.kill('SIGKILL'));
+  await poll('the first swap', () => existsSync(`${path}.own`) || undefined);
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 2000; round++) {
+    try {
+      listener.apply(
+        settingsFor(path, { owner: String(60_000 + (round % 2)), mode: 0o666 }),
+        new LogRecorder(),
+      );
+      outcomes.add('done');
+    } catch (error) {
+      outcomes.add((error as Error).name);
+    }
+  }
+  assert.deepEqual([...outcomes].sort(), ['ListenerError', 'done']);
+  const { uid, mode } = statSync(target);
+  assert.deepEqual([uid, mode & 0o777], [0, 0o600]);
+});
+
+test('a descriptor that is closed or names something else is noticed, and another’s is not closed', async (t) => {
+  for (const settings of [
+    settingsFor(join(folderFor(t), 'lost.sock')),
+    settingsFor(`127.0.0.1:${await freePort()}`),
+  ]) {
+    const listener = await openFor(t, settings);
+    assert.equal(listener.isIntact(), true);
+    closeSync(listener.fd);
+    assert.equal(listener.isIntact(), false);
+    assert.equal(listener.queue(), undefined);
+    const other = openSync('/dev/null', 'r');
+    assert.equal(other, listener.fd, 'the number is used again');
+    assert.equal(listener.queue(), undefined);
+    assert.throws(
+      () => listener.intactFd(),
+      withLine(/^the descriptor \d+ of the listening socket '.*' has been closed/),
+    );
+    listener.remove(new LogRecorder());
+    assert.ok(fstatSync(other).isCharacterDevice());
+    closeSync(other);
+  }
 });
 
 for (const [listen, host] of [
