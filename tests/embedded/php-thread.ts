@@ -111,6 +111,7 @@ export class PhpThread {
       module: await module,
       loaderPath: engine.loaderPath,
       phpIni: ini.text,
+      phpIniFiles: [],
       phpValue: [],
       phpAdminValue: [],
       env: [],

@@ -143,6 +143,66 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'status 304': { script: `http_response_code(304); header('ETag: "x"');` },
   'status 204': { script: `http_response_code(204);` },
+  'the machine and this process': {
+    script: `$r = [PHP_OS, PHP_OS_FAMILY, gethostname(), get_current_user(), getmyuid(), getmygid(), php_sapi_name(), sys_get_temp_dir() !== ''];
+      foreach (['s', 'n', 'r', 'v', 'm', 'a'] as $mode) $r[] = php_uname($mode);
+      $r[] = php_uname();
+      foreach (['chroot', 'dl', 'cli_set_process_title', 'cli_get_process_title'] as $name) $r[] = function_exists($name);
+      $r[] = array_map('gettype', sys_getloadavg());
+      $r[] = array_map('gettype', getrusage());
+      array_push($r, getservbyport(443, 'tcp'), getservbyport(53, 'udp'), getservbyport(1, 'none'), gethostbyaddr('127.0.0.1'), @gethostbyaddr('none'));
+      foreach ([fn() => php_uname([]), fn() => gethostname(1), fn() => getservbyport('x', 'tcp')] as $wrong)
+        try { $r[] = $wrong(); } catch (Error $e) { $r[] = $e->getMessage(); }
+      echo json_encode($r);`,
+  },
+  'where PHP is installed': {
+    script: `$r = [];
+      foreach (['DEFAULT_INCLUDE_PATH', 'PEAR_INSTALL_DIR', 'PHP_PREFIX', 'PHP_BINDIR', 'PHP_MANDIR', 'PHP_LIBDIR', 'PHP_DATADIR', 'PHP_SYSCONFDIR',
+        'PHP_LOCALSTATEDIR', 'PHP_CONFIG_FILE_PATH', 'PHP_CONFIG_FILE_SCAN_DIR'] as $name)
+        $r[$name] = str_replace(PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION, 'X', constant($name));
+      foreach (glob('/usr/share/php/*') as $name) $r[] = stream_resolve_include_path(basename($name));
+      $library = sys_get_temp_dir() . '/' . uniqid('library'); mkdir($library); file_put_contents("$library/part.php", '<?php return "part";');
+      $r[] = set_include_path(get_include_path() . ":$library"); $r[] = include 'part.php';
+      unlink("$library/part.php"); rmdir($library);
+      ini_restore('include_path'); $r[] = get_include_path(); $r[] = ini_get_all()['include_path']['global_value'];
+      array_push($r, basename(php_ini_loaded_file()), basename(get_cfg_var('cfg_file_path')));
+      echo json_encode($r);`,
+  },
+  'users and groups by name': {
+    script: `$file = sys_get_temp_dir() . '/' . uniqid('owned'); touch($file); symlink($file, "$file.link");
+      $r = [chown($file, 'www-data'), chgrp($file, 'www-data'), lchown("$file.link", 'www-data'), lchgrp("$file.link", 'www-data'),
+        fileowner($file), filegroup($file)];
+      foreach ([['chown', 'nosuchuser'], ['chown', '33'], ['chgrp', 'nosuchgroup'], ['lchown', 'nosuchuser'], ['lchgrp', '33'], ['chown', 'root']] as [$call, $name])
+        array_push($r, @$call($file, $name), error_get_last()['message'] ?? null);
+      try { chown($file, []); } catch (TypeError $e) { $r[] = $e->getMessage(); }
+      unlink("$file.link"); unlink($file);
+      echo json_encode($r);`,
+  },
+  'link()': {
+    script: `$d = sys_get_temp_dir() . '/' . uniqid('links'); mkdir($d); chdir($d); file_put_contents('a', 'x'); mkdir('sub');
+      $r = [link('a', 'b'), stat('b')['nlink'], fileinode('a') === fileinode('b'), link('a', 'sub/c'), link(target: 'sub/c', link: "$d/d")];
+      file_put_contents('b', 'changed'); $r[] = file_get_contents('d');
+      foreach ([['a', 'b'], ['none', 'e'], ['a', "$d/none/e"], ['http://x/', 'e'], ['sub', 'e'], ["a\0b", 'e'], ['a'], [[], 'e']] as $arguments)
+        try { $r[] = @link(...$arguments); $r[] = str_replace($d, 'D', error_get_last()['message']); } catch (Error $e) { $r[] = $e->getMessage(); }
+      set_error_handler(function ($number, $text) use (&$r) { usleep(1); $r[] = $text; return true; });
+      class Path { function __toString() { usleep(1); return 'a'; } }
+      array_push($r, link(new Path, 'f'), link('a', 'f'));
+      foreach (['b', 'd', 'f', 'sub/c', 'a'] as $name) unlink($name);
+      rmdir('sub'); chdir('/'); rmdir($d);
+      echo json_encode($r);`,
+  },
+  'files beyond 4 GB': {
+    script: `$file = sys_get_temp_dir() . '/' . uniqid('large'); $h = fopen($file, 'w+'); $gb = 1 << 30;
+      $r = [ftruncate($h, 5 * $gb + 7), filesize($file), fseek($h, 0, SEEK_END), ftell($h), fseek($h, -3, SEEK_END), fwrite($h, 'abc'), ftell($h),
+        ftruncate($h, 3 * $gb + 1), fstat($h)['size'], fseek($h, 5 * $gb), fwrite($h, '1234'), ftell($h), rewind($h), fseek($h, 5 * $gb + 1), fread($h, 2),
+        stream_get_contents($h, 1, 5 * $gb), ftell($h), file_get_contents($file, false, null, 5 * $gb + 2), ftruncate($h, 2), fstat($h)['size']];
+      try { ftruncate($h, -1); } catch (Error $e) { $r[] = $e->getMessage(); }
+      $object = new SplFileObject($file, 'r+'); $r[] = $object->ftruncate(5 * $gb + 9); $object->fseek(0, SEEK_END); $r[] = $object->ftell();
+      fseek($h, 5 * $gb); $to = fopen('php://memory', 'w+'); array_push($r, stream_copy_to_stream($h, $to), ftell($to));
+      $object = null; fclose($h); unlink($file);
+      $temp = new SplTempFileObject(); $temp->fwrite('12345'); $r[] = $temp->ftruncate(3); $temp->rewind(); $r[] = $temp->fread(9);
+      echo json_encode($r);`,
+  },
   'a HEAD request': { script: `echo 'body';`, params: { REQUEST_METHOD: 'HEAD' } },
 };
 

@@ -42,6 +42,7 @@ async function withPhp<T>(
       phpVersion: version,
       threadNumber: 1,
       phpIni: composed.text,
+      phpIniFiles: ini.files,
       extensions,
       phpValue: [],
       phpAdminValue: [],

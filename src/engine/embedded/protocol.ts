@@ -23,6 +23,7 @@ export interface ThreadSettings {
   readonly extensions?: ReadonlyMap<string, Uint8Array> | undefined;
   /** php.ini text for the instance, complete (defaults, main php.ini, -d, hardening). */
   readonly phpIni: string;
+  readonly phpIniFiles: readonly string[];
   /** User-level ini of the pool, in file order (the first of a duplicate wins). */
   readonly phpValue: readonly (readonly [string, string])[];
   /** System-level ini of the pool: cannot be changed by scripts. Same order rule. */

@@ -51,6 +51,7 @@ export function threadStarter(blueprint: ThreadBlueprint): StartThread {
       module,
       loaderPath: engine.loaderPath,
       phpIni,
+      phpIniFiles: settings.phpIniFiles,
       phpValue: settings.phpValue,
       phpAdminValue: settings.phpAdminValue,
       env: settings.env,

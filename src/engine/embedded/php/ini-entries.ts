@@ -1,7 +1,8 @@
 /** Changes ini values of a running PHP: the pool's for good, a request's until its end. */
 
 import type { Engine } from './engine.ts';
-import { hashTable, iniEntry, zendString } from './layout.ts';
+import { findElement, findTable, nameText } from './hash-tables.ts';
+import { iniEntry, zendString } from './layout.ts';
 
 /** Who may change an entry afterwards, and by whose right it is changed (`PHP_INI_*`). */
 export const iniMode = { user: 1, perDirectory: 2, system: 4 } as const;
@@ -12,9 +13,6 @@ const stage = { activate: 4, htaccess: 32 } as const;
 
 /** Refcount 2 keeps PHP from ever freeing a string; type: persistent string. */
 const immortal = [2, 0x96] as const;
-const wordBytes = 4;
-/** Bytes of `executor_globals` in which the pointer to the table of ini entries is looked for. */
-const searchedBytes = 8192;
 
 export class IniEntries {
   readonly #engine: Engine;
@@ -23,48 +21,25 @@ export class IniEntries {
   /** @throws Error when the table of ini entries cannot be found in this build. */
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.#table = this.#findTable();
-  }
-
-  /**
-   * `EG(ini_directives)` is at another place in each PHP version: take the pointer behind which a hash table
-   * has an entry that names itself.
-   */
-  #findTable(): number {
-    const { memory } = this.#engine;
-    const start = this.#engine.address('executor_globals');
-    for (let at = start; at < start + searchedBytes; at += wordBytes) {
-      const table = memory.word(at);
-      if (!this.#looksLikeTable(table)) continue;
-      const entry = this.#lookUp(table, 'memory_limit');
-      if (entry !== 0 && this.#text(memory.word(entry + iniEntry.name)) === 'memory_limit') return table;
-    }
-    throw new Error('cannot find the ini entries of this PHP build');
-  }
-
-  #looksLikeTable(address: number): boolean {
-    const { memory } = this.#engine;
-    if (address < 1024 || address % 8 !== 0 || address + hashTable.size > memory.byteLength) return false;
-    const elements = memory.word(address + hashTable.elements);
-    const used = memory.word(address + hashTable.used);
-    const size = memory.word(address + hashTable.tableSize);
-    const data = memory.word(address + hashTable.data);
-    const powerOfTwo = size > 0 && (size & (size - 1)) === 0;
-    return elements > 50 && elements <= used && used <= size && powerOfTwo && data < memory.byteLength;
+    // One of its entries names itself.
+    const table = findTable(engine, 'executor_globals', (candidate) => {
+      const entry = findElement(engine, candidate, 'memory_limit');
+      if (entry === 0) return false;
+      return (
+        nameText(engine, engine.memory.word(engine.memory.word(entry) + iniEntry.name)) === 'memory_limit'
+      );
+    });
+    if (table === undefined) throw new Error('cannot find the ini entries of this PHP build');
+    this.#table = table;
   }
 
   #text(string: number): string {
-    const { memory } = this.#engine;
-    const length = memory.word(string + zendString.length);
-    return length > 256 ? '' : memory.slice(string + zendString.bytes, length);
+    return nameText(this.#engine, string);
   }
 
   #lookUp(table: number, name: string): number {
-    const { memory } = this.#engine;
-    const key = memory.allocateString(name);
-    const found = this.#engine.function('zend_hash_str_find')(table, key, name.length);
-    this.#engine.function('free')(key);
-    return found === 0 ? 0 : memory.word(found);
+    const found = findElement(this.#engine, table, name);
+    return found === 0 ? 0 : this.#engine.memory.word(found);
   }
 
   /** A zend_string that PHP never frees. */

@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extensionLine, extensionName } from './extensions.ts';
+import { debianIncludePath } from './host-constants.ts';
 
 export interface IniSources {
   /** `8.4` */
@@ -52,6 +53,7 @@ function sessionStore(): (readonly [string, string])[] {
 function defaults(version: string): (readonly [string, string])[] {
   const entries: (readonly [string, string])[] = [
     ['display_errors', '1'],
+    ['include_path', debianIncludePath],
     ...sessionStore(),
     // Off unless asked for: upload progress and backtraces of fatal errors widened the memory-limit attacks of 2026.
     ['session.upload_progress.enabled', '0'],

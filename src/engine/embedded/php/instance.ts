@@ -7,6 +7,7 @@ import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { Variables } from '../variables.ts';
 import { BodyQueue } from './body.ts';
 import { BodyFile } from './body-file.ts';
+import { PhpCalls } from './calls.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { ErrorWatch } from './errors.ts';
 import { ExitStatus, markedExit } from './exit-status.ts';
@@ -15,13 +16,18 @@ import { type EngineFacts, readFacts } from './facts.ts';
 import { refuseFibers } from './fibers.ts';
 import { HostFiles } from './files.ts';
 import { type FunctionHost, headersOf } from './functions.ts';
+import { setHostConstants } from './host-constants.ts';
+import { installHostFacts } from './host-facts.ts';
 import { opcacheFolder } from './ini.ts';
 import { IniEntries } from './ini-entries.ts';
 import { IniSections } from './ini-sections.ts';
 import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
+import { installLinks } from './links.ts';
+import { tellIniFiles } from './loaded-ini.ts';
 import { FileLocks } from './locks.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { registerFpmModule } from './module.ts';
+import { ModuleFunctions } from './module-functions.ts';
 import { OpcacheProbe } from './opcache-probe.ts';
 import { PageImage } from './page-image.ts';
 import { Parts } from './parts.ts';
@@ -42,6 +48,8 @@ export interface InstanceSettings {
   readonly phpVersion: string;
   readonly threadNumber: number;
   readonly phpIni: string;
+  /** The files that the text is made of, as the master sent their paths. */
+  readonly phpIniFiles: readonly string[];
   readonly phpValue: readonly (readonly [string, string])[];
   readonly phpAdminValue: readonly (readonly [string, string])[];
   readonly env: readonly (readonly [string, string])[];
@@ -87,6 +95,8 @@ const warmUpScript = '/internal/warm-up.php';
 /** Settings that would keep the warm-up from being what it is. */
 const warmUpIni =
   'open_basedir=""\nauto_prepend_file=""\nauto_append_file=""\noutput_handler=""\nerror_log=""';
+/** What this build has beside PHP's modules, and PHP-FPM has not. */
+const absentFunctions = 'dl cli_set_process_title cli_get_process_title post_message_to_js';
 /** `E_WARNING` */
 const warningLevel = 2;
 /** HTTP/1.0, which PHP assumes under CGI. */
@@ -180,15 +190,20 @@ export class PhpInstance {
     engine.fs.writeFile(iniPath, Buffer.from(settings.phpIni, 'latin1'));
     engine.function('wasm_set_sapi_name')(engine.memory.allocateString('fpm-fcgi'));
     engine.function('wasm_set_phpini_path')(engine.memory.allocateString(iniPath));
-    parts.mask.install(engine, settings.phpVersion);
+    const functions = new ModuleFunctions(engine, settings.phpVersion, 'basic_functions_module');
+    parts.mask.install(engine, functions);
+    installHostFacts(engine, functions);
+    parts.largeFiles.installFunction(engine, functions);
+    const calls = new PhpCalls(engine);
+    installLinks(engine, functions, calls);
     await engine.suspendable('php_wasm_init')();
     removeExtensions(engine, extensions, settings.phpIni);
     const instance = new PhpInstance(engine, settings, parts, host);
-    await instance.#prepare(settings);
+    await instance.#prepare(settings, parts);
     return instance;
   }
 
-  async #prepare(settings: InstanceSettings): Promise<void> {
+  async #prepare(settings: InstanceSettings, parts: Parts): Promise<void> {
     const engine = this.#engine;
     this.#sapi.install(Number(settings.phpVersion) >= 8.4);
     if (settings.plainPhpinfo === true) {
@@ -200,7 +215,10 @@ export class PhpInstance {
       status: this.#host.status,
     };
     registerFpmModule(engine, settings.phpVersion, functions);
-    this.#poolIni.disableFunctions('dl');
+    setHostConstants(engine, settings.phpVersion);
+    parts.largeFiles.installMethods(engine);
+    tellIniFiles(engine, settings.phpIniFiles);
+    this.#poolIni.disableFunctions(absentFunctions);
     for (const error of this.#poolIni.apply(settings.phpValue, settings.phpAdminValue)) this.#host.log(error);
     await this.#warmUp();
     this.#lastDescriptor = engine.fs.streams.length - 1;

@@ -94,10 +94,20 @@ export function functionEntryBytes(version: string): number {
   return Number(version) >= 8.4 ? 28 : 20;
 }
 
+/** `zend_function_entry` */
+export const functionEntry = { name: 0, handler: 4 } as const;
+
 /** `zend_execute_data` up to the first argument. */
 export const callFrame = { argumentCount: 28, bytes: 48 } as const;
 
 /** `zval`: 8 bytes of value, then the type. */
 export const zval = { value: 0, type: 8, size: 16 } as const;
 /** Type words of a `zval`. */
-export const zvalType = { long: 4, false: 2, true: 3, array: 7 | (1 << 8) | (1 << 9) } as const;
+export const zvalType = {
+  null: 1,
+  false: 2,
+  true: 3,
+  long: 4,
+  double: 5,
+  array: 7 | (1 << 8) | (1 << 9),
+} as const;

@@ -2,6 +2,7 @@
 
 import type { Engine, EngineImports } from './engine.ts';
 import { repairAccess } from './files.ts';
+import { LargeFiles } from './large-files.ts';
 import type { FileLocks } from './locks.ts';
 import { repairNetwork } from './network.ts';
 import { repairOwnership } from './ownership.ts';
@@ -21,6 +22,7 @@ interface PartsHost {
 export class Parts {
   readonly limit: TimeLimit;
   readonly mask = new ScriptMask();
+  readonly largeFiles = new LargeFiles();
   readonly spawner: Spawner;
   #locks: FileLocks | undefined;
 
@@ -34,6 +36,7 @@ export class Parts {
     repairOwnership(imports, engine);
     repairNetwork(imports, engine);
     repairReading(imports, engine);
+    this.largeFiles.repair(imports);
     this.spawner.repair(imports, engine);
     this.limit.repair(imports);
   }

@@ -4,7 +4,8 @@
  */
 
 import type { Engine } from './engine.ts';
-import { callFrame, functionEntryBytes, moduleEntry, zval, zvalType } from './layout.ts';
+import { callFrame, zval, zvalType } from './layout.ts';
+import { argumentCount, type ModuleFunctions } from './module-functions.ts';
 
 export class ScriptMask {
   /** The mask of the host process, which the kernel applies in any case. */
@@ -17,30 +18,20 @@ export class ScriptMask {
     this.current = this.process;
   }
 
-  /**
-   * Takes the place of PHP's own umask(). To be called before PHP starts, when functions are only a table.
-   *
-   * @throws Error when this build has no such function
-   */
-  install(engine: Engine, version: string): void {
+  /** Takes the place of PHP's own umask(). */
+  install(engine: Engine, functions: ModuleFunctions): void {
     const { memory } = engine;
-    const own = engine.function('zif_umask');
-    const bytes = functionEntryBytes(version);
-    let entry = memory.word(engine.address('basic_functions_module') + moduleEntry.functions);
-    while (memory.word(entry) !== 0 && memory.string(memory.word(entry)) !== 'umask') entry += bytes;
-    if (memory.word(entry) === 0) throw new Error('cannot find umask() in this PHP build');
     const noArguments = memory.allocate(callFrame.bytes + zval.size);
     memory.bytes.fill(0, noArguments, noArguments + callFrame.bytes + zval.size);
     const answer = noArguments + callFrame.bytes;
-    const call = (frame = 0, result = 0): void => {
+    functions.replace('umask', (own) => (frame, result) => {
       // PHP's own function checks the argument, and throws for a bad one.
       own(frame, result);
       if (memory.bytes[result + zval.type] !== zvalType.long) return;
       memory.setWord(result + zval.value, this.current);
-      if (memory.word(frame + callFrame.argumentCount) === 0) return;
+      if (argumentCount(engine, frame) === 0) return;
       own(noArguments, answer);
       this.current = memory.word(answer + zval.value) & 0o777;
-    };
-    memory.setWord(entry + 4, engine.pointer('vii', call));
+    });
   }
 }

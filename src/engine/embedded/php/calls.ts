@@ -1,0 +1,78 @@
+/** What a function made of JavaScript needs of PHP: its arguments by PHP's rules, and warnings. */
+
+import type { Engine } from './engine.ts';
+import { argumentCount } from './module-functions.ts';
+
+/** `E_WARNING` */
+export const warningLevel = 2;
+
+/** Kinds of an argument (php-src, "parameter parsing"): a string or path, an integer, a flag, the zval itself. */
+type Kind = 's' | 'p' | 'l' | 'b' | 'z';
+/** An argument: a binary string, a number, the address of a zval; undefined where it was left out. */
+export type Argument = string | number | undefined;
+
+const cellBytes = 8;
+
+export class PhpCalls {
+  readonly #engine: Engine;
+  readonly #parse: (...args: number[]) => Promise<number>;
+  readonly #complain: (...args: number[]) => Promise<number>;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    // Both may call what the script has made: a __toString(), an error handler.
+    this.#parse = engine.suspendable('zend_parse_parameters');
+    this.#complain = engine.suspendable('php_error_docref');
+  }
+
+  /**
+   * The arguments of the running function.
+   *
+   * @param specification letters of {@link Kind}, with `|` before those that may be left out
+   * @returns undefined when they are wrong: PHP has thrown then
+   */
+  async arguments(frame: number, specification: string): Promise<Argument[] | undefined> {
+    const { memory } = this.#engine;
+    const kinds = [...specification.replace('|', '')] as Kind[];
+    const cells = kinds.reduce((count, kind) => count + cellsOf(kind), 0);
+    const block = memory.allocate((cells + 1) * (cellBytes + 4) + specification.length + 1);
+    const first = block + Math.ceil((cells * 4) / cellBytes) * cellBytes;
+    const text = first + cells * cellBytes;
+    memory.bytes.fill(0, block, text);
+    for (let cell = 0; cell < cells; cell += 1) memory.setWord(block + cell * 4, first + cell * cellBytes);
+    memory.writeString(text, specification);
+    try {
+      if ((await this.#parse(argumentCount(this.#engine, frame), text, block)) !== 0) return undefined;
+      return this.#read(kinds, first, argumentCount(this.#engine, frame));
+    } finally {
+      this.#engine.function('free')(block);
+    }
+  }
+
+  #read(kinds: readonly Kind[], first: number, count: number): Argument[] {
+    const { memory } = this.#engine;
+    let cell = first;
+    return kinds.map((kind, index) => {
+      const at = cell;
+      cell += cellsOf(kind) * cellBytes;
+      if (index >= count) return undefined;
+      if (kind === 'l') return Number(memory.bytes.readBigInt64LE(at));
+      if (kind === 'b') return memory.bytes[at];
+      if (kind === 'z') return memory.word(at);
+      return memory.slice(memory.word(at), memory.word(at + cellBytes));
+    });
+  }
+
+  /** A warning that names the running function. */
+  async warn(text: string): Promise<void> {
+    const { memory } = this.#engine;
+    const format = memory.allocateString(text.replaceAll('%', '%%'));
+    await this.#complain(0, warningLevel, format, 0);
+    this.#engine.function('free')(format);
+  }
+}
+
+/** A string is an address and a length. */
+function cellsOf(kind: Kind): number {
+  return kind === 's' || kind === 'p' ? 2 : 1;
+}

@@ -1,0 +1,53 @@
+/** PHP's hash tables in the engine's memory: looking one up, and finding those that no symbol names. */
+
+import type { Engine } from './engine.ts';
+import { hashTable, zendString } from './layout.ts';
+
+/** Bytes of a structure of globals in which the pointer to a table is looked for. */
+const searchedBytes = 8192;
+const wordBytes = 4;
+/** The tables that are looked for have hundreds of entries. */
+const fewEntries = 50;
+
+/** @returns the address of the element's zval, 0 when there is none */
+export function findElement(engine: Engine, table: number, key: string): number {
+  const text = engine.memory.allocateString(key);
+  const found = engine.function('zend_hash_str_find')(table, text, key.length);
+  engine.function('free')(text);
+  return found;
+}
+
+/**
+ * Finds a table that a structure of globals points to. It is at another place in each PHP version, so that it is
+ * known by what is in it.
+ *
+ * @param globals symbol of the structure
+ */
+export function findTable(
+  engine: Engine,
+  globals: string,
+  isWanted: (table: number) => boolean,
+): number | undefined {
+  const start = engine.address(globals);
+  for (let at = start; at < start + searchedBytes; at += wordBytes) {
+    const table = engine.memory.word(at);
+    if (looksLikeTable(engine, table) && isWanted(table)) return table;
+  }
+  return undefined;
+}
+
+function looksLikeTable({ memory }: Engine, address: number): boolean {
+  if (address < 1024 || address % 8 !== 0 || address + hashTable.size > memory.byteLength) return false;
+  const elements = memory.word(address + hashTable.elements);
+  const used = memory.word(address + hashTable.used);
+  const size = memory.word(address + hashTable.tableSize);
+  const data = memory.word(address + hashTable.data);
+  const powerOfTwo = size > 0 && (size & (size - 1)) === 0;
+  return elements > fewEntries && elements <= used && used <= size && powerOfTwo && data < memory.byteLength;
+}
+
+/** The text of a `zend_string`; empty for one that is too long to be a name. */
+export function nameText({ memory }: Engine, string: number): string {
+  const length = memory.word(string + zendString.length);
+  return length > 256 ? '' : memory.slice(string + zendString.bytes, length);
+}

@@ -1,0 +1,40 @@
+/** PHP's constants that tell of the machine and of the installation, as Debian's PHP-FPM has them. */
+
+import type { Engine } from './engine.ts';
+import { writeInterned } from './values.ts';
+
+/** Where Debian's PHP looks for what scripts include, besides their own folder. */
+export const debianIncludePath = '.:/usr/share/php';
+
+/** @param version of PHP, `8.4` */
+function values(version: string): readonly (readonly [name: string, value: string])[] {
+  return [
+    ['PHP_OS_FAMILY', 'Linux'],
+    ['DEFAULT_INCLUDE_PATH', debianIncludePath],
+    ['PEAR_INSTALL_DIR', '/usr/share/php'],
+    ['PHP_PREFIX', '/usr'],
+    ['PHP_BINDIR', '/usr/bin'],
+    ['PHP_MANDIR', '/usr/share/man'],
+    ['PHP_LIBDIR', '/usr/lib/php'],
+    ['PHP_DATADIR', `/usr/share/php/${version}`],
+    ['PHP_SYSCONFDIR', '/etc'],
+    ['PHP_LOCALSTATEDIR', '/var'],
+    ['PHP_CONFIG_FILE_PATH', `/etc/php/${version}/fpm`],
+    ['PHP_CONFIG_FILE_SCAN_DIR', `/etc/php/${version}/fpm/conf.d`],
+  ];
+}
+
+/** To be called after PHP's start and before its first request. */
+export function setHostConstants(engine: Engine, version: string): void {
+  for (const [name, value] of values(version)) {
+    const constant = findConstant(engine, name);
+    if (constant !== 0) writeInterned(engine, constant, value);
+  }
+}
+
+function findConstant(engine: Engine, name: string): number {
+  const text = engine.memory.allocateString(name);
+  const found = engine.function('zend_get_constant_str')(text, name.length);
+  engine.function('free')(text);
+  return found;
+}

@@ -1,0 +1,60 @@
+/**
+ * Files beyond 2 GB, whose sizes PHP has in 32 bits at some places here.
+ *
+ * ftruncate() would cut a file to something else; so the whole number waits until PHP calls the C library. copy() and
+ * its like would map a wrong part of the file, so that nothing can be mapped: PHP reads then. That saves memory, too,
+ * since mapping a file means reading it into the engine's memory, which never shrinks.
+ */
+
+import type { CFunction, Engine, EngineImports } from './engine.ts';
+import { InternalClass } from './internal-class.ts';
+import { argument, argumentCount, type ModuleFunctions, type PhpFunction } from './module-functions.ts';
+import { readLong, replaceValue } from './values.ts';
+
+/** The largest size that PHP's 32-bit number holds. */
+const largest = 2 ** 31 - 1;
+
+/** ENODEV of the engine's C library (WASI). */
+const noDevice = 43;
+
+const classes = ['SplFileObject', 'SplTempFileObject'];
+
+export class LargeFiles {
+  #size: number | undefined;
+
+  repair(imports: EngineImports): void {
+    type Truncate = (fd: number, size: bigint) => number;
+    const truncate = imports['__syscall_ftruncate64'] as Truncate;
+    imports['__syscall_ftruncate64'] = (fd: number, size: bigint): number =>
+      truncate(fd, this.#size === undefined ? size : BigInt(this.#size));
+    imports['_mmap_js'] = (): number => -noDevice;
+  }
+
+  installFunction(engine: Engine, functions: ModuleFunctions): void {
+    functions.replace('ftruncate', (own) => this.#withWholeSize(engine, own, 1));
+  }
+
+  installMethods(engine: Engine): void {
+    for (const name of classes) {
+      InternalClass.find(engine, name)?.replaceMethod('ftruncate', 'zim_SplFileObject_ftruncate', (own) =>
+        this.#withWholeSize(engine, own, 0),
+      );
+    }
+  }
+
+  #withWholeSize(engine: Engine, own: CFunction, index: number): PhpFunction {
+    return (frame, result) => {
+      const place = argument(frame, index);
+      const size = argumentCount(engine, frame) > index ? (readLong(engine, place) ?? 0) : 0;
+      if (size > largest) {
+        this.#size = size;
+        replaceValue(engine, place, largest);
+      }
+      try {
+        own(frame, result);
+      } finally {
+        this.#size = undefined;
+      }
+    };
+  }
+}

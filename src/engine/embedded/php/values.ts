@@ -1,0 +1,108 @@
+/** PHP's values in the engine's memory: reading them, and making them of JavaScript's. */
+
+import type { CFunction, Engine } from './engine.ts';
+import { zendString, zval, zvalType } from './layout.ts';
+
+/** Strings are bytes (latin1); numbers are PHP's integers, floating point has a class of its own. */
+export type PhpValue = null | boolean | number | string | Float | readonly PhpValue[] | PhpMap;
+export type PhpMap = ReadonlyMap<string, PhpValue>;
+
+export class Float {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** The lowest byte of a zval's type word; the others say how the value is held. */
+const kindMask = 0xff;
+/** Type word of a string in request memory. */
+const stringType = 6 | (1 << 8);
+/** Reference count and type of a fresh string. */
+const freshString = [1, 6 | (1 << 4)] as const;
+
+function kind(engine: Engine, address: number): number {
+  return engine.memory.word(address + zval.type) & kindMask;
+}
+
+/** The string in a zval, undefined where it holds something else. */
+export function readString(engine: Engine, address: number): string | undefined {
+  const { memory } = engine;
+  if (kind(engine, address) !== (stringType & kindMask)) return undefined;
+  const string = memory.word(address + zval.value);
+  return memory.slice(string + zendString.bytes, memory.word(string + zendString.length));
+}
+
+/** The integer in a zval, undefined where it holds something else. */
+export function readLong(engine: Engine, address: number): number | undefined {
+  if (kind(engine, address) !== zvalType.long) return undefined;
+  return Number(engine.memory.bytes.readBigInt64LE(address + zval.value));
+}
+
+/** Puts a value into a zval that holds nothing which would have to be freed. */
+export function writeValue(engine: Engine, address: number, value: PhpValue): void {
+  const { memory } = engine;
+  const set = (type: number, word = 0): void => {
+    memory.setWord(address + zval.value, word);
+    memory.setWord(address + zval.type, type);
+  };
+  if (value === null) set(zvalType.null);
+  else if (typeof value === 'boolean') set(value ? zvalType.true : zvalType.false);
+  else if (typeof value === 'number') {
+    set(zvalType.long);
+    memory.bytes.writeBigInt64LE(BigInt(value), address + zval.value);
+  } else if (value instanceof Float) {
+    set(zvalType.double);
+    memory.bytes.writeDoubleLE(value.value, address + zval.value);
+  } else if (typeof value === 'string') set(stringType, makeString(engine, value));
+  else set(zvalType.array, makeArray(engine, value));
+}
+
+/** Type word of a string that nobody counts. */
+const internedType = 6;
+
+/** Puts a string that PHP keeps for good into a zval; between PHP's start and its first request. */
+export function writeInterned(engine: Engine, address: number, value: string): void {
+  const { memory, table } = engine;
+  const intern = table.get(memory.word(engine.address('zend_string_init_interned'))) as CFunction;
+  const text = memory.allocateString(value);
+  memory.setWord(address + zval.value, intern(text, value.length, 1));
+  memory.setWord(address + zval.type, internedType);
+  engine.function('free')(text);
+}
+
+/** Replaces what a zval holds. */
+export function replaceValue(engine: Engine, address: number, value: PhpValue): void {
+  engine.function('zval_ptr_dtor')(address);
+  writeValue(engine, address, value);
+}
+
+function makeString(engine: Engine, text: string): number {
+  const { memory } = engine;
+  const string = engine.function('_emalloc')(zendString.bytes + text.length + 1);
+  memory.setWord(string, freshString[0]);
+  memory.setWord(string + 4, freshString[1]);
+  // Its hash is not computed yet.
+  memory.setWord(string + 8, 0);
+  memory.setWord(string + 12, 0);
+  memory.setWord(string + zendString.length, text.length);
+  memory.writeString(string + zendString.bytes, text);
+  return string;
+}
+
+function makeArray(engine: Engine, values: readonly PhpValue[] | PhpMap): number {
+  const array = engine.function('_zend_new_array_0')();
+  const element = engine.memory.allocate(zval.size);
+  for (const [key, value] of values.entries()) {
+    writeValue(engine, element, value);
+    if (typeof key === 'number') engine.function('zend_hash_next_index_insert')(array, element);
+    else {
+      const name = engine.memory.allocateString(key);
+      engine.function('zend_hash_str_update')(array, name, key.length, element);
+      engine.function('free')(name);
+    }
+  }
+  engine.function('free')(element);
+  return array;
+}
