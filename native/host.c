@@ -22,6 +22,8 @@ enum {
 	/* How long the host waits before it looks again whether a connection that waits was taken. */
 	WATCH_AGAIN_MS = 2,
 	EVENTS = 64,
+	/* Messages of a worker that are taken before its output. */
+	MESSAGES_AHEAD = 16,
 };
 
 /* Tells the master why the pool cannot be run, and ends. */
@@ -352,12 +354,14 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 	case HATHI_FROM_LISTENER:
 		return host->watching && on_listener(host);
 	case HATHI_FROM_CONTROL:
-		if (host->children[slot].control >= 0) hathi_relay_control(host, slot);
+		hathi_relay_control(host, slot);
 		tell_stopped(host);
 		return false;
 	case HATHI_FROM_STDOUT:
 	case HATHI_FROM_STDERR: {
 		int stream = data >> 32 == HATHI_FROM_STDOUT ? 0 : 1;
+		/* The end of the request before comes first; what a worker sends without end does not hold the host. */
+		for (int round = 0; round < MESSAGES_AHEAD && hathi_relay_control(host, slot); round++) continue;
 		if (!hathi_relay_output(host, slot, stream)) {
 			close(host->children[slot].output[stream]);
 			host->children[slot].output[stream] = -1;

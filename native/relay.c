@@ -74,48 +74,65 @@ static void ask_status(struct hathi_host *host, uint32_t slot, const struct hath
 		(int)host->children[slot].pid, control->sequence);
 }
 
-/* Takes what a worker says on its control socket. */
-void hathi_relay_control(struct hathi_host *host, uint32_t slot)
+/*
+ * A worker's request is over. One that waits for the answer has written what the pipes hold; one that does not was read
+ * to the end already, and what they hold is of its next request.
+ */
+static void flush(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
 {
 	struct hathi_child *child = host->children + slot;
-	struct hathi_control control;
-	int descriptor;
-	int got = hathi_control_receive(child->control, &control, &descriptor);
-	if (got == 1 && control.type == HATHI_CONTROL_MEMORY) hathi_memory_relay(host, slot, &control, descriptor);
-	if (descriptor >= 0) close(descriptor);
-	if (got == 0) return;
-	if (got < 0) {
-		/* It is going; its end is reported by the kernel. */
-		close(child->control);
-		child->control = -1;
-		return;
-	}
-	switch (control.type) {
+	if (control->status != 0) hathi_relay_rest(host, slot);
+	if (child->has_output) hathi_channel_word(&host->channel, "flush %u %d", slot, (int)child->pid);
+	child->has_output = false;
+	child->flushed = control->sequence;
+	if (control->status == 0) return;
+	struct hathi_control answer = {.type = HATHI_CONTROL_FLUSHED, .sequence = control->sequence};
+	hathi_control_send(child->control, &answer, -1);
+}
+
+/* Obeys one message of a worker. */
+static void obey(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
+{
+	struct hathi_child *child = host->children + slot;
+	switch (control->type) {
 	case HATHI_CONTROL_UP:
 		if (child->is_up) return;
 		child->is_up = true;
 		hathi_channel_word(&host->channel, "up %u %d", slot, (int)child->pid);
 		return;
 	case HATHI_CONTROL_FLUSH:
-		for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
-		if (child->has_output) hathi_channel_word(&host->channel, "flush %u %d", slot, (int)child->pid);
-		child->has_output = false;
-		child->flushed = control.sequence;
-		if (control.status != 0) {
-			struct hathi_control answer = {.type = HATHI_CONTROL_FLUSHED, .sequence = control.sequence};
-			hathi_control_send(child->control, &answer, -1);
-		}
+		flush(host, slot, control);
 		return;
 	case HATHI_CONTROL_STATUS:
-		ask_status(host, slot, &control);
+		ask_status(host, slot, control);
 		return;
 	case HATHI_CONTROL_LOG:
-		if (control.status <= HATHI_ALERT)
-			hathi_channel_log(&host->channel, (enum hathi_level)control.status, "%.*s", (int)control.length, control.text);
+		if (control->status <= HATHI_ALERT)
+			hathi_channel_log(&host->channel, (enum hathi_level)control->status, "%.*s", (int)control->length,
+				control->text);
 		return;
 	default:
 		return;
 	}
+}
+
+/* Takes one message that a worker sent on its control socket. Returns false when nothing was there. */
+bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
+{
+	struct hathi_child *child = host->children + slot;
+	struct hathi_control control;
+	int descriptor;
+	if (child->control < 0) return false;
+	int got = hathi_control_receive(child->control, &control, &descriptor);
+	if (got == 1 && control.type == HATHI_CONTROL_MEMORY) hathi_memory_relay(host, slot, &control, descriptor);
+	if (descriptor >= 0) close(descriptor);
+	if (got < 0) {
+		/* It is going; its end is reported by the kernel. */
+		close(child->control);
+		child->control = -1;
+	}
+	if (got == 1) obey(host, slot, &control);
+	return got == 1;
 }
 
 /* A file in memory with the page, or -1. */

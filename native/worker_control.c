@@ -12,7 +12,7 @@
 /* What host and worker say to each other, seen from the worker. */
 
 /* How long the master has for a status page, and the host to read what a request wrote. */
-enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 50 };
+enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 1000 };
 
 /* From now on it takes connections. */
 void hathi_worker_accept(struct hathi_worker *worker)
@@ -79,25 +79,24 @@ static bool has_unread(int pipe)
 	return ioctl(pipe, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* Whether something that the worker wrote may not have got its name. The pipes first: their reader shows itself before. */
-static bool awaits_name(const struct hathi_worker *worker)
+/* Whether the host may not have passed on all that the worker wrote. The pipes first: their reader shows itself before. */
+static bool awaits_reader(const struct hathi_worker *worker)
 {
 	return has_unread(STDOUT_FILENO) || has_unread(STDERR_FILENO) ||
 		atomic_load(&worker->shared->slots[worker->slot_number].is_being_read) != 0;
 }
 
 /*
- * Tells the host that a request is over, so that what it wrote is whole. Where the logs name the request of a line and
- * the host may not have named it yet, the next request waits until it has: from its beginning on nobody could tell the
- * two apart. A host that is too slow is not waited for, and names no request.
+ * Tells the host that a request is over, so that what it wrote is whole. Where the host may not have read it yet, the
+ * next request waits until it has: from its beginning on nobody could tell the two apart, an unfinished line would go
+ * on with the next request's, and no request could be named. A host that is too slow is not waited for.
  */
 void hathi_worker_flush(struct hathi_worker *worker)
 {
 	struct hathi_control control = {.type = HATHI_CONTROL_FLUSH};
 	control.sequence = hathi_slot_requests(worker->slot.header, worker->slot_number);
-	control.status = worker->makes_request_ids && awaits_name(worker);
+	control.status = awaits_reader(worker);
 	bool is_sent = hathi_control_send(worker->control, &control, -1);
-	if (!worker->makes_request_ids) return;
 	bool is_sure = control.status == 0;
 	if (is_sent && !is_sure) {
 		int descriptor = -1;

@@ -155,6 +155,33 @@ for (const { name, command, skip } of contractHosts) {
       assert.ok(output.every((message) => message.slot === slot && message.pid === pid));
     });
 
+    test('an unfinished line ends with its request, also where the host is late', async () => {
+      // A host of threads answers by itself; a worker that is a process needs no host for that.
+      const isNeeded = name === 'embedded';
+      const signalHost = (signal: NodeJS.Signals): void => {
+        if (!isNeeded && master.child.pid !== undefined) process.kill(master.child.pid, signal);
+      };
+      const from = master.messages.length;
+      const seen = (): string[] =>
+        master.messages.slice(from).flatMap((message) => {
+          if (message.type === 'flush') return ['flush'];
+          return message.type === 'output' && message.stream === 'stderr'
+            ? [Buffer.from(message.bytes).toString()]
+            : [];
+        });
+      for (let round = 0; round < 20; round++) {
+        signalHost('SIGSTOP');
+        const first = master.get('write.php');
+        if (!isNeeded) await first;
+        const second = master.get('write.php');
+        signalHost('SIGCONT');
+        await Promise.all([first, second]);
+        const ends = (): number => seen().filter((what) => what === 'flush').length;
+        await poll('the ends of both', () => ends() === 2 * round + 2 || undefined);
+      }
+      assert.deepEqual(seen(), Array.from({ length: 40 }, () => ['to stderr', 'flush']).flat());
+    });
+
     test('log messages go to the web server and to the master', async () => {
       const from = master.messages.length;
       const flushed = master.nextOf('flush');
