@@ -17,6 +17,7 @@ const largest = 2 ** 31 - 1;
 /** ENODEV of the engine's C library (WASI). */
 const noDevice = 43;
 
+const methods = ['zim_SplFileObject_ftruncate', 'zim_spl_SplFileObject_ftruncate'] as const;
 const classes = ['SplFileObject', 'SplTempFileObject'];
 
 export class LargeFiles {
@@ -35,8 +36,10 @@ export class LargeFiles {
   }
 
   installMethods(engine: Engine): void {
+    // PHP 7.4 has it by another name.
+    const method = engine.has(methods[0]) ? methods[0] : methods[1];
     for (const name of classes) {
-      InternalClass.find(engine, name)?.replaceMethod('ftruncate', 'zim_SplFileObject_ftruncate', (own) =>
+      InternalClass.find(engine, name)?.replaceMethod('ftruncate', method, (own) =>
         this.#withWholeSize(engine, own, 0),
       );
     }
