@@ -4,8 +4,9 @@ import { closeSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:
 import type { ConfigSystem, SystemFailure, UserEntry } from '../config/system.ts';
 import { versionConstant } from '../engine/version-constants.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
-import { openLogFile } from '../log/file.ts';
+import { openLogFile } from '../log/open-file.ts';
 import { errorNumber } from '../posix/libc.ts';
+import { ForeignFileError } from '../posix/trusted-path.ts';
 import { groupsOfUser, lookupGroup, lookupUser } from '../posix/users.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 
@@ -25,8 +26,9 @@ export function configSystem(options: ConfigSystemOptions): ConfigSystem {
     readDirectory: (path) => attempt(() => readdirSync(bytes(path), 'latin1')),
     exists: (path) => lstatSync(bytes(path), { throwIfNoEntry: false }) !== undefined,
     isDirectory,
-    openForAppend: (path) => {
-      const fd = attempt(() => openLogFile(bytes(path).toString('utf8')));
+    openForAppend: (path, user) => {
+      const owner = user === undefined ? undefined : userEntry(user)?.uid;
+      const fd = attempt(() => openLogFile(decodeText(path), owner === undefined ? [] : [owner]));
       if (typeof fd !== 'number') return fd;
       closeSync(fd);
       return undefined;
@@ -70,7 +72,9 @@ function attempt<T>(call: () => T): T | SystemFailure {
     return call();
   } catch (error) {
     const failure = errorNumber(error);
-    if (failure === undefined) throw error;
-    return { errno: failure.errno, message: failure.strerror };
+    const isForeign = error instanceof ForeignFileError;
+    if (failure !== undefined) return { errno: failure.errno, message: failure.strerror, isForeign };
+    if (isForeign) return { errno: 0, message: error.message, isForeign };
+    throw error;
   }
 }

@@ -6,6 +6,7 @@ import { defaultAdminSocket } from '../config/admin-place.ts';
 import type { Configuration } from '../config/directives.ts';
 import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
+import { keepStandardStreams } from '../log/standard-streams.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration, StartOutcome } from '../master/master-types.ts';
 import type { MasterSignals } from '../master/signals.ts';
@@ -48,6 +49,8 @@ export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promis
   // What the files say is reported before going to the background, who can run them is found out there: as in
   // php-fpm the caller's exit code tells the two apart (78, 70).
   if (loaded?.global.daemonize === true && !report.isAwaited) return goToBackground(loaded, log);
+  // In the background they are the caller's, who is not to be held.
+  if (!report.isAwaited) keepStandardStreams();
   try {
     says.report(read, flags);
     if (read.configuration === undefined) return refuse(log, report, says);
@@ -143,7 +146,7 @@ async function launchAndWait(log: ErrorLog): Promise<number> {
   return outcome === 'launched' ? exitCode.ok : exitCode.software;
 }
 
-/** Where lines go to the log, stderr becomes another name of it: nobody's pipe or terminal is held open. */
+/** Where lines go to the log, stderr becomes another name of it. In the background nobody's pipe or terminal is held open. */
 function leaveStderr({ global }: Configuration, flags: FpmFlags, log: ErrorLog): void {
   const toLog = !writesToStderr(global, flags);
   log.launched(toLog);

@@ -1,6 +1,5 @@
 /** What a start would take hold of, tried out for `-t` without keeping or changing anything. */
 
-import { readFileSync } from 'node:fs';
 import { adminOff } from '../config/admin.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -8,7 +7,7 @@ import type { ListenSettings } from '../master/listener.ts';
 import { AddressInUse, ListenerError } from '../master/listener-error.ts';
 import { preflight } from '../master/listener-preflight.ts';
 import { adminListenSettings, listenSettings } from '../master/listener-set.ts';
-import { checkPidFile, PidFileError } from '../master/pid-file.ts';
+import { checkPidFile, PidFileError, readPidFile } from '../master/pid-file.ts';
 import { chrootObstacle } from './chroot-check.ts';
 import { tryProcessSettings } from './process-settings.ts';
 
@@ -102,12 +101,7 @@ function wantedSockets({ global, pools }: Configuration): (() => ListenSettings)
 
 /** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */
 function runningMaster({ global }: Configuration): number | undefined {
-  if (global.pid === undefined) return undefined;
-  try {
-    return Number.parseInt(readFileSync(global.pid, 'latin1'), 10);
-  } catch {
-    return undefined;
-  }
+  return global.pid === undefined ? undefined : readPidFile(global.pid);
 }
 
 function pidFileCanBeWritten({ global }: Configuration, options: RehearsalOptions): boolean {

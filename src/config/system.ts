@@ -8,7 +8,10 @@
 export interface SystemFailure {
   /** strerror(3): `No such file or directory`. */
   readonly message: string;
+  /** 0 where no call failed, and what was found was refused. */
   readonly errno: number;
+  /** What stands there is of others' making: no fault of the configuration. */
+  readonly isForeign?: boolean;
 }
 
 export interface UserEntry {
@@ -36,8 +39,12 @@ export interface ConfigSystem {
   exists(path: string): boolean;
   /** stat(2) says that it is a folder. */
   isDirectory(path: string): boolean;
-  /** Opens for appending, creates with mode 0600, and closes again; undefined when that worked. */
-  openForAppend(path: string): SystemFailure | undefined;
+  /**
+   * Opens a log for appending, creates it with mode 0600, and closes it again; undefined when that worked.
+   *
+   * @param user of the pool that the log is of: in a folder that others may write the file may be that user's
+   */
+  openForAppend(path: string, user?: string): SystemFailure | undefined;
   /** By name, or by id when all are digits. */
   lookupUser(user: string): UserEntry | undefined;
   /** By name, or by id when all are digits. */
@@ -58,6 +65,6 @@ export function failed(result: unknown): result is SystemFailure {
 }
 
 /** The end of a log line about a failed system call: `: No such file or directory (2)`. */
-export function describeFailure(failure: SystemFailure): string {
-  return `: ${failure.message} (${failure.errno})`;
+export function describeFailure({ message, errno }: SystemFailure): string {
+  return errno === 0 ? `: ${message}` : `: ${message} (${errno})`;
 }

@@ -189,8 +189,11 @@ function checkSlowLog(pool: Draft<PoolConfig>, context: PoolContext): void {
       `Add 'slowlog = /var/log/php-${pool.name}-slow.log' to the section [${pool.name}].`,
     ]);
   }
-  const failure = context.system.openForAppend(pool.slowlog);
-  if (failure) {
+  const failure = context.system.openForAppend(pool.slowlog, pool.user);
+  if (failure?.isForeign) {
+    const text = `[pool ${pool.name}] slow log (${pool.slowlog}) is refused${describeFailure(failure)}`;
+    context.messages.add('warning', text);
+  } else if (failure) {
     context.messages.refuse(
       'error',
       `Unable to create or open slowlog(${pool.slowlog})${describeFailure(failure)}`,

@@ -131,8 +131,13 @@ function openAccessLogs(pools: readonly PoolConfig[], { messages, system }: Vali
   for (const pool of pools) {
     const path = pool['access.log'];
     if (path === undefined) continue;
-    const failure = system.openForAppend(path);
-    if (failure) {
+    const failure = system.openForAppend(path, pool.user);
+    if (failure?.isForeign) {
+      messages.add(
+        'warning',
+        `[pool ${pool.name}] access log (${path}) is refused${describeFailure(failure)}`,
+      );
+    } else if (failure) {
       const remedy =
         path === ''
           ? `Leave 'access.log' of the pool '${pool.name}' out where none is wanted.`

@@ -7,7 +7,7 @@ import { duplicateOnto, setCloseOnExec } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 import { closeSystemLog, openSystemLog, writeSystemLog } from '../posix/syslog.ts';
 import { wallClockMicroseconds } from '../posix/time.ts';
-import { failureText, LineWriter, openLogFile, standardDescriptor } from './file.ts';
+import { failureText, LineWriter } from './file.ts';
 import { messageJson, type WorkerLine, workerJson } from './json-line.ts';
 import { type Level, passes, syslogPriority } from './levels.ts';
 import {
@@ -19,6 +19,7 @@ import {
   linePrefix,
 } from './line.ts';
 import { callerLocation } from './location.ts';
+import { isStandardStream, openLogFile } from './open-file.ts';
 import { PersistentWriter } from './persistent-writer.ts';
 
 /** Where lines go once the configuration is known (fpm-behaviour 1.7). */
@@ -158,7 +159,7 @@ export class ErrorLog {
   reopen(): boolean {
     const destination = this.#destination;
     try {
-      if (destination?.kind === 'file' && standardDescriptor(destination.path) === undefined) {
+      if (destination?.kind === 'file' && !isStandardStream(destination.path)) {
         this.#replaceFile(destination.path);
       }
     } catch {

@@ -1,36 +1,10 @@
-/** Log files: opening them, and whole lines written to them. */
-import { constants, fstatSync, openSync, writeSync } from 'node:fs';
-import { duplicate, isWritable, setNonBlocking } from '../posix/descriptors.ts';
+/** Whole lines written to a log file. */
+import { fstatSync, writeSync } from 'node:fs';
+import { isWritable } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 
 /** How long one line of a server may wait for a reader of a pipe or socket that is full. */
 const serverPatienceMs = 100;
-
-const descriptorPath = /^\/(?:dev\/fd|proc\/self\/fd)\/([0-9]+)$/;
-
-/** Descriptor that a path such as `/dev/stderr` or `/proc/self/fd/2` names, undefined for every other path. */
-export function standardDescriptor(path: string): number | undefined {
-  if (path === '/dev/stderr') return 2;
-  if (path === '/dev/stdout') return 1;
-  const match = descriptorPath.exec(path);
-  return match === null ? undefined : Number(match[1]);
-}
-
-/**
- * Opens a log file for appending, mode 0600 when it is created, close-on-exec. A path that names a descriptor
- * of this process gives a copy of it: open(2) of one that is a socket, as under systemd, fails with ENXIO.
- *
- * @throws the error of open(2) or fcntl(2).
- */
-export function openLogFile(path: string): number {
-  const standard = standardDescriptor(path);
-  if (standard !== undefined) return duplicate(standard);
-  // So that a named pipe without a reader is an error (ENXIO) and not an endless wait.
-  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
-  const fd = openSync(path, flags, 0o600);
-  setNonBlocking(fd, false);
-  return fd;
-}
 
 /** Writes whole lines to a descriptor, and remembers enough to keep lines whole after a failure. */
 export class LineWriter {
@@ -89,5 +63,6 @@ export class LineWriter {
 /** Text for people of anything that a write threw: `No space left on device (28)`. */
 export function failureText(error: unknown): string {
   const failure = errorNumber(error);
-  return failure === undefined ? String(error) : `${failure.strerror} (${failure.errno})`;
+  if (failure !== undefined) return `${failure.strerror} (${failure.errno})`;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,40 +1,68 @@
 /** The pools' access logs: opened by the master, which may be the only one with the right to, and handed to the hosts. */
 
-import { closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
-import { openLogFile } from '../log/file.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { isStandardStream, openLogFile } from '../log/open-file.ts';
+import { ForeignFileError } from '../posix/trusted-path.ts';
+import { logOwners, type PreparedPool } from './pool-context.ts';
+
+interface OpenLog {
+  fd: number;
+  /** Of the pools that write to it. */
+  owners: readonly number[];
+  /** It leads nowhere: what stands at its path is not fit to be opened. */
+  isRefused: boolean;
+}
 
 export class AccessLogs {
+  readonly #log: ErrorLog;
   /** By path: pools may share a file. */
-  readonly #fds = new Map<string, number>();
+  readonly #open = new Map<string, OpenLog>();
 
-  /** @throws the error of open(2) */
-  open(pool: PoolConfig): number | undefined {
-    const path = pool['access.log'];
-    if (path === undefined) return undefined;
-    let fd = this.#fds.get(path);
-    if (fd === undefined) {
-      fd = openLogFile(path);
-      this.#fds.set(path, fd);
-    }
-    return fd;
-  }
-
-  get size(): number {
-    return this.#fds.size;
+  constructor(log: ErrorLog) {
+    this.#log = log;
   }
 
   /**
-   * Opens every file anew. Where that fails the old descriptor stays in use.
+   * The descriptor for a pool. A file of others' making is refused with a line in the log, and the pool serves without an
+   * access log until the next attempt, a reload or {@link reopen}: no pool's user can keep the others from starting.
+   *
+   * @throws the error of open(2)
+   */
+  open({ config, identity }: Pick<PreparedPool, 'config' | 'identity'>): number | undefined {
+    const path = config['access.log'];
+    if (path === undefined) return undefined;
+    const known = this.#open.get(path);
+    const owners = [...new Set([...(known?.owners ?? []), ...logOwners({ identity })])];
+    if (known !== undefined && !known.isRefused) {
+      known.owners = owners;
+      return known.fd;
+    }
+    const opened = this.#openOrRefuse(path, owners);
+    if (known !== undefined) closeSync(known.fd);
+    this.#open.set(path, opened);
+    return opened.fd;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Opens every file anew. Where that fails the old descriptor stays in use, and so do the streams that the master was
+   * started with.
    *
    * @returns paths that could not be opened, with the reason
    */
   reopen(): { readonly path: string; readonly error: Error }[] {
     const failures: { path: string; error: Error }[] = [];
-    for (const [path, old] of this.#fds) {
+    for (const [path, log] of this.#open) {
+      if (isStandardStream(path)) continue;
       try {
-        this.#fds.set(path, openLogFile(path));
-        closeSync(old);
+        const fd = openLogFile(path, log.owners);
+        closeSync(log.fd);
+        this.#open.set(path, { ...log, fd, isRefused: false });
       } catch (error) {
         failures.push({ path, error: error as Error });
       }
@@ -45,14 +73,24 @@ export class AccessLogs {
   /** Closes the files that no pool of the list writes to. */
   retain(pools: readonly PoolConfig[]): void {
     const wanted = new Set(pools.map((pool) => pool['access.log']));
-    for (const [path, fd] of this.#fds) {
+    for (const [path, { fd }] of this.#open) {
       if (wanted.has(path)) continue;
       closeSync(fd);
-      this.#fds.delete(path);
+      this.#open.delete(path);
     }
   }
 
   close(): void {
     this.retain([]);
+  }
+
+  #openOrRefuse(path: string, owners: readonly number[]): OpenLog {
+    try {
+      return { fd: openLogFile(path, owners), owners, isRefused: false };
+    } catch (error) {
+      if (!(error instanceof ForeignFileError)) throw error;
+      this.#log.sysError(`failed to open access log (${path})`, error);
+      return { fd: openSync('/dev/null', 'w'), owners, isRefused: true };
+    }
   }
 }

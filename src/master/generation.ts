@@ -8,6 +8,7 @@ import type { PoolConfig } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import { SlowLogFile } from '../log/slow-log-file.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
 import type { ManagerMemory } from '../pool/manager.ts';
@@ -26,6 +27,8 @@ export interface GenerationParts {
   readonly pool: PoolConfig;
   /** The engine that the master chose for it. */
   readonly engine: FieldEngine;
+  /** Whose files the pool's logs may be, beside root's and the master's. */
+  readonly logOwners: readonly number[];
   /** Open for reading and writing; closed with the generation. */
   readonly scoreboardFd: number;
   readonly memory: ManagerMemory;
@@ -54,6 +57,7 @@ export class Generation {
   replacements: number[] = [];
   readonly launchedEpochMs = Date.now();
   readonly output: WorkerOutput;
+  readonly slowLog: SlowLogFile | undefined;
   /** What the process manager remembers between two decisions. */
   memory: ManagerMemory;
   facts: HostFacts | undefined;
@@ -84,6 +88,8 @@ export class Generation {
       pool: parts.pool.name,
       decorate: parts.pool.decorate_workers_output,
     });
+    const { slowlog } = parts.pool;
+    this.slowLog = slowlog === undefined ? undefined : new SlowLogFile(slowlog, parts.logOwners, parts.log);
     const slotCount = parts.pool['pm.max_children'];
     this.workers = new WorkerTable(slotCount);
     this.scoreboard = ScoreboardWriter.create(parts.scoreboardFd, slotCount);

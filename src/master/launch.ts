@@ -7,7 +7,7 @@ import { memoryFile, socketPair } from '../posix/descriptors.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
 import { Generation } from './generation.ts';
 import { type HostEvent, HostProcess } from './host-process.ts';
-import type { PoolContext, PreparedPool } from './pool-context.ts';
+import { logOwners, type PoolContext, type PreparedPool } from './pool-context.ts';
 
 /**
  * Starts a host for the pool. It accepts nothing until it is told to.
@@ -22,12 +22,13 @@ export function launchGeneration(
   context: PoolContext,
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): Generation {
-  const accessLog = context.accessLog(pool.config);
+  const accessLog = context.accessLog(pool);
   const slotCount = pool.config['pm.max_children'];
   const generation = new Generation({
     number: context.nextGenerationNumber(),
     pool: pool.config,
     engine: pool.command.engine,
+    logOwners: logOwners(pool),
     scoreboardFd: memoryFile(`hathi-scoreboard-${pool.config.name}`, scoreboardSize(slotCount)),
     memory: initialMemory,
     log: context.log,

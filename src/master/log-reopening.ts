@@ -13,7 +13,7 @@ export function reopenLogs(log: ErrorLog, accessLogs: AccessLogs, runners: reado
   const failures = accessLogs.reopen();
   for (const { path, error } of failures) log.sysError(`failed to open access log (${path})`, error);
   for (const runner of runners) {
-    const fd = accessLogs.open(runner.config);
+    const fd = accessLogs.open(runner.prepared);
     if (fd === undefined) continue;
     runner.passAccessLog((channel) => passTo(channel, fd, runner.name, log));
   }

@@ -20,6 +20,11 @@ export interface PreparedPool {
   readonly listener: Listener;
 }
 
+/** Whose files a pool's logs may be in a folder that others may write, beside root's and the master's. */
+export function logOwners({ identity }: Pick<PreparedPool, 'identity'>): readonly number[] {
+  return identity === undefined ? [] : [identity.uid];
+}
+
 export interface PoolContext {
   readonly log: ErrorLog;
   readonly env: NodeJS.ProcessEnv;
@@ -38,7 +43,7 @@ export interface PoolContext {
   readonly processMax: () => number;
   readonly processControlTimeout: () => number;
   /** Descriptor of the pool's access log, which belongs to the master. */
-  readonly accessLog: (pool: PoolConfig) => number | undefined;
+  readonly accessLog: (pool: PreparedPool) => number | undefined;
   /** Puts an event of a host into the master's queue. */
   readonly enqueueHostEvent: (runner: PoolRunner, generation: Generation, event: HostEvent) => void;
   /** Asks for a look at the deadlines at a monotonic time in milliseconds. */

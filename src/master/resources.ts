@@ -40,7 +40,7 @@ export class MasterResources {
   readonly #listeners: ListenerSet;
   readonly #statusListeners: StatusListeners;
   readonly #admin: AdminEndpoint;
-  readonly #accessLogs = new AccessLogs();
+  readonly #accessLogs: AccessLogs;
   #statusSockets: readonly Listener[] = [];
   #pidFile: string | undefined;
 
@@ -48,6 +48,7 @@ export class MasterResources {
   constructor(options: ResourceOptions, admin: AdminSource) {
     this.#options = options;
     this.#log = options.log;
+    this.#accessLogs = new AccessLogs(options.log);
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
     this.#statusListeners = new StatusListeners(options.log);
     this.#admin = new AdminEndpoint(options.log, admin, options.adminSocket);
@@ -73,7 +74,7 @@ export class MasterResources {
     const { 'admin.listen': listen, 'admin.token': token } = configuration.global;
     const isPlaced = listen !== undefined && listen !== adminOff;
     const admin = isPlaced ? await this.#listeners.acquireAdmin(listen) : undefined;
-    for (const { config } of pools) this.openAccessLog(config);
+    for (const pool of pools) this.openAccessLog(pool);
     this.#statusSockets = await this.#statusListeners.open(configuration, this.#listeners, (pool, query) => {
       const serving = source(pool);
       return serving && renderStatusPage(serving.generation, serving.listener, query);
@@ -105,14 +106,13 @@ export class MasterResources {
    *
    * @throws MasterStartError after the reason has been logged
    */
-  openAccessLog(pool: PoolConfig): number | undefined {
+  openAccessLog(pool: Pick<PreparedPool, 'config' | 'identity'>): number | undefined {
     try {
       return this.#accessLogs.open(pool);
     } catch (error) {
-      this.#log.sysError(`failed to open access log (${pool['access.log']})`, error);
-      throw new MasterStartError(
-        `failed to open access log (${pool['access.log']}): ${(error as Error).message}`,
-      );
+      const text = `failed to open access log (${pool.config['access.log']})`;
+      this.#log.sysError(text, error);
+      throw new MasterStartError(`${text}: ${(error as Error).message}`);
     }
   }
 

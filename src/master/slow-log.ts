@@ -3,7 +3,6 @@
  * from outside the worker, which is neither stopped nor disturbed.
  */
 
-import { appendFileSync } from 'node:fs';
 import type { SlowRequest } from '../admin/slow-request.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { timestamp } from '../log/line.ts';
@@ -18,7 +17,7 @@ import type { Look } from './worker-stacks.ts';
 const failed = '+++ dump failed';
 
 /**
- * Writes the entry. The file is opened for each one, so that rotation needs nothing.
+ * Writes the entry.
  *
  * @returns the request; undefined when it is over already
  */
@@ -37,7 +36,8 @@ export function writeSlowLog(
   if ('reason' in look) {
     log.warning(`[pool ${generation.name}] child ${pid}: no PHP stack in the slow log: ${look.reason}`);
   }
-  append(generation.pool.slowlog, entry(generation, request, look, log.level === 'debug'), log);
+  const text = entry(generation, request, look, log.level === 'debug');
+  generation.slowLog?.append(Buffer.from(text, 'latin1'));
   log.notice(`finished trace of ${pid}`);
   return request;
 }
@@ -72,15 +72,6 @@ function detailed(slow: SlowRequest, depth: number): string[] {
 /** Of a text without controls: what turns the reading direction, hides, or ends a line for some readers, as U+FFFD. */
 function upright(text: string): string {
   return text.replace(/[\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
-}
-
-function append(path: string | undefined, text: string, log: ErrorLog): void {
-  if (path === undefined) return;
-  try {
-    appendFileSync(path, Buffer.from(text, 'latin1'), { mode: 0o600 });
-  } catch (error) {
-    log.sysError(`unable to open slowlog (${path})`, error);
-  }
 }
 
 /** Text as a binary string. */

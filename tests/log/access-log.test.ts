@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AccessValues, compileAccessFormat } from '../../src/log/access-format.ts';
 import { AccessLog, type AccessLogTrouble, isSuppressed } from '../../src/log/access-log.ts';
-import { openLogFile } from '../../src/log/file.ts';
+import { openLogFile } from '../../src/log/open-file.ts';
 import { socketPair } from '../../src/posix/descriptors.ts';
 import { folderFor } from './support.ts';
 
