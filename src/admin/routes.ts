@@ -67,6 +67,7 @@ export const routes: Readonly<Record<string, Route>> = {
       return json(202, { outcome: 'requested' });
     },
   },
+  '/api/stop': { method: 'POST', answer: stop },
   '/api/reopen-logs': {
     method: 'POST',
     answer: (source, { peer }) => {
@@ -104,6 +105,14 @@ function endWorker(source: AdminSource, { query, peer }: Question): Answer {
   return source.endWorker(query.get('pool') ?? '', Number(pid), how, peer)
     ? json(202, { outcome: 'requested' })
     : failure(404, 'the pool has no worker of that pid');
+}
+
+/** `quit` lets requests finish, `term` does not. The pid tells who asks when it is gone. */
+function stop(source: AdminSource, { query, peer }: Question): Answer {
+  const how = query.get('how') ?? 'quit';
+  if (how !== 'quit' && how !== 'term') return failure(400, '"how" must be "quit" or "term"');
+  source.ask(how === 'quit' ? 'finish' : 'terminate', peer);
+  return json(202, { outcome: 'requested', pid: process.pid });
 }
 
 function history(source: AdminSource, { query }: Question): Answer {

@@ -44,7 +44,7 @@ export interface AdminSnapshot extends Omit<PoolsAnswer, 'pools'> {
 export type SnapshotDetail = 'summary' | 'full';
 
 /** What may be asked of the master. */
-export type AdminVerb = 'reload' | 'reopenLogs';
+export type AdminVerb = 'reload' | 'reopenLogs' | 'finish' | 'terminate';
 
 /** What the endpoint knows of the master. */
 export interface AdminSource {

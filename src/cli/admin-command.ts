@@ -6,29 +6,68 @@ import { SnapshotError } from '../top/snapshot.ts';
 import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
 import { defaultConfigFile } from './fpm.ts';
 
-/** Exit codes of the commands. */
+/** Exit codes of the commands that show something. */
 export const adminExit = { ok: 0, failed: 1, usage: 64 } as const;
 
-/** Options of parseArgs that both take. */
-export const adminOptions = {
+/** Exit codes of the commands that change something: what became of it. */
+export const actionExit = {
+  done: 0,
+  /** Nothing has changed. */
+  refused: 1,
+  partial: 2,
+  /** Not known in the time that was given. */
+  late: 3,
+  usage: 64,
+  /** EX_UNAVAILABLE. */
+  unreachable: 69,
+} as const;
+
+/** Options of parseArgs that all take. */
+export const actionOptions = {
   'fpm-config': { type: 'string', short: 'y' },
   prefix: { type: 'string', short: 'p' },
   connect: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  filter: { type: 'string', default: '' },
   help: { type: 'boolean', default: false },
 } as const;
 
-/** The lines about them. */
-export const adminUsage = `  -y FILE            the configuration of the master, which tells where to ask
+/** Those of the commands that show something. */
+export const adminOptions = {
+  ...actionOptions,
+  json: { type: 'boolean', default: false },
+  filter: { type: 'string', default: '' },
+} as const;
+
+/** The lines about where to ask. */
+export const actionUsage = `  -y FILE            the configuration of the master, which tells where to ask
   -p PREFIX          as the master was given it
-  --connect ADDRESS  instead: the master's admin endpoint: path of a Unix socket, HOST:PORT, [IPv6]:PORT or PORT
+  --connect ADDRESS  instead: the master's admin endpoint: path of a Unix socket, HOST:PORT, [IPv6]:PORT or PORT`;
+
+/** The lines about {@link adminOptions}. */
+export const adminUsage = `${actionUsage}
   --json             the endpoint's answer, everything beyond ASCII escaped
   --filter TEXT      only workers whose pool, state, script or URI holds TEXT`;
 
 export const adminUsageEnd = `HATHI_ADMIN_TOKEN in the environment is sent over TCP, else the admin.token of the configuration.
 Exit codes: 0 shown, 1 the master could not be asked, 64 wrong arguments.
 `;
+
+/** The line about `--timeout`. */
+export function timeoutUsage(seconds: number): string {
+  return `  --timeout SECONDS  how long to wait for the outcome, ${seconds} unless told; 0: as long as it takes`;
+}
+
+/** A day: timers of Node take no more than 24 days. */
+const longestWait = 86_400_000;
+
+/**
+ * `--timeout` in milliseconds.
+ * @throws Error in words for the user
+ */
+export function readTimeout(text: string): number {
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(text)) throw new Error('--timeout must be a number of seconds');
+  const limit = Number(text) * 1000;
+  return limit === 0 ? longestWait : Math.min(limit, longestWait);
+}
 
 export interface AdminIo {
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -70,7 +109,13 @@ export function connectTo(options: Connection, env: NodeJS.ProcessEnv): Ask {
  * @param action returns the exit code
  */
 export async function adminCommand<Options extends { readonly help: boolean }>(
-  command: { readonly name: string; readonly usage: string; readonly parse: () => Options },
+  command: {
+    readonly name: string;
+    readonly usage: string;
+    readonly parse: () => Options;
+    /** Exit code where the master cannot be asked. */
+    readonly unreachable?: number;
+  },
   io: AdminIo,
   action: (options: Options) => Promise<number>,
 ): Promise<number> {
@@ -92,7 +137,7 @@ export async function adminCommand<Options extends { readonly help: boolean }>(
   } catch (error) {
     if (!(error instanceof AdminError || error instanceof SnapshotError)) throw error;
     io.stderr.write(`hathi ${command.name}: ${error.message}\n`);
-    return adminExit.failed;
+    return command.unreachable ?? adminExit.failed;
   }
 }
 

@@ -30,16 +30,21 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
     reading,
   );
   const { 'admin.listen': listen, 'admin.token': token } = decodeText(result.global);
+  const name = { file, prefix };
+  const address = usable(listen, prefix);
+  if (address !== undefined && (!address.includes('/') || isThere(address))) return { address, token };
+  // The file on disk may have changed since it was put in force.
+  const byDefault = places(name, env).find(isThere) ?? address;
+  if (byDefault !== undefined) return { address: byDefault, token };
   if (listen === adminOff) {
     throw new AdminError(`Cannot ask the master: "${file}" says admin.listen = off`);
   }
-  const address = usable(listen, prefix) ?? defaultPlace({ file, prefix }, env, problemOf(result));
-  return { address, token };
+  throw notFound(name, env, problemOf(result));
 }
 
 /** `admin.listen` as the master completes it; undefined for one that it would refuse. */
 function usable(listen: string | undefined, prefix: string | undefined): string | undefined {
-  if (listen === undefined || checkAdminListen(listen) !== undefined) return undefined;
+  if (listen === undefined || listen === adminOff || checkAdminListen(listen) !== undefined) return undefined;
   return isUnixAddress(listen) ? expandPath(listen, { global: prefix, fallback: STATE_DIRECTORY }) : listen;
 }
 
@@ -50,17 +55,16 @@ function problemOf({ ok, messages }: LoadResult): string | undefined {
   );
 }
 
-function defaultPlace(name: MasterName, env: NodeJS.ProcessEnv, problem: string | undefined): string {
-  const uid = process.getuid?.() ?? 0;
-  // The master of a service is root's.
-  const places = [defaultAdminSocket(name, env, uid), defaultAdminSocket(name, env, 0)].filter(
-    (place) => place !== undefined,
-  );
-  const there = places.find(isThere);
-  if (there !== undefined) return there;
+/** The default sockets of this user's master, and of the master of a service, which is root's. */
+function places(name: MasterName, env: NodeJS.ProcessEnv): string[] {
+  const uids = [process.getuid?.() ?? 0, 0];
+  return uids.map((uid) => defaultAdminSocket(name, env, uid)).filter((place) => place !== undefined);
+}
+
+function notFound(name: MasterName, env: NodeJS.ProcessEnv, problem: string | undefined): AdminError {
   const because = problem === undefined ? '' : ` The file cannot tell another place: ${problem}.`;
-  throw new AdminError(
-    `Cannot find the master of "${name.file}": there is no socket ${places[0]}.${because} Ask as the user of the master and with its -y and -p, or give --connect`,
+  return new AdminError(
+    `Cannot find the master of "${name.file}": there is no socket ${places(name, env)[0]}.${because} Ask as the user of the master and with its -y and -p, or give --connect`,
   );
 }
 

@@ -24,6 +24,16 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => profileCommand(args, { stdout, stderr, env });
   },
+  reload: async () => {
+    const { reloadCommand } = await import('./reload.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => reloadCommand(args, { stdout, stderr, env });
+  },
+  stop: async () => {
+    const { stopCommand } = await import('./stop.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => stopCommand(args, { stdout, stderr, env });
+  },
   request: async () => {
     const { requestCommand } = await import('./request.ts');
     return (args) => requestCommand(args, { stdout: process.stdout, stderr: process.stderr });

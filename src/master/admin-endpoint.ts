@@ -20,6 +20,8 @@ export class AdminEndpoint {
   /** The same where it is the one at the default place, which is nobody else's to close. */
   #own: Listener | undefined;
   #server: Server | undefined;
+  /** Servers of earlier places that have answers to give: who asked for the reload that moves it waits for its outcome. */
+  readonly #leaving = new Set<Server>();
   #token: string | undefined;
 
   constructor(log: ErrorLog, source: AdminSource, place: string | undefined) {
@@ -37,7 +39,7 @@ export class AdminEndpoint {
   serve(listener: Listener | undefined, token: string | undefined): void {
     this.#token = listener?.kind === 'tcp' ? token : undefined;
     if (listener === this.#listener) return;
-    this.close();
+    this.#leave();
     this.#listener = listener;
     if (listener !== undefined) this.#server = this.#listen(listener);
   }
@@ -50,10 +52,20 @@ export class AdminEndpoint {
     this.#own = listener;
   }
 
-  /** A socket of the set of listeners stays open: it is the set that closes it. */
+  /** Cuts every connection. */
   close(): void {
-    this.#server?.close();
-    this.#server?.closeAllConnections();
+    this.#leave();
+    for (const server of this.#leaving) server.closeAllConnections();
+  }
+
+  /** Accepts no more. A socket of the set of listeners stays open: it is the set that closes it. */
+  #leave(): void {
+    const server = this.#server;
+    if (server !== undefined) {
+      this.#leaving.add(server);
+      server.close(() => this.#leaving.delete(server));
+      server.closeIdleConnections();
+    }
     this.#server = undefined;
     this.#own?.remove(this.#log);
     this.#own = undefined;

@@ -10,6 +10,16 @@ export type AdminAddress = { readonly path: string } | { readonly host: string; 
 /** No connection, no answer in time, or an answer that cannot be used; the message says which. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
+  /** The master was asked, and no answer came in time. */
+  readonly isLate: boolean;
+  /** The master has answered, if only by a refusal. */
+  readonly isAnswer: boolean;
+
+  constructor(text: string, kind?: 'late' | 'answer') {
+    super(text);
+    this.isLate = kind === 'late';
+    this.isAnswer = kind === 'answer';
+  }
 }
 
 /** Why a Unix socket cannot be used; where that is a matter of rights, who has them. */
@@ -82,7 +92,7 @@ export async function askAdmin(
   try {
     return JSON.parse(body);
   } catch {
-    throw new AdminError(`Cannot read the answer to "${path}": must be JSON`);
+    throw new AdminError(`Cannot read the answer to "${path}": must be JSON`, 'answer');
   }
 }
 
@@ -100,6 +110,7 @@ export async function askAdminText(
   const why = reason(answer.body);
   throw new AdminError(
     `Cannot use the admin endpoint: "${path}" was answered with status ${status}${why === '' ? '' : `: ${why}`}`,
+    'answer',
   );
 }
 
@@ -129,6 +140,8 @@ function exchange(
           ? deniedTo(address.path, error)
           : new AdminError(`Cannot ask the master at "${where}": ${error.message}`),
       );
+    const late = () =>
+      reject(new AdminError(`Cannot ask the master at "${where}": no answer within ${timeout} ms`, 'late'));
     const signal = AbortSignal.timeout(timeout);
     const asked = request({ ...to, method, path, headers, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
@@ -138,13 +151,13 @@ function exchange(
         if (size > answerLimit) asked.destroy(new Error(`the answer is longer than ${answerLimit} bytes`));
         else chunks.push(chunk);
       });
-      response.on('error', fail);
+      response.on('error', (error) => (signal.aborted ? late() : fail(error)));
       response.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
         resolve({ status: response.statusCode ?? 0, body, headers: response.headers });
       });
     });
-    asked.on('error', (error) => fail(signal.aborted ? new Error(`no answer within ${timeout} ms`) : error));
+    asked.on('error', (error) => (signal.aborted ? late() : fail(error)));
     asked.end();
   });
 }

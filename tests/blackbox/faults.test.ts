@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { brokenPhp } from '../harness/broken-php.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
@@ -145,17 +146,17 @@ testEngines(
   'a pool that cannot start: the others serve, it says why and when, and a reload mends it',
   embeddedOnly,
   async (engine) => {
-    const reason = /ERROR: \[pool bad\] cannot start: the embedded PHP 7\.4 is not installed/;
-    const pools = (version: string) => (to: TestFolder) =>
-      poolText(to, 'www') + poolText(to, 'bad', `engine.php = ${version}`);
-    await using server = await startServer({ engine, pools: pools('7.4'), expected: [reason] });
+    const reason = /ERROR: \[pool bad\] cannot start: WebAssembly\.compile/;
+    const bad = (to: TestFolder) => poolText(to, 'www') + poolText(to, 'bad', brokenPhp(to));
+    const good = (to: TestFolder) => poolText(to, 'www') + poolText(to, 'bad');
+    await using server = await startServer({ engine, pools: bad, expected: [reason] });
     assert.equal(await ask(server), 'hello');
     await server.log.waitFor(/cannot start: .*; trying again at once$/);
     await server.log.waitFor(/cannot start: .*; trying again in 1\.0 seconds$/);
     assert.equal(server.log.count(/ready to handle connections$/), 1, 'the master has started once');
 
     const waiting = ask(server, 'bad');
-    server.configure(pools('8.4'));
+    server.configure(good);
     await server.reload();
     assert.equal(await waiting, 'hello', 'a connection that waited');
     const tries = server.log.count(reason);
