@@ -76,6 +76,11 @@ export class LaunchReport {
     return this.#fd !== undefined;
   }
 
+  /** What it holds of the caller's. */
+  get descriptors(): readonly number[] {
+    return this.#fd === undefined ? [] : [this.#fd];
+  }
+
   /** Says how the start went; only the first word counts. */
   send(launched: boolean): void {
     if (this.#fd === undefined) return;

@@ -7,11 +7,13 @@ import type { Configuration } from '../config/directives.ts';
 import { engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { keepStandardStreams } from '../log/standard-streams.ts';
+import { announcedDescriptors } from '../master/listener-inherit.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration, StartOutcome } from '../master/master-types.ts';
 import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
+import { releaseInherited } from '../posix/inherited.ts';
 import { newSession } from '../posix/session.ts';
 import { decodeText } from './binary-text.ts';
 import { phpIniSource, readConfiguration } from './configuration.ts';
@@ -39,6 +41,7 @@ interface Surroundings {
 /** @returns the exit code, when the master has stopped or its start has failed */
 export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promise<number> {
   const report = LaunchReport.fromEnvironment(process.env);
+  releaseInherited(new Set([...announcedDescriptors(process.env), ...report.descriptors]));
   const log = new ErrorLog();
   reportFaults(log, report);
   const says = new StartLog(log);

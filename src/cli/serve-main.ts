@@ -8,6 +8,7 @@ import { chosenEngine, engineCommand } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration } from '../master/master-types.ts';
+import { releaseInherited } from '../posix/inherited.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 import { poolIdentity } from './identity.ts';
@@ -15,6 +16,7 @@ import { type ServeMaster, type ServeMasterOptions, serveCommand } from './serve
 
 /** The command line after `serve`; see {@link serveCommand}. */
 export function serveMain(args: string[]): Promise<number> {
+  releaseInherited(new Set());
   return serveCommand(args, {
     startMaster,
     environment: process.env,

@@ -66,6 +66,11 @@ export function adoptInherited(
   return listeners;
 }
 
+/** Every descriptor that the environment announces as a socket. */
+export function announcedDescriptors(env: NodeJS.ProcessEnv, pid: number = process.pid): number[] {
+  return [...parseInheritedSockets(env).map(({ fd }) => fd), ...activationDescriptors(env, pid)];
+}
+
 /** Descriptors of socket activation; those that were meant for another process (LISTEN_PID) do not count. */
 function activationDescriptors(env: NodeJS.ProcessEnv, pid: number): number[] {
   const count = Number(env['LISTEN_FDS'] ?? '0');

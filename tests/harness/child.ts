@@ -20,6 +20,10 @@ export class RunningCommand implements AsyncDisposable {
     this.stderr = LogLines.fromStream(child.stderr);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Waits for a line on stdout; fails at once when the command ends before. */
   async says(pattern: RegExp, cap = 30_000): Promise<string> {
     const ended = exited(this.#child).then(() => {
