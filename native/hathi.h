@@ -42,7 +42,7 @@
 #include "slot.h"
 
 enum {
-	HATHI_CONTRACT_VERSION = 1,
+	HATHI_CONTRACT_VERSION = 2,
 	HATHI_EXIT_FAILED = 70,
 };
 
@@ -95,6 +95,8 @@ struct hathi_child {
 	bool is_granted;
 	/* It sent its memory, or why it cannot. */
 	bool has_offered;
+	/* It asked for the status page, and has no answer yet. */
+	bool has_asked;
 	/* It wrote something since its last request ended. */
 	bool has_output;
 	/* Requests that it has begun and whose output has been read to its end; the low bits. */

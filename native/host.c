@@ -190,6 +190,20 @@ static void reopen_log(struct hathi_host *host)
 	}
 }
 
+/* "status-reply ID STATUS", whose page comes as a descriptor, or "no-status ID". */
+static void answer_status(struct hathi_host *host, const struct hathi_message *message)
+{
+	int page = -1;
+	char byte;
+	uint32_t status = 500;
+	if (message->word_count == 3) {
+		hathi_receive_descriptor(HATHI_FD_DESCRIPTORS, &byte, 1, &page);
+		status = (uint32_t)strtoul(message->words[2], NULL, 10);
+	}
+	hathi_relay_status(host, message->words[1], status, page);
+	if (page >= 0) close(page);
+}
+
 static void set_watch(struct hathi_host *host, bool on)
 {
 	if (host->watching == on) return;
@@ -250,8 +264,12 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 		drain(host);
 	} else if (is_word(message, 0, "reopen") && is_word(message, 1, "access.log")) {
 		reopen_log(host);
-	} else if (is_word(message, 0, "status-reply") && message->word_count == 3 && message->has_payload) {
-		hathi_relay_status(host, message);
+	} else if (is_word(message, 0, "status-reply") && message->word_count == 3) {
+		answer_status(host, message);
+	} else if (is_word(message, 0, "no-status") && message->word_count == 2 && message->has_payload) {
+		answer_status(host, message);
+	} else if (is_word(message, 0, "alive") && message->word_count == 2) {
+		hathi_channel_word(&host->channel, "alive %s", message->words[1]);
 	} else {
 		return false;
 	}

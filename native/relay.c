@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /*
@@ -68,8 +67,11 @@ void hathi_relay_rest(struct hathi_host *host, uint32_t slot)
 	for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
 }
 
+/* Asks the master for the status page, one question a worker at a time: what comes before the answer is dropped. */
 static void ask_status(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
 {
+	if (host->children[slot].has_asked) return;
+	host->children[slot].has_asked = true;
 	hathi_channel_say(&host->channel, control->text, control->length, "status %u.%d.%u", slot,
 		(int)host->children[slot].pid, control->sequence);
 }
@@ -135,39 +137,21 @@ bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
 	return got == 1;
 }
 
-/* A file in memory with the page, or -1. */
-static int page_file(const struct hathi_message *message)
-{
-	int fd = memfd_create("hathi-status", MFD_CLOEXEC);
-	if (fd < 0) return -1;
-	for (size_t written = 0; written < message->payload_length;) {
-		ssize_t more = write(fd, message->payload + written, message->payload_length - written);
-		if (more <= 0) {
-			close(fd);
-			return -1;
-		}
-		written += (size_t)more;
-	}
-	return fd;
-}
-
-/* Brings the master's status page to the worker that asked, if it still is the same one. */
-void hathi_relay_status(struct hathi_host *host, const struct hathi_message *message)
+/*
+ * Brings the master's status page to the worker that asked, if it still is the same one; -1 where there is no page. The
+ * descriptor stays the caller's.
+ */
+void hathi_relay_status(struct hathi_host *host, const char *id, uint32_t status, int page)
 {
 	unsigned slot;
 	int pid;
 	unsigned sequence;
-	if (sscanf(message->words[1], "%u.%d.%u", &slot, &pid, &sequence) != 3) return;
-	if (slot >= host->slot_count || host->children[slot].pid != pid || host->children[slot].control < 0) return;
-	struct hathi_control control = {
-		.type = HATHI_CONTROL_STATUS_REPLY,
-		.sequence = sequence,
-		.status = (uint32_t)strtoul(message->words[2], NULL, 10),
-	};
-	int page = page_file(message);
-	if (page < 0) return;
+	if (sscanf(id, "%u.%d.%u", &slot, &pid, &sequence) != 3) return;
+	if (slot >= host->slot_count || host->children[slot].pid != pid) return;
+	host->children[slot].has_asked = false;
+	if (host->children[slot].control < 0) return;
+	struct hathi_control control = {.type = HATHI_CONTROL_STATUS_REPLY, .sequence = sequence, .status = status};
 	hathi_control_send(host->children[slot].control, &control, page);
-	close(page);
 }
 
 /* Tells every worker something, with a descriptor unless it is -1. */

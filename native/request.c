@@ -11,7 +11,8 @@
 
 /* One request from its parameters to the end of its response. */
 
-enum { STATUS_PAGE_MOST = HATHI_PAYLOAD_BYTES };
+/* A line for each of more workers than a machine has room for. */
+enum { STATUS_PAGE_MOST = 512 * 1024 * 1024 };
 
 /* Ends the response, once: END_REQUEST, and everything that has gathered leaves. */
 void hathi_request_end_response(struct hathi_request *request)
@@ -165,12 +166,13 @@ static void answer_status(struct hathi_request *request)
 		return;
 	}
 	off_t length = lseek(file, 0, SEEK_END);
-	char *page = length > 0 && length <= STATUS_PAGE_MOST ? emalloc((size_t)length) : NULL;
+	/* Not PHP's memory: a page over memory_limit is still a page. */
+	char *page = length > 0 && length <= STATUS_PAGE_MOST ? malloc((size_t)length) : NULL;
 	bool is_read = page != NULL && pread(file, page, (size_t)length, 0) == length;
 	close(file);
 	SG(sapi_headers).http_response_code = (int)status;
 	if (is_read) print_page(page, (size_t)length);
-	if (page != NULL) efree(page);
+	free(page);
 }
 
 static void refuse(int status, const char *body)

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { metricsMarkdown } from '../src/admin/metrics-table.ts';
 import { directivesPage } from '../src/config/docs.ts';
+import { hostMessages, masterMessages, messageTable, wordList } from '../src/engine/message-table.ts';
 import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
@@ -16,7 +17,7 @@ type Generator = (current: string) => string;
 /** The files with generated text; add a row for another one. */
 export const GENERATED: readonly (readonly [file: string, generate: Generator])[] = [
   ['docs/directives.md', directivesPage],
-  ['docs/contract.md', (page) => replaceBetween(page, 'layout', layoutTables())],
+  ['docs/contract.md', contractPage],
   [
     'docs/observability.md',
     (page) =>
@@ -28,6 +29,16 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   ],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
 ];
+
+function contractPage(page: string): string {
+  const parts: readonly (readonly [name: string, text: string])[] = [
+    ['words', wordList()],
+    ['master messages', messageTable(masterMessages)],
+    ['host messages', messageTable(hostMessages)],
+    ['layout', layoutTables()],
+  ];
+  return parts.reduce((current, [name, text]) => replaceBetween(current, name, text), page);
+}
 
 /**
  * Replaces what stands between `<!-- name -->` and `<!-- /name -->`, for pages that are generated in part.

@@ -47,6 +47,11 @@ export interface PoolTotals {
   readonly slowRequests: number;
   readonly terminatedRequests: number;
   readonly restarts: Readonly<Record<RestartCause, number>>;
+  /**
+   * Times that its host was ended because it broke the contract with the master, did not answer, or something of the
+   * pool could not be handled.
+   */
+  readonly faults: number;
 }
 
 /** What happened in the last seconds. Quantiles are estimates, undefined when no request ended. */
@@ -61,8 +66,11 @@ export interface RecentFigures {
 
 export interface PoolAnswer {
   readonly name: string;
-  /** `starting`: no host serves the pool (yet, or since the last one died). */
-  readonly state: 'serving' | 'starting';
+  /**
+   * `starting`: no host serves the pool (yet, or since the last one died). `silent`: its host does not answer, and is
+   * replaced unless it does soon.
+   */
+  readonly state: 'serving' | 'starting' | 'silent';
   /** Why no host serves it, in the words of the log; undefined while one does, and before one has failed. */
   readonly failure: string | undefined;
   /** Of the host that serves; undefined before there is one. */

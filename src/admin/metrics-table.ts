@@ -212,6 +212,13 @@ export const metrics: readonly Metric[] = [
     samples: eachPart('cause', ({ totals }) => Object.entries(totals.restarts)),
   },
   {
+    name: 'hathi_pool_faults',
+    type: 'counter',
+    help: 'Times that the host of a pool was ended because it broke its contract with the master, did not answer, or something of the pool could not be handled. The log has a line at ALERT for each.',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.faults),
+  },
+  {
     name: 'hathi_request_memory_peak_bytes',
     type: 'gauge',
     unit: 'bytes',

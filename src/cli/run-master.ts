@@ -20,7 +20,7 @@ import { phpIniSource, readConfiguration } from './configuration.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './fpm.ts';
 import { poolIdentity } from './identity.ts';
-import { reportFaults } from './last-words.ts';
+import { endByFault, type FailingMaster, reportFaults } from './last-words.ts';
 import { openErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
 import {
@@ -36,6 +36,8 @@ interface Surroundings {
   readonly log: ErrorLog;
   readonly report: LaunchReport;
   readonly signals: MasterSignals;
+  /** Told of the master once it serves. */
+  readonly faults: (master: FailingMaster) => void;
 }
 
 /** @returns the exit code, when the master has stopped or its start has failed */
@@ -43,7 +45,7 @@ export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promis
   const report = LaunchReport.fromEnvironment(process.env);
   releaseInherited(new Set([...announcedDescriptors(process.env), ...report.descriptors]));
   const log = new ErrorLog();
-  reportFaults(log, report);
+  const faults = reportFaults(log, report);
   const says = new StartLog(log);
   // A daemon's caller has said it.
   if (!report.isAwaited) reportDefines(flags);
@@ -63,7 +65,7 @@ export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promis
   }
   says.explain();
   detachFromTerminal(read.configuration);
-  return serve(flags, read.configuration, { log, report, signals });
+  return serve(flags, read.configuration, { log, report, signals, faults });
 }
 
 /** The limits come first, as in php-fpm: one that cannot be had is an error of the calling process. */
@@ -81,7 +83,7 @@ async function goToBackground(configuration: Configuration, log: ErrorLog): Prom
 async function serve(
   flags: FpmFlags,
   configuration: Configuration,
-  { log, report, signals }: Surroundings,
+  { log, report, signals, faults }: Surroundings,
 ): Promise<number> {
   const master = new Master({
     configuration,
@@ -104,8 +106,10 @@ async function serve(
     return refuse(log, report);
   }
   report.send(outcome === 'serving');
+  faults(master);
   leaveStderr(configuration, flags, log);
   await master.closed;
+  if (master.failure !== undefined) endByFault();
   return exitCode.ok;
 }
 

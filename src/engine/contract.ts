@@ -1,10 +1,10 @@
 /**
  * The control channel between master and engine host: message shapes, their grammar and an incremental
- * decoder. The words are documented in docs/contract.md; this file is their only list in the code.
+ * decoder. What is said in it is the table of message-table.ts.
  */
 
 /** Version of the contract that this tree speaks, sent as the first line. */
-export const contractVersion = 1;
+export const contractVersion = 2;
 
 /** Descriptors that a host inherits (docs/contract.md, section 1). */
 export const hostFd = {
@@ -58,51 +58,61 @@ export function encodeMessage(words: readonly string[], payload?: Uint8Array | s
  * complete. Limits are checked before anything is buffered.
  */
 export class MessageDecoder {
+  /** What came and is no whole line yet; or, behind a payload, what has not been looked at. */
   #buffered: Buffer = Buffer.alloc(0);
-  #pending: { words: readonly string[]; length: number } | undefined;
+  #payload: { readonly words: readonly string[]; readonly bytes: Buffer; filled: number } | undefined;
 
   /** @throws ContractError on a line or payload over its limit or a line that does not parse. */
   push(chunk: Uint8Array): Message[] {
-    this.#buffered =
-      this.#buffered.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#buffered, chunk]);
+    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (this.#buffered.length > 0) rest = Buffer.concat([this.#buffered, rest]);
     const messages: Message[] = [];
     for (;;) {
-      const message = this.#next();
-      if (message === undefined) return messages;
-      messages.push(message);
+      rest = this.#fill(rest);
+      if (this.#payload !== undefined && this.#payload.filled < this.#payload.bytes.length) break;
+      if (this.#payload !== undefined) {
+        messages.push({ words: this.#payload.words, payload: this.#payload.bytes });
+        this.#payload = undefined;
+      }
+      const end = lineEnd(rest);
+      if (end === undefined) break;
+      const { words, length } = parseLine(rest.toString('latin1', 0, end));
+      rest = rest.subarray(end + 1);
+      if (length === undefined) messages.push({ words });
+      else this.#payload = { words, bytes: Buffer.alloc(length), filled: 0 };
     }
+    // At most one line: a view would keep the whole chunk.
+    this.#buffered = Buffer.from(rest);
+    return messages;
   }
 
-  #next(): Message | undefined {
-    this.#pending ??= this.#readLine();
-    const pending = this.#pending;
-    if (pending === undefined) return undefined;
-    if (pending.length < 0) {
-      this.#pending = undefined;
-      return { words: pending.words };
-    }
-    if (this.#buffered.length < pending.length) return undefined;
-    const payload = this.#buffered.subarray(0, pending.length);
-    this.#buffered = this.#buffered.subarray(pending.length);
-    this.#pending = undefined;
-    return { words: pending.words, payload };
+  /** Copies what belongs to the payload under way. @returns what is left */
+  #fill(bytes: Buffer): Buffer {
+    const payload = this.#payload;
+    if (payload === undefined) return bytes;
+    const taken = bytes.copy(payload.bytes, payload.filled);
+    payload.filled += taken;
+    return bytes.subarray(taken);
   }
+}
 
-  /** Length -1 stands for "no payload announced", which differs from an empty one. */
-  #readLine(): { words: readonly string[]; length: number } | undefined {
-    const newline = this.#buffered.indexOf(0x0a);
-    if (newline > maxLineBytes || (newline < 0 && this.#buffered.length > maxLineBytes)) {
-      throw new ContractError(`the peer sent a line of more than ${maxLineBytes} bytes`);
-    }
-    if (newline < 0) return undefined;
-    const words = this.#buffered.toString('latin1', 0, newline).split(' ');
-    this.#buffered = this.#buffered.subarray(newline + 1);
-    const last = words.at(-1) ?? '';
-    if (words.some((word) => word === '')) throw new ContractError('the peer sent a line with an empty word');
-    if (!last.startsWith('#')) return { words, length: -1 };
-    if (!/^#\d{1,7}$/.test(last) || Number(last.slice(1)) > maxPayloadBytes) {
-      throw new ContractError(`the peer announced a payload of "${last}"`);
-    }
-    return { words: words.slice(0, -1), length: Number(last.slice(1)) };
+/** @throws ContractError when the line is over its limit */
+function lineEnd(bytes: Buffer): number | undefined {
+  const newline = bytes.indexOf(0x0a);
+  if (newline > maxLineBytes || (newline < 0 && bytes.length > maxLineBytes)) {
+    throw new ContractError(`the peer sent a line of more than ${maxLineBytes} bytes`);
   }
+  return newline < 0 ? undefined : newline;
+}
+
+/** Without a length no payload was announced, which differs from an empty one. */
+function parseLine(line: string): { words: readonly string[]; length?: number } {
+  const words = line.split(' ');
+  const last = words.at(-1) ?? '';
+  if (words.some((word) => word === '')) throw new ContractError('the peer sent a line with an empty word');
+  if (!last.startsWith('#')) return { words };
+  if (!/^#\d{1,7}$/.test(last) || Number(last.slice(1)) > maxPayloadBytes) {
+    throw new ContractError(`the peer announced a payload of "${last.slice(0, 100)}"`);
+  }
+  return { words: words.slice(0, -1), length: Number(last.slice(1)) };
 }

@@ -4,7 +4,8 @@
  */
 
 import type { WorkerEnd } from '../pool/reap.ts';
-import { ContractError, type Message } from './contract.ts';
+import { ContractError, contractVersion, type Message } from './contract.ts';
+import { type HostVerb, hostMessages, type MessageRow } from './message-table.ts';
 import { isRequestId } from './request-id.ts';
 
 export const hostLogLevels = ['debug', 'notice', 'warning', 'error', 'alert'] as const;
@@ -32,6 +33,8 @@ export type HostMessage =
   /** With the slot of a worker that the host makes by itself, as `watch` allowed it. */
   | { readonly type: 'waiting'; readonly slot?: number }
   | { readonly type: 'status'; readonly id: string; readonly query: string }
+  /** Answer to the question of that id. */
+  | { readonly type: 'alive'; readonly id: string }
   /** Since `drain` no worker accepts any more. */
   | { readonly type: 'stopped' }
   | { readonly type: 'drained' };
@@ -46,24 +49,24 @@ export interface HostFacts {
   readonly warnings: readonly string[];
 }
 
-const arity: Record<HostMessage['type'], { words: number; payload: boolean }> = {
-  ready: { words: 1, payload: true },
-  failed: { words: 1, payload: true },
-  up: { words: 3, payload: false },
-  ended: { words: 5, payload: false },
-  output: { words: 4, payload: true },
-  flush: { words: 3, payload: false },
-  memory: { words: 3, payload: false },
-  'no-memory': { words: 3, payload: true },
-  log: { words: 2, payload: true },
-  waiting: { words: 1, payload: false },
-  status: { words: 2, payload: true },
-  stopped: { words: 1, payload: false },
-  drained: { words: 1, payload: false },
-};
+/** What the words of a message stand for. */
+interface WordValues {
+  slot?: number | undefined;
+  pid?: number | undefined;
+  /** `CODE` or `NUMBER`. */
+  number?: number | undefined;
+  level?: HostLogLevel | undefined;
+  id?: string | undefined;
+  requestId?: string | undefined;
+  /** The words that stand as they are, and the choices. */
+  readonly fixed: string[];
+}
 
-function isHostVerb(word: string): word is HostMessage['type'] {
-  return Object.hasOwn(arity, word);
+/** Ids of questions; what a host made up may end up in logs and is sent back to it. */
+const questionId = /^[A-Za-z0-9._-]{1,64}$/;
+
+function isHostVerb(word: string): word is HostVerb {
+  return Object.hasOwn(hostMessages, word);
 }
 
 /**
@@ -73,44 +76,40 @@ function isHostVerb(word: string): word is HostMessage['type'] {
  * @throws ContractError when the message is not one of docs/contract.md
  */
 export function parseHostMessage(message: Message, slotCount: number): HostMessage {
-  const { words, payload } = message;
-  const verb = words[0] ?? '';
+  const [verb = '', ...words] = message.words;
+  const { payload } = message;
   if (!isHostVerb(verb)) throw unreadable(message);
-  const shape = arity[verb];
-  if (words.length !== shape.words + extraWords(words) || (payload !== undefined) !== shape.payload)
-    throw unreadable(message);
-  const bytes = payload ?? new Uint8Array();
+  const row: MessageRow = hostMessages[verb];
+  const values = row.forms.map((form) => readWords(form.words, words, slotCount)).find(Boolean);
+  if (values === undefined || (payload !== undefined) !== row.payload) throw unreadable(message);
+  return typed(verb, values, payload ?? new Uint8Array());
+}
+
+function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessage {
+  const { slot = 0, pid = 0, number = 0, id = '', requestId, fixed } = values;
   switch (verb) {
     case 'ready':
       return { type: verb, facts: parseFacts(textOf(bytes)) };
     case 'failed':
-      return { type: verb, reason: textOf(bytes) };
+      return { type: verb, reason: textOf(bytes).slice(0, longestReason) };
     case 'up':
     case 'flush':
     case 'memory':
-      return { type: verb, ...slotAndPid(message, slotCount) };
+      return { type: verb, slot, pid };
     case 'no-memory':
-      return { type: verb, ...slotAndPid(message, slotCount), reason: textOf(bytes) };
+      return { type: verb, slot, pid, reason: textOf(bytes).slice(0, longestReason) };
     case 'ended':
-      return { type: verb, ...slotAndPid(message, slotCount), end: parseEnd(message) };
-    case 'output': {
-      const stream = words[3];
-      const requestId = words[4];
-      if (stream !== 'stdout' && stream !== 'stderr') throw unreadable(message);
-      if (requestId !== undefined && !isRequestId(requestId)) throw unreadable(message);
-      return { type: verb, ...slotAndPid(message, slotCount), stream, requestId, bytes };
-    }
-    case 'log': {
-      const level = hostLogLevels.find((known) => known === words[1]);
-      if (level === undefined) throw unreadable(message);
-      return { type: verb, level, text: textOf(bytes) };
-    }
+      return { type: verb, slot, pid, end: workerEnd(fixed, number) };
+    case 'output':
+      return { type: verb, slot, pid, stream: fixed[0] === 'stdout' ? 'stdout' : 'stderr', requestId, bytes };
+    case 'log':
+      return { type: verb, level: values.level ?? 'alert', text: textOf(bytes) };
     case 'status':
-      return { type: verb, id: words[1] ?? '', query: Buffer.from(bytes).toString('latin1') };
+      return { type: verb, id, query: Buffer.from(bytes).toString('latin1') };
     case 'waiting':
-      return words[1] === undefined
-        ? { type: verb }
-        : { type: verb, slot: numberBelow(message, 1, slotCount) };
+      return values.slot === undefined ? { type: verb } : { type: verb, slot };
+    case 'alive':
+      return { type: verb, id };
     case 'stopped':
     case 'drained':
       return { type: verb };
@@ -119,50 +118,87 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
   }
 }
 
-/** Words that a message may have beside those that it must have. */
-function extraWords([verb, first, , third, fourth, fifth]: readonly string[]): number {
-  if (verb === 'waiting') return first === undefined ? 0 : 1;
-  if (verb === 'ended') return third === 'signal' && fifth === 'core' ? 1 : 0;
-  return verb === 'output' && fourth !== undefined ? 1 : 0;
+function workerEnd(fixed: readonly string[], number: number): WorkerEnd {
+  return fixed[0] === 'exit'
+    ? { type: 'exit', code: number }
+    : { type: 'signal', signal: number, core: fixed.includes('core') };
 }
 
-function slotAndPid(message: Message, slotCount: number): { slot: number; pid: number } {
-  return {
-    slot: numberBelow(message, 1, slotCount),
-    pid: numberBelow(message, 2, 2 ** 31),
-  };
+/** @returns undefined when the words do not have the form */
+function readWords(form: string, words: readonly string[], slotCount: number): WordValues | undefined {
+  const values: WordValues = { fixed: [] };
+  const wanted = form === '' ? [] : form.split(' ');
+  let at = 0;
+  for (const kind of wanted) {
+    const word = words[at];
+    const optional = /^\[(.*)\]$/.exec(kind)?.[1];
+    if (word === undefined && optional !== undefined) continue;
+    if (word === undefined || !readWord(optional ?? kind, word, values, slotCount)) return undefined;
+    at += 1;
+  }
+  return at === words.length ? values : undefined;
 }
 
-function parseEnd(message: Message): WorkerEnd {
-  const how = message.words[3];
-  if (how === 'exit') return { type: 'exit', code: numberBelow(message, 4, 256) };
-  if (how !== 'signal') throw unreadable(message);
-  return { type: 'signal', signal: numberBelow(message, 4, 128), core: message.words[5] === 'core' };
+function readWord(kind: string, word: string, values: WordValues, slotCount: number): boolean {
+  switch (kind) {
+    case 'SLOT':
+      values.slot = numberBelow(word, slotCount);
+      return values.slot !== undefined;
+    case 'PID':
+      values.pid = numberBelow(word, 2 ** 31);
+      return values.pid !== undefined;
+    case 'CODE':
+      values.number = numberBelow(word, 256);
+      return values.number !== undefined;
+    case 'NUMBER':
+      values.number = numberBelow(word, 128);
+      return values.number !== undefined;
+    case 'LEVEL':
+      values.level = hostLogLevels.find((known) => known === word);
+      return values.level !== undefined;
+    case 'ID':
+      values.id = word;
+      return questionId.test(word);
+    case 'REQUEST':
+      values.requestId = word;
+      return isRequestId(word);
+    default:
+      values.fixed.push(word);
+      return kind.split('|').includes(word);
+  }
 }
 
-function numberBelow(message: Message, index: number, limit: number): number {
-  const word = message.words[index] ?? '';
+/** @returns undefined for anything but a number below the limit */
+function numberBelow(word: string, limit: number): number | undefined {
   const value = Number(word);
-  if (!/^\d{1,10}$/.test(word) || value >= limit) throw unreadable(message);
-  return value;
+  return /^\d{1,10}$/.test(word) && value < limit ? value : undefined;
 }
+
+/** Facts are kept for the life of the host and shown: bounded, whatever the host says. */
+const factLimits = { value: 200, extensions: 1000, warnings: 100, warning: 1000 } as const;
+/** Characters of a reason that are kept. */
+const longestReason = 4096;
 
 function parseFacts(text: string): HostFacts {
   const values = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     const equals = line.indexOf('=');
     if (equals <= 0) continue;
-    const key = line.slice(0, equals);
-    values.set(key, [...(values.get(key) ?? []), line.slice(equals + 1)]);
+    const known = values.get(line.slice(0, equals));
+    if (known === undefined) values.set(line.slice(0, equals), [line.slice(equals + 1)]);
+    else known.push(line.slice(equals + 1));
   }
-  const first = (key: string): string => values.get(key)?.[0] ?? '';
+  const first = (key: string, limit: number = factLimits.value): string =>
+    (values.get(key)?.[0] ?? '').slice(0, limit);
+  const list = (key: string, most: number, limit: number): string[] =>
+    (values.get(key) ?? []).slice(0, most).map((value) => value.slice(0, limit));
   return {
     engine: first('engine'),
     php: first('php'),
     sapi: first('sapi'),
-    detail: first('detail'),
-    extensions: values.get('extension') ?? [],
-    warnings: values.get('warning') ?? [],
+    detail: first('detail', factLimits.warning),
+    extensions: list('extension', factLimits.extensions, factLimits.value),
+    warnings: list('warning', factLimits.warnings, factLimits.warning),
   };
 }
 
@@ -173,6 +209,6 @@ function textOf(bytes: Uint8Array): string {
 function unreadable(message: Message): ContractError {
   const line = message.words.join(' ').slice(0, 200);
   return new ContractError(
-    `the host sent ${JSON.stringify(line)}, which is no message of contract version 1`,
+    `the host sent ${JSON.stringify(line)}, which is no message of contract version ${contractVersion}`,
   );
 }

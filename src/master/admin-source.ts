@@ -3,6 +3,7 @@
 import type { AdminSnapshot, PoolSnapshot, SnapshotDetail, WorkerSnapshot } from '../admin/snapshot.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
+import { contain } from './bulkhead.ts';
 import type { Generation } from './generation.ts';
 import type { Listener } from './listener.ts';
 import type { PoolRunner } from './pool-runner.ts';
@@ -33,7 +34,11 @@ export function adminSnapshot(
     reloads: reloads.counts,
     lastReload: reloads.last,
     master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
-    pools: runners.map((runner) => poolSnapshot(runner, memory.get(runner.name), detail)),
+    // Where one cannot be shown its host is ended, and then it can.
+    pools: runners.flatMap((runner) => {
+      const show = (): PoolSnapshot => poolSnapshot(runner, memory.get(runner.name), detail);
+      return contain(runner, 'showing it', show) ?? contain(runner, 'showing it', show) ?? [];
+    }),
   };
 }
 
@@ -50,9 +55,9 @@ function poolSnapshot(
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   return {
     name: runner.name,
-    state: serving === undefined ? 'starting' : 'serving',
+    state: serving === undefined ? 'starting' : serving.watch.isLate ? 'silent' : 'serving',
     failure: runner.failure,
-    engine: serving?.facts?.engine,
+    engine: serving?.engine,
     phpVersion: serving?.facts?.php,
     listen: config.listen,
     processManager: config.pm,

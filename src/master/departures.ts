@@ -34,11 +34,22 @@ export class Departures {
   /** The host is hung up on: it ends its workers and goes, or is killed. Harmless when repeated. */
   end(generation: Generation): void {
     this.#generations.add(generation);
+    generation.mayFinish = false;
     if (generation.host.state === hostStates.ending) return;
     generation.host.moveTo(hostStates.ending);
     generation.drainDeadline = this.#context.now() + hangUpGraceMs;
     generation.host.hangUp();
     this.#context.wakeAt(generation.drainDeadline);
+  }
+
+  /** The host is killed, since nothing that it is told counts; workers that are processes finish what they run. */
+  abandon(generation: Generation): void {
+    this.#generations.add(generation);
+    if (generation.host.state === hostStates.gone) return;
+    if (generation.host.state !== hostStates.ending) generation.host.moveTo(hostStates.ending);
+    // Killed again at each check until it is gone.
+    generation.drainDeadline = this.#context.now();
+    generation.host.kill();
   }
 
   /** Takes the next, harder step where a deadline has passed. */

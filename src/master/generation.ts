@@ -5,12 +5,13 @@
 
 import { closeSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
-import type { EndMode } from '../engine/contract.ts';
+import { ContractError, type EndMode } from '../engine/contract.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { SlowLogFile } from '../log/slow-log-file.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
+import type { LivenessRule } from '../pool/liveness.ts';
 import type { ManagerMemory } from '../pool/manager.ts';
 import { moveWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
@@ -19,6 +20,9 @@ import { ScoreboardReader } from '../scoreboard/reader.ts';
 import { ScoreboardWriter } from '../scoreboard/writer.ts';
 import { alone, BootPace, besideOthers } from './boot-pace.ts';
 import type { HostProcess } from './host-process.ts';
+import type { HostState } from './host-states.ts';
+import { HostWatch } from './host-watch.ts';
+import { StatusDesk, type StatusQuestion } from './status-desk.ts';
 import { WorkerStacks } from './worker-stacks.ts';
 import { WorkerTable } from './worker-table.ts';
 
@@ -33,6 +37,7 @@ export interface GenerationParts {
   readonly scoreboardFd: number;
   readonly memory: ManagerMemory;
   readonly log: ErrorLog;
+  readonly liveness: LivenessRule;
   /** Another generation of the pool serves while this one starts. */
   readonly besideOthers: boolean;
   /** Workers that have to be up before the generation takes over the pool's socket. */
@@ -49,6 +54,9 @@ export class Generation {
   /** Workers that have to be up before it takes over: fewer than asked for where process.max allows no more. */
   wantedAtTakeOver: number;
   readonly workers: WorkerTable;
+  readonly watch: HostWatch;
+  /** Its host was ended, and workers that are processes may finish what they run. */
+  mayFinish = true;
   /** Monotonic ms. */
   readonly launchedAt = monotonicMicros() / 1000;
   /** Monotonic ms of the latest step towards serving: the host's `ready`, a worker that came up. */
@@ -72,11 +80,13 @@ export class Generation {
   readonly #scoreboardFd: number;
   readonly #pace: BootPace;
   #host: HostProcess | undefined;
+  #statusDesk: StatusDesk | undefined;
 
   constructor(parts: GenerationParts) {
     this.number = parts.number;
     this.pool = parts.pool;
     this.engine = parts.engine;
+    this.watch = new HostWatch(parts.liveness, parts.log);
     this.memory = parts.memory;
     this.wantedAtTakeOver = parts.wantedAtTakeOver;
     this.#scoreboardFd = parts.scoreboardFd;
@@ -109,6 +119,20 @@ export class Generation {
     return this.#scoreboardFd;
   }
 
+  /** The questions of its host for the status page. */
+  get statusDesk(): StatusDesk {
+    if (this.#statusDesk === undefined) throw new Error(`generation ${this.number} has no status desk`);
+    return this.#statusDesk;
+  }
+
+  /**
+   * @param later runs something in a later turn of the event loop
+   * @param answer answers one question
+   */
+  openStatusDesk(later: (act: () => void) => void, answer: (question: StatusQuestion) => void): void {
+    this.#statusDesk = new StatusDesk(this.pool['pm.max_children'], later, answer);
+  }
+
   /** The host is started after the scoreboard that it inherits, hence not in the constructor. */
   get host(): HostProcess {
     if (this.#host === undefined)
@@ -128,6 +152,55 @@ export class Generation {
   /** The host makes a worker by itself. One that was asked for meanwhile in the same slot is the same. */
   adopt(slot: number): void {
     if (this.workers.get(slot) === undefined) this.workers.reserve(slot, monotonicMicros(), false);
+  }
+
+  /**
+   * The host may say that in these states only.
+   *
+   * @throws ContractError
+   */
+  expect(message: string, states: readonly HostState[]): void {
+    const { state } = this.host;
+    if (!states.includes(state)) throw new ContractError(`the host sent "${message}" while it is ${state}`);
+  }
+
+  /**
+   * Holds the host to one pid a worker: what is kept by pid would else grow with what it makes up.
+   *
+   * @throws ContractError
+   */
+  checkPid({ slot, pid }: { readonly slot: number; readonly pid: number }): void {
+    const worker = this.workers.get(slot);
+    if (worker === undefined) return;
+    if (worker.announcedPid === 0) worker.announcedPid = pid;
+    if (worker.announcedPid === pid) return;
+    throw new ContractError(`the host calls the worker of slot ${slot} ${worker.announcedPid} and ${pid}`);
+  }
+
+  /**
+   * Whether bytes of that worker are to be logged: it is one of the host's, or the host speaks in its own name.
+   *
+   * @throws ContractError
+   */
+  hasVoice(speaker: { readonly slot: number; readonly pid: number }): boolean {
+    if (speaker.pid === this.host.pid) return true;
+    this.checkPid(speaker);
+    return this.workers.get(speaker.slot) !== undefined;
+  }
+
+  /**
+   * A worker's memory comes once, before it is up.
+   *
+   * @throws ContractError
+   */
+  checkOffer(offer: { readonly slot: number; readonly pid: number }): void {
+    this.checkPid(offer);
+    const worker = this.workers.get(offer.slot);
+    if (worker === undefined || (worker.pid === 0 && !worker.hasOffered)) {
+      if (worker !== undefined) worker.hasOffered = true;
+      return;
+    }
+    throw new ContractError(`the host offers the memory of child ${offer.pid} again`);
   }
 
   /** The host has said how the start of a worker ended. */
@@ -156,11 +229,13 @@ export class Generation {
     }
     if (worker.state !== workerStates.stopping)
       worker.state = moveWorker(worker.state, workerStates.stopping);
+    if (how !== 'quit') this.workers.ending(slot, monotonicMicros() / 1000);
     this.host.endWorker(slot, how);
   }
 
   /** Frees what the master holds for it. The host must be gone, or never have been there. */
   close(): void {
+    this.#statusDesk?.close();
     this.stacks.close();
     closeSync(this.#scoreboardFd);
     this.#host?.close();

@@ -4,16 +4,21 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import {
   ContractError,
   contractVersion,
   type EndMode,
   encodeMessage,
+  type Message,
   MessageDecoder,
 } from '../engine/contract.ts';
 import { type HostMessage, parseHostMessage } from '../engine/host-messages.ts';
+import { memoryFile, sendDescriptor } from '../posix/descriptors.ts';
+import { errorNumber } from '../posix/libc.ts';
+import { HostInbox } from './host-inbox.ts';
 import { assertHostTransition, type HostState, hostStates } from './host-states.ts';
 
 /** The program that runs an engine. */
@@ -46,9 +51,14 @@ export type HostEvent =
   | { readonly type: 'message'; readonly message: HostMessage }
   /** Text of the host process itself on its stdout or stderr: something is wrong with it. */
   | { readonly type: 'chatter'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  /** The host broke the contract or could not be started; it is being killed. */
+  /** The host could not be started. */
+  | { readonly type: 'unstarted'; readonly error: Error }
+  /** The host broke the contract, or does not read what it is told. */
   | { readonly type: 'fault'; readonly error: Error }
   | { readonly type: 'exit'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+/** Bytes of orders that may wait for a host that does not read: a thousand workers' worth. */
+const longestBacklog = 64 * 1024;
 
 export class HostProcess {
   readonly startedAt = Date.now();
@@ -58,6 +68,11 @@ export class HostProcess {
   readonly #decoder = new MessageDecoder();
   #state: HostState = hostStates.starting;
   #exitReported = false;
+  #isFaulty = false;
+  readonly #inbox = new HostInbox({
+    read: (wanted) => (wanted ? this.#channel?.resume() : this.#channel?.pause()),
+    handle: (message) => this.#handle(message),
+  });
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -132,12 +147,30 @@ export class HostProcess {
     this.#send(['drain']);
   }
 
-  reopenAccessLog(): void {
-    this.#send(['reopen', 'access.log']);
+  /** Passes the host its access log, opened anew. */
+  reopenAccessLog(fd: number): void {
+    this.#sendWith(fd, ['reopen', 'access.log']);
   }
 
-  answerStatus(id: string, status: number, reply: Uint8Array): void {
-    this.#send(['status-reply', id, String(status)], reply);
+  /** Passes a page of any length, in a file in memory. */
+  answerStatus(id: string, status: number, page: Uint8Array): void {
+    const file = memoryFile('hathi-status', 0);
+    try {
+      for (let at = 0; at < page.length; ) at += writeSync(file, page, at);
+      this.#sendWith(file, ['status-reply', id, String(status)]);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** There is no page. */
+  refuseStatus(id: string, reason: string): void {
+    this.#send(['no-status', id], Buffer.from(reason, 'utf8'));
+  }
+
+  /** Asks whether it is there; answered by `alive`. */
+  askAlive(id: string): void {
+    this.#send(['alive', id]);
   }
 
   /** Ends the channel: the host ends its workers and exits. Call {@link kill} when it does not. */
@@ -149,14 +182,42 @@ export class HostProcess {
     if (this.#state !== hostStates.gone) this.#child.kill('SIGKILL');
   }
 
+  /** It runs no further, and so makes no further processes; {@link kill} works all the same. */
+  freeze(): void {
+    if (this.#state !== hostStates.gone) this.#child.kill('SIGSTOP');
+  }
+
   /** Closes our end of the descriptor channel, once the exit was handled: until then somebody may write to it. */
   close(): void {
     closeSync(this.descriptorChannel);
   }
 
+  /** Nothing waits for the host: what it does not take is kept up to a limit, then it is the one that ends. */
   #send(words: readonly string[], payload?: Uint8Array | string): void {
-    if (this.#channel === undefined || this.#channel.destroyed) return;
-    this.#channel.write(encodeMessage(words, payload));
+    const channel = this.#channel;
+    if (channel === undefined || channel.destroyed || this.#isFaulty) return;
+    channel.write(encodeMessage(words, payload));
+    // Its settings are as long as they are: whether it reads them is seen at its start.
+    if (this.#state === hostStates.starting || channel.writableLength <= longestBacklog) return;
+    this.#fault(
+      new ContractError(
+        `the engine host ${this.pid} does not read what it is told: ${channel.writableLength} bytes wait`,
+      ),
+    );
+  }
+
+  /** The descriptor first: the line says that it is there. */
+  #sendWith(fd: number, words: readonly string[]): void {
+    if (this.#channel === undefined || this.#channel.destroyed || this.#isFaulty) return;
+    try {
+      sendDescriptor(this.descriptorChannel, fd, 0);
+    } catch (error) {
+      // One that has ended, whose exit is only not handled yet, needs nothing.
+      if (errorNumber(error)?.errno === constants.errno.EPIPE) return;
+      const reason = `the engine host ${this.pid} does not take descriptors: ${(error as Error).message}`;
+      return this.#fault(new ContractError(reason));
+    }
+    this.#send(words);
   }
 
   #introduce(): void {
@@ -169,7 +230,7 @@ export class HostProcess {
 
   #listenToProcess(): void {
     this.#child.on('error', (error) => {
-      this.#report({ type: 'fault', error });
+      this.#report({ type: 'unstarted', error });
       // A failed spawn has no exit event.
       if (this.#child.pid === undefined) this.#reportExit(70, null);
     });
@@ -186,18 +247,34 @@ export class HostProcess {
     if (channel === undefined) return;
     // The exit event tells what happened; a broken pipe says nothing more.
     channel.on('error', () => channel.destroy());
-    channel.on('data', (bytes: Buffer) => {
-      try {
-        for (const message of this.#decoder.push(bytes)) {
-          this.#report({ type: 'message', message: parseHostMessage(message, this.#options.slotCount) });
-        }
-      } catch (error) {
-        if (!(error instanceof ContractError)) throw error;
-        channel.destroy();
-        this.#report({ type: 'fault', error });
-        this.kill();
-      }
-    });
+    channel.on('data', (bytes: Buffer) => this.#receive(bytes));
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#isFaulty) return;
+    try {
+      this.#inbox.add(this.#decoder.push(bytes));
+    } catch (error) {
+      this.#fault(error as Error);
+    }
+  }
+
+  #handle(message: Message): void {
+    try {
+      this.#report({ type: 'message', message: parseHostMessage(message, this.#options.slotCount) });
+    } catch (error) {
+      this.#fault(error as Error);
+    }
+  }
+
+  /** What comes from it and goes to it from now on means nothing. */
+  #fault(error: Error): void {
+    if (this.#isFaulty) return;
+    this.#isFaulty = true;
+    this.#inbox.clear();
+    // Read on, to the end that tells of its exit.
+    this.#channel?.resume();
+    this.#report({ type: 'fault', error });
   }
 
   #report(event: HostEvent): void {
@@ -209,7 +286,7 @@ export class HostProcess {
     this.#exitReported = true;
     // What the host said last may still be in the channel: its end comes after its data.
     const channel = this.#channel;
-    const report = (): void => this.#report({ type: 'exit', code, signal });
+    const report = (): void => this.#inbox.whenEmpty(() => this.#report({ type: 'exit', code, signal }));
     if (channel === undefined || channel.destroyed || channel.readableEnded) report();
     else channel.once('close', report);
   }

@@ -32,6 +32,7 @@ export function launchGeneration(
     scoreboardFd: memoryFile(`hathi-scoreboard-${pool.config.name}`, scoreboardSize(slotCount)),
     memory: initialMemory,
     log: context.log,
+    liveness: context.liveness,
     wantedAtTakeOver,
     besideOthers,
   });

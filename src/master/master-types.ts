@@ -4,6 +4,7 @@ import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
+import type { LivenessRule } from '../pool/liveness.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
 import type { PoolOutcome } from './pool-context.ts';
@@ -18,6 +19,8 @@ export interface MasterOptions extends ResourceOptions {
   readonly reloadConfiguration: () => ReloadedConfiguration;
   /** Called when a reload puts a configuration in force: the settings of the process itself, the log first. */
   readonly onInForce?: (configuration: Configuration) => void;
+  /** When a host that does not answer is replaced; for tests. */
+  readonly liveness?: LivenessRule;
   /** This process shows the master by itself: the last hour is kept without `admin.listen` as well. */
   readonly isObserved?: boolean;
   /** Where signals of this process are the master's. */
@@ -38,6 +41,13 @@ export type MasterEvent =
       readonly runner: PoolRunner;
       readonly generation: Generation;
       readonly event: HostEvent;
+    }
+  /** Something of a pool that was put off. */
+  | {
+      readonly type: 'later';
+      readonly runner: PoolRunner;
+      readonly generation: Generation;
+      readonly act: () => void;
     }
   | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
   | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }

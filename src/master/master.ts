@@ -6,8 +6,10 @@
 
 import type { Configuration } from '../config/directives.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
+import { livenessRule } from '../pool/liveness.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { Beats } from './beats.ts';
+import { contain } from './bulkhead.ts';
 import { EventQueue } from './event-queue.ts';
 import { MasterAdmin } from './master-admin.ts';
 import { prepareReload, readAgain } from './master-reload.ts';
@@ -23,6 +25,9 @@ import type { MasterVerb } from './signals.ts';
 import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Timers } from './timers.ts';
+
+/** How long requests may go on after a failure of the master where nothing else is configured. */
+const failureDrainSeconds = 10;
 
 export class Master {
   readonly #options: MasterOptions;
@@ -44,6 +49,7 @@ export class Master {
   #crashes: CrashTimes = [];
   #generationNumber = 0;
   readonly #started = Promise.withResolvers<StartOutcome>();
+  #failure: Error | undefined;
   readonly #closed = Promise.withResolvers<void>();
 
   constructor(options: MasterOptions) {
@@ -121,7 +127,19 @@ export class Master {
     }
   }
 
+  /**
+   * What happens to one pool stays with it. Any other error is one of what belongs to all: then the master ends, and
+   * its hosts finish what they run.
+   */
   #handle(event: MasterEvent): void {
+    try {
+      this.#act(event);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #act(event: MasterEvent): void {
     switch (event.type) {
       case 'signal':
         this.#options.log.debug(`received ${event.row.signal}`);
@@ -132,20 +150,51 @@ export class Master {
       case 'endWorker':
         return this.#endWorker(event.order, event.peer);
       case 'host':
-        return event.runner.onHostEvent(event.generation, event.event);
+        return this.#onHostEvent(event);
+      case 'later':
+        contain(event.runner, 'answering its host', event.act, event.generation);
+        return;
       case 'outcome':
         return this.#onOutcome(event.outcome);
       case 'heartbeat':
+        for (const runner of this.#pools.all) runner.watchHosts();
         if (this.#stage.isStopping) return;
-        for (const runner of this.runners) runner.heartbeat();
+        for (const runner of this.runners) contain(runner, 'counting its workers', () => runner.heartbeat());
         if (this.#isObserved) this.admin.beat();
         return;
       case 'deadlines':
-        for (const runner of this.#pools.all) runner.checkDeadlines();
+        for (const runner of this.#pools.all)
+          contain(runner, 'checking deadlines', () => runner.checkDeadlines());
         return;
       default:
         throw new Error(`no handler for the event ${JSON.stringify(event satisfies never)}`);
     }
+  }
+
+  #onHostEvent({ runner, generation, event }: Extract<MasterEvent, { type: 'host' }>): void {
+    const handle = (): void => runner.onHostEvent(generation, event);
+    contain(runner, `handling "${event.type}" of its host`, handle, generation);
+  }
+
+  /**
+   * Something that belongs to all pools failed. Requests that run are finished, within a bound, before the master ends
+   * and another one is started; a second failure ends it at once.
+   */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined || this.#stage.isStopping) throw error;
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    this.#options.log.alert(
+      `the master failed and ends, its hosts finish what they run: ${this.#failure.message}`,
+    );
+    for (const place of (this.#failure.stack ?? '').split('\n').slice(1))
+      this.#options.log.alert(place.trim());
+    this.#started.reject(this.#failure);
+    this.#stop(masterStates.finishing, undefined);
+  }
+
+  /** Why the master ended by itself; undefined while it runs, and when it was told to stop. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Whether somebody can ask for the records. */
@@ -285,8 +334,8 @@ export class Master {
     this.#resources.closeStatusPages();
     if (this.#pools.all.length === 0) return this.#finishStop();
     for (const runner of this.#pools.all) {
-      if (state === masterStates.terminating) runner.terminate();
-      else runner.finish();
+      const end = (): void => (state === masterStates.terminating ? runner.terminate() : runner.finish());
+      contain(runner, 'stopping', end);
     }
   }
 
@@ -326,6 +375,12 @@ export class Master {
     });
   }
 
+  /** Seconds. After a failure hosts do not finish without end: nobody accepts until the next master. */
+  #processControlTimeout(): number {
+    const { process_control_timeout: seconds } = this.#configuration.global;
+    return this.#failure === undefined || seconds > 0 ? seconds : failureDrainSeconds;
+  }
+
   #makeContext(): PoolContext {
     const { log, env, php } = this.#options;
     return {
@@ -338,10 +393,13 @@ export class Master {
       isNormal: () => !this.#stage.isStopping,
       isReloading: () => this.#stage.state === masterStates.reloading,
       processMax: () => this.#configuration.global['process.max'],
-      processControlTimeout: () => this.#configuration.global.process_control_timeout,
+      processControlTimeout: () => this.#processControlTimeout(),
+      liveness: this.#options.liveness ?? livenessRule,
       accessLog: (pool) => this.#resources.openAccessLog(pool),
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),
+      later: (runner, generation, act) =>
+        setImmediate(() => this.#queue.enqueue({ type: 'later', runner, generation, act })),
       wakeAt: (time) => this.#timers.wakeAt(time),
       onSlowRequest: (request) => this.admin.addSlowRequest(request),
       onOutcome: (outcome) => this.#queue.enqueue({ type: 'outcome', outcome }),

@@ -6,6 +6,7 @@ import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import type { LivenessRule } from '../pool/liveness.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
 import type { Listener } from './listener.ts';
@@ -48,15 +49,14 @@ export interface PoolContext {
   readonly enqueueHostEvent: (runner: PoolRunner, generation: Generation, event: HostEvent) => void;
   /** Asks for a look at the deadlines at a monotonic time in milliseconds. */
   readonly wakeAt: (time: number) => void;
+  /** When a host that does not answer is replaced. */
+  readonly liveness: LivenessRule;
+  /** Runs something of a pool in a later turn of the event loop, inside the pool's wall. */
+  readonly later: (runner: PoolRunner, generation: Generation, act: () => void) => void;
   readonly onOutcome: (outcome: PoolOutcome) => void;
   /** A request went into the slow log. */
   readonly onSlowRequest: (request: SlowRequest) => void;
 }
-
-/** What serves a pool, by the pool's name; undefined while nothing does. */
-export type GenerationSource = (
-  pool: string,
-) => { readonly generation: Generation; readonly listener: Listener } | undefined;
 
 export type PoolOutcome =
   /** A generation took over the pool's socket. */

@@ -15,6 +15,12 @@ export class PoolCounters {
   #maxChildrenReached = 0;
   #slowRequests = 0;
   #terminatedRequests = 0;
+  #faults = 0;
+
+  /** Something of the pool went wrong, and its host was ended. */
+  faulted(): void {
+    this.#faults += 1;
+  }
 
   restarted(cause: RestartCause): void {
     this.#restarts[cause] += 1;
@@ -57,6 +63,7 @@ export class PoolCounters {
       slowRequests: sum(this.#slowRequests, ({ slowRequests }) => slowRequests),
       terminatedRequests: this.#terminatedRequests,
       restarts: { ...this.#restarts },
+      faults: this.#faults,
     };
   }
 

@@ -8,16 +8,20 @@
 
 import type { WorkerStack } from '../admin/slow-request.ts';
 import type { PoolConfig } from '../config/directives.ts';
-import type { HostMessage } from '../engine/host-messages.ts';
+import { ContractError } from '../engine/contract.ts';
+import type { HostFacts, HostMessage } from '../engine/host-messages.ts';
 import {
   hostStartTimeoutMs,
   initialWorkers,
   mayTakeOver,
+  orphanDeadline,
   stopAcceptingMs,
   workersForRestart,
   workersForTakeOver,
 } from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
+import { childrenOf } from '../posix/pidfd.ts';
+import { contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
@@ -26,12 +30,19 @@ import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
 import type { Listener } from './listener.ts';
+import { Orphans } from './orphans.ts';
 import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
 import { PoolFigures } from './pool-figures.ts';
 import { workerStack } from './request-facts.ts';
+import type { StatusQuestion } from './status-desk.ts';
 import { publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
+
+/** Workers that were killed are looked for again so soon, ms. */
+const orphanCheckMs = 50;
+
+const shortages: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC'];
 
 export class PoolRunner {
   readonly name: string;
@@ -50,12 +61,14 @@ export class PoolRunner {
     | { readonly generation: Generation; readonly old: Generation; readonly until: number }
     | undefined;
   readonly #departures: Departures;
+  readonly #orphans = new Orphans();
   #failure: string | undefined;
   /** What the log has been told of the host. */
   #reported: string | undefined;
   /** The log has been told that its descriptor is gone. */
   #lostSocket: Listener | undefined;
   #stopped = false;
+  #toldIncident: string | undefined;
 
   constructor(pool: PreparedPool, context: PoolContext) {
     this.name = pool.config.name;
@@ -86,9 +99,16 @@ export class PoolRunner {
     return found && workerStack(found.generation, found.slot, pid);
   }
 
+  /** Undefined while no host serves it. */
+  statusPage(query: string): { status: number; reply: Buffer } | undefined {
+    return this.#serving && renderStatusPage(this.#serving, this.#pool.listener, query);
+  }
+
   /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */
   get failure(): string | undefined {
-    return this.#serving === undefined ? this.#failure : undefined;
+    const serving = this.#serving;
+    if (serving?.watch.isLate) return `the engine host ${serving.host.pid} does not answer`;
+    return serving === undefined ? this.#failure : undefined;
   }
 
   /** Every generation that has a host process. */
@@ -149,7 +169,42 @@ export class PoolRunner {
     this.#stopped = true;
     this.#hostRestart.cancel();
     for (const generation of this.generations()) this.#end(generation);
+    this.#orphans.kill();
     this.#reportGone();
+  }
+
+  /**
+   * Something of this pool could not be handled, or its host is out of order: the log is told, the host is ended, and
+   * the next one started by the rules for a host that died. Never throws: nobody else is to notice.
+   *
+   * @param doing what was being done
+   * @param generation whose host it is about
+   */
+  incident(doing: string, error: unknown, generation = this.#serving): void {
+    try {
+      const hasEnded = generation === undefined || isLeaving(generation);
+      if (this.#tellIncident(doing, error, hasEnded)) this.#counters.faulted();
+      if (generation !== undefined) this.#abandon(generation, reasonOf(error));
+    } catch (second) {
+      this.#context.log.alert(`[pool ${this.name}] its host cannot be ended: ${reasonOf(second)}`);
+      generation?.host.kill();
+    }
+  }
+
+  /**
+   * @param mayRepeat no host is ended for it, so that the same may come every second
+   * @returns whether it is news
+   */
+  #tellIncident(doing: string, error: unknown, mayRepeat: boolean): boolean {
+    const { log } = this.#context;
+    const isHosts = error instanceof ContractError;
+    const text = `${isHosts ? '' : `fault while ${doing}: `}${reasonOf(error)}`;
+    if (mayRepeat && text === this.#toldIncident) return false;
+    this.#toldIncident = text;
+    log.alert(`[pool ${this.name}] ${text}`);
+    const places = isHosts || !(error instanceof Error) ? [] : (error.stack ?? '').split('\n').slice(1);
+    for (const place of places) log.debug(place.trim());
+    return true;
   }
 
   onHostEvent(generation: Generation, event: HostEvent): void {
@@ -158,8 +213,11 @@ export class PoolRunner {
         return this.#onMessage(generation, event.message);
       case 'chatter':
         return logHostChatter(this.#context.log, generation, event.stream, event.text);
+      case 'unstarted':
+        generation.failure = `cannot start the engine host: ${event.error.message}`;
+        return;
       case 'fault':
-        return this.#onFault(generation, event.error);
+        return this.incident('listening to its host', event.error, generation);
       case 'exit':
         return this.#onExit(generation, event.code, event.signal);
       default:
@@ -196,22 +254,58 @@ export class PoolRunner {
     logHostFacts(this.#context.log, this.name, facts, command);
   }
 
+  /** Once a second, also while the master stops: whether hosts answer and obey. */
+  watchHosts(): void {
+    const now = this.#context.now();
+    for (const generation of this.generations()) {
+      contain(this, 'watching its host', () => this.#watchHost(generation, now), generation);
+    }
+    this.#checkOrphans(now);
+  }
+
+  #watchHost(generation: Generation, now: number): void {
+    const complaint = generation.watch.check(generation, now);
+    if (complaint !== undefined) throw new ContractError(complaint);
+  }
+
+  #checkOrphans(now: number): void {
+    if (this.#orphans.size === 0) return;
+    this.#orphans.check(now);
+    this.#reportGone();
+  }
+
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */
   checkDeadlines(): void {
     const now = this.#context.now();
+    this.#checkOrphans(now);
     if (this.#hostRestart.isDue(now)) this.#launch(this.#pool, workersForRestart(this.#pool.config));
     if (this.#serving !== undefined) this.#supervisor.replaceDue(this.#serving);
     if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
     for (const generation of this.generations()) {
-      this.#supervisor.checkRequests(generation);
-      this.#checkHost(generation, now);
+      const check = (): void => {
+        this.#supervisor.checkRequests(generation);
+        this.#checkHost(generation, now);
+      };
+      contain(this, 'checking deadlines', check, generation);
     }
   }
 
-  /** The access log was opened anew: every host is handed it over its descriptor channel. */
-  passAccessLog(pass: (descriptorChannel: number) => boolean): void {
-    for (const { host } of this.generations()) {
-      if (pass(host.descriptorChannel)) host.reopenAccessLog();
+  /** The access log was opened anew: every host is handed it. */
+  passAccessLog(fd: number): void {
+    for (const generation of this.generations()) {
+      contain(this, 'passing its access log', () => generation.host.reopenAccessLog(fd), generation);
+    }
+  }
+
+  #answerStatus(generation: Generation, { id, query }: StatusQuestion): void {
+    try {
+      const { status, reply } = renderStatusPage(generation, this.#pool.listener, query);
+      generation.host.answerStatus(id, status, reply);
+    } catch (error) {
+      // A system that is short of descriptors or memory is no fault of the pool.
+      if (!shortages.includes((error as NodeJS.ErrnoException).code)) throw error;
+      this.#context.log.sysError(`[pool ${this.name}] cannot give the status page`, error);
+      generation.host.refuseStatus(id, reasonOf(error));
     }
   }
 
@@ -224,7 +318,12 @@ export class PoolRunner {
       this.#next = launchGeneration(pool, conditions, this.#context, (generation, event) =>
         this.#context.enqueueHostEvent(this, generation, event),
       );
-      this.#context.wakeAt(this.#next.progressAt + hostStartTimeoutMs);
+      const next = this.#next;
+      next.openStatusDesk(
+        (act) => this.#context.later(this, next, act),
+        (question) => this.#answerStatus(next, question),
+      );
+      this.#context.wakeAt(next.progressAt + hostStartTimeoutMs);
     } catch (error) {
       this.#gaveUp(`cannot start the engine host: ${(error as Error).message}`);
     }
@@ -233,40 +332,45 @@ export class PoolRunner {
   #onMessage(generation: Generation, message: HostMessage): void {
     switch (message.type) {
       case 'ready':
-        generation.facts = message.facts;
-        generation.stacks.learn();
-        return this.#onReady(generation);
+        return this.#onReady(generation, message.facts);
       case 'failed':
+        generation.expect(message.type, [hostStates.starting, hostStates.ending]);
         generation.failure = message.reason;
         return;
       case 'up':
+        generation.checkPid(message);
         this.#supervisor.up(generation, message.slot, message.pid);
         this.#progress(generation);
         return this.#takeOverWhenUp(generation);
       case 'memory':
+        generation.checkOffer(message);
         return this.#takeMemory(generation, message.slot, message.pid);
       case 'no-memory':
+        generation.checkOffer(message);
         return generation.stacks.refuse(message.slot, message.reason);
       case 'ended':
         return this.#supervisor.ended(generation, message, generation === this.#serving);
-      case 'status': {
-        const { status, reply } = renderStatusPage(generation, this.#pool.listener, message.query);
-        return generation.host.answerStatus(message.id, status, reply);
-      }
+      case 'status':
+        return generation.statusDesk.ask(message);
+      case 'alive':
+        return generation.watch.answered(message.id);
       case 'waiting':
         if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
         if (generation === this.#serving && this.#context.isNormal()) this.#supervisor.waiting(generation);
         return;
       case 'output':
+        if (!generation.hasVoice(message)) return;
         return generation.output.write(message.pid, message.stream, message.bytes, message.requestId);
       case 'flush':
+        if (!generation.hasVoice(message)) return;
         return generation.output.flush(message.pid);
       case 'log':
         return this.#context.log.write(message.level, `[pool ${this.name}] ${message.text}`);
       case 'stopped':
+        generation.expect(message.type, [hostStates.draining, hostStates.ending]);
         return this.#oldStopped(generation);
       case 'drained':
-        return;
+        return generation.expect(message.type, [hostStates.draining, hostStates.ending]);
       default:
         throw new Error(`no handler for the host message ${JSON.stringify(message satisfies never)}`);
     }
@@ -282,8 +386,12 @@ export class PoolRunner {
     }
   }
 
-  #onReady(generation: Generation): void {
-    if (generation.host.state !== hostStates.starting) return;
+  /** Once: what the host has published is read now, and could be changed by its workers later. */
+  #onReady(generation: Generation, facts: HostFacts): void {
+    if (generation.host.state === hostStates.ending) return;
+    generation.expect('ready', [hostStates.starting]);
+    generation.facts = facts;
+    generation.stacks.learn();
     generation.host.moveTo(hostStates.ready);
     this.#progress(generation);
     this.#supervisor.start(generation);
@@ -334,9 +442,45 @@ export class PoolRunner {
   }
 
   #end(generation: Generation): void {
+    this.#release(generation);
+    this.#departures.end(generation);
+  }
+
+  #release(generation: Generation): void {
     if (generation === this.#serving) this.#serving = undefined;
     if (generation === this.#next) this.#next = undefined;
-    this.#departures.end(generation);
+  }
+
+  /**
+   * The host is killed, whatever it does. Its workers, where they are processes, are told to finish what they run,
+   * known to the master or not, and followed to their end.
+   */
+  #abandon(generation: Generation, reason: string): void {
+    const { host } = generation;
+    if (host.state === hostStates.gone) return;
+    const wasServing = generation === this.#serving;
+    const wasNext = generation === this.#next;
+    this.#release(generation);
+    if (generation.engine === 'native' && generation.mayFinish) {
+      // Stopped, it makes no worker that is not seen here.
+      host.freeze();
+      const workers = childrenOf(host.pid);
+      for (const worker of workers) worker.signal('SIGQUIT');
+      this.#orphans.adopt(workers, this.#orphanDeadline(generation));
+    }
+    this.#departures.abandon(generation);
+    if (!wasServing && !wasNext) return;
+    this.#counters.restarted('host');
+    if (wasServing) this.#restart(generation, reason);
+    else this.#gaveUp(reason);
+  }
+
+  #orphanDeadline({ pool }: Generation): number {
+    return orphanDeadline(
+      this.#context.now(),
+      this.#context.processControlTimeout(),
+      pool.request_terminate_timeout,
+    );
   }
 
   #checkHost(generation: Generation, now: number): void {
@@ -348,35 +492,43 @@ export class PoolRunner {
     this.#departures.check(generation, now);
   }
 
-  /** The exit that follows tells of a host that could not even be started. */
-  #onFault(generation: Generation, { message }: Error): void {
-    if (generation.host.pid === 0) generation.failure = `cannot start the engine host: ${message}`;
-    else this.#context.log.error(`[pool ${this.name}] ${message}`);
-  }
-
   #onExit(generation: Generation, code: number | null, signal: NodeJS.Signals | null): void {
     const { state } = generation.host;
     generation.host.moveTo(hostStates.gone);
     const how = signal === null ? `with code ${code}` : `on signal ${signal}`;
     const expected = state === hostStates.draining || state === hostStates.ending;
+    // First of all, so that whatever fails below finds it gone.
+    this.#departures.remove(generation);
+    const wasNext = generation === this.#next;
+    this.#release(generation);
     if (generation === this.#unannounced?.old || generation === this.#unannounced?.generation)
       this.#announce();
-    this.#supervisor.hostGone(generation);
-    this.#counters.generationGone(generation);
-    if (!expected) this.#counters.restarted('host');
+    this.#adoptWorkers(generation);
+    const count = (): void => {
+      this.#supervisor.hostGone(generation);
+      this.#counters.generationGone(generation);
+    };
+    contain(this, 'counting what its host did', count, generation);
     generation.close();
-    this.#departures.remove(generation);
-    if (!expected) this.#onUnexpectedExit(generation, how);
+    if (!expected) {
+      this.#counters.restarted('host');
+      const reason = generation.failure ?? `the engine host ${generation.host.pid} exited ${how}`;
+      if (wasNext) this.#gaveUp(reason);
+      else this.#restart(generation, reason);
+    }
     this.#reportGone();
   }
 
-  #onUnexpectedExit(generation: Generation, how: string): void {
-    const reason = generation.failure ?? `the engine host ${generation.host.pid} exited ${how}`;
-    if (generation === this.#next) {
-      this.#next = undefined;
-      return this.#gaveUp(reason);
-    }
-    this.#serving = undefined;
+  /** Workers that outlive their host. */
+  #adoptWorkers(generation: Generation): void {
+    const until = generation.mayFinish ? this.#orphanDeadline(generation) : this.#context.now();
+    this.#orphans.adopt(generation.workers.takeProcesses(), until);
+    if (this.#orphans.size === 0) return;
+    this.#orphans.check(this.#context.now());
+    this.#context.wakeAt(this.#context.now() + orphanCheckMs);
+  }
+
+  #restart(generation: Generation, reason: string): void {
     const served = generation.servingSince === undefined ? 0 : this.#context.now() - generation.servingSince;
     const when = this.#restartLater(served >= usefulHostMillis);
     this.#fail(`${reason}${when === '' ? '' : `; starting a new one ${when}`}`);
@@ -409,8 +561,17 @@ export class PoolRunner {
   }
 
   #reportGone(): void {
-    if (this.#stopped && this.generations().length === 0) {
+    if (this.#stopped && this.generations().length === 0 && this.#orphans.size === 0) {
       this.#context.onOutcome({ type: 'gone', runner: this });
     }
   }
+}
+
+/** Its host was told to go, or has gone. */
+function isLeaving({ host }: Generation): boolean {
+  return host.state === hostStates.ending || host.state === hostStates.gone;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,9 @@
 /** The pools of a master: those that serve or are to serve, and those that a reload removed and that only finish. */
 
-import type { GenerationSource, PoolContext, PreparedPool } from './pool-context.ts';
+import { contain } from './bulkhead.ts';
+import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolRunner } from './pool-runner.ts';
+import type { StatusSource } from './status-listeners.ts';
 import type { ActivitySums } from './systemd.ts';
 
 export class PoolSet {
@@ -66,12 +68,10 @@ export class PoolSet {
     this.#awaited.delete(runner);
   }
 
-  /** What serves the pool of that name, for its status page. */
-  readonly source: GenerationSource = (name) => {
+  /** The status page of the pool of that name. */
+  readonly source: StatusSource = (name, query) => {
     const runner = this.#runners.get(name);
-    return runner?.serving === undefined
-      ? undefined
-      : { generation: runner.serving, listener: runner.prepared.listener };
+    return runner && contain(runner, 'showing its status page', () => runner.statusPage(query));
   };
 
   /** Where a worker is. */
@@ -85,13 +85,15 @@ export class PoolSet {
   /** Activity of all pools together. */
   sums(): ActivitySums {
     const sums = { active: 0, idle: 0, requests: 0, slow: 0 };
-    for (const { serving } of this.#runners.values()) {
+    for (const runner of this.#runners.values()) {
+      const { serving } = runner;
       if (serving === undefined) continue;
-      const { header, slots } = serving.reader.read();
-      const idle = slots.filter(({ stage }) => stage === 'idle').length;
+      const read = contain(runner, 'counting its requests', () => serving.reader.read());
+      if (read === undefined) continue;
+      const idle = read.slots.filter(({ stage }) => stage === 'idle').length;
       sums.idle += idle;
-      sums.active += slots.length - idle;
-      sums.requests += header.acceptedRequests;
+      sums.active += read.slots.length - idle;
+      sums.requests += read.header.acceptedRequests;
       sums.slow += serving.slowRequests;
     }
     return sums;

@@ -1,7 +1,8 @@
 /** What the master remembers of its pools for whoever asks: the last hour, and the memory that they take. */
 
-import { History } from '../admin/history.ts';
+import { History, type PoolSample } from '../admin/history.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import { contain } from './bulkhead.ts';
 import { PoolMemory } from './pool-memory.ts';
 import type { PoolRunner } from './pool-runner.ts';
 
@@ -21,12 +22,16 @@ export class Records {
     if (!this.history.isDue(at)) return;
     this.history.add(
       at,
-      runners.map(({ name, config, figures }) => ({
-        name,
-        limit: config['pm.max_children'],
-        ...figures.historySample(),
-        memoryBytes: this.memory.get(name),
-      })),
+      runners.flatMap((runner) => contain(runner, 'recording it', () => this.#sample(runner)) ?? []),
     );
+  }
+
+  #sample({ name, config, figures }: PoolRunner): PoolSample {
+    return {
+      name,
+      limit: config['pm.max_children'],
+      ...figures.historySample(),
+      memoryBytes: this.memory.get(name),
+    };
   }
 }

@@ -13,11 +13,10 @@ import { adoptInherited } from './listener-inherit.ts';
 import { ListenerSet } from './listener-set.ts';
 import { reopenLogs } from './log-reopening.ts';
 import { PidFileError, removePidFile, writePidFile } from './pid-file.ts';
-import type { GenerationSource, PreparedPool } from './pool-context.ts';
+import type { PreparedPool } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { MasterStartError } from './start-error.ts';
-import { StatusListeners } from './status-listeners.ts';
-import { renderStatusPage } from './status-page.ts';
+import { StatusListeners, type StatusSource } from './status-listeners.ts';
 
 export interface ResourceOptions {
   readonly log: ErrorLog;
@@ -60,7 +59,7 @@ export class MasterResources {
    * @param source what the status pages show
    * @throws MasterStartError after what is wrong has been logged
    */
-  async prepare(configuration: Configuration, source: GenerationSource): Promise<PreparedPool[]> {
+  async prepare(configuration: Configuration, source: StatusSource): Promise<PreparedPool[]> {
     this.#listeners.startRound();
     const pools: PreparedPool[] = [];
     for (const config of configuration.pools) {
@@ -75,10 +74,7 @@ export class MasterResources {
     const isPlaced = listen !== undefined && listen !== adminOff;
     const admin = isPlaced ? await this.#listeners.acquireAdmin(listen) : undefined;
     for (const pool of pools) this.openAccessLog(pool);
-    this.#statusSockets = await this.#statusListeners.open(configuration, this.#listeners, (pool, query) => {
-      const serving = source(pool);
-      return serving && renderStatusPage(serving.generation, serving.listener, query);
-    });
+    this.#statusSockets = await this.#statusListeners.open(configuration, this.#listeners, source);
     this.#writePidFile(configuration.global.pid);
     // Last, so that a reload that is refused leaves the endpoint where it was.
     if (listen === undefined) await this.#admin.serveByDefault();

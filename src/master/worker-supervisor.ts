@@ -3,6 +3,7 @@
  * workers end, replaces them, and ends the ones whose request takes too long.
  */
 
+import { ContractError } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import { lostRequest } from '../pool/lost-request.ts';
 import { decide, type ManagedWorker, type ManagerEvent } from '../pool/manager.ts';
@@ -17,6 +18,7 @@ import {
 } from '../pool/respawn.ts';
 import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
 import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.ts';
+import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import type { Generation } from './generation.ts';
@@ -93,7 +95,9 @@ export class WorkerSupervisor {
     const worker = generation.workers.get(slot);
     // A host that reports a worker nobody asked for must not bring the master down: the slot stays free.
     if (worker === undefined) return;
+    if (worker.pid !== 0) throw new ContractError(`the host said twice that child ${worker.pid} is up`);
     worker.pid = pid;
+    if (generation.engine === 'native') worker.process = ProcessHandle.openChild(pid, generation.host.pid);
     generation.bootSettled(slot);
     if (worker.state === workerStates.starting) worker.state = moveWorker(worker.state, workerStates.idle);
     const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#context.isReloading());
@@ -103,6 +107,7 @@ export class WorkerSupervisor {
 
   /** @param isServing whether the generation is the one that serves, so that a dead worker is replaced */
   ended(generation: Generation, message: EndedMessage, isServing: boolean): void {
+    if (message.pid !== 0) generation.checkPid(message);
     const worker = generation.workers.remove(message.slot);
     generation.stacks.drop(message.slot);
     generation.bootSettled(message.slot);
@@ -177,13 +182,12 @@ export class WorkerSupervisor {
       if (request !== undefined) this.#context.onSlowRequest(request);
     }
     for (const { slot, message } of terminate) {
-      this.#context.log.aboutRequest(message.level, message.text, message.requestId);
       const worker = generation.workers.get(slot);
-      // A worker is named again at every check until it is gone.
-      if (worker?.timedOut === false) {
-        worker.timedOut = true;
-        this.#counters.terminated();
-      }
+      // It is named again at every check until it is gone; a host that does not end it is another matter.
+      if (worker === undefined || worker.timedOut) continue;
+      this.#context.log.aboutRequest(message.level, message.text, message.requestId);
+      worker.timedOut = true;
+      this.#counters.terminated();
       generation.endWorker(slot, 'timeout');
     }
   }

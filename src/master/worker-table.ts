@@ -1,12 +1,22 @@
 /** The workers of one generation, by slot. The scoreboard says what they do; this says which there are and why. */
 
+import type { EndProgress } from '../pool/obedience.ts';
 import { moveWorker, type WorkerState, workerStates } from '../pool/worker-states.ts';
+import type { ProcessHandle } from '../posix/pidfd.ts';
 
 export interface WorkerRecord {
   readonly slot: number;
   state: WorkerState;
   /** 0 until the host says that the worker is up. */
   pid: number;
+  /** What the host called it before it was up: output may come sooner. */
+  announcedPid: number;
+  /** Its memory came, or word that there is none. */
+  hasOffered: boolean;
+  /** Undefined of a thread, and where the system has no such handles. */
+  process: ProcessHandle | undefined;
+  /** Since when it is to end at once. */
+  ending: EndProgress | undefined;
   /** CLOCK_MONOTONIC, microseconds. */
   readonly startedMicros: number;
   /** Asked to go by the process manager, so that nobody takes its place. */
@@ -51,6 +61,10 @@ export class WorkerTable {
       slot,
       state: workerStates.starting,
       pid: 0,
+      announcedPid: 0,
+      hasOffered: false,
+      process: undefined,
+      ending: undefined,
       startedMicros,
       stoppedByManager: false,
       isReplacement,
@@ -64,6 +78,28 @@ export class WorkerTable {
     const worker = this.#slots[slot];
     if (worker !== undefined) worker.state = moveWorker(worker.state, workerStates.ended);
     this.#slots[slot] = undefined;
+    worker?.process?.close();
     return worker;
+  }
+
+  /** It is to end at once. @param now monotonic ms, of the first such order */
+  ending(slot: number, now: number): void {
+    const worker = this.#slots[slot];
+    if (worker !== undefined) worker.ending ??= { since: now, isForced: false };
+  }
+
+  /** The master ends it itself. @param now monotonic ms */
+  force(slot: number, now: number): void {
+    const worker = this.#slots[slot];
+    if (worker !== undefined) worker.ending = { since: now, isForced: true };
+  }
+
+  /** Their processes, which belong to the caller from now on. */
+  takeProcesses(): ProcessHandle[] {
+    return this.all().flatMap((worker) => {
+      const { process } = worker;
+      worker.process = undefined;
+      return process ?? [];
+    });
   }
 }

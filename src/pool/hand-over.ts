@@ -78,3 +78,15 @@ export function drainDeadline(
   const seconds = processControlTimeout || requestTerminateTimeout;
   return seconds > 0 ? now + seconds * 1000 : undefined;
 }
+
+/** Workers of a host that died or was ended, where nothing bounds a request. */
+const orphanGraceMs = 30_000;
+
+/** Until when workers whose host is gone may finish what they run: as in a drain, but never without end. */
+export function orphanDeadline(
+  now: number,
+  processControlTimeout: number,
+  requestTerminateTimeout: number,
+): number {
+  return drainDeadline(now, processControlTimeout, requestTerminateTimeout) ?? now + orphanGraceMs;
+}

@@ -84,6 +84,11 @@ function waitFor(syscall: string, fd: number, events: number, timeoutMs: number)
   if (!poll(fd, events, timeoutMs)) throw new PosixError(syscall, constants.errno.ETIMEDOUT);
 }
 
+/** Whether a read would not block, waited for at most `timeoutMs` milliseconds: poll(2). */
+export function isReadable(fd: number, timeoutMs: number): boolean {
+  return poll(fd, POLLIN, timeoutMs);
+}
+
 /** Whether a write would not block, waited for at most `timeoutMs` milliseconds: poll(2). */
 export function isWritable(fd: number, timeoutMs: number): boolean {
   return poll(fd, POLLOUT, timeoutMs);

@@ -28,6 +28,18 @@ export function threadStat(pid: number, tid: number): ProcessStat | undefined {
   return readStat(`/proc/${pid}/task/${tid}/stat`);
 }
 
+/** Pid of the parent; undefined when there is no such process, or /proc does not show it. */
+export function parentOf(pid: number): number | undefined {
+  const text = readShort(`/proc/${pid}/stat`);
+  const parent = text === undefined ? Number.NaN : Number(fieldsAfterName(text)[1]);
+  return Number.isSafeInteger(parent) ? parent : undefined;
+}
+
+/** Pid of the process that traces this one (a debugger); 0 for none, or where /proc does not tell. */
+export function tracerOf(pid: number): number {
+  return Number(/^TracerPid:\s+(\d+)$/m.exec(readShort(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);
+}
+
 function readStat(path: string): ProcessStat | undefined {
   const text = readShort(path);
   return text === undefined ? undefined : parseStat(text, cPageSize());
@@ -50,11 +62,12 @@ function readShort(path: string): string | undefined {
 }
 
 /** The name of the program stands in brackets and may hold anything: what counts comes after the last one. */
+function fieldsAfterName(text: string): string[] {
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
 export function parseStat(text: string, pageBytes: number): ProcessStat | undefined {
-  const fields = text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number);
+  const fields = fieldsAfterName(text).map(Number);
   // Field 3 of the manual page is the first one here.
   const field = (number: number): number => fields[number - 3] ?? Number.NaN;
   const stat = {

@@ -230,9 +230,40 @@ for (const { name, command, skip } of contractHosts) {
       assert.equal(query, 'json&full');
       const worker = new ScoreboardReader(master.scoreboardFd, 1, name).readSlot(0);
       assert.deepEqual([worker?.stage, worker?.uri, worker?.query], ['running', '/status', 'json&full']);
-      master.send(['status-reply', id, '200'], 'Content-Type: application/json\r\n\r\n{"pool":"www"}');
+      master.answerStatus(id, 200, 'Content-Type: application/json\r\n\r\n{"pool":"www"}');
       assert.match((await answer).head, /Content-Type: application\/json$/);
       assert.equal((await answer).body, '{"pool":"www"}');
+    });
+
+    test('a status page may have any length, and there may be none', async () => {
+      const ask = async (): Promise<[string, ReturnType<FakeMaster['get']>]> => {
+        const asked = master.nextOf('status');
+        const answer = master.get('none.php', { SCRIPT_NAME: '/status', QUERY_STRING: 'full' });
+        return [(await asked).id, answer];
+      };
+      const [long, answer] = await ask();
+      const body = 'x'.repeat(5 * 1024 * 1024);
+      master.answerStatus(long, 200, `Content-Type: text/plain\r\n\r\n${body}`);
+      assert.ok((await answer).body === body, `${(await answer).body.length} bytes`);
+      const [refused, none] = await ask();
+      master.send(['no-status', refused], 'no memory for it');
+      assert.match((await none).head, /^Status: 500 /);
+      // The question is closed: the next one is asked.
+      const [last, page] = await ask();
+      master.answerStatus(last, 200, 'Content-Type: text/plain\r\n\r\npage');
+      assert.equal((await page).body, 'page');
+    });
+
+    test('a host that is asked whether it is alive says so, whatever its workers do', async () => {
+      const answer = master.get('loop.php');
+      await entered(master);
+      for (const id of ['1', 'x-2._']) {
+        const alive = master.nextOf('alive');
+        master.send(['alive', id]);
+        assert.equal((await alive).id, id);
+      }
+      await master.endWorker(0, 'kill');
+      await answer;
     });
 
     test('the access log has a line a request, not for suppressed paths, and moves to another file', async () => {

@@ -3,7 +3,7 @@
  * to, and keeps everything that the host says. Works with every engine's host, given its command line.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -173,6 +173,15 @@ export class FakeMaster implements AsyncDisposable {
     sendDescriptor(this.#descriptorFd, fd);
     closeSync(fd);
     this.send(['reopen', 'access.log']);
+  }
+
+  /** Answers a question for the status page. */
+  answerStatus(id: string, status: number, page: string | Uint8Array): void {
+    const file = memoryFile('page', 0);
+    writeSync(file, Buffer.from(page));
+    sendDescriptor(this.#descriptorFd, file);
+    closeSync(file);
+    this.send(['status-reply', id, String(status)]);
   }
 
   /** The next message for which the condition holds; those that came before the call do not count. */

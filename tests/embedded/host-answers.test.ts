@@ -91,7 +91,7 @@ test('ping and status answer while every worker is busy', async () => {
   assert.equal((await master.get('none.php', { SCRIPT_NAME: '/ping' })).body, 'pong');
   const asked = master.nextOf('status');
   const answer = master.get('none.php', { SCRIPT_NAME: '/status' });
-  master.send(['status-reply', (await asked).id, '200'], 'Content-type: text/plain\r\n\r\nbusy');
+  master.answerStatus((await asked).id, 200, 'Content-type: text/plain\r\n\r\nbusy');
   assert.equal((await answer).body, 'busy');
   release(master);
   assert.equal((await busy).body, 'released');

@@ -174,6 +174,7 @@ export class EngineHost {
     nursery: WorkerNursery,
   ): Running {
     const link = this.#link;
+    link.allowQuestions(settings.maxChildren);
     const ini = iniLookup(phpIni, settings.phpValue, settings.phpAdminValue);
     const workerLog = new WorkerLog(link, {
       isCaught: settings.catchWorkersOutput,

@@ -1,0 +1,93 @@
+/** Watches that a host and its workers do what they are told, and ends workers where the host does not. */
+
+import { statSync } from 'node:fs';
+import { ContractError } from '../engine/contract.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { answerLiveness, checkLiveness, type LivenessRule, newLiveness, pardon } from '../pool/liveness.ts';
+import { nextEndStep, obeyMs } from '../pool/obedience.ts';
+import { tracerOf } from '../posix/process-stat.ts';
+import type { Generation } from './generation.ts';
+import { type HostState, hostStates } from './host-states.ts';
+
+/** States in which a host has a loop that answers. */
+const answering: readonly HostState[] = [hostStates.ready, hostStates.serving, hostStates.draining];
+
+export class HostWatch {
+  readonly #rule: LivenessRule;
+  readonly #log: ErrorLog;
+  #liveness = newLiveness;
+  #isLate = false;
+
+  constructor(rule: LivenessRule, log: ErrorLog) {
+    this.#rule = rule;
+    this.#log = log;
+  }
+
+  /** The host does not answer, and has not been given up yet. */
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
+  /** @throws ContractError when nothing was asked */
+  answered(id: string): void {
+    const memory = answerLiveness(this.#liveness, id);
+    if (memory === undefined) throw new ContractError(`the host sent "alive ${id}", which was not asked`);
+    this.#liveness = memory;
+    this.#isLate = false;
+  }
+
+  /**
+   * Once a second.
+   *
+   * @param now monotonic ms
+   * @returns why the host is to be replaced; undefined when it is not
+   */
+  check(generation: Generation, now: number): string | undefined {
+    if (!answering.includes(generation.host.state)) return undefined;
+    return this.#checkLiveness(generation, now) ?? this.#checkWorkers(generation, now);
+  }
+
+  #checkLiveness({ host, name }: Generation, now: number): string | undefined {
+    const { memory, asks, verdict } = checkLiveness(this.#rule, this.#liveness, now);
+    this.#liveness = memory;
+    if (asks) host.askAlive(String(memory.question));
+    this.#isLate = verdict !== 'alive';
+    if (verdict !== 'dead') return undefined;
+    if (isDebugged(host.pid)) {
+      this.#liveness = pardon(memory);
+      this.#log.notice(`[pool ${name}] the engine host ${host.pid} does not answer: a debugger has it`);
+      return undefined;
+    }
+    const seconds = Math.round(this.#rule.deadMs / 1000);
+    return `the engine host ${host.pid} has not answered for ${seconds} seconds: it is ended with its workers`;
+  }
+
+  #checkWorkers({ host, name, workers }: Generation, now: number): string | undefined {
+    for (const { slot, pid, ending, process } of workers.all()) {
+      if (ending === undefined) continue;
+      const step = nextEndStep(ending, process?.isAlive === true, now);
+      if (step === 'replaceHost') {
+        return `the engine host ${host.pid} does not end child ${pid || `of slot ${slot}`}: it is ended with its workers`;
+      }
+      if (step !== 'force') continue;
+      this.#log.warning(
+        `[pool ${name}] child ${pid} has not ended within ${obeyMs / 1000} seconds: it is killed`,
+      );
+      process?.signal('SIGKILL');
+      host.endWorker(slot, 'kill');
+      workers.force(slot, now);
+    }
+    return undefined;
+  }
+}
+
+/** By somebody who may do with a host what he likes: a pool's user must not hold his own in this way. */
+function isDebugged(pid: number): boolean {
+  const tracer = tracerOf(pid);
+  if (tracer === 0) return false;
+  try {
+    return statSync(`/proc/${tracer}`).uid === process.geteuid?.();
+  } catch {
+    return false;
+  }
+}

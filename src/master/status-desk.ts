@@ -1,0 +1,50 @@
+/**
+ * The questions of a host for its pool's status page, answered one a turn of the event loop, so that a host that asks
+ * without end takes its turns and no more.
+ */
+
+import { ContractError } from '../engine/contract.ts';
+
+export interface StatusQuestion {
+  readonly id: string;
+  readonly query: string;
+}
+
+export class StatusDesk {
+  readonly #most: number;
+  readonly #later: (act: () => void) => void;
+  readonly #answer: (question: StatusQuestion) => void;
+  #open: StatusQuestion[] = [];
+
+  /**
+   * @param most questions that may be open at a time
+   * @param later runs something in a later turn
+   */
+  constructor(most: number, later: (act: () => void) => void, answer: (question: StatusQuestion) => void) {
+    this.#most = most;
+    this.#later = later;
+    this.#answer = answer;
+  }
+
+  /** @throws ContractError when too many are open */
+  ask(question: StatusQuestion): void {
+    if (this.#open.length >= this.#most) {
+      throw new ContractError(`the host has more than ${this.#most} questions for its status page open`);
+    }
+    this.#open.push(question);
+    if (this.#open.length === 1) this.#later(() => this.#next());
+  }
+
+  /** Nobody can be answered any more. */
+  close(): void {
+    this.#open = [];
+  }
+
+  #next(): void {
+    const [question] = this.#open;
+    if (question === undefined) return;
+    this.#answer(question);
+    this.#open.shift();
+    if (this.#open.length > 0) this.#later(() => this.#next());
+  }
+}
