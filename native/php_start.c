@@ -199,7 +199,8 @@ void hathi_php_ready(struct hathi_host *host)
 	const char *version = zend_hash_str_exists(&module_registry, "standard", sizeof "standard" - 1)
 		? ((zend_module_entry *)zend_hash_str_find_ptr(&module_registry, "standard", sizeof "standard" - 1))->version
 		: PHP_VERSION;
-	fprintf(stream, "engine=native\nsapi=fpm-fcgi\nphp=%s\ndetail=PHP %s, native workers\n", version, version);
+	fprintf(stream, "engine=native\nsapi=fpm-fcgi\nphp=%s\ndetail=PHP %s, native workers\nexpose_php=%d\n", version,
+		version, PG(expose_php) ? 1 : 0);
 	zend_module_entry *module;
 	ZEND_HASH_FOREACH_PTR(&module_registry, module) {
 		fprintf(stream, "extension=%s\n", module->name);

@@ -45,6 +45,8 @@ export interface HostFacts {
   readonly php: string;
   readonly sapi: string;
   readonly detail: string;
+  /** `expose_php`: PHP's answers name it. */
+  readonly isExposed: boolean;
   readonly extensions: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -197,6 +199,7 @@ function parseFacts(text: string): HostFacts {
     php: first('php'),
     sapi: first('sapi'),
     detail: first('detail', factLimits.warning),
+    isExposed: first('expose_php') === '1',
     extensions: list('extension', factLimits.extensions, factLimits.value),
     warnings: list('warning', factLimits.warnings, factLimits.warning),
   };

@@ -85,7 +85,7 @@ export const masterMessages = {
 export const hostMessages = {
   ready: row(
     '',
-    'PHP is up, rights are given up; once. Payload: lines `key=value`: `engine`, `php` (version), `sapi`, `detail` (one line for people), `extension` (repeated), `warning` (repeated; to be logged)',
+    'PHP is up, rights are given up; once. Payload: lines `key=value`: `engine`, `php` (version), `sapi`, `detail` (one line for people), `expose_php` (1 or 0), `extension` (repeated), `warning` (repeated; to be logged)',
     true,
   ),
   failed: row(

@@ -6,7 +6,7 @@ import { errorNumber } from '../posix/libc.ts';
 import { listeningProcesses } from '../posix/socket-holders.ts';
 import { bind, openSocket, type SocketAddress, setReuseAddress } from '../posix/sockets.ts';
 import { checkPathLength, type ListenSettings, lookAtPlace } from './listener.ts';
-import { resolveListenAddress, socketKey } from './listener-address.ts';
+import { resolveListenAddress } from './listener-address.ts';
 import { AddressInUse, ListenerError } from './listener-error.ts';
 
 /**
@@ -41,7 +41,7 @@ function checkUnix(pool: string, path: string, isOurs: (pid: number) => boolean)
   checkFolder(pool, path);
   const holders = listeningProcesses({ family: 'unix', path });
   if (holders.some(({ pid }) => isOurs(pid))) return;
-  if (holders.length > 0) throw inUse({ family: 'unix', path });
+  if (holders.length > 0) throw inUse({ family: 'unix', path }, path);
   lookAtPlace(path, () => {});
 }
 
@@ -72,13 +72,17 @@ async function tcpCheck(settings: ListenSettings, isOurs: (pid: number) => boole
     };
   }
   return () => {
-    const failures = addresses.map((address) => tryBind(address, isOurs));
+    const failures = addresses.map((address) => tryBind(address, settings.address.text, isOurs));
     const first = failures[0];
     if (failures.every((failure) => failure !== undefined) && first !== undefined) throw first;
   };
 }
 
-function tryBind(address: SocketAddress, isOurs: (pid: number) => boolean): ListenerError | undefined {
+function tryBind(
+  address: SocketAddress,
+  name: string,
+  isOurs: (pid: number) => boolean,
+): ListenerError | undefined {
   let fd: number | undefined;
   try {
     fd = openSocket(address.family);
@@ -88,20 +92,19 @@ function tryBind(address: SocketAddress, isOurs: (pid: number) => boolean): List
   } catch (cause) {
     const isTaken = errorNumber(cause)?.errno === os.errno.EADDRINUSE;
     if (!isTaken) {
-      return new ListenerError(`unable to bind listening socket for address '${socketKey(address)}'`, {
+      return new ListenerError(`unable to bind listening socket for address '${name}'`, {
         cause,
       });
     }
-    return listeningProcesses(address).some(({ pid }) => isOurs(pid)) ? undefined : inUse(address);
+    return listeningProcesses(address).some(({ pid }) => isOurs(pid)) ? undefined : inUse(address, name);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
 
-function inUse(address: SocketAddress): AddressInUse {
+/** @param name of the address in the configuration */
+function inUse(address: SocketAddress, name: string): AddressInUse {
   const holders = listeningProcesses(address).map(({ name, pid }) => `${name} (pid ${pid})`);
   const who = holders.length === 0 ? 'another process' : holders.join(', ');
-  return new AddressInUse(
-    `the address '${socketKey(address)}' is in use by ${who}: stop it or choose another address`,
-  );
+  return new AddressInUse(`the address '${name}' is in use by ${who}: stop it or choose another address`);
 }

@@ -231,7 +231,7 @@ function openFirst(
       log.notice('Failed implicitly binding to ::, retrying with 0.0.0.0');
     }
     try {
-      const fd = address.family === 'unix' ? openUnix(settings, address.path) : openTcp(address);
+      const fd = address.family === 'unix' ? openUnix(settings, address.path) : openTcp(address, wanted.text);
       if (wanted.kind === 'tcp' && !isAnyAddress) mentionAddresses(wanted.text, addresses, index, log);
       return [fd, address];
     } catch (error) {
@@ -255,8 +255,9 @@ function mentionAddresses(
   }
 }
 
-function openTcp(address: SocketAddress): number {
-  return openBound(address, (fd) => {
+/** @param name of the address in the log: as in PHP-FPM what the configuration calls it, whatever it stands for */
+function openTcp(address: SocketAddress, name: string): number {
+  return openBound({ family: address.family, name }, (fd) => {
     setReuseAddress(fd);
     bind(fd, address);
   });
@@ -267,13 +268,18 @@ function openUnix(settings: ListenSettings, path: string): number {
   removeStaleSocket(path);
   const address: SocketAddress = { family: 'unix', path };
   // Between bind and chmod nobody else may connect, so the mode is right from the first moment.
-  return openBound(address, (fd) => withUmask(0o777 & ~settings.mode, () => bind(fd, address)));
+  return openBound({ family: 'unix', name: path }, (fd) =>
+    withUmask(0o777 & ~settings.mode, () => bind(fd, address)),
+  );
 }
 
-function openBound(address: SocketAddress, bindIt: (fd: number) => void): number {
-  const fd = attempt('failed to create new listening socket: socket()', () => openSocket(address.family));
+function openBound(
+  { family, name }: { readonly family: SocketAddress['family']; readonly name: string },
+  bindIt: (fd: number) => void,
+): number {
+  const fd = attempt('failed to create new listening socket: socket()', () => openSocket(family));
   try {
-    attempt(`unable to bind listening socket for address '${socketKey(address)}'`, () => bindIt(fd));
+    attempt(`unable to bind listening socket for address '${name}'`, () => bindIt(fd));
     return fd;
   } catch (error) {
     closeSync(fd);

@@ -21,6 +21,7 @@ import {
 } from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
 import { childrenOf } from '../posix/pidfd.ts';
+import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
@@ -36,7 +37,7 @@ import { PoolCounters } from './pool-counters.ts';
 import { PoolFigures } from './pool-figures.ts';
 import { workerStack } from './request-facts.ts';
 import type { StatusQuestion } from './status-desk.ts';
-import { publishFigures, renderStatusPage } from './status-page.ts';
+import { poweredBy, publishFigures, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
 /** Workers that were killed are looked for again so soon, ms. */
@@ -99,9 +100,16 @@ export class PoolRunner {
     return found && workerStack(found.generation, found.slot, pid);
   }
 
-  /** Undefined while no host serves it. */
-  statusPage(query: string): { status: number; reply: Buffer } | undefined {
-    return this.#serving && renderStatusPage(this.#serving, this.#pool.listener, query);
+  /** Headers that PHP puts first in each of its answers; none while no host serves the pool. */
+  get firstHeaders(): readonly HeaderLine[] {
+    return this.#serving === undefined ? [] : poweredBy(this.#serving);
+  }
+
+  /** The status page as the bytes of a CGI response; undefined while no host serves the pool. */
+  statusPage(query: string): Buffer | undefined {
+    return (
+      this.#serving && renderStatusPage(this.#serving, this.#pool.listener, query, this.firstHeaders).reply
+    );
   }
 
   /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */

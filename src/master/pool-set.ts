@@ -68,10 +68,14 @@ export class PoolSet {
     this.#awaited.delete(runner);
   }
 
-  /** The status page of the pool of that name. */
-  readonly source: StatusSource = (name, query) => {
+  /** What the status page of the pool of that name shows. */
+  readonly source: StatusSource = (name) => {
     const runner = this.#runners.get(name);
-    return runner && contain(runner, 'showing its status page', () => runner.statusPage(query));
+    if (runner === undefined) return undefined;
+    const { firstHeaders } = runner;
+    const page = (query: string) =>
+      contain(runner, 'showing its status page', () => runner.statusPage(query));
+    return { firstHeaders, page };
   };
 
   /** Where a worker is. */

@@ -9,13 +9,21 @@ import { ServerConnection } from '../fastcgi/server.ts';
 import type { ServerRequest } from '../fastcgi/server-api.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
-import { pingHeaders } from '../status/render.ts';
+import { type HeaderLine, pingHeaders, statusHeadHeaders } from '../status/render.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerSet } from './listener-set.ts';
-import { cgiResponse, statusPageHead } from './status-page.ts';
+import { cgiResponse } from './status-page.ts';
 
-/** The status page of a pool by its name; undefined while no host serves the pool. */
-export type StatusSource = (pool: string, query: string) => { status: number; reply: Buffer } | undefined;
+/** What there is to tell of a pool. */
+export interface StatusPages {
+  /** Headers of every answer, as PHP gives them. */
+  readonly firstHeaders: readonly HeaderLine[];
+  /** The status page, as the bytes of a CGI response. */
+  readonly page: (query: string) => Buffer | undefined;
+}
+
+/** By the name of the pool; undefined while no host serves it. */
+export type StatusSource = (pool: string) => StatusPages | undefined;
 
 interface OpenStatusListener {
   readonly server: Server;
@@ -84,17 +92,19 @@ function answer(pool: PoolConfig, request: ServerRequest, source: StatusSource):
 function response(pool: PoolConfig, params: ReadonlyMap<string, string>, source: StatusSource): Buffer {
   const uri = params.get('SCRIPT_NAME') ?? '';
   const isHead = params.get('REQUEST_METHOD') === 'HEAD';
+  const pages = source(pool.name);
+  const first = pages?.firstHeaders ?? [];
   if (uri === pool['ping.path']) {
-    return cgiResponse(pingHeaders, isHead ? '' : (pool['ping.response'] ?? ''));
+    return cgiResponse([...first, ...pingHeaders], isHead ? '' : (pool['ping.response'] ?? ''));
   }
   if (uri !== (pool['pm.status_path'] ?? '/')) {
-    return Buffer.from(
-      'Status: 404 Not Found\r\nContent-type: text/html; charset=UTF-8\r\n\r\nFile not found.\n',
-    );
+    const status = ['Status', '404 Not Found'] as const;
+    return cgiResponse([status, ...first, ['Content-type', 'text/html; charset=UTF-8']], 'File not found.\n');
   }
-  if (isHead) return statusPageHead();
-  const page = source(pool.name, params.get('QUERY_STRING') ?? '');
+  // The reference answers it before it looks at the format.
+  if (isHead) return cgiResponse([...first, ...statusHeadHeaders], '');
   return (
-    page?.reply ?? Buffer.from('Status: 503 Service Unavailable\r\nContent-type: text/plain\r\n\r\nno host\n')
+    pages?.page(params.get('QUERY_STRING') ?? '') ??
+    Buffer.from('Status: 503 Service Unavailable\r\nContent-type: text/plain\r\n\r\nno host\n')
   );
 }

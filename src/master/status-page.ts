@@ -4,7 +4,7 @@ import { isAtLeast } from '../engine/php-version.ts';
 import { poolStatus } from '../pool/pool-status.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { ScoreboardSnapshot } from '../scoreboard/reader.ts';
-import { renderStatus, statusHeadHeaders } from '../status/render.ts';
+import { renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
 import type { Listener } from './listener.ts';
@@ -61,14 +61,15 @@ export function renderStatusPage(
   generation: Generation,
   listener: Listener | undefined,
   query: string,
+  firstHeaders: readonly (readonly [string, string])[] = [],
 ): { status: number; reply: Buffer } {
   const answer = renderStatus(statusSnapshot(generation, listener), query, Date.now());
-  return { status: answer.status, reply: cgiResponse(answer.headers, answer.body) };
+  return { status: answer.status, reply: cgiResponse([...firstHeaders, ...answer.headers], answer.body) };
 }
 
-/** The answer to HEAD, which the reference gives before it looks at the format. */
-export function statusPageHead(): Buffer {
-  return cgiResponse(statusHeadHeaders, '');
+/** The header by which PHP names itself, unless its `expose_php` is off. */
+export function poweredBy({ facts }: Generation): readonly (readonly [string, string])[] {
+  return facts?.isExposed === true ? [['X-Powered-By', `PHP/${facts.php}`]] : [];
 }
 
 /** Header lines, an empty line, the body. */

@@ -6,6 +6,7 @@ import { type Reply, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { cleanEnv, run, type Server } from '../harness/server.ts';
+import { nativeBuild } from '../native/built-engine.ts';
 import { withBoth } from './life.ts';
 
 const skip = requires('root', 'php-fpm', 'libfcgi-bin');
@@ -122,6 +123,42 @@ test('pm.status_listen: the same pages on an address of their own, and the count
   assert.deepEqual(hathi, reference);
   assert.match(hathi.status, /^accepted conn: +3$/m);
 });
+
+/** Every header line in its order, with the version of PHP masked. */
+function allHeaders(reply: Reply): string[] {
+  return [...reply.headers].flatMap(([name, values]) =>
+    values.map((value) => `${name}: ${value.replace(/^PHP\/[\d.]+\S*/, 'PHP/VERSION')}`),
+  );
+}
+
+for (const [title, args, engine] of [
+  ['X-Powered-By stands in every answer of pm.status_listen', ['-d', 'expose_php=1'], 'embedded'],
+  ['native engine: it stands in them as well', ['-d', 'expose_php=1'], 'native'],
+  ['expose_php = off leaves X-Powered-By out of them', ['-d', 'expose_php=0'], 'embedded'],
+  ['native engine: expose_php = off leaves it out as well', ['-d', 'expose_php=0'], 'native'],
+] as const) {
+  test(title, { skip: skip || (engine === 'native' && nativeBuild().skip) }, async () => {
+    const withAddress = (folder: TestFolder): string =>
+      `${pools(folder)}\npm.status_listen = ${folder.join('run/status.sock')}\n`;
+    const { 'php-fpm': reference, hathi } = await withBoth(
+      { pools: withAddress, args, engine },
+      async (server) => {
+        const socket = { SOCKET: server.folder.join('run/status.sock') };
+        const replies = [
+          await page(server, '/status', '', socket),
+          await page(server, '/status', 'json', socket),
+          await page(server, '/status', '', { ...socket, REQUEST_METHOD: 'HEAD' }),
+          await page(server, '/ping', '', socket),
+          await page(server, '/ping', '', { ...socket, REQUEST_METHOD: 'HEAD' }),
+          await page(server, '/nothing', '', socket),
+        ];
+        return replies.map((reply) => [reply.status, ...allHeaders(reply)]);
+      },
+    );
+    assert.deepEqual(hathi, reference);
+    assert.equal(JSON.stringify(hathi).includes('x-powered-by'), args[1] === 'expose_php=1');
+  });
+}
 
 test('fpm_get_status() of a script has the keys and the counters of the page', { skip }, async () => {
   const { 'php-fpm': reference, hathi } = await withBoth({ pools }, async (server) => {

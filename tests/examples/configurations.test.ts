@@ -73,8 +73,9 @@ test('systemd takes the units', { skip: existsSync(analyze) ? false : `needs ${a
   const service = read('systemd/hathi.service');
   // Only a command that exists passes; the place of hathi is the installation's business.
   assert.match(service, /^ExecStart=\/usr\/local\/bin\/hathi /m);
+  assert.match(service, /^ExecReload=\/usr\/local\/bin\/hathi reload /m);
   const units = [
-    folder.write('hathi.service', service.replace('/usr/local/bin/hathi', '/bin/true')),
+    folder.write('hathi.service', service.replaceAll('/usr/local/bin/hathi', '/bin/true')),
     folder.write('hathi.socket', read('systemd/hathi.socket')),
   ];
   const { code, stderr } = await run(analyze, ['verify', '--man=no', ...units]);

@@ -358,10 +358,13 @@ test('a port alone falls back to IPv4 and says so', async (t) => {
 test('a port in use is an error with address and number', async (t) => {
   const port = await freePort();
   await openFor(t, settingsFor(`127.0.0.1:${port}`));
-  await assert.rejects(
-    openFor(t, settingsFor(`127.0.0.1:${port}`)),
-    withLine(`unable to bind listening socket for address '127.0.0.1:${port}': Address already in use (98)`),
-  );
+  // Named as the configuration names it, whatever addresses it stands for.
+  for (const listen of [`127.0.0.1:${port}`, String(port), `[::ffff:127.0.0.1]:${port}`]) {
+    await assert.rejects(
+      openFor(t, settingsFor(listen)),
+      withLine(`unable to bind listening socket for address '${listen}': Address already in use (98)`),
+    );
+  }
 });
 
 test('an address that is not of this machine is an error', async (t) => {

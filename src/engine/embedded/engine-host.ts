@@ -160,7 +160,9 @@ export class EngineHost {
       this.#running = this.#assemble(settings, scoreboard, ini.text, facts, nursery);
       for (const problem of problems) this.#link.log('error', problem);
       this.#move(hostStates.ready);
-      this.#link.send(['ready'], readyPayload(facts, ini.warnings));
+      const { phpValue, phpAdminValue } = settings;
+      const isExposed = iniFlag(iniLookup(ini.text, phpValue, phpAdminValue)('expose_php'), true);
+      this.#link.send(['ready'], readyPayload(facts, { warnings: ini.warnings, isExposed }));
     } catch (error) {
       await this.#cannotRun(error instanceof Error ? error.message : String(error));
     }

@@ -5,7 +5,10 @@ import { securityWarning } from './security.ts';
 import type { UpMessage } from './worker-handle.ts';
 
 /** `key=value` lines of docs/contract.md. A warning about an extension that is built in helps nobody. */
-export function readyPayload(facts: UpMessage, warnings: readonly string[]): Buffer {
+export function readyPayload(
+  facts: UpMessage,
+  { warnings, isExposed }: { readonly warnings: readonly string[]; readonly isExposed: boolean },
+): Buffer {
   const extensions = [...new Set([...facts.extensions, ...facts.zendExtensions])];
   const builtIn = new Set(extensions.map((name) => name.toLowerCase()));
   const isNews = (warning: string): boolean => {
@@ -18,6 +21,7 @@ export function readyPayload(facts: UpMessage, warnings: readonly string[]): Buf
     `php=${facts.php}`,
     'sapi=fpm-fcgi',
     `detail=PHP ${facts.php} compiled to WebAssembly, worker threads on Node ${process.versions.node}`,
+    `expose_php=${isExposed ? '1' : '0'}`,
     ...extensions.map((name) => `extension=${name}`),
     ...[...warnings.filter(isNews), ...(security === undefined ? [] : [security])].map(
       (warning) => `warning=${warning.replaceAll('\n', ' ')}`,
