@@ -69,7 +69,9 @@ export function renderStatusPage(
 
 /** The header by which PHP names itself, unless its `expose_php` is off. */
 export function poweredBy({ facts }: Generation): readonly (readonly [string, string])[] {
-  return facts?.isExposed === true ? [['X-Powered-By', `PHP/${facts.php}`]] : [];
+  if (facts?.isExposed !== true) return [];
+  // A host may say anything; a version has no line ends.
+  return /^[\w.+~-]+$/.test(facts.php) ? [['X-Powered-By', `PHP/${facts.php}`]] : [];
 }
 
 /** Header lines, an empty line, the body. */

@@ -51,6 +51,7 @@ test('ready tells facts by key, unknown keys are left alone', () => {
     php: '8.4.25',
     sapi: '',
     detail: '',
+    isExposed: false,
     extensions: ['a', 'b'],
     warnings: ['old'],
   });
