@@ -111,7 +111,7 @@ export interface PoolAnswer {
 
 /**
  * How a reload ended. `partial`: the new configuration is in force, but a pool could not be started with it and goes
- * on as it was, or tries again. `refused`: it was not valid, or something that it names could not be had, and
+ * on as it was, or tries again, or a socket could not be given its new owner or mode. `refused`: it was not valid, or something that it names could not be had, and
  * nothing has changed.
  */
 export type ReloadOutcome = 'succeeded' | 'partial' | 'refused';

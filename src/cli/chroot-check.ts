@@ -1,9 +1,10 @@
-/** Whether the user of a pool may enter its chroot, found out for `-t` as the embedded engine's host would. */
+/** Whether the user of a pool may enter its chroot, before the embedded engine's host finds out. */
 
 import { statSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import { engineCommand } from '../engine/select.ts';
+import { hasGrants } from '../posix/acl.ts';
 import { poolIdentity } from './identity.ts';
 
 /** @returns the line of the log that says why not and what to do; undefined where there is nothing to say */
@@ -21,24 +22,15 @@ export function chrootObstacle(pool: PoolConfig): string | undefined {
   );
 }
 
-/** The folders above it do not count: the host is in it when it becomes the user. To be called as root. */
+/**
+ * Whether the mode of the folder lets the user in. The folders above it do not count: the host is in it when it becomes the
+ * user. Where an access control list has its say, the host is left to find out.
+ */
 function canEnter(folder: string, { uid, gid, groups }: PoolIdentity): boolean {
-  const before = process.cwd();
-  const ownGroups = process.getgroups?.() ?? [];
-  const ownGroup = process.getegid?.() ?? 0;
-  process.chdir(folder);
-  try {
-    process.setgroups?.([...groups]);
-    process.setegid?.(gid);
-    process.seteuid?.(uid);
-    // A dot in a path is looked up in the folder, which needs the right to search it.
-    return statSync('./.', { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return false;
-  } finally {
-    process.seteuid?.(0);
-    process.setegid?.(ownGroup);
-    process.setgroups?.(ownGroups);
-    process.chdir(before);
-  }
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return false;
+  if (uid === 0 || !hasGrants(folder, found.mode, undefined)) return true;
+  if (uid === found.uid) return (found.mode & 0o100) !== 0;
+  const isOfGroup = gid === found.gid || groups.includes(found.gid);
+  return (found.mode & (isOfGroup ? 0o010 : 0o001)) !== 0;
 }

@@ -1,23 +1,52 @@
 /** Where the log lines of a master go, from its configuration and from how it was started. */
 
 import type { GlobalConfig } from '../config/directives.ts';
-import type { ErrorLog } from '../log/error-log.ts';
+import type { Destination, ErrorLog } from '../log/error-log.ts';
+
+/** How the log is written. */
+export interface ErrorLogPlace {
+  /** Lines go to stderr, though the file is opened. */
+  readonly useStderr: boolean;
+}
 
 /**
  * Puts `log_level`, `log_limit`, `log_format` and `error_log` in force.
  *
  * @throws the error of open(2) after it was logged
  */
-export function openErrorLog(
+export function openErrorLog(log: ErrorLog, global: GlobalConfig, place: ErrorLogPlace): void {
+  configure(log, global);
+  log.open(destinationOf(global, place));
+}
+
+/**
+ * The same in two steps: nothing changes before it is committed.
+ *
+ * @throws the error of open(2) after it was logged
+ */
+export function planErrorLog(
   log: ErrorLog,
   global: GlobalConfig,
-  { useStderr }: { readonly useStderr: boolean },
-): void {
+  place: ErrorLogPlace,
+): { commit(): void; discard(): void } {
+  const planned = log.plan(destinationOf(global, place));
+  return {
+    commit: () => {
+      configure(log, global);
+      planned.commit();
+    },
+    discard: () => planned.discard(),
+  };
+}
+
+function configure(log: ErrorLog, global: GlobalConfig): void {
   log.configure({ level: global.log_level, limit: global.log_limit, format: global.log_format });
-  if (global.error_log.toLowerCase() === 'syslog') {
-    const facility = global['syslog.facility'];
-    log.open({ kind: 'syslog', ident: global['syslog.ident'], facility, useStderr });
-  } else {
-    log.open({ kind: 'file', path: global.error_log, useStderr });
+}
+
+function destinationOf(global: GlobalConfig, { useStderr }: ErrorLogPlace): Destination {
+  if (global.error_log.toLowerCase() !== 'syslog') {
+    return { kind: 'file', path: global.error_log, useStderr };
   }
+  const facility = global['syslog.facility'];
+  return { kind: 'syslog', ident: global['syslog.ident'], facility, useStderr };
 }

@@ -3,7 +3,14 @@
 import { ignoredWithoutRoot } from '../config/check.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { setPriority, setResourceLimit } from '../posix/limits.ts';
+import { failureText } from '../log/file.ts';
+import {
+  checkPriority,
+  checkResourceLimit,
+  type Resource,
+  setPriority,
+  setResourceLimit,
+} from '../posix/limits.ts';
 
 /** @throws PosixError after it was logged, for a limit or a priority that cannot be had */
 export function applyProcessSettings(configuration: Configuration, log: ErrorLog): void {
@@ -21,49 +28,76 @@ export function tellIgnored(configuration: Configuration, log: ErrorLog): void {
 }
 
 /**
- * The same without a word about what is ignored: `-t` tries out whether this process may have what is asked for.
+ * Puts them in force without a word about what is ignored.
  *
- * @param level of the line about what cannot be had
  * @throws PosixError after it was logged
  */
-export function tryProcessSettings(
-  configuration: Configuration,
-  log: ErrorLog,
-  level: 'warning' | 'error' = 'error',
-): void {
-  applyResourceLimits(configuration, log, level);
-  const priority = configuration.global['process.priority'];
-  if (priority === undefined || process.geteuid?.() !== 0) return;
-  attempt(log, level, 'Unable to set priority for the master process', () => setPriority(priority));
+export function tryProcessSettings(configuration: Configuration, log: ErrorLog): void {
+  applyResourceLimits(configuration, log);
+  const priority = priorityOf(configuration);
+  if (priority !== undefined) attempt(log, priorityFailure, () => setPriority(priority));
+}
+
+/** What of it cannot be had, in the words of the log. Nothing is changed. */
+export function processObstacles(configuration: Configuration): string[] {
+  const limits = wantedLimits(configuration).map(({ resource, value, failure }) =>
+    problemOf(failure, () => checkResourceLimit(resource, value)),
+  );
+  const priority = priorityOf(configuration);
+  const obstacle =
+    priority === undefined ? undefined : problemOf(priorityFailure, () => checkPriority(priority));
+  return [...limits, obstacle].filter((line) => line !== undefined);
 }
 
 /** @throws PosixError after it was logged, for a limit that cannot be had */
-export function applyResourceLimits(
-  { global }: Configuration,
-  log: ErrorLog,
-  level: 'warning' | 'error' = 'error',
-): void {
+export function applyResourceLimits(configuration: Configuration, log: ErrorLog): void {
+  for (const { resource, value, failure } of wantedLimits(configuration)) {
+    attempt(log, failure, () => setResourceLimit(resource, value));
+  }
+}
+
+const priorityFailure = 'Unable to set priority for the master process';
+
+/** As in php-fpm only root's counts. */
+function priorityOf({ global }: Configuration): number | undefined {
+  return process.geteuid?.() === 0 ? global['process.priority'] : undefined;
+}
+
+interface WantedLimit {
+  readonly resource: Resource;
+  readonly value: number;
+  /** The line where it cannot be had. */
+  readonly failure: string;
+}
+
+function wantedLimits({ global }: Configuration): WantedLimit[] {
   const limits = [
     ['nofile', 'RLIMIT_NOFILE', 'rlimit_files'],
     ['core', 'RLIMIT_CORE', 'rlimit_core'],
   ] as const;
-  for (const [resource, name, directive] of limits) {
-    const value = global[directive];
-    if (value === 0) continue;
-    attempt(
-      log,
-      level,
-      `failed to set ${directive} for this pool. Please check your system limits or decrease ${directive}. setrlimit(${name}, ${value})`,
-      () => setResourceLimit(resource, value),
-    );
+  return limits
+    .filter(([, , directive]) => global[directive] !== 0)
+    .map(([resource, name, directive]) => ({
+      resource,
+      value: global[directive],
+      failure: `failed to set ${directive} for this pool. Please check your system limits or decrease ${directive}. setrlimit(${name}, ${global[directive]})`,
+    }));
+}
+
+function problemOf(failure: string, check: () => void): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return `${failure}: ${failureText(error)}`;
   }
 }
 
-function attempt(log: ErrorLog, level: 'warning' | 'error', failure: string, action: () => void): void {
+function attempt(log: ErrorLog, failure: string, action: () => void): void {
   try {
     action();
   } catch (error) {
-    log.sysError(failure, error, level);
+    log.sysError(failure, error);
     throw error;
   }
 }

@@ -4,12 +4,13 @@ import { closeSync, openSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { defaultAdminSocket } from '../config/admin-place.ts';
 import type { Configuration } from '../config/directives.ts';
-import { engineCommand } from '../engine/select.ts';
+import { installedEngine } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { keepStandardStreams } from '../log/standard-streams.ts';
 import { announcedDescriptors } from '../master/listener-inherit.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration, StartOutcome } from '../master/master-types.ts';
+import type { PlannedPart } from '../master/plan.ts';
 import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
@@ -21,7 +22,8 @@ import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './fpm.ts';
 import { poolIdentity } from './identity.ts';
 import { endByFault, type FailingMaster, reportFaults } from './last-words.ts';
-import { openErrorLog } from './open-error-log.ts';
+import { obstacles } from './obstacles.ts';
+import { openErrorLog, planErrorLog } from './open-error-log.ts';
 import { exitCode } from './options.ts';
 import {
   applyProcessSettings,
@@ -91,11 +93,12 @@ async function serve(
     env: process.env,
     php: phpIniSource(flags),
     identify: poolIdentity,
-    engineFor: engineCommand,
+    engineFor: installedEngine,
+    obstacles,
     adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     signals,
     reloadConfiguration: () => reloadConfiguration(flags, new StartLog(log)),
-    onInForce: (inForce) => putInForce(inForce, flags, log),
+    planProcess: (planned) => planProcess(planned, flags, log),
   });
   let outcome: StartOutcome;
   try {
@@ -126,16 +129,23 @@ function reloadConfiguration(flags: FpmFlags, says: StartLog): ReloadedConfigura
   return { configuration, problems };
 }
 
-/** The log and the limits of the process follow a reload; where they cannot, the log says so and they stay. */
-function putInForce(configuration: Configuration, flags: FpmFlags, log: ErrorLog): void {
-  try {
-    const { global } = configuration;
-    openErrorLog(log, global, { useStderr: writesToStderr(global, flags) });
-    leaveStderr(configuration, flags, log);
-    tryProcessSettings(configuration, log);
-  } catch {
-    // Said already; requests are served all the same.
-  }
+/** The log and the limits of the process follow a reload. */
+function planProcess(configuration: Configuration, flags: FpmFlags, log: ErrorLog): PlannedPart {
+  const { global } = configuration;
+  const planned = planErrorLog(log, global, { useStderr: writesToStderr(global, flags) });
+  return {
+    commit: (failed) => {
+      planned.commit();
+      leaveStderr(configuration, flags, log);
+      try {
+        tryProcessSettings(configuration, log);
+      } catch (error) {
+        // Said already; requests are served all the same.
+        failed((error as Error).message);
+      }
+    },
+    discard: () => planned.discard(),
+  };
 }
 
 /** The errors have been logged; this is php-fpm's last line of a failed start. */

@@ -4,7 +4,7 @@ import { checkStart } from '../config/check.ts';
 import type { Configuration } from '../config/directives.ts';
 import { loadConfiguration } from '../config/load.ts';
 import type { ConfigMessage } from '../config/messages.ts';
-import { chosenEngine, engineCommand } from '../engine/select.ts';
+import { installedEngine } from '../engine/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { Master } from '../master/master.ts';
 import type { ReloadedConfiguration } from '../master/master-types.ts';
@@ -12,6 +12,7 @@ import { releaseInherited } from '../posix/inherited.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 import { poolIdentity } from './identity.ts';
+import { obstacles } from './obstacles.ts';
 import { type ServeMaster, type ServeMasterOptions, serveCommand } from './serve.ts';
 
 /** The command line after `serve`; see {@link serveCommand}. */
@@ -44,7 +45,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     },
   });
   const configuration = readText(options);
-  for (const pool of configuration.pools) chosenEngine(pool);
+  for (const pool of configuration.pools) installedEngine(pool);
   log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
   const master = new Master({
     configuration,
@@ -52,7 +53,8 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     env: process.env,
     php: { files: [], hasScanFolder: false, folder: undefined, ignored: false, defines: [] },
     identify: poolIdentity,
-    engineFor: engineCommand,
+    engineFor: installedEngine,
+    obstacles,
     isObserved: options.isObserved,
     reloadConfiguration: () => readAgain(options, log),
   });

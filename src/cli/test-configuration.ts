@@ -5,12 +5,13 @@
 
 import { dumpConfiguration } from '../config/dump.ts';
 import { ErrorLog } from '../log/error-log.ts';
+import { dryPlan } from '../master/dry-plan.ts';
 import { readConfiguration } from './configuration.ts';
 import { engineLine } from './engines.ts';
 import type { FpmFlags } from './fpm.ts';
+import { obstacles } from './obstacles.ts';
 import { exitCode } from './options.ts';
 import { reportDefines, StartLog } from './start-log.ts';
-import { startWouldSucceed } from './start-rehearsal.ts';
 
 /** @returns the exit code: 0, or 78 for a configuration that would not start */
 export async function testConfiguration(flags: FpmFlags): Promise<number> {
@@ -26,7 +27,7 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   if (
     configuration === undefined ||
     asWritten === undefined ||
-    !(await startWouldSucceed(configuration, { log, isStrict, mention }))
+    !(await dryPlan(configuration, { log, isStrict, mention, obstacles }))
   ) {
     log.error('FPM initialization failed');
     says.explain();

@@ -84,6 +84,16 @@ export function chosenEngine(pool: PoolConfig): ChosenEngine {
   }
 }
 
+/**
+ * The same as {@link engineCommand}, for a pool that is to be started.
+ *
+ * @throws EngineError where it is not installed down to the version of PHP
+ */
+export function installedEngine(pool: PoolConfig): EngineCommand {
+  chosenEngine(pool);
+  return engineCommand(pool);
+}
+
 function insistOnNative(pool: PoolConfig): EngineCommand {
   const command = nativeCommand(pool);
   if (command !== undefined) return command;

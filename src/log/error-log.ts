@@ -125,7 +125,25 @@ export class ErrorLog {
    * @throws the error of open(2) after the line `failed to open error_log (PATH)` was logged.
    */
   open(destination: Destination): void {
+    this.plan(destination).commit();
+  }
+
+  /**
+   * Opens a destination beside the one in use. Lines go there once it is committed; a discarded one is closed.
+   *
+   * @throws the error of open(2) after the line `failed to open error_log (PATH)` was logged.
+   */
+  plan(destination: Destination): { commit(): void; discard(): void } {
     const fd = destination.kind === 'file' ? this.#openFile(destination.path) : undefined;
+    return {
+      commit: () => this.#take(destination, fd),
+      discard: () => {
+        if (fd !== undefined) closeSync(fd);
+      },
+    };
+  }
+
+  #take(destination: Destination, fd: number | undefined): void {
     this.#closeDestination();
     this.#destination = destination;
     if (destination.kind === 'syslog') {

@@ -5,15 +5,26 @@ import type { PoolConfig } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { isStandardStream, openLogFile } from '../log/open-file.ts';
 import { ForeignFileError } from '../posix/trusted-path.ts';
+import type { PlannedPart } from './plan.ts';
 import { logOwners, type PreparedPool } from './pool-context.ts';
 
-interface OpenLog {
-  fd: number;
-  /** Of the pools that write to it. */
-  owners: readonly number[];
-  /** It leads nowhere: what stands at its path is not fit to be opened. */
-  isRefused: boolean;
+/** A file that cannot be opened; the cause is the error of open(2). */
+export class AccessLogError extends Error {
+  constructor(path: string, cause: unknown) {
+    super(`failed to open access log (${path})`, { cause });
+  }
 }
+
+interface OpenLog {
+  readonly fd: number;
+  /** Of the pools that write to it. */
+  readonly owners: readonly number[];
+  /** It leads nowhere: what stands at its path is not fit to be opened. */
+  readonly isRefused: boolean;
+}
+
+/** What is asked of a pool. */
+type LoggingPool = Pick<PreparedPool, 'config' | 'identity'>;
 
 export class AccessLogs {
   readonly #log: ErrorLog;
@@ -24,25 +35,34 @@ export class AccessLogs {
     this.#log = log;
   }
 
+  /** Descriptor of a pool's file, which a plan has opened; undefined for a pool without one. */
+  of({ 'access.log': path }: PoolConfig): number | undefined {
+    return path === undefined ? undefined : this.#open.get(path)?.fd;
+  }
+
   /**
-   * The descriptor for a pool. A file of others' making is refused with a line in the log, and the pool serves without an
-   * access log until the next attempt, a reload or {@link reopen}: no pool's user can keep the others from starting.
+   * Opens the files of these pools that are not open yet. A file of others' making is refused with a line in the log, and
+   * the pool serves without an access log until the next attempt, a reload or {@link reopen}: no pool's user can keep the
+   * others from starting.
    *
-   * @throws the error of open(2)
+   * @throws AccessLogError
    */
-  open({ config, identity }: Pick<PreparedPool, 'config' | 'identity'>): number | undefined {
-    const path = config['access.log'];
-    if (path === undefined) return undefined;
-    const known = this.#open.get(path);
-    const owners = [...new Set([...(known?.owners ?? []), ...logOwners({ identity })])];
-    if (known !== undefined && !known.isRefused) {
-      known.owners = owners;
-      return known.fd;
+  plan(pools: readonly LoggingPool[]): PlannedPart {
+    const opened = new Map<string, OpenLog>();
+    const discard = (): void => {
+      for (const { fd } of opened.values()) closeSync(fd);
+    };
+    const owners = ownersByPath(pools);
+    for (const [path, users] of owners) {
+      if (this.#open.get(path)?.isRefused === false) continue;
+      try {
+        opened.set(path, this.#openOrRefuse(path, users));
+      } catch (error) {
+        discard();
+        throw new AccessLogError(path, error);
+      }
     }
-    const opened = this.#openOrRefuse(path, owners);
-    if (known !== undefined) closeSync(known.fd);
-    this.#open.set(path, opened);
-    return opened.fd;
+    return { commit: () => this.#commit(opened, owners), discard };
   }
 
   get size(): number {
@@ -84,6 +104,16 @@ export class AccessLogs {
     this.retain([]);
   }
 
+  #commit(opened: ReadonlyMap<string, OpenLog>, owners: ReadonlyMap<string, readonly number[]>): void {
+    for (const [path, users] of owners) {
+      const known = this.#open.get(path);
+      const fresh = opened.get(path);
+      if (known !== undefined && fresh !== undefined) closeSync(known.fd);
+      const log = fresh ?? known;
+      if (log !== undefined) this.#open.set(path, { ...log, owners: users });
+    }
+  }
+
   #openOrRefuse(path: string, owners: readonly number[]): OpenLog {
     try {
       return { fd: openLogFile(path, owners), owners, isRefused: false };
@@ -93,4 +123,16 @@ export class AccessLogs {
       return { fd: openSync('/dev/null', 'w'), owners, isRefused: true };
     }
   }
+}
+
+/** Whose files the logs may be. */
+function ownersByPath(pools: readonly LoggingPool[]): Map<string, readonly number[]> {
+  const owners = new Map<string, readonly number[]>();
+  for (const pool of pools) {
+    const { 'access.log': path } = pool.config;
+    if (path !== undefined) {
+      owners.set(path, [...new Set([...(owners.get(path) ?? []), ...logOwners(pool)])]);
+    }
+  }
+  return owners;
 }

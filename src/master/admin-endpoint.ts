@@ -1,6 +1,6 @@
 /** The admin endpoint's server on a socket of the master, over reloads: at `admin.listen`, or at its default place. */
 
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import { createAdminServer } from '../admin/server.ts';
@@ -10,6 +10,15 @@ import { duplicate } from '../posix/descriptors.ts';
 import { Listener } from './listener.ts';
 import { ListenerError } from './listener-error.ts';
 import { adminListenSettings } from './listener-set.ts';
+import type { PlannedPart } from './plan.ts';
+
+/** Where the endpoint is to be. */
+export type AdminTarget =
+  /** `admin.listen`, on a socket of the set of listeners. */
+  | { readonly kind: 'placed'; readonly listener: Listener; readonly token: string | undefined }
+  /** No `admin.listen`. */
+  | { readonly kind: 'default' }
+  | { readonly kind: 'off' };
 
 export class AdminEndpoint {
   readonly #log: ErrorLog;
@@ -35,41 +44,51 @@ export class AdminEndpoint {
     return this.#listener;
   }
 
-  /** Serves there from now on; on the same socket the server stays, and with it who is connected. */
-  serve(listener: Listener | undefined, token: string | undefined): void {
-    this.#token = listener?.kind === 'tcp' ? token : undefined;
-    if (listener === this.#listener) return;
-    this.#leave();
-    this.#listener = listener;
-    if (listener !== undefined) this.#server = this.#listen(listener);
-  }
-
-  /** Serves at the default place. Nobody asked for that, so a place that cannot be had is told and stops nothing. */
-  async serveByDefault(): Promise<void> {
-    if (this.#own?.isReachable() === true) return;
-    const listener = await this.#openDefault();
-    this.serve(listener, undefined);
-    this.#own = listener;
+  /**
+   * Another place. On the same socket the server stays, and with it who is connected. Nobody asked for the default
+   * place, so one that cannot be had is told and stops nothing.
+   *
+   * @throws ListenerError, PosixError when there is no descriptor for it
+   */
+  async plan(target: AdminTarget): Promise<PlannedPart> {
+    const isKept = target.kind === 'default' && this.#own?.isIntact() === true && this.#own.isReachable();
+    if (isKept) return { commit: () => {}, discard: () => {} };
+    const own = target.kind === 'default' ? await this.#openDefault() : undefined;
+    const listener = target.kind === 'placed' ? target.listener : own;
+    const token = target.kind === 'placed' && listener?.kind === 'tcp' ? target.token : undefined;
+    const isSame = listener === this.#listener;
+    const fd = listener === undefined || isSame ? undefined : duplicateFor(listener, own, this.#log);
+    return {
+      commit: () => {
+        this.#token = token;
+        if (!isSame) this.#replace(listener, own, fd);
+      },
+      discard: () => {
+        if (fd !== undefined) closeSync(fd);
+        own?.remove(this.#log);
+      },
+    };
   }
 
   /** Cuts every connection. */
   close(): void {
-    this.#leave();
+    this.#replace(undefined, undefined, undefined);
     for (const server of this.#leaving) server.closeAllConnections();
   }
 
-  /** Accepts no more. A socket of the set of listeners stays open: it is the set that closes it. */
-  #leave(): void {
-    const server = this.#server;
-    if (server !== undefined) {
-      this.#leaving.add(server);
-      server.close(() => this.#leaving.delete(server));
-      server.closeIdleConnections();
+  /** A socket of the set of listeners stays open: it is the set that closes it. */
+  #replace(listener: Listener | undefined, own: Listener | undefined, fd: number | undefined): void {
+    const old = this.#server;
+    if (old !== undefined) {
+      this.#leaving.add(old);
+      old.close(() => this.#leaving.delete(old));
+      old.closeIdleConnections();
     }
-    this.#server = undefined;
     this.#own?.remove(this.#log);
-    this.#own = undefined;
-    this.#listener = undefined;
+    this.#own = own;
+    this.#listener = listener;
+    this.#server = fd === undefined ? undefined : this.#serve(fd);
+    if (listener !== undefined) this.#log.debug(`admin endpoint at '${listener.key}'`);
   }
 
   async #openDefault(): Promise<Listener | undefined> {
@@ -87,16 +106,24 @@ export class AdminEndpoint {
     }
   }
 
-  /** The server gets a descriptor of its own, which it closes. */
-  #listen(listener: Listener): Server {
+  #serve(fd: number): Server {
     const server = createAdminServer({
       source: this.#source,
       token: () => this.#token,
       onFault: (error) => this.#log.sysError('admin endpoint: cannot answer', error),
     });
     server.on('error', (error) => this.#log.sysError('admin endpoint: cannot accept', error));
-    server.listen({ fd: duplicate(listener.intactFd()) });
-    this.#log.debug(`admin endpoint at '${listener.key}'`);
+    server.listen({ fd });
     return server;
+  }
+}
+
+/** For the server, which closes its descriptor. */
+function duplicateFor(listener: Listener, own: Listener | undefined, log: ErrorLog): number {
+  try {
+    return duplicate(listener.intactFd());
+  } catch (error) {
+    own?.remove(log);
+    throw error;
   }
 }

@@ -39,3 +39,13 @@ export class ListenerError extends Error {
 export class AddressInUse extends ListenerError {
   override readonly name = 'AddressInUse';
 }
+
+/** Runs a step; what it throws becomes the cause of a ListenerError of that text, unless it is one already. */
+export function attempt<T>(text: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    if (cause instanceof ListenerError) throw cause;
+    throw new ListenerError(text, { cause });
+  }
+}

@@ -3,7 +3,7 @@ import { chmodSync, chownSync } from 'node:fs';
 import { type Grants, grantReadWrite, hasGrants, removeGrants } from '../posix/acl.ts';
 import type { OpenFile } from '../posix/socket-file.ts';
 import { isNumericId, lookupGroup, lookupUser } from '../posix/users.ts';
-import { ListenerError } from './listener-error.ts';
+import { attempt, ListenerError } from './listener-error.ts';
 
 /** What a listening socket says on the way; the error log fits. */
 export interface ListenerLog {
@@ -119,12 +119,4 @@ export function applyAccess(
     grantReadWrite(place, mode, acl),
   );
   log.debug(`[pool ${pool}] ACL of the socket '${path}' is set`);
-}
-
-function attempt<T>(text: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    throw new ListenerError(text, { cause });
-  }
 }

@@ -1,8 +1,9 @@
 /** All listening sockets of the master, by resolved address. They outlive hosts, generations and reloads. */
 
-import type { PoolConfig } from '../config/directives.ts';
+import { adminOff } from '../config/admin.ts';
+import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { Listener, type ListenSettings } from './listener.ts';
+import { Listener, type ResolvedSettings } from './listener.ts';
 import {
   type ListenAddress,
   parseListenAddress,
@@ -10,14 +11,14 @@ import {
   socketKey,
 } from './listener-address.ts';
 import { ListenerError } from './listener-error.ts';
+import type { ListenSettings } from './listener-open.ts';
+import type { PlannedPart } from './plan.ts';
 import { MasterStartError } from './start-error.ts';
 
 export class ListenerSet {
   readonly #log: ErrorLog;
   /** In the order in which they came. Of two with one address the earlier one lost its file; it is in use all the same. */
   readonly #listeners = new Set<Listener>();
-  /** Which pool took which socket since {@link startRound}. */
-  readonly #claims = new Map<Listener, string>();
 
   /** @param inherited sockets of a predecessor or of systemd, taken by the first pool that asks for their address */
   constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
@@ -26,52 +27,18 @@ export class ListenerSet {
   }
 
   /**
-   * Begins another pass over all pools: within one pass a socket goes to one pool only. As in php-fpm every socket
-   * that is there already is announced first, also one that nobody will ask for.
+   * Begins a pass over all pools. As in php-fpm every socket that is there already is announced first, also one that
+   * nobody will ask for.
    */
-  startRound(): void {
-    this.#claims.clear();
+  plan(): ListenerPlan {
     for (const { fd, key } of this.#listeners) {
       this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
     }
+    return new ListenerPlan(this, this.#log);
   }
 
-  /** The socket of a pool's `listen`, opened, or adapted to the pool's settings where it is open already. */
-  acquire(pool: PoolConfig): Promise<Listener> {
-    return this.acquireAt(pool, pool.listen);
-  }
-
-  /**
-   * The same for another address of a pool (`pm.status_listen`).
-   *
-   * @throws MasterStartError after the reason has been logged
-   */
-  acquireAt(pool: PoolConfig, text: string): Promise<Listener> {
-    return this.#acquire(() => listenSettings(pool, text));
-  }
-
-  /**
-   * The same for the admin endpoint.
-   *
-   * @throws MasterStartError after the reason has been logged
-   */
-  acquireAdmin(text: string): Promise<Listener> {
-    return this.#acquire(() => adminListenSettings(text));
-  }
-
-  async #acquire(settle: () => ListenSettings): Promise<Listener> {
-    try {
-      const settings = settle();
-      const open = await this.#find(settings.address);
-      if (open === undefined) return this.#keep(await Listener.open(settings, this.#log), settings.pool);
-      this.#claim(open, settings.pool);
-      open.apply(settings, this.#log);
-      return open;
-    } catch (error) {
-      if (!(error instanceof ListenerError)) throw error;
-      this.#log.write(error.level, error.line);
-      throw new MasterStartError(error.message);
-    }
+  add(listener: Listener): void {
+    this.#listeners.add(listener);
   }
 
   /** Closes and unlinks every socket that is not in the list. */
@@ -87,19 +54,70 @@ export class ListenerSet {
     this.retain([]);
   }
 
-  /** A socket whose file somebody removed is no use to clients: it stays in use until there is a new one in force. */
-  async #find(address: ListenAddress): Promise<Listener | undefined> {
+  /**
+   * The open socket of an address. One whose file somebody removed is no use to clients, so it does not count.
+   *
+   * @param more sockets that are not in force yet
+   */
+  async find(address: ListenAddress, more: readonly Listener[]): Promise<Listener | undefined> {
     const keys = (await resolveListenAddress(address)).map(socketKey);
-    const usable = [...this.#listeners].filter((listener) => listener.isIntact() && listener.isReachable());
+    const usable = [...this.#listeners, ...more].filter(
+      (listener) => listener.isIntact() && listener.isReachable(),
+    );
     return keys
       .map((key) => usable.find((listener) => listener.key === key))
       .find((found) => found !== undefined);
   }
+}
 
-  #keep(listener: Listener, pool: string): Listener {
-    this.#listeners.add(listener);
-    this.#claim(listener, pool);
-    return listener;
+/** The sockets of another configuration: those in use are used again, others are opened beside them. */
+export class ListenerPlan implements PlannedPart {
+  readonly #set: ListenerSet;
+  readonly #log: ErrorLog;
+  readonly #opened: Listener[] = [];
+  /** Sockets in use and what is to be applied to them. */
+  readonly #kept: (readonly [Listener, ResolvedSettings])[] = [];
+  /** Which pool took which socket: within one plan a socket goes to one pool only. */
+  readonly #claims = new Map<Listener, string>();
+
+  constructor(set: ListenerSet, log: ErrorLog) {
+    this.#set = set;
+    this.#log = log;
+  }
+
+  /** The socket of an address. @throws MasterStartError after the reason has been logged */
+  async acquire(wanted: WantedSocket): Promise<Listener> {
+    try {
+      const settings = wanted.settings();
+      const found = await this.#set.find(settings.address, this.#opened);
+      const listener = found ?? (await Listener.open(settings, this.#log));
+      if (found === undefined) this.#opened.push(listener);
+      this.#claim(listener, settings.pool);
+      if (found !== undefined) this.#kept.push([found, found.resolve(settings, this.#log)]);
+      return listener;
+    } catch (error) {
+      if (!(error instanceof ListenerError)) throw error;
+      this.#log.write(error.level, error.line);
+      throw new MasterStartError(error.message);
+    }
+  }
+
+  commit(failed: (reason: string) => void): void {
+    for (const listener of this.#opened) this.#set.add(listener);
+    for (const [listener, settings] of this.#kept) {
+      try {
+        listener.apply(settings, this.#log);
+      } catch (error) {
+        if (!(error instanceof ListenerError)) throw error;
+        const line = `the socket '${listener.key}' keeps its settings: ${error.line}`;
+        this.#log.error(line);
+        failed(line);
+      }
+    }
+  }
+
+  discard(): void {
+    for (const listener of this.#opened) listener.remove(this.#log);
   }
 
   /** Different spellings of one address are found here; equal ones were refused with the configuration. */
@@ -114,8 +132,39 @@ export class ListenerSet {
   }
 }
 
+/** A socket that a configuration asks for. */
+export interface WantedSocket {
+  /** Absent for that of the admin endpoint. */
+  readonly pool?: PoolConfig;
+  readonly role: 'pool' | 'status' | 'admin';
+  /** @throws ListenerError for an address that is none */
+  readonly settings: () => ListenSettings;
+}
+
+/** Every socket of a configuration, in the order in which they are opened. */
+export function wantedSockets({ global, pools }: Configuration): WantedSocket[] {
+  const admin = adminAddress(global);
+  return [
+    ...pools.map((pool) => wantedBy(pool, 'pool', pool.listen)),
+    ...(admin === undefined ? [] : [{ role: 'admin' as const, settings: () => adminListenSettings(admin) }]),
+    ...pools.flatMap((pool) => {
+      const address = pool['pm.status_listen'];
+      return address === undefined ? [] : [wantedBy(pool, 'status', address)];
+    }),
+  ];
+}
+
+function wantedBy(pool: PoolConfig, role: 'pool' | 'status', address: string): WantedSocket {
+  return { pool, role, settings: () => listenSettings(pool, address) };
+}
+
+/** `admin.listen` where it names an address. */
+export function adminAddress({ 'admin.listen': listen }: GlobalConfig): string | undefined {
+  return listen === adminOff ? undefined : listen;
+}
+
 /** What a pool asks of a listening socket at an address. */
-export function listenSettings(pool: PoolConfig, text: string): ListenSettings {
+function listenSettings(pool: PoolConfig, text: string): ListenSettings {
   return {
     pool: pool.name,
     address: parseListenAddress(text, '/'),

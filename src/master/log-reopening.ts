@@ -10,7 +10,7 @@ export function reopenLogs(log: ErrorLog, accessLogs: AccessLogs, runners: reado
   const failures = accessLogs.reopen();
   for (const { path, error } of failures) log.sysError(`failed to open access log (${path})`, error);
   for (const runner of runners) {
-    const fd = accessLogs.open(runner.prepared);
+    const fd = accessLogs.of(runner.config);
     if (fd === undefined) continue;
     runner.passAccessLog(fd);
   }

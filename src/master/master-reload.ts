@@ -1,10 +1,8 @@
 /** What comes before a reload changes anything: the file is read, then everything that it asks for is opened. */
 
 import type { Configuration } from '../config/directives.ts';
-import type { ErrorLog } from '../log/error-log.ts';
 import type { MasterOptions } from './master-types.ts';
-import type { PreparedPool } from './pool-context.ts';
-import type { PoolSet } from './pool-set.ts';
+import type { Plan } from './plan.ts';
 import type { MasterResources } from './resources.ts';
 import { MasterStartError } from './start-error.ts';
 
@@ -22,19 +20,17 @@ export function readAgain({ reloadConfiguration, log }: MasterOptions): Prepared
   }
 }
 
-/** What the pools need, unless a socket, a log or an engine of the new configuration cannot be had. */
-export async function prepareReload(
+/** What it needs, opened, unless a socket, a log or an engine cannot be had. */
+export async function planReload(
   configuration: Configuration,
-  log: ErrorLog,
+  { log, planProcess }: MasterOptions,
   resources: MasterResources,
-  pools: PoolSet,
-): Promise<Prepared<PreparedPool[]>> {
+): Promise<Prepared<Plan>> {
   try {
-    return { ready: await resources.prepare(configuration, pools.source) };
+    return { ready: await resources.plan(configuration, planProcess) };
   } catch (error) {
     // What is expected has been logged; whatever else it is, the pools that run must not pay for it.
     if (!(error instanceof MasterStartError)) log.sysError('cannot reload', error);
-    resources.retain(pools.runners);
     return { refused: [(error as Error).message] };
   }
 }

@@ -7,6 +7,7 @@ import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { LivenessRule } from '../pool/liveness.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
+import type { PlannedPart } from './plan.ts';
 import type { PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import type { ResourceOptions } from './resources.ts';
@@ -17,10 +18,14 @@ export interface MasterOptions extends ResourceOptions {
   readonly php: PhpIniSource;
   /** Reads the configuration again for a reload; logs what is wrong with it. */
   readonly reloadConfiguration: () => ReloadedConfiguration;
-  /** Called when a reload puts a configuration in force: the settings of the process itself, the log first. */
-  readonly onInForce?: (configuration: Configuration) => void;
   /** When a host that does not answer is replaced; for tests. */
   readonly liveness?: LivenessRule;
+  /**
+   * The part of the process itself in a reload: its log, its limits.
+   *
+   * @throws the error of the system after it was logged
+   */
+  readonly planProcess?: (configuration: Configuration) => PlannedPart;
   /** This process shows the master by itself: the last hour is kept without `admin.listen` as well. */
   readonly isObserved?: boolean;
   /** Where signals of this process are the master's. */

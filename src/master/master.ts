@@ -12,11 +12,12 @@ import { Beats } from './beats.ts';
 import { contain } from './bulkhead.ts';
 import { EventQueue } from './event-queue.ts';
 import { MasterAdmin } from './master-admin.ts';
-import { prepareReload, readAgain } from './master-reload.ts';
+import { planReload, readAgain } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
-import type { PoolContext, PoolOutcome, PreparedPool } from './pool-context.ts';
+import type { Plan } from './plan.ts';
+import type { PoolContext, PoolOutcome } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
 import { ReloadJournal } from './reload-journal.ts';
@@ -57,8 +58,8 @@ export class Master {
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
     this.admin = this.#makeAdmin();
-    this.#resources = new MasterResources(options, this.admin);
     this.#pools = new PoolSet(this.#makeContext());
+    this.#resources = new MasterResources(options, this.admin, this.#pools.source);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
   }
 
@@ -84,21 +85,20 @@ export class Master {
   async start(): Promise<StartOutcome> {
     this.#options.signals?.deliverTo((row) => this.#queue.enqueue({ type: 'signal', row }));
     this.#systemd.configure(this.#configuration.global);
-    const pools = await this.#resources.prepare(this.#configuration, this.#pools.source);
-    if (this.#stage.isStopping) return this.#stopBeforeStart();
+    const plan = await this.#resources.plan(this.#configuration);
+    if (this.#stage.isStopping) {
+      // The signal came while the sockets were being made.
+      plan.discard();
+      return 'stopped';
+    }
+    plan.commit();
     this.#options.log.bound();
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
-    this.#pools.putInForce(pools);
+    this.#pools.putInForce(plan.pools);
     // Sockets of a predecessor that no pool asked for.
     this.#resources.retain(this.runners);
     this.#beats.start(this.#configuration);
     return await this.#started.promise;
-  }
-
-  /** The signal came while the sockets were being made: what it gave back then has been taken again since. */
-  #stopBeforeStart(): StartOutcome {
-    this.#release();
-    return 'stopped';
   }
 
   /**
@@ -282,22 +282,15 @@ export class Master {
     void this.#reload();
   }
 
-  /** Never rejects: whatever goes wrong, the pools that run must not pay for it. */
   async #reload(): Promise<void> {
+    const read = readAgain(this.#options);
+    const planned = 'refused' in read ? read : await planReload(read.ready, this.#options, this.#resources);
+    if (this.#stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
+    if ('refused' in planned) return this.#refuseReload(planned.refused);
     try {
-      const read = readAgain(this.#options);
-      const prepared =
-        'refused' in read
-          ? read
-          : await prepareReload(read.ready, this.#options.log, this.#resources, this.#pools);
-      // A master that has stopped meanwhile gave back its sockets before the last of these was opened.
-      if (this.#stage.isStopping) return this.#pools.all.length === 0 ? this.#release() : undefined;
-      if ('refused' in read) return this.#refuseReload(read.refused);
-      if ('refused' in prepared) return this.#refuseReload(prepared.refused);
-      this.#putInForce(read.ready, prepared.ready);
+      this.#putInForce(planned.ready);
     } catch (error) {
-      this.#options.log.sysError('cannot reload', error);
-      this.#refuseReload([(error as Error).message]);
+      this.fail(error);
     }
   }
 
@@ -308,12 +301,12 @@ export class Master {
     this.#endReload();
   }
 
-  #putInForce(configuration: Configuration, pools: readonly PreparedPool[]): void {
-    this.#configuration = configuration;
-    this.#options.onInForce?.(configuration);
-    this.#systemd.configure(configuration.global);
-    this.#beats.start(configuration);
-    this.#pools.putInForce(pools);
+  #putInForce(plan: Plan): void {
+    for (const reason of plan.commit()) this.#reloads.notApplied(reason);
+    this.#configuration = plan.configuration;
+    this.#systemd.configure(plan.configuration.global);
+    this.#beats.start(plan.configuration);
+    this.#pools.putInForce(plan.pools);
   }
 
   #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
@@ -395,7 +388,7 @@ export class Master {
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#processControlTimeout(),
       liveness: this.#options.liveness ?? livenessRule,
-      accessLog: (pool) => this.#resources.openAccessLog(pool),
+      accessLog: (pool) => this.#resources.accessLog(pool.config),
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),
       later: (runner, generation, act) =>

@@ -2,9 +2,12 @@
 
 import { accessSync, closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
 import { constants as os } from 'node:os';
-import { openAt, unlinkAt } from '../posix/files.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { failureText } from '../log/file.ts';
+import { openAt, renameAt, unlinkAt } from '../posix/files.ts';
 import { PosixError } from '../posix/libc.ts';
 import { atPlace, isOurUser, type Place } from '../posix/trusted-path.ts';
+import type { PlannedPart } from './plan.ts';
 
 /** Failure to write or remove it, in PHP-FPM's words. */
 export class PidFileError extends Error {
@@ -12,6 +15,11 @@ export class PidFileError extends Error {
 
   constructor(action: string, path: string, cause: unknown) {
     super(`Unable to ${action} the PID file (${path}).`, { cause });
+  }
+
+  /** As in the log, with the reason. */
+  get line(): string {
+    return `${this.message}: ${failureText(this.cause)}`;
   }
 }
 
@@ -21,26 +29,85 @@ const reading = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
 /** More digits than any pid has. */
 const maxBytes = 32;
 
-/**
- * Writes the decimal pid without a newline; an old file is replaced, not written into, so that a link at the
- * path is not followed.
- *
- * @throws PidFileError
- */
-export function writePidFile(path: string, pid: number): void {
-  inFolder('create', path, (place) => {
-    removeOld(place);
-    const fd = openAt(place.folder.fd, place.name, creating, 0o644);
+/** The pid file in force. */
+export class PidFile {
+  readonly #log: ErrorLog;
+  #path: string | undefined;
+
+  constructor(log: ErrorLog) {
+    this.#log = log;
+  }
+
+  /**
+   * Writes the decimal pid without a newline, into a file beside the place, whose name it gets when it is put in force: so
+   * no link there is followed, and nobody reads half a number. Also over the file in force: one that somebody removed
+   * comes back.
+   *
+   * @throws PidFileError
+   */
+  plan(path: string | undefined): PlannedPart {
+    if (path === undefined) return { commit: () => this.#moveTo(undefined), discard: () => {} };
+    checkPidFile(path);
+    inFolder('create', path, writeFresh);
+    const discard = (): void => inFolder('remove', path, removeFresh);
+    return {
+      commit: (failed) => {
+        try {
+          inFolder('create', path, ({ folder, name }) => renameAt(folder.fd, freshName(name), name));
+          this.#moveTo(path);
+        } catch (error) {
+          failed(this.#tell(error));
+          discard();
+        }
+      },
+      discard,
+    };
+  }
+
+  /** At the end. */
+  remove(): void {
+    this.#moveTo(undefined);
+  }
+
+  #moveTo(path: string | undefined): void {
+    const old = this.#path;
+    this.#path = path;
+    if (old === undefined || old === path) return;
     try {
-      writeSync(fd, String(pid));
-    } finally {
-      closeSync(fd);
+      inFolder('remove', old, removeOld);
+    } catch (error) {
+      // Its folder is gone as well.
+      if (((error as Error).cause as Partial<PosixError>).code !== 'ENOENT') this.#tell(error);
     }
-  });
+  }
+
+  #tell(error: unknown): string {
+    if (!(error instanceof PidFileError)) throw error;
+    this.#log.sysError(error.message, error.cause);
+    return error.line;
+  }
+}
+
+function freshName(name: string): string {
+  return `${name}.${process.pid}`;
+}
+
+function writeFresh(place: Place): void {
+  removeFresh(place);
+  const fd = openAt(place.folder.fd, freshName(place.name), creating, 0o644);
+  try {
+    writeSync(fd, String(process.pid));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removeFresh({ folder, name }: Place): void {
+  removeOld({ folder, name: freshName(name) });
 }
 
 /**
- * Whether {@link writePidFile} would succeed, without touching anything.
+ * Whether {@link PidFile.plan} would succeed, without touching anything.
  *
  * @throws PidFileError
  */
@@ -49,16 +116,6 @@ export function checkPidFile(path: string): void {
     accessSync(`${folder.path}/`, constants.W_OK | constants.X_OK);
     if (folder.look(name)?.isDirectory()) throw new PosixError('unlink', os.errno.EISDIR);
   });
-}
-
-/** @throws PidFileError when it is there and cannot be removed */
-export function removePidFile(path: string): void {
-  try {
-    inFolder('remove', path, removeOld);
-  } catch (error) {
-    // Its folder is gone as well.
-    if (((error as Error).cause as Partial<PosixError>).code !== 'ENOENT') throw error;
-  }
 }
 
 /** The pid in a file of root's or of this process's user; undefined where there is no such file. */

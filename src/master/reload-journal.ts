@@ -36,6 +36,11 @@ export class ReloadJournal {
     this.#failures.push(`pool ${pool}: ${reason}`);
   }
 
+  /** Something of the new configuration could not be applied. */
+  notApplied(reason: string): void {
+    this.#failures.push(reason);
+  }
+
   /** The new configuration is in force, but for pools that failed. */
   inForce(): void {
     this.#end(this.#failures.length === 0 ? 'succeeded' : 'partial', this.#failures);

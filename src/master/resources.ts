@@ -1,22 +1,21 @@
 /** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
 
 import type { AdminSource } from '../admin/snapshot.ts';
-import { adminOff } from '../config/admin.ts';
-import type { Configuration, PoolConfig } from '../config/directives.ts';
+import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { AccessLogs } from './access-logs.ts';
-import { AdminEndpoint } from './admin-endpoint.ts';
+import { AdminEndpoint, type AdminTarget } from './admin-endpoint.ts';
 import type { Listener } from './listener.ts';
 import { adoptInherited } from './listener-inherit.ts';
-import { ListenerSet } from './listener-set.ts';
+import { ListenerSet, type WantedSocket, wantedSockets } from './listener-set.ts';
 import { reopenLogs } from './log-reopening.ts';
-import { PidFileError, removePidFile, writePidFile } from './pid-file.ts';
-import type { PreparedPool } from './pool-context.ts';
+import { PidFile } from './pid-file.ts';
+import { Plan, type PlannedPart } from './plan.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { MasterStartError } from './start-error.ts';
-import { StatusListeners, type StatusSource } from './status-listeners.ts';
+import { type StatusAddress, StatusListeners, type StatusSource } from './status-listeners.ts';
 
 export interface ResourceOptions {
   readonly log: ErrorLog;
@@ -31,6 +30,8 @@ export interface ResourceOptions {
   readonly identify: (pool: PoolConfig) => PoolIdentity | undefined;
   /** @throws EngineError */
   readonly engineFor: (pool: PoolConfig) => EngineCommand;
+  /** What of this machine or this process would keep the configuration from being in force, as lines for the log. */
+  readonly obstacles: (configuration: Configuration) => readonly string[];
 }
 
 export class MasterResources {
@@ -40,46 +41,79 @@ export class MasterResources {
   readonly #statusListeners: StatusListeners;
   readonly #admin: AdminEndpoint;
   readonly #accessLogs: AccessLogs;
-  #statusSockets: readonly Listener[] = [];
-  #pidFile: string | undefined;
+  readonly #pidFile: PidFile;
 
-  /** Takes the sockets out of the environment that a predecessor or systemd left there. */
-  constructor(options: ResourceOptions, admin: AdminSource) {
+  /**
+   * Takes the sockets out of the environment that a predecessor or systemd left there.
+   *
+   * @param source what the status pages show
+   */
+  constructor(options: ResourceOptions, admin: AdminSource, source: StatusSource) {
     this.#options = options;
     this.#log = options.log;
     this.#accessLogs = new AccessLogs(options.log);
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
-    this.#statusListeners = new StatusListeners(options.log);
+    this.#pidFile = new PidFile(options.log);
+    this.#statusListeners = new StatusListeners(options.log, source);
     this.#admin = new AdminEndpoint(options.log, admin, options.adminSocket);
   }
 
   /**
-   * Gets everything that the configuration needs; what is open already is used again.
+   * Opens everything that the configuration needs beside what is in use, which is used again where it can be.
    *
-   * @param source what the status pages show
-   * @throws MasterStartError after what is wrong has been logged
+   * @param planProcess the part of the process itself, committed first: what is logged from then on, and where
+   * @throws MasterStartError after what is wrong has been logged, and what was opened given back
    */
-  async prepare(configuration: Configuration, source: StatusSource): Promise<PreparedPool[]> {
-    this.#listeners.startRound();
-    const pools: PreparedPool[] = [];
-    for (const config of configuration.pools) {
-      pools.push({
-        config,
-        identity: this.#ask(() => this.#options.identify(config)),
-        command: this.#ask(() => this.#options.engineFor(config)),
-        listener: await this.#listeners.acquire(config),
-      });
+  async plan(
+    configuration: Configuration,
+    planProcess?: (configuration: Configuration) => PlannedPart,
+  ): Promise<Plan> {
+    const plan = new Plan(configuration, this.#log);
+    try {
+      this.#refuseObstacles(configuration);
+      if (planProcess !== undefined) plan.add(logged(() => planProcess(configuration)));
+      await this.#open(plan);
+      return plan;
+    } catch (error) {
+      plan.discard();
+      throw error;
     }
-    const { 'admin.listen': listen, 'admin.token': token } = configuration.global;
-    const isPlaced = listen !== undefined && listen !== adminOff;
-    const admin = isPlaced ? await this.#listeners.acquireAdmin(listen) : undefined;
-    for (const pool of pools) this.openAccessLog(pool);
-    this.#statusSockets = await this.#statusListeners.open(configuration, this.#listeners, source);
-    this.#writePidFile(configuration.global.pid);
-    // Last, so that a reload that is refused leaves the endpoint where it was.
-    if (listen === undefined) await this.#admin.serveByDefault();
-    else this.#admin.serve(admin, token);
-    return pools;
+  }
+
+  async #open(plan: Plan): Promise<void> {
+    const { global, pools } = plan.configuration;
+    const engines = pools.map((config) => ({
+      config,
+      identity: this.#ask(() => this.#options.identify(config)),
+      command: this.#ask(() => this.#options.engineFor(config)),
+    }));
+    const listeners = plan.add(this.#listeners.plan());
+    const sockets: [WantedSocket, Listener][] = [];
+    for (const wanted of wantedSockets(plan.configuration)) {
+      sockets.push([wanted, await listeners.acquire(wanted)]);
+    }
+    plan.add(this.#ask(() => this.#accessLogs.plan(engines)));
+    const statusAddresses = sockets.flatMap(([{ role, pool }, listener]): StatusAddress[] =>
+      role === 'status' && pool !== undefined ? [[pool, listener]] : [],
+    );
+    plan.add(this.#ask(() => this.#statusListeners.plan(statusAddresses)));
+    plan.add(this.#ask(() => this.#pidFile.plan(global.pid)));
+    const admin = sockets.find(([{ role }]) => role === 'admin')?.[1];
+    plan.add(await this.#admin.plan(adminTarget(global, admin)));
+    const ofPool = new Map(
+      sockets.map(([{ role, pool }, listener]) => [role === 'pool' ? pool : undefined, listener]),
+    );
+    plan.pools = engines.map((pool) => {
+      const listener = ofPool.get(pool.config);
+      if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
+      return { ...pool, listener };
+    });
+  }
+
+  #refuseObstacles(configuration: Configuration): void {
+    const obstacles = this.#options.obstacles(configuration);
+    for (const obstacle of obstacles) this.#log.error(obstacle);
+    if (obstacles[0] !== undefined) throw new MasterStartError(obstacles.join('; '));
   }
 
   get hasAdminEndpoint(): boolean {
@@ -91,25 +125,15 @@ export class MasterResources {
     const admin = this.#admin.listener;
     this.#listeners.retain([
       ...runners.map((runner) => runner.prepared.listener),
-      ...this.#statusSockets,
+      ...this.#statusListeners.listeners,
       ...(admin === undefined ? [] : [admin]),
     ]);
     this.#accessLogs.retain(runners.map((runner) => runner.config));
   }
 
-  /**
-   * Descriptor of the pool's access log.
-   *
-   * @throws MasterStartError after the reason has been logged
-   */
-  openAccessLog(pool: Pick<PreparedPool, 'config' | 'identity'>): number | undefined {
-    try {
-      return this.#accessLogs.open(pool);
-    } catch (error) {
-      const text = `failed to open access log (${pool.config['access.log']})`;
-      this.#log.sysError(text, error);
-      throw new MasterStartError(`${text}: ${(error as Error).message}`);
-    }
+  /** Descriptor of the pool's access log; undefined for a pool without one. */
+  accessLog(pool: PoolConfig): number | undefined {
+    return this.#accessLogs.of(pool);
   }
 
   /** SIGUSR1. */
@@ -129,7 +153,7 @@ export class MasterResources {
       () => this.#admin.close(),
       () => this.#listeners.closeAll(),
       () => this.#accessLogs.close(),
-      () => this.#movePidFile(undefined),
+      () => this.#pidFile.remove(),
     ];
     for (const step of steps) {
       try {
@@ -140,40 +164,32 @@ export class MasterResources {
     }
   }
 
-  /** A user or an engine that is not there is the operator's to mend: it is said, and the start or reload refused. */
+  /** What cannot be had is the operator's to mend: it is said, and the start or reload refused. */
   #ask<T>(question: () => T): T {
     try {
       return question();
     } catch (error) {
-      this.#log.error((error as Error).message);
-      throw new MasterStartError((error as Error).message);
+      const { message, cause } = error as Error;
+      if (cause === undefined) this.#log.error(message);
+      else this.#log.sysError(message, cause);
+      throw new MasterStartError(cause instanceof Error ? `${message}: ${cause.message}` : message);
     }
   }
+}
 
-  /** Written anew by every reload, too, so that one that somebody removed comes back. */
-  #writePidFile(path: string | undefined): void {
-    try {
-      if (path !== undefined) writePidFile(path, process.pid);
-    } catch (error) {
-      this.#logPidFileError(error);
-      throw new MasterStartError(`the pid file cannot be written: ${(error as Error).message}`);
-    }
-    this.#movePidFile(path);
-  }
+function adminTarget(
+  { 'admin.listen': listen, 'admin.token': token }: GlobalConfig,
+  listener: Listener | undefined,
+): AdminTarget {
+  if (listener !== undefined) return { kind: 'placed', listener, token };
+  return { kind: listen === undefined ? 'default' : 'off' };
+}
 
-  #movePidFile(path: string | undefined): void {
-    const old = this.#pidFile;
-    this.#pidFile = path;
-    if (old === undefined || old === path) return;
-    try {
-      removePidFile(old);
-    } catch (error) {
-      this.#logPidFileError(error);
-    }
-  }
-
-  #logPidFileError(error: unknown): void {
-    if (!(error instanceof PidFileError)) throw error;
-    this.#log.sysError(error.message, error.cause);
+/** Runs what logs its failure itself. */
+function logged<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw new MasterStartError((error as Error).message);
   }
 }

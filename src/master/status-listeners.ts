@@ -3,15 +3,16 @@
  * so the pages need no PHP and are there when every worker is busy; scripts are never run on this address.
  */
 
+import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Configuration, PoolConfig } from '../config/directives.ts';
+import type { PoolConfig } from '../config/directives.ts';
 import { ServerConnection } from '../fastcgi/server.ts';
 import type { ServerRequest } from '../fastcgi/server-api.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
 import { type HeaderLine, pingHeaders, statusHeadHeaders } from '../status/render.ts';
 import type { Listener } from './listener.ts';
-import type { ListenerSet } from './listener-set.ts';
+import type { PlannedPart } from './plan.ts';
 import { cgiResponse } from './status-page.ts';
 
 /** What there is to tell of a pool. */
@@ -25,62 +26,93 @@ export interface StatusPages {
 /** By the name of the pool; undefined while no host serves it. */
 export type StatusSource = (pool: string) => StatusPages | undefined;
 
-interface OpenStatusListener {
+/** A status address and whose pages are there. */
+export type StatusAddress = readonly [pool: PoolConfig, listener: Listener];
+
+/** The server on one of them, over reloads. */
+interface StatusServer {
+  pool: PoolConfig;
   readonly server: Server;
   readonly connections: Set<ServerConnection>;
 }
 
 export class StatusListeners {
   readonly #log: ErrorLog;
-  #open: OpenStatusListener[] = [];
+  readonly #source: StatusSource;
+  readonly #servers = new Map<Listener, StatusServer>();
 
-  constructor(log: ErrorLog) {
+  constructor(log: ErrorLog, source: StatusSource) {
     this.#log = log;
+    this.#source = source;
+  }
+
+  /** The sockets in use, which belong to the set. */
+  get listeners(): readonly Listener[] {
+    return [...this.#servers.keys()];
   }
 
   /**
-   * Replaces the pages' servers by those of the configuration.
+   * Other pages, or other addresses. A server on an address that stays goes on, with its connections.
    *
-   * @returns the sockets in use, which belong to the set
-   * @throws MasterStartError when one cannot be had
+   * @throws ListenerError, PosixError when there is no descriptor for it
    */
-  async open(
-    configuration: Configuration,
-    listeners: ListenerSet,
-    source: StatusSource,
-  ): Promise<Listener[]> {
-    const sockets: [PoolConfig, Listener][] = [];
-    for (const pool of configuration.pools) {
-      const address = pool['pm.status_listen'];
-      if (address !== undefined) sockets.push([pool, await listeners.acquireAt(pool, address)]);
+  plan(wanted: readonly StatusAddress[]): PlannedPart {
+    // A server closes its descriptor; the socket stays with the listener.
+    const fds = new Map<Listener, number>();
+    const discard = (): void => {
+      for (const fd of fds.values()) closeSync(fd);
+    };
+    try {
+      for (const [, listener] of wanted) {
+        if (!this.#servers.has(listener)) fds.set(listener, duplicate(listener.intactFd()));
+      }
+    } catch (error) {
+      discard();
+      throw error;
     }
-    this.close();
-    for (const [pool, listener] of sockets) this.#open.push(this.#serve(pool, listener, source));
-    return sockets.map(([, listener]) => listener);
+    return { commit: () => this.#commit(wanted, fds), discard };
   }
 
   close(): void {
-    for (const { server, connections } of this.#open) {
-      server.close();
-      for (const connection of connections) connection.destroy();
-    }
-    this.#open = [];
+    for (const listener of this.listeners) this.#end(listener);
   }
 
-  /** The server gets a descriptor of its own, which it closes; the socket stays with the listener. */
-  #serve(pool: PoolConfig, listener: Listener, source: StatusSource): OpenStatusListener {
+  #commit(wanted: readonly StatusAddress[], fds: ReadonlyMap<Listener, number>): void {
+    const pools = new Map(wanted.map(([pool, listener]) => [listener, pool]));
+    for (const [listener, server] of this.#servers) {
+      const pool = pools.get(listener);
+      if (pool === undefined) this.#end(listener);
+      else server.pool = pool;
+    }
+    for (const [pool, listener] of wanted) {
+      const fd = fds.get(listener);
+      if (fd !== undefined) this.#servers.set(listener, this.#serve(pool, fd));
+    }
+  }
+
+  #end(listener: Listener): void {
+    const ending = this.#servers.get(listener);
+    this.#servers.delete(listener);
+    ending?.server.close();
+    for (const connection of ending?.connections ?? []) connection.destroy();
+  }
+
+  #serve(first: PoolConfig, fd: number): StatusServer {
     const connections = new Set<ServerConnection>();
     const server = createServer((socket: Socket) => {
       const connection = new ServerConnection(socket, {
-        onRequest: (request) => answer(pool, request, source),
-        onProtocolError: (error) => this.#log.notice(`[pool ${pool.name}_status] ${error.message}`),
+        onRequest: (request) => answer(serving.pool, request, this.#source),
+        onProtocolError: (error) => this.#log.notice(`[pool ${serving.pool.name}_status] ${error.message}`),
         onClose: () => connections.delete(connection),
       });
       connections.add(connection);
     });
-    server.on('error', (error) => this.#log.sysError(`[pool ${pool.name}_status] cannot accept`, error));
-    server.listen({ fd: duplicate(listener.intactFd()) });
-    return { server, connections };
+    const serving: StatusServer = { pool: first, server, connections };
+    server.on('error', (error) =>
+      this.#log.sysError(`[pool ${serving.pool.name}_status] cannot accept`, error),
+    );
+    server.listen({ fd });
+    return serving;
   }
 }
 

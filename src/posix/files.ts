@@ -18,6 +18,10 @@ const cUnlinkat = declare<[number, Buffer, number], number>(
   'int unlinkat(int dirfd, const void *path, int flags)',
 );
 
+const cRenameat = declare<[number, Buffer, number, Buffer], number>(
+  'int renameat(int olddirfd, const void *oldpath, int newdirfd, const void *newpath)',
+);
+
 /** Longest target of a link, PATH_MAX. */
 const maxTargetBytes = 4096;
 
@@ -41,4 +45,9 @@ export function readLinkAt(folder: number, name: string): string {
 /** Removes a name that is no folder: unlinkat(2). @throws PosixError */
 export function unlinkAt(folder: number, name: string): void {
   check('unlinkat', cUnlinkat(folder, cString(name), 0), name);
+}
+
+/** Gives a file another name in its folder, in the place of what has that name: renameat(2). @throws PosixError */
+export function renameAt(folder: number, from: string, to: string): void {
+  check('renameat', cRenameat(folder, cString(from), folder, cString(to)), to);
 }

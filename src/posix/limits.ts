@@ -1,4 +1,5 @@
 /** What a process may use and who may look at it: resource limits, chroot, priority, prctl. */
+import { getPriority } from 'node:os';
 import { check, cString, declare } from './libc.ts';
 
 /** Resources of setrlimit(2) that PHP-FPM's directives name (rlimit_files, rlimit_core). */
@@ -35,11 +36,28 @@ function prctl(option: number, value: number): number {
  * /proc/sys/fs/nr_open.
  */
 export function setResourceLimit(resource: Resource, value: number): void {
-  const limit = value === -1 ? RLIM_INFINITY : BigInt(value);
+  writeLimit(resource, { soft: value, hard: value });
+}
+
+/**
+ * Whether {@link setResourceLimit} would succeed. Only raising the hard limit can fail, so that is tried and taken back;
+ * the soft one, which counts, stays as it is.
+ *
+ * @throws PosixError
+ */
+export function checkResourceLimit(resource: Resource, value: number): void {
+  const before = getResourceLimit(resource);
+  const isRaised = before.hard !== -1 && (value === -1 || value > before.hard);
+  if (!isRaised) return;
+  writeLimit(resource, { soft: before.soft, hard: value });
+  writeLimit(resource, before);
+}
+
+function writeLimit(resource: Resource, { soft, hard }: { soft: number; hard: number }): void {
   const structure = Buffer.alloc(16);
-  structure.writeBigUInt64LE(limit, 0);
-  structure.writeBigUInt64LE(limit, 8);
-  check('setrlimit', cSetrlimit(resources[resource], structure), `${resource} = ${value}`);
+  structure.writeBigUInt64LE(soft === -1 ? RLIM_INFINITY : BigInt(soft), 0);
+  structure.writeBigUInt64LE(hard === -1 ? RLIM_INFINITY : BigInt(hard), 8);
+  check('setrlimit', cSetrlimit(resources[resource], structure), `${resource} = ${hard}`);
 }
 
 /** Soft and hard limit, -1 for unlimited: getrlimit(2). Node raises its own soft `nofile` to the hard one. */
@@ -68,6 +86,18 @@ export function chroot(path: string): void {
  */
 export function setPriority(nice: number): void {
   check('setpriority', cSetpriority(PRIO_PROCESS, 0, nice), String(nice));
+}
+
+/**
+ * Whether {@link setPriority} would succeed: only lowering the value can fail, so that is tried and taken back.
+ *
+ * @throws PosixError
+ */
+export function checkPriority(nice: number): void {
+  const before = getPriority();
+  if (nice >= before) return;
+  setPriority(nice);
+  setPriority(before);
 }
 
 /** The name of the calling thread, by which `ps -C` and pgrep(1) find a process; 15 bytes at most: prctl(2) PR_SET_NAME. */

@@ -2,21 +2,12 @@
  * The file of a Unix socket in a folder that others may write to. It is found without following a link, told apart by
  * its identity, and changed through a descriptor: whoever swaps the name meanwhile gains nothing.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  type Stats,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, readFileSync, type Stats } from 'node:fs';
+import { constants as os } from 'node:os';
 import { basename, dirname } from 'node:path';
+import { AT_FDCWD, O_PATH, openAt, unlinkAt } from './files.ts';
+import { PosixError } from './libc.ts';
 import { askUnixSocket } from './unix-diag.ts';
-
-/** open(2): a descriptor that names a file and gives no access to its content. The number of every platform here. */
-const O_PATH = 0o10000000;
 
 /** Device and inode, stat(2). No other file has the same as long as the file, or a socket bound to it, is open. */
 export interface FileIdentity {
@@ -38,7 +29,7 @@ export interface OpenFile {
    * Removes its name, unless that names another file by now: the error is ESTALE then. The folder is pinned, so
    * that only those who may write to it, and hence remove the name themselves, can still swap the name at the last moment.
    *
-   * @throws the error of unlink(2) or lstat(2)
+   * @throws PosixError
    */
   unlink(): void;
 }
@@ -50,15 +41,16 @@ export interface OpenFile {
  * @throws the error of open(2) where one cannot tell
  */
 export function withFile<T>(path: string, action: (file: OpenFile) => T): T | undefined {
-  const folder = openOrNothing(dirname(path), O_PATH | constants.O_DIRECTORY);
+  const folder = openOrNothing(AT_FDCWD, dirname(path), O_PATH | constants.O_DIRECTORY);
   if (folder === undefined) return undefined;
   try {
-    const name = `/proc/self/fd/${folder}/${basename(path)}`;
-    const fd = openOrNothing(name, O_PATH | constants.O_NOFOLLOW);
+    const name = basename(path);
+    const fd = openOrNothing(folder, name, O_PATH | constants.O_NOFOLLOW);
     if (fd === undefined) return undefined;
     try {
       const stat = fstatSync(fd);
-      return action({ stat, place: `/proc/self/fd/${fd}`, fd, unlink: () => unlinkExactly(name, stat) });
+      const unlink = (): void => unlinkExactly(folder, name, stat);
+      return action({ stat, place: `/proc/self/fd/${fd}`, fd, unlink });
     } finally {
       closeSync(fd);
     }
@@ -67,20 +59,23 @@ export function withFile<T>(path: string, action: (file: OpenFile) => T): T | un
   }
 }
 
-function openOrNothing(path: string, flags: number): number | undefined {
+function openOrNothing(folder: number, name: string, flags: number): number | undefined {
   try {
-    return openSync(path, flags);
+    return openAt(folder, name, flags);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as PosixError).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function unlinkExactly(name: string, identity: FileIdentity): void {
-  if (!isSameFile(lstatSync(name), identity)) {
-    throw Object.assign(new Error('another file has taken its name'), { code: 'ESTALE', errno: -116 });
+function unlinkExactly(folder: number, name: string, identity: FileIdentity): void {
+  const fd = openAt(folder, name, O_PATH | constants.O_NOFOLLOW);
+  try {
+    if (!isSameFile(fstatSync(fd), identity)) throw new PosixError('unlink', os.errno.ESTALE, name);
+    unlinkAt(folder, name);
+  } finally {
+    closeSync(fd);
   }
-  unlinkSync(name);
 }
 
 /**

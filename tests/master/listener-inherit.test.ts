@@ -6,7 +6,15 @@ import fc from 'fast-check';
 import { Listener } from '../../src/master/listener.ts';
 import { adoptInherited, parseInheritedSockets } from '../../src/master/listener-inherit.ts';
 import { duplicate } from '../../src/posix/descriptors.ts';
-import { folderFor, freePort, knock, LogRecorder, openFor, settingsFor } from './listener-support.ts';
+import {
+  applyTo,
+  folderFor,
+  freePort,
+  knock,
+  LogRecorder,
+  openFor,
+  settingsFor,
+} from './listener-support.ts';
 
 /** The variables as php-fpm hands its sockets over: FPM_SOCKETS, FPM_SOCKETS_1 and so on. */
 function variablesFor(sockets: readonly { key: string; fd: number }[]): NodeJS.ProcessEnv {
@@ -64,7 +72,8 @@ test('sockets of systemd keep their file and their settings', async (t) => {
   const second = await openFor(t, settingsFor(path, { mode: 0o600 }));
   const fds = [first.fd, second.fd].map((fd) => duplicate(fd));
   const adopted = fds.map((fd) => Listener.adopt(fd, 'systemd'));
-  adopted[1]?.apply(settingsFor(path, { mode: 0o666 }), new LogRecorder());
+  assert.ok(adopted[1] !== undefined);
+  applyTo(adopted[1], settingsFor(path, { mode: 0o666 }));
   for (const listener of adopted) listener.remove(new LogRecorder());
   assert.equal(existsSync(path), true);
   assert.equal(second.isReachable(), true);

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Listener, type ListenSettings } from '../../src/master/listener.ts';
+import { Listener } from '../../src/master/listener.ts';
 import { parseListenAddress } from '../../src/master/listener-address.ts';
+import type { ListenSettings } from '../../src/master/listener-open.ts';
 
 export interface Cleanup {
   after(action: () => void): void;
@@ -43,6 +44,11 @@ export async function openFor(
   const listener = await Listener.open(settings, log);
   t.after(() => listener.remove(new LogRecorder()));
   return listener;
+}
+
+/** Applies other settings, as a reload does. */
+export function applyTo(listener: Listener, settings: ListenSettings, log = new LogRecorder()): void {
+  listener.apply(listener.resolve(settings, log), log);
 }
 
 /** Connects and resolves to `connected`, or to the error's code. */

@@ -23,7 +23,15 @@ import { bind, openSocket, tcpListenQueue } from '../../src/posix/sockets.ts';
 import { lookupUser, resolveGroup } from '../../src/posix/users.ts';
 import { poll } from '../harness/waiting.ts';
 import { needsRoot } from '../posix/child.ts';
-import { folderFor, freePort, knock, LogRecorder, openFor, settingsFor } from './listener-support.ts';
+import {
+  applyTo,
+  folderFor,
+  freePort,
+  knock,
+  LogRecorder,
+  openFor,
+  settingsFor,
+} from './listener-support.ts';
 
 /** Rejects with a ListenerError whose whole log line is this. */
 const withLine = (line: string | RegExp) => (error: unknown) => {
@@ -181,9 +189,9 @@ test('changed mode, owner, list and backlog take effect on the open socket', {
   const log = new LogRecorder();
   const listener = await openFor(t, settingsFor(path), log);
   const inode = statSync(path).ino;
-  listener.apply(settingsFor(path, { aclUsers: ['www-data'] }), log);
+  applyTo(listener, settingsFor(path, { aclUsers: ['www-data'] }), log);
   assert.match(spawnSync('getfacl', ['-cp', path], { encoding: 'utf8' }).stdout, /user:www-data:rw-/);
-  listener.apply(settingsFor(path, { mode: 0o600, owner: 'nobody', group: 'daemon' }), log);
+  applyTo(listener, settingsFor(path, { mode: 0o600, owner: 'nobody', group: 'daemon' }), log);
   const found = statSync(path);
   assert.deepEqual(
     [found.ino, found.uid, found.gid, found.mode & 0o777],
@@ -193,7 +201,7 @@ test('changed mode, owner, list and backlog take effect on the open socket', {
   const port = await freePort();
   const tcp = await openFor(t, settingsFor(`127.0.0.1:${port}`, { backlog: 3 }), log);
   assert.deepEqual(tcpListenQueue(tcp.fd), { current: 0, limit: 3 });
-  tcp.apply(settingsFor(`127.0.0.1:${port}`, { backlog: 5 }), log);
+  applyTo(tcp, settingsFor(`127.0.0.1:${port}`, { backlog: 5 }), log);
   assert.deepEqual(tcpListenQueue(tcp.fd), { current: 0, limit: 5 });
 });
 
@@ -216,13 +224,13 @@ test('settings that have not changed touch nothing, whatever was done by hand', 
   const listener = await openFor(t, settings, log);
   chmodSync(path, 0o644);
   const before = statSync(path).ctimeMs;
-  listener.apply(settings, log);
+  applyTo(listener, settings, log);
   const found = statSync(path);
   assert.deepEqual([found.mode & 0o777, found.ctimeMs], [0o644, before]);
   // Other settings that come to what is there already touch nothing either.
-  listener.apply({ ...settings, mode: 0o644 }, log);
+  applyTo(listener, { ...settings, mode: 0o644 }, log);
   assert.equal(statSync(path).ctimeMs, before);
-  listener.apply({ ...settings, mode: 0o640 }, log);
+  applyTo(listener, { ...settings, mode: 0o640 }, log);
   assert.equal(statSync(path).mode & 0o777, 0o640);
 });
 
@@ -258,7 +266,7 @@ for (const [what, put] of impostors) {
     const before = look();
     for (const more of [{ owner: 'nobody' }, { mode: 0o666 }, { aclUsers: ['nobody'] }]) {
       assert.throws(
-        () => listener.apply(settingsFor(path, more), new LogRecorder()),
+        () => applyTo(listener, settingsFor(path, more), new LogRecorder()),
         withLine(
           /^the socket '.*\/www\.sock' was removed or replaced by somebody who may write to the folder/,
         ),
@@ -288,7 +296,8 @@ test('whoever swaps the name of a socket all the time does not win', { skip: nee
   const outcomes = new Set<string>();
   for (let round = 0; round < 2000; round++) {
     try {
-      listener.apply(
+      applyTo(
+        listener,
         settingsFor(path, { owner: String(60_000 + (round % 2)), mode: 0o666 }),
         new LogRecorder(),
       );

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { EventQueue } from '../../src/master/event-queue.ts';
-import { PidFileError, removePidFile, writePidFile } from '../../src/master/pid-file.ts';
 import { SlowRequests } from '../../src/master/slow-requests.ts';
 import { planSystemd } from '../../src/master/systemd.ts';
 import { Timers } from '../../src/master/timers.ts';
@@ -61,24 +57,6 @@ test('timers ring for every time that was asked for, in order, and not before it
   timers.close();
   advance(100);
   assert.equal(rings.length, 2, 'nothing rings after close');
-});
-
-test('the pid file holds the pid without a newline, and a link at its place is not followed', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'hathi-pid-'));
-  try {
-    const target = join(folder, 'precious');
-    const path = join(folder, 'hathi.pid');
-    writeFileSync(target, 'precious');
-    symlinkSync(target, path);
-    writePidFile(path, 1234);
-    assert.equal(readFileSync(path, 'utf8'), '1234');
-    assert.equal(readFileSync(target, 'utf8'), 'precious');
-    removePidFile(path);
-    removePidFile(path);
-    assert.throws(() => writePidFile(join(folder, 'missing', 'hathi.pid'), 1), PidFileError);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 });
 
 const plans: [name: string, args: Parameters<typeof planSystemd>, intervalMs: number, watchdog: boolean][] = [

@@ -26,6 +26,15 @@ test('who asks during a reload is told of the next one, which reads the files af
   assert.deepEqual(journal.last?.reasons, ['line 3: unknown entry']);
   assert.deepEqual(journal.counts, { succeeded: 1, partial: 1, refused: 1 });
 
+  journal.begin();
+  journal.notApplied("the socket 'x' keeps its settings");
+  journal.inForce();
+  assert.deepEqual(
+    [journal.last?.outcome, journal.last?.reasons],
+    ['partial', ["the socket 'x' keeps its settings"]],
+  );
+  assert.deepEqual(journal.counts, { succeeded: 1, partial: 2, refused: 1 });
+
   // Failures of one reload are not those of the next.
   journal.begin();
   journal.inForce();
@@ -34,8 +43,12 @@ test('who asks during a reload is told of the next one, which reads the files af
 
 test('a master that stops refuses without a reload', async () => {
   const journal = new ReloadJournal();
+  // Who waits for the reload under way, and who waits for the one after it.
+  const underWay = journal.next();
+  journal.begin();
   const answer = journal.next();
   journal.impossible('the master is finishing');
+  assert.deepEqual((await underWay).reasons, ['the master is finishing']);
   assert.deepEqual((await answer).reasons, ['the master is finishing']);
   assert.deepEqual(journal.counts, { succeeded: 0, partial: 0, refused: 0 });
   assert.equal(journal.last, undefined);

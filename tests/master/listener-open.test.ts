@@ -2,13 +2,20 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ListenSettings } from '../../src/master/listener.ts';
-import { preflight } from '../../src/master/listener-preflight.ts';
+import { ListenerError } from '../../src/master/listener-error.ts';
+import { type ListenSettings, tryToOpen } from '../../src/master/listener-open.ts';
 import { needsRoot, runInChild } from '../posix/child.ts';
 import { folderFor, freePort, openFor, settingsFor } from './listener-support.ts';
 
+/** The line of the problem, if there is one. */
 async function problems(settings: ListenSettings, isOurs?: (pid: number) => boolean): Promise<string[]> {
-  return (await preflight(settings, isOurs)).map((problem) => problem.line);
+  try {
+    await tryToOpen(settings, isOurs);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ListenerError);
+    return [error.line];
+  }
 }
 
 const me = `${readFileSync('/proc/self/comm', 'utf8').trim()} (pid ${process.pid})`;
@@ -67,13 +74,12 @@ test('a folder that the user cannot write to is a problem', { skip: needsRoot },
   chmodSync(folder, 0o755);
   const path = join(folder, 'www.sock');
   const lines = runInChild(`
-    const { preflight } = await import(${JSON.stringify(new URL('../../src/master/listener-preflight.ts', import.meta.url).href)});
+    const { tryToOpen } = await import(${JSON.stringify(new URL('../../src/master/listener-open.ts', import.meta.url).href)});
     process.setuid(65534);
     const address = { kind: 'unix', text: '', path: ${JSON.stringify(path)} };
-    const found = await preflight({ pool: 'www', address, backlog: -1, mode: 0o660 });
-    say(found.map((problem) => problem.message));
+    say(await tryToOpen({ pool: 'www', address, backlog: -1, mode: 0o660 }).catch(({ message }) => message));
   `);
-  assert.deepEqual(lines, [`[pool www] cannot make the socket '${path}' in the folder '${folder}'`]);
+  assert.equal(lines, `[pool www] cannot make the socket '${path}' in the folder '${folder}'`);
 });
 
 test('an address of another machine is a problem', async () => {

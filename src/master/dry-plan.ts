@@ -1,0 +1,93 @@
+/**
+ * A plan of which nothing is kept, for `-t`: the checks of {@link MasterResources.plan}, beside a master that may run on the
+ * same files, whose sockets and pid file are left alone.
+ */
+
+import type { Configuration } from '../config/directives.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { AddressInUse, ListenerError } from './listener-error.ts';
+import { tryToOpen } from './listener-open.ts';
+import { type WantedSocket, wantedSockets } from './listener-set.ts';
+import { checkPidFile, PidFileError, readPidFile } from './pid-file.ts';
+import type { ResourceOptions } from './resources.ts';
+
+export interface DryPlanOptions extends Pick<ResourceOptions, 'obstacles'> {
+  readonly log: ErrorLog;
+  /** What only this machine is in the way of is refused as well, not warned of. */
+  readonly isStrict: boolean;
+  /**
+   * Takes what is no fault of the files: an address that somebody listens at. It may be the very service that is to be
+   * replaced, or reloaded, by this configuration.
+   */
+  readonly mention: (line: string) => void;
+}
+
+/** False after everything that would fail has been logged. Reading the configuration has tried logs, names and engines. */
+export async function dryPlan(configuration: Configuration, options: DryPlanOptions): Promise<boolean> {
+  const outcomes = [
+    obstaclesAreNone(configuration, options),
+    await socketsCanBeHad(configuration, options),
+    pidFileCanBeWritten(configuration, options),
+  ];
+  return outcomes.every((outcome) => outcome);
+}
+
+/** Level of what another machine might have. */
+function machineLevel({ isStrict }: DryPlanOptions): 'error' | 'warning' {
+  return isStrict ? 'error' : 'warning';
+}
+
+function obstaclesAreNone(configuration: Configuration, options: DryPlanOptions): boolean {
+  const obstacles = options.obstacles(configuration);
+  for (const obstacle of obstacles) options.log.write(machineLevel(options), obstacle);
+  return obstacles.length === 0 || !options.isStrict;
+}
+
+async function socketsCanBeHad(configuration: Configuration, options: DryPlanOptions): Promise<boolean> {
+  const { log, isStrict, mention } = options;
+  const running = runningMaster(configuration);
+  let fine = true;
+  for (const wanted of wantedSockets(configuration)) {
+    const problem = await problemOf(wanted, (pid) => pid === running);
+    if (problem === undefined) continue;
+    if (problem instanceof AddressInUse) {
+      mention(problem.line);
+      continue;
+    }
+    const isFatal = isStrict || problem.isOfFiles;
+    log.write(isFatal ? problem.level : 'warning', problem.line);
+    fine &&= !isFatal;
+  }
+  return fine;
+}
+
+/** An address that is none is a problem as well. */
+async function problemOf(
+  wanted: WantedSocket,
+  isOurs: (pid: number) => boolean,
+): Promise<ListenerError | undefined> {
+  try {
+    await tryToOpen(wanted.settings(), isOurs);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ListenerError)) throw error;
+    return error;
+  }
+}
+
+/** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */
+function runningMaster({ global }: Configuration): number | undefined {
+  return global.pid === undefined ? undefined : readPidFile(global.pid);
+}
+
+function pidFileCanBeWritten({ global }: Configuration, options: DryPlanOptions): boolean {
+  if (global.pid === undefined) return true;
+  try {
+    checkPidFile(global.pid);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PidFileError)) throw error;
+    options.log.sysError(error.message, error.cause, machineLevel(options));
+    return !options.isStrict;
+  }
+}

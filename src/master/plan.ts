@@ -1,0 +1,78 @@
+/**
+ * A change of what the master holds, in two steps. Planning opens everything new beside what is in use and touches
+ * nothing of that; then the plan is committed, or discarded, after which everything is as before. A start and a reload
+ * are this one path, and `-t` holds its checks (`dry-plan.ts`).
+ */
+
+import type { Configuration } from '../config/directives.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { PreparedPool } from './pool-context.ts';
+
+/** What one kind of resource has opened. Exactly one of the two is called, once. */
+export interface PlannedPart {
+  /**
+   * Puts it in force.
+   *
+   * @param failed takes what could not be applied, after it was logged; everything else is applied all the same
+   */
+  commit(failed: (reason: string) => void): void;
+  /** Gives back what was opened. */
+  discard(): void;
+}
+
+export class Plan {
+  readonly configuration: Configuration;
+  readonly #log: ErrorLog;
+  readonly #parts: PlannedPart[] = [];
+  #pools: readonly PreparedPool[] = [];
+
+  constructor(configuration: Configuration, log: ErrorLog) {
+    this.configuration = configuration;
+    this.#log = log;
+  }
+
+  /** The pools with what was opened for them. */
+  get pools(): readonly PreparedPool[] {
+    return this.#pools;
+  }
+
+  set pools(pools: readonly PreparedPool[]) {
+    this.#pools = pools;
+  }
+
+  /** Parts are committed in the order in which they were added. */
+  add<Part extends PlannedPart>(part: Part): Part {
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** Puts everything in force. Never throws. @returns what could not be applied, in the words of the log */
+  commit(): readonly string[] {
+    const failures: string[] = [];
+    for (const part of this.#parts) {
+      this.#step(
+        'cannot put everything in force',
+        () => part.commit((reason) => failures.push(reason)),
+        failures,
+      );
+    }
+    return failures;
+  }
+
+  /** Gives back everything that was opened, the latest first. Never throws. */
+  discard(): void {
+    for (const part of this.#parts.toReversed()) {
+      this.#step('cannot give back what a refused configuration opened', () => part.discard());
+    }
+  }
+
+  /** A step that fails keeps no other from its work. */
+  #step(what: string, action: () => void, failures?: string[]): void {
+    try {
+      action();
+    } catch (error) {
+      this.#log.sysError(what, error);
+      failures?.push(`${what}: ${(error as Error).message}`);
+    }
+  }
+}
