@@ -276,13 +276,19 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 	return true;
 }
 
-/* The master is gone, or out of its mind: everything ends at once. */
+/*
+ * The master has hung up, is gone or out of its mind: everything ends at once. What the workers wrote until then is still
+ * passed on; a master that hung up reads it.
+ */
 _Noreturn static void end_all(struct hathi_host *host, int code)
 {
 	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
 		if (host->children[slot].pid != 0) kill(host->children[slot].pid, SIGKILL);
 	}
 	while (wait(NULL) > 0 || errno == EINTR) continue;
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (host->children[slot].pid != 0) hathi_relay_rest(host, slot);
+	}
 	_exit(code);
 }
 

@@ -59,6 +59,8 @@ export type HostEvent =
 
 /** Bytes of orders that may wait for a host that does not read: a thousand workers' worth. */
 const longestBacklog = 64 * 1024;
+/** How long the channel of a host that has exited is read for what it said last, at most. */
+const lastWordsMs = 5000;
 
 export class HostProcess {
   readonly startedAt = Date.now();
@@ -173,9 +175,12 @@ export class HostProcess {
     this.#send(['alive', id]);
   }
 
-  /** Ends the channel: the host ends its workers and exits. Call {@link kill} when it does not. */
+  /**
+   * Says no more: the host ends its workers, passes on what they wrote until then, and exits. Call {@link kill} when it
+   * does not.
+   */
   hangUp(): void {
-    this.#channel?.destroy();
+    this.#channel?.end();
   }
 
   kill(): void {
@@ -195,7 +200,7 @@ export class HostProcess {
   /** Nothing waits for the host: what it does not take is kept up to a limit, then it is the one that ends. */
   #send(words: readonly string[], payload?: Uint8Array | string): void {
     const channel = this.#channel;
-    if (channel === undefined || channel.destroyed || this.#isFaulty) return;
+    if (channel?.writable !== true || this.#isFaulty) return;
     channel.write(encodeMessage(words, payload));
     // Its settings are as long as they are: whether it reads them is seen at its start.
     if (this.#state === hostStates.starting || channel.writableLength <= longestBacklog) return;
@@ -208,7 +213,7 @@ export class HostProcess {
 
   /** The descriptor first: the line says that it is there. */
   #sendWith(fd: number, words: readonly string[]): void {
-    if (this.#channel === undefined || this.#channel.destroyed || this.#isFaulty) return;
+    if (this.#channel?.writable !== true || this.#isFaulty) return;
     try {
       sendDescriptor(this.descriptorChannel, fd, 0);
     } catch (error) {
@@ -287,7 +292,12 @@ export class HostProcess {
     // What the host said last may still be in the channel: its end comes after its data.
     const channel = this.#channel;
     const report = (): void => this.#inbox.whenEmpty(() => this.#report({ type: 'exit', code, signal }));
-    if (channel === undefined || channel.destroyed || channel.readableEnded) report();
-    else channel.once('close', report);
+    if (channel === undefined || channel.destroyed || channel.readableEnded) return report();
+    // A process that it left behind may hold the other end open.
+    const timer = setTimeout(() => channel.destroy(), lastWordsMs);
+    channel.once('close', () => {
+      clearTimeout(timer);
+      report();
+    });
   }
 }

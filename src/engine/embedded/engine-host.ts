@@ -292,13 +292,19 @@ export class EngineHost {
 
   /**
    * Nothing may outlive the master. An orderly exit would wait for threads that are inside a system call, so the
-   * process ends itself the hard way.
+   * process ends itself the hard way, once what its workers have said until now has left.
    */
   #masterGone(reason: ContractError | undefined): void {
     if (this.#isLeaving) return;
+    this.#isLeaving = true;
     if (reason !== undefined) process.stderr.write(`hathi engine host: ${reason.message}\n`);
+    // The events of this turn may hold messages of the threads, which come after this one.
+    setImmediate(() => setImmediate(() => this.#endAfterLastWords()));
+  }
+
+  #endAfterLastWords(): void {
     this.#running?.accessLog?.flush();
-    endNow();
+    void this.#link.flushed().then(endNow);
   }
 }
 

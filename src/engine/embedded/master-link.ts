@@ -45,8 +45,10 @@ export class MasterLink {
   #lastQuestion = 0;
 
   constructor(events: MasterLinkEvents, fd: number = hostFd.control) {
-    this.#socket = new Socket({ fd, readable: true, writable: true });
+    // A master that hangs up still reads what workers wrote until then.
+    this.#socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('end', () => events.onGone(undefined));
     this.#socket.on('close', () => events.onGone(undefined));
     this.#socket.on('data', (bytes: Buffer) => {
       try {
@@ -59,7 +61,7 @@ export class MasterLink {
   }
 
   send(words: readonly string[], payload?: Uint8Array | string): void {
-    if (!this.#socket.destroyed) this.#socket.write(encodeMessage(words, payload));
+    if (this.#socket.writable) this.#socket.write(encodeMessage(words, payload));
   }
 
   /** A message of the host itself for the error log. */
