@@ -33,7 +33,7 @@ suite('A script that fails in the embedded PHP', () => {
 
   test('by a trap of the engine keeps what was sent, says so, and leaves a working instance', async () => {
     for (let round = 0; round < 3; round += 1) {
-      const response = await php.run('recurse-in-c.php');
+      const response = await php.run('recurse-at-end.php');
       assert.equal(response.outcome, 'trap');
       assert.equal(response.body, 'before');
       assert.match(response.log, /the PHP engine failed: /);

@@ -1,11 +1,12 @@
 /** A PHP thread for tests: the main thread's side of protocol.ts, as small as it can be. */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { readDone, requestText } from '../../src/engine/embedded/message-text.ts';
+import { readEngine } from '../../src/engine/embedded/php/engine-files.ts';
 import { composeIni } from '../../src/engine/embedded/php/ini.ts';
 import type { Interrupts } from '../../src/engine/embedded/php/interrupts.ts';
+import { enlargeStacks } from '../../src/engine/embedded/php/main-stack.ts';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
 import {
   type FromThread,
@@ -19,7 +20,8 @@ import {
 import { Variables } from '../../src/engine/embedded/variables.ts';
 
 const engine = findEngine('8.4');
-const module = WebAssembly.compile(readFileSync(engine.wasmPath));
+const files = readEngine(engine);
+enlargeStacks();
 export const scripts = join(import.meta.dirname, 'scripts');
 
 export interface Response {
@@ -108,7 +110,7 @@ export class PhpThread {
     const workerData: ThreadSettings = {
       threadNumber: threads,
       phpVersion: '8.4',
-      module: await module,
+      module: (await files).module,
       loaderPath: engine.loaderPath,
       phpIni: ini.text,
       phpIniFiles: [],

@@ -104,7 +104,8 @@ php_value[html_errors] = 0`,
     const from = server.log.mark();
     const reply = await run(
       server,
-      `$a = []; for ($i = 0; $i < 100000; $i++) $a = [$a]; echo strlen(serialize($a));`,
+      `class Endless { function __toString(): string { return (string) $this; } }
+      register_shutdown_function(fn() => (string) new Endless()); ob_start(fn() => (string) new Endless());`,
     );
     assert.equal(reply.status, 500);
     await server.log.waitFor(/exited on signal 11/, from);

@@ -9,6 +9,19 @@ import { poolText } from '../harness/pool.ts';
 import { isRoot, run as runCommand, type Server, serverCommand, startServer } from '../harness/server.ts';
 import { json, run, text } from './scripts.ts';
 
+/** Each version's binary has its own stack and its own way to say that a script is to end. */
+async function endsEndlessRecursion(server: Server): Promise<void> {
+  const nested = '$a = 1; for ($i = 0; $i < 20000; $i++) $a = [$a]; echo strlen(serialize($a));';
+  assert.equal(await text(server, nested), '200004');
+  const endless = 'class Endless { function __toString() { return (string) $this; } } echo new Endless();';
+  const { body } = await run(server, endless);
+  assert.match(
+    body.toString(),
+    /Fatal error<\/b>: {2}(Uncaught Error: )?Maximum call stack size of \d{8} bytes (\(zend.*\) )?reached\. Infinite recursion\?/,
+  );
+  assert.equal(await text(server, nested), '200004');
+}
+
 for (const version of installedVersions()) {
   test(`PHP ${version} by engine.php`, async () => {
     await using server = await startServer({
@@ -23,6 +36,7 @@ for (const version of installedVersions()) {
     await server.log.waitFor(
       new RegExp(`NOTICE: \\[pool www\\] PHP ${phpVersion.replaceAll('.', '\\.')} compiled to WebAssembly`),
     );
+    await endsEndlessRecursion(server);
     await server.stop();
   });
 }

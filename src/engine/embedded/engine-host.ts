@@ -20,7 +20,8 @@ import { assertHostMove, HostFault, type HostState, hostStates } from './host-ru
 import { iniLookup } from './ini-lookup.ts';
 import { MasterLink } from './master-link.ts';
 import { Pages } from './pages.ts';
-import { readExtensions, wantedExtensions } from './php/extensions.ts';
+import { readEngine } from './php/engine-files.ts';
+import { wantedExtensions } from './php/extensions.ts';
 import { composeIni } from './php/ini.ts';
 import { defaultVersion, findEngine } from './php/package.ts';
 import { type PoolSettings, SettingCollector } from './pool-settings.ts';
@@ -129,12 +130,11 @@ export class EngineHost {
       const scoreboard = new ScoreboardWriter(hostFd.scoreboard, settings.maxChildren, true);
       const engine = findEngine(settings.phpVersion ?? defaultVersion);
       const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
-      const compiled = WebAssembly.compile(readFileSync(engine.wasmPath));
+      const files = readEngine(engine);
       // Everything is read by now: afterwards the host may be in a chroot, and as a user who cannot read its files.
       const program = readThreadProgram(engine);
-      const extensions = readExtensions(engine.loaderPath);
       flushCompileCache();
-      const module = await compiled;
+      const { module, extensions } = await files;
       const problems = giveUpRights(settings);
       checkChroot(settings);
       // Composed with the rights that are left, since it looks for folders that the workers can write to.

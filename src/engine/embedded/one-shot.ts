@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PhpIniSource } from '../ini-files.ts';
 import { BodyQueue } from './php/body.ts';
-import { readExtensions } from './php/extensions.ts';
+import { readEngine } from './php/engine-files.ts';
 import { composeIni } from './php/ini.ts';
 import { PhpInstance } from './php/instance.ts';
 import { findEngine } from './php/package.ts';
@@ -28,7 +28,7 @@ async function withPhp<T>(
 ): Promise<T> {
   const engine = findEngine(version);
   const mainIni = ini.files.map((file) => readFileSync(file, 'latin1')).join('\n[PHP]\n');
-  const extensions = readExtensions(engine.loaderPath);
+  const { module, extensions } = await readEngine(engine);
   const composed = composeIni({
     version,
     mainIni,
@@ -37,7 +37,7 @@ async function withPhp<T>(
   });
   const php = await PhpInstance.boot(
     {
-      module: await WebAssembly.compile(readFileSync(engine.wasmPath)),
+      module,
       loaderPath: engine.loaderPath,
       phpVersion: version,
       threadNumber: 1,

@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { fpmStatus } from './fpm-status.ts';
 import type { MasterLink } from './master-link.ts';
 import { Interrupts } from './php/interrupts.ts';
+import { enlargeStacks } from './php/main-stack.ts';
 import type { EnginePackage } from './php/package.ts';
 import type { PoolSettings } from './pool-settings.ts';
 import { bootProgram, type ProgramImage, readProgram } from './program-image.ts';
@@ -39,6 +40,7 @@ const youngGeneration = 8;
 export function threadStarter(blueprint: ThreadBlueprint): StartThread {
   const { settings, engine, module, program, extensions, phpIni, link } = blueprint;
   const boot = bootProgram();
+  enlargeStacks();
   const interrupts = new Interrupts();
   let image: SharedArrayBuffer | undefined;
   return (threadNumber, shared) => {

@@ -4,6 +4,7 @@
  */
 
 import { pathToFileURL } from 'node:url';
+import { placeStack } from './c-stack.ts';
 import type { EmscriptenFs, Loader, LoaderModule, UserSpaceContext } from './emscripten.ts';
 import { repairEnvironment } from './environment.ts';
 import { EngineMemory } from './memory.ts';
@@ -65,10 +66,16 @@ export class Engine {
 
   /** Address of a global variable of C. */
   address(name: string): number {
+    return this.global(name).value;
+  }
+
+  /** A global variable of the module itself. @throws ReferenceError when this build does not export it. */
+  global(name: string): { value: number } {
     const found = this.#exports[name];
-    const value = typeof found === 'object' && found !== null && 'value' in found ? found.value : undefined;
-    if (typeof value !== 'number') throw new ReferenceError(`the engine does not export "${name}"`);
-    return value;
+    const isNumber =
+      typeof found === 'object' && found !== null && 'value' in found && typeof found.value === 'number';
+    if (!isNumber) throw new ReferenceError(`the engine does not export "${name}"`);
+    return found as { value: number };
   }
 
   /** A function pointer to JavaScript; see {@link addFunction}. */
@@ -109,6 +116,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       options.repair(env, current);
       WebAssembly.instantiate(options.module, imports).then((instance) => {
         exports = instance.exports;
+        placeStack(exports);
         done(instance, options.module);
       }, ready.reject);
       return {};

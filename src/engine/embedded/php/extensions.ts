@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Engine } from './engine.ts';
+import { guardExtension, type StackArea } from './stack-guard.ts';
 
 /** Where the instance sees them; its own memory, since the host's files are not there when PHP starts. */
 const folder = '/internal/extensions';
@@ -21,10 +22,16 @@ function fileOf(loaderPath: string, name: string): string {
 /**
  * Reads the extensions that the package of this loader has and that can be loaded. Their bytes are in memory that
  * threads share.
+ *
+ * @param stack of the engine, which they are kept from leaving.
  */
-export function readExtensions(loaderPath: string): ReadonlyMap<string, Uint8Array> {
+export function readExtensions(loaderPath: string, stack: StackArea): ReadonlyMap<string, Uint8Array> {
   const found = usable.filter((name) => existsSync(fileOf(loaderPath, name)));
-  return new Map(found.map((name) => [name, shared(readFileSync(fileOf(loaderPath, name)))]));
+  return new Map(found.map((name) => [name, readExtension(fileOf(loaderPath, name), stack)]));
+}
+
+function readExtension(file: string, stack: StackArea): Uint8Array {
+  return shared(guardExtension(readFileSync(file), stack));
 }
 
 function shared(bytes: Uint8Array): Uint8Array {

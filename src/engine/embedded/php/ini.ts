@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extensionLine, extensionName } from './extensions.ts';
 import { debianIncludePath } from './host-constants.ts';
+import { usableBytes } from './stack-guard.ts';
 
 export interface IniSources {
   /** `8.4` */
@@ -23,6 +24,9 @@ export interface ComposedIni {
   /** What of the user's settings cannot be had, one sentence each, for the log. */
   readonly warnings: readonly string[];
 }
+
+/** Of the C stack, what is in use where PHP begins to count. */
+const startBytes = 64 * 1024;
 
 /** Where Debian's packages keep session files. */
 const sessionFolder = '/var/lib/php/sessions';
@@ -66,6 +70,8 @@ function defaults(version: string): (readonly [string, string])[] {
     ['pcre.jit', '0'],
   ];
   if (existsSync(caBundle)) entries.push(['openssl.cafile', caBundle], ['curl.cainfo', caBundle]);
+  // The one build that looks at its stack itself takes it for 2 MB. The guard is for those that do not look.
+  if (version === '8.3') entries.push(['zend.max_allowed_stack_size', String(usableBytes - startBytes)]);
   return version === '8.5' ? entries : entries.filter(([name]) => name !== 'fatal_error_backtraces');
 }
 

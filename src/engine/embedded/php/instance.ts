@@ -7,6 +7,7 @@ import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { Variables } from '../variables.ts';
 import { BodyQueue } from './body.ts';
 import { BodyFile } from './body-file.ts';
+import { StackOverflow } from './c-stack.ts';
 import { PhpCalls } from './calls.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { ErrorWatch } from './errors.ts';
@@ -25,6 +26,7 @@ import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sap
 import { installLinks } from './links.ts';
 import { tellIniFiles } from './loaded-ini.ts';
 import { FileLocks } from './locks.ts';
+import { type LoopFunction, MainStack } from './main-stack.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { registerFpmModule } from './module.ts';
 import { ModuleFunctions } from './module-functions.ts';
@@ -35,6 +37,7 @@ import { PoolIni, type RequestIni } from './pool-ini.ts';
 import { IniParser } from './request-ini.ts';
 import { type BodySource, type ResponseSink, Sapi } from './sapi.ts';
 import { Snapshot } from './snapshot.ts';
+import { stackBytes } from './stack-guard.ts';
 import { type OutputStream, StandardStreams } from './streams.ts';
 import { destroySockets } from './tcp-socket.ts';
 import type { LimitAnswer, PublishDeadline, TimeLimit } from './time-limit.ts';
@@ -53,7 +56,7 @@ export interface InstanceSettings {
   readonly phpValue: readonly (readonly [string, string])[];
   readonly phpAdminValue: readonly (readonly [string, string])[];
   readonly env: readonly (readonly [string, string])[];
-  /** Files of the engine's extensions, by name (readExtensions of extensions.ts). */
+  /** Files of the engine's extensions, by name (readEngine of engine-files.ts). */
   readonly extensions?: ReadonlyMap<string, Uint8Array> | undefined;
   /** Memory of another instance with the same settings, from {@link InstanceHost.image}. */
   readonly image?: SharedArrayBuffer | undefined;
@@ -97,6 +100,12 @@ const warmUpIni =
   'open_basedir=""\nauto_prepend_file=""\nauto_append_file=""\noutput_handler=""\nerror_log=""';
 /** What this build has beside PHP's modules, and PHP-FPM has not. */
 const absentFunctions = 'dl cli_set_process_title cli_get_process_title post_message_to_js';
+/** What a request is made of. */
+const requestFunctions: readonly LoopFunction[] = [
+  ['php_request_startup', 'i'],
+  ['php_execute_script', 'ii'],
+  ['php_request_shutdown', 'vi'],
+];
 /** `E_WARNING` */
 const warningLevel = 2;
 /** HTTP/1.0, which PHP assumes under CGI. */
@@ -117,9 +126,8 @@ export class PhpInstance {
   readonly #errors: ErrorWatch;
   /** Undefined in the first script, which nobody asked for. */
   #opcache: OpcacheProbe | undefined;
-  readonly #startup: (...args: number[]) => Promise<number>;
-  readonly #execute: (...args: number[]) => Promise<number>;
-  readonly #shutdown: (...args: number[]) => Promise<number>;
+  readonly #stack: MainStack;
+  readonly #overflow: StackOverflow;
   readonly #callerOwnsFile: boolean;
   readonly #strings: number[] = [];
   #current: { readonly request: PhpRequest; readonly ini: RequestIni } | undefined;
@@ -148,9 +156,8 @@ export class PhpInstance {
     this.#sections = new IniSections(engine);
     this.#userIni = new UserIni(engine, entries);
     this.#errors = new ErrorWatch(engine);
-    this.#startup = engine.suspendable('php_request_startup');
-    this.#execute = engine.suspendable('php_execute_script');
-    this.#shutdown = engine.suspendable('php_request_shutdown');
+    this.#stack = new MainStack(engine, requestFunctions);
+    this.#overflow = new StackOverflow(engine);
     this.#sapi.onActivate = () => this.#activateIni();
     this.#sapi.onDeactivate = () => {
       this.#memoryPeak = engine.function('zend_memory_peak_usage')(1);
@@ -260,9 +267,9 @@ export class PhpInstance {
     return this.#facts;
   }
 
-  /** Size of the WebAssembly memory, which never shrinks. */
+  /** Size of the engine's memory without its stack; it never shrinks. */
   get heapBytes(): number {
-    return this.#engine.memory.byteLength;
+    return this.#engine.memory.byteLength - stackBytes;
   }
 
   /** Takes the instance back to the state after its boot: memory, descriptors, connections, locks. */
@@ -362,7 +369,8 @@ export class PhpInstance {
     this.#files.forgetNames();
     this.#engine.fs.chdir(dirname(request.script));
     this.#fillRequestInfo(request);
-    if ((await this.#startup()) === 0) {
+    this.#overflow.arm();
+    if ((await this.#stack.call('php_request_startup')) === 0) {
       const figures = this.#opcache?.look(performance.now());
       if (figures !== undefined) this.#host.opcache(figures);
       await this.#runScript(request.script);
@@ -370,7 +378,18 @@ export class PhpInstance {
     await this.#exitStatus?.applyErrorHeader();
     const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
     if (user !== 0) this.#user = this.#engine.memory.string(user);
-    await this.#shutdown(0);
+    await this.#endRequest();
+  }
+
+  async #endRequest(): Promise<void> {
+    this.#overflow.arm();
+    try {
+      await this.#stack.call('php_request_shutdown');
+    } catch (error) {
+      // After the error PHP calls no destructors, and so comes further.
+      await this.#overflow.raise(error);
+      await this.#stack.call('php_request_shutdown');
+    }
   }
 
   async #runScript(path: string): Promise<void> {
@@ -381,7 +400,12 @@ export class PhpInstance {
     engine.function('zend_stream_init_filename')(handle, this.#string(path));
     // PHP 8.1 and up: the caller owns the handle and says that a "#!" line is to be skipped.
     if (this.#callerOwnsFile) engine.memory.bytes[handle + fileHandlePrimaryScript] = 1;
-    await this.#execute(handle);
+    try {
+      await this.#stack.call('php_execute_script', handle);
+    } catch (error) {
+      await this.#overflow.raise(error);
+      return;
+    }
     if (this.#callerOwnsFile) engine.function('zend_destroy_file_handle')(handle);
     engine.function('free')(handle);
   }

@@ -1,0 +1,147 @@
+/** Reads and changes the parts of a WebAssembly module that name things: its imports, exports, globals; its sections. */
+
+import {
+  BinaryModuleError,
+  encodeNumber,
+  ModuleReader,
+  opcodes,
+  type Section,
+  sectionIds,
+  sectionsOf,
+  skipOperands,
+} from './binary-module.ts';
+
+/** What is imported and exported. */
+export const kinds = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
+
+const headerBytes = 8;
+const hasMaximum = 1;
+
+/** A module that is to be changed: sections are given another content, then it is put together again. */
+export class ModuleParts {
+  readonly bytes: Buffer;
+  readonly #sections: readonly Section[];
+  readonly #contents = new Map<number, Uint8Array>();
+
+  /** @throws BinaryModuleError when these bytes are no module */
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.#sections = sectionsOf(bytes);
+  }
+
+  /** @throws BinaryModuleError when there is no such section */
+  section(id: number): Section {
+    const found = this.#sections.find((section) => section.id === id);
+    if (found === undefined) throw new BinaryModuleError(`the module has no section ${id}`);
+    return found;
+  }
+
+  /** A reader at the first element of a section, and how many there are. */
+  elements(id: number): { readonly reader: ModuleReader; readonly count: number } {
+    const reader = new ModuleReader(this.bytes, this.section(id).start);
+    return { count: reader.number(), reader };
+  }
+
+  replace(id: number, content: Uint8Array): void {
+    this.#contents.set(id, content);
+  }
+
+  /** Adds an element at the end of a section. @returns its number among those of the section */
+  append(id: number, element: readonly number[]): number {
+    const { reader, count } = this.elements(id);
+    const rest = this.bytes.subarray(reader.at, this.section(id).end);
+    this.replace(id, Buffer.concat([Buffer.from(encodeNumber(count + 1)), rest, Buffer.from(element)]));
+    return count;
+  }
+
+  /** The module with the new contents. */
+  build(): Buffer {
+    const pieces: Uint8Array[] = [this.bytes.subarray(0, headerBytes)];
+    for (const { id, start, end } of this.#sections) {
+      const content = this.#contents.get(id) ?? this.bytes.subarray(start, end);
+      pieces.push(Uint8Array.of(id, ...encodeNumber(content.length)), content);
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** Numbers of the exported functions or globals by their names. */
+  exports(kind: number): ReadonlyMap<string, number> {
+    const { reader, count } = this.elements(sectionIds.exports);
+    const found = new Map<string, number>();
+    for (let left = count; left > 0; left -= 1) {
+      const name = reader.name();
+      const isWanted = reader.byte() === kind;
+      const index = reader.number();
+      if (isWanted) found.set(name, index);
+    }
+    return found;
+  }
+
+  /** Names of the imported functions or globals, in the order of their numbers. */
+  imports(kind: number): string[] {
+    const { reader, count } = this.elements(sectionIds.imports);
+    const found: string[] = [];
+    for (let left = count; left > 0; left -= 1) {
+      reader.name();
+      const name = reader.name();
+      const imported = reader.byte();
+      skipImport(reader, imported);
+      if (imported === kind) found.push(name);
+    }
+    return found;
+  }
+
+  /**
+   * The constant that a global of this module starts with.
+   *
+   * @param index of the global, imported ones counted.
+   * @throws BinaryModuleError when it starts with something else
+   */
+  globalConstant(index: number): number {
+    const { reader } = this.elements(sectionIds.globals);
+    for (let left = index - this.imports(kinds.global).length; left > 0; left -= 1) {
+      skipGlobalType(reader);
+      for (let opcode = reader.byte(); opcode !== opcodes.end; opcode = reader.byte())
+        skipOperands(reader, opcode);
+    }
+    skipGlobalType(reader);
+    if (reader.byte() !== opcodes.i32Const)
+      throw new BinaryModuleError(`global ${index} has no number to start with`);
+    return reader.signed();
+  }
+}
+
+function skipGlobalType(reader: ModuleReader): void {
+  reader.skipNumber();
+  reader.byte();
+}
+
+function skipLimits(reader: ModuleReader): void {
+  const flags = reader.byte();
+  reader.skipNumber();
+  if ((flags & hasMaximum) !== 0) reader.skipNumber();
+}
+
+function skipImport(reader: ModuleReader, kind: number): void {
+  switch (kind) {
+    case kinds.function:
+      reader.skipNumber();
+      return;
+    case kinds.table:
+      reader.skipNumber();
+      skipLimits(reader);
+      return;
+    case kinds.memory:
+      skipLimits(reader);
+      return;
+    case kinds.global:
+      skipGlobalType(reader);
+      return;
+    case kinds.tag:
+      reader.byte();
+      reader.skipNumber();
+      return;
+    default:
+      throw new BinaryModuleError(`unknown kind ${kind} of import at byte ${reader.at}`);
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * Guards the C stack of the engine. A C program in WebAssembly keeps what has an address (buffers, variables passed by
+ * pointer) on a stack in its memory; below it lies something else, and nothing in the format ends a program that goes
+ * on downwards. So each instruction that may lower the stack pointer is followed by a comparison with both ends.
+ *
+ * Behind the end waits a function that is added to the module. The first time in a request it has PHP end the script
+ * by a fatal error, for which a part of the stack is kept back; when that is used up as well, it traps.
+ */
+
+import {
+  BinaryModuleError,
+  encodeNumber,
+  encodeSigned,
+  ModuleReader,
+  noResult,
+  opcodes,
+  sectionIds,
+  skipOperands,
+} from './binary-module.ts';
+import { kinds, ModuleParts } from './binary-parts.ts';
+
+/** The C stack, as addresses in the engine's memory; it grows from `top` to `bottom`. */
+export interface StackArea {
+  readonly bottom: number;
+  readonly top: number;
+}
+
+/** Exported global: address of the text that PHP ends the script with; 0 when it is not to be asked (again). */
+export const overflowText = 'hathi_stack_overflow_text';
+
+/** Kept back for what PHP does when the stack is at its end. */
+const reserveBytes = 256 * 1024;
+/** Functions that call no other use a little below the pointer without lowering it; so does the loader. */
+const redZoneBytes = 4096;
+
+/** Size of the C stack, and of the part that scripts have of it. */
+export const stackBytes = 32 * 1024 * 1024;
+export const usableBytes = stackBytes - redZoneBytes - reserveBytes;
+
+const pointerName = '__stack_pointer';
+/** Newer versions have the first, which takes a text as it is. */
+const errorFunctions = ['zend_error_noreturn_unchecked', 'zend_error_noreturn'] as const;
+/** `E_ERROR` */
+const fatalError = 1;
+
+const op = opcodes;
+const functionType = 0x60;
+const i32 = 0x7f;
+const isMutable = 1;
+
+/**
+ * Puts the guard into the engine's own module.
+ *
+ * @param stack where the program that starts the module puts its stack.
+ * @throws BinaryModuleError for a module that lacks what the guard needs
+ */
+export function guardEngine(bytes: Buffer, stack: StackArea): Buffer {
+  const parts = new ModuleParts(bytes);
+  const pointer = indexOf(parts.exports(kinds.global), pointerName);
+  const raise = indexOf(parts.exports(kinds.function), ...errorFunctions);
+  const type = parts.append(sectionIds.types, [functionType, 1, i32, 0]);
+  const overflow =
+    parts.imports(kinds.function).length + parts.append(sectionIds.functions, encodeNumber(type));
+  const text =
+    parts.imports(kinds.global).length +
+    parts.append(sectionIds.globals, [i32, isMutable, op.i32Const, 0, op.end]);
+  const name = Buffer.from(overflowText);
+  parts.append(sectionIds.exports, [name.length, ...name, kinds.global, ...encodeNumber(text)]);
+  const lowest = stack.bottom + redZoneBytes + reserveBytes;
+  const checkOf = (value: readonly number[]): number[] =>
+    check(value, lowest, stack.top, [...value, op.call, ...encodeNumber(overflow)]);
+  guardCode(parts, pointer, checkOf, [overflowBody(stack, text, raise)]);
+  return parts.build();
+}
+
+/**
+ * Puts the guard into a module that is loaded into the engine and has the engine's stack: at its very end it traps.
+ *
+ * @throws BinaryModuleError for a module that cannot be read
+ */
+export function guardExtension(bytes: Buffer, stack: StackArea): Buffer {
+  const parts = new ModuleParts(bytes);
+  const pointer = parts.imports(kinds.global).indexOf(pointerName);
+  if (pointer < 0) return bytes;
+  const lowest = stack.bottom + redZoneBytes;
+  guardCode(parts, pointer, (value) => check(value, lowest, stack.top, [op.unreachable]));
+  return parts.build();
+}
+
+/**
+ * Where the stack of a guarded engine is to be: at the start of its heap, which begins behind it.
+ *
+ * @throws BinaryModuleError for a module that does not say where its heap is
+ */
+export function stackOf(bytes: Buffer): StackArea {
+  const parts = new ModuleParts(bytes);
+  const bottom = parts.globalConstant(indexOf(parts.exports(kinds.global), '__heap_base'));
+  return { bottom, top: bottom + stackBytes };
+}
+
+function indexOf(exports: ReadonlyMap<string, number>, ...names: readonly string[]): number {
+  const name = names.find((name) => exports.has(name));
+  const index = name === undefined ? undefined : exports.get(name);
+  if (index === undefined)
+    throw new BinaryModuleError(`the module does not export "${names.join('" or "')}"`);
+  return index;
+}
+
+/** Compares a value with both ends at once: below the lowest, the difference is a very large number. */
+function check(
+  value: readonly number[],
+  lowest: number,
+  top: number,
+  otherwise: readonly number[],
+): number[] {
+  return [
+    ...value,
+    ...[op.i32Const, ...encodeSigned(lowest), op.i32Sub],
+    ...[op.i32Const, ...encodeSigned(top - lowest), op.i32GreaterUnsigned],
+    ...[op.if, noResult, ...otherwise, op.end],
+  ];
+}
+
+/** The function that is called with a stack pointer that is out of bounds. */
+function overflowBody({ bottom, top }: StackArea, text: number, raise: number): number[] {
+  const pointer = [op.localGet, 0];
+  const textGlobal = encodeNumber(text);
+  return [
+    0,
+    ...check(pointer, bottom + redZoneBytes, top, [op.unreachable]),
+    ...[op.globalGet, ...textGlobal, op.i32Equal0, op.if, noResult, op.return, op.end],
+    ...[op.i32Const, fatalError, op.globalGet, ...textGlobal, op.i32Const, 0],
+    ...[op.i32Const, 0, op.globalSet, ...textGlobal],
+    ...[op.call, ...encodeNumber(raise), op.unreachable, op.end],
+  ];
+}
+
+/**
+ * Puts a check behind each instruction of the code that may lower the pointer.
+ *
+ * @param checkOf instructions that check what the given ones push.
+ * @param added bodies of functions that come behind the others
+ */
+function guardCode(
+  parts: ModuleParts,
+  pointer: number,
+  checkOf: (value: readonly number[]) => number[],
+  added: readonly (readonly number[])[] = [],
+): void {
+  const { reader, count } = parts.elements(sectionIds.code);
+  const checks = new Checks(pointer, checkOf);
+  const code = new Output(parts.bytes, reader.at);
+  code.put(encodeNumber(count + added.length));
+  for (let left = count; left > 0; left -= 1) {
+    const start = reader.at;
+    const length = reader.number();
+    const body = reader.at;
+    const moves = findMoves(reader, body + length, pointer);
+    if (moves.length === 0) continue;
+    const inserted = moves.map(({ local }) => checks.of(local));
+    code.copyTo(start);
+    code.put(encodeNumber(inserted.reduce((sum, check) => sum + check.length, length)));
+    code.skipTo(body);
+    for (const [index, check] of inserted.entries()) {
+      code.copyTo(moves[index]?.end ?? body);
+      code.put(check);
+    }
+  }
+  code.copyTo(reader.at);
+  for (const body of added) code.put([...encodeNumber(body.length), ...body]);
+  parts.replace(sectionIds.code, code.take());
+}
+
+/** The checks by the local variable that they look at; most functions use one of the first few. */
+class Checks {
+  readonly #pointer: readonly number[];
+  readonly #checkOf: (value: readonly number[]) => number[];
+  readonly #made = new Map<number, Buffer>();
+
+  constructor(pointer: number, checkOf: (value: readonly number[]) => number[]) {
+    this.#pointer = [op.globalGet, ...encodeNumber(pointer)];
+    this.#checkOf = checkOf;
+  }
+
+  of(local: number): Buffer {
+    const known = this.#made.get(local);
+    if (known !== undefined) return known;
+    const value = local === noLocal ? this.#pointer : [op.localGet, ...encodeNumber(local)];
+    const made = Buffer.from(this.#checkOf(value));
+    this.#made.set(local, made);
+    return made;
+  }
+}
+
+/** A copy of bytes with others in between. */
+class Output {
+  readonly #source: Buffer;
+  #at: number;
+  readonly #pieces: Uint8Array[] = [];
+
+  constructor(source: Buffer, at: number) {
+    this.#source = source;
+    this.#at = at;
+  }
+
+  copyTo(end: number): void {
+    if (end > this.#at) this.#pieces.push(this.#source.subarray(this.#at, end));
+    this.#at = end;
+  }
+
+  skipTo(end: number): void {
+    this.#at = end;
+  }
+
+  put(bytes: Uint8Array | readonly number[]): void {
+    this.#pieces.push(bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes));
+  }
+
+  take(): Buffer {
+    return Buffer.concat(this.#pieces);
+  }
+}
+
+/** An instruction that may have lowered the pointer. */
+interface Move {
+  /** Offset behind it. */
+  readonly end: number;
+  /** A local variable that has the pointer's value, too, or {@link noLocal}. */
+  readonly local: number;
+}
+
+const noLocal = -1;
+
+/** Walks over the body of a function, which ends at `end`. Kept free of objects: there are millions of instructions. */
+function findMoves(reader: ModuleReader, end: number, pointer: number): readonly Move[] {
+  const moves: Move[] = [];
+  const { bytes } = reader;
+  // Offsets of the instructions before, the last first.
+  let [first, second, third] = [0, 0, 0];
+  skipLocals(reader);
+  while (reader.at < end) {
+    const at = reader.at;
+    const opcode = reader.byte();
+    if (opcode !== op.globalSet) skipOperands(reader, opcode);
+    else if (reader.number() === pointer && !isWayBack(bytes, moves, third, second, first)) {
+      const local = bytes[first] === op.localTee ? operand(bytes, first).number() : noLocal;
+      moves.push({ end: reader.at, local });
+    }
+    third = second;
+    second = first;
+    first = at;
+  }
+  if (reader.at !== end) throw new BinaryModuleError(`a function does not end at byte ${end}`);
+  return moves;
+}
+
+/** The way back up needs no check: the value that the function has lowered the pointer to, and a constant more. */
+function isWayBack(
+  bytes: Buffer,
+  moves: readonly Move[],
+  get: number,
+  constant: number,
+  add: number,
+): boolean {
+  if (bytes[get] !== op.localGet || bytes[constant] !== op.i32Const || bytes[add] !== op.i32Add) return false;
+  const from = operand(bytes, get).number();
+  return operand(bytes, constant).signed() >= 0 && moves.some(({ local }) => local === from);
+}
+
+function operand(bytes: Buffer, instruction: number): ModuleReader {
+  return new ModuleReader(bytes, instruction + 1);
+}
+
+function skipLocals(reader: ModuleReader): void {
+  for (let left = reader.number(); left > 0; left -= 1) {
+    reader.skipNumber();
+    reader.skipNumber();
+  }
+}

@@ -1,1 +1,0 @@
-<?php $a = []; for ($i = 0; $i < 200000; $i++) $a = [$a]; echo "before"; flush(); serialize($a);
