@@ -17,6 +17,8 @@ enum hathi_control_type {
 	HATHI_CONTROL_STATUS_REPLY = 'R',
 	/* All that the worker wrote before its FLUSH has been read. */
 	HATHI_CONTROL_FLUSHED = 'D',
+	/* It is to end: for one that waits; who runs a request looks at its flag afterwards. */
+	HATHI_CONTROL_QUIT = 'Q',
 	/* Worker to host. */
 	HATHI_CONTROL_UP = 'U',
 	HATHI_CONTROL_FLUSH = 'F',

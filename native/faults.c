@@ -94,7 +94,10 @@ static void on_quit(int number)
 	if (write(fault_quit_fd, &one, sizeof one) < 0) return;
 }
 
-/* True once the worker was asked to end after its request. */
+/*
+ * True once a signal has asked the worker to end after its request: that of the kernel when the host has died, or an
+ * operator's. The host's own word is no signal.
+ */
 bool hathi_is_quitting(void)
 {
 	return fault_quitting != 0;
@@ -106,10 +109,9 @@ int hathi_quit_fd(void)
 	return fault_quit_fd;
 }
 
-/* The signal for a mode of the master's `end`. Returns 0 for a mode that there is none of. */
+/* The signal for a mode of the master's `end` that waits for no request. Returns 0 for any other. */
 int hathi_signal_for(const char *mode)
 {
-	if (strcmp(mode, "quit") == 0) return SIGQUIT;
 	if (strcmp(mode, "term") == 0) return SIGRTMIN + SIGNAL_TERM;
 	if (strcmp(mode, "timeout") == 0) return SIGRTMIN + SIGNAL_TIMEOUT;
 	return strcmp(mode, "kill") == 0 ? SIGKILL : 0;

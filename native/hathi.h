@@ -66,6 +66,8 @@ struct hathi_shared_slot {
 	atomic_uint is_being_read;
 	/* The worker runs a request although it may not have been. */
 	atomic_uint is_unsure;
+	/* The worker is to end after its request. */
+	atomic_uint is_to_end;
 };
 
 struct hathi_shared {

@@ -234,15 +234,35 @@ static void tell_stopped(struct hathi_host *host)
 	hathi_channel_word(&host->channel, "stopped");
 }
 
+/*
+ * Tells a worker to end after its request. Not by a signal, which would end a sleep or a wait of its script: the flag is
+ * for one that runs, which looks before it waits, the message for one that waits.
+ */
+static void tell_to_end(struct hathi_host *host, uint32_t slot)
+{
+	const struct hathi_control quit = {.type = HATHI_CONTROL_QUIT};
+	if (host->children[slot].pid == 0) return;
+	atomic_store(&host->shared->slots[slot].is_to_end, 1);
+	if (host->children[slot].control >= 0) hathi_control_send(host->children[slot].control, &quit, -1);
+}
+
 static void drain(struct hathi_host *host)
 {
 	host->draining = true;
 	atomic_store(&host->shared->draining, 1);
 	set_watch(host, false);
-	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
-		if (host->children[slot].pid != 0) kill(host->children[slot].pid, SIGQUIT);
-	}
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) tell_to_end(host, slot);
 	tell_stopped(host);
+}
+
+/* "end SLOT MODE". Returns false for a mode that there is none of. */
+static bool end_worker(struct hathi_host *host, uint32_t slot, const char *mode)
+{
+	int number = hathi_signal_for(mode);
+	bool is_graceful = strcmp(mode, "quit") == 0;
+	if (is_graceful) tell_to_end(host, slot);
+	else if (number != 0 && host->children[slot].pid != 0) kill(host->children[slot].pid, number);
+	return is_graceful || number != 0;
 }
 
 /* Carries out a command. Returns false when it is none of the contract. */
@@ -252,9 +272,7 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 	if (is_word(message, 0, "worker") && read_slot(host, message, &slot)) {
 		start_worker(host, slot);
 	} else if (is_word(message, 0, "end") && message->word_count == 3 && read_slot(host, message, &slot)) {
-		int number = hathi_signal_for(message->words[2]);
-		if (number == 0) return false;
-		if (host->children[slot].pid != 0) kill(host->children[slot].pid, number);
+		return end_worker(host, slot, message->words[2]);
 	} else if (is_word(message, 0, "accept")) {
 		host->accepting = true;
 		hathi_relay_to_all(host, HATHI_CONTROL_ACCEPT, -1);
@@ -329,6 +347,7 @@ static void reap(struct hathi_host *host)
 			hathi_slot_clear(host->scoreboard, slot);
 			atomic_store(&host->shared->slots[slot].is_free, 0);
 			atomic_store(&host->shared->slots[slot].is_unsure, 0);
+			atomic_store(&host->shared->slots[slot].is_to_end, 0);
 			report_end(host, slot, pid, status);
 			ended = true;
 			break;
@@ -425,7 +444,7 @@ int hathi_host_main(int argc, char **argv, char **environment)
 	if (!hathi_rights_give_up(&host, error, sizeof error)) hathi_host_fail(&host, "%s", error);
 	if (!hathi_settings_environment(&host.settings)) hathi_host_fail(&host, "no memory for the environment");
 	char title[256];
-	snprintf(title, sizeof title, "php-fpm: host of pool %s", host.pool);
+	snprintf(title, sizeof title, "php-fpm: host for %s", host.pool);
 	hathi_title_set(title);
 	hathi_symbols_publish(host.scoreboard);
 	hathi_php_ready(&host);

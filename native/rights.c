@@ -16,13 +16,12 @@
  * workers' own: the host needs more descriptors than one of them.
  */
 
+/* rlimit_core; -1 is the directive's "unlimited". */
 static rlim_t core_limit(const struct hathi_settings *settings)
 {
-	const char *text = hathi_setting_text(settings, "rlimit_core");
 	long long value = 0;
-	if (text != NULL && strcmp(text, "unlimited") == 0) return RLIM_INFINITY;
-	if (!hathi_setting_number(settings, "rlimit_core", &value) || value <= 0) return 0;
-	return (rlim_t)value;
+	if (!hathi_setting_number(settings, "rlimit_core", &value)) return 0;
+	return value < 0 ? RLIM_INFINITY : (rlim_t)value;
 }
 
 static rlim_t files_limit(const struct hathi_settings *settings)

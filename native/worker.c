@@ -178,10 +178,16 @@ static void wait_free(struct hathi_worker *worker)
 	}
 }
 
+static bool is_to_end(const struct hathi_worker *worker)
+{
+	return hathi_is_quitting() || worker->retires ||
+		atomic_load(&worker->shared->slots[worker->slot_number].is_to_end) != 0;
+}
+
 /* Whether it may accept: asked before each time, after it has shown so. */
 static bool is_to_accept(const struct hathi_worker *worker)
 {
-	return !hathi_is_quitting() && !worker->retires && atomic_load(&worker->shared->draining) == 0;
+	return !is_to_end(worker) && atomic_load(&worker->shared->draining) == 0;
 }
 
 /* It has accepted for now. A host that drains waits for that. */
@@ -295,7 +301,7 @@ static void serve(struct hathi_worker *worker)
 		uint64_t started = connection->accepted;
 		show_free(worker, false);
 		if (worker->requests_left > 0) worker->requests_left--;
-		worker->may_reuse = !hathi_is_quitting() && !worker->retires && worker->requests_left > 0;
+		worker->may_reuse = !is_to_end(worker) && worker->requests_left > 0;
 		if (!hathi_request_serve(worker, connection)) worker->retires = true;
 		if (worker->requests_left == 0) worker->retires = true;
 		if (worker->catches_output) hathi_worker_flush(worker);

@@ -15,6 +15,7 @@ import type { MasterSignals } from '../master/signals.ts';
 import { MasterStartError } from '../master/start-error.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
 import { releaseInherited } from '../posix/inherited.ts';
+import { setThreadName } from '../posix/limits.ts';
 import { newSession } from '../posix/session.ts';
 import { decodeText } from './binary-text.ts';
 import { phpIniSource, readConfiguration } from './configuration.ts';
@@ -183,4 +184,12 @@ function detachFromTerminal(configuration: Configuration): void {
   duplicateOnto(nowhere, 1);
   closeSync(nowhere);
   process.title = `php-fpm: master process (${configuration.file})`;
+  // Node takes the title for the name as well; pidof(8) and `ps -C` go by the name of php-fpm's program.
+  setThreadName(`php-fpm${commonVersion(configuration) ?? ''}`);
+}
+
+/** The PHP in whose folder all pools are configured. */
+function commonVersion({ pools }: Configuration): string | undefined {
+  const versions = new Set(pools.map(({ folderVersion }) => folderVersion));
+  return versions.size === 1 ? [...versions][0] : undefined;
 }

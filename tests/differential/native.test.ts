@@ -16,7 +16,7 @@ import { exited } from '../harness/processes.ts';
 import type { Server } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
-import { comparableLog, end, leftFiles, withBoth } from './life.ts';
+import { comparableLog, end, leftFiles, processFacts, withBoth } from './life.ts';
 
 const skip = requires('root', 'php-fpm') || nativeBuild().skip;
 
@@ -169,6 +169,42 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
       await server.log.waitFor(/done/);
       return answer;
     });
+  });
+
+  test('what ps(1) shows: titles, and who is found by the name of a pool', async () => {
+    const pools = (to: TestFolder): string =>
+      poolText(to, 'www', 'pm.max_children = 2') + poolText(to, 'www2');
+    const found = async (server: Server): Promise<string[]> => {
+      const titles = [server.pid, ...server.workers().map(({ pid }) => pid)].map(
+        (pid) => processFacts(pid).title,
+      );
+      return titles
+        .map((title) => title.replace(server.folder.path, 'DIR'))
+        .filter((title) => /pool|master/.test(title))
+        .sort();
+    };
+    await same('', found, { pools });
+  });
+
+  test('limits, by numbers and by words', async () => {
+    const values = ['unlimited', 'UNLIMITED', '0', '12345'];
+    const pools = (to: TestFolder): string =>
+      values.map((value, at) => poolText(to, `pool${at}`, `rlimit_core = ${value}`)).join('') +
+      poolText(to, 'files', 'rlimit_files = 200') +
+      poolText(to, 'nice', 'process.priority = 0') +
+      poolText(to, 'nicer', 'process.priority = 3');
+    const code =
+      '<?php preg_match_all("/^Max (?:open files|core file size) .*/m", file_get_contents("/proc/self/limits"), $m); echo implode($m[0]), explode(" ", file_get_contents("/proc/self/stat"))[18];';
+    await same(
+      '',
+      async (server) => {
+        const script = server.folder.write('www/limits.php', code);
+        const names = [...values.map((_, at) => `pool${at}`), 'files', 'nice', 'nicer'];
+        const replies = names.map((name) => request(server.socket(name), scriptParams(script)));
+        return (await Promise.all(replies)).map(({ body }) => body.toString());
+      },
+      { pools },
+    );
   });
 
   test('environment, variables and status as a script sees them', async () => {

@@ -136,7 +136,7 @@ suite('settings', () => {
       ['uid', '33'],
       ['gid', '34'],
       ['groups', '34 35'],
-      ['rlimit_core', 'unlimited'],
+      ['rlimit_core', '-1'],
       ['php_value', 'a=b=c'],
     );
     assert.deepEqual(settings.limitExtensions, ['.php', '.html']);

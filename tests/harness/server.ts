@@ -193,7 +193,7 @@ export class Server implements AsyncDisposable {
   hosts(pool?: string): ProcessId[] {
     return this.workers().filter(({ pid, parent }) => {
       const title =
-        parent === this.pid ? /^php-fpm: (?:host of )?pool (.*?) *(?:\0|$)/s.exec(titleOf(pid)) : null;
+        parent === this.pid ? /^php-fpm: (?:host for|pool) (.*?) *(?:\0|$)/s.exec(titleOf(pid)) : null;
       return title !== null && (pool === undefined || title[1] === pool);
     });
   }
@@ -202,7 +202,7 @@ export class Server implements AsyncDisposable {
   assertNative(): void {
     if (this.kind === 'php-fpm') return;
     const hosts = this.hosts();
-    const others = hosts.filter(({ pid }) => !titleOf(pid).startsWith('php-fpm: host of pool '));
+    const others = hosts.filter(({ pid }) => !titleOf(pid).startsWith('php-fpm: host for '));
     if (hosts.length === 0 || others.length > 0) {
       throw new Error(`a host is not native: ${hosts.map(({ pid }) => titleOf(pid)).join(' | ')}`);
     }

@@ -273,7 +273,7 @@ suite('hathi build --host=libphp', { skip: skip || requires('libphp-embed') }, (
     using folder = new TestFolder('hathi-engine-');
     const engine = buildEngine(readPhpConfig(phpConfig), folder.path, { hosting: 'libphp' });
     assert.match(engine.record.linked?.library ?? '', /libphp8\.\d\.so$/);
-    const command = hostCommand(engine, 'php-fpm: host of pool www');
+    const command = hostCommand(engine, 'php-fpm: host for www');
     assert.equal(command[0], engine.record.linked?.program);
     await using master = await FakeMaster.serving({ command, slots: 1 });
     master.folder.write('sapi.php', '<?php echo PHP_SAPI, " ", PHP_VERSION;');

@@ -15,7 +15,7 @@ export interface NativeBuild {
   readonly skip: string | false;
 }
 
-const hostTitle = 'php-fpm: host of pool www';
+const hostTitle = 'php-fpm: host for www';
 
 let known: NativeBuild | undefined;
 

@@ -147,7 +147,7 @@ suite('a native pool below the master', {
     const titles = server
       .workers()
       .map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0.*/s, ''));
-    assert.deepEqual(titles.sort(), ['php-fpm: host of pool www', 'php-fpm: pool www']);
+    assert.deepEqual(titles.sort(), ['php-fpm: host for www', 'php-fpm: pool www']);
     await server.stop();
   });
 

@@ -49,6 +49,12 @@ suite('rights of a native pool', { skip: skip || requires('root') }, () => {
     ]);
   });
 
+  test('rlimit_core = unlimited, which the master sends as -1', async () => {
+    const soft =
+      '<?php preg_match("/^Max core file size +(\\w+) +(\\w+)/m", file_get_contents("/proc/self/limits"), $m); echo $m[1], " ", $m[2];';
+    assert.equal(await answer([['rlimit_core', '-1']], soft), 'unlimited unlimited');
+  });
+
   test('process.priority and process.dumpable', async () => {
     const nice = '<?php echo explode(" ", file_get_contents("/proc/self/stat"))[18];';
     assert.equal(await answer([['process.priority', '7']], nice), '7');

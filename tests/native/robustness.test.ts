@@ -288,6 +288,6 @@ suite('what ps shows of a native pool', { skip }, () => {
     const title = (of: number | undefined): string =>
       readFileSync(`/proc/${of}/cmdline`, 'latin1').replace(/\0+$/, '');
     assert.equal(title(pid), 'php-fpm: pool www');
-    assert.equal(title(master.child.pid), 'php-fpm: host of pool www');
+    assert.equal(title(master.child.pid), 'php-fpm: host for www');
   });
 });

@@ -17,9 +17,23 @@ const { command, skip } = nativeBuild();
 /** The signal has to reach the worker before it runs, which it does in most rounds. */
 const rounds = 20;
 
-test('a worker that is told to end when it is woken for a connection does not leave it lying', {
-  skip,
-}, async () => {
+/** By a signal, as the kernel does it when the host has died, and by the host's own word, which is none. */
+const orders: Readonly<Record<string, (host: FakeMaster, worker: number) => void>> = {
+  SIGQUIT: (_host, worker) => process.kill(worker, 'SIGQUIT'),
+  'end SLOT quit': (host) => host.send(['end', '0', 'quit']),
+};
+
+for (const [how, order] of Object.entries(orders)) {
+  test(
+    `a worker that is told to end (${how}) when it is woken for a connection does not leave it lying`,
+    {
+      skip,
+    },
+    () => checkRounds(order),
+  );
+}
+
+async function checkRounds(order: (host: FakeMaster, worker: number) => void): Promise<void> {
   using folder = new TestFolder();
   const listener = listenUnix(folder.join('pool.sock'));
   try {
@@ -35,7 +49,7 @@ test('a worker that is told to end when it is woken for a connection does not le
       await newer.startWorker(0);
       const ended = older.nextOf('ended');
       const connecting = PlainClient.connect(listener.address);
-      process.kill(first, 'SIGQUIT');
+      order(older, first);
       using client = await connecting;
       const answer = client.response();
       client.socket.write(request);
@@ -47,4 +61,4 @@ test('a worker that is told to end when it is woken for a connection does not le
   } finally {
     closeSync(listener.fd);
   }
-});
+}

@@ -102,7 +102,7 @@ export class SettingCollector {
       isRoot: this.#flag('root'),
       runAs: this.#runAs(),
       rlimitFiles: this.#integer('rlimit_files') || undefined,
-      rlimitCore: this.#coreLimit(),
+      rlimitCore: this.#integer('rlimit_core') || undefined,
       chroot: this.#path('chroot'),
       chdir: this.#path('chdir'),
       priority: this.#integer('process.priority'),
@@ -157,10 +157,6 @@ export class SettingCollector {
   #backlog(): number {
     const value = this.#integer('listen.backlog') ?? -1;
     return value < 0 ? defaultBacklog : value;
-  }
-
-  #coreLimit(): number | undefined {
-    return this.#last('rlimit_core') === 'unlimited' ? -1 : this.#integer('rlimit_core') || undefined;
   }
 
   #words(name: string, fallback: readonly string[]): readonly string[] {

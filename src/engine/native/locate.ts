@@ -65,7 +65,7 @@ export function wantedVersion(pool: PoolConfig): string | undefined {
 export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): EngineCommand | undefined {
   const located = locateEngine(wantedVersion(pool), folders);
   if (!('engine' in located)) return undefined;
-  const title = `php-fpm: host of pool ${pool.name}`;
+  const title = `php-fpm: host for ${pool.name}`;
   const [program = '', ...args] = hostCommand(located.engine, title);
   return { engine: 'native', file: program, args, argv0: title, iniFiles: iniFilesOf(located.engine.record) };
 }
