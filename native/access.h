@@ -30,6 +30,9 @@ struct hathi_access_values {
 	const char *peer;
 	const char *method;
 	const char *uri;
+	/* Of REQUEST_URI, not ended by NUL. */
+	const char *path;
+	size_t path_length;
 	const char *query;
 	const char *script;
 	const char *user;

@@ -38,9 +38,8 @@ static size_t read_character(const unsigned char *text, size_t length, uint32_t 
 }
 
 /* A text as JSON, with nothing in it that a terminal or a reader of lines acts on. */
-static void put_text(struct hathi_line *line, const char *text)
+static void put_text(struct hathi_line *line, const char *text, size_t length)
 {
-	size_t length = strnlen(text, TEXT_MOST + 1);
 	bool is_cut = length > TEXT_MOST;
 	const unsigned char *at = (const unsigned char *)text;
 	const unsigned char *end = at + (is_cut ? TEXT_MOST : length);
@@ -59,10 +58,15 @@ static void put_text(struct hathi_line *line, const char *text)
 	if (!is_cut) hathi_line_put(line, "\"", 1);
 }
 
-static void put_field(struct hathi_line *line, const char *name, const char *text)
+static void put_bytes(struct hathi_line *line, const char *name, const char *text, size_t length)
 {
 	hathi_line_format(line, ",\"%s\":", name);
-	put_text(line, text);
+	put_text(line, text, length);
+}
+
+static void put_field(struct hathi_line *line, const char *name, const char *text)
+{
+	put_bytes(line, name, text, strnlen(text, TEXT_MOST + 1));
 }
 
 static void put_number(struct hathi_line *line, const char *name, uint64_t value)
@@ -94,7 +98,7 @@ size_t hathi_access_json(const struct hathi_access_values *values, bool with_que
 	put_field(&line, "remote_address", values->peer);
 	put_field(&line, "user", values->user);
 	put_field(&line, "method", values->method);
-	put_field(&line, "uri", values->uri);
+	put_bytes(&line, "uri", values->path, values->path_length);
 	if (with_query) put_field(&line, "query", values->query);
 	put_field(&line, "script", values->script);
 	put_number(&line, "status", values->status);

@@ -53,6 +53,8 @@ void hathi_access_log_request(struct hathi_request *request, const struct hathi_
 		.peer = request->connection->peer,
 		.method = method == NULL ? "" : method,
 		.uri = request->script.uri == NULL ? "" : request->script.uri,
+		.path = request->path == NULL ? "" : request->path,
+		.path_length = request->path_length,
 		.query = SG(request_info).query_string == NULL ? "" : SG(request_info).query_string,
 		.script = request->script.path == NULL ? "" : request->script.path,
 		.user = auth == NULL ? "" : auth,

@@ -16,7 +16,7 @@
  *   request_id.c   ids of requests                     faults.c    signals of a worker
  *   cpu_timer.c PHP's time limit without system calls
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
- *   opcache.c   OPcache's figures for the master
+ *   routes.c, route_name.c, route.h   requests by route   opcache.c   OPcache's figures, both for the master
  *   fcgi.c, pairs.c, output.c   FastCGI in and out     head.c      the response head
  *   memory.c    a worker's memory for the master       symbols.c, symbols.h   where PHP's stack is in it
  *
@@ -80,6 +80,8 @@ struct hathi_shared {
 	atomic_uint log_generation;
 	/* When OPcache's figures were last taken, CLOCK_MONOTONIC microseconds. */
 	_Atomic uint64_t opcache_at;
+	/* The slot, and 1, of the worker that changes the table of routes; 0 for none. */
+	atomic_uint routes_holder;
 	struct hathi_shared_slot slots[];
 };
 

@@ -17,6 +17,7 @@
 #include "layout.h"
 #include "php_glue.h"
 #include "relay.h"
+#include "route.h"
 
 enum {
 	/* How long the host waits before it looks again whether a connection that waits was taken. */
@@ -86,7 +87,7 @@ static void map_scoreboard(struct hathi_host *host)
 	uint32_t slots;
 	memcpy(&version, host->scoreboard + HATHI_SB_HEADER_VERSION, sizeof version);
 	memcpy(&slots, host->scoreboard + HATHI_SB_HEADER_SLOT_COUNT, sizeof slots);
-	size_t needed = HATHI_SB_HEADER_SIZE + (size_t)slots * HATHI_SB_SLOT_SIZE;
+	size_t needed = HATHI_SB_HEADER_SIZE + (size_t)slots * HATHI_SB_SLOT_SIZE + HATHI_SB_ROUTES_SIZE;
 	if (version != HATHI_SB_VERSION || needed > (size_t)file.st_size)
 		hathi_host_fail(host, "the scoreboard has layout %u, this host knows %d: rebuild it with \"hathi build\"",
 			version, HATHI_SB_VERSION);
@@ -344,6 +345,7 @@ static void reap(struct hathi_host *host)
 			hathi_child_close(child);
 			child->pid = 0;
 			host->child_count--;
+			hathi_routes_let_go(host->shared, slot);
 			hathi_slot_clear(host->scoreboard, slot);
 			atomic_store(&host->shared->slots[slot].is_free, 0);
 			atomic_store(&host->shared->slots[slot].is_unsure, 0);

@@ -10,6 +10,9 @@ struct hathi_request {
 	struct hathi_connection *connection;
 	struct hathi_params params;
 	struct hathi_script script;
+	/* What the client asked for, without its query; not ended by NUL, NULL where there is nothing. */
+	const char *path;
+	size_t path_length;
 	/* The response is complete: fastcgi_finish_request() or the end. */
 	bool finished;
 	/* The script was ended because its client is gone. */

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "route.h"
+
 /* One request from its parameters to the end of its response. */
 
 /* A line for each of more workers than a machine has room for. */
@@ -77,6 +79,8 @@ static bool prepare(struct hathi_request *request)
 	if (!hathi_params_fill(&request->params, fcgi)) return false;
 	if (!hathi_request_id(&request->params, request->worker->makes_request_ids, request->id)) return false;
 	if (!hathi_script_resolve(&request->params, &rules, &request->script)) return false;
+	const char *request_uri = hathi_params_get(&request->params, "REQUEST_URI");
+	request->path_length = hathi_request_path(&request->path, request_uri, request->script.uri);
 	SG(server_context) = request;
 	/* A script that was named and is not there: seen where no method is given, so that nothing else is decided. */
 	SG(sapi_headers).http_response_code = request->script.is_missing ? 404 : 200;
@@ -106,6 +110,8 @@ static void describe(struct hathi_request *request)
 		.script = request->script.path,
 		.user = SG(request_info).auth_user,
 		.request_id = request->id,
+		.path = request->path,
+		.path_length = request->path_length,
 		.content_length = (uint64_t)SG(request_info).content_length,
 	};
 	hathi_slot_describe(&request->worker->slot, &information);
@@ -280,7 +286,10 @@ static void account(struct hathi_request *request, const struct rusage *before)
 		.cpu = hathi_cpu_read(now) - request->started_cpu,
 		.memory = zend_memory_peak_usage(1),
 	};
+	char route[HATHI_ROUTE_NAME_BYTES];
+	size_t length = hathi_route_name(route, SG(request_info).request_method, request->path, request->path_length);
 	hathi_slot_finish(&worker->slot, &result);
+	hathi_routes_count(worker, route, length, &result);
 	hathi_access_log_request(request, &result, micros_of(&after.ru_utime) - micros_of(&before->ru_utime),
 		micros_of(&after.ru_stime) - micros_of(&before->ru_stime));
 }

@@ -29,13 +29,17 @@ static uint64_t get_u64(const uint8_t *base, size_t offset)
 	return value;
 }
 
-static void put_string(uint8_t *base, size_t offset, size_t capacity, const char *text)
+static void put_bytes(uint8_t *base, size_t offset, size_t capacity, const char *text, size_t length)
 {
-	size_t length = text == NULL ? 0 : strlen(text);
 	if (length > capacity) length = capacity;
 	uint16_t stored = (uint16_t)length;
 	memcpy(base + offset, &stored, sizeof stored);
 	if (length > 0) memcpy(base + offset + sizeof stored, text, length);
+}
+
+static void put_string(uint8_t *base, size_t offset, size_t capacity, const char *text)
+{
+	put_bytes(base, offset, capacity, text, text == NULL ? 0 : strlen(text));
 }
 
 /* Microseconds of a clock of clock_gettime(2). */
@@ -169,7 +173,7 @@ void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted)
 	put_u64(at, HATHI_SB_SLOT_ACCEPTED_CLOCK_MICROS, accepted);
 	put_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH, 0);
 	static const size_t strings[] = {HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_QUERY,
-		HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_REQUEST_ID};
+		HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_REQUEST_ID, HATHI_SB_SLOT_PATH};
 	for (size_t index = 0; index < sizeof strings / sizeof *strings; index++) put_string(at, strings[index], 0, NULL);
 	end_change(at);
 	atomic_fetch_add((_Atomic uint64_t *)(void *)(slot->header + HATHI_SB_HEADER_ACCEPTED_REQUESTS), 1);
@@ -187,18 +191,42 @@ void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_inform
 	put_string(at, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY, information->script);
 	put_string(at, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY, information->user);
 	put_string(at, HATHI_SB_SLOT_REQUEST_ID, HATHI_SB_SLOT_REQUEST_ID_CAPACITY, information->request_id);
+	put_bytes(at, HATHI_SB_SLOT_PATH, HATHI_SB_SLOT_PATH_CAPACITY, information->path, information->path_length);
 	put_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH, information->content_length);
 	set_stage(at, HATHI_STAGE_RUNNING);
 	end_change(at);
 }
 
-/* Counts a duration in its class; the bounds are in rising order. */
-static void count_duration(uint8_t *slot, uint64_t micros)
+/* The class of a duration. */
+size_t hathi_duration_class(uint64_t micros)
 {
 	static const uint32_t bounds[] = HATHI_SB_DURATION_BOUNDS;
-	size_t class = 0;
-	while (class < sizeof bounds / sizeof *bounds && micros > bounds[class]) class++;
-	size_t at = HATHI_SB_SLOT_DURATIONS + 8 * class;
+	size_t low = 0;
+	size_t high = sizeof bounds / sizeof *bounds;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (micros > bounds[middle]) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+/* Keeps the longest request of the last periods; those in which none ended are cleared. */
+static void raise_peak(uint8_t *slot, uint64_t micros)
+{
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC) / HATHI_SB_PEAK_PERIOD_MICROS;
+	uint64_t last = get_u64(slot, HATHI_SB_SLOT_PEAK_PERIOD);
+	uint64_t oldest = now - HATHI_SB_PEAK_PERIODS + 1;
+	for (uint64_t period = last + 1 > oldest ? last + 1 : oldest; period <= now; period++)
+		put_u64(slot, HATHI_SB_SLOT_PEAKS_MICROS + 8 * (period % HATHI_SB_PEAK_PERIODS), 0);
+	size_t at = HATHI_SB_SLOT_PEAKS_MICROS + 8 * (now % HATHI_SB_PEAK_PERIODS);
+	put_u64(slot, HATHI_SB_SLOT_PEAK_PERIOD, now);
+	if (get_u64(slot, at) < micros) put_u64(slot, at, micros);
+}
+
+static void count_duration(uint8_t *slot, uint64_t micros)
+{
+	size_t at = HATHI_SB_SLOT_DURATIONS + 8 * hathi_duration_class(micros);
 	put_u64(slot, at, get_u64(slot, at) + 1);
 	put_u64(slot, HATHI_SB_SLOT_DURATION_SUM_MICROS, get_u64(slot, HATHI_SB_SLOT_DURATION_SUM_MICROS) + micros);
 }
@@ -219,6 +247,7 @@ void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *
 		put_u64(at, class, get_u64(at, class) + 1);
 	}
 	count_duration(at, result->duration);
+	raise_peak(at, result->duration);
 	end_change(at);
 	raise_u64((_Atomic uint64_t *)(void *)(slot->header + HATHI_SB_HEADER_MEMORY_PEAK), result->memory);
 }

@@ -37,10 +37,14 @@ struct hathi_slot_information {
 	const char *script;
 	const char *user;
 	const char *request_id;
+	/* Not ended by NUL. */
+	const char *path;
+	size_t path_length;
 	uint64_t content_length;
 };
 
 uint64_t hathi_clock(int clock);
+size_t hathi_duration_class(uint64_t micros);
 void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid);
 void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage);
 void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);

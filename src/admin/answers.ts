@@ -17,6 +17,7 @@ export interface WorkerAnswer {
   readonly startedAt: number;
   readonly requests: number;
   readonly method: string;
+  /** What the client asked for, without query. */
   readonly uri: string;
   /** Only where it was asked for. */
   readonly query?: string;
@@ -36,11 +37,11 @@ export interface WorkerAnswer {
 export type RestartCause = 'exit' | 'signal' | 'timeout' | 'host';
 
 /** Counts since the master's start, over reloads. */
-export interface PoolTotals {
+export interface TotalsAnswer {
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly responses: readonly number[];
   /** Requests that ended, by duration. */
-  readonly durations: DurationCounts;
+  readonly durations: Omit<DurationCounts, 'peaks'>;
   /** Requests begun. */
   readonly accepted: number;
   readonly maxChildrenReached: number;
@@ -95,7 +96,7 @@ export interface PoolAnswer {
   readonly memoryPeakBytes: number;
   /** Of all its processes, what they share counted once; undefined when unknown. At most half a minute old. */
   readonly memoryBytes: number | undefined;
-  readonly totals: PoolTotals;
+  readonly totals: TotalsAnswer;
   readonly recent: RecentFigures;
   /** Resident memory of its hosts, bytes. With the embedded engine workers are threads of the host. */
   readonly hostResidentBytes: number | undefined;
@@ -140,6 +141,8 @@ export interface PoolsAnswer {
   readonly lastReload: ReloadResult | undefined;
   /** The master's own process. */
   readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };
+  /** Upper ends of the classes of `durations`; what is longer has a class of its own. */
+  readonly durationBoundsMicros: readonly number[];
   readonly pools: readonly PoolAnswer[];
 }
 
@@ -162,6 +165,33 @@ export interface RequestAnswer extends StackAnswer {
   readonly requestId?: string;
   readonly durationMicros: number;
   readonly memoryBytes: number | undefined;
+}
+
+/** Requests of a route since the master's start, over reloads. */
+export interface RouteAnswer {
+  readonly pool: string;
+  /** Method and path, with what are ids in it folded. */
+  readonly route: string;
+  readonly requests: number;
+  /** Answers with a status 5xx. */
+  readonly errors: number;
+  /** What they took together. */
+  readonly sumMicros: number;
+  /** Estimates. */
+  readonly p50Micros: number | undefined;
+  readonly p95Micros: number | undefined;
+  readonly maxMicros: number;
+}
+
+/** `GET /api/routes`, the one that took most time first. */
+export interface RoutesAnswer {
+  /** When counting began, milliseconds since 1970. */
+  readonly since: number;
+  readonly routes: readonly RouteAnswer[];
+  /** All others together. */
+  readonly others: Pick<RouteAnswer, 'requests' | 'errors' | 'sumMicros'>;
+  /** Requests that are in none of them: native workers whose turn to count did not come. */
+  readonly uncounted: number;
 }
 
 /** `GET /api/slow`, the latest one first. */

@@ -10,7 +10,9 @@ import {
   type DurationCounts,
   durationQuantile,
   durationsSince,
+  longestSince,
   noDurations,
+  peakPeriod,
 } from '../scoreboard/durations.ts';
 
 /** Milliseconds from a sample to the next one. */
@@ -82,6 +84,8 @@ export class History {
   readonly #pools = new Map<string, Series>();
   /** Samples since the history began; the ring holds the last ones. */
   #taken = 0;
+  /** In which period of longest requests the last sample was taken. */
+  #lastPeriod = 0;
 
   /** @param now milliseconds since 1970 */
   isDue(now: number): boolean {
@@ -94,18 +98,19 @@ export class History {
    * Takes a sample of all pools; those that are not among them any more are forgotten.
    *
    * @param at milliseconds since 1970
+   * @param clockMicros the same moment of CLOCK_MONOTONIC, by which the longest requests are known
    */
-  add(at: number, pools: readonly PoolSample[]): void {
+  add(at: number, pools: readonly PoolSample[], clockMicros = 0): void {
     // Times in the ring only rise: after a step back of the clock the history begins anew.
     if (at <= this.#lastAt) this.#clear();
-    const seconds = (at - this.#lastAt) / 1000;
+    const interval = { seconds: (at - this.#lastAt) / 1000, period: this.#lastPeriod };
     const place = this.#taken % historySamples;
     const since: PoolCounts[] = [];
     const levels: Levels[] = [];
     for (const pool of pools) {
       const level = levelsOf(pool);
       const growth = this.#growth(pool);
-      store(this.#pools.get(pool.name)!.figures, place, level, growth, seconds);
+      store(this.#pools.get(pool.name)!.figures, place, level, growth, interval);
       levels.push(level);
       if (growth !== undefined) since.push(growth);
     }
@@ -114,11 +119,12 @@ export class History {
       place,
       sumOfLevels(levels),
       since.length === 0 ? undefined : sumOfCounts(since),
-      seconds,
+      interval,
     );
     this.#forgetOthers(pools);
     this.#times[place] = at;
     this.#taken += 1;
+    this.#lastPeriod = peakPeriod(clockMicros);
   }
 
   /**
@@ -226,10 +232,11 @@ function store(
   place: number,
   levels: Levels,
   growth: PoolCounts | undefined,
-  seconds: number,
+  { seconds, period }: { readonly seconds: number; readonly period: number },
 ): void {
+  const longest = growth && longestSince(growth.durations, period);
   const quantile = (part: number): number =>
-    (growth && durationQuantile(growth.durations, part)) ?? Number.NaN;
+    (growth && durationQuantile(growth.durations, part, longest)) ?? Number.NaN;
   const row: Figures = {
     ...levels,
     requestsPerSecond: growth === undefined ? Number.NaN : growth.accepted / seconds,

@@ -1,5 +1,6 @@
 /** What the admin endpoint knows as JSON. */
 
+import { durationBounds } from '../scoreboard/durations.ts';
 import { shownText } from '../trace/shown-text.ts';
 import type {
   PoolAnswer,
@@ -18,13 +19,19 @@ import type { AdminSnapshot, PoolProcesses, PoolSnapshot, WorkerSnapshot } from 
  * @param withQuery whether query strings are shown; they may hold secrets
  */
 export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): PoolsAnswer {
-  return { ...snapshot, pools: snapshot.pools.map((pool) => poolJson(pool, withQuery)) };
+  return {
+    ...snapshot,
+    durationBoundsMicros: durationBounds,
+    pools: snapshot.pools.map((pool) => poolJson(pool, withQuery)),
+  };
 }
 
 function poolJson(pool: PoolSnapshot, withQuery: boolean): PoolAnswer {
-  const { processes, ...shown } = pool;
+  const { processes, totals, ...shown } = pool;
+  const { counts, sumMicros } = totals.durations;
   return {
     ...shown,
+    totals: { ...totals, durations: { counts, sumMicros } },
     hostResidentBytes: processes?.hostBytes,
     cpuSeconds: processes?.cpuSeconds,
     workers: pool.workers.map((worker) => workerJson(worker, processes, withQuery)),
@@ -46,7 +53,7 @@ function workerJson(
     startedAt: worker.startTime * 1000,
     requests: worker.requests,
     method: shownText(worker.method),
-    uri: shownText(worker.uri),
+    uri: shownText(worker.path),
     ...(withQuery ? { query: shownText(worker.query) } : {}),
     script: shownText(worker.script),
     ...(worker.requestId === '' ? {} : { requestId: shownText(worker.requestId) }),

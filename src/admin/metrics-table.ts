@@ -1,6 +1,6 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
 
-import { durationBounds } from '../scoreboard/durations.ts';
+import { durationClass } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 
@@ -59,20 +59,30 @@ function eachOpcache(
   return eachPart(label, ({ opcache }) => (opcache === undefined ? [] : Object.entries(parts(opcache))));
 }
 
+/** Upper ends of the buckets, microseconds: some of those of the classes, since each bucket is a series for ever. */
+export const bucketBounds = [
+  1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000,
+  10_000_000, 30_000_000, 60_000_000,
+] as const;
+
 /** Classes become buckets, which count everything up to their end. */
 function durationSamples({ name, totals }: PoolSnapshot): Sample[] {
   const { counts, sumMicros } = totals.durations;
-  let sum = 0;
-  const buckets = counts.map((count, index): Sample => {
-    sum += count;
-    return [{ pool: name, le: bucketLabel(durationBounds[index]) }, sum, '_bucket'];
+  const sumOf = (end?: number) => counts.slice(0, end).reduce((sum, count) => sum + count, 0);
+  const buckets = bucketBounds.map((bound): Sample => {
+    return [{ pool: name, le: bucketLabel(bound) }, sumOf(durationClass(bound) + 1), '_bucket'];
   });
-  return [...buckets, [{ pool: name }, sumMicros / 1e6, '_sum'], [{ pool: name }, sum, '_count']];
+  const all = sumOf();
+  return [
+    ...buckets,
+    [{ pool: name, le: '+Inf' }, all, '_bucket'],
+    [{ pool: name }, sumMicros / 1e6, '_sum'],
+    [{ pool: name }, all, '_count'],
+  ];
 }
 
 /** Seconds as OpenMetrics writes them: with a fraction. */
-function bucketLabel(micros: number | undefined): string {
-  if (micros === undefined) return '+Inf';
+function bucketLabel(micros: number): string {
   const seconds = micros / 1e6;
   return Number.isInteger(seconds) ? seconds.toFixed(1) : String(seconds);
 }

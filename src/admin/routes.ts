@@ -5,6 +5,7 @@ import { poolsJson, slowJson, stackJson } from './json.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { answerProfile } from './profile-answer.ts';
 import { unreadiness } from './readiness.ts';
+import { routesJson } from './routes-json.ts';
 import type { AdminSource } from './snapshot.ts';
 
 export interface Answer {
@@ -54,6 +55,7 @@ export const routes: Readonly<Record<string, Route>> = {
   '/api/stack': { method: 'GET', answer: stack },
   '/api/profile': { method: 'GET', answer: answerProfile },
   '/api/history': { method: 'GET', answer: history },
+  '/api/routes': { method: 'GET', answer: requestRoutes },
   '/api/config': {
     method: 'GET',
     answer: (source) => json(200, configurationJson(source.configuration())),
@@ -120,6 +122,12 @@ function history(source: AdminSource, { query }: Question): Answer {
   if (!/^\d{1,15}$/.test(since)) return failure(400, '"since" must be milliseconds since 1970');
   const answer = source.history(query.get('pool') ?? undefined, Number(since));
   return answer === undefined ? failure(404, 'no such pool') : json(200, answer);
+}
+
+function requestRoutes(source: AdminSource, { query }: Question): Answer {
+  const pools = source.routes(query.get('pool') ?? undefined);
+  if (pools === undefined) return failure(404, 'no such pool');
+  return json(200, routesJson(pools, source.read('summary').startedAt));
 }
 
 export function json(status: number, value: object): Answer {

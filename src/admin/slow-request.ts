@@ -10,6 +10,7 @@ export interface RequestFacts {
   /** Strings of the request are binary strings, as in the scoreboard. */
   readonly script: string;
   readonly method: string;
+  /** What the client asked for, without query. */
   readonly uri: string;
   readonly query: string;
   /** Empty where it has none. */

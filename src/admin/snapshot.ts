@@ -2,10 +2,12 @@
 
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
+import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
-import type { PoolAnswer, PoolsAnswer, ReloadResult } from './answers.ts';
+import type { PoolAnswer, PoolsAnswer, ReloadResult, TotalsAnswer } from './answers.ts';
 import type { HistoryAnswer } from './history.ts';
+import type { PoolRoutes } from './routes-json.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
 export interface WorkerSnapshot extends ProcessStatus {
@@ -31,13 +33,20 @@ export interface PoolProcesses {
   readonly cpuSeconds: number;
 }
 
-export interface PoolSnapshot extends Omit<PoolAnswer, 'workers' | 'hostResidentBytes' | 'cpuSeconds'> {
+/** Counts since the master's start, over reloads. */
+export interface PoolTotals extends TotalsAnswer {
+  readonly durations: DurationCounts;
+}
+
+export interface PoolSnapshot
+  extends Omit<PoolAnswer, 'workers' | 'hostResidentBytes' | 'cpuSeconds' | 'totals'> {
+  readonly totals: PoolTotals;
   /** Undefined where it was not asked for. */
   readonly processes: PoolProcesses | undefined;
   readonly workers: readonly WorkerSnapshot[];
 }
 
-export interface AdminSnapshot extends Omit<PoolsAnswer, 'pools'> {
+export interface AdminSnapshot extends Omit<PoolsAnswer, 'pools' | 'durationBoundsMicros'> {
   readonly pools: readonly PoolSnapshot[];
 }
 
@@ -55,6 +64,8 @@ export interface AdminSource {
    *   workers' requests are; in a `summary` those texts are empty
    */
   read(detail: SnapshotDetail): AdminSnapshot;
+  /** What the requests were since the master's start; undefined when there is no such pool. */
+  routes(pool: string | undefined): readonly PoolRoutes[] | undefined;
   /** See {@link History.read}; undefined when there is no such pool. */
   history(pool: string | undefined, since: number): HistoryAnswer | undefined;
   /** What is in force. Holds secrets. */

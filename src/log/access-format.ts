@@ -16,8 +16,10 @@ export interface AccessValues {
   readonly remoteAddress: string;
   /** Empty when the request named none. */
   readonly method: string;
-  /** Without the query string. */
+  /** Of the script, without the query string. */
   readonly uri: string;
+  /** What the client asked for, without the query string. */
+  readonly path: string;
   readonly query: string;
   /** SCRIPT_FILENAME that ran, empty when there was none. */
   readonly script: string;

@@ -1,7 +1,7 @@
 /** What the history is told of a pool, at the price of a few numbers: most pools are at rest most of the time. */
 
-import type { PoolTotals } from '../admin/answers.ts';
 import type { PoolSample } from '../admin/history.ts';
+import type { PoolTotals } from '../admin/snapshot.ts';
 
 export class HistorySource {
   #busy = 0;

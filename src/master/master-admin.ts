@@ -2,6 +2,7 @@
 
 import type { ReloadResult } from '../admin/answers.ts';
 import type { HistoryAnswer } from '../admin/history.ts';
+import type { PoolRoutes } from '../admin/routes-json.ts';
 import type { SlowRequest, WorkerStack } from '../admin/slow-request.ts';
 import type { AdminSnapshot, AdminSource, AdminVerb, SnapshotDetail } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
@@ -9,6 +10,7 @@ import type { EndMode } from '../engine/contract.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import { adminSnapshot } from './admin-source.ts';
+import { contain } from './bulkhead.ts';
 import type { MasterEvent } from './master-types.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { Profiler } from './profiler.ts';
@@ -59,6 +61,16 @@ export class MasterAdmin implements AdminSource {
   history(pool: string | undefined, since: number): HistoryAnswer | undefined {
     const isKnown = pool === undefined || this.#runner(pool) !== undefined;
     return isKnown ? this.#records.history.read(pool, since) : undefined;
+  }
+
+  routes(pool: string | undefined): readonly PoolRoutes[] | undefined {
+    const runner = pool === undefined ? undefined : this.#runner(pool);
+    if (pool !== undefined && runner === undefined) return undefined;
+    const runners = runner === undefined ? this.#master.runners() : [runner];
+    return runners.flatMap((one) => {
+      const read = () => ({ pool: one.name, table: one.figures.routes() });
+      return contain(one, 'reading its routes', read) ?? [];
+    });
   }
 
   configuration(): Configuration {

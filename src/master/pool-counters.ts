@@ -1,14 +1,18 @@
 /** Counts of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these go on. */
 
-import type { PoolTotals, RestartCause } from '../admin/answers.ts';
+import type { RestartCause } from '../admin/answers.ts';
+import type { PoolTotals } from '../admin/snapshot.ts';
 import { addDurations, noDurations } from '../scoreboard/durations.ts';
 import type { SlotCounters } from '../scoreboard/reader.ts';
+import { addRoutes, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
 import type { Generation } from './generation.ts';
 
 export class PoolCounters {
   readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, host: 0 };
   /** Of the workers that are gone. */
   #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
+  /** Of the generations that are gone. */
+  #routes = noRoutes;
   #accepted = 0;
   /** The counters when all requests had ended. */
   #settled: { readonly accepted: number; readonly counters: SlotCounters } | undefined;
@@ -40,6 +44,12 @@ export class PoolCounters {
     this.#accepted += generation.reader.readHeader().acceptedRequests;
     this.#maxChildrenReached += generation.memory.maxChildrenReached;
     this.#slowRequests += generation.slowRequests;
+    this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
+  }
+
+  /** @param generations those that have a host */
+  routes(generations: readonly Generation[]): RouteTable {
+    return generations.reduce((sum, { reader }) => addRoutes(sum, reader.readRoutes()), this.#routes);
   }
 
   /** Requests begun. @param generations those that have a host */

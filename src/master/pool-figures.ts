@@ -1,8 +1,9 @@
 /** What a pool has done and takes, for those who look at it: counts since the start, rates, peaks, processes. */
 
-import type { PoolTotals, RecentFigures } from '../admin/answers.ts';
+import type { RecentFigures } from '../admin/answers.ts';
 import type { PoolSample } from '../admin/history.ts';
-import type { PoolProcesses } from '../admin/snapshot.ts';
+import type { PoolProcesses, PoolTotals } from '../admin/snapshot.ts';
+import type { RouteTable } from '../scoreboard/routes.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
 import { HistorySource } from './history-source.ts';
@@ -38,6 +39,11 @@ export class PoolFigures {
   /** Counts since the master's start. */
   totals(): PoolTotals {
     return this.#counters.totals(this.#generations());
+  }
+
+  /** What the requests were since the master's start. */
+  routes(): RouteTable {
+    return this.#counters.routes(this.#generations());
   }
 
   /** @param totals of this moment */

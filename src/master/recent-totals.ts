@@ -1,7 +1,15 @@
 /** The counts of a pool some seconds ago, so that rates and quantiles of the last seconds can be told at any time. */
 
-import type { PoolTotals, RecentFigures } from '../admin/answers.ts';
-import { type DurationCounts, durationQuantile, durationsSince } from '../scoreboard/durations.ts';
+import type { RecentFigures } from '../admin/answers.ts';
+import type { PoolTotals } from '../admin/snapshot.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import {
+  type DurationCounts,
+  durationQuantile,
+  durationsSince,
+  longestSince,
+  peakPeriod,
+} from '../scoreboard/durations.ts';
 
 /** Time between two samples, ms. */
 const spacing = 5000;
@@ -11,6 +19,8 @@ const samplesKept = 3;
 interface Sample {
   /** Monotonic ms. */
   readonly at: number;
+  /** The same for the longest requests. */
+  readonly period: number;
   readonly accepted: number;
   readonly durations: DurationCounts;
 }
@@ -34,17 +44,18 @@ export class RecentTotals {
     const oldest = this.#samples[0] ?? sample(now, totals);
     const seconds = (now - oldest.at) / 1000;
     const durations = durationsSince(totals.durations, oldest.durations);
+    const longest = longestSince(durations, oldest.period);
     const requests = Math.max(0, totals.accepted - oldest.accepted);
     return {
       seconds,
       requestsPerSecond: seconds > 0 ? requests / seconds : 0,
-      p50Micros: durationQuantile(durations, 0.5),
-      p95Micros: durationQuantile(durations, 0.95),
-      p99Micros: durationQuantile(durations, 0.99),
+      p50Micros: durationQuantile(durations, 0.5, longest),
+      p95Micros: durationQuantile(durations, 0.95, longest),
+      p99Micros: durationQuantile(durations, 0.99, longest),
     };
   }
 }
 
 function sample(at: number, { accepted, durations }: PoolTotals): Sample {
-  return { at, accepted, durations };
+  return { at, period: peakPeriod(monotonicMicros()), accepted, durations };
 }

@@ -23,6 +23,7 @@ export class Records {
     this.history.add(
       at,
       runners.flatMap((runner) => contain(runner, 'recording it', () => this.#sample(runner)) ?? []),
+      monotonicMicros(),
     );
   }
 

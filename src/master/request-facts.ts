@@ -27,7 +27,7 @@ export function requestFacts(
 ): WorkerStack | undefined {
   const snapshot = generation.reader.readSlot(slot);
   if (snapshot === undefined) return undefined;
-  const { stage, script, method, uri, query, requestId, acceptedClockMicros, durationMicros } = snapshot;
+  const { stage, script, method, path, query, requestId, acceptedClockMicros, durationMicros } = snapshot;
   const isNative = generation.engine === 'native';
   const isIdle = stage === 'idle' || stage === 'creating';
   return {
@@ -37,7 +37,7 @@ export function requestFacts(
     state: stage === 'unknown' ? 'unknown' : workerStages[stage].label,
     script,
     method,
-    uri,
+    uri: path,
     query,
     requestId,
     durationMicros: isIdle ? durationMicros : Math.max(0, monotonicMicros() - acceptedClockMicros),

@@ -7,12 +7,12 @@
  * processes of a machine share and which no time step moves, for durations and time-outs.
  */
 
-import { durationBounds, durationClasses } from './durations.ts';
+import { durationBounds, durationClasses, peakPeriodMicros, peakPeriods } from './durations.ts';
 
 /** First eight bytes of every scoreboard. */
 export const scoreboardMagic = 'HATHISB\0';
 /** Raised when a field moves or changes its meaning; added fields leave it alone. */
-export const scoreboardVersion = 1;
+export const scoreboardVersion = 2;
 export const headerSize = 4096;
 export const slotSize = 4096;
 
@@ -428,14 +428,38 @@ export const slotFields = [
     writer: 'worker',
     about: 'reserved for workers that are renewed in place, zero until then',
   },
+  {
+    name: 'peak_period',
+    type: 'u64',
+    offset: 136,
+    size: 8,
+    writer: 'worker',
+    about: `the last period of ${peakPeriodMicros / 1_000_000} s of CLOCK_MONOTONIC in which a request ended`,
+  },
+  {
+    name: 'peaks_micros',
+    type: 'u64',
+    offset: 144,
+    size: 8,
+    count: peakPeriods,
+    writer: 'worker',
+    about: `highest \`duration_micros\` of the last ${peakPeriods} periods, that of period N at place N modulo ${peakPeriods}`,
+  },
   { name: 'method', type: 'string', offset: 256, size: 16, writer: 'worker', about: 'REQUEST_METHOD' },
-  { name: 'uri', type: 'string', offset: 274, size: 512, writer: 'worker', about: 'URI without its query' },
-  { name: 'query', type: 'string', offset: 788, size: 2048, writer: 'worker', about: 'QUERY_STRING' },
-  { name: 'script', type: 'string', offset: 2838, size: 512, writer: 'worker', about: 'path of the script' },
+  {
+    name: 'uri',
+    type: 'string',
+    offset: 274,
+    size: 512,
+    writer: 'worker',
+    about: 'URI of the script without its query, as on the status page',
+  },
+  { name: 'query', type: 'string', offset: 788, size: 1536, writer: 'worker', about: 'QUERY_STRING' },
+  { name: 'script', type: 'string', offset: 2326, size: 512, writer: 'worker', about: 'path of the script' },
   {
     name: 'user',
     type: 'string',
-    offset: 3352,
+    offset: 2840,
     size: 64,
     writer: 'worker',
     about: 'user of HTTP authentication',
@@ -443,10 +467,18 @@ export const slotFields = [
   {
     name: 'request_id',
     type: 'string',
-    offset: 3418,
+    offset: 2906,
     size: 64,
     writer: 'worker',
     about: 'id of the request, empty where it has none',
+  },
+  {
+    name: 'path',
+    type: 'string',
+    offset: 2972,
+    size: 512,
+    writer: 'worker',
+    about: 'path of REQUEST_URI: what the client asked for; without one `uri`',
   },
   {
     name: 'duration_sum_micros',
@@ -467,17 +499,105 @@ export const slotFields = [
   },
 ] as const satisfies readonly Field[];
 
+/** Routes that are told apart; place 0 is for all others together. */
+export const routeCount = 100;
+export const routesSize = 49_152;
+/** Where the first route is in the table of routes, and bytes from one to the next. */
+export const routesStart = 1344;
+export const routeSize = 448;
+
+/** Fields before the routes. Native: a worker changes the table while it holds a lock that the master does not see. */
+export const routeTableFields = [
+  {
+    name: 'sequence',
+    type: 'u32',
+    offset: 0,
+    size: 4,
+    writer: 'worker',
+    about: 'odd while the table is being changed',
+  },
+  {
+    name: 'uncounted',
+    type: 'u64',
+    offset: 8,
+    size: 8,
+    writer: 'worker',
+    engine: 'native',
+    about: 'requests that are in no route, since another worker held the table (atomic add)',
+  },
+  {
+    name: 'hashes',
+    type: 'u32',
+    offset: 64,
+    size: 4,
+    count: routeCount + 1,
+    writer: 'worker',
+    engine: 'native',
+    about: 'FNV-1a of the names, 0 for a free place: for the writer alone',
+  },
+  {
+    name: 'weights',
+    type: 'u64',
+    offset: 512,
+    size: 8,
+    count: routeCount + 1,
+    writer: 'worker',
+    engine: 'native',
+    about: 'which route goes when the table is full (the lightest): for the writer alone',
+  },
+] as const satisfies readonly Field[];
+
+/** Fields of a route: its requests since it has its place. */
+export const routeFields = [
+  { name: 'requests', type: 'u64', offset: 0, size: 8, writer: 'worker', about: 'requests that ended' },
+  { name: 'errors', type: 'u64', offset: 8, size: 8, writer: 'worker', about: 'answers 5xx' },
+  {
+    name: 'duration_sum_micros',
+    type: 'u64',
+    offset: 16,
+    size: 8,
+    writer: 'worker',
+    about: 'from accept to end, together',
+  },
+  { name: 'duration_max_micros', type: 'u64', offset: 24, size: 8, writer: 'worker', about: 'the longest' },
+  {
+    name: 'durations',
+    type: 'u32',
+    offset: 32,
+    size: 4,
+    count: durationClasses,
+    writer: 'worker',
+    about: 'by duration, in the classes of a slot',
+  },
+  {
+    name: 'name',
+    type: 'string',
+    offset: 272,
+    size: 160,
+    writer: 'worker',
+    about: 'method and folded path; empty: no route',
+  },
+] as const satisfies readonly Field[];
+
 export type HeaderFieldName = (typeof headerFields)[number]['name'];
 export type OpcacheFieldName = Extract<HeaderFieldName, `opcache_${string}`>;
 /** A figure of OpcacheFieldName; the other one says when they were taken. */
 export type OpcacheFigureName = Exclude<OpcacheFieldName, 'opcache_epoch_micros'>;
 export type SlotFieldName = (typeof slotFields)[number]['name'];
+export type RouteFieldName = (typeof routeFields)[number]['name'];
 export type SlotStringName = Extract<(typeof slotFields)[number], { type: 'string' }>['name'];
 
 /** Offsets of the header's fields by name. */
 export const headerAt = offsets<HeaderFieldName>(headerFields);
 /** Offsets of a slot's fields by name. */
 export const slotAt = offsets<SlotFieldName>(slotFields);
+
+/** Offsets of the fields of the table of routes by name. */
+export const routeTableAt = offsets<(typeof routeTableFields)[number]['name']>(routeTableFields);
+/** Offsets of a route's fields by name. */
+export const routeAt = offsets<RouteFieldName>(routeFields);
+/** Capacity in bytes of a route's name. */
+export const routeNameCapacity = routeFields.find(({ name }) => name === 'name')!.size;
 
 /** Every figure of OPcache, in order. */
 export const opcacheFigureNames = headerFields
@@ -505,7 +625,12 @@ export const stringCapacity = Object.fromEntries(
 
 /** Size of the whole file for that many slots. */
 export function scoreboardSize(slotCount: number): number {
-  return headerSize + slotCount * slotSize;
+  return routesPosition(slotCount) + routesSize;
+}
+
+/** Position of the table of routes, which comes after the slots. */
+export function routesPosition(slotCount: number): number {
+  return slotPosition(slotCount);
 }
 
 /** Position of a slot in the file. */

@@ -1,7 +1,7 @@
 /** Reading side of the scoreboard. What comes out of it is safe to use; what it says may still be untrue. */
 
 import { readSync } from 'node:fs';
-import { type DurationCounts, durationClasses } from './durations.ts';
+import { type DurationCounts, type DurationPeaks, durationClasses, peakPeriods } from './durations.ts';
 import { type EngineSymbols, readEngineSymbols } from './engine-symbols.ts';
 import {
   type Field,
@@ -12,6 +12,10 @@ import {
   headerSize,
   hostRegion,
   type OpcacheFieldName,
+  routesPosition,
+  routesSize,
+  routeTableAt,
+  routeTableFields,
   type SlotStringName,
   slotAt,
   slotNumbersEnd,
@@ -22,6 +26,7 @@ import {
 } from './layout.ts';
 import { readU64 } from './numbers.ts';
 import type { OpcacheFigures } from './opcache-figures.ts';
+import { type RouteTable, readRouteTable } from './routes.ts';
 import {
   type ProcessManagerName,
   processManagerFromCode,
@@ -68,7 +73,10 @@ export interface SlotSnapshot {
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly responses: readonly number[];
   readonly method: string;
+  /** URI of the script. */
   readonly uri: string;
+  /** Path that the client asked for. */
+  readonly path: string;
   readonly query: string;
   readonly script: string;
   readonly user: string;
@@ -104,6 +112,7 @@ export class ScoreboardReader {
   readonly slotCount: number;
   readonly #fd: number;
   readonly #foreign: readonly Field[];
+  readonly #foreignOfRoutes: readonly Field[];
   readonly #header = Buffer.alloc(headerSize);
   readonly #first = Buffer.alloc(slotUsedEnd);
   readonly #second = Buffer.alloc(slotUsedEnd);
@@ -111,7 +120,8 @@ export class ScoreboardReader {
   /** @param engine which engine the caller chose for the pool; fields of another one read as zero */
   constructor(fd: number, slotCount: number, engine: FieldEngine) {
     this.#fd = fd;
-    this.#foreign = fieldsOfOthers(engine);
+    this.#foreign = fieldsOfOthers(headerFields, engine);
+    this.#foreignOfRoutes = fieldsOfOthers(routeTableFields, engine);
     this.slotCount = slotCount;
   }
 
@@ -238,8 +248,24 @@ export class ScoreboardReader {
           readU64(bytes, slotAt.durations + 8 * index),
         ),
         sumMicros: readU64(bytes, slotAt.duration_sum_micros),
+        peaks: readPeaks(bytes),
       },
     };
+  }
+
+  /** What the pool's requests were, since its host was started. */
+  readRoutes(): RouteTable {
+    const position = routesPosition(this.slotCount);
+    let [last, next] = [Buffer.alloc(routesSize), Buffer.alloc(routesSize)];
+    this.#fill(last, position, routesSize);
+    for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
+      this.#fill(next, position, routesSize);
+      const settled = (next.readUInt32LE(routeTableAt.sequence) & 1) === 0;
+      if (settled && next.equals(last)) break;
+      [last, next] = [next, last];
+    }
+    erase(this.#foreignOfRoutes, last);
+    return readRouteTable(last);
   }
 
   /**
@@ -262,7 +288,7 @@ export class ScoreboardReader {
   /** The header up to `end`, without what the engine does not write: workers can write there all the same. */
   #readHeader(end: number): Buffer {
     this.#fill(this.#header, 0, end);
-    for (const field of this.#foreign) this.#header.fill(0, field.offset, field.offset + fieldBytes(field));
+    erase(this.#foreign, this.#header);
     return this.#header;
   }
 
@@ -272,9 +298,12 @@ export class ScoreboardReader {
   }
 }
 
-function fieldsOfOthers(engine: FieldEngine): Field[] {
-  const fields: readonly Field[] = headerFields;
+function fieldsOfOthers(fields: readonly Field[], engine: FieldEngine): Field[] {
   return fields.filter((field) => field.engine !== undefined && field.engine !== engine);
+}
+
+function erase(fields: readonly Field[], bytes: Buffer): void {
+  for (const field of fields) bytes.fill(0, field.offset, field.offset + fieldBytes(field));
 }
 
 function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSnapshot {
@@ -296,11 +325,21 @@ function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSn
     responses: responseCounts(bytes),
     method: string('method'),
     uri: string('uri'),
+    path: string('path'),
     query: string('query'),
     script: string('script'),
     user: string('user'),
     requestId: string('request_id'),
   };
+}
+
+/** Newest period first. */
+function readPeaks(bytes: Buffer): DurationPeaks {
+  const period = readU64(bytes, slotAt.peak_period);
+  const micros = Array.from({ length: peakPeriods }, (_, age) =>
+    readU64(bytes, slotAt.peaks_micros + 8 * (Math.max(0, period - age) % peakPeriods)),
+  );
+  return { period, micros };
 }
 
 function responseCounts(bytes: Buffer): number[] {

@@ -1,6 +1,16 @@
 /** The layout as tables for docs/contract.md, made from the list of fields. */
 
-import { type Field, fieldBytes, headerFields, slotFields } from './layout.ts';
+import {
+  type Field,
+  fieldBytes,
+  headerFields,
+  routeCount,
+  routeFields,
+  routeSize,
+  routesStart,
+  routeTableFields,
+  slotFields,
+} from './layout.ts';
 import { workerStages } from './states.ts';
 
 /** Text that stands between the two `layout` markers of docs/contract.md, without the markers. */
@@ -15,6 +25,14 @@ export function layoutTables(): string {
     'Slot:',
     '',
     ...table(slotFields),
+    '',
+    'Table of routes, after the last slot:',
+    '',
+    ...table(routeTableFields),
+    '',
+    `Route, ${routeCount + 1} of them from offset ${routesStart}, ${routeSize} bytes each; the first one is for all that have no place of their own:`,
+    '',
+    ...table(routeFields),
     '',
     `\`state\`: ${stages.join(', ')}. A \`string\` is its length as u16, then its bytes; the type names its capacity.`,
     'A field of one engine is not read for a pool of the other. Bytes that no field covers are zero. `_epoch_micros` is CLOCK_REALTIME, `_clock_micros` is CLOCK_MONOTONIC.',

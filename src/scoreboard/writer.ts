@@ -2,7 +2,7 @@
 
 import { ftruncateSync, readSync, writeSync } from 'node:fs';
 import { epochMicros, monotonicMicros } from './clock.ts';
-import { durationClass } from './durations.ts';
+import { durationClass, peakPeriod, peakPeriods } from './durations.ts';
 import {
   headerAt,
   headerSize,
@@ -10,6 +10,7 @@ import {
   masterRegion,
   type OpcacheFieldName,
   opcacheRegion,
+  routesPosition,
   type SlotStringName,
   scoreboardMagic,
   scoreboardSize,
@@ -22,6 +23,8 @@ import {
   stringCapacity,
 } from './layout.ts';
 import { readU64, writeU32, writeU64 } from './numbers.ts';
+import { routeName } from './route-name.ts';
+import { RouteCounter } from './routes.ts';
 import { type ProcessManagerName, processManagerCodes, type WorkerStage, workerStages } from './states.ts';
 
 /** What the master publishes at every heartbeat. */
@@ -41,8 +44,10 @@ export interface MasterFigures {
 /** What is known of a request once its parameters are complete. Strings are binary strings, cut to their field. */
 export interface RequestInformation {
   readonly method: string;
-  /** URI without query. */
+  /** URI of the script, without query. */
   readonly uri: string;
+  /** Path that the client asked for. */
+  readonly path: string;
   readonly query: string;
   readonly script: string;
   /** User of HTTP authentication, empty without one. */
@@ -64,6 +69,9 @@ export interface RequestResult {
   readonly user?: string;
 }
 
+/** How long counts of routes wait to be written, milliseconds: nobody looks at them more often than every second. */
+const routesDelay = 250;
+
 /**
  * Writes a scoreboard through its descriptor. There is one writer for the header's master region (the master)
  * and one for the host region and the slots (the host); each keeps an image of what it wrote, changes it, and
@@ -84,6 +92,11 @@ export class ScoreboardWriter {
   readonly #isGathering: boolean;
   /** Slots to be written, with the end of what changed in them. */
   readonly #changed = new Map<number, number>();
+  /** Of a host; the master's writer has none. */
+  #routes: RouteCounter | undefined;
+  /** By slot: the route of its request. */
+  readonly #routeNames: string[] = [];
+  #routesTimer: NodeJS.Timeout | undefined;
   #isHostChanged = false;
   #isScheduled = false;
 
@@ -198,6 +211,7 @@ export class ScoreboardWriter {
     for (const name of Object.keys(stringCapacity)) {
       this.#slots.writeUInt16LE(0, at + slotAt[name as SlotStringName]);
     }
+    this.#routeNames[slot] = '';
     const accepted = readU64(this.#header, headerAt.accepted_requests) + 1;
     writeU64(this.#header, accepted, headerAt.accepted_requests);
     this.#countActive(this.#isActive(at) ? 0 : 1);
@@ -206,13 +220,13 @@ export class ScoreboardWriter {
 
   /** The parameters are complete. */
   requestInformation(slot: number, information: RequestInformation): void {
-    this.#describe(this.#start(slot), information);
+    this.#describe(slot, information);
     this.#enter(slot, 'requestInformation', slotUsedEnd);
   }
 
   /** The script (or status or ping page) runs. With information the stage before is written along with it. */
   running(slot: number, information?: RequestInformation): void {
-    if (information !== undefined) this.#describe(this.#start(slot), information);
+    if (information !== undefined) this.#describe(slot, information);
     this.#enter(slot, 'running', information === undefined ? slotNumbersEnd : slotUsedEnd);
   }
 
@@ -234,6 +248,10 @@ export class ScoreboardWriter {
     if (statusClass >= 1 && statusClass <= 5) this.#add(at + slotAt.responses + 8 * (statusClass - 1), 1);
     this.#add(at + slotAt.durations + 8 * durationClass(duration), 1);
     this.#add(at + slotAt.duration_sum_micros, duration);
+    this.#raisePeak(at, duration);
+    this.#routes ??= new RouteCounter();
+    this.#routes.count(this.#routeNames[slot] ?? '', duration, statusClass === 5);
+    this.#scheduleRoutes();
     if (result.user !== undefined) this.#putString(at, 'user', result.user);
     if (result.memoryPeak > readU64(this.#header, headerAt.memory_peak)) {
       writeU64(this.#header, result.memoryPeak, headerAt.memory_peak);
@@ -257,6 +275,7 @@ export class ScoreboardWriter {
     writeU32(this.#slots, 0, at + slotAt.pid);
     this.#enter(slot, 'creating', slotNumbersEnd);
     this.flush();
+    this.#flushRoutes();
   }
 
   /** Writes what was gathered; for those who tell others to look at the scoreboard now. */
@@ -293,7 +312,9 @@ export class ScoreboardWriter {
     writeU64(this.#slots, readU64(this.#slots, offset) + amount, offset);
   }
 
-  #describe(at: number, information: RequestInformation): void {
+  #describe(slot: number, information: RequestInformation): void {
+    const at = this.#start(slot);
+    this.#routeNames[slot] = routeName(information.method, information.path);
     const { requestId, ...same } = information;
     const strings: Readonly<Record<SlotStringName, string>> = { ...same, request_id: requestId };
     for (const name of Object.keys(stringCapacity) as SlotStringName[]) {
@@ -321,6 +342,36 @@ export class ScoreboardWriter {
   #hostChanged(): void {
     this.#isHostChanged = true;
     this.#schedule();
+  }
+
+  #raisePeak(at: number, duration: number): void {
+    const now = peakPeriod(monotonicMicros());
+    const last = readU64(this.#slots, at + slotAt.peak_period);
+    const peakAt = (period: number) => at + slotAt.peaks_micros + 8 * (period % peakPeriods);
+    for (let period = Math.max(last, now - peakPeriods) + 1; period <= now; period += 1) {
+      writeU64(this.#slots, 0, peakAt(period));
+    }
+    writeU64(this.#slots, now, at + slotAt.peak_period);
+    writeU64(this.#slots, Math.max(duration, readU64(this.#slots, peakAt(now))), peakAt(now));
+  }
+
+  #scheduleRoutes(): void {
+    if (!this.#isGathering) {
+      this.#flushRoutes();
+      return;
+    }
+    this.#routesTimer ??= setTimeout(() => this.#flushRoutes(), routesDelay).unref();
+  }
+
+  #flushRoutes(): void {
+    clearTimeout(this.#routesTimer);
+    this.#routesTimer = undefined;
+    const routes = this.#routes;
+    if (routes === undefined) return;
+    const position = routesPosition(this.slotCount);
+    for (const { start, end } of routes.takeChanges()) {
+      writeSync(this.#fd, routes.bytes, start, end - start, position + start);
+    }
   }
 
   #schedule(): void {

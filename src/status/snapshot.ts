@@ -11,13 +11,15 @@ export interface ProcessStatus {
   /** Microseconds: of the last request while idle, else of the running one so far. */
   readonly requestDuration: number;
   readonly method: string;
-  /** Without query. */
+  /** Of the script, without query. */
   readonly uri: string;
   readonly query: string;
   readonly contentLength: number;
   readonly user: string;
   readonly script: string;
-  /** Empty where it has none; no format shows it. */
+  /** What the client asked for, without query; no format shows it, nor the next one. */
+  readonly path: string;
+  /** Empty where it has none. */
   readonly requestId: string;
   /** Percent of one CPU that the last request used; 0 unless idle. */
   readonly lastRequestCpu: number;

@@ -8,9 +8,9 @@ import {
   historySamples,
   type PoolSample,
 } from '../../src/admin/history.ts';
-import { durationBounds, noDurations } from '../../src/scoreboard/durations.ts';
+import { durationBounds, durationClass, noDurations, peakPeriod } from '../../src/scoreboard/durations.ts';
 
-/** What is told of a pool; `quick` requests took at most a millisecond. */
+/** What is told of a pool; `quick` requests took at most 100 microseconds. */
 function pool(
   name: string,
   fields: Partial<Omit<PoolSample, 'counts'>> & { accepted?: number; errors?: number; quick?: number },
@@ -19,10 +19,14 @@ function pool(
   const durations = {
     counts: noDurations.counts.map((_, index) => (index === 0 ? quick : 0)),
     sumMicros: 0,
+    peaks: noDurations.peaks,
   };
   const counts = { accepted, errors, durations };
   return { name, busy: 0, limit: 4, queue: 0, memoryBytes: undefined, counts, ...rest };
 }
+
+/** End of the class of the quickest. */
+const shortest = durationBounds[0] ?? 0;
 
 /** A time at which nothing is remarkable, and times after it, in seconds. */
 const at = (seconds: number): number => 1_800_000_000_000 + seconds * 1000;
@@ -36,7 +40,7 @@ test('rates and quantiles are those of the time since the last sample; the first
   assert.deepEqual(answer.at, [at(0), at(5), at(15)]);
   assert.deepEqual(answer.requestsPerSecond, [null, 10, 0]);
   assert.deepEqual(answer.errorsPerSecond, [null, 0.2, 0]);
-  assert.deepEqual(answer.p50Micros, [null, durationBounds[0] / 2, null], 'no quantile of no requests');
+  assert.deepEqual(answer.p50Micros, [null, shortest / 2, null], 'no quantile of no requests');
   assert.deepEqual(
     [answer.busy, answer.queue, answer.limit],
     [
@@ -113,7 +117,7 @@ test('all pools together: sums, quantiles over all requests, memory only when al
     ],
   );
   assert.deepEqual(memoryBytes, [null, 2097200], 'five digits are told');
-  assert.deepEqual(p99Micros, [null, 0.99 * durationBounds[0]]);
+  assert.deepEqual(p99Micros, [null, 0.99 * shortest]);
 });
 
 test('a clock that was set back begins the history anew; counts that fall give no rate below 0', () => {
@@ -123,4 +127,21 @@ test('a clock that was set back begins the history anew; counts that fall give n
   assert.deepEqual(history.read('www', 0).at, [at(-3600)]);
   history.add(at(-3595), [pool('www', { accepted: 5 })]);
   assert.deepEqual(history.read('www', 0).requestsPerSecond, [null, 0]);
+});
+
+test('no quantile of a sample is over its longest request', () => {
+  const clock = 1_000_000_000;
+  const slow = (accepted: number, peak: number): PoolSample => {
+    const counts = [...noDurations.counts];
+    counts[durationClass(peak)] = accepted;
+    const peaks = { period: peakPeriod(clock), micros: [peak, 0, 0, 0] };
+    return {
+      ...pool('www', {}),
+      counts: { accepted, errors: 0, durations: { counts, sumMicros: 0, peaks } },
+    };
+  };
+  const history = new History();
+  history.add(at(0), [slow(0, 3_000_100)], clock - 5_000_000);
+  history.add(at(5), [slow(3, 3_000_100)], clock);
+  for (const scope of ['www', undefined]) assert.equal(history.read(scope, 0).p99Micros[1], 3_000_100);
 });

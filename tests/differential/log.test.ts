@@ -130,6 +130,7 @@ test('worker output and access log are those of PHP-FPM', { skip }, async (t) =>
     remoteAddress: '',
     method: 'GET',
     uri: '/script.php',
+    path: '/script.php',
     query: 'a=1',
     script: join(folder, 'script.php'),
     user: '',

@@ -136,6 +136,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
       information: {
         method: 'GET',
         uri: '/a.php',
+        path: '/a.php',
         query: '',
         script: '/w/a.php',
         user: '',

@@ -11,6 +11,7 @@ const values: AccessValues = {
   remoteAddress: '192.0.2.7',
   method: 'POST',
   uri: '/index.php',
+  path: '/index.php',
   query: 'a=1&b=2',
   script: '/srv/index.php',
   user: 'ada',

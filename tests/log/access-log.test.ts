@@ -15,6 +15,7 @@ const values: AccessValues = {
   remoteAddress: '',
   method: 'GET',
   uri: '/ping',
+  path: '/ping',
   query: '',
   script: '',
   user: '',

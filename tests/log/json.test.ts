@@ -129,7 +129,7 @@ fwrite(fopen('php://stderr', 'w'), "plain\\n"); header('X-Id: ' . $_SERVER['HTTP
   const uri = '/"\\\x1b\xff\xe6\xbc\xa2\xc2\x9b';
   const given = await ask({
     HTTP_X_REQUEST_ID: 'given-1',
-    SCRIPT_NAME: uri,
+    REQUEST_URI: uri,
     QUERY_STRING: `q=${'x'.repeat(2000)}`,
   });
   const made = await ask({});
@@ -228,7 +228,8 @@ test('the fields of an access log without query', () => {
     remoteAddress: '',
     user: '',
     method: 'GET',
-    uri: '/',
+    uri: '/index.php',
+    path: '/',
     query: 'secret',
     script: '',
     loggedAt: 1,

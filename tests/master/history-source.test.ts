@@ -1,7 +1,7 @@
 /** What the history is told of a pool: peaks between samples, and counts that are read only when they can have changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/admin/answers.ts';
+import type { PoolTotals } from '../../src/admin/snapshot.ts';
 import { HistorySource } from '../../src/master/history-source.ts';
 import { noDurations } from '../../src/scoreboard/durations.ts';
 
@@ -11,7 +11,7 @@ function totals(accepted: number, ended: number, errors = 0): PoolTotals {
   return {
     accepted,
     responses: [0, ended - errors, 0, 0, errors],
-    durations: { counts, sumMicros: 0 },
+    durations: { ...noDurations, counts },
     maxChildrenReached: 0,
     slowRequests: 0,
     terminatedRequests: 0,

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/admin/answers.ts';
+import type { PoolTotals } from '../../src/admin/snapshot.ts';
 import { RecentTotals } from '../../src/master/recent-totals.ts';
-import { durationClass, noDurations } from '../../src/scoreboard/durations.ts';
+import { monotonicMicros } from '../../src/scoreboard/clock.ts';
+import { durationClass, noDurations, peakPeriod } from '../../src/scoreboard/durations.ts';
 
 /** Totals after so many requests, each of 15 ms. */
-function after(requests: number): PoolTotals {
+function after(requests: number, peaks = noDurations.peaks): PoolTotals {
   const counts = [...noDurations.counts];
   counts[durationClass(15_000)] = requests;
   return {
     responses: [0, requests, 0, 0, 0],
-    durations: { counts, sumMicros: requests * 15_000 },
+    durations: { counts, sumMicros: requests * 15_000, peaks },
     accepted: requests,
     maxChildrenReached: 0,
     slowRequests: 0,
@@ -32,9 +33,9 @@ test('figures are about the last 10 to 15 seconds, and about less after a start'
   assert.deepEqual(recent.figures(2000, after(20)), {
     seconds: 2,
     requestsPerSecond: 10,
-    p50Micros: 15_000,
-    p95Micros: 19_500,
-    p99Micros: 19_900,
+    p50Micros: 14_250,
+    p95Micros: 15_825,
+    p99Micros: 15_965,
   });
   // 100 requests a second for half a minute, then none.
   let read = 0;
@@ -50,6 +51,15 @@ test('figures are about the last 10 to 15 seconds, and about less after a start'
   assert.equal(read, 12, 'a sample every five seconds');
   assert.equal(recent.figures(60_000, after(3000)).requestsPerSecond, 0);
   assert.equal(recent.figures(60_000, after(3000)).p50Micros, undefined);
+});
+
+test('no quantile is over the longest request of that time, however wide its class is', () => {
+  const recent = new RecentTotals(0, after(0));
+  const { p50Micros = 0, p99Micros = 0 } = recent.figures(
+    2000,
+    after(3, { period: peakPeriod(monotonicMicros()), micros: [15_000, 0, 0, 0] }),
+  );
+  assert.ok(p50Micros > 12_500 && p50Micros < p99Micros && p99Micros <= 15_000, `${p50Micros} ${p99Micros}`);
 });
 
 test('counts that fell are no negative rate', () => {

@@ -40,6 +40,11 @@ export function buildTarget(name: TargetName, folder: string): string {
     join(checkout, `tests/native/fuzz-${name}.c`),
     ...sources[name].map((file) => join(checkout, 'native', file)),
   ];
+  return compileChecked(program, files);
+}
+
+/** Compiles C files with the sanitizers. @returns the program. @throws Error with what the compiler said */
+export function compileChecked(program: string, files: readonly string[]): string {
   const { status, stderr } = spawnSync(compiler, [...flags, '-o', program, ...files], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`the compiler failed:\n${stderr}`);
   return program;

@@ -19,6 +19,7 @@ export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
     responses: [0, 0, 0, 0, 0],
     method: changes.stage === 'readingHeaders' ? '' : 'GET',
     uri: '',
+    path: '',
     query: '',
     script: '',
     user: '',

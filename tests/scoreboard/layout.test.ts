@@ -8,6 +8,13 @@ import {
   headerSize,
   hostRegion,
   masterRegion,
+  routeCount,
+  routeFields,
+  routeSize,
+  routesPosition,
+  routesSize,
+  routesStart,
+  routeTableFields,
   scoreboardSize,
   slotFields,
   slotNumbersEnd,
@@ -22,6 +29,8 @@ const alignment = { u32: 4, u64: 8, bytes: 8, string: 2 } as const;
 for (const [name, fields, size] of [
   ['header', headerFields, headerSize],
   ['slot', slotFields, slotSize],
+  ['table of routes', routeTableFields, routesStart],
+  ['route', routeFields, routeSize],
 ] as const) {
   test(`fields of the ${name} are aligned, in order, apart and inside`, () => {
     let end = 0;
@@ -38,7 +47,12 @@ for (const [name, fields, size] of [
 }
 
 test('number fields have the size of their type', () => {
-  for (const field of [...headerFields, ...slotFields] as readonly Field[]) {
+  for (const field of [
+    ...headerFields,
+    ...slotFields,
+    ...routeTableFields,
+    ...routeFields,
+  ] as readonly Field[]) {
     if (field.type === 'u32') assert.equal(field.size, 4, field.name);
     if (field.type === 'u64') assert.equal(field.size, 8, field.name);
   }
@@ -67,9 +81,11 @@ test('what is read every second stands before all strings of a slot', () => {
   }
 });
 
-test('slots follow the header without gaps', () => {
+test('slots follow the header without gaps, and the routes follow them', () => {
   assert.equal(slotPosition(0), headerSize);
-  assert.equal(scoreboardSize(3), slotPosition(3));
+  assert.equal(routesPosition(3), slotPosition(3));
+  assert.equal(scoreboardSize(3), routesPosition(3) + routesSize);
+  assert.ok(routesStart + (routeCount + 1) * routeSize <= routesSize);
 });
 
 test('the table in docs/contract.md is the one made from the list of fields', () => {

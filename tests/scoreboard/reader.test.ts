@@ -108,7 +108,7 @@ const writerThread = `
   for (let round = 0; Atomics.load(stop, 0) === 0; round += 1) {
     const letter = String.fromCharCode(97 + (round % 26));
     writer.running(0, {
-      method: letter.repeat(16), uri: letter.repeat(512), query: letter.repeat(2048),
+      method: letter.repeat(16), uri: letter.repeat(512), query: letter.repeat(1536), path: letter,
       script: letter.repeat(512), user: letter.repeat(64), requestId: letter, contentLength: 0,
     });
     for (const until = performance.now() + 0.02; performance.now() < until; );

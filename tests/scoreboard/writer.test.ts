@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync, readSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { monotonicMicros } from '../../src/scoreboard/clock.ts';
-import { durationClass } from '../../src/scoreboard/durations.ts';
-import { hostRegion, masterRegion, scoreboardSize } from '../../src/scoreboard/layout.ts';
+import { addDurations, durationClass, longestSince, peakPeriod } from '../../src/scoreboard/durations.ts';
+import {
+  hostRegion,
+  masterRegion,
+  routesPosition,
+  routeTableAt,
+  scoreboardSize,
+} from '../../src/scoreboard/layout.ts';
 import { ScoreboardReader, type SlotSnapshot } from '../../src/scoreboard/reader.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 import { temporaryFile } from './temporary-file.ts';
@@ -11,6 +17,7 @@ import { temporaryFile } from './temporary-file.ts';
 const information = {
   method: 'POST',
   uri: '/index.php',
+  path: '/users/17',
   query: 'a=1',
   script: '/srv/index.php',
   user: 'alice',
@@ -54,9 +61,9 @@ test('a request leaves its mark at every stage', () => {
   assert.equal(slotOf(reader, 1).acceptedClockMicros, accepted);
 
   writer.requestInformation(1, information);
-  const { contentLength, method, query, requestId, script, stage, uri, user } = slotOf(reader, 1);
+  const { contentLength, method, path, query, requestId, script, stage, uri, user } = slotOf(reader, 1);
   assert.equal(stage, 'requestInformation');
-  assert.deepEqual({ contentLength, method, query, requestId, script, uri, user }, information);
+  assert.deepEqual({ contentLength, method, path, query, requestId, script, uri, user }, information);
 
   writer.running(1);
   assert.equal(slotOf(reader, 1).stage, 'running');
@@ -104,6 +111,48 @@ test('running with information writes both, finishing takes a user', () => {
   assert.equal(slotOf(reader, 0).user, 'bob');
 });
 
+test('a request is counted under its route and among the longest of its period', () => {
+  using file = temporaryFile();
+  const writer = ScoreboardWriter.create(file.fd, 2);
+  const reader = new ScoreboardReader(file.fd, 2, 'embedded');
+  const serve = (slot: number, status: number, path: string) => {
+    writer.readingHeaders(slot, monotonicMicros() - 3_000_000);
+    writer.running(slot, { ...information, path });
+    writer.finishing(slot, { status, cpuMicros: 0, memoryPeak: 0 });
+  };
+  serve(0, 200, '/users/17');
+  serve(1, 503, '/users/18');
+  serve(1, 200, '/');
+  const { routes } = reader.readRoutes();
+  assert.deepEqual(
+    [...routes].map(([name, { requests, errors }]) => [name, requests, errors]),
+    [
+      ['POST /users/{n}', 2, 1],
+      ['POST /', 1, 0],
+    ],
+  );
+  const counted = addDurations(reader.readCounters(0).durations, reader.readCounters(1).durations);
+  const longest = longestSince(counted, peakPeriod(monotonicMicros()) - 1) ?? 0;
+  assert.ok(longest >= 3_000_000 && longest < 4_000_000, `${longest}`);
+});
+
+test('routes that a host gathers are there when a worker is gone', () => {
+  using file = temporaryFile();
+  ScoreboardWriter.create(file.fd, 1);
+  const host = new ScoreboardWriter(file.fd, 1, true);
+  host.created(0, 9);
+  host.readingHeaders(0);
+  host.running(0, information);
+  host.finishing(0, { status: 200, cpuMicros: 0, memoryPeak: 0 });
+  host.free(0);
+  const reader = new ScoreboardReader(file.fd, 1, 'embedded');
+  assert.equal(reader.readRoutes().routes.get('POST /users/{n}')?.requests, 1);
+  // No field of this engine: a worker in wrong hands wrote it.
+  writeSync(file.fd, Buffer.alloc(8, 1), 0, 8, routesPosition(1) + routeTableAt.uncounted);
+  assert.equal(reader.readRoutes().uncounted, 0);
+  assert.notEqual(new ScoreboardReader(file.fd, 1, 'native').readRoutes().uncounted, 0);
+});
+
 test('strings keep their bytes and are cut to their field', () => {
   using file = temporaryFile();
   const writer = ScoreboardWriter.create(file.fd, 1);
@@ -113,6 +162,7 @@ test('strings keep their bytes and are cut to their field', () => {
     ...information,
     method: 'M'.repeat(17),
     uri: '\0\xff\n/',
+    path: 'p'.repeat(513),
     query: 'q'.repeat(5000),
     script: 's'.repeat(512),
     user: 'u'.repeat(65),
@@ -120,7 +170,8 @@ test('strings keep their bytes and are cut to their field', () => {
   const slot = slotOf(reader, 0);
   assert.equal(slot.method, 'M'.repeat(16));
   assert.equal(slot.uri, '\0\xff\n/');
-  assert.equal(slot.query, 'q'.repeat(2048));
+  assert.equal(slot.path, 'p'.repeat(512));
+  assert.equal(slot.query, 'q'.repeat(1536));
   assert.equal(slot.script, 's'.repeat(512));
   assert.equal(slot.user, 'u'.repeat(64));
 });
@@ -134,7 +185,7 @@ test('numbers without strings come from the same slot', () => {
   writer.readingHeaders(0);
   writer.running(0, information);
   const full = slotOf(reader, 0);
-  const empty = { method: '', uri: '', query: '', script: '', user: '', requestId: '' };
+  const empty = { method: '', uri: '', path: '', query: '', script: '', user: '', requestId: '' };
   assert.deepEqual(reader.readSlotNumbers(0), { ...full, ...empty });
 });
 
@@ -251,7 +302,7 @@ test('the writer refuses what is no scoreboard of its kind', () => {
   using file = temporaryFile();
   assert.throws(
     () => new ScoreboardWriter(file.fd, 1),
-    /cannot use the scoreboard: its version is 0, want 1/,
+    /cannot use the scoreboard: its version is 0, want 2/,
   );
   ScoreboardWriter.create(file.fd, 2);
   assert.throws(() => new ScoreboardWriter(file.fd, 3), /cannot use the scoreboard: it has 2 slots, want 3/);

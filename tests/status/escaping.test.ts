@@ -15,6 +15,7 @@ const process: ProcessStatus = {
   requestDuration: 2,
   method: 'GET',
   uri: '/',
+  path: '/',
   query: '',
   contentLength: 0,
   user: '',

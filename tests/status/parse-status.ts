@@ -114,6 +114,7 @@ function parseProcess(values: Values): ProcessStatus {
     method: string('request-method'),
     uri: string('request-uri'),
     query: '',
+    path: '',
     contentLength: number('content-length'),
     user: string('user'),
     script: string('script'),

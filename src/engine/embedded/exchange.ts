@@ -202,6 +202,7 @@ export class Exchange {
       remoteAddress: this.#options.remoteAddress,
       method: information.method,
       uri: information.uri,
+      path: information.path,
       query: information.query,
       script: information.script,
       user: result.user,

@@ -3,6 +3,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import type { ServerRequest } from '../../fastcgi/server-api.ts';
 import { passes } from '../../log/levels.ts';
+import { requestPath } from '../../scoreboard/route-name.ts';
 import type { ScoreboardWriter } from '../../scoreboard/writer.ts';
 import { ParamTable } from '../params.ts';
 import { requestId } from '../request-id.ts';
@@ -85,6 +86,7 @@ export class RequestRouter {
       information: {
         method: params.get('REQUEST_METHOD') ?? '',
         uri: found.uri ?? '',
+        path: requestPath(params.get('REQUEST_URI'), found.uri ?? ''),
         query: params.get('QUERY_STRING') ?? '',
         script: found.path ?? '',
         user: '',

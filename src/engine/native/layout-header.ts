@@ -1,9 +1,21 @@
 /** The scoreboard's layout as a C header: native/layout.h is this text, which a test compares. */
 
-import { durationBounds } from '../../scoreboard/durations.ts';
 import {
+  durationBounds,
+  durationClasses,
+  peakPeriodMicros,
+  peakPeriods,
+} from '../../scoreboard/durations.ts';
+import {
+  type Field,
   headerFields,
   headerSize,
+  routeCount,
+  routeFields,
+  routeSize,
+  routesSize,
+  routesStart,
+  routeTableFields,
   scoreboardMagic,
   scoreboardVersion,
   slotFields,
@@ -16,12 +28,16 @@ export function layoutHeader(): string {
     ['VERSION', scoreboardVersion],
     ['HEADER_SIZE', headerSize],
     ['SLOT_SIZE', slotSize],
-    ...headerFields.map(({ name, offset }) => [`HEADER_${name.toUpperCase()}`, offset] as const),
-    ...slotFields.flatMap((field) => {
-      const name = `SLOT_${field.name.toUpperCase()}`;
-      const at = [name, field.offset] as const;
-      return field.type === 'string' ? [at, [`${name}_CAPACITY`, field.size] as const] : [at];
-    }),
+    ['ROUTES_SIZE', routesSize],
+    ['ROUTES_START', routesStart],
+    ['ROUTE_SIZE', routeSize],
+    ['ROUTE_COUNT', routeCount],
+    ['PEAK_PERIOD_MICROS', peakPeriodMicros],
+    ['PEAK_PERIODS', peakPeriods],
+    ...offsetsOf('HEADER', headerFields),
+    ...offsetsOf('SLOT', slotFields),
+    ...offsetsOf('ROUTES', routeTableFields),
+    ...offsetsOf('ROUTE', routeFields),
   ];
   return [
     '/* Made from src/scoreboard/layout.ts; see src/engine/native/layout-header.ts. Do not edit. */',
@@ -36,8 +52,18 @@ export function layoutHeader(): string {
     '',
     '/* Upper ends of the classes of `durations`, microseconds; there is one class more. */',
     `#define HATHI_SB_DURATION_BOUNDS {${durationBounds.join(', ')}}`,
+    `enum { HATHI_DURATION_CLASSES = ${durationClasses} };`,
     '',
     '#endif',
     '',
   ].join('\n');
+}
+
+/** An offset for each field, and of a string its capacity. */
+function offsetsOf(owner: string, fields: readonly Field[]): (readonly [string, number])[] {
+  return fields.flatMap((field) => {
+    const name = `${owner}_${field.name.toUpperCase()}`;
+    const at = [name, field.offset] as const;
+    return field.type === 'string' ? [at, [`${name}_CAPACITY`, field.size] as const] : [at];
+  });
 }

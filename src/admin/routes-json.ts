@@ -1,0 +1,51 @@
+/** The routes of pools as JSON. */
+
+import { durationQuantile } from '../scoreboard/durations.ts';
+import type { RouteCounts, RouteTable } from '../scoreboard/routes.ts';
+import { shownText } from '../trace/shown-text.ts';
+import type { RouteAnswer, RoutesAnswer } from './answers.ts';
+
+/** What the requests of a pool were. */
+export interface PoolRoutes {
+  readonly pool: string;
+  readonly table: RouteTable;
+}
+
+/** Routes of an answer, whatever the number of pools. */
+const routesMost = 100;
+
+/** The answer of `GET /api/routes`: those that took most time first. @param since milliseconds since 1970 */
+export function routesJson(pools: readonly PoolRoutes[], since: number): RoutesAnswer {
+  const all = pools
+    .flatMap(({ pool, table }) => [...table.routes].map(([name, counts]) => ({ pool, name, counts })))
+    .sort((a, b) => b.counts.sumMicros - a.counts.sumMicros);
+  const rest = [
+    ...all.slice(routesMost).map(({ counts }) => counts),
+    ...pools.map(({ table }) => table.others),
+  ];
+  const sum = (of: (counts: RouteCounts) => number) => rest.reduce((total, counts) => total + of(counts), 0);
+  return {
+    since,
+    routes: all.slice(0, routesMost).map(({ pool, name, counts }) => routeJson(pool, name, counts)),
+    others: {
+      requests: sum(({ requests }) => requests),
+      errors: sum(({ errors }) => errors),
+      sumMicros: sum(({ sumMicros }) => sumMicros),
+    },
+    uncounted: pools.reduce((total, { table }) => total + table.uncounted, 0),
+  };
+}
+
+function routeJson(pool: string, name: string, counts: RouteCounts): RouteAnswer {
+  const { requests, errors, sumMicros, maxMicros } = counts;
+  return {
+    pool,
+    route: shownText(name),
+    requests,
+    errors,
+    sumMicros,
+    p50Micros: durationQuantile(counts, 0.5, maxMicros),
+    p95Micros: durationQuantile(counts, 0.95, maxMicros),
+    maxMicros,
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * The requests of a pool by route, in a table of fixed size (weighted Space-Saving, Metwally and others 2005). A route
+ * weighs what its requests took; a new one takes the place of the lightest and inherits its weight, while the figures
+ * of that one go to the route of all others. So each request is counted in one route, and a route that takes more than
+ * a hundredth of a pool's time is among them, whatever paths strangers ask for.
+ */
+
+import { durationClass, durationClasses } from './durations.ts';
+import {
+  routeAt,
+  routeCount,
+  routeNameCapacity,
+  routeSize,
+  routesSize,
+  routesStart,
+  routeTableAt,
+} from './layout.ts';
+import { readU64, writeU32, writeU64 } from './numbers.ts';
+
+/** What a request weighs beside its time, microseconds: many short ones count as well. */
+const weightOfRequest = 1000;
+
+/** A route's requests. */
+export interface RouteCounts {
+  readonly requests: number;
+  /** Answers with a 5xx status. */
+  readonly errors: number;
+  /** By class of duration. */
+  readonly counts: readonly number[];
+  readonly sumMicros: number;
+  readonly maxMicros: number;
+}
+
+export interface RouteTable {
+  /** By name, a binary string. */
+  readonly routes: ReadonlyMap<string, RouteCounts>;
+  /** Those that have no place of their own. */
+  readonly others: RouteCounts;
+  /** Requests that could not be counted in any. */
+  readonly uncounted: number;
+}
+
+export const noRequests: RouteCounts = {
+  requests: 0,
+  errors: 0,
+  counts: new Array(durationClasses).fill(0),
+  sumMicros: 0,
+  maxMicros: 0,
+};
+
+export const noRoutes: RouteTable = { routes: new Map(), others: noRequests, uncounted: 0 };
+
+export function addRoutes(left: RouteTable, right: RouteTable): RouteTable {
+  const routes = new Map(left.routes);
+  for (const [name, counts] of right.routes) {
+    const known = routes.get(name);
+    routes.set(name, known === undefined ? counts : addCounts(known, counts));
+  }
+  return heaviest({
+    routes,
+    others: addCounts(left.others, right.others),
+    uncounted: left.uncounted + right.uncounted,
+  });
+}
+
+/** As many routes as one table holds; the rest goes to the others. */
+function heaviest({ routes, others, uncounted }: RouteTable): RouteTable {
+  if (routes.size <= routeCount) return { routes, others, uncounted };
+  const ordered = [...routes].sort(([, a], [, b]) => weightOf(b) - weightOf(a));
+  return {
+    routes: new Map(ordered.slice(0, routeCount)),
+    others: ordered.slice(routeCount).reduce((sum, [, counts]) => addCounts(sum, counts), others),
+    uncounted,
+  };
+}
+
+function weightOf({ sumMicros, requests }: RouteCounts): number {
+  return sumMicros + weightOfRequest * requests;
+}
+
+function addCounts(left: RouteCounts, right: RouteCounts): RouteCounts {
+  return {
+    requests: left.requests + right.requests,
+    errors: left.errors + right.errors,
+    counts: left.counts.map((count, index) => count + (right.counts[index] ?? 0)),
+    sumMicros: left.sumMicros + right.sumMicros,
+    maxMicros: Math.max(left.maxMicros, right.maxMicros),
+  };
+}
+
+/** Reads the bytes of a table. Nothing in them is trusted: lengths are cut, numbers stay numbers. */
+export function readRouteTable(bytes: Buffer): RouteTable {
+  const routes = new Map<string, RouteCounts>();
+  for (let place = 1; place <= routeCount; place += 1) {
+    const at = placeOf(place);
+    const name = readName(bytes, at);
+    if (name !== '') routes.set(name, readCounts(bytes, at));
+  }
+  return {
+    routes,
+    others: readCounts(bytes, placeOf(0)),
+    uncounted: readU64(bytes, routeTableAt.uncounted),
+  };
+}
+
+function placeOf(place: number): number {
+  return routesStart + place * routeSize;
+}
+
+function readName(bytes: Buffer, at: number): string {
+  const start = at + routeAt.name + 2;
+  const length = Math.min(bytes.readUInt16LE(at + routeAt.name), routeNameCapacity);
+  return bytes.toString('latin1', start, start + length);
+}
+
+function readCounts(bytes: Buffer, at: number): RouteCounts {
+  return {
+    requests: readU64(bytes, at + routeAt.requests),
+    errors: readU64(bytes, at + routeAt.errors),
+    counts: Array.from({ length: durationClasses }, (_, index) =>
+      bytes.readUInt32LE(at + routeAt.durations + 4 * index),
+    ),
+    sumMicros: readU64(bytes, at + routeAt.duration_sum_micros),
+    maxMicros: readU64(bytes, at + routeAt.duration_max_micros),
+  };
+}
+
+/** The table of an embedded host, which it alone writes. */
+export class RouteCounter {
+  readonly bytes = Buffer.alloc(routesSize);
+  /** Where each name is. */
+  readonly #places = new Map<string, number>();
+  readonly #weights = new Float64Array(routeCount + 1);
+  /** Places that have changed since they were last taken. */
+  #changed = new Set<number>();
+
+  /** A request has ended. @param name empty for one that names no path */
+  count(name: string, durationMicros: number, isError: boolean): void {
+    const place = name === '' ? 0 : (this.#places.get(name) ?? this.#newPlace(name));
+    const at = placeOf(place);
+    this.#add(at + routeAt.requests, 1);
+    if (isError) this.#add(at + routeAt.errors, 1);
+    this.#add(at + routeAt.duration_sum_micros, durationMicros);
+    const longest = at + routeAt.duration_max_micros;
+    writeU64(this.bytes, Math.max(durationMicros, readU64(this.bytes, longest)), longest);
+    this.#add32(at + routeAt.durations + 4 * durationClass(durationMicros), 1);
+    this.#weights[place]! += durationMicros + weightOfRequest;
+    this.#changed.add(place);
+  }
+
+  /** Byte ranges that have changed since the last call. */
+  takeChanges(): { readonly start: number; readonly end: number }[] {
+    const places = [...this.#changed];
+    this.#changed = new Set();
+    return places.map((place) => ({ start: placeOf(place), end: placeOf(place + 1) }));
+  }
+
+  #newPlace(name: string): number {
+    const place = this.#places.size < routeCount ? this.#places.size + 1 : this.#lightest();
+    const at = placeOf(place);
+    const old = readName(this.bytes, at);
+    if (old !== '') {
+      this.#places.delete(old);
+      this.#giveToOthers(at);
+    }
+    this.bytes.fill(0, at, at + routeSize);
+    const length = this.bytes.write(name, at + routeAt.name + 2, routeNameCapacity, 'latin1');
+    this.bytes.writeUInt16LE(length, at + routeAt.name);
+    this.#places.set(name, place);
+    return place;
+  }
+
+  #lightest(): number {
+    let lightest = 1;
+    for (let place = 2; place <= routeCount; place += 1) {
+      if (this.#weights[place]! < this.#weights[lightest]!) lightest = place;
+    }
+    return lightest;
+  }
+
+  #giveToOthers(from: number): void {
+    const to = placeOf(0);
+    const { requests, errors, sumMicros, maxMicros, counts } = readCounts(this.bytes, from);
+    this.#add(to + routeAt.requests, requests);
+    this.#add(to + routeAt.errors, errors);
+    this.#add(to + routeAt.duration_sum_micros, sumMicros);
+    const longest = to + routeAt.duration_max_micros;
+    writeU64(this.bytes, Math.max(maxMicros, readU64(this.bytes, longest)), longest);
+    for (const [index, count] of counts.entries()) this.#add32(to + routeAt.durations + 4 * index, count);
+    this.#changed.add(0);
+  }
+
+  #add(offset: number, amount: number): void {
+    writeU64(this.bytes, readU64(this.bytes, offset) + amount, offset);
+  }
+
+  #add32(offset: number, amount: number): void {
+    writeU32(this.bytes, this.bytes.readUInt32LE(offset) + amount, offset);
+  }
+}
