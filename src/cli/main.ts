@@ -2,6 +2,7 @@
 
 import { MasterSignals } from '../master/signals.ts';
 import type { CommandName } from './commands.ts';
+import { undoShell } from './shell-environment.ts';
 
 type Subcommand = (args: string[]) => Promise<number>;
 
@@ -64,4 +65,5 @@ function isCommand(word: string): word is CommandName {
   return Object.hasOwn(subcommands, word);
 }
 
+undoShell(process.env);
 process.exitCode = await main(process.argv.slice(2));

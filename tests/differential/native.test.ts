@@ -56,9 +56,14 @@ async function settle(server: Server): Promise<void> {
 async function same(
   lines: string,
   act: (server: Server) => Promise<unknown>,
-  { global = '', args = [] as string[], pools = (to: TestFolder) => poolText(to, 'www', lines) } = {},
+  {
+    global = '',
+    args = [] as string[],
+    env = {} as NodeJS.ProcessEnv,
+    pools = (to: TestFolder) => poolText(to, 'www', lines),
+  } = {},
 ): Promise<void> {
-  const seen = await withBoth({ engine: 'native', pools, global, args }, async (server) => {
+  const seen = await withBoth({ engine: 'native', pools, global, args, env }, async (server) => {
     server.expect(/./);
     const result = await act(server);
     if (server.child.exitCode === null) await end(server, 'SIGTERM');
@@ -241,6 +246,16 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
       await run(server, '$f = get_defined_functions()["internal"]; sort($f); echo implode(" ", $f);'),
       await statusLabels(server),
     ]);
+  });
+
+  test('clear_env = no: the environment of the master, whatever a shell between makes of it', async () => {
+    const none = { PWD: undefined, OLDPWD: undefined, SHLVL: undefined, _: undefined };
+    const odd = { PWD: '/nowhere', OLDPWD: '/x', SHLVL: '7', _: 'q', 'a.b': '1', version: 'v', IFS: ',' };
+    const code =
+      '$e = getenv(); unset($e["HATHI_ENGINE_DIR"], $e["HATHI_RUNTIME_DIR"]); ksort($e); echo json_encode([$e, $_ENV]);';
+    for (const env of [none, odd]) {
+      await same('clear_env = no\nenv[C] = $PWD', (server) => run(server, code), { env });
+    }
   });
 
   test('an access log whose format yields nothing at times', async () => {

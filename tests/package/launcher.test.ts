@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, symlinkSync } from 'node:fs';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { cleanEnv, run } from '../harness/server.ts';
 
@@ -81,6 +82,44 @@ test('becomes Node: the pid and so the signals are its own', async () => {
   await once(child, 'close');
   assert.equal((JSON.parse(text) as Said).pid, child.pid);
 });
+
+const environments: Readonly<Record<string, Record<string, string>>> = {
+  'nothing but a PATH': {},
+  'variables that shells change': {
+    PWD: '/nowhere',
+    OLDPWD: '/x',
+    SHLVL: '7',
+    _: 'q',
+    IFS: ',',
+    OPTIND: '4',
+  },
+  'variables that the launcher uses': { self: 'a', root: 'b', version: 'c', node: 'd', mine: 'e', told: 'f' },
+  'names that are none in a shell': { 'a.b': '1', '1x': '2', 'x-y': 'two\nlines\nPWD=3' },
+};
+
+for (const shell of ['sh', 'bash', 'busybox']) {
+  for (const [what, env] of Object.entries(environments)) {
+    const skip = existsSync(`/bin/${shell}`) ? false : `there is no ${shell}`;
+    test(`the environment comes through ${shell} as it was: ${what}`, { skip }, async () => {
+      using folder = new TestFolder();
+      const launcher = place(folder, 'root');
+      const undo = pathToFileURL(`${checkout}/src/cli/shell-environment.ts`).href;
+      folder.write(
+        'root/src/cli/main.ts',
+        `import { undoShell } from ${JSON.stringify(undo)};
+undoShell(process.env);
+process.stdout.write(JSON.stringify(process.env));`,
+      );
+      folder.mkdir('root/node_modules/node/bin');
+      symlinkSync(process.execPath, folder.join('root/node_modules/node/bin/node'));
+      const given = { PATH: '/usr/bin:/bin', ...env };
+      const words = shell === 'busybox' ? ['sh', launcher, '-t'] : [launcher, '-t'];
+      const { stdout } = await run(`/bin/${shell}`, words, { env: given, cwd: '/' });
+      const { NODE_COMPILE_CACHE: _, ...seen } = JSON.parse(stdout) as Record<string, string>;
+      assert.deepEqual(seen, given);
+    });
+  }
+}
 
 test('takes the first fitting Node: HATHI_NODE, its own, the one beside it, PATH', async () => {
   using folder = new TestFolder();
