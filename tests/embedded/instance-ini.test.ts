@@ -170,6 +170,22 @@ suite('composeIni', () => {
     assert.deepEqual(lines({}), [redis]);
     assert.deepEqual(lines({ loadable: [] }), []);
     assert.deepEqual(lines({ mainIni: 'extension=memcached\nextension = "redis.so"\n' }), [redis, memcached]);
-    assert.deepEqual(lines({ wanted: ['/usr/lib/php/20240924/memcached.so', 'apcu'] }), [redis, memcached]);
+    const poolValues = ['/usr/lib/php/20240924/memcached.so', 'apcu'].map((value) => ['extension', value]);
+    assert.deepEqual(lines({ poolValues }), [redis, memcached]);
+  });
+
+  test('warns of a session.save_handler that there is none of', () => {
+    const warned = (mainIni: string, poolValue?: string): number =>
+      composeIni({
+        ...{ version: '8.4', mainIni, defines: [] },
+        poolValues: poolValue === undefined ? [] : [['session.save_handler', poolValue]],
+      }).warnings.length;
+    for (const name of ['files', 'redis', 'user', '"files"'])
+      assert.equal(warned(`session.save_handler = ${name}`), 0);
+    for (const name of ['memcached', '"memcached" ; fast', 'rediscluster'])
+      assert.equal(warned(`session.save_handler=${name}\n`), 1);
+    assert.equal(warned(';session.save_handler = memcached'), 0);
+    assert.equal(warned('', 'sqlite'), 1);
+    assert.equal(warned('', 'redis'), 0);
   });
 });

@@ -21,7 +21,6 @@ import { iniLookup } from './ini-lookup.ts';
 import { MasterLink } from './master-link.ts';
 import { Pages } from './pages.ts';
 import { readEngine } from './php/engine-files.ts';
-import { wantedExtensions } from './php/extensions.ts';
 import { composeIni } from './php/ini.ts';
 import { defaultVersion, findEngine } from './php/package.ts';
 import { type PoolSettings, SettingCollector } from './pool-settings.ts';
@@ -143,7 +142,7 @@ export class EngineHost {
         mainIni,
         defines: settings.phpDefines,
         loadable: [...extensions.keys()],
-        wanted: wantedExtensions([...settings.phpValue, ...settings.phpAdminValue]),
+        poolValues: [...settings.phpValue, ...settings.phpAdminValue],
       });
       process.title = `php-fpm: pool ${settings.pool}`;
       // The title is also taken for the name; Debian's program is called so.

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extensionLine, extensionName } from './extensions.ts';
+import { extensionLine, extensionName, wantedExtensions } from './extensions.ts';
 import { debianIncludePath } from './host-constants.ts';
 import { usableBytes } from './stack-guard.ts';
 
@@ -15,8 +15,8 @@ export interface IniSources {
   readonly defines: readonly (readonly [string, string])[];
   /** Extensions that can be loaded beside those that are compiled in. */
   readonly loadable?: readonly string[];
-  /** Extensions that the pool asks for (`php_value[extension]`). */
-  readonly wanted?: readonly string[];
+  /** `php_value` and `php_admin_value` of the pool. */
+  readonly poolValues?: readonly (readonly [string, string])[];
 }
 
 export interface ComposedIni {
@@ -149,15 +149,32 @@ function ignoredSettings(text: string): string[] {
   );
 }
 
+/** What session.save_handler may be; scripts bring others along as `user`. */
+const sessionHandlers = ['files', 'user', 'redis'];
+
+function missingSessionHandlers(text: string, poolValues: readonly (readonly [string, string])[]): string[] {
+  const inFiles = [...text.matchAll(/^[ \t]*session\.save_handler[ \t]*=([^;\r\n]*)/gm)].map(
+    ([, value = '']) => value.replaceAll('"', '').trim(),
+  );
+  const inPool = poolValues.filter(([name]) => name === 'session.save_handler').map(([, value]) => value);
+  return [...new Set([...inFiles, ...inPool])]
+    .filter((value) => value !== '' && !sessionHandlers.includes(value))
+    .map(
+      (value) =>
+        `the embedded PHP has no session.save_handler "${value}": use ${sessionHandlers.join(', ')}, or the native engine`,
+    );
+}
+
 /** Sections confine what follows to a path or host; a new file starts without one. */
 const noSection = '\n[PHP]\n';
 
 /** Composes the ini text of an instance. */
 export function composeIni(sources: IniSources): ComposedIni {
+  const { poolValues = [] } = sources;
   const main = withoutExtensions(sources.mainIni);
   const defines = sources.defines.map(([name, value]) => `${name}=${value}\n`).join('');
   const given = withoutExtensions(defines);
-  const named = [...main.named, ...given.named, ...(sources.wanted ?? [])];
+  const named = [...main.named, ...given.named, ...wantedExtensions(poolValues)];
   const { loaded, warnings } = chooseExtensions(named, sources.loadable ?? []);
   const text = [
     lines(defaults(sources.version)),
@@ -167,6 +184,7 @@ export function composeIni(sources: IniSources): ComposedIni {
     given.text,
     lines(necessities(sources.version)),
   ].join('\n');
-  warnings.push(...ignoredSettings(`${sources.mainIni}\n${defines}`));
+  const settings = `${sources.mainIni}\n${defines}`;
+  warnings.push(...ignoredSettings(settings), ...missingSessionHandlers(settings, poolValues));
   return { text, warnings };
 }

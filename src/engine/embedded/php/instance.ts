@@ -5,10 +5,10 @@ import { preferHugePages } from '../../../posix/memory.ts';
 import { threadId } from '../../../posix/thread-id.ts';
 import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { Variables } from '../variables.ts';
+import { Adaptation } from './adaptation.ts';
 import { BodyQueue } from './body.ts';
 import { BodyFile } from './body-file.ts';
 import { StackOverflow } from './c-stack.ts';
-import { PhpCalls } from './calls.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { ErrorWatch } from './errors.ts';
 import { ExitStatus, markedExit } from './exit-status.ts';
@@ -17,19 +17,14 @@ import { type EngineFacts, readFacts } from './facts.ts';
 import { refuseFibers } from './fibers.ts';
 import { HostFiles } from './files.ts';
 import { type FunctionHost, headersOf } from './functions.ts';
-import { setHostConstants } from './host-constants.ts';
-import { installHostFacts } from './host-facts.ts';
 import { opcacheFolder } from './ini.ts';
 import { IniEntries } from './ini-entries.ts';
 import { IniSections } from './ini-sections.ts';
 import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
-import { installLinks } from './links.ts';
-import { tellIniFiles } from './loaded-ini.ts';
 import { FileLocks } from './locks.ts';
 import { type LoopFunction, MainStack } from './main-stack.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { registerFpmModule } from './module.ts';
-import { ModuleFunctions } from './module-functions.ts';
 import { OpcacheProbe } from './opcache-probe.ts';
 import { PageImage } from './page-image.ts';
 import { Parts } from './parts.ts';
@@ -197,20 +192,16 @@ export class PhpInstance {
     engine.fs.writeFile(iniPath, Buffer.from(settings.phpIni, 'latin1'));
     engine.function('wasm_set_sapi_name')(engine.memory.allocateString('fpm-fcgi'));
     engine.function('wasm_set_phpini_path')(engine.memory.allocateString(iniPath));
-    const functions = new ModuleFunctions(engine, settings.phpVersion, 'basic_functions_module');
-    parts.mask.install(engine, functions);
-    installHostFacts(engine, functions);
-    parts.largeFiles.installFunction(engine, functions);
-    const calls = new PhpCalls(engine);
-    installLinks(engine, functions, calls);
+    const adaptation = new Adaptation(engine, settings, parts);
+    adaptation.beforeStart();
     await engine.suspendable('php_wasm_init')();
     removeExtensions(engine, extensions, settings.phpIni);
     const instance = new PhpInstance(engine, settings, parts, host);
-    await instance.#prepare(settings, parts);
+    await instance.#prepare(settings, adaptation);
     return instance;
   }
 
-  async #prepare(settings: InstanceSettings, parts: Parts): Promise<void> {
+  async #prepare(settings: InstanceSettings, adaptation: Adaptation): Promise<void> {
     const engine = this.#engine;
     this.#sapi.install(Number(settings.phpVersion) >= 8.4);
     if (settings.plainPhpinfo === true) {
@@ -222,9 +213,7 @@ export class PhpInstance {
       status: this.#host.status,
     };
     registerFpmModule(engine, settings.phpVersion, functions);
-    setHostConstants(engine, settings.phpVersion);
-    parts.largeFiles.installMethods(engine);
-    tellIniFiles(engine, settings.phpIniFiles);
+    adaptation.afterStart(this.#entries);
     this.#poolIni.disableFunctions(absentFunctions);
     for (const error of this.#poolIni.apply(settings.phpValue, settings.phpAdminValue)) this.#host.log(error);
     await this.#warmUp();

@@ -20,12 +20,13 @@ export class TcpSocket extends EventEmitter {
   failure: string | undefined;
   readonly #socket: Socket;
 
+  /** @param host address, or path of a Unix socket */
   constructor(host: string, port: number) {
     super();
     // Waiting for several things at once adds several listeners each time.
     this.setMaxListeners(0);
     open.add(this);
-    this.#socket = connect({ host, port, noDelay: true });
+    this.#socket = connect(host.startsWith('/') ? { path: host } : { host, port, noDelay: true });
     this.#socket.on('connect', () => {
       this.readyState = states.open;
       this.emit('open');

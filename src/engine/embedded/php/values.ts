@@ -82,7 +82,8 @@ export function replaceValue(engine: Engine, address: number, value: PhpValue): 
   writeValue(engine, address, value);
 }
 
-function makeString(engine: Engine, text: string): number {
+/** A `zend_string` in request memory. */
+export function makeString(engine: Engine, text: string): number {
   const { memory } = engine;
   const string = engine.function('_emalloc')(zendString.bytes + text.length + 1);
   memory.setWord(string, freshString[0]);

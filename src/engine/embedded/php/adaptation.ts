@@ -1,0 +1,58 @@
+/** Everything in which this PHP is brought nearer to PHP-FPM from outside, in the order that its start wants. */
+
+import { PhpCalls } from './calls.ts';
+import type { Engine } from './engine.ts';
+import { extensionLine } from './extensions.ts';
+import { setHostConstants } from './host-constants.ts';
+import { installHostFacts } from './host-facts.ts';
+import type { IniEntries } from './ini-entries.ts';
+import { installLinks } from './links.ts';
+import { tellIniFiles } from './loaded-ini.ts';
+import { ModuleFunctions } from './module-functions.ts';
+import type { Parts } from './parts.ts';
+import { RedisSessions } from './redis-sessions.ts';
+import { registerSessionModule } from './session-module.ts';
+
+/** The settings of the instance that matter here. */
+interface AdaptationSettings {
+  /** `8.4` */
+  readonly phpVersion: string;
+  readonly phpIni: string;
+  readonly phpIniFiles: readonly string[];
+}
+
+export class Adaptation {
+  readonly #engine: Engine;
+  readonly #settings: AdaptationSettings;
+  readonly #parts: Parts;
+  readonly #calls: PhpCalls;
+
+  constructor(engine: Engine, settings: AdaptationSettings, parts: Parts) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#calls = new PhpCalls(engine);
+  }
+
+  /** While functions are only a table. */
+  beforeStart(): void {
+    const engine = this.#engine;
+    const standard = new ModuleFunctions(engine, this.#settings.phpVersion, 'basic_functions_module');
+    this.#parts.mask.install(engine, standard);
+    installHostFacts(engine, standard);
+    this.#parts.largeFiles.installFunction(engine, standard);
+    installLinks(engine, standard, this.#calls);
+  }
+
+  /** When PHP is there, before the values of the pool and the first request. */
+  afterStart(entries: IniEntries): void {
+    const engine = this.#engine;
+    const { phpVersion, phpIni, phpIniFiles } = this.#settings;
+    setHostConstants(engine, phpVersion);
+    tellIniFiles(engine, phpIniFiles);
+    this.#parts.largeFiles.installMethods(engine);
+    if (phpIni.includes(extensionLine('redis'))) {
+      registerSessionModule(engine, this.#calls, 'redis', new RedisSessions(entries));
+    }
+  }
+}
