@@ -8,7 +8,7 @@ import { startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 
-const workers = 110;
+const workers = 150;
 const oneMessage = 1024 * 1024;
 
 test('pages over one MiB are given, in the pool and at pm.status_listen', {
@@ -33,7 +33,7 @@ pm.status_listen = ${folder.join('run/status.sock')}`,
 while (count(scandir($_GET['d'])) < ${workers} + 2) { usleep(20000); clearstatcache(); }`,
   );
   const marks = server.folder.mkdir('tmp/marks', 0o777);
-  const params = scriptParams(script, { QUERY_STRING: `d=${marks}&${'&'.repeat(1900)}` });
+  const params = scriptParams(script, { QUERY_STRING: `d=${marks}&${'&'.repeat(1500)}` });
   await Promise.all(Array.from({ length: workers }, () => request(server.socket(), params)));
 
   const idle = await poll('all workers at rest', async () => {
