@@ -126,6 +126,8 @@ export interface ReloadResult {
   readonly outcome: ReloadOutcome;
   /** Why it was not a full success, one reason an element, in the words of the log. */
   readonly reasons: readonly string[];
+  /** Pools that it left alone: only of a reload of what has changed. */
+  readonly unchanged?: readonly string[];
 }
 
 /** `GET /api/pools` */

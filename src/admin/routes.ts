@@ -64,8 +64,9 @@ export const routes: Readonly<Record<string, Route>> = {
   '/api/reload': {
     method: 'POST',
     answer: async (source, { peer, query }) => {
-      if (query.get('wait') === '1') return json(200, await source.reload(peer));
-      source.ask('reload', peer);
+      const verb = query.get('changed') === '1' ? 'reloadChanged' : 'reload';
+      if (query.get('wait') === '1') return json(200, await source.reload(verb, peer));
+      source.ask(verb, peer);
       return json(202, { outcome: 'requested' });
     },
   },

@@ -53,7 +53,7 @@ export interface AdminSnapshot extends Omit<PoolsAnswer, 'pools' | 'durationBoun
 export type SnapshotDetail = 'summary' | 'full';
 
 /** What may be asked of the master. */
-export type AdminVerb = 'reload' | 'reopenLogs' | 'finish' | 'terminate';
+export type AdminVerb = 'reload' | 'reloadChanged' | 'reopenLogs' | 'finish' | 'terminate';
 
 /** What the endpoint knows of the master. */
 export interface AdminSource {
@@ -73,7 +73,7 @@ export interface AdminSource {
   /** Puts it into the master's queue. `peer` says who asks, for the log; here and below. */
   ask(verb: AdminVerb, peer: string): void;
   /** The same for a reload; settles when it has ended. */
-  reload(peer: string): Promise<ReloadResult>;
+  reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult>;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
   /** The latest entries of all slow logs, the latest one first. */

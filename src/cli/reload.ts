@@ -15,10 +15,11 @@ import {
   timeoutUsage,
 } from './admin-command.ts';
 
-const usage = `Usage: hathi reload [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
+const usage = `Usage: hathi reload [--changed] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
 
 Has a running master read its configuration again, as SIGUSR2 does, and waits until the new one serves or is refused.
 
+  --changed          pools whose settings, php.ini files, engine and PHP are the same keep their host and workers
 ${actionUsage}
 ${timeoutUsage(60)}
   --help             this text
@@ -41,7 +42,11 @@ const outcomes: Readonly<Record<ReloadOutcome, { readonly code: number; readonly
  */
 export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
   const parse = () => {
-    const options = { ...actionOptions, timeout: { type: 'string', default: '60' } } as const;
+    const options = {
+      ...actionOptions,
+      changed: { type: 'boolean', default: false },
+      timeout: { type: 'string', default: '60' },
+    } as const;
     const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
     return { ...values, limit: readTimeout(values.timeout) };
   };
@@ -50,7 +55,7 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
     io,
     async (options) => {
       const { address, ...token } = addressOf(options, io.env);
-      const answer = await askAdmin(address, '/api/reload?wait=1', {
+      const answer = await askAdmin(address, `/api/reload?wait=1${options.changed ? '&changed=1' : ''}`, {
         method: 'POST',
         ...token,
         timeout: options.limit,
@@ -64,7 +69,8 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
         );
         return actionExit.late;
       }
-      const { outcome, reasons } = readResult(answer);
+      const { outcome, reasons, unchanged = [] } = readResult(answer);
+      if (unchanged.length > 0) io.stdout.write(`unchanged: ${unchanged.map(harmless).join(', ')}\n`);
       const { code, text } = outcomes[outcome];
       if (text !== '') io.stderr.write(`hathi reload: ${text}\n`);
       for (const reason of reasons) io.stderr.write(`  ${reason.split('\n').map(harmless).join('\n  ')}\n`);
@@ -74,10 +80,14 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
 }
 
 /** @throws AdminError for an answer that is no result of a reload */
-function readResult(answer: unknown): Pick<ReloadResult, 'outcome' | 'reasons'> {
-  const { outcome, reasons } = (answer ?? {}) as Partial<ReloadResult>;
+function readResult(answer: unknown): Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'> {
+  const { outcome, reasons, unchanged } = (answer ?? {}) as Partial<ReloadResult>;
   if (outcome === undefined || !Object.hasOwn(outcomes, outcome) || !Array.isArray(reasons)) {
     throw new AdminError('Cannot read the answer to "/api/reload": it tells no outcome');
   }
-  return { outcome, reasons: reasons.map(String) };
+  return {
+    outcome,
+    reasons: reasons.map(String),
+    unchanged: Array.isArray(unchanged) ? unchanged.map(String) : [],
+  };
 }

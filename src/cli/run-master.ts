@@ -92,7 +92,7 @@ async function serve(
     configuration,
     log,
     env: process.env,
-    php: phpIniSource(flags),
+    php: () => phpIniSource(flags),
     identify: poolIdentity,
     engineFor: installedEngine,
     obstacles,

@@ -51,7 +51,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     configuration,
     log,
     env: process.env,
-    php: { files: [], hasScanFolder: false, folder: undefined, ignored: false, defines: [] },
+    php: () => ({ files: [], hasScanFolder: false, folder: undefined, ignored: false, defines: [] }),
     identify: poolIdentity,
     engineFor: installedEngine,
     obstacles,

@@ -10,6 +10,8 @@ export interface EngineCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly argv0: string;
+  /** Files that it is made of: where one of them changes, it is another engine. */
+  readonly parts: readonly string[];
   /** Why it is this engine where a native one has been built; absent where there is nothing to tell. */
   readonly instead?: string;
   /** What PHP-FPM of the engine's own PHP would read: the folder of its php.ini, that, and those of its scan folder. */
@@ -91,7 +93,10 @@ export function chosenEngine(pool: PoolConfig): ChosenEngine {
  */
 export function installedEngine(pool: PoolConfig): EngineCommand {
   chosenEngine(pool);
-  return engineCommand(pool);
+  const command = engineCommand(pool);
+  if (command.engine === 'native') return command;
+  const { loaderPath, wasmPath } = findEngine(pool['engine.php'] ?? defaultVersion);
+  return { ...command, parts: [...command.parts, loaderPath, wasmPath] };
 }
 
 function insistOnNative(pool: PoolConfig): EngineCommand {
@@ -117,10 +122,12 @@ function withReason(pool: PoolConfig): EngineCommand {
 }
 
 function embeddedCommand(pool: PoolConfig): EngineCommand {
+  const host = siblingModule(import.meta.url, './embedded/host');
   return {
     engine: 'embedded',
     file: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', siblingModule(import.meta.url, './embedded/host')],
+    args: ['--disable-warning=ExperimentalWarning', host],
+    parts: [process.execPath, host],
     // Room for the title that the host gives itself: libuv writes it over its arguments.
     argv0: `php-fpm: pool ${pool.name}`.padEnd(64),
   };

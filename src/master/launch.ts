@@ -1,7 +1,5 @@
 /** Starting a generation: its scoreboard, its descriptor channel, its host. */
 
-import { hostSettings } from '../engine/host-settings.ts';
-import { iniFilesFor } from '../engine/ini-files.ts';
 import { initialMemory } from '../pool/manager.ts';
 import { memoryFile, socketPair } from '../posix/descriptors.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
@@ -61,22 +59,8 @@ function startHost(
       accessLog,
       descriptorPair: socketPair(),
     },
-    settings: hostSettings({
-      pool: { ...pool.config, 'listen.backlog': backlogFor(pool) },
-      identity: pool.identity,
-      php: iniFilesFor(context.php(), pool.command.iniFiles),
-      log: { level: context.log.level, limit: context.log.limit, format: context.log.format },
-      listenKind: pool.listener.kind,
-      hasAccessLog: accessLog !== undefined,
-      env: context.env,
-    }),
+    settings: pool.settings,
     env: context.env,
     onEvent: (event) => onEvent(generation, event),
   });
-}
-
-/** The embedded host calls listen(2) again, which must not change what a socket unit says (Backlog=). */
-function backlogFor({ config, listener }: PreparedPool): number {
-  const queue = listener.origin === 'systemd' ? listener.queue() : undefined;
-  return queue?.limit ?? config['listen.backlog'];
 }

@@ -81,9 +81,9 @@ export class MasterAdmin implements AdminSource {
     this.#master.enqueue({ type: 'admin', verb, peer });
   }
 
-  reload(peer: string): Promise<ReloadResult> {
+  reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult> {
     const result = this.#master.reloads.next();
-    this.ask('reload', peer);
+    this.ask(verb, peer);
     return result;
   }
 

@@ -3,7 +3,6 @@
 import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
-import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { LivenessRule } from '../pool/liveness.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
@@ -15,7 +14,6 @@ import type { MasterSignals, SignalRow } from './signals.ts';
 
 export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
-  readonly php: PhpIniSource;
   /** Reads the configuration again for a reload; logs what is wrong with it. */
   readonly reloadConfiguration: () => ReloadedConfiguration;
   /** When a host that does not answer is replaced; for tests. */

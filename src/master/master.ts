@@ -4,6 +4,7 @@
  * Everything that happens (a signal, a line from a host, a timer) is put into one queue and handled in order.
  */
 
+import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { livenessRule } from '../pool/liveness.ts';
@@ -17,7 +18,7 @@ import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
 import type { Plan } from './plan.ts';
-import type { PoolContext, PoolOutcome } from './pool-context.ts';
+import type { PoolContext, PoolOutcome, ReloadScope } from './pool-context.ts';
 import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
 import { ReloadJournal } from './reload-journal.ts';
@@ -45,7 +46,7 @@ export class Master {
   readonly #systemd: SystemdMonitor;
   #configuration: Configuration;
   readonly #stage: MasterStage;
-  #reloadAgain = false;
+  #reloadAgain: ReloadScope | undefined;
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
@@ -112,14 +113,16 @@ export class Master {
   }
 
   /** Does what a signal of the table asks for. */
-  request(verb: MasterVerb): void {
+  request(verb: MasterVerb | AdminVerb): void {
     switch (verb) {
       case 'terminate':
         return this.#stop(masterStates.terminating, 'Terminating ...');
       case 'finish':
         return this.#stop(masterStates.finishing, 'Finishing ...');
       case 'reload':
-        return this.#requestReload('Reloading in progress ...');
+        return this.#requestReload('all', 'Reloading in progress ...');
+      case 'reloadChanged':
+        return this.#requestReload('changed', 'Reloading in progress ...');
       case 'reopenLogs':
         return this.#resources.reopenLogs(this.runners);
       default:
@@ -253,9 +256,10 @@ export class Master {
   }
 
   #reloadIfAsked(): void {
-    if (!this.#reloadAgain) return;
-    this.#reloadAgain = false;
-    this.#requestReload('Reloading in progress ...');
+    const scope = this.#reloadAgain;
+    if (scope === undefined) return;
+    this.#reloadAgain = undefined;
+    this.#requestReload(scope, 'Reloading in progress ...');
   }
 
   #announceReady(): void {
@@ -264,10 +268,10 @@ export class Master {
   }
 
   /** @param notice of who asked for it; a storm of crashes has told its own */
-  #requestReload(notice?: string): void {
+  #requestReload(scope: ReloadScope, notice?: string): void {
     if (this.#stage.state === masterStates.reloading || this.#stage.state === masterStates.starting) {
       // One more reload after what is under way puts the latest file in force, however often it was asked for.
-      this.#reloadAgain = true;
+      if (this.#reloadAgain !== 'all') this.#reloadAgain = scope;
       return;
     }
     // As in php-fpm the line tells of the signal, also where it changes nothing any more.
@@ -279,16 +283,16 @@ export class Master {
     this.#stage.moveTo(masterStates.reloading);
     this.#options.log.notice(`reloading: reading ${this.#configuration.file} again`);
     this.#systemd.reloading();
-    void this.#reload();
+    void this.#reload(scope);
   }
 
-  async #reload(): Promise<void> {
+  async #reload(scope: ReloadScope): Promise<void> {
     const read = readAgain(this.#options);
     const planned = 'refused' in read ? read : await planReload(read.ready, this.#options, this.#resources);
     if (this.#stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
     if ('refused' in planned) return this.#refuseReload(planned.refused);
     try {
-      this.#putInForce(planned.ready);
+      this.#putInForce(planned.ready, scope);
     } catch (error) {
       this.fail(error);
     }
@@ -301,12 +305,16 @@ export class Master {
     this.#endReload();
   }
 
-  #putInForce(plan: Plan): void {
+  #putInForce(plan: Plan, scope: ReloadScope): void {
     for (const reason of plan.commit()) this.#reloads.notApplied(reason);
     this.#configuration = plan.configuration;
     this.#systemd.configure(plan.configuration.global);
     this.#beats.start(plan.configuration);
-    this.#pools.putInForce(plan.pools);
+    const unchanged = this.#pools.putInForce(plan.pools, scope);
+    if (scope === 'all') return;
+    this.#reloads.leftAlone(unchanged);
+    if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
+    this.#settle();
   }
 
   #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
@@ -353,7 +361,7 @@ export class Master {
     this.#crashes = decision.crashes;
     if (decision.reload === undefined) return;
     this.#options.log.write(decision.reload.level, decision.reload.text);
-    this.#requestReload();
+    this.#requestReload('all');
   }
 
   #makeAdmin(): MasterAdmin {
@@ -375,11 +383,10 @@ export class Master {
   }
 
   #makeContext(): PoolContext {
-    const { log, env, php } = this.#options;
+    const { log, env } = this.#options;
     return {
       log,
       env,
-      php: () => php,
       now,
       nextGenerationNumber: () => ++this.#generationNumber,
       runningWorkers: () => this.#pools.workerCount,

@@ -3,7 +3,6 @@
 import type { SlowRequest } from '../admin/slow-request.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
-import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { LivenessRule } from '../pool/liveness.ts';
@@ -17,9 +16,16 @@ export interface PreparedPool {
   readonly config: PoolConfig;
   readonly identity: PoolIdentity | undefined;
   readonly command: EngineCommand;
+  /** What its hosts are told; see {@link hostSettings}. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  /** Of all that makes its hosts: see {@link poolFingerprint}. */
+  readonly fingerprint: string;
   /** The pool's listening socket; it belongs to the master and outlives every generation. */
   readonly listener: Listener;
 }
+
+/** Which pools get a new generation by a reload: every one, or those whose hosts would be made otherwise. */
+export type ReloadScope = 'all' | 'changed';
 
 /** Whose files a pool's logs may be in a folder that others may write, beside root's and the master's. */
 export function logOwners({ identity }: Pick<PreparedPool, 'identity'>): readonly number[] {
@@ -29,7 +35,6 @@ export function logOwners({ identity }: Pick<PreparedPool, 'identity'>): readonl
 export interface PoolContext {
   readonly log: ErrorLog;
   readonly env: NodeJS.ProcessEnv;
-  readonly php: () => PhpIniSource;
   /** Monotonic clock, milliseconds. */
   readonly now: () => number;
   /** Raised by every start of a host. */

@@ -154,6 +154,12 @@ export class PoolRunner {
     this.#launch(this.#pool, initialWorkers(this.#pool.config));
   }
 
+  /** Whether the host that serves would be made in the same way, on the same socket. */
+  serves({ fingerprint, listener }: PreparedPool): boolean {
+    const isSettled = this.#serving !== undefined && this.#next === undefined;
+    return isSettled && fingerprint === this.#pool.fingerprint && listener === this.#pool.listener;
+  }
+
   /** Starts a new generation with another (or the same) configuration beside the one that serves. */
   reload(pool: PreparedPool): void {
     this.#discardNext();

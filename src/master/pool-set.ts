@@ -1,7 +1,7 @@
 /** The pools of a master: those that serve or are to serve, and those that a reload removed and that only finish. */
 
 import { contain } from './bulkhead.ts';
-import type { PoolContext, PreparedPool } from './pool-context.ts';
+import type { PoolContext, PreparedPool, ReloadScope } from './pool-context.ts';
 import { PoolRunner } from './pool-runner.ts';
 import type { StatusSource } from './status-listeners.ts';
 import type { ActivitySums } from './systemd.ts';
@@ -38,22 +38,30 @@ export class PoolSet {
   }
 
   /**
-   * Makes these pools the ones that serve: new ones start, those that are there get a new generation, those that
-   * are not in the list finish.
+   * Makes these pools the ones that serve: new ones start, those that are there get a new generation (those that have
+   * changed, where only these are asked for), those that are not in the list finish.
+   *
+   * @returns names of the pools that are left alone
    */
-  putInForce(pools: readonly PreparedPool[]): void {
+  putInForce(pools: readonly PreparedPool[], scope: ReloadScope = 'all'): readonly string[] {
     const names = new Set(pools.map((pool) => pool.config.name));
     for (const runner of this.runners) {
       if (!names.has(runner.name)) this.#retire(runner);
     }
+    const unchanged: string[] = [];
     for (const pool of pools) {
       const known = this.#runners.get(pool.config.name);
+      if (scope === 'changed' && known?.serves(pool) === true) {
+        unchanged.push(known.name);
+        continue;
+      }
       const runner = known ?? new PoolRunner(pool, this.#context);
       this.#runners.set(runner.name, runner);
       this.#awaited.add(runner);
       if (known === undefined) runner.start();
       else runner.reload(pool);
     }
+    return unchanged;
   }
 
   /** The pool serves, or has been given up. @returns whether the start or reload under way waited for it */

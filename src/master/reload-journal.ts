@@ -8,6 +8,7 @@ export class ReloadJournal {
   readonly #counts: Record<ReloadOutcome, number> = { succeeded: 0, partial: 0, refused: 0 };
   #last: ReloadResult | undefined;
   #failures: string[] = [];
+  #unchanged: readonly string[] | undefined;
   /** Of the reload under way, and of the next one. */
   #waiters: Waiter[] = [];
   #nextWaiters: Waiter[] = [];
@@ -27,6 +28,7 @@ export class ReloadJournal {
 
   begin(): void {
     this.#failures = [];
+    this.#unchanged = undefined;
     this.#waiters = this.#nextWaiters;
     this.#nextWaiters = [];
   }
@@ -34,6 +36,11 @@ export class ReloadJournal {
   /** A pool of the new configuration could not be started. */
   poolFailed(pool: string, reason: string): void {
     this.#failures.push(`pool ${pool}: ${reason}`);
+  }
+
+  /** A reload of what has changed leaves these pools alone. */
+  leftAlone(pools: readonly string[]): void {
+    this.#unchanged = pools;
   }
 
   /** Something of the new configuration could not be applied. */
@@ -59,7 +66,8 @@ export class ReloadJournal {
   }
 
   #end(outcome: ReloadOutcome, reasons: readonly string[]): void {
-    const result = { at: Date.now(), outcome, reasons };
+    const unchanged = this.#unchanged;
+    const result = { at: Date.now(), outcome, reasons, ...(unchanged && { unchanged }) };
     this.#counts[outcome] += 1;
     this.#last = result;
     for (const resolve of this.#waiters.splice(0)) resolve(result);

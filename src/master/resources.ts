@@ -3,6 +3,7 @@
 import type { AdminSource } from '../admin/snapshot.ts';
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
+import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { AccessLogs } from './access-logs.ts';
@@ -14,6 +15,7 @@ import { reopenLogs } from './log-reopening.ts';
 import { PidFile } from './pid-file.ts';
 import { Plan, type PlannedPart } from './plan.ts';
 import type { PoolRunner } from './pool-runner.ts';
+import { preparePool } from './prepare-pool.ts';
 import { MasterStartError } from './start-error.ts';
 import { type StatusAddress, StatusListeners, type StatusSource } from './status-listeners.ts';
 
@@ -30,6 +32,8 @@ export interface ResourceOptions {
   readonly identify: (pool: PoolConfig) => PoolIdentity | undefined;
   /** @throws EngineError */
   readonly engineFor: (pool: PoolConfig) => EngineCommand;
+  /** The php.ini files that there are now. */
+  readonly php: () => PhpIniSource;
   /** What of this machine or this process would keep the configuration from being in force, as lines for the log. */
   readonly obstacles: (configuration: Configuration) => readonly string[];
 }
@@ -82,6 +86,7 @@ export class MasterResources {
 
   async #open(plan: Plan): Promise<void> {
     const { global, pools } = plan.configuration;
+    const php = this.#options.php();
     const engines = pools.map((config) => ({
       config,
       identity: this.#ask(() => this.#options.identify(config)),
@@ -106,7 +111,7 @@ export class MasterResources {
     plan.pools = engines.map((pool) => {
       const listener = ofPool.get(pool.config);
       if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
-      return { ...pool, listener };
+      return preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env);
     });
   }
 

@@ -65,9 +65,11 @@ export function wantedVersion(pool: PoolConfig): string | undefined {
 export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): EngineCommand | undefined {
   const located = locateEngine(wantedVersion(pool), folders);
   if (!('engine' in located)) return undefined;
+  const { file, record } = located.engine;
   const title = `php-fpm: host for ${pool.name}`;
   const [program = '', ...args] = hostCommand(located.engine, title);
-  return { engine: 'native', file: program, args, argv0: title, iniFiles: iniFilesOf(located.engine.record) };
+  const parts = [file, record.host, ...(record.linked ? [record.linked.program, record.linked.library] : [])];
+  return { engine: 'native', file: program, args, argv0: title, parts, iniFiles: iniFilesOf(record) };
 }
 
 /** What the PHP-FPM of that PHP reads: its php.ini, then the files of its scan folder in order of their names. */

@@ -1,0 +1,27 @@
+/** By what a reload tells whether a pool would become another one. */
+
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type { PreparedPool } from './pool-context.ts';
+
+/**
+ * A digest of everything that makes a pool's hosts: settings, php.ini files, engine and PHP. Files count by their identity
+ * and their times (stat(2)), so that one that is written anew counts as another one.
+ *
+ * The socket is not in it: that is told by the listener itself.
+ */
+export function poolFingerprint({ settings, command }: Pick<PreparedPool, 'settings' | 'command'>): string {
+  const iniFiles = settings.filter(([name]) => name === 'php.ini').map(([, path]) => path);
+  const { engine, file, args, parts } = command;
+  const facts = [settings, engine, file, args, [...parts, ...iniFiles].map(fileState)];
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
+function fileState(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return [path, dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  } catch (error) {
+    return `${path} ${(error as NodeJS.ErrnoException).code}`;
+  }
+}
