@@ -231,7 +231,7 @@ export class ErrorLog {
     level: Level,
     text: LogText,
     inside: (...args: never[]) => unknown = this.write,
-    more: Pick<LineParts, 'failure' | 'details' | 'requestId'> = {},
+    more: Pick<LineParts, 'failure' | 'details' | 'requestId' | 'isBounded'> = {},
   ): void {
     if (!passes(level, this.#level)) return;
     const line = messageLine({
@@ -249,6 +249,11 @@ export class ErrorLog {
   /** A message with further lines of ours: with `log_format = json` they are part of it, else they are left to the caller. */
   explained(level: Level, text: LogText, details: readonly string[]): void {
     this.write(level, text, this.explained, { details: details.length === 0 ? undefined : details });
+  }
+
+  /** A message that somebody else wrote: `log_limit` bounds the line, as it does what workers write. */
+  ofStranger(level: Level, text: string): void {
+    this.write(level, text, this.ofStranger, { isBounded: true });
   }
 
   /** A message about a request, which `log_format = json` names by its id where it has one. */

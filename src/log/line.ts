@@ -1,4 +1,5 @@
 /** The bytes of one line of the error log, fpm-behaviour 11.1 and 11.2; no state, no output. */
+import { logLine } from '../text/log-line.ts';
 import type { Level } from './levels.ts';
 
 /** The reference builds a message in a buffer of this size. */
@@ -31,6 +32,8 @@ export interface LineParts {
   readonly details?: readonly string[] | undefined;
   /** The request that the message is about: shown by the style `json` only. */
   readonly requestId?: string | undefined;
+  /** `log_limit` holds for this line although it fits the buffer. */
+  readonly isBounded?: boolean;
   readonly style: LineStyle;
 }
 
@@ -62,11 +65,11 @@ export function linePrefix(parts: Omit<LineParts, 'text' | 'limit'>): string {
 /**
  * One line without its newline. A message that does not fit the buffer (2048 bytes), or that does not fit
  * `log_limit` once its error text is added, is cut to the smaller of the two less one byte and ends in `...`.
- * A message is one line whatever is in it: control bytes other than the tab are written as `\n` or `\x1b`.
+ * A message is one line whatever is in it.
  */
 export function formatLine(parts: LineParts): Buffer {
-  const line = Buffer.concat([Buffer.from(linePrefix(parts)), printable(parts.text)]);
-  if (line.length >= maxLineBytes) return cut(line, parts.limit);
+  const line = Buffer.concat([Buffer.from(linePrefix(parts)), logLine(bytesOf(parts.text))]);
+  if (line.length >= (parts.isBounded === true ? parts.limit : maxLineBytes)) return cut(line, parts.limit);
   if (parts.failure === undefined) return line;
   const { strerror, errno } = parts.failure;
   const whole = Buffer.concat([line, Buffer.from(`: ${strerror} (${errno})`)]);
@@ -80,16 +83,8 @@ function cut(line: Buffer, limit: number): Buffer {
   return result;
 }
 
-function printable(text: LogText): Buffer {
-  const bytes =
-    typeof text === 'string' ? Buffer.from(text) : Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-  if (!bytes.some(isControl)) return bytes;
-  const escaped = (character: string): string =>
-    character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  // latin1 maps every byte to one character and back, so bytes above 0x7f pass unchanged.
-  return Buffer.from(bytes.toString('latin1').replace(/[\x00-\x08\x0a-\x1f\x7f]/g, escaped), 'latin1');
-}
-
-function isControl(byte: number): boolean {
-  return (byte < 0x20 && byte !== 0x09) || byte === 0x7f;
+function bytesOf(text: LogText): Buffer {
+  return typeof text === 'string'
+    ? Buffer.from(text)
+    : Buffer.from(text.buffer, text.byteOffset, text.byteLength);
 }

@@ -1,11 +1,14 @@
 /**
  * What workers write to stdout and stderr, as lines of the error log (fpm-behaviour 11.3 and 11.4). The bytes come
- * framed by the contract and are never searched for anything but newlines; the end of a request is a call.
+ * framed by the contract and are never searched for anything but newlines; the end of a request is a call. In a text log
+ * what a terminal would obey is escaped, and counts as it is written.
  *
  * Lines are always written whole, also with `log_buffering = no`: the bytes are the same.
  */
+import { fitLogLine, logLine, wholeCharacters } from '../text/log-line.ts';
 import type { ErrorLog } from './error-log.ts';
 import type { Level } from './levels.ts';
+import type { PoolVoice } from './pool-voice.ts';
 
 export type OutputStream = 'stdout' | 'stderr';
 
@@ -14,6 +17,8 @@ export interface WorkerOutputOptions {
   readonly pool: string;
   /** `decorate_workers_output`. */
   readonly decorate: boolean;
+  /** How much the pool may say; all of it where there is none. */
+  readonly voice?: Pick<PoolVoice, 'admits'>;
 }
 
 const level: Level = 'warning';
@@ -31,6 +36,8 @@ interface Unfinished {
   requestId: string | undefined;
   /** Something of this worker has been logged. */
   hasSpoken: boolean;
+  /** Some of the line was dropped: so is the rest of it. */
+  isTorn: boolean;
 }
 
 export class WorkerOutput {
@@ -48,12 +55,17 @@ export class WorkerOutput {
   write(pid: number, stream: OutputStream, bytes: Uint8Array, requestId?: string): void {
     const worker = this.#worker(pid, stream);
     const lines: Buffer[] = [];
+    if (this.#options.voice?.admits(bytes) === false) {
+      this.#take(pid, worker, lines);
+      worker.isTorn = bytes.at(-1) !== newline;
+      return this.#log(worker, lines);
+    }
     if (worker.stream !== stream) {
       this.#take(pid, worker, lines);
       worker.stream = stream;
     }
     worker.requestId = requestId;
-    let rest = Buffer.concat([worker.bytes, bytes]);
+    let rest = Buffer.concat([worker.bytes, withoutTorn(worker, bytes)]);
     for (;;) {
       const end = rest.indexOf(newline);
       if (end < 0) break;
@@ -88,7 +100,7 @@ export class WorkerOutput {
   #worker(pid: number, stream: OutputStream): Unfinished {
     let worker = this.#workers.get(pid);
     if (worker === undefined) {
-      worker = { stream, bytes: Buffer.alloc(0), requestId: undefined, hasSpoken: false };
+      worker = { stream, bytes: Buffer.alloc(0), requestId: undefined, hasSpoken: false, isTorn: false };
       this.#workers.set(pid, worker);
     }
     return worker;
@@ -99,17 +111,24 @@ export class WorkerOutput {
     const rest = this.#takeFullPieces(pid, worker, worker.bytes, lines);
     if (rest.length > 0) lines.push(this.#line(pid, worker, rest, suffix));
     worker.bytes = Buffer.alloc(0);
+    worker.isTorn = false;
   }
 
   /** @returns what fits one line and may still grow */
   #takeFullPieces(pid: number, worker: Unfinished, text: Buffer, lines: Buffer[]): Buffer {
     let rest = text;
     const room = this.#room(pid, worker.stream);
-    while (rest.length > room) {
-      lines.push(this.#line(pid, worker, rest.subarray(0, room)));
-      rest = rest.subarray(room);
+    for (;;) {
+      const used = this.#usedOf(rest, room);
+      if (used === rest.length) return rest;
+      lines.push(this.#line(pid, worker, rest.subarray(0, used)));
+      rest = rest.subarray(used);
     }
-    return rest;
+  }
+
+  /** How much of a text a line has room for. */
+  #usedOf(text: Buffer, room: number): number {
+    return this.#options.log.format === 'json' ? wholeCharacters(text, room) : fitLogLine(text, room).used;
   }
 
   /** Bytes of text in one line: with prefix and quotes it has at most `log_limit` - 1, and a newline. */
@@ -126,8 +145,8 @@ export class WorkerOutput {
     if (log.format === 'json') {
       return log.workerLine({ level, pool, pid, stream, text, decorate, requestId });
     }
-    if (!this.#options.decorate) return Buffer.from(text);
-    return Buffer.concat([this.#prefix(pid, stream), text, Buffer.from(`"${suffix}`)]);
+    if (!this.#options.decorate) return logLine(text);
+    return Buffer.concat([this.#prefix(pid, stream), logLine(text), Buffer.from(`"${suffix}`)]);
   }
 
   #prefix(pid: number, stream: OutputStream): Buffer {
@@ -140,4 +159,13 @@ export class WorkerOutput {
     worker.hasSpoken = true;
     this.#options.log.writeLines(level, lines);
   }
+}
+
+/** The bytes from the next line on where the beginning of this one is missing. */
+function withoutTorn(worker: Unfinished, bytes: Uint8Array): Uint8Array {
+  if (!worker.isTorn) return bytes;
+  const end = bytes.indexOf(newline);
+  if (end < 0) return bytes.subarray(bytes.length);
+  worker.isTorn = false;
+  return bytes.subarray(end + 1);
 }

@@ -8,6 +8,7 @@ import type { PoolConfig } from '../config/directives.ts';
 import { ContractError, type EndMode } from '../engine/contract.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import type { PoolVoice } from '../log/pool-voice.ts';
 import { SlowLogFile } from '../log/slow-log-file.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
@@ -37,6 +38,7 @@ export interface GenerationParts {
   readonly scoreboardFd: number;
   readonly memory: ManagerMemory;
   readonly log: ErrorLog;
+  readonly voice: PoolVoice;
   readonly liveness: LivenessRule;
   /** Another generation of the pool serves while this one starts. */
   readonly besideOthers: boolean;
@@ -97,6 +99,7 @@ export class Generation {
       log: parts.log,
       pool: parts.pool.name,
       decorate: parts.pool.decorate_workers_output,
+      voice: parts.voice,
     });
     const { slowlog } = parts.pool;
     this.slowLog = slowlog === undefined ? undefined : new SlowLogFile(slowlog, parts.logOwners, parts.log);

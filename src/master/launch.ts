@@ -3,7 +3,7 @@
 import { initialMemory } from '../pool/manager.ts';
 import { memoryFile, socketPair } from '../posix/descriptors.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
-import { Generation } from './generation.ts';
+import { Generation, type GenerationParts } from './generation.ts';
 import { type HostEvent, HostProcess } from './host-process.ts';
 import { logOwners, type PoolContext, type PreparedPool } from './pool-context.ts';
 
@@ -12,11 +12,12 @@ import { logOwners, type PoolContext, type PreparedPool } from './pool-context.t
  *
  * @param conditions.wantedAtTakeOver workers that have to be up before it takes over the socket
  * @param conditions.besideOthers another generation of the pool serves meanwhile
+ * @param conditions.voice what its host and workers say goes through
  * @throws the error of the system when there are no descriptors or no memory for it
  */
 export function launchGeneration(
   pool: PreparedPool,
-  { wantedAtTakeOver, besideOthers }: { readonly wantedAtTakeOver: number; readonly besideOthers: boolean },
+  conditions: Pick<GenerationParts, 'wantedAtTakeOver' | 'besideOthers' | 'voice'>,
   context: PoolContext,
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): Generation {
@@ -31,8 +32,7 @@ export function launchGeneration(
     memory: initialMemory,
     log: context.log,
     liveness: context.liveness,
-    wantedAtTakeOver,
-    besideOthers,
+    ...conditions,
   });
   try {
     generation.attach(startHost(generation, pool, accessLog, context, onEvent));

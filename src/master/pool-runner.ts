@@ -10,6 +10,7 @@ import type { WorkerStack } from '../admin/slow-request.ts';
 import type { PoolConfig } from '../config/directives.ts';
 import { ContractError } from '../engine/contract.ts';
 import type { HostFacts, HostMessage } from '../engine/host-messages.ts';
+import { PoolVoice } from '../log/pool-voice.ts';
 import {
   hostStartTimeoutMs,
   initialWorkers,
@@ -26,7 +27,7 @@ import { contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
-import { logHostChatter, logHostFacts } from './host-reports.ts';
+import { sayHostFacts } from './host-reports.ts';
 import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
@@ -62,6 +63,7 @@ export class PoolRunner {
     | { readonly generation: Generation; readonly old: Generation; readonly until: number }
     | undefined;
   readonly #departures: Departures;
+  readonly #voice: PoolVoice;
   readonly #orphans = new Orphans();
   #failure: string | undefined;
   /** What the log has been told of the host. */
@@ -76,6 +78,7 @@ export class PoolRunner {
     this.#pool = pool;
     this.#context = context;
     this.#departures = new Departures(context);
+    this.#voice = new PoolVoice(context.log, this.name, context.now);
     this.figures = new PoolFigures(this.#counters, () => this.generations(), context.now);
     this.#supervisor = new WorkerSupervisor(this.name, context, this.#counters, () =>
       context.onOutcome({ type: 'crash', runner: this }),
@@ -226,7 +229,7 @@ export class PoolRunner {
       case 'message':
         return this.#onMessage(generation, event.message);
       case 'chatter':
-        return logHostChatter(this.#context.log, generation, event.stream, event.text);
+        return this.#voice.chatter(generation.host.pid, event.stream, event.text);
       case 'unstarted':
         generation.failure = `cannot start the engine host: ${event.error.message}`;
         return;
@@ -265,7 +268,7 @@ export class PoolRunner {
     const report = `${command.instead} ${facts?.detail} ${facts?.warnings.join()}`;
     if (facts === undefined || report === this.#reported) return;
     this.#reported = report;
-    logHostFacts(this.#context.log, this.name, facts, command);
+    sayHostFacts(this.#voice, facts, command);
   }
 
   /** Once a second, also while the master stops: whether hosts answer and obey. */
@@ -328,7 +331,8 @@ export class PoolRunner {
     // A reload comes before the restart that a dead host waits for: two hosts would be one too many.
     this.#hostRestart.cancel();
     try {
-      const conditions = { wantedAtTakeOver: wanted, besideOthers: this.#serving !== undefined };
+      const besideOthers = this.#serving !== undefined;
+      const conditions = { wantedAtTakeOver: wanted, besideOthers, voice: this.#voice };
       this.#next = launchGeneration(pool, conditions, this.#context, (generation, event) =>
         this.#context.enqueueHostEvent(this, generation, event),
       );
@@ -379,7 +383,7 @@ export class PoolRunner {
         if (!generation.hasVoice(message)) return;
         return generation.output.flush(message.pid);
       case 'log':
-        return this.#context.log.write(message.level, `[pool ${this.name}] ${message.text}`);
+        return this.#voice.message(message.level, message.text);
       case 'stopped':
         generation.expect(message.type, [hostStates.draining, hostStates.ending]);
         return this.#oldStopped(generation);
@@ -523,6 +527,7 @@ export class PoolRunner {
       this.#counters.generationGone(generation);
     };
     contain(this, 'counting what its host did', count, generation);
+    this.#voice.report();
     generation.close();
     if (!expected) {
       this.#counters.restarted('host');

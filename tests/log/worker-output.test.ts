@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import type { Level } from '../../src/log/levels.ts';
+import { PoolVoice } from '../../src/log/pool-voice.ts';
 import { WorkerOutput } from '../../src/log/worker-output.ts';
 import { type Cleanup, emptyFile, folderFor, withoutTime } from './support.ts';
 
@@ -71,7 +72,7 @@ test('words that a worker could take for commands are text', (t) => {
   worker.write('\0fscf\0 not a flush');
   assert.equal(worker.text(), '');
   worker.write('\n');
-  assert.deepEqual(worker.lines(), [said('\0fscf\0 not a flush')]);
+  assert.deepEqual(worker.lines(), [said('\\x00fscf\\x00 not a flush')]);
 });
 
 test('the end of a worker is told with what it said first and last', (t) => {
@@ -89,10 +90,26 @@ test('the end of a worker is told with what it said first and last', (t) => {
   ]);
 });
 
-test('undecorated lines are the bytes and nothing else', (t) => {
+test('undecorated lines are the text and nothing else', (t) => {
   const worker = outputFor(t, { decorate: false });
   worker.write('{"level":"info"}\n\xff\x01"\n');
-  assert.equal(worker.text(), '{"level":"info"}\n\xff\x01"\n');
+  assert.equal(worker.text(), '{"level":"info"}\n\xff\\x01"\n');
+});
+
+test('what a terminal would obey is escaped, decorated or not, and in pieces', (t) => {
+  const text = '\x1b[31m\r\0\xc2\x9b2J\n';
+  const shown = '\\x1b[31m\\x0d\\x00\\xc2\\x9b2J';
+  for (const decorate of [true, false]) {
+    const worker = outputFor(t, { decorate });
+    worker.write(text.slice(0, 9));
+    worker.write(text.slice(9));
+    assert.deepEqual(worker.lines(), [decorate ? said(shown) : shown]);
+  }
+  const worker = outputFor(t, { limit: 512, decorate: false });
+  worker.write(`${'\x1b'.repeat(600)}\n`);
+  const lines = worker.lines();
+  assert.ok(lines.every((line) => line.length <= 511));
+  assert.equal(lines.join(''), '\\x1b'.repeat(600));
 });
 
 test('a log level above warning drops worker output', (t) => {
@@ -144,4 +161,57 @@ test('undecorated text is cut into the same pieces however it arrives', (t) => {
     ),
     { numRuns: 40 },
   );
+});
+
+const noLimit = { bytesPerSecond: 1e9, burst: 1e9 };
+
+/** Ten lines of 36 bytes, which cost 1000, are what may be said at once, and half of it a second. */
+function boundedOutput(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const path = emptyFile(folderFor(t), 'log');
+  const stderr = openSync(path, 'a');
+  t.after(() => closeSync(stderr));
+  const log = new ErrorLog({ stderr });
+  const clock = { now: 0 };
+  const limits = { output: { bytesPerSecond: 500, burst: 1000 }, messages: noLimit };
+  const voice = new PoolVoice(log, 'www', () => clock.now, limits);
+  const output = new WorkerOutput({ log, pool: 'www', decorate: false, voice });
+  return {
+    write: (text: string, pid = 7) => output.write(pid, 'stderr', Buffer.from(text)),
+    pass: (milliseconds: number) => {
+      clock.now += milliseconds;
+      t.mock.timers.tick(milliseconds);
+    },
+    lines: () => withoutTime(readFileSync(path, 'latin1')),
+  };
+}
+
+const tenLines = `${'x'.repeat(35)}\n`.repeat(10);
+
+test('what is too much is dropped, and said', (t) => {
+  const worker = boundedOutput(t);
+  worker.write(tenLines);
+  worker.write(tenLines);
+  worker.write('of another worker\n', 8);
+  assert.equal(worker.lines().length, 10);
+  worker.pass(1000);
+  assert.match(
+    worker.lines()[10] ?? '',
+    /WARNING: \[pool www\] 11 lines of this pool were dropped in the last second: /,
+  );
+  worker.write('heard again\n');
+  worker.pass(1000);
+  assert.deepEqual(worker.lines().slice(11), ['heard again']);
+});
+
+test('a line of which a part was dropped is not joined with the next', (t) => {
+  const worker = boundedOutput(t);
+  worker.write(`${tenLines}begun `);
+  worker.write('and dropped');
+  worker.pass(2000);
+  worker.write(' and goes on\nwhole\n');
+  const lines = worker.lines();
+  assert.equal(lines[10], 'begun ');
+  assert.match(lines[11] ?? '', / 1 line of this pool/);
+  assert.deepEqual(lines.slice(12), ['whole']);
 });
