@@ -71,6 +71,8 @@ export class ServerProtocol {
   /** Closed after a response: records are skipped up to the end of the request's STDIN. */
   #draining = false;
   readonly #refused = new RefusedRequests();
+  /** BEGIN_REQUEST of a request that was sent behind the running one, under the same id: it waits for that. */
+  #next: RecordHeader | undefined;
 
   /** The application wants body bytes now. */
   bodyWanted = false;
@@ -94,7 +96,7 @@ export class ServerProtocol {
 
   /** True when input waits for the application or the peer, so no more should be read. */
   get isBlocked(): boolean {
-    return this.repliesBlocked || this.#bodyHeld();
+    return this.repliesBlocked || this.#next !== undefined || this.#bodyHeld();
   }
 
   /** True while bytes of the body are due that the application asked for. */
@@ -131,13 +133,16 @@ export class ServerProtocol {
       mayReuse &&
       this.#keepConnection &&
       this.#body.leavesNothing &&
-      !this.#inputEnded &&
+      (!this.#inputEnded || this.#next !== undefined) &&
       // The FCGI_DATA of a filter is dropped while it runs, not read to its end.
       this.#role !== 'FILTER';
     this.#phase = reusable ? phase.idle : phase.closed;
     this.#draining = !reusable;
     this.bodyWanted = false;
     if (this.#use === 'body') this.#use = 'drop';
+    const next = this.#next;
+    this.#next = undefined;
+    if (reusable && next !== undefined) this.#onBegin(next);
     return reusable;
   }
 
@@ -223,7 +228,8 @@ export class ServerProtocol {
       this.#fixedFilled = 0;
       this.#use = 'begin';
     } else if (header.id === this.#id) {
-      this.#fail(unexpected(header, this.#phase));
+      if (this.#phase === phase.running && this.#body.streamEnded) this.#next = header;
+      else this.#fail(unexpected(header, this.#phase));
     } else if (!this.#failIf(this.#refused.add(header.id))) {
       this.#actions.reply(endRequest(header.id, 0, protocolStatus.cannotMultiplex), false);
     }

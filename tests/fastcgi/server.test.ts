@@ -80,6 +80,58 @@ test('a request that was sent before the answer to the last one is served next',
   await harness.closed;
 });
 
+/** Answers in a later turn, with what the request asks for. */
+function later(request: ServerRequest): void {
+  setImmediate(() => {
+    request.write(bytes(`${request.params.map(([, value]) => value).join()};`));
+    request.end();
+  });
+}
+
+for (const [what, pieces, answer] of [
+  [
+    'all at once',
+    [
+      [1, true, 'a'],
+      [1, true, 'b'],
+      [1, true, 'c'],
+    ],
+    'a;b;c;',
+  ],
+  [
+    'behind one that is not to keep the connection',
+    [
+      [1, false, 'a'],
+      [1, true, 'b'],
+    ],
+    'a;',
+  ],
+  [
+    'the last of which is not to keep the connection',
+    [
+      [1, true, 'a'],
+      [1, false, 'b'],
+    ],
+    'a;b;',
+  ],
+] as const) {
+  test(`requests of one id, ${what}, wait for the answer to the one before`, async () => {
+    const harness = new ConnectionHarness(later);
+    harness.send(...pieces.flatMap(([id, keeps, name]) => [head(id, keeps, ['N', name]), endOfStdin]));
+    harness.client.end();
+    await harness.closed;
+    assert.equal(harness.text(recordType.stdout), answer);
+    assert.deepEqual(harness.errors, []);
+  });
+}
+
+test('a request that begins inside the body of another one of its id is an error', async () => {
+  const harness = new ConnectionHarness(echo);
+  harness.send(head(1, true, ['CONTENT_LENGTH', '3']), stdin(1, 'ab'), head(1, true));
+  await harness.closed;
+  assert.equal(harness.errors[0]?.code, 'unexpected-record');
+});
+
 test('the body waits in the socket until it is asked for, and pauses when told', async () => {
   const { promise, resolve } = Promise.withResolvers<ServerRequest>();
   const harness = new ConnectionHarness(resolve);
