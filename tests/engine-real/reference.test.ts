@@ -203,6 +203,27 @@ const cases: Readonly<Record<string, Case>> = {
       $temp = new SplTempFileObject(); $temp->fwrite('12345'); $r[] = $temp->ftruncate(3); $temp->rewind(); $r[] = $temp->fread(9);
       echo json_encode($r);`,
   },
+  'putenv() and the commands of a script': {
+    script: `putenv('FOO=bar'); putenv("BAR=\u00e9\u20ac"); putenv('TZ=America/New_York'); putenv('7=seven');
+      $r = [shell_exec('echo $FOO $BAR $FIRST; date -d @0'), shell_exec('printenv 7 QUERY_STRING REQUEST_METHOD; echo')];
+      putenv('FOO'); exec('echo "[$FOO]"', $lines); $r[] = $lines; putenv('FIRST=changed');
+      foreach ([null, ['FOO' => "giv\u00e9n"]] as $given) {
+        $process = proc_open('echo $FOO $FIRST $TZ', [1 => ['pipe', 'w']], $pipes, null, $given); $r[] = stream_get_contents($pipes[1]); proc_close($process);
+      }
+      $pipe = popen('printenv HOME BYTES FIRST', 'r'); $r[] = stream_get_contents($pipe); pclose($pipe);
+      ob_start(); system('echo $TZ'); passthru('echo $BAR'); $r[] = ob_get_clean();
+      echo json_encode($r);`,
+  },
+  'the environment of the next script': { script: `echo shell_exec('echo [$FOO] $FIRST $TZ');` },
+  'keys and certificates': {
+    script: `$places = openssl_get_cert_locations(); unset($places['ini_cafile'], $places['ini_capath']);
+      $key = openssl_pkey_new(); openssl_pkey_export($key, $encrypted, 'secret');
+      $request = openssl_csr_new(['commonName' => 'x'], $key); $certificate = openssl_csr_sign($request, null, $key, 1);
+      $curve = openssl_pkey_new(['private_key_type' => OPENSSL_KEYTYPE_EC, 'curve_name' => 'prime256v1']);
+      echo json_encode([$places, openssl_pkey_get_details($key)['bits'], substr($encrypted, 0, 37), openssl_pkey_get_private($encrypted, 'secret') !== false,
+        openssl_csr_get_subject($request), openssl_x509_parse($certificate)['subject'], openssl_x509_parse($certificate)['extensions']['basicConstraints'],
+        openssl_pkey_get_details($curve)['bits'], openssl_sign('x', $signature, $key), openssl_verify('x', $signature, $certificate)]);`,
+  },
   'a HEAD request': { script: `echo 'body';`, params: { REQUEST_METHOD: 'HEAD' } },
 };
 

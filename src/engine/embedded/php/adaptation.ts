@@ -2,6 +2,7 @@
 
 import { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
+import { Environment } from './environment.ts';
 import { extensionLine } from './extensions.ts';
 import { setHostConstants } from './host-constants.ts';
 import { installHostFacts } from './host-facts.ts';
@@ -12,6 +13,8 @@ import { ModuleFunctions } from './module-functions.ts';
 import type { Parts } from './parts.ts';
 import { RedisSessions } from './redis-sessions.ts';
 import { registerSessionModule } from './session-module.ts';
+import { moveSslFolder } from './ssl-folder.ts';
+import { refuseZipEncryption } from './zip-encryption.ts';
 
 /** The settings of the instance that matter here. */
 interface AdaptationSettings {
@@ -42,6 +45,9 @@ export class Adaptation {
     installHostFacts(engine, standard);
     this.#parts.largeFiles.installFunction(engine, standard);
     installLinks(engine, standard, this.#calls);
+    moveSslFolder(engine);
+    const environment = new Environment(engine);
+    this.#parts.spawner.environment = () => environment.read();
   }
 
   /** When PHP is there, before the values of the pool and the first request. */
@@ -51,6 +57,7 @@ export class Adaptation {
     setHostConstants(engine, phpVersion);
     tellIniFiles(engine, phpIniFiles);
     this.#parts.largeFiles.installMethods(engine);
+    refuseZipEncryption(engine, this.#calls);
     if (phpIni.includes(extensionLine('redis'))) {
       registerSessionModule(engine, this.#calls, 'redis', new RedisSessions(entries));
     }

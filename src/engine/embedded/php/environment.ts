@@ -1,6 +1,8 @@
 /** The environment of C: what PHP starts with, and what it is now that scripts have changed it. */
 
-import type { EngineImports } from './engine.ts';
+import type { Engine, EngineImports } from './engine.ts';
+import { hashBucket, hashTable, zendString, zval, zvalType } from './layout.ts';
+import { readString } from './values.ts';
 
 type Entries = readonly (readonly [string, string])[];
 
@@ -29,4 +31,57 @@ export function repairEnvironment(imports: EngineImports, env: Entries, memory: 
     }
     return 0;
   };
+}
+
+/** The address of the pointer to PHP's own function that copies the environment into an array. */
+const importSymbol = 'php_import_environment_variables';
+
+export class Environment {
+  readonly #engine: Engine;
+  readonly #import: (array: number) => void;
+
+  /** To be made before the pointer leads elsewhere (sapi.ts). */
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#import = engine.table.get(engine.memory.word(engine.address(importSymbol))) as (
+      array: number,
+    ) => void;
+  }
+
+  /** The environment as scripts have made it by putenv(), for their children; while a request runs. */
+  read(): NodeJS.ProcessEnv {
+    const { memory } = this.#engine;
+    const array = memory.allocate(zval.size);
+    memory.setWord(array + zval.value, this.#engine.function('_zend_new_array_0')());
+    memory.setWord(array + zval.type, zvalType.array);
+    this.#import(array);
+    const entries = this.#entries(memory.word(array + zval.value));
+    this.#engine.function('zval_ptr_dtor')(array);
+    this.#engine.function('free')(array);
+    return Object.fromEntries(entries);
+  }
+
+  #entries(table: number): [name: string, value: string][] {
+    const { memory } = this.#engine;
+    const data = memory.word(table + hashTable.data);
+    const entries: [string, string][] = [];
+    for (let index = 0; index < memory.word(table + hashTable.used); index += 1) {
+      const bucket = data + index * hashBucket.bytes;
+      const value = readString(this.#engine, bucket);
+      if (value === undefined) continue;
+      const key = memory.word(bucket + hashBucket.key);
+      // A name of digits is a number to PHP.
+      const name =
+        key === 0
+          ? String(memory.bytes.readBigInt64LE(bucket + hashBucket.hash))
+          : memory.slice(key + zendString.bytes, memory.word(key + zendString.length));
+      entries.push([text(name), text(value)]);
+    }
+    return entries;
+  }
+}
+
+/** Node gives children their environment as UTF-8. */
+function text(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }

@@ -1,7 +1,7 @@
 /** What this PHP consists of, read from its own registries: a script might be forbidden to ask. */
 
 import type { Engine } from './engine.ts';
-import { hashTable } from './layout.ts';
+import { hashBucket, hashTable } from './layout.ts';
 
 export interface EngineFacts {
   /** `8.4.25` */
@@ -10,8 +10,6 @@ export interface EngineFacts {
   readonly zendExtensions: readonly string[];
 }
 
-/** Bytes of a hash table's bucket; the value comes first. */
-const bucketBytes = 32;
 /** `zend_module_entry.name` */
 const moduleName = 20;
 /** `zend_llist_element`: next element, then data, of which the name is first in a `zend_extension`. */
@@ -26,7 +24,7 @@ export function readFacts(engine: Engine): EngineFacts {
   const data = memory.word(registry + hashTable.data);
   const used = memory.word(registry + hashTable.used);
   const extensions = Array.from({ length: used }, (_bucket, index) =>
-    memory.string(memory.word(memory.word(data + index * bucketBytes) + moduleName)),
+    memory.string(memory.word(memory.word(data + index * hashBucket.bytes) + moduleName)),
   );
   const zendExtensions: string[] = [];
   let element = memory.word(engine.address('zend_extensions'));

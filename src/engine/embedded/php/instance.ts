@@ -169,7 +169,7 @@ export class PhpInstance {
    * @throws Error when PHP cannot be started with these settings
    */
   static async boot(settings: InstanceSettings, host: InstanceHost): Promise<PhpInstance> {
-    const parts = new Parts(settings.env, host);
+    const parts = new Parts(host);
     const engine = await startEngine({
       module: settings.module,
       loaderPath: settings.loaderPath,

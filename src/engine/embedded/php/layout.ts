@@ -55,6 +55,9 @@ export const fileHandlePrimaryScript = 29;
 /** `HashTable` */
 export const hashTable = { data: 16, used: 20, elements: 24, tableSize: 28, size: 56 } as const;
 
+/** `Bucket` of a hash table; the value comes first. A key that is a number is the hash. */
+export const hashBucket = { hash: 16, key: 24, bytes: 32 } as const;
+
 /** `zend_ini_entry` */
 export const iniEntry = {
   name: 0,

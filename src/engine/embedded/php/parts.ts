@@ -26,9 +26,9 @@ export class Parts {
   readonly spawner: Spawner;
   #locks: FileLocks | undefined;
 
-  constructor(env: readonly (readonly [string, string])[], host: PartsHost) {
+  constructor(host: PartsHost) {
     this.limit = new TimeLimit(host.publishDeadline);
-    this.spawner = new Spawner(env, host.output);
+    this.spawner = new Spawner(host.output);
   }
 
   repair(imports: EngineImports, engine: () => Engine): void {

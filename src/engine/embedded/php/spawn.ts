@@ -56,25 +56,24 @@ function outputPath(number: number): string {
   return `/internal/output-${number}`;
 }
 
-/** Starts the commands of one instance, with the worker's environment. */
+/** Starts the commands of one instance, with the environment that scripts have. */
 export class Spawner {
-  readonly #env: NodeJS.ProcessEnv;
   readonly #output: OutputStream;
   /** Exit codes, by process id. */
   readonly #codes = new Map<number, Promise<number>>();
   /** Files with the output of finished commands, and the numbers by which PHP waits for those. */
   readonly #files = new Map<string, number>();
   #lastFile = firstFileNumber;
+  /** The environment of commands that are given none. */
+  environment: () => NodeJS.ProcessEnv = () => ({});
 
-  constructor(env: readonly (readonly [string, string])[], output: OutputStream) {
-    // The first of a duplicate name wins.
-    this.#env = Object.fromEntries(env.toReversed());
+  constructor(output: OutputStream) {
     this.#output = output;
   }
 
   /** proc_open(), popen() for writing, mail(); given to the loader. */
   readonly start = (command: string, args: readonly string[], options: SpawnOptions): EventEmitter => {
-    const env = options.env ?? this.#env;
+    const env = options.env ?? this.environment();
     const line = commandLine(command, args);
     const child = new SpawnedProcess(
       spawn(line, { ...options, env, shell: true, cwd: startFolder(options.cwd) }),
@@ -120,7 +119,12 @@ export class Spawner {
   }
 
   #run(command: string, cwd: string): Promise<{ output: Buffer; code: number }> {
-    const child = spawn(command, { shell: true, cwd, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, {
+      shell: true,
+      cwd,
+      env: this.environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const pieces: Buffer[] = [];
     child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
     child.stderr.on('data', (piece: Buffer) => this.#output('stderr', new Uint8Array(piece)));

@@ -22,21 +22,22 @@ const stringType = 6 | (1 << 8);
 /** Reference count and type of a fresh string. */
 const freshString = [1, 6 | (1 << 4)] as const;
 
-function kind(engine: Engine, address: number): number {
+/** The type of what is in a zval. */
+export function kindOf(engine: Engine, address: number): number {
   return engine.memory.word(address + zval.type) & kindMask;
 }
 
 /** The string in a zval, undefined where it holds something else. */
 export function readString(engine: Engine, address: number): string | undefined {
   const { memory } = engine;
-  if (kind(engine, address) !== (stringType & kindMask)) return undefined;
+  if (kindOf(engine, address) !== (stringType & kindMask)) return undefined;
   const string = memory.word(address + zval.value);
   return memory.slice(string + zendString.bytes, memory.word(string + zendString.length));
 }
 
 /** The integer in a zval, undefined where it holds something else. */
 export function readLong(engine: Engine, address: number): number | undefined {
-  if (kind(engine, address) !== zvalType.long) return undefined;
+  if (kindOf(engine, address) !== zvalType.long) return undefined;
   return Number(engine.memory.bytes.readBigInt64LE(address + zval.value));
 }
 
