@@ -2,7 +2,7 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import { siblingModule } from '../runtime/module.ts';
-import { defaultVersion, findEngine } from './embedded/php/package.ts';
+import { defaultVersion, type EnginePackage, findEngine } from './embedded/php/package.ts';
 import { locateEngine, nativeCommand, wantedVersion } from './native/locate.ts';
 
 export interface EngineCommand {
@@ -78,9 +78,14 @@ export function chosenEngine(pool: PoolConfig): ChosenEngine {
     return { engine: 'native', php: located.engine.record.php, file: located.engine.file };
   }
   engineCommand(pool);
+  const php = embeddedPackage(pool).phpVersion;
+  return { engine: 'embedded', php, ...(located && { instead: located.missing }) };
+}
+
+/** @throws EngineError where it is not installed */
+function embeddedPackage(pool: PoolConfig): EnginePackage {
   try {
-    const { phpVersion } = findEngine(pool['engine.php'] ?? defaultVersion);
-    return { engine: 'embedded', php: phpVersion, ...(located && { instead: located.missing }) };
+    return findEngine(pool['engine.php'] ?? defaultVersion);
   } catch (error) {
     throw new EngineError(pool.name, (error as Error).message);
   }
@@ -92,10 +97,9 @@ export function chosenEngine(pool: PoolConfig): ChosenEngine {
  * @throws EngineError where it is not installed down to the version of PHP
  */
 export function installedEngine(pool: PoolConfig): EngineCommand {
-  chosenEngine(pool);
   const command = engineCommand(pool);
   if (command.engine === 'native') return command;
-  const { loaderPath, wasmPath } = findEngine(pool['engine.php'] ?? defaultVersion);
+  const { loaderPath, wasmPath } = embeddedPackage(pool);
   return { ...command, parts: [...command.parts, loaderPath, wasmPath] };
 }
 

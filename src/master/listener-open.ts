@@ -191,7 +191,12 @@ function checkPathLength(pool: string, path: string): void {
  * @throws ListenerError when somebody listens there, or when something is there that is no socket.
  */
 function removeStaleSocket(path: string): void {
-  lookAtPlace(path, (file) => attempt(`unable to remove the stale socket '${path}'`, () => file.unlink()));
+  lookAtPlace(path, (file) =>
+    attempt(
+      `unable to remove the stale socket '${path}' (let the master write to its folder, or remove it by hand)`,
+      () => file.unlink(),
+    ),
+  );
 }
 
 /**

@@ -61,9 +61,8 @@ export class ListenerSet {
    */
   async find(address: ListenAddress, more: readonly Listener[]): Promise<Listener | undefined> {
     const keys = (await resolveListenAddress(address)).map(socketKey);
-    const usable = [...this.#listeners, ...more].filter(
-      (listener) => listener.isIntact() && listener.isReachable(),
-    );
+    const ofAddress = [...this.#listeners, ...more].filter(({ key }) => keys.includes(key));
+    const usable = ofAddress.filter((listener) => listener.isIntact() && listener.isReachable());
     return keys
       .map((key) => usable.find((listener) => listener.key === key))
       .find((found) => found !== undefined);

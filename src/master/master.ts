@@ -342,9 +342,13 @@ export class Master {
 
   #finishStop(): void {
     this.#options.log.notice('exiting, bye-bye!');
-    this.#release();
-    this.#started.resolve('stopped');
-    this.#closed.resolve();
+    try {
+      this.#release();
+    } finally {
+      // Who waits for the end must not wait for ever: the process would end without a word.
+      this.#started.resolve('stopped');
+      this.#closed.resolve();
+    }
   }
 
   /** Gives back everything that the master made; harmless when called twice. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   existsSync,
@@ -99,4 +100,35 @@ test('a folder that is swapped for a link meanwhile is not followed', (t) => {
     file.unlink();
   });
   assert.deepEqual([existsSync(join(moved, 'file')), existsSync(join(elsewhere, 'file'))], [false, true]);
+});
+
+/** A place for mounts of the test's own. */
+const mayMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
+
+test('a socket knows its file where stat(2) shows other numbers than the kernel has, as in a container', {
+  skip: mayMount ? false : 'needs the right to mount',
+}, (t) => {
+  const folder = folderIn(tmpdir(), t);
+  const [lower, upper, merged] = ['lower', 'upper', 'merged'].map((name) => join(folder, name));
+  const mounts = `mkdir ${lower} ${upper} ${merged} && mount -t tmpfs tmpfs ${upper} && mkdir ${upper}/u ${upper}/w &&
+    mount -t overlay overlay -o lowerdir=${lower},upperdir=${upper}/u,workdir=${upper}/w ${merged}`;
+  const source = new URL('../../src/posix/', import.meta.url).href;
+  const program = `
+    const { boundFile } = await import('${source}socket-file.ts');
+    const { bind, openSocket } = await import('${source}sockets.ts');
+    const { askUnixSocket } = await import('${source}unix-diag.ts');
+    const { lstatSync, renameSync } = await import('node:fs');
+    const path = '${merged}/a.sock';
+    const fd = openSocket('unix');
+    bind(fd, { family: 'unix', path });
+    const { dev, ino } = lstatSync(path);
+    const found = boundFile(fd, path);
+    renameSync(path, path + '.moved');
+    bind(openSocket('unix'), { family: 'unix', path });
+    console.log(askUnixSocket(fd, 'file')[1] !== dev, found?.ino === ino, boundFile(fd, path) === undefined);`;
+  const run = `${mounts} && exec "$0" --input-type=module -e "$1"`;
+  const { stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', run, process.execPath, program], {
+    encoding: 'utf8',
+  });
+  assert.equal(stdout, 'true true true\n', stderr);
 });
