@@ -224,6 +224,22 @@ const cases: Readonly<Record<string, Case>> = {
         openssl_csr_get_subject($request), openssl_x509_parse($certificate)['subject'], openssl_x509_parse($certificate)['extensions']['basicConstraints'],
         openssl_pkey_get_details($curve)['bits'], openssl_sign('x', $signature, $key), openssl_verify('x', $signature, $certificate)]);`,
   },
+  'setlocale()': {
+    script: `$r = [setlocale(LC_ALL, 0), setlocale(LC_CTYPE, '0'), setlocale(LC_NUMERIC, 0)];
+      foreach ([LC_ALL, LC_CTYPE, LC_TIME] as $category) foreach (['de_DE.UTF-8', 'nosuch', 'C', 'POSIX', 'C.UTF-8', 'C.utf8', 'c', '', '/etc', 'C;C'] as $name)
+        array_push($r, setlocale($category, $name), setlocale($category, 0), setlocale(LC_ALL, 'C'), setlocale(LC_CTYPE, 'C.UTF-8'));
+      array_push($r, setlocale(LC_TIME, ['nosuch', 'de_DE', 'C.UTF-8']), setlocale(LC_TIME, 'nosuch', 'C'), setlocale(LC_TIME, 'nosuch', ['x', 'POSIX']),
+        setlocale(LC_TIME, ['nosuch']), setlocale(LC_TIME, []), setlocale(LC_TIME, 5), setlocale(LC_TIME, ['0']), setlocale(99, 'C'), setlocale('2', 'nosuch'));
+      class Name { function __toString() { usleep(1); return 'C.UTF-8'; } } $r[] = setlocale(LC_TIME, new Name);
+      foreach ([[LC_ALL], ['x', 'C'], [LC_ALL, new stdClass], [LC_ALL, 'C', new stdClass]] as $wrong)
+        try { $r[] = setlocale(...$wrong); } catch (Error $e) { $r[] = $e->getMessage(); }
+      setlocale(LC_ALL, 'nosuch'); $r[] = localeconv();
+      setlocale(LC_ALL, 'C.UTF-8'); $r[] = nl_langinfo(CODESET) . sprintf('%.2f', 1.5) . escapeshellarg('\u00e9');
+      echo json_encode($r);`,
+  },
+  'the locale of the next script': {
+    script: `echo setlocale(LC_ALL, 0), nl_langinfo(CODESET), escapeshellarg('\u00e9');`,
+  },
   'a HEAD request': { script: `echo 'body';`, params: { REQUEST_METHOD: 'HEAD' } },
 };
 

@@ -6,9 +6,11 @@ import { Environment } from './environment.ts';
 import { extensionLine } from './extensions.ts';
 import { setHostConstants } from './host-constants.ts';
 import { installHostFacts } from './host-facts.ts';
+import { installIconv } from './iconv.ts';
 import type { IniEntries } from './ini-entries.ts';
 import { installLinks } from './links.ts';
 import { tellIniFiles } from './loaded-ini.ts';
+import { installLocale } from './locale.ts';
 import { ModuleFunctions } from './module-functions.ts';
 import type { Parts } from './parts.ts';
 import { RedisSessions } from './redis-sessions.ts';
@@ -45,9 +47,11 @@ export class Adaptation {
     installHostFacts(engine, standard);
     this.#parts.largeFiles.installFunction(engine, standard);
     installLinks(engine, standard, this.#calls);
+    installIconv(engine, this.#settings.phpVersion, this.#calls);
     moveSslFolder(engine);
     const environment = new Environment(engine);
     this.#parts.spawner.environment = () => environment.read();
+    installLocale(engine, standard, this.#calls, this.#parts.locales, environment);
   }
 
   /** When PHP is there, before the values of the pool and the first request. */

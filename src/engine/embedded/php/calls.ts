@@ -29,9 +29,14 @@ export class PhpCalls {
    * The arguments of the running function.
    *
    * @param specification letters of {@link Kind}, with `|` before those that may be left out
+   * @param count how many are looked at, where the function takes more
    * @returns undefined when they are wrong: PHP has thrown then
    */
-  async arguments(frame: number, specification: string): Promise<Argument[] | undefined> {
+  async arguments(
+    frame: number,
+    specification: string,
+    count = argumentCount(this.#engine, frame),
+  ): Promise<Argument[] | undefined> {
     const { memory } = this.#engine;
     const kinds = [...specification.replace('|', '')] as Kind[];
     const cells = kinds.reduce((count, kind) => count + cellsOf(kind), 0);
@@ -42,8 +47,8 @@ export class PhpCalls {
     for (let cell = 0; cell < cells; cell += 1) memory.setWord(block + cell * 4, first + cell * cellBytes);
     memory.writeString(text, specification);
     try {
-      if ((await this.#parse(argumentCount(this.#engine, frame), text, block)) !== 0) return undefined;
-      return this.#read(kinds, first, argumentCount(this.#engine, frame));
+      if ((await this.#parse(count, text, block)) !== 0) return undefined;
+      return this.#read(kinds, first, count);
     } finally {
       this.#engine.function('free')(block);
     }

@@ -51,3 +51,19 @@ export function nameText({ memory }: Engine, string: number): string {
   const length = memory.word(string + zendString.length);
   return length > 256 ? '' : memory.slice(string + zendString.bytes, length);
 }
+
+/** The addresses of the elements' zvals, in their order; valid as long as the table is not changed. */
+export function elementsOf(engine: Engine, table: number): number[] {
+  const { memory } = engine;
+  const position = memory.allocate(wordBytes);
+  const found: number[] = [];
+  engine.function('zend_hash_internal_pointer_reset_ex')(table, position);
+  for (;;) {
+    const element = engine.function('zend_hash_get_current_data_ex')(table, position);
+    if (element === 0) break;
+    found.push(element);
+    engine.function('zend_hash_move_forward_ex')(table, position);
+  }
+  engine.function('free')(position);
+  return found;
+}

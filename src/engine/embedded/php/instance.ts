@@ -21,6 +21,7 @@ import { opcacheFolder } from './ini.ts';
 import { IniEntries } from './ini-entries.ts';
 import { IniSections } from './ini-sections.ts';
 import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
+import type { LocaleNames } from './locale-names.ts';
 import { FileLocks } from './locks.ts';
 import { type LoopFunction, MainStack } from './main-stack.ts';
 import { MemoryFiles } from './memory-files.ts';
@@ -111,6 +112,7 @@ export class PhpInstance {
   readonly #host: InstanceHost;
   readonly #sapi: Sapi;
   readonly #mask: ScriptMask;
+  readonly #locales: LocaleNames;
   readonly #files: HostFiles;
   readonly #locks: FileLocks;
   readonly #limit: TimeLimit;
@@ -143,6 +145,7 @@ export class PhpInstance {
     this.#locks = parts.locks();
     this.#limit = parts.limit;
     this.#mask = parts.mask;
+    this.#locales = parts.locales;
     this.#files = new HostFiles(engine, parts.mask);
     this.#sapi = new Sapi(engine);
     const entries = new IniEntries(engine);
@@ -324,6 +327,7 @@ export class PhpInstance {
     this.#memoryPeak = 0;
     this.#user = '';
     this.#mask.reset();
+    this.#locales.reset();
     this.#sapi.begin({ params: request.params, phpSelf: phpSelf(request.params), body, sink });
     const outcome = await this.#execution(request);
     file?.close();

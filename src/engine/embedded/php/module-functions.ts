@@ -2,6 +2,7 @@
 
 import type { CFunction, Engine } from './engine.ts';
 import { callFrame, functionEntry, functionEntryBytes, moduleEntry, zval } from './layout.ts';
+import { type PhpValue, replaceValue } from './values.ts';
 
 /** What PHP calls: the frame has the arguments, the result is a zval that holds null. */
 export type PhpFunction = (frame: number, result: number) => void;
@@ -92,4 +93,18 @@ export function argumentCount(engine: Engine, frame: number): number {
 /** Address of an argument's zval. */
 export function argument(frame: number, index: number): number {
   return frame + callFrame.bytes + index * zval.size;
+}
+
+/**
+ * Gives the running function other arguments, no more than it has: its own implementation can then be called. (Those
+ * with the older way of parsing look at the running function's, not at the frame that they are called with.)
+ */
+export function setArguments(engine: Engine, frame: number, values: readonly PhpValue[]): void {
+  const count = argumentCount(engine, frame);
+  for (let index = 0; index < count; index += 1) {
+    const value = values[index];
+    if (value === undefined) engine.function('zval_ptr_dtor')(argument(frame, index));
+    else replaceValue(engine, argument(frame, index), value);
+  }
+  engine.memory.setWord(frame + callFrame.argumentCount, Math.min(count, values.length));
 }

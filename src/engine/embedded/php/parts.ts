@@ -3,6 +3,7 @@
 import type { Engine, EngineImports } from './engine.ts';
 import { repairAccess } from './files.ts';
 import { LargeFiles } from './large-files.ts';
+import { LocaleNames } from './locale-names.ts';
 import type { FileLocks } from './locks.ts';
 import { repairNetwork } from './network.ts';
 import { repairOwnership } from './ownership.ts';
@@ -22,6 +23,7 @@ interface PartsHost {
 export class Parts {
   readonly limit: TimeLimit;
   readonly mask = new ScriptMask();
+  readonly locales = new LocaleNames();
   readonly largeFiles = new LargeFiles();
   readonly spawner: Spawner;
   #locks: FileLocks | undefined;

@@ -112,3 +112,18 @@ function makeArray(engine: Engine, values: readonly PhpValue[] | PhpMap): number
   engine.function('free')(element);
   return array;
 }
+
+/** `IS_STR_INTERNED` */
+const internedMark = 1 << 6;
+
+/** Lets a `zend_string` go. */
+export function freeString(engine: Engine, string: number): void {
+  const { memory } = engine;
+  // Nobody counts such a string.
+  if (memory.word(string + 4) & internedMark) return;
+  const holder = memory.allocate(zval.size);
+  memory.setWord(holder + zval.value, string);
+  memory.setWord(holder + zval.type, stringType);
+  engine.function('zval_ptr_dtor')(holder);
+  engine.function('free')(holder);
+}

@@ -1,0 +1,65 @@
+/**
+ * Character sets by the names and rules of glibc's iconv. The engine has GNU libiconv, which takes 16- and 32-bit sets
+ * without a mark for big-endian, knows fewer names, and puts accents before letters that it transliterates. Pure.
+ */
+
+/** What libiconv is to be asked for. */
+export interface Charset {
+  readonly name: string;
+  /** What glibc begins its output with. */
+  readonly mark: string;
+}
+
+interface Rule {
+  readonly name: string;
+  /** Byte order marks, that of this machine first; none where glibc takes a mark for a character. */
+  readonly marks: readonly string[];
+  /** The set whose marks libiconv understands. */
+  readonly marked?: string;
+}
+
+const utf16: Rule = { name: 'UTF-16LE', marks: ['\xff\xfe', '\xfe\xff'], marked: 'UTF-16' };
+const utf32: Rule = { name: 'UTF-32LE', marks: ['\xff\xfe\0\0', '\0\0\xfe\xff'], marked: 'UTF-32' };
+const ucs2: Rule = { name: 'UCS-2LE', marks: [] };
+
+const rules: ReadonlyMap<string, Rule> = new Map([
+  ['UTF-16', utf16],
+  ['UTF16', utf16],
+  ['UNICODE', utf16],
+  ['CSUNICODE', utf16],
+  ['UTF-32', utf32],
+  ['UTF32', utf32],
+  ['UCS-2', ucs2],
+  ['UCS2', ucs2],
+  ['WCHAR_T', { name: 'UCS-4LE', marks: [] }],
+]);
+
+/** The set that bytes are in. */
+export function sourceCharset(name: string, bytes: string): string {
+  const rule = rules.get(name.toUpperCase());
+  if (rule === undefined) return name;
+  return rule.marks.some((mark) => bytes.startsWith(mark)) ? (rule.marked ?? rule.name) : rule.name;
+}
+
+/** The set that bytes become; its name may have `//TRANSLIT` and `//IGNORE` behind it. */
+export function targetCharset(given: string): Charset {
+  const slashes = given.indexOf('//');
+  const [name, suffix] = slashes < 0 ? [given, ''] : [given.slice(0, slashes), given.slice(slashes)];
+  const rule = rules.get(name.toUpperCase());
+  if (rule === undefined) return { name: given, mark: '' };
+  return { name: `${rule.name}${suffix}`, mark: rule.marks[0] ?? '' };
+}
+
+const transliteratedAscii = /^(?:US-)?ASCII\/\/(?:IGNORE\/\/)?TRANSLIT/i;
+
+/** Text without the accents that glibc would drop on its way to ASCII. @param bytes UTF-8, as a binary string */
+export function withoutAccents(from: string, to: string, bytes: string): string {
+  if (!/^utf-?8$/i.test(from) || !transliteratedAscii.test(to)) return bytes;
+  const text = Buffer.from(bytes, 'latin1').toString('utf8');
+  if (Buffer.from(text, 'utf8').toString('latin1') !== bytes) return bytes;
+  const plain = text.replace(/[^\0-\x7f]/gu, (character) => {
+    const parts = character.normalize('NFD');
+    return /^[A-Za-z]\p{M}+$/u.test(parts) ? parts.charAt(0) : character;
+  });
+  return Buffer.from(plain, 'utf8').toString('latin1');
+}
