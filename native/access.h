@@ -19,6 +19,8 @@ struct hathi_line {
 
 void hathi_line_put(struct hathi_line *line, const char *text, size_t length);
 void hathi_line_format(struct hathi_line *line, const char *format, ...) HATHI_PRINTF(2, 3);
+size_t hathi_read_character(const unsigned char *text, size_t length, uint32_t *character);
+bool hathi_is_unsafe(uint32_t character);
 
 /* Eight texts of 1 KiB with every byte escaped, names and numbers. */
 enum { HATHI_ACCESS_JSON_BYTES = 52 * 1024 };

@@ -8,7 +8,7 @@
 
 /*
  * access.format: compiled once in the host, rendered for every request. The codes are those of
- * src/log/access-format.ts. What a client sent is escaped (control bytes, quote and backslash as \xHH), so a request
+ * src/log/access-format.ts. What a client sent is escaped by the rule of src/text/log-line.ts, as \xHH, so a request
  * cannot forge a line or a field.
  */
 
@@ -128,17 +128,30 @@ struct hathi_access_format *hathi_access_compile(const char *text, char *error, 
 	return format;
 }
 
+/* A byte outside of UTF-8 is kept, since logs of other encodings exist, unless it is a control to a terminal of eight bits. */
+static bool is_escaped(const unsigned char *text, size_t length, uint32_t character, bool quotes)
+{
+	if (quotes && (character == '"' || character == '\\')) return true;
+	if (length == 1 && *text >= 0x80) return *text < 0xa0;
+	return hathi_is_unsafe(character);
+}
+
 /* `quotes` tells whether quote and backslash are escaped too. */
 static void put_escaped(struct hathi_line *line, const char *text, bool quotes)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char byte = (unsigned char)*text;
-		if (byte >= 0x20 && byte != 0x7f && !(quotes && (byte == '"' || byte == '\\'))) {
-			hathi_line_put(line, text, 1);
-			continue;
+	const unsigned char *at = (const unsigned char *)text;
+	for (size_t left = strlen(text); left > 0;) {
+		uint32_t character;
+		size_t length = hathi_read_character(at, left, &character);
+		/* What was begun and is no character: byte by byte. U+FFFD itself has no byte that is escaped. */
+		if (character == 0xfffd) length = 1;
+		if (!is_escaped(at, length, character, quotes)) {
+			hathi_line_put(line, (const char *)at, length);
+		} else {
+			for (size_t index = 0; index < length; index++) hathi_line_format(line, "\\x%02X", at[index]);
 		}
-		char escape[5];
-		hathi_line_put(line, escape, (size_t)snprintf(escape, sizeof escape, "\\x%02X", byte));
+		at += length;
+		left -= length;
 	}
 }
 

@@ -8,35 +8,6 @@
 /* Bytes of a text; what is longer is cut. All texts together, each byte escaped, fit a line. */
 enum { TEXT_MOST = 1024 };
 
-/*
- * Reads one character of UTF-8. Returns its bytes; what is none counts as U+FFFD, as far as it could have become one
- * (the Unicode standard's "maximal subpart").
- */
-static size_t read_character(const unsigned char *text, size_t length, uint32_t *character)
-{
-	unsigned char lead = text[0];
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	size_t more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-	*character = lead;
-	if (lead < 0x80) return 1;
-	*character = 0xfffd;
-	if (lead < 0xc2 || lead > 0xf4) return 1;
-	if (lead == 0xe0) low = 0xa0;
-	if (lead == 0xed) high = 0x9f;
-	if (lead == 0xf0) low = 0x90;
-	if (lead == 0xf4) high = 0x8f;
-	uint32_t value = lead & (0x3fu >> more);
-	for (size_t index = 1; index <= more; index++) {
-		if (index >= length || text[index] < low || text[index] > high) return index;
-		value = value << 6 | (text[index] & 0x3f);
-		low = 0x80;
-		high = 0xbf;
-	}
-	*character = value;
-	return more + 1;
-}
-
 /* A text as JSON, with nothing in it that a terminal or a reader of lines acts on. */
 static void put_text(struct hathi_line *line, const char *text, size_t length)
 {
@@ -46,9 +17,9 @@ static void put_text(struct hathi_line *line, const char *text, size_t length)
 	hathi_line_put(line, "\"", 1);
 	while (at < end) {
 		uint32_t character;
-		size_t used = read_character(at, (size_t)(end - at), &character);
+		size_t used = hathi_read_character(at, (size_t)(end - at), &character);
 		if (character == '"' || character == '\\') hathi_line_format(line, "\\%c", (int)character);
-		else if (character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x2028 || character == 0x2029)
+		else if (hathi_is_unsafe(character))
 			hathi_line_format(line, "\\u%04x", character);
 		else if (character == 0xfffd) hathi_line_put(line, "\xef\xbf\xbd", 3);
 		else hathi_line_put(line, (const char *)at, used);

@@ -1,7 +1,7 @@
 /** What the admin endpoint knows as JSON. */
 
 import { durationBounds } from '../scoreboard/durations.ts';
-import { shownText } from '../trace/shown-text.ts';
+import { shownText } from '../text/unsafe.ts';
 import type {
   PoolAnswer,
   PoolsAnswer,

@@ -2,7 +2,7 @@
 
 import { durationQuantile } from '../scoreboard/durations.ts';
 import type { RouteCounts, RouteTable } from '../scoreboard/routes.ts';
-import { shownText } from '../trace/shown-text.ts';
+import { shownText } from '../text/unsafe.ts';
 import type { RouteAnswer, RoutesAnswer } from './answers.ts';
 
 /** What the requests of a pool were. */

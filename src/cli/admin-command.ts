@@ -141,14 +141,6 @@ export async function adminCommand<Options extends { readonly help: boolean }>(
   }
 }
 
-/** JSON leaves DEL and C1 controls as they are, and some terminals obey those: as escapes they are the same JSON. */
-export function asciiJson(answer: unknown): string {
-  return JSON.stringify(answer, undefined, 2).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
 /** Into a pipe nothing is cut for the screen's sake. */
 export function widthOf({ stdout }: AdminIo): number {
   return stdout.isTTY ? (stdout.columns ?? 80) : 200;

@@ -2,8 +2,8 @@
 
 import { parseArgs } from 'node:util';
 import type { ReloadOutcome, ReloadResult } from '../admin/answers.ts';
+import { terminalText } from '../text/terminal.ts';
 import { AdminError, askAdmin } from '../top/admin-client.ts';
-import { harmless } from '../top/terminal-text.ts';
 import {
   type AdminIo,
   actionExit,
@@ -70,10 +70,11 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
         return actionExit.late;
       }
       const { outcome, reasons, unchanged = [] } = readResult(answer);
-      if (unchanged.length > 0) io.stdout.write(`unchanged: ${unchanged.map(harmless).join(', ')}\n`);
+      if (unchanged.length > 0) io.stdout.write(`unchanged: ${unchanged.map(terminalText).join(', ')}\n`);
       const { code, text } = outcomes[outcome];
       if (text !== '') io.stderr.write(`hathi reload: ${text}\n`);
-      for (const reason of reasons) io.stderr.write(`  ${reason.split('\n').map(harmless).join('\n  ')}\n`);
+      for (const reason of reasons)
+        io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
       return code;
     },
   );

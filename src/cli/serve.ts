@@ -7,8 +7,9 @@ import { resolve } from 'node:path';
 import type { AdminSource } from '../admin/snapshot.ts';
 import { requestFastCgi } from '../fastcgi/client.ts';
 import { type Front, startFront } from '../http/front.ts';
-import { formatBytes, printable, type RequestRecord, renderRequest } from '../http/log.ts';
+import { formatBytes, type RequestRecord, renderRequest } from '../http/log.ts';
 import { findPortOwner } from '../http/port-owner.ts';
+import { terminalLine } from '../text/terminal.ts';
 import { type Dashboard, openDashboard } from './serve-dashboard.ts';
 import { RequestMemory } from './serve-memory.ts';
 import { type MessageSource, MessageTwins, messagesOf } from './serve-messages.ts';
@@ -195,7 +196,7 @@ async function openFront(
         return requestFastCgi(request);
       },
       onRequest: (record) => void printRequest(record, memory, options, deps),
-      onStderr: (chunk) => php.printMessages(Buffer.from(chunk).toString('latin1')),
+      onStderr: (chunk) => php.printMessages(Buffer.from(chunk).toString('utf8')),
     });
   } catch (error) {
     throw await listenFailure(error as NodeJS.ErrnoException, options);
@@ -222,7 +223,9 @@ async function listenFailure(error: NodeJS.ErrnoException, { host, port }: Serve
     case 'EADDRINUSE': {
       const owner = await findPortOwner(port);
       const who =
-        owner === undefined ? 'another process' : `process ${owner.pid} (${printable(owner.command, 60)})`;
+        owner === undefined
+          ? 'another process'
+          : `process ${owner.pid} (${terminalLine(Buffer.from(owner.command)).slice(0, 60)})`;
       const next = port < 65535 ? port + 1 : port - 1;
       return new Error(
         `${failed}: the port is taken by ${who}; stop it, or take another port: PORT=${next} npm start, ` +
@@ -328,7 +331,7 @@ class PhpPrinter {
   }
 
   print(text: string, source: MessageSource): void {
-    for (const line of text.split('\n').map((part) => printable(part.trimEnd()))) {
+    for (const line of text.split('\n').map((part) => terminalLine(Buffer.from(part.trimEnd())))) {
       if (line.trim() !== '' && this.#twins.isNew(line, source)) this.#deps.printError(`php: ${line}`);
     }
   }

@@ -1,5 +1,6 @@
 /** `hathi status`: pools and workers of a running master, once, as text or JSON. */
 import { parseArgs } from 'node:util';
+import { asciiJson } from '../text/json.ts';
 import { renderReport } from '../top/report.ts';
 import { readSnapshot } from '../top/snapshot.ts';
 import {
@@ -9,7 +10,6 @@ import {
   adminOptions,
   adminUsage,
   adminUsageEnd,
-  asciiJson,
   connectTo,
   wantsColor,
   widthOf,
@@ -35,7 +35,7 @@ export function statusCommand(args: string[], io: AdminIo): Promise<number> {
   return adminCommand({ name: 'status', usage, parse }, io, async (options) => {
     const answer = await connectTo(options, io.env)('GET', '/api/pools');
     if (options.json) {
-      io.stdout.write(`${asciiJson(answer)}\n`);
+      io.stdout.write(`${asciiJson(answer, 2)}\n`);
       return adminExit.ok;
     }
     const view = { width: widthOf(io), color: wantsColor(io), filter: options.filter };

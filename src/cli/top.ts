@@ -1,6 +1,7 @@
 /** `hathi top`: the pools and workers of a running master on a whole screen, or once. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { asciiJson } from '../text/json.ts';
 import { LiveView } from '../top/live.ts';
 import { renderReport } from '../top/report.ts';
 import { readSnapshot } from '../top/snapshot.ts';
@@ -12,7 +13,6 @@ import {
   adminOptions,
   adminUsage,
   adminUsageEnd,
-  asciiJson,
   connectTo,
   wantsColor,
   widthOf,
@@ -83,7 +83,7 @@ async function showOnce(ask: Ask, options: Options, io: TopIo): Promise<number> 
   await ask('GET', '/api/pools');
   await wait(sampleMs);
   const answer = await ask('GET', '/api/pools');
-  io.stdout.write(options.json ? `${asciiJson(answer)}\n` : report(answer, options, io));
+  io.stdout.write(options.json ? `${asciiJson(answer, 2)}\n` : report(answer, options, io));
   return adminExit.ok;
 }
 

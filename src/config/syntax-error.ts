@@ -1,5 +1,6 @@
 /** A syntax error in words, with the line and a caret under the place. */
 
+import { sameColumns } from '../text/log-line.ts';
 import { DIRECTIVES, type Place } from './directives.ts';
 import type { IniSyntaxError } from './ini.ts';
 
@@ -31,10 +32,7 @@ export function describeSyntaxError(error: IniSyntaxError, text: string, place: 
   const expected = error.expected.map(inWords);
   const wanted = expected.length === 0 ? '' : `, expected ${expected.join(' or ')}`;
   const start = Math.max(0, Math.min(error.at, text.length) - WINDOW / 2);
-  const shown = withoutSecret(text, error.at)
-    .slice(start, start + WINDOW)
-    .replace(/[\0-\x1f\x7f]/g, ' ')
-    .trimEnd();
+  const shown = sameColumns(withoutSecret(text, error.at).slice(start, start + WINDOW)).trimEnd();
   const column = Math.min(error.at - start, shown.length);
   const remedy = remedyFor(error, text);
   return [

@@ -1,5 +1,8 @@
 /** One line a request for people who watch a terminal. */
 
+import { logText } from '../text/log-line.ts';
+import { terminalText } from '../text/terminal.ts';
+
 /** What is known when a response is over. */
 export interface RequestRecord {
   readonly time: Date;
@@ -27,14 +30,14 @@ export function renderRequest(record: RequestRecord, color = false): string {
     .join(':');
   const status = color ? `${statusColor(record.status)}${record.status}${reset}` : String(record.status);
   const facts = [formatDuration(record.duration), formatBytes(record.bytes), ...record.details].map((text) =>
-    printable(text),
+    shown(text),
   );
   const tail = facts.join(' · ');
   return [
     color ? `${dim}${clock}${reset}` : clock,
     status,
-    printable(record.method).padEnd(4),
-    printable(record.uri, maxUri),
+    shown(record.method).padEnd(4),
+    shown(record.uri.length > maxUri ? `${record.uri.slice(0, maxUri)}...` : record.uri),
     color ? `${dim}${tail}${reset}` : tail,
   ].join('  ');
 }
@@ -58,12 +61,9 @@ export function formatBytes(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** Makes client-chosen text harmless on a terminal: control characters and bytes beyond ASCII become `\xNN`. */
-export function printable(text: string, limit = Number.POSITIVE_INFINITY): string {
-  const cut = text.length > limit ? `${text.slice(0, limit)}…` : text;
-  return cut.replace(/[\x00-\x1f\x7f-\xff]/g, (byte) => {
-    return `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+/** What a client chose, as bytes of a binary string. */
+function shown(binary: string): string {
+  return terminalText(logText(binary));
 }
 
 function statusColor(status: number): string {

@@ -1,15 +1,17 @@
 /** The pages that the front itself answers with: plain, self-contained, and they say what happened. */
+
 import { STATUS_CODES } from 'node:http';
+import { markup } from '../text/markup.ts';
 
 /** An HTML page for an error status. `reason` is one sentence without its full stop, `hint` says what to do. */
 export function errorPage(status: number, reason: string, hint?: string): string {
   const title = `${status} ${STATUS_CODES[status] ?? 'Error'}`;
-  const advice = hint === undefined ? '' : `\n<p>${escapeHtml(hint)}</p>`;
+  const advice = hint === undefined ? '' : `\n<p>${markup(hint)}</p>`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
+<title>${markup(title)}</title>
 <style>
 :root { color-scheme: light dark }
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 18vh auto 0; padding: 0 1.5rem }
@@ -17,21 +19,9 @@ h1 { font-size: 1.4rem; margin: 0 0 .5rem }
 p { margin: 0 0 .75rem }
 small { opacity: .65 }
 </style>
-<h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(reason)}.</p>${advice}
+<h1>${markup(title)}</h1>
+<p>${markup(reason)}.</p>${advice}
 <p><small>hathi serve</small></p>
 </html>
 `;
-}
-
-/** Escapes text for HTML content and quoted attributes. */
-export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (char) => entities[char]!);
 }

@@ -1,10 +1,11 @@
 /**
  * `access.format`: compiled once, rendered for every request (fpm-behaviour 11.6).
  *
- * Strings are binary strings, one character a byte. What a client sends is escaped the way nginx does it:
- * control bytes, the double quote and the backslash as `\xHH`, so a request cannot forge a line or a field.
+ * Strings are binary strings, one character a byte. What a client sends is escaped the way nginx does it, so a request
+ * cannot forge a line or a field.
  */
 import { formatLocalTime } from '../posix/time.ts';
+import { logField, logFieldWithQuotes } from '../text/log-line.ts';
 
 /** What one line can say about a request. Empty and absent are told apart as PHP-FPM does. */
 export interface AccessValues {
@@ -71,20 +72,6 @@ const maxNameBytes = 128;
 type Piece = (values: AccessValues) => string;
 /** Makes the piece for one code, or the text of a warning. */
 type Code = (modifier: string) => Piece | string;
-
-/** Control bytes, and `"` and `\`, in what a client sent. */
-function fromClient(value: string): string {
-  return value.replace(/[\x00-\x1f"\\\x7f]/g, hexEscape);
-}
-
-/** A script may print quotes into its own header; only the line is protected. */
-function fromScript(value: string): string {
-  return value.replace(/[\x00-\x1f\x7f]/g, hexEscape);
-}
-
-function hexEscape(character: string): string {
-  return `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
-}
 
 const orDash = (value: string): string => (value === '' ? '-' : value);
 
@@ -158,12 +145,12 @@ function time(read: (values: AccessValues) => number): Code {
 const parameter: Code = (name) =>
   name === ''
     ? 'the name of the environment variable must be set between embraces for %e'
-    : (v) => fromClient(v.parameters.get(name) ?? '-');
+    : (v) => logField(v.parameters.get(name) ?? '-');
 
 const header: Code = (name) => {
   if (name === '') return 'the name of the header must be set between embraces for %o';
   const wanted = name.toLowerCase();
-  return (v) => fromScript(v.headers.find(([key]) => key.toLowerCase() === wanted)?.[1] ?? '-');
+  return (v) => logFieldWithQuotes(v.headers.find(([key]) => key.toLowerCase() === wanted)?.[1] ?? '-');
 };
 
 const codes: Readonly<Record<string, Code>> = {
@@ -175,9 +162,9 @@ const codes: Readonly<Record<string, Code>> = {
     "only 'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds' are allowed as a modifier for %d",
   ),
   e: parameter,
-  f: plain('f', (v) => orDash(fromClient(v.script))),
+  f: plain('f', (v) => orDash(logField(v.script))),
   l: plain('l', (v) => String(v.contentLength)),
-  m: plain('m', (v) => orDash(fromClient(v.method))),
+  m: plain('m', (v) => orDash(logField(v.method))),
   M: choice(
     memory,
     'bytes',
@@ -187,16 +174,16 @@ const codes: Readonly<Record<string, Code>> = {
   o: header,
   p: plain('p', (v) => String(v.pid)),
   P: plain('P', (v) => String(v.parentPid)),
-  q: plain('q', (v) => fromClient(v.query)),
+  q: plain('q', (v) => logField(v.query)),
   Q: plain('Q', (v) => (v.query === '' ? '' : '?')),
-  r: plain('r', (v) => fromClient(v.uri)),
+  r: plain('r', (v) => logField(v.uri)),
   R: plain('R', (v) => orDash(v.remoteAddress)),
   s: plain('s', (v) => String(v.status)),
   t: time((v) => v.acceptedAt),
   T: time((v) => v.loggedAt),
-  u: plain('u', (v) => fromClient(v.user)),
+  u: plain('u', (v) => logField(v.user)),
   // Not one of the reference's.
-  I: plain('I', (v) => orDash(fromClient(v.requestId))),
+  I: plain('I', (v) => orDash(logField(v.requestId))),
 };
 
 /** Literal text, a code without modifier, codes with one or several of them (the last counts), a lone `%`. */

@@ -1,7 +1,8 @@
 /** The access log with `access.log_format = json`: an object a request. The native engine's is in access_json.c. */
 
+import { jsonDocument } from '../text/json.ts';
 import type { AccessFormat, AccessValues } from './access-format.ts';
-import { isoTime, jsonDocument } from './json.ts';
+import { isoTime } from './iso-time.ts';
 
 export interface AccessField {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** Lines of the error log with `log_format = json`: an object each; no state, no output. */
 
-import { guarded, isoTime, jsonDocument } from './json.ts';
+import { guardedJson, jsonDocument } from '../text/json.ts';
+import { isoTime } from './iso-time.ts';
 import type { Level } from './levels.ts';
 import type { LineParts } from './line.ts';
 
@@ -51,10 +52,10 @@ export function messageJson(parts: LineParts): Buffer {
 export function workerJson({ text, decorate, ...line }: WorkerLine): Buffer {
   const said = text.toString('utf8');
   const isObject = isJsonObject(said);
-  if (isObject && !decorate) return Buffer.from(guarded(said));
+  if (isObject && !decorate) return Buffer.from(guardedJson(said));
   const { time, level, pool, pid, stream, requestId } = line;
   const head = jsonDocument({ time: isoTime(time), level, pool, pid, stream, request_id: requestId });
-  const body = isObject ? `"data":${guarded(said)}` : `"message":${jsonDocument(said)}`;
+  const body = isObject ? `"data":${guardedJson(said)}` : `"message":${jsonDocument(said)}`;
   return Buffer.from(`${head.slice(0, -1)},${body}}`);
 }
 

@@ -1,6 +1,7 @@
 /** Status page as html. */
 
-import { markup } from './escape.ts';
+import { markup } from '../text/markup.ts';
+import { shownText } from '../text/unsafe.ts';
 import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { localTime, numberText } from './values.ts';
@@ -32,6 +33,6 @@ function processTable(snapshot: StatusSnapshot, nowSeconds: number): string {
 }
 
 function htmlValue(kind: FieldKind, value: string | number): string {
-  if (typeof value === 'string') return markup(value);
+  if (typeof value === 'string') return markup(shownText(value));
   return kind === 'time' ? localTime(value) : numberText(kind, value);
 }

@@ -1,6 +1,7 @@
 /** Status page as json, in the reference's spacing. */
 
-import { jsonString } from './escape.ts';
+import { phpJsonString } from '../text/json.ts';
+import { shownText } from '../text/unsafe.ts';
 import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
 import { numberText } from './values.ts';
@@ -22,6 +23,6 @@ function processObject(process: ProcessStatus, nowSeconds: number): string {
 }
 
 function member(label: string, kind: FieldKind, value: string | number): string {
-  const content = typeof value === 'string' ? jsonString(value) : numberText(kind, value);
+  const content = typeof value === 'string' ? phpJsonString(shownText(value)) : numberText(kind, value);
   return `"${label}":${content}`;
 }

@@ -1,6 +1,6 @@
 /** Status page as OpenMetrics text; there is no per-process data in it. */
 
-import { metricHelp } from './escape.ts';
+import { shownText } from '../text/unsafe.ts';
 import { type Metric, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { numberText } from './values.ts';
@@ -18,4 +18,9 @@ function block({ name, type, help, typeFirst }: Metric, value: string): string {
   const lines = [`# HELP ${name} ${help}\n`, `# TYPE ${name} ${type}\n`];
   if (typeFirst === true) lines.reverse();
   return `${lines.join('')}${name} ${value}\n`;
+}
+
+/** The format escapes backslash, quote and newline in the text behind the name; of these no newline is left. */
+function metricHelp(binary: string): string {
+  return shownText(binary).replace(/[\\"]/g, '\\$&');
 }

@@ -1,6 +1,6 @@
 /** Status page as text. */
 
-import { printable } from './escape.ts';
+import { shownText } from '../text/unsafe.ts';
 import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { localTime, numberText } from './values.ts';
@@ -24,6 +24,6 @@ function line(label: string, kind: FieldKind, value: string | number): string {
 }
 
 function textValue(kind: FieldKind, value: string | number): string {
-  if (typeof value === 'string') return printable(value);
+  if (typeof value === 'string') return shownText(value);
   return kind === 'time' ? localTime(value) : numberText(kind, value);
 }

@@ -1,6 +1,7 @@
 /** Status page as xml. */
 
-import { markup } from './escape.ts';
+import { markup } from '../text/markup.ts';
+import { shownText } from '../text/unsafe.ts';
 import { dashed, type FieldKind, processFields, shownFields } from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
 import { numberText } from './values.ts';
@@ -22,6 +23,6 @@ function processLine(process: ProcessStatus, nowSeconds: number): string {
 }
 
 function element(name: string, kind: FieldKind, value: string | number): string {
-  const content = typeof value === 'string' ? markup(value) : numberText(kind, value);
+  const content = typeof value === 'string' ? markup(shownText(value)) : numberText(kind, value);
   return `<${name}>${content}</${name}>`;
 }

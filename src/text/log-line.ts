@@ -3,7 +3,8 @@
  * kept, since logs of other encodings exist; unsafe characters are written as `\n` or `\x1b`, byte by byte, and so are the
  * bytes 80 to 9f outside of UTF-8, which are controls to a terminal of eight bits. The tab stays.
  */
-import { unsafeCharacter } from './unsafe.ts';
+import { decodeBinary } from './binary.ts';
+import { isUnsafe } from './unsafe.ts';
 
 /** A printable line of ASCII: most are. */
 const plain = /^[\t\x20-\x7e]*$/;
@@ -17,6 +18,11 @@ const maxTokenBytes = 4;
 export function logLine(bytes: Buffer): Buffer {
   const binary = bytes.toString('latin1');
   return plain.test(binary) ? bytes : Buffer.from(binary.replace(token, shown), 'latin1');
+}
+
+/** The same for a binary string that becomes part of a message. */
+export function logText(binary: string): string {
+  return logLine(Buffer.from(binary, 'latin1')).toString('utf8');
 }
 
 /**
@@ -63,20 +69,23 @@ export function logWord(binary: string): string {
   return binary.replace(/[^\x20-\x7e]/g, '.');
 }
 
+/** Blanks in place of unsafe bytes, as many: for a line of a file with a caret under it. */
+export function sameColumns(binary: string): string {
+  return binary.replace(token, (bytes) => (isUnsafeToken(bytes) ? ' '.repeat(bytes.length) : bytes));
+}
+
 function shown(character: string): string {
-  if (character === '\t' || !isUnsafe(character)) return character;
+  if (character === '\t' || !isUnsafeToken(character)) return character;
   return character === '\n' ? '\\n' : hex(character, false);
 }
 
 function field(value: string): string {
-  return value.replace(token, (character) => (isUnsafe(character) ? hex(character, true) : character));
+  return value.replace(token, (character) => (isUnsafeToken(character) ? hex(character, true) : character));
 }
 
-function isUnsafe(character: string): boolean {
-  // A single byte stands for the character of Latin-1 of that number.
-  return unsafeCharacter.test(
-    character.length === 1 ? character : Buffer.from(character, 'latin1').toString('utf8'),
-  );
+/** @param character one byte, which stands for the Latin-1 character of its number, or one of UTF-8 in several */
+function isUnsafeToken(character: string): boolean {
+  return isUnsafe(character.length === 1 ? character : decodeBinary(character));
 }
 
 function hex(bytes: string, isUpper: boolean): string {

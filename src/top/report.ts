@@ -1,9 +1,10 @@
 /** The picture of `hathi status`: everything once, for a terminal, a pipe or a mail: no cursor, no limit of rows. */
 
+import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
 import type { PoolView, Snapshot } from './snapshot.ts';
 import { poolHeading, poolMood, poolRow, workerHeading, workerRow } from './tables.ts';
-import { cut, harmless } from './terminal-text.ts';
+import { cut } from './terminal-text.ts';
 import { everything, selectWorkers } from './workers.ts';
 
 export interface View {
@@ -36,12 +37,12 @@ function summary(snapshot: Snapshot, filter: string): string {
   const parts = [
     'hathi',
     // What goes without saying is left out.
-    ...(state === '' || state === 'normal' ? [] : [harmless(state)]),
+    ...(state === '' || state === 'normal' ? [] : [terminalText(state)]),
     totals(snapshot),
     ...(lastReload === undefined || lastReload === 'succeeded'
       ? []
-      : [`last reload ${harmless(lastReload)}`]),
-    ...(filter === '' ? [] : [`filter ${harmless(filter)}`]),
+      : [`last reload ${terminalText(lastReload)}`]),
+    ...(filter === '' ? [] : [`filter ${terminalText(filter)}`]),
   ];
   return parts.join('  ');
 }

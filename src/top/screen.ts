@@ -1,11 +1,12 @@
 /** The picture of `hathi top`: a snapshot and a state become rows of a screen, and nothing else. */
 
+import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
 import { totals } from './report.ts';
 import type { PoolView, Snapshot } from './snapshot.ts';
 import { modes, selectedWorker, type TopState } from './state.ts';
 import { poolHeading, poolMood, poolRow, saturation, workerHeading, workerRow } from './tables.ts';
-import { cut, harmless, left, wrap } from './terminal-text.ts';
+import { cut, left, wrap } from './terminal-text.ts';
 import { duration } from './units.ts';
 import { selectWorkers } from './workers.ts';
 
@@ -64,11 +65,11 @@ function title(
   width: number,
 ): string {
   const parts = [
-    `hathi ${harmless(version)}`,
-    harmless(state),
+    `hathi ${terminalText(version)}`,
+    terminalText(state),
     ...(startedAt > 0 && at > startedAt ? [`up ${duration((at - startedAt) * 1000)}`] : []),
     ...(at > 0 ? [clock(at)] : []),
-    ...(lastReload === undefined ? [] : [`last reload ${harmless(lastReload)}`]),
+    ...(lastReload === undefined ? [] : [`last reload ${terminalText(lastReload)}`]),
     ...(top.isPaused ? ['PAUSED'] : []),
   ];
   return cut(parts.join('  '), width);
@@ -112,8 +113,8 @@ function workerRows(snapshot: Snapshot, state: TopState, { width, color }: Scree
 }
 
 function stackRows({ selected, stack, scroll }: TopState, width: number, room: number): string[] {
-  const head = `Stack of child ${selected?.pid} of pool ${harmless(selected?.pool ?? '')}`;
-  const lines = stack.slice(scroll).flatMap((line) => wrap(harmless(line), width));
+  const head = `Stack of child ${selected?.pid} of pool ${terminalText(selected?.pool ?? '')}`;
+  const lines = stack.slice(scroll).flatMap((line) => wrap(terminalText(line), width));
   return [cut(head, width), '', ...lines].slice(0, room);
 }
 
@@ -121,23 +122,23 @@ function footer(state: TopState): string {
   const { selection, selected, notice } = state;
   switch (state.mode) {
     case modes.filter:
-      return `filter: ${harmless(selection.filter)}_`;
+      return `filter: ${terminalText(selection.filter)}_`;
     case modes.help:
       return 'any key: back';
     case modes.stack:
       return 'Enter: look again  up, down: scroll  any other key: back';
     case modes.confirm: {
       const when = state.how === 'quit' ? 'when its request is done' : 'at once, with its request';
-      return `End child ${selected?.pid} of pool ${harmless(selected?.pool ?? '')} ${when}? y/n`;
+      return `End child ${selected?.pid} of pool ${terminalText(selected?.pool ?? '')} ${when}? y/n`;
     }
     case modes.list:
       break;
     default:
       throw new Error(`no footer for the mode ${JSON.stringify(state.mode satisfies never)}`);
   }
-  if (notice !== '') return harmless(notice);
+  if (notice !== '') return terminalText(notice);
   const order = `${selection.sort}${selection.reversed ? ' (reversed)' : ''}`;
-  const filter = selection.filter === '' ? 'filter' : `filter: ${harmless(selection.filter)}`;
+  const filter = selection.filter === '' ? 'filter' : `filter: ${terminalText(selection.filter)}`;
   const idle = selection.showsIdle ? 'hide idle' : 'show idle';
   return `q quit  h help  s sort: ${order}  / ${filter}  i ${idle}  Enter stack  e end`;
 }

@@ -1,7 +1,8 @@
 /** The two tables, pools and workers, as rows of text that fit a width. */
 
+import { terminalText } from '../text/terminal.ts';
 import type { PoolView } from './snapshot.ts';
-import { columns, cut, cutStart, harmless, left, right } from './terminal-text.ts';
+import { columns, cut, cutStart, left, right } from './terminal-text.ts';
 import { bytes, count, duration, percent, rate } from './units.ts';
 import type { WorkerRow } from './workers.ts';
 
@@ -39,9 +40,9 @@ export function poolHeading(width: number): string {
 
 /** Of a pool that nobody serves there is nothing to count: the row says why. */
 export function poolRow(pool: PoolView, width: number): string {
-  const name = harmless(pool.name);
+  const name = terminalText(pool.name);
   if (pool.trouble === undefined) return poolLine(name, ({ cell }) => cell(pool), width);
-  return cut(`${left(name, nameWidth(width))} ${harmless(pool.trouble)}`, width);
+  return cut(`${left(name, nameWidth(width))} ${terminalText(pool.trouble)}`, width);
 }
 
 export function poolMood(pool: PoolView): Mood {
@@ -71,11 +72,11 @@ export function workerHeading(width: number): string {
 
 export function workerRow(worker: WorkerRow, width: number): string {
   const cpu = worker.cpuPercent === undefined ? '-' : `${Math.floor(worker.cpuPercent)}%`;
-  const script = harmless(worker.script === '' ? worker.uri : worker.script);
+  const script = terminalText(worker.script === '' ? worker.uri : worker.script);
   const cells = [
     left(String(worker.pid), 8),
-    left(harmless(worker.pool), 10),
-    left(`${worker.draining ? '*' : ''}${harmless(worker.state)}`, 10),
+    left(terminalText(worker.pool), 10),
+    left(`${worker.draining ? '*' : ''}${terminalText(worker.state)}`, 10),
     right(duration(worker.durationMicros), 6),
     right(bytes(worker.memoryBytes), 5),
     right(cpu, 4),

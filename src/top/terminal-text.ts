@@ -1,17 +1,9 @@
-/** Text from anywhere, made fit for one row of a terminal. */
+/** Texts laid out in columns of a terminal: what src/text/terminal.ts made safe before. */
 
 /** Characters that take two columns: East Asian wide forms and emoji. */
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 const mark = /\p{M}/u;
-
-/**
- * Controls (escape sequences start with one), format characters (direction overrides, zero-width ones), separators
- * of lines and lone surrogates become U+FFFD. Of a pile of combining marks, which would run into other rows, two stay.
- */
-export function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\ufffd').replace(/(\p{M}{2})\p{M}+/gu, '$1');
-}
 
 /** Columns that a text without controls takes. */
 export function columns(text: string): number {

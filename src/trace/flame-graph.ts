@@ -3,6 +3,7 @@
  * host for anything. The outermost call is at the top; the width is the share of the samples.
  */
 
+import { markup } from '../text/markup.ts';
 import { flameGraphScript, flameGraphStyle } from './flame-graph-script.ts';
 import { profileName } from './frames.ts';
 import type { Profile } from './profile.ts';
@@ -38,11 +39,11 @@ export function flameGraph(profile: Profile): string {
     '<?xml version="1.0" encoding="UTF-8"?>',
     // As wide as the window, and as high as it takes: a deep graph is scrolled, not scaled down into the window.
     `<svg xmlns="http://www.w3.org/2000/svg" width="100%" style="height:max(100vh,${height}px)" viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMidYMin" font-family="monospace" font-size="12">`,
-    `<title>${escaped(title)}</title>`,
+    `<title>${markup(title)}</title>`,
     `<style>${flameGraphStyle}</style>`,
     `<rect class="ground" width="${width}" height="${height}"/>`,
-    `<text x="10" y="20" class="head">${escaped(title)}</text>`,
-    `<text x="10" y="38" class="note">${escaped(note(profile))}</text>`,
+    `<text x="10" y="20" class="head">${markup(title)}</text>`,
+    `<text x="10" y="38" class="note">${markup(note(profile))}</text>`,
     '<text x="10" y="56" class="note" id="state">Click: zoom. Escape: back. Ctrl+F or /: search.</text>',
     `<g id="bars" data-total="${root.samples}">`,
     ...bars.map((bar) => barText(bar, root.samples)),
@@ -97,10 +98,10 @@ function barText({ name, samples, from, depth }: Bar, total: number): string {
   const room = Math.floor((length - 6) / characterWidth);
   const label = room < 3 ? '' : name.length <= room ? name : `${name.slice(0, room - 2)}..`;
   return (
-    `<g tabindex="0" data-from="${from}" data-samples="${samples}" data-name="${escaped(name)}">` +
-    `<title>${escaped(name)}: ${samples} samples, ${share.toFixed(2)} %</title>` +
+    `<g tabindex="0" data-from="${from}" data-samples="${samples}" data-name="${markup(name)}">` +
+    `<title>${markup(name)}: ${samples} samples, ${share.toFixed(2)} %</title>` +
     `<rect x="${x.toFixed(2)}" y="${y}" width="${length.toFixed(2)}" height="${rowHeight - 1}" fill="${colour(name)}"/>` +
-    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${escaped(label)}</text></g>`
+    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${markup(label)}</text></g>`
   );
 }
 
@@ -109,15 +110,4 @@ function colour(name: string): string {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 9973;
   return `hsl(${hash % 55},${70 + (hash % 20)}%,${62 + (hash % 12)}%)`;
-}
-
-/** Text for XML, in content and in attributes. What XML 1.0 has no character for becomes U+FFFD. */
-function escaped(text: string): string {
-  return text
-    .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
 }

@@ -1,7 +1,7 @@
 /** A stack as people want it: with classes, where a closure is from, and what was included how. */
 
+import { shownText } from '../text/unsafe.ts';
 import type { StackFrame } from './frame.ts';
-import { shownText } from './shown-text.ts';
 import { type Call, callKinds } from './walker.ts';
 
 /** Extended values of the opcode for include and eval, since PHP 5. */

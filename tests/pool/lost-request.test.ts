@@ -19,7 +19,7 @@ const lost = (
   })?.text;
 
 test('a request that a signal has ended is named, with nothing in it that writes a line of its own', () => {
-  const text = `[pool www] child 42, script '/srv/..php' (request: "GET /a.b?q=1") was lost with it`;
+  const text = `[pool www] child 42, script '/srv/..php' (request: "GET /a\\nb?q=1") was lost with it`;
   for (const signal of [6, 7, 9, 11]) assert.equal(lost(signal, 'running'), text);
   assert.equal(lost(11, 'finishing'), text);
   assert.equal(lost(11, 'unknown'), text);
