@@ -1,5 +1,6 @@
 /** `-t` and `-tt` tell of a chroot that the pool's user cannot enter, which the start would refuse. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync } from 'node:fs';
 import { test } from 'node:test';
 import { requires } from '../harness/debian.ts';
@@ -26,9 +27,21 @@ test('a chroot that the user cannot enter is named with the remedy; a closed fol
   const warned = await tryOut('-t');
   assert.equal(warned.code, 0);
   assert.match(warned.stderr, said('WARNING'));
-  chownSync(root, 0, 33);
-  for (const flag of ['-t', '-tt']) {
-    const fine = await tryOut(flag);
+  // Its group, itself, everybody, and a list, of which the host finds out.
+  for (const open of [
+    () => chownSync(root, 0, 33),
+    () => chownSync(root, 33, 0),
+    () => {
+      chownSync(root, 0, 0);
+      chmodSync(root, 0o701);
+    },
+    () => {
+      chmodSync(root, 0o700);
+      execFileSync('setfacl', ['-m', 'u:www-data:x', root]);
+    },
+  ]) {
+    open();
+    const fine = await tryOut('-tt');
     assert.equal(fine.code, 0, fine.stderr);
     assert.doesNotMatch(fine.stderr, /chroot '.*run chmod/);
   }

@@ -7,7 +7,7 @@ import { requires } from '../harness/debian.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
-import { type Server, startServer } from '../harness/server.ts';
+import { run, type Server, serverCommand, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 
@@ -68,6 +68,43 @@ test('mode, owner, backlog and address of a socket follow', { skip: requires('ro
   assert.equal(existsSync(server.socket()), false);
   await server.stop();
 });
+
+test('what a commit cannot apply is told by its place, and all the rest is in force', {
+  skip: requires('root'),
+}, async () => {
+  const pools = (lines: string) => (to: TestFolder) =>
+    ['a', 'b']
+      .map(
+        (name) => `[${name}]\npm = static\npm.max_children = 1\n${lines.replaceAll('NAME', name)}
+listen = ${to.join(`run/${name}.sock`)}\n`,
+      )
+      .join('');
+  await using server = await startServer({
+    pools: pools('listen.mode = 0600'),
+    // Who may not give files away.
+    through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    expected: [/the socket '.*' keeps its settings/],
+  });
+  server.configure((to) =>
+    pools('listen.mode = 0666\nenv[WHO] = NAME')(to).replace('[a]', '[a]\nlisten.owner = daemon'),
+  );
+  const command = ['reload', '--connect', server.folder.join(`runtime/${adminSocketName(server)}`)];
+  const { code, stderr } = await run(serverCommand('hathi'), command);
+  assert.equal(code, 2, stderr);
+  const line =
+    /the socket '.*\/a\.sock' keeps its settings: \[pool a\] failed to chown\(\) the socket '.*': Operation not permitted \(1\)/;
+  assert.match(stderr, line);
+  assert.match(server.log.text(), line);
+  assert.deepEqual([server.socketStat('a').mode, server.socketStat('b').mode], [0o600, 0o666]);
+  assert.deepEqual([await ask(server, 'a'), await ask(server, 'b')], ['a ', 'b ']);
+  await server.stop();
+});
+
+/** Of the admin endpoint at its default place. */
+function adminSocketName({ folder }: Server): string {
+  const [name = ''] = readdirSync(folder.join('runtime'));
+  return name;
+}
 
 test('the pid file moves with its directive', async () => {
   await using server = await startServer({ pools: poolText });

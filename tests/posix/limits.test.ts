@@ -42,6 +42,34 @@ test('-1 is unlimited, and an impossible limit is an error with its errno', { sk
   });
 });
 
+test('whether a limit or a priority can be had is found out without a change', { skip: needsRoot }, () => {
+  const rows = [
+    ['nofile', 500],
+    ['nofile', 1000],
+    ['nofile', 2_000_000_000],
+    ['priority', 5],
+    ['priority', -5],
+  ];
+  for (const user of [0, 65_534]) {
+    const result = runInChild(`
+      const limits = await posix('limits.ts');
+      const { getPriority } = await import('node:os');
+      limits.setResourceLimit('nofile', 777);
+      process.setuid(${user});
+      const attempt = (action) => { try { action(); return 'fine'; } catch (error) { return error.code; } };
+      const found = ${JSON.stringify(rows)}.map(([what, value]) => attempt(() =>
+        what === 'priority' ? limits.checkPriority(value) : limits.checkResourceLimit(what, value)));
+      const after = [limits.getResourceLimit('nofile'), getPriority()];
+      say({ found, after, raised: attempt(() => limits.setResourceLimit('nofile', 1000)) });
+    `) as { found: string[]; after: unknown; raised: string };
+    // Root in a container may not raise it either.
+    const nice = user === 0 ? 'fine' : 'EACCES';
+    assert.deepEqual(result.found, ['fine', result.raised, 'EPERM', 'fine', nice], `user ${user}`);
+    assert.deepEqual(result.after, [{ soft: 777, hard: 777 }, 0]);
+    if (user !== 0) assert.equal(result.raised, 'EPERM');
+  }
+});
+
 test('chroot makes the folder the root and leaves no way out', { skip: needsRoot }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'hathi-chroot-'));
   t.after(() => rmSync(folder, { recursive: true }));
