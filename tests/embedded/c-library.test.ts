@@ -1,6 +1,7 @@
-/** The rules of glibc that the engine's C library does not have: locales by name, character sets by name. */
+/** The rules of glibc that the engine's C library does not have: locales, character sets, patterns. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { expandBraces } from '../../src/engine/embedded/php/braces.ts';
 import { sourceCharset, targetCharset, withoutAccents } from '../../src/engine/embedded/php/iconv-names.ts';
 import { LocaleNames } from '../../src/engine/embedded/php/locale-names.ts';
 
@@ -84,4 +85,21 @@ suite('character sets', () => {
     assert.equal(convert('é', 'ASCII//TRANSLIT', 'ISO-8859-1'), 'é');
     assert.equal(withoutAccents('UTF-8', 'ASCII//TRANSLIT', 'a\xff\xc3\xa9'), 'a\xff\xc3\xa9');
   });
+});
+
+test('alternatives in a pattern of glob()', () => {
+  const rows: readonly (readonly [pattern: string, ...found: string[]])[] = [
+    ['a*', 'a*'],
+    ['{a,b}.c', 'a.c', 'b.c'],
+    ['{a,{b,c}d}{1,2}', 'a1', 'a2', 'bd1', 'bd2', 'cd1', 'cd2'],
+    ['x{,y}', 'x', 'xy'],
+    ['{}z', 'z'],
+    ['{a', '{a'],
+    ['a}', 'a}'],
+    ['{a,{b}', '{a,{b}'],
+    ['\\{a,b}', '\\{a,b}'],
+    ['{a\\,b,c}', 'a\\,b', 'c'],
+  ];
+  for (const [pattern, ...found] of rows) assert.deepEqual([...expandBraces(pattern, true)], found, pattern);
+  assert.deepEqual([...expandBraces('\\{a,b}', false)], ['\\a', '\\b']);
 });

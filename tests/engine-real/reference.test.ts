@@ -240,6 +240,22 @@ const cases: Readonly<Record<string, Case>> = {
   'the locale of the next script': {
     script: `echo setlocale(LC_ALL, 0), nl_langinfo(CODESET), escapeshellarg('\u00e9');`,
   },
+  'glob() with GLOB_BRACE': {
+    script: `$d = sys_get_temp_dir() . '/' . uniqid('glob'); mkdir($d); chdir($d); mkdir('sub');
+      $files = ['a.php', 'b.txt', 'c.html', '{x}', 'a,b', 'd{1', 'e\\f', '.h', 'sub/a.php']; foreach ($files as $name) touch($name);
+      $r = [GLOB_BRACE, GLOB_AVAILABLE_FLAGS & GLOB_BRACE];
+      foreach ([['*.{php,txt}'], ['{b,a}.*'], ['{a,{b,c}}.*'], ['{sub/,}*.php'], ['{no,none}'], ['{no,none}', GLOB_NOCHECK], ['*.{php'], ['\\{x\\}'], ['\\{x\\}', GLOB_NOESCAPE],
+        ['{x}'], ['{}'], ['{*}'], ['a\\,b'], ['{a\\,b,c.html}'], ['d{1'], ['*}'], ['{,.}*', GLOB_MARK], ['{*,sub/*}', GLOB_ONLYDIR], ['{a,b}{.php,.txt}'], ['none/{a,b}'], ['{a,a}.php'], ['']] as $case)
+        $r[] = glob($case[0], GLOB_BRACE | ($case[1] ?? 0));
+      foreach ([["a\0b", GLOB_BRACE], ['{a,b}.*', GLOB_BRACE | 1 << 20], [[], GLOB_BRACE], ['a.php']] as $arguments)
+        try { $r[] = @glob(...$arguments); } catch (Error $e) { $r[] = $e->getMessage(); }
+      $r[] = glob(flags: GLOB_BRACE, pattern: '{a,b}*');
+      foreach ($files as $name) unlink($name);
+      touch('sub/a.php'); chdir('/'); ini_set('open_basedir', "$d/sub");
+      $r[] = array_map('basename', glob("$d/{a,sub/a}.php", GLOB_BRACE)); $r[] = glob("/etc/{passwd,group}", GLOB_BRACE);
+      unlink("$d/sub/a.php");
+      echo str_replace($d, 'D', json_encode($r));`,
+  },
   'a HEAD request': { script: `echo 'body';`, params: { REQUEST_METHOD: 'HEAD' } },
 };
 

@@ -4,6 +4,7 @@ import { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
 import { Environment } from './environment.ts';
 import { extensionLine } from './extensions.ts';
+import { addGlobConstant, installGlob } from './glob.ts';
 import { setHostConstants } from './host-constants.ts';
 import { installHostFacts } from './host-facts.ts';
 import { installIconv } from './iconv.ts';
@@ -47,6 +48,7 @@ export class Adaptation {
     installHostFacts(engine, standard);
     this.#parts.largeFiles.installFunction(engine, standard);
     installLinks(engine, standard, this.#calls);
+    installGlob(engine, standard, this.#settings.phpVersion, this.#calls);
     installIconv(engine, this.#settings.phpVersion, this.#calls);
     moveSslFolder(engine);
     const environment = new Environment(engine);
@@ -59,6 +61,7 @@ export class Adaptation {
     const engine = this.#engine;
     const { phpVersion, phpIni, phpIniFiles } = this.#settings;
     setHostConstants(engine, phpVersion);
+    addGlobConstant(engine, phpVersion);
     tellIniFiles(engine, phpIniFiles);
     this.#parts.largeFiles.installMethods(engine);
     refuseZipEncryption(engine, this.#calls);

@@ -1,7 +1,8 @@
 /** PHP's constants that tell of the machine and of the installation, as Debian's PHP-FPM has them. */
 
 import type { Engine } from './engine.ts';
-import { writeInterned } from './values.ts';
+import { moduleEntry } from './layout.ts';
+import { withPermanentStrings, writeInterned } from './values.ts';
 
 /** Where Debian's PHP looks for what scripts include, besides their own folder. */
 export const debianIncludePath = '.:/usr/share/php';
@@ -37,4 +38,33 @@ function findConstant(engine: Engine, name: string): number {
   const found = engine.function('zend_get_constant_str')(text, name.length);
   engine.function('free')(text);
   return found;
+}
+
+/** Flags of a constant that stays: since 8.0 they are others. */
+function persistent(version: string): number {
+  return Number(version) < 8 ? 3 : 1;
+}
+
+/** Adds a constant to PHP's module `standard`; between PHP's start and its first request. */
+export function registerLong(engine: Engine, version: string, name: string, value: number): void {
+  const { memory } = engine;
+  const module = memory.word(engine.address('basic_functions_module') + moduleEntry.number);
+  const text = memory.allocateString(name);
+  withPermanentStrings(engine, () =>
+    engine.function('zend_register_long_constant')(
+      text,
+      name.length,
+      BigInt(value),
+      persistent(version),
+      module,
+    ),
+  );
+  engine.function('free')(text);
+}
+
+/** Sets further bits in a constant. */
+export function addLongToConstant(engine: Engine, name: string, bits: number): void {
+  const constant = findConstant(engine, name);
+  if (constant === 0) throw new Error(`cannot find the constant ${name} in this PHP build`);
+  engine.memory.setWord(constant, engine.memory.word(constant) | bits);
 }

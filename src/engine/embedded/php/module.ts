@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts';
 import { type FunctionHost, writeFunctionTable } from './functions.ts';
 import { iniMode } from './ini-entries.ts';
 import { iniEntryDefinition as definition, moduleEntry } from './layout.ts';
+import { withPermanentStrings } from './values.ts';
 
 const name = 'cgi-fcgi';
 
@@ -55,12 +56,10 @@ export function registerFpmModule(engine: Engine, version: string, host: Functio
   memory.setWord(module + moduleEntry.functions, writeFunctionTable(engine, version, host));
   memory.setWord(module + moduleEntry.info, infoFunction(engine, module));
   const definitions = writeDefinitions(engine, entriesOf(version));
-  // Names outlive the request, so they belong to the strings that PHP keeps for good.
-  const switchStorage = engine.function('zend_interned_strings_switch_storage');
-  switchStorage(0);
-  engine.function('zend_register_internal_module')(module);
-  engine.function('zend_register_ini_entries')(definitions, memory.word(module + moduleEntry.number));
-  switchStorage(1);
+  withPermanentStrings(engine, () => {
+    engine.function('zend_register_internal_module')(module);
+    engine.function('zend_register_ini_entries')(definitions, memory.word(module + moduleEntry.number));
+  });
   memory.setWord(module + moduleEntry.started, 1);
 }
 

@@ -66,14 +66,20 @@ const internedType = 6;
 /** Puts a string that PHP keeps for good into a zval; between PHP's start and its first request. */
 export function writeInterned(engine: Engine, address: number, value: string): void {
   const { memory, table } = engine;
-  // Otherwise the string would end with the first request.
-  const switchStorage = engine.function('zend_interned_strings_switch_storage');
-  switchStorage(0);
-  const intern = table.get(memory.word(engine.address('zend_string_init_interned'))) as CFunction;
   const text = memory.allocateString(value);
-  memory.setWord(address + zval.value, intern(text, value.length, 1));
+  withPermanentStrings(engine, () => {
+    const intern = table.get(memory.word(engine.address('zend_string_init_interned'))) as CFunction;
+    memory.setWord(address + zval.value, intern(text, value.length, 1));
+  });
   memory.setWord(address + zval.type, internedType);
   engine.function('free')(text);
+}
+
+/** Strings that PHP makes meanwhile do not end with the first request. */
+export function withPermanentStrings(engine: Engine, action: () => void): void {
+  const switchStorage = engine.function('zend_interned_strings_switch_storage');
+  switchStorage(0);
+  action();
   switchStorage(1);
 }
 
