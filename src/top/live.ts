@@ -1,6 +1,7 @@
 /** `hathi top` while it runs: asks every few seconds, draws, and does what keys ask for. */
 
 import { AdminError } from './admin-client.ts';
+import { readRoutes } from './routes.ts';
 import { renderScreen } from './screen.ts';
 import { readSnapshot, readStack, type Snapshot, SnapshotError } from './snapshot.ts';
 import { type Effect, initialState, modes, press, type Target, type TopState } from './state.ts';
@@ -61,6 +62,7 @@ export class LiveView {
     if (this.#state.isPaused) return;
     const trouble = await troubleOf(async () => {
       this.#snapshot = readSnapshot(await this.#options.ask('GET', '/api/pools'));
+      if (this.#state.mode === modes.routes) await this.#readRoutes();
     });
     // What was said about the last question is over with an answer; what was said about a key stays.
     if (trouble !== undefined || this.#state.notice === this.#trouble) this.#say(trouble ?? '');
@@ -85,6 +87,8 @@ export class LiveView {
         return this.#terminal.forget();
       case 'stack':
         return void this.#showStack(effect);
+      case 'routes':
+        return void this.#showRoutes();
       case 'end':
         return void this.#endWorker(effect, effect.how);
       default:
@@ -100,6 +104,17 @@ export class LiveView {
     if (trouble !== undefined) stack = [trouble];
     this.#state = { ...this.#state, mode: modes.stack, stack, scroll: 0 };
     this.#draw();
+  }
+
+  async #showRoutes(): Promise<void> {
+    const trouble = await troubleOf(() => this.#readRoutes());
+    if (trouble !== undefined) this.#say(trouble);
+    this.#draw();
+  }
+
+  async #readRoutes(): Promise<void> {
+    const routes = readRoutes(await this.#options.ask('GET', '/api/routes'));
+    this.#state = { ...this.#state, routes };
   }
 
   async #endWorker({ pool, pid }: Target, how: string): Promise<void> {

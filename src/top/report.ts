@@ -48,14 +48,35 @@ function summary(snapshot: Snapshot, filter: string): string {
 }
 
 /** All pools in a few words. */
-export function totals({ pools }: Snapshot): string {
+export function totals({ pools, at, startedAt }: Snapshot): string {
   const sum = (value: (pool: PoolView) => number) => pools.reduce((total, pool) => total + value(pool), 0);
   const down = pools.filter(({ trouble }) => trouble !== undefined).length;
   const parts = [
     `pools ${pools.length}${down === 0 ? '' : ` (${down} down)`}`,
-    `busy ${sum((pool) => pool.active)}/${sum((pool) => pool.maxChildren)}`,
+    `busy ${sum((pool) => pool.active)}/${sum((pool) => pool.maxChildren)}${fullestOf(pools)}`,
     `queue ${sum((pool) => pool.queue)}`,
     `${sum((pool) => pool.requestsPerSecond ?? 0).toFixed(1)} req/s`,
+    ...(startedAt === 0 ? [] : [`counts since ${moment(startedAt, at)}`]),
   ];
   return parts.join('  ');
+}
+
+/** The pool that has least room: of all workers together one that is full cannot be told. */
+function fullestOf(pools: readonly PoolView[]): string {
+  const [fullest] = [...pools].sort((a, b) => share(b) - share(a));
+  if (pools.length < 2 || fullest === undefined || fullest.active === 0) return '';
+  return ` (fullest: ${cut(terminalText(fullest.name), 20)} ${fullest.active}/${fullest.maxChildren})`;
+}
+
+function share({ active, maxChildren }: PoolView): number {
+  return maxChildren === 0 ? 0 : active / maxChildren;
+}
+
+/** Local time of the day, and the date when it was another day. */
+function moment(at: number, now: number): string {
+  const [time, today] = [new Date(at), new Date(now)];
+  const two = (value: number) => String(value).padStart(2, '0');
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
+  if (time.toDateString() === today.toDateString()) return clock;
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock}`;
 }

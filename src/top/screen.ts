@@ -3,6 +3,7 @@
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
 import { totals } from './report.ts';
+import { routeHeading, routeRow, selectRoutes, wholeTime } from './routes.ts';
 import type { PoolView, Snapshot } from './snapshot.ts';
 import { modes, selectedWorker, type TopState } from './state.ts';
 import { poolHeading, poolMood, poolRow, saturation, workerHeading, workerRow } from './tables.ts';
@@ -26,11 +27,13 @@ export const helpLines: readonly string[] = [
   'r              the other way round',
   '/              filter by pool, state, script or URI; Escape clears it',
   'i              hide and show idle workers',
+  'u              the routes (URIs) that took most time; the filter holds for them',
   'space          stop and go on',
   'h, ?           this help; any key leaves it',
   '',
-  'BUSY/SAT  workers at a request, of pm.max_children   QUEUE  waiting / room',
-  'REQ/S, P50 ...  of the last 10 to 15 seconds   MAXED  pm.max_children reached',
+  'BUSY/SAT, QUEUE  now: workers at a request, of pm.max_children; waiting / room',
+  'REQ/S, ~P50 ...  of the last 10 to 15 seconds; what has a ~ is an estimate',
+  'TOTAL, MAXED (pm.max_children reached), SLOW, routes  since the master started',
   'MEM  of the process, else of the last request   *  ends after a reload',
 ];
 
@@ -48,6 +51,7 @@ function body(snapshot: Snapshot, state: TopState, screen: Screen, room: number)
   const { width } = screen;
   if (state.mode === modes.help) return helpLines.map((line) => cut(line, width));
   if (state.mode === modes.stack) return stackRows(state, width, room);
+  if (state.mode === modes.routes) return routeRows(state, screen, room);
   // The head of each table, and at least as many workers as pools.
   const pools = poolRows(snapshot.pools, screen, Math.max(1, Math.floor((room - 2) / 3)));
   const heading = (line: string): string => paint(left(line, width), 'heading', screen.color);
@@ -118,6 +122,19 @@ function stackRows({ selected, stack, scroll }: TopState, width: number, room: n
   return [cut(head, width), '', ...lines].slice(0, room);
 }
 
+function routeRows(
+  { routes, selection, scroll }: TopState,
+  { width, color }: Screen,
+  room: number,
+): string[] {
+  const whole = wholeTime(routes);
+  const rows = selectRoutes(routes, selection.filter).slice(scroll, scroll + room - 1);
+  return [
+    paint(left(routeHeading(width), width), 'heading', color),
+    ...rows.map((route) => routeRow(route, whole, width)),
+  ];
+}
+
 function footer(state: TopState): string {
   const { selection, selected, notice } = state;
   switch (state.mode) {
@@ -127,6 +144,8 @@ function footer(state: TopState): string {
       return 'any key: back';
     case modes.stack:
       return 'Enter: look again  up, down: scroll  any other key: back';
+    case modes.routes:
+      return state.notice === '' ? 'up, down: scroll  any other key: back' : terminalText(state.notice);
     case modes.confirm: {
       const when = state.how === 'quit' ? 'when its request is done' : 'at once, with its request';
       return `End child ${selected?.pid} of pool ${terminalText(selected?.pool ?? '')} ${when}? y/n`;
@@ -140,7 +159,7 @@ function footer(state: TopState): string {
   const order = `${selection.sort}${selection.reversed ? ' (reversed)' : ''}`;
   const filter = selection.filter === '' ? 'filter' : `filter: ${terminalText(selection.filter)}`;
   const idle = selection.showsIdle ? 'hide idle' : 'show idle';
-  return `q quit  h help  s sort: ${order}  / ${filter}  i ${idle}  Enter stack  e end`;
+  return `q quit  h help  s sort: ${order}  / ${filter}  i ${idle}  u routes  Enter stack  e end`;
 }
 
 function fill(rows: readonly string[], room: number): string[] {

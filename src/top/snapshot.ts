@@ -1,5 +1,7 @@
 /** What `hathi status` and `hathi top` work on: the admin endpoint's answers, checked and reduced. */
 
+import { type Fields, fieldsOf, isFields, number, text } from './fields.ts';
+
 export interface WorkerView {
   readonly pid: number;
   /** Stage as on the status page: `Idle`, `Running` and so on. */
@@ -7,6 +9,8 @@ export interface WorkerView {
   /** It belongs to a generation that a reload replaced. */
   readonly draining: boolean;
   readonly requests: number;
+  readonly method: string;
+  /** What the client asked for, without query. */
   readonly uri: string;
   readonly script: string;
   /** Microseconds: of the running request so far, of the last one while idle. */
@@ -26,10 +30,11 @@ export interface PoolView {
   readonly queue: number;
   /** How many connections may wait; 0 when unknown. */
   readonly queueLimit: number;
+  /** Counts since the master's start. */
   readonly accepted: number;
   readonly slowRequests: number;
   readonly maxChildrenReached: number;
-  /** Of the last seconds; undefined when unknown. */
+  /** Of the last seconds; undefined when unknown. Quantiles are estimates. */
   readonly requestsPerSecond: number | undefined;
   readonly p50Micros: number | undefined;
   readonly p95Micros: number | undefined;
@@ -53,8 +58,6 @@ export interface Snapshot {
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Reads an answer of `GET /api/pools`. Unknown fields are ignored and missing ones become 0, '' or undefined, so that
@@ -81,6 +84,9 @@ export function readSnapshot(answer: unknown): Snapshot {
 function readPool(pool: Fields): PoolView {
   const workers = Array.isArray(pool['workers']) ? pool['workers'] : [];
   const recent = fieldsOf(pool['recent']);
+  // Counts are those since the master's start; an older master has those since the last reload alone.
+  const totals = fieldsOf(pool['totals']);
+  const total = (name: string) => number(totals[name]) ?? number(pool[name]) ?? 0;
   return {
     name: text(pool['name']),
     trouble: troubleOf(pool),
@@ -88,9 +94,9 @@ function readPool(pool: Fields): PoolView {
     active: number(pool['active']) ?? 0,
     queue: number(pool['queue']) ?? 0,
     queueLimit: number(pool['queueLimit']) ?? 0,
-    accepted: number(pool['accepted']) ?? 0,
-    slowRequests: number(pool['slowRequests']) ?? 0,
-    maxChildrenReached: number(pool['maxChildrenReached']) ?? 0,
+    accepted: total('accepted'),
+    slowRequests: total('slowRequests'),
+    maxChildrenReached: total('maxChildrenReached'),
     requestsPerSecond: number(recent['requestsPerSecond']),
     p50Micros: number(recent['p50Micros']),
     p95Micros: number(recent['p95Micros']),
@@ -113,6 +119,7 @@ function readWorker(worker: Fields): WorkerView {
     state: text(worker['state']),
     draining: worker['draining'] === true,
     requests: number(worker['requests']) ?? 0,
+    method: text(worker['method']),
     uri: text(worker['uri']),
     script: text(worker['script']),
     durationMicros: number(worker['durationMicros']) ?? 0,
@@ -132,22 +139,4 @@ export function readStack(answer: unknown): string[] {
     const place = `${text(frame['file'])}:${number(frame['line']) ?? 0}`;
     return `#${index} ${name}  ${place === ':0' ? '' : place}`.trimEnd();
   });
-}
-
-/** The fields of an object, none of anything else. */
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A number that can be shown; nothing in a pool is below 0. */
-function number(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -1,6 +1,7 @@
 /** What `hathi top` shows beside the snapshot, and what a key does to it. */
 
 import type { EndMode } from '../engine/contract.ts';
+import { noRoutes, type RoutesView, selectRoutes } from './routes.ts';
 import type { Snapshot } from './snapshot.ts';
 import { everything, type Selection, selectWorkers, sortNames, type WorkerRow } from './workers.ts';
 
@@ -11,6 +12,8 @@ export const modes = {
   help: 'help',
   /** A worker's stack. */
   stack: 'stack',
+  /** The routes that took most time. */
+  routes: 'routes',
   /** A worker is to be ended: is it meant? */
   confirm: 'confirm',
 } as const;
@@ -29,8 +32,10 @@ export interface TopState {
   readonly isPaused: boolean;
   /** A line about what was done or went wrong; '' for none. */
   readonly notice: string;
-  /** The text of {@link modes.stack}, and its first line that is shown. */
+  /** The text of {@link modes.stack}. */
   readonly stack: readonly string[];
+  readonly routes: RoutesView;
+  /** The first line of either that is shown. */
   readonly scroll: number;
   /** How the worker in question is to end. */
   readonly how: Extract<EndMode, 'quit' | 'term'>;
@@ -41,6 +46,7 @@ export type Effect =
   | { readonly type: 'quit' }
   | { readonly type: 'suspend' }
   | { readonly type: 'redraw' }
+  | { readonly type: 'routes' }
   | ({ readonly type: 'stack' } & Target)
   | ({ readonly type: 'end'; readonly how: 'quit' | 'term' } & Target);
 
@@ -57,6 +63,7 @@ export function initialState(filter: string): TopState {
     isPaused: false,
     notice: '',
     stack: [],
+    routes: noRoutes,
     scroll: 0,
     how: 'quit',
   };
@@ -78,6 +85,8 @@ export function press(state: TopState, key: string, snapshot: Snapshot): Step {
       return { state: { ...state, mode: modes.list } };
     case modes.stack:
       return pressInStack(state, key);
+    case modes.routes:
+      return scrolled(state, key, selectRoutes(state.routes, state.selection.filter).length);
     case modes.confirm:
       return confirm(state, key);
     default:
@@ -122,6 +131,8 @@ function pressInList(state: TopState, key: string, snapshot: Snapshot): Step {
       return select({ showsIdle: !selection.showsIdle });
     case 'escape':
       return select({ filter: '' });
+    case 'u':
+      return { state: { ...state, mode: modes.routes, scroll: 0 }, effect: { type: 'routes' } };
     case '/':
       return { state: { ...state, mode: modes.filter } };
     case ' ':
@@ -170,8 +181,14 @@ function typeFilter(state: TopState, key: string): TopState {
 }
 
 function pressInStack(state: TopState, key: string): Step {
+  if (key !== 'enter' && key !== 't') return scrolled(state, key, state.stack.length);
+  return state.selected === undefined ? { state } : { state, effect: { type: 'stack', ...state.selected } };
+}
+
+/** Keys over a text of so many lines; any other leaves it. */
+function scrolled(state: TopState, key: string, lineCount: number): Step {
   const scroll = (lines: number): Step => ({
-    state: { ...state, scroll: Math.max(0, Math.min(state.stack.length - 1, state.scroll + lines)) },
+    state: { ...state, scroll: Math.max(0, Math.min(lineCount - 1, state.scroll + lines)) },
   });
   switch (key) {
     case 'up':
@@ -184,11 +201,6 @@ function pressInStack(state: TopState, key: string): Step {
       return scroll(-pageRows);
     case 'pagedown':
       return scroll(pageRows);
-    case 'enter':
-    case 't':
-      return state.selected === undefined
-        ? { state }
-        : { state, effect: { type: 'stack', ...state.selected } };
     default:
       return { state: { ...state, mode: modes.list } };
   }

@@ -2,7 +2,7 @@
 
 import { terminalText } from '../text/terminal.ts';
 import type { PoolView } from './snapshot.ts';
-import { columns, cut, cutStart, left, right } from './terminal-text.ts';
+import { cut, cutStart, left, right } from './terminal-text.ts';
 import { bytes, count, duration, percent, rate } from './units.ts';
 import type { WorkerRow } from './workers.ts';
 
@@ -25,9 +25,9 @@ const poolColumns: readonly PoolColumn[] = [
     cell: ({ queue, queueLimit }) => (queueLimit === 0 ? `${queue}` : `${queue}/${queueLimit}`),
   },
   { name: 'REQ/S', size: 5, cell: ({ requestsPerSecond }) => rate(requestsPerSecond) },
-  { name: 'P50', size: 6, cell: ({ p50Micros }) => duration(p50Micros) },
-  { name: 'P95', size: 6, cell: ({ p95Micros }) => duration(p95Micros) },
-  { name: 'P99', size: 6, cell: ({ p99Micros }) => duration(p99Micros) },
+  { name: '~P50', size: 6, cell: ({ p50Micros }) => duration(p50Micros) },
+  { name: '~P95', size: 6, cell: ({ p95Micros }) => duration(p95Micros) },
+  { name: '~P99', size: 6, cell: ({ p99Micros }) => duration(p99Micros) },
   { name: 'TOTAL', size: 5, cell: ({ accepted }) => count(accepted) },
   { name: 'MAXED', size: 5, cell: ({ maxChildrenReached }) => count(maxChildrenReached) },
   { name: 'SLOW', size: 5, cell: ({ slowRequests }) => count(slowRequests) },
@@ -63,25 +63,52 @@ function nameWidth(width: number): number {
   return Math.min(40, Math.max(8, width - poolColumnsWidth));
 }
 
-const workerHead = `${left('PID', 8)} ${left('POOL', 10)} ${left('STATE', 10)} ${right('TIME', 6)} ${right('MEM', 5)} ${right('CPU', 4)} ${right('REQS', 5)} SCRIPT`;
-const scriptColumn = columns(workerHead) - 'SCRIPT'.length;
+const workerCells = ['PID', 'POOL', 'STATE', 'TIME', 'MEM', 'CPU', 'REQS'] as const;
+/** Of these and the blank behind each. */
+const workerCellsWidth = 55;
+/** From so many columns on there is room for what the client asked for, beside the script. */
+const requestWidth = 100;
 
 export function workerHeading(width: number): string {
-  return cut(workerHead, width);
+  return workerLine(workerCells, { method: 'METHOD', uri: 'URI', script: 'SCRIPT' }, width);
 }
 
 export function workerRow(worker: WorkerRow, width: number): string {
-  const cpu = worker.cpuPercent === undefined ? '-' : `${Math.floor(worker.cpuPercent)}%`;
-  const script = terminalText(worker.script === '' ? worker.uri : worker.script);
   const cells = [
-    left(String(worker.pid), 8),
-    left(terminalText(worker.pool), 10),
-    left(`${worker.draining ? '*' : ''}${terminalText(worker.state)}`, 10),
-    right(duration(worker.durationMicros), 6),
-    right(bytes(worker.memoryBytes), 5),
-    right(cpu, 4),
-    right(count(worker.requests), 5),
-    cutStart(script, Math.max(0, width - scriptColumn)),
+    String(worker.pid),
+    terminalText(worker.pool),
+    `${worker.draining ? '*' : ''}${terminalText(worker.state)}`,
+    duration(worker.durationMicros),
+    bytes(worker.memoryBytes),
+    worker.cpuPercent === undefined ? '-' : `${Math.floor(worker.cpuPercent)}%`,
+    count(worker.requests),
   ];
+  return workerLine(cells, worker, width);
+}
+
+function workerLine(
+  [pid = '', pool = '', state = '', time = '', memory = '', cpu = '', requests = '']: readonly string[],
+  request: Pick<WorkerRow, 'method' | 'uri' | 'script'>,
+  width: number,
+): string {
+  const figures = [right(time, 6), right(memory, 5), right(cpu, 4), right(requests, 5)];
+  const cells = [left(pid, 8), left(pool, 10), left(state, 10), ...figures, requestCells(request, width)];
   return cut(cells.join(' '), width);
+}
+
+/** Of a path the end tells more than the beginning. */
+function requestCells(
+  { method, uri, script }: Pick<WorkerRow, 'method' | 'uri' | 'script'>,
+  width: number,
+): string {
+  const room = Math.max(0, width - workerCellsWidth);
+  if (width < requestWidth - 1) return cutStart(terminalText(script === '' ? uri : script), room);
+  const scriptSize = Math.floor(room / 3);
+  const uriSize = room - scriptSize - 9;
+  const cells = [
+    left(terminalText(method), 7),
+    left(terminalText(uri), uriSize),
+    cutStart(terminalText(script), scriptSize),
+  ];
+  return cells.join(' ');
 }

@@ -11,7 +11,7 @@ export const sortNames = ['time', 'cpu', 'memory', 'requests', 'pool'] as const;
 export type SortName = (typeof sortNames)[number];
 
 export interface Selection {
-  /** Workers whose pool, state, script or URI holds this, whatever the case; '' is all. */
+  /** Workers whose pool, state, script, method or URI holds this, whatever the case; '' is all. */
   readonly filter: string;
   readonly sort: SortName;
   readonly reversed: boolean;
@@ -36,8 +36,8 @@ export function selectWorkers(snapshot: Snapshot, selection: Selection): WorkerR
   return snapshot.pools
     .flatMap((pool) => pool.workers.map((worker) => ({ ...worker, pool: pool.name })))
     .filter((worker) => selection.showsIdle || !isIdle(worker))
-    .filter(({ pool, state, script, uri }) =>
-      [pool, state, script, uri].some((field) => field.toLowerCase().includes(wanted)),
+    .filter(({ pool, state, script, method, uri }) =>
+      [pool, state, script, method, uri].some((field) => field.toLowerCase().includes(wanted)),
     )
     .sort((a, b) => direction * orders[selection.sort](a, b) || a.pid - b.pid);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { KeyReader } from '../../src/top/keys.ts';
+import { readRoutes } from '../../src/top/routes.ts';
 import { renderScreen } from '../../src/top/screen.ts';
 import { readSnapshot, readStack, type Snapshot } from '../../src/top/snapshot.ts';
 import { initialState, modes, press, type TopState } from '../../src/top/state.ts';
@@ -38,7 +39,7 @@ function chosen(keys: readonly string[]): number | undefined {
 }
 
 suite('the screen of hathi top', () => {
-  const states: readonly (readonly string[])[] = [[], ['h'], ['/', 'b'], ['e'], ['i', 's'], [' ']];
+  const states: readonly (readonly string[])[] = [[], ['h'], ['/', 'b'], ['e'], ['i', 's'], [' '], ['u']];
   for (const [width, height] of [
     [80, 24],
     [200, 60],
@@ -87,6 +88,52 @@ suite('the screen of hathi top', () => {
     assert.match(rows[6] ?? '', /^\x1b\[31;1mnew +starting\x1b/);
     const small = renderScreen(lost, typed([], lost), { width: 80, height: 11, color: false });
     assert.match(small[3] ?? '', /^lost /);
+  });
+
+  test('the pool with least room is named, and since when counts count', () => {
+    const startedAt = new Date(2026, 4, 31, 9, 5).getTime();
+    const totals = { accepted: 7000, slowRequests: 3, maxChildrenReached: 2 };
+    const after = (seconds: number, pools: object[]) =>
+      renderScreen(readSnapshot({ at: startedAt + seconds * 1000, startedAt, pools }), typed([]), {
+        width: 120,
+        height: 24,
+        color: false,
+      });
+    const pools = [
+      pool('www', 2),
+      { ...pool('api', 9), accepted: 5, slowRequests: 1, totals },
+      pool('batch', 0),
+    ];
+    assert.match(
+      after(60, pools)[1] ?? '',
+      /busy 11\/30 \(fullest: api 9\/10\) {2}.* {2}counts since 09:05$/,
+    );
+    assert.match(
+      after(90_000, pools.slice(0, 1))[1] ?? '',
+      /busy 2\/10 {2}.* {2}counts since 2026-05-31 09:05$/,
+    );
+    // Over reloads: not those of the generation that serves.
+    assert.match(after(60, pools)[4] ?? '', /^api .* 7k +2 +3$/);
+  });
+
+  test('routes are scrolled and filtered, and none of their names is obeyed', () => {
+    const routes = readRoutes({
+      routes: Array.from({ length: 60 }, (_, index) => ({
+        pool: 'www',
+        route: `GET /${index}${hostile}`,
+        requests: 1,
+      })),
+      others: { requests: 5 },
+    });
+    const rowsOf = (state: TopState) =>
+      renderScreen(snapshot, state, { width: 80, height: 24, color: false });
+    const state = { ...typed(['u']), routes };
+    assert.ok(rowsOf(state).every((row) => columns(row) <= 80 && !/[\p{Cc}\u202e]/u.test(row)));
+    assert.match(rowsOf(press(state, 'pagedown', snapshot).state)[3] ?? '', /GET \/10\b/);
+    assert.equal(press(state, 'x', snapshot).state.mode, modes.list);
+    const filtered = { ...state, selection: { ...state.selection, filter: 'get /59' } };
+    assert.equal(rowsOf(filtered).filter((row) => /^www/.test(row)).length, 1);
+    assert.doesNotMatch(rowsOf(filtered).join(''), /all others/);
   });
 
   test('the chosen worker stays in sight', () => {

@@ -31,12 +31,30 @@ const answer = {
           ...worker,
           pid: 72,
           state: 'Running',
+          method: 'GET',
+          uri: '/reports/9',
           script: '/srv/\x1b[2J\x9b31mhostile.php',
           durationMicros: 9e6,
         },
       ],
     },
   ],
+};
+
+const routes = {
+  routes: [
+    {
+      pool: 'www',
+      route: 'GET /users/{n}',
+      requests: 1200,
+      errors: 3,
+      sumMicros: 9e6,
+      p95Micros: 20_000,
+      maxMicros: 3e6,
+    },
+    { pool: 'www', route: 'POST /\x1b[2J\x9b31m', requests: 1, errors: 0, sumMicros: 1e6 },
+  ],
+  others: { requests: 7, errors: 1, sumMicros: 2e6 },
 };
 
 class Endpoint implements AsyncDisposable {
@@ -46,8 +64,9 @@ class Endpoint implements AsyncDisposable {
   private constructor() {
     this.#server = createServer((request, response) => {
       const line = `${request.method} ${request.url}`;
-      if (line !== 'GET /api/pools') this.asked.push(line);
+      if (line !== 'GET /api/pools' && line !== 'GET /api/routes') this.asked.push(line);
       if (line === 'GET /api/pools') return response.end(JSON.stringify(answer));
+      if (line === 'GET /api/routes') return response.end(JSON.stringify(routes));
       if (request.method === 'POST') return response.writeHead(202).end('{}');
       return response.writeHead(404).end('{"error":"no such path"}');
     });
@@ -92,6 +111,20 @@ test('on a terminal: keys, size, and everything given back at the end and on a s
   });
   assert.ok(small.every((row) => row.length <= 50));
   terminal.resize({ width: 80, height: 24 });
+
+  terminal.resize({ width: 110, height: 24 });
+  await terminal.shows(
+    /REQS METHOD {2}URI +SCRIPT$[\s\S]*^>72 .* 3 GET {5}\/reports\/9 +~?\S*hostile\.php$/m,
+  );
+  terminal.type('u');
+  const listed = await terminal.shows(/ROUTE[\s\S]*all others/);
+  assert.match(listed.join('\n'), /^www +1\.2k +3 +9s +75% +20ms +3s GET \/users\/\{n\}$/m);
+  assert.match(listed.join('\n'), /^www +1 +0 +1s +8% +- +- POST \/\ufffd\[2J\ufffd31m$/m);
+  assert.match(listed.join('\n'), /^ +7 +1 +2s +16% +- +- \(all others\)$/m);
+  terminal.type('x');
+  await terminal.shows(/^>72 /m);
+  terminal.resize({ width: 80, height: 24 });
+  await terminal.shows(/REQS SCRIPT$/m);
 
   terminal.type('/', 'i', 'd', 'l', 'e', 'Enter');
   await terminal.shows(/^>71 /m);
