@@ -4,7 +4,7 @@
 /** @import { Column, ColumnName, History } from './types.d.ts' */
 
 import { make, setAttribute, setText } from './dom.js';
-import { bytes, clock, count, duration, rate } from './format.js';
+import { bytes, clock, count, duration, rate, share } from './format.js';
 import uPlot from './uplot.js';
 
 /**
@@ -18,6 +18,7 @@ import uPlot from './uplot.js';
  * @typedef {object} Definition
  * @property {string} id
  * @property {string} title
+ * @property {'pool' | 'all'} [scope] only of one pool, only of all together
  * @property {(value: number | null | undefined) => string} format
  * @property {number} least the axis reaches at least this far
  * @property {number[]} [steps] of the axis, where decimal ones would not do
@@ -45,9 +46,9 @@ export const definitions = [
     format: duration,
     least: 1000,
     lines: [
-      { column: 'p50Micros', name: 'p50', kind: 'main' },
-      { column: 'p95Micros', name: 'p95', kind: 'second' },
-      { column: 'p99Micros', name: 'p99', kind: 'third' },
+      { column: 'p50Micros', name: '≈ p50', kind: 'main' },
+      { column: 'p95Micros', name: '≈ p95', kind: 'second' },
+      { column: 'p99Micros', name: '≈ p99', kind: 'third' },
     ],
   },
   {
@@ -60,6 +61,7 @@ export const definitions = [
   {
     id: 'workers',
     title: 'Busy workers',
+    scope: 'pool',
     format: count,
     least: 1,
     steps: whole,
@@ -67,6 +69,16 @@ export const definitions = [
       { column: 'busy', name: 'busy', kind: 'main' },
       { column: 'limit', name: 'limit', kind: 'limit' },
     ],
+  },
+  {
+    // Of all workers together one pool that is full cannot be told.
+    id: 'fullest',
+    title: 'Fullest pool',
+    scope: 'all',
+    format: share,
+    least: 1,
+    steps: [0.25, 0.5],
+    lines: [{ column: 'fullest', name: 'busy', kind: 'main' }],
   },
   {
     id: 'queue',
@@ -104,6 +116,8 @@ export class Charts {
   /** @type {History | undefined} */
   #history;
   #minutes = 0;
+  /** @type {string | undefined} */
+  #fullest;
 
   /**
    * @param {HTMLElement} root
@@ -120,18 +134,25 @@ export class Charts {
     });
   }
 
-  /** @param {History} history @param {number} minutes */
-  show(history, minutes) {
+  /**
+   * @param {History} history
+   * @param {number} minutes
+   * @param {{ isOfAll: boolean, fullest: string | undefined }} scope `fullest` is the name of that pool
+   */
+  show(history, minutes, { isOfAll, fullest }) {
     // Every other look brings no new sample.
-    if (history === this.#history && minutes === this.#minutes) return;
+    if (history === this.#history && minutes === this.#minutes && fullest === this.#fullest) return;
     this.#history = history;
     this.#minutes = minutes;
-    for (const chart of this.#charts) chart.show(history, minutes);
+    this.#fullest = fullest;
+    for (const chart of this.#charts) chart.show(history, minutes, { isOfAll, fullest });
   }
 }
 
 class Chart {
   #definition;
+  #figure;
+  #titleEnd = make('bdi');
   #plotPlace = make('div', { class: 'plot', role: 'img' });
   #empty = make('p', { class: 'empty' }, 'No data yet');
   /** @type {HTMLElement[]} */
@@ -152,21 +173,29 @@ class Chart {
     const legend = definition.lines.map(({ name, kind }, index) =>
       make('span', { class: 'value' }, make('i', { 'data-kind': kind }), `${name} `, this.#values[index]),
     );
-    const title = make('figcaption', {}, make('h3', {}, definition.title), make('p', {}, ...legend));
-    const figure = make('figure', { 'data-chart': definition.id }, title, this.#plotPlace);
-    root.append(figure);
+    const title = make(
+      'figcaption',
+      {},
+      make('h3', {}, definition.title, this.#titleEnd),
+      make('p', {}, ...legend),
+    );
+    this.#figure = make('figure', { 'data-chart': definition.id }, title, this.#plotPlace);
+    root.append(this.#figure);
     this.#plotPlace.append(this.#empty);
-    this.#plot = new uPlot(options(definition, onPoint), [[]], this.#plotPlace);
+    const drawReloads = (/** @type {uPlot} */ plot) => markReloads(plot, this.#history?.reloads ?? []);
+    this.#plot = new uPlot(options(definition, onPoint, drawReloads), [[]], this.#plotPlace);
     new ResizeObserver(([entry]) => {
       if (entry !== undefined)
         this.#plot.setSize({ width: Math.floor(entry.contentRect.width), height: plotHeight });
     }).observe(this.#plotPlace);
   }
 
-  /** @param {History} history @param {number} minutes */
-  show(history, minutes) {
+  /** @param {History} history @param {number} minutes @param {{ isOfAll: boolean, fullest: string | undefined }} scope */
+  show(history, minutes, { isOfAll, fullest }) {
     this.#history = history;
-    const { lines } = this.#definition;
+    const { id, lines, scope } = this.#definition;
+    this.#figure.hidden = scope !== undefined && (scope === 'all') !== isOfAll;
+    if (id === 'fullest') setText(this.#titleEnd, fullest === undefined ? '' : `: ${fullest}`);
     const last = history.at.at(-1);
     this.#empty.hidden =
       last !== undefined && lines.some(({ column }) => history[column].some((value) => value !== null));
@@ -200,9 +229,10 @@ class Chart {
 /**
  * @param {Definition} definition
  * @param {(index: number | null) => void} onPoint
+ * @param {(plot: uPlot) => void} drawReloads
  * @returns {uPlot.Options}
  */
-function options({ lines, format, least, steps }, onPoint) {
+function options({ lines, format, least, steps }, onPoint, drawReloads) {
   const axis = {
     stroke: () => color('--muted'),
     grid: { stroke: () => color('--grid'), width: 1 },
@@ -234,8 +264,49 @@ function options({ lines, format, least, steps }, onPoint) {
       },
     ],
     series: [{}, ...lines.map((line) => drawn(line))],
-    hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
+    hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)], draw: [drawReloads] },
   };
+}
+
+/** @typedef {History['reloads'][number]} ReloadMark */
+
+/** @param {ReloadMark} reload */
+export function reloadWord({ outcome }) {
+  return { succeeded: 'reload', partial: 'reload in part', refused: 'refused reload' }[outcome];
+}
+
+/** A line over the height at each reload, with a hollow triangle where it did not go well. @param {uPlot} plot @param {readonly ReloadMark[]} reloads */
+function markReloads(plot, reloads) {
+  const { ctx, bbox, scales } = plot;
+  const { min = 0, max = 0 } = scales['x'] ?? {};
+  const pixel = devicePixelRatio;
+  for (const { at, outcome } of reloads) {
+    if (min === null || max === null || at / 1000 < min || at / 1000 > max) continue;
+    const x = Math.round(plot.valToPos(at / 1000, 'x', true));
+    const isBad = outcome !== 'succeeded';
+    ctx.save();
+    ctx.strokeStyle = color(isBad ? '--line-bad' : '--line-reload');
+    ctx.fillStyle = ctx.strokeStyle;
+    ctx.lineWidth = pixel;
+    ctx.setLineDash([3 * pixel, 2 * pixel]);
+    ctx.beginPath();
+    ctx.moveTo(x + 0.5, bbox.top);
+    ctx.lineTo(x + 0.5, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x - 4 * pixel, bbox.top);
+    ctx.lineTo(x + 4 * pixel, bbox.top);
+    ctx.lineTo(x, bbox.top + 6 * pixel);
+    // Not by colour alone: of one that did not go well the triangle is hollow.
+    if (isBad) {
+      ctx.closePath();
+      ctx.setLineDash([]);
+      ctx.stroke();
+    } else {
+      ctx.fill();
+    }
+    ctx.restore();
+  }
 }
 
 /** @param {Line} line @returns {uPlot.Series} */
@@ -279,7 +350,10 @@ function summary({ title, format, lines }, history, minutes) {
     const at = clock(history.at[Math.max(0, first) + highest] ?? 0);
     return `${name}: now ${format(values.at(-1))}, highest ${format(values[highest])} at ${at}`;
   });
-  return `${title}, last ${minutes} minutes. ${parts.join('; ')}.`;
+  const reloads = history.reloads
+    .filter(({ at }) => at >= from)
+    .map((reload) => ` ${reloadWord(reload)} at ${clock(reload.at)}.`);
+  return `${title}, last ${minutes} minutes. ${parts.join('; ')}.${reloads.join('')}`;
 }
 
 /** @param {string} name of a variable of style.css */

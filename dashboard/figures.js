@@ -3,7 +3,7 @@
 
 /** @import { History } from './types.d.ts' */
 
-import { definitions } from './charts.js';
+import { definitions, reloadWord } from './charts.js';
 import { keepChildren, make, setText } from './dom.js';
 import { clock } from './format.js';
 
@@ -26,7 +26,7 @@ export class Figures {
   constructor(table, details) {
     this.#details = details;
     details.addEventListener('toggle', () => details.open && this.#draw());
-    const heads = ['Time', ...columns.map(({ title }) => title)];
+    const heads = ['Time', ...columns.map(({ title }) => title), 'Reload'];
     table.tHead?.append(make('tr', {}, ...heads.map((title) => make('th', { scope: 'col' }, title))));
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
   }
@@ -47,13 +47,20 @@ export class Figures {
       this.#body,
       chosen,
       (index) => String(history.at[index]),
-      () => make('tr', {}, make('th', { scope: 'row' }), ...columns.map(() => make('td'))),
+      () => make('tr', {}, make('th', { scope: 'row' }), ...columns.map(() => make('td')), make('td')),
       (row, index) => {
         setText(row.children[0], clock(history.at[index] ?? 0));
         columns.forEach(({ column, format }, at) => {
           setText(row.children[at + 1], format(history[column][index]));
         });
+        setText(row.children[columns.length + 1], reloadsBetween(history, index - step, index));
       },
     );
   }
+}
+
+/** Reloads that ended after the one sample and until the other. @param {History} history @param {number} from @param {number} to */
+function reloadsBetween({ at: times, reloads }, from, to) {
+  const between = reloads.filter(({ at }) => at > (times[from] ?? 0) && at <= (times[to] ?? 0));
+  return between.map((reload) => `${reloadWord(reload)} ${clock(reload.at)}`).join(', ');
 }

@@ -43,6 +43,11 @@ export function bytes(value) {
   return `${unit === 0 ? rest : digits(rest)}${thin}${units[unit]}`;
 }
 
+/** A part of one, as percent. @param {Figure} value */
+export function share(value) {
+  return value === undefined || value === null ? unknown : percent(value, 1);
+}
+
 /** @param {number} part @param {number} whole */
 export function percent(part, whole) {
   if (whole <= 0) return unknown;
@@ -70,6 +75,15 @@ const clockFormat = new Intl.DateTimeFormat(undefined, {
 /** Time of the day. @param {number} at milliseconds since 1970 */
 export function clock(at) {
   return clockFormat.format(at);
+}
+
+const dayFormat = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
+
+/** Time of the day without seconds, with the day where that is another one. @param {number} at @param {number} [now] */
+export function moment(at, now = Date.now()) {
+  const time = clock(at).slice(0, 5);
+  const isToday = new Date(at).toDateString() === new Date(now).toDateString();
+  return isToday ? time : `${dayFormat.format(at)}, ${time}`;
 }
 
 /**

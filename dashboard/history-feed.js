@@ -37,7 +37,9 @@ export class HistoryFeed {
 /** @param {History} old @param {History} fresh @returns {History} */
 function joined(old, fresh) {
   const { pool, intervalMs, at: times } = fresh;
-  if (times.length === 0) return old;
+  // The same object tells that there is nothing new to draw.
+  const isSameReload = old.reloads.at(-1)?.at === fresh.reloads.at(-1)?.at;
+  if (times.length === 0) return isSameReload ? old : { ...old, reloads: fresh.reloads };
   // The clock of the master was set back, and its history began anew.
   if ((times[0] ?? 0) <= (old.at.at(-1) ?? 0)) return fresh;
   const oldest = (times.at(-1) ?? 0) - keptMs;
@@ -47,6 +49,7 @@ function joined(old, fresh) {
   return {
     pool,
     intervalMs,
+    reloads: fresh.reloads,
     at: [...old.at.slice(from), ...times],
     requestsPerSecond: join('requestsPerSecond'),
     errorsPerSecond: join('errorsPerSecond'),
@@ -55,6 +58,7 @@ function joined(old, fresh) {
     p99Micros: join('p99Micros'),
     busy: join('busy'),
     limit: join('limit'),
+    fullest: join('fullest'),
     queue: join('queue'),
     memoryBytes: join('memoryBytes'),
   };

@@ -3,15 +3,16 @@
 
 /** @import { History, Snapshot } from './types.d.ts' */
 
-import { Charts } from './charts.js';
+import { Charts, reloadWord } from './charts.js';
 import { Client, Refused, SignInNeeded, Unreachable } from './client.js';
 import { find, setAttribute, setText } from './dom.js';
 import { Figures } from './figures.js';
 import { clock, foreign, span } from './format.js';
 import { HistoryFeed } from './history-feed.js';
-import { Pools } from './pools.js';
+import { fullest, Pools } from './pools.js';
 import { Profile } from './profile.js';
 import { Reload } from './reload.js';
+import { Routes } from './routes.js';
 import { Slow } from './slow.js';
 import { WorkerDialog } from './worker-dialog.js';
 import { Workers } from './workers.js';
@@ -37,6 +38,7 @@ const workers = new Workers(find('workers', HTMLTableElement), find('workers-res
   dialog.open(row),
 );
 const dialog = new WorkerDialog(client);
+const routes = new Routes(find('routes', HTMLTableElement), find('routes-rest', HTMLElement), client);
 const slow = new Slow(find('slow', HTMLElement), find('slow-rest', HTMLElement), client);
 const profile = new Profile(client, onFailure);
 const reload = new Reload(find('reload', HTMLButtonElement), find('outcome', HTMLElement), client, onFailure);
@@ -82,7 +84,7 @@ async function poll() {
     if (mine !== round) return;
     failures = 0;
     show(pools, history);
-    await slow.show(pools.pools, selected, queries.checked);
+    await Promise.all([routes.show(selected), slow.show(pools.pools, selected, queries.checked)]);
     again(pollMs);
   } catch (error) {
     if (mine === round) onFailure(error);
@@ -114,14 +116,17 @@ function show(next, history) {
   setText(find('facts', HTMLElement), facts.join(' · '));
   showTitle(next);
   reload.show(next.lastReload);
-  pools.show(next.pools, selected);
+  pools.show(next.pools, selected, startedAt);
   const scope = selected === undefined ? 'all pools' : `pool ${foreign(selected)}`;
   setText(find('charts-scope', HTMLElement), scope);
   setText(find('workers-scope', HTMLElement), scope);
+  setText(find('routes-scope', HTMLElement), scope);
   setText(find('slow-scope', HTMLElement), scope);
   profile.show(next.pools);
   if (!isRangeChosen) setRange(fittingRange(history));
-  charts.show(history, minutes);
+  const full = selected === undefined ? fullest(next.pools) : undefined;
+  charts.show(history, minutes, { isOfAll: selected === undefined, fullest: full && foreign(full.name) });
+  setText(find('charts-reloads', HTMLElement), reloadsIn(history, minutes));
   figures.show(history, minutes);
   dialog.show(workers.show(next.pools.filter(({ name }) => selected === undefined || name === selected)));
 }
@@ -215,6 +220,17 @@ function setRange(next) {
 function fittingRange({ at }) {
   const kept = ((at.at(-1) ?? 0) - (at[0] ?? 0)) / 60_000;
   return ranges.find((range) => kept <= range) ?? 60;
+}
+
+/** What the marks on the charts are. @param {History} history @param {number} minutes */
+function reloadsIn({ at, reloads }, minutes) {
+  const from = (at.at(-1) ?? Date.now()) - minutes * 60_000;
+  const shown = reloads.filter((reload) => reload.at >= from).slice(-4);
+  return shown
+    .map(
+      (reload) => `${reload.outcome === 'succeeded' ? '▼' : '▽'} ${reloadWord(reload)} ${clock(reload.at)}`,
+    )
+    .join('  ');
 }
 
 /** @param {number | undefined} at */

@@ -1,26 +1,23 @@
 // @ts-check
 /** Pools at a glance: a row each, which chooses what the charts and the workers are about. */
 
+/** @import { Head } from './table-head.js' */
 /** @import { Pool } from './types.d.ts' */
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign, percent, rate } from './format.js';
 import { More } from './more.js';
+import { heads, showSince } from './table-head.js';
 
 /**
- * @typedef {object} Cell
- * @property {string} name
- * @property {string} [about]
- * @property {'wide' | 'middle'} [place] only where there is room
- * @property {'text'} [kind] left-aligned
- * @property {(pool: Pool) => string} text
- * @property {(pool: Pool) => 'bad' | 'warn' | undefined} [alarm]
+ * @typedef {Head & { text: (pool: Pool) => string, alarm?: (pool: Pool) => 'bad' | 'warn' | undefined }} Cell
  */
 
 /** @type {readonly Cell[]} */
 const cells = [
   {
     name: 'Queue',
+    since: 'now',
     about: 'Connections that wait for a worker, and how many may',
     text: ({ queue, queueLimit }) =>
       queueLimit > 0 ? `${count(queue)} / ${count(queueLimit)}` : count(queue),
@@ -28,41 +25,48 @@ const cells = [
   },
   {
     name: 'Req/s',
-    about: 'Requests a second, last seconds',
+    since: 'recent',
+    about: 'Requests a second',
     text: ({ recent }) => rate(recent.requestsPerSecond),
   },
   {
-    name: 'p50',
-    about: 'Half of the requests took no longer',
+    name: '≈ p50',
+    since: 'recent',
+    about: 'Half of the requests took no longer: an estimate',
     place: 'wide',
     text: ({ recent }) => duration(recent.p50Micros),
   },
   {
-    name: 'p95',
+    name: '≈ p95',
+    since: 'recent',
     place: 'middle',
-    about: '95 % of the requests took no longer',
+    about: '95 % of the requests took no longer: an estimate',
     text: ({ recent }) => duration(recent.p95Micros),
   },
   {
-    name: 'p99',
-    about: '99 % of the requests took no longer',
+    name: '≈ p99',
+    since: 'recent',
+    about: '99 % of the requests took no longer: an estimate',
     place: 'wide',
     text: ({ recent }) => duration(recent.p99Micros),
   },
   {
     name: '5xx',
+    since: 'start',
     place: 'middle',
-    about: 'Answers with a status 5xx since the master started',
+    about: 'Answers with a status 5xx',
     text: ({ totals }) => count(totals.responses[4]),
   },
   {
     name: 'Slow',
-    about: 'Requests that went into the slow log since the master started',
+    since: 'start',
+    about: 'Requests that went into the slow log',
     place: 'wide',
     text: ({ totals }) => count(totals.slowRequests),
   },
   {
     name: 'Maxed',
+    since: 'start',
     about: 'Times that pm.max_children kept another worker from being started',
     place: 'wide',
     text: ({ totals }) => count(totals.maxChildrenReached),
@@ -70,6 +74,7 @@ const cells = [
   },
   {
     name: 'Memory',
+    since: 'now',
     about: 'Of all processes of the pool',
     place: 'wide',
     text: ({ memoryBytes }) => bytes(memoryBytes),
@@ -86,6 +91,7 @@ const cells = [
 const firstPools = 12;
 
 export class Pools {
+  #table;
   #body;
   #more;
   /** @type {readonly Pool[]} */
@@ -100,6 +106,7 @@ export class Pools {
    * @param {(name: string | undefined) => void} onSelect undefined stands for all pools
    */
   constructor(table, rest, onSelect) {
+    this.#table = table;
     this.#more = new More(rest, firstPools, () => this.#draw());
     this.#onSelect = onSelect;
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
@@ -107,17 +114,18 @@ export class Pools {
       make(
         'tr',
         {},
-        make('th', { scope: 'col', 'data-kind': 'text' }, 'Pool'),
-        make('th', { scope: 'col', 'data-kind': 'text' }, 'Busy workers'),
-        ...cells.map(({ name, about, place, kind }) =>
-          make('th', { scope: 'col', title: about, 'data-place': place, 'data-kind': kind }, name),
-        ),
+        ...heads([
+          { name: 'Pool', kind: 'text' },
+          { name: 'Busy workers', since: 'now', kind: 'text' },
+          ...cells,
+        ]),
       ),
     );
   }
 
-  /** @param {readonly Pool[]} pools @param {string | undefined} selected */
-  show(pools, selected) {
+  /** @param {readonly Pool[]} pools @param {string | undefined} selected @param {number} startedAt of the master */
+  show(pools, selected, startedAt) {
+    showSince(this.#table, startedAt);
     this.#pools = pools;
     this.#selected = selected;
     this.#draw();
@@ -208,4 +216,11 @@ function stateOf(pool) {
   if (pool.state !== 'serving')
     return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
   return isFull(pool) ? 'every worker is busy' : '';
+}
+
+/** The pool that has least room; undefined where none has anything to do. @param {readonly Pool[]} pools */
+export function fullest(pools) {
+  const busy = (/** @type {Pool} */ { active, maxChildren }) => (maxChildren > 0 ? active / maxChildren : 0);
+  const [first] = [...pools].sort((a, b) => busy(b) - busy(a));
+  return first !== undefined && busy(first) > 0 ? first : undefined;
 }

@@ -1,14 +1,17 @@
 /** The answers of the admin endpoint under the names that the page has for them. What is not known is absent. */
 
 export type {
+  HistoryAnswer as History,
   PoolAnswer as Pool,
   PoolsAnswer as Snapshot,
   ReloadResult,
   RequestAnswer as SlowRequest,
+  RouteAnswer as Route,
+  RoutesAnswer as Routes,
   StackAnswer as Stack,
   WorkerAnswer as Worker,
 } from '../src/admin/answers.ts';
-export type { HistoryAnswer as History, HistoryColumn as ColumnName } from '../src/admin/history.ts';
+export type { HistoryColumn as ColumnName } from '../src/admin/history.ts';
 export type { StackFrame as Frame } from '../src/trace/frame.ts';
 
 export type Column = readonly (number | null)[];

@@ -1,35 +1,49 @@
 // @ts-check
 /** Live workers, busy ones first, the longest request on top. */
 
+/** @import { Head } from './table-head.js' */
 /** @import { Pool, Worker } from './types.d.ts' */
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign } from './format.js';
 import { More } from './more.js';
+import { heads } from './table-head.js';
 
 /** A worker and its pool. @typedef {Worker & { readonly pool: string }} Row */
 
 /** Rows that are drawn unless somebody wants all. */
 const firstRows = 15;
 
-/** @type {readonly { name: string, about?: string, place?: 'wide', kind?: 'text', text: (row: Row) => string }[]} */
+/** @type {readonly (Head & { text: (row: Row) => string })[]} */
 const cells = [
   { name: 'Pool', place: 'wide', kind: 'text', text: ({ pool }) => foreign(pool) },
-  { name: 'State', kind: 'text', text: ({ state, draining }) => (draining ? `${state}, draining` : state) },
-  { name: 'Time', text: ({ durationMicros }) => duration(durationMicros) },
+  {
+    name: 'State',
+    since: 'now',
+    kind: 'text',
+    text: ({ state, draining }) => (draining ? `${state}, draining` : state),
+  },
+  {
+    name: 'Time',
+    since: 'request',
+    about: 'Of the running request so far, of the last one while idle',
+    text: ({ durationMicros }) => duration(durationMicros),
+  },
   { name: 'Request', kind: 'text', text: requestOf },
   { name: 'Script', place: 'wide', kind: 'text', text: ({ script }) => foreign(script) },
-  { name: 'Requests', place: 'wide', text: ({ requests }) => count(requests) },
+  { name: 'Requests', since: 'worker', place: 'wide', text: ({ requests }) => count(requests) },
   {
     name: 'Memory',
+    since: 'now',
     place: 'wide',
     about: 'Resident memory of its process; of a thread what PHP used at most in its last request',
     text: ({ residentBytes, memoryBytes }) => bytes(residentBytes ?? memoryBytes),
   },
   {
     name: 'CPU',
+    since: 'look',
     place: 'wide',
-    about: 'Of one CPU, in the last seconds',
+    about: 'Of one CPU',
     text: ({ processCpuPercent: cpu }) => (cpu === undefined ? '–' : `${Math.round(cpu)}\u202f%`),
   },
 ];
@@ -52,10 +66,7 @@ export class Workers {
     this.#onOpen = onOpen;
     this.#more = new More(rest, firstRows, () => this.#draw());
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
-    const heads = cells.map(({ name, about, place, kind }) =>
-      make('th', { scope: 'col', title: about, 'data-place': place, 'data-kind': kind }, name),
-    );
-    table.tHead?.append(make('tr', {}, make('th', { scope: 'col', 'data-kind': 'text' }, 'PID'), ...heads));
+    table.tHead?.append(make('tr', {}, ...heads([{ name: 'PID', kind: 'text' }, ...cells])));
   }
 
   /** @param {string} filter @param {boolean} busyOnly */

@@ -6,6 +6,7 @@
 import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 import type { StackFrame } from '../trace/frame.ts';
+import type { HistorySamples } from './history.ts';
 
 export interface WorkerAnswer {
   readonly pid: number;
@@ -129,6 +130,12 @@ export interface ReloadResult {
   /** Pools that it left alone: only of a reload of what has changed. */
   readonly unchanged?: readonly string[];
 }
+
+/** `GET /api/history` */
+export type HistoryAnswer = HistorySamples & {
+  /** Those of the last hour, the latest one last. */
+  readonly reloads: readonly Pick<ReloadResult, 'at' | 'outcome'>[];
+};
 
 /** `GET /api/pools` */
 export interface PoolsAnswer {

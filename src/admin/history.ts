@@ -1,7 +1,7 @@
 /**
  * The last hour of every pool, one sample every few seconds, in memory of a fixed size.
  *
- * All pools share one ring of times; a pool has a ring of figures beside it, 26 kB whatever happens. A pool that a
+ * All pools share one ring of times; a pool has a ring of figures beside it, 29 kB whatever happens. A pool that a
  * reload removes takes its figures with it, as it does in the metrics.
  */
 
@@ -33,6 +33,8 @@ export const historyColumns = [
   /** The most active workers at once, as the queue: looked at once a second. */
   'busy',
   'limit',
+  /** Busy workers against the limit, from 0 to 1: the pool's, or that of the pool where it is highest. */
+  'fullest',
   'queue',
   'memoryBytes',
 ] as const;
@@ -41,7 +43,7 @@ export type HistoryColumn = (typeof historyColumns)[number];
 const width = historyColumns.length;
 
 /** Columns of equal length, the oldest sample first; null where a figure is not known. */
-export type HistoryAnswer = {
+export type HistorySamples = {
   /** Absent where it is all pools together. */
   readonly pool: string | undefined;
   readonly intervalMs: number;
@@ -134,7 +136,7 @@ export class History {
    *   tells who asks that the clock was set back
    * @returns without figures for a pool of which there is no sample
    */
-  read(pool: string | undefined, since: number): HistoryAnswer {
+  read(pool: string | undefined, since: number): HistorySamples {
     const figures = pool === undefined ? this.#all : this.#pools.get(pool)?.figures;
     const places = this.#placesAfter(since > this.#lastAt ? 0 : since);
     const columns = historyColumns.map((name, index) => [
@@ -199,10 +201,10 @@ function emptyFigures(): Float32Array {
 }
 
 /** Figures that are no growth. */
-type Levels = Pick<Figures, 'busy' | 'limit' | 'queue' | 'memoryBytes'>;
+type Levels = Pick<Figures, 'busy' | 'limit' | 'fullest' | 'queue' | 'memoryBytes'>;
 
 function levelsOf({ busy, limit, queue, memoryBytes = Number.NaN }: PoolSample): Levels {
-  return { busy, limit, queue, memoryBytes };
+  return { busy, limit, fullest: limit > 0 ? busy / limit : 0, queue, memoryBytes };
 }
 
 function sumOfLevels(levels: readonly Levels[]): Levels {
@@ -210,6 +212,7 @@ function sumOfLevels(levels: readonly Levels[]): Levels {
   return {
     busy: sum(({ busy }) => busy),
     limit: sum(({ limit }) => limit),
+    fullest: Math.max(0, ...levels.map(({ fullest }) => fullest)),
     queue: sum(({ queue }) => queue),
     // Unknown where it is unknown of one pool: half a sum would be a lie.
     memoryBytes: sum(({ memoryBytes }) => memoryBytes),

@@ -5,8 +5,7 @@ import type { EndMode } from '../engine/contract.ts';
 import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { ProcessStatus } from '../status/snapshot.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
-import type { PoolAnswer, PoolsAnswer, ReloadResult, TotalsAnswer } from './answers.ts';
-import type { HistoryAnswer } from './history.ts';
+import type { HistoryAnswer, PoolAnswer, PoolsAnswer, ReloadResult, TotalsAnswer } from './answers.ts';
 import type { PoolRoutes } from './routes-json.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 

@@ -1,7 +1,6 @@
 /** What the master tells and does for those who ask at its admin endpoint. Reads at once; what acts goes into its queue. */
 
-import type { ReloadResult } from '../admin/answers.ts';
-import type { HistoryAnswer } from '../admin/history.ts';
+import type { HistoryAnswer, ReloadResult } from '../admin/answers.ts';
 import type { PoolRoutes } from '../admin/routes-json.ts';
 import type { SlowRequest, WorkerStack } from '../admin/slow-request.ts';
 import type { AdminSnapshot, AdminSource, AdminVerb, SnapshotDetail } from '../admin/snapshot.ts';
@@ -60,7 +59,8 @@ export class MasterAdmin implements AdminSource {
 
   history(pool: string | undefined, since: number): HistoryAnswer | undefined {
     const isKnown = pool === undefined || this.#runner(pool) !== undefined;
-    return isKnown ? this.#records.history.read(pool, since) : undefined;
+    if (!isKnown) return undefined;
+    return { ...this.#records.history.read(pool, since), reloads: this.#master.reloads.recent };
   }
 
   routes(pool: string | undefined): readonly PoolRoutes[] | undefined {

@@ -4,7 +4,7 @@ import type { RestartCause } from '../admin/answers.ts';
 import type { PoolTotals } from '../admin/snapshot.ts';
 import { addDurations, noDurations } from '../scoreboard/durations.ts';
 import type { SlotCounters } from '../scoreboard/reader.ts';
-import { addRoutes, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
+import { addRoutes, countedRequests, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
 import type { Generation } from './generation.ts';
 
 export class PoolCounters {
@@ -13,6 +13,11 @@ export class PoolCounters {
   #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
   /** Of the generations that are gone. */
   #routes = noRoutes;
+  /** When all requests had ended. */
+  #settledRoutes: { readonly accepted: number; readonly table: RouteTable } | undefined = {
+    accepted: 0,
+    table: noRoutes,
+  };
   #accepted = 0;
   /** The counters when all requests had ended. */
   #settled: { readonly accepted: number; readonly counters: SlotCounters } | undefined;
@@ -49,7 +54,12 @@ export class PoolCounters {
 
   /** @param generations those that have a host */
   routes(generations: readonly Generation[]): RouteTable {
-    return generations.reduce((sum, { reader }) => addRoutes(sum, reader.readRoutes()), this.#routes);
+    const accepted = this.accepted(generations);
+    if (this.#settledRoutes?.accepted === accepted) return this.#settledRoutes.table;
+    const table = generations.reduce((sum, { reader }) => addRoutes(sum, reader.readRoutes()), this.#routes);
+    // As below: most pools rest, and this is much to read.
+    this.#settledRoutes = countedRequests(table) === accepted ? { accepted, table } : undefined;
+    return table;
   }
 
   /** Requests begun. @param generations those that have a host */

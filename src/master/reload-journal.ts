@@ -4,9 +4,16 @@ import type { ReloadCounts, ReloadOutcome, ReloadResult } from '../admin/answers
 
 type Waiter = (result: ReloadResult) => void;
 
+type ReloadEnd = Pick<ReloadResult, 'at' | 'outcome'>;
+
+/** As far back as the history goes; of a storm of reloads the last ones. */
+const recentMs = 3_600_000;
+const recentMost = 200;
+
 export class ReloadJournal {
   readonly #counts: Record<ReloadOutcome, number> = { succeeded: 0, partial: 0, refused: 0 };
   #last: ReloadResult | undefined;
+  #recent: readonly ReloadEnd[] = [];
   #failures: string[] = [];
   #unchanged: readonly string[] | undefined;
   /** Of the reload under way, and of the next one. */
@@ -15,6 +22,12 @@ export class ReloadJournal {
 
   get counts(): ReloadCounts {
     return { ...this.#counts };
+  }
+
+  /** When those of the last hour ended, the latest one last. */
+  get recent(): readonly ReloadEnd[] {
+    const oldest = Date.now() - recentMs;
+    return this.#recent.filter(({ at }) => at >= oldest);
   }
 
   get last(): ReloadResult | undefined {
@@ -70,6 +83,7 @@ export class ReloadJournal {
     const result = { at: Date.now(), outcome, reasons, ...(unchanged && { unchanged }) };
     this.#counts[outcome] += 1;
     this.#last = result;
+    this.#recent = [...this.#recent, { at: result.at, outcome }].slice(-recentMost);
     for (const resolve of this.#waiters.splice(0)) resolve(result);
   }
 }

@@ -63,6 +63,11 @@ export function addRoutes(left: RouteTable, right: RouteTable): RouteTable {
   });
 }
 
+/** Requests that a table knows of. */
+export function countedRequests({ routes, others, uncounted }: RouteTable): number {
+  return [...routes.values()].reduce((sum, { requests }) => sum + requests, others.requests + uncounted);
+}
+
 /** As many routes as one table holds; the rest goes to the others. */
 function heaviest({ routes, others, uncounted }: RouteTable): RouteTable {
   if (routes.size <= routeCount) return { routes, others, uncounted };

@@ -204,6 +204,7 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
       });
       await request(server.socket(), params);
       await visit({ viewport: { width: 320, height: 700 } }, `#token=${token}`, async (page) => {
+        await says(page, '#routes', /GET \/<img src=x onerror=alert\(1\)>\ufffd\.php/);
         await says(page, '#workers', /GET \/<img src=x onerror=alert\(1\)>\ufffd\.php/);
         assert.equal(await page.locator('#views img').count(), 0);
         assert.doesNotMatch((await page.textContent('body')) ?? '', /hunter2/);
@@ -243,6 +244,13 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
       await says(page, '#workers-scope', /pool www/);
       assert.equal(await page.locator('#pools button[aria-pressed=true]').textContent(), 'www');
       assert.equal(await page.locator('#workers tbody tr').count(), 2);
+      for (const [selector, isShown] of [
+        ['[data-chart=workers]', true],
+        ['[data-chart=fullest]', false],
+      ] as const)
+        assert.equal(await page.locator(selector).isVisible(), isShown, selector);
+      for (const head of ['5xx', 'Slow'])
+        await says(page, '#pools th', new RegExp(`^${head}since \\d\\d:\\d\\d$`));
 
       await reach(page, '#workers tbody button');
       await page.keyboard.press('Enter');
@@ -252,8 +260,18 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
 
       server.configure((folder) => pools(folder, 'bogus = 1\n'));
       await reach(page, '#reload');
+      await page.setViewportSize({ width: 900, height: 300 });
+      await page.evaluate('scrollTo(0, document.body.scrollHeight)');
       await page.keyboard.press('Enter');
       await says(page, '#outcome', /Reload refused/);
+      // Wherever the page is scrolled to, also where its head does not stay.
+      for (const width of [900, 400]) {
+        await page.setViewportSize({ width, height: 300 });
+        await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+        const { y = -1, height = 0 } = (await page.locator('#outcome b').boundingBox()) ?? {};
+        assert.ok(y >= 0 && y + height <= 300, `at ${y} of 300, ${width} wide`);
+      }
+      await page.setViewportSize({ width: 1280, height: 720 });
       assert.match(
         (await page.textContent('#outcome pre')) ?? '',
         /server\.conf:\d+.*unknown entry 'bogus'/s,
@@ -261,7 +279,7 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
       server.configure((folder) => pools(folder) + lostPool(folder));
       await page.keyboard.press('Enter');
       await says(page, '#outcome', /Reloaded in part/);
-      await says(page, '#pools .state', /down: cannot start: WebAssembly\.compile/);
+      await says(page, '#pools .state', /down: cannot start: .*WebAssembly/);
       const waiting = connect(server.socket('lost'));
       await once(waiting, 'connect');
       const answer = JSON.parse((await ask('/api/pools', signedIn)).body);
@@ -271,6 +289,10 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
       server.configure((folder) => pools(folder));
       await page.keyboard.press('Enter');
       await says(page, '#outcome', /Reloaded at .*in force/);
+      await says(page, '#charts-reloads', /▽ refused reload \d.*▽ reload in part \d.*▼ reload \d/);
+      await page
+        .locator('[data-chart=queue] .plot[aria-label*="refused reload at"]')
+        .waitFor({ timeout: cap });
       await reach(page, '#outcome button');
       await page.keyboard.press('Enter');
       assert.equal(await page.locator('#outcome').isVisible(), false);

@@ -106,7 +106,11 @@ test('all pools together: sums, quantiles over all requests, memory only when al
   ];
   history.add(at(0), both(0, undefined));
   history.add(at(5), both(5, 1024 ** 2));
-  const { requestsPerSecond, busy, limit, queue, memoryBytes, p99Micros } = history.read(undefined, 0);
+  const { requestsPerSecond, busy, limit, fullest, queue, memoryBytes, p99Micros } = history.read(
+    undefined,
+    0,
+  );
+  assert.deepEqual(fullest, [0.5, 0.5], 'of the pool with least room');
   assert.deepEqual(requestsPerSecond, [null, 4]);
   assert.deepEqual(
     [busy, limit, queue],

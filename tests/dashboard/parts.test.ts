@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bars, type Call, hottest, parseFolded } from '../../dashboard/flame-tree.js';
-import { bytes, count, duration, foreign, percent, rate, span } from '../../dashboard/format.js';
+import {
+  bytes,
+  clock,
+  count,
+  duration,
+  foreign,
+  moment,
+  percent,
+  rate,
+  share,
+  span,
+} from '../../dashboard/format.js';
 
 /** A call of the tree by its path. */
 function find(root: Call, ...path: string[]): Call {
@@ -84,4 +95,11 @@ test('numbers are short, and what is not known is a dash and not 0', () => {
 test('text of others cannot turn the direction of what stands around it, nor hide', () => {
   assert.equal(foreign('a\u202eb\u200bc\u2028d\u0007'), 'a\ufffdb\ufffdc\ufffdd\ufffd');
   assert.equal(foreign('हाथी <b>'), 'हाथी <b>');
+});
+
+test('a moment of another day has its day; a part of one is a percentage', () => {
+  const at = new Date(2026, 4, 31, 9, 5, 59).getTime();
+  assert.equal(moment(at, at + 1000), clock(at).slice(0, 5));
+  assert.match(moment(at, at + 86_400_000), /31.*09:05$/);
+  assert.deepEqual([share(1), share(0.25), share(null)], [percent(1, 1), percent(1, 4), '–']);
 });

@@ -5,15 +5,11 @@ import { test } from 'node:test';
 import { routeAt, routeCount, routesSize, routesStart, routeTableAt } from '../../src/scoreboard/layout.ts';
 import {
   addRoutes,
+  countedRequests,
   noRoutes,
   RouteCounter,
-  type RouteTable,
   readRouteTable,
 } from '../../src/scoreboard/routes.ts';
-
-function requestsOf({ routes, others }: RouteTable): number {
-  return [...routes.values()].reduce((sum, { requests }) => sum + requests, others.requests);
-}
 
 test('requests, their time, their longest and their errors are counted by route', () => {
   const counter = new RouteCounter();
@@ -39,7 +35,7 @@ test('ten thousand paths that nobody has push out no route that takes time, and 
   assert.equal(table.routes.size, routeCount);
   assert.equal(table.routes.get('GET /shop')?.requests, 500);
   assert.equal(table.routes.get('GET /report')?.requests, 20);
-  assert.equal(requestsOf(table), 10_520);
+  assert.equal(countedRequests(table), 10_520);
   const counts = [...table.routes.values(), table.others].flatMap((route) => route.counts);
   assert.equal(
     counts.reduce((sum, count) => sum + count, 0),
@@ -58,7 +54,7 @@ test('tables of several generations are one, of the size of one', () => {
   const sum = tables.reduce(addRoutes, noRoutes);
   assert.equal(sum.routes.size, routeCount);
   assert.equal(sum.routes.get('GET /both')?.requests, 2);
-  assert.equal(requestsOf(sum), 2 * routeCount);
+  assert.equal(countedRequests(sum), 2 * routeCount);
   assert.equal(sum.others.requests, routeCount - 1);
 });
 
