@@ -12,8 +12,8 @@ import type { PoolVoice } from '../log/pool-voice.ts';
 import { SlowLogFile } from '../log/slow-log-file.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
-import type { LivenessRule } from '../pool/liveness.ts';
 import type { ManagerMemory } from '../pool/manager.ts';
+import type { HostPatience } from '../pool/obedience.ts';
 import { moveWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { FieldEngine } from '../scoreboard/layout.ts';
@@ -39,7 +39,7 @@ export interface GenerationParts {
   readonly memory: ManagerMemory;
   readonly log: ErrorLog;
   readonly voice: PoolVoice;
-  readonly liveness: LivenessRule;
+  readonly patience: HostPatience;
   /** Another generation of the pool serves while this one starts. */
   readonly besideOthers: boolean;
   /** Workers that have to be up before the generation takes over the pool's socket. */
@@ -88,7 +88,7 @@ export class Generation {
     this.number = parts.number;
     this.pool = parts.pool;
     this.engine = parts.engine;
-    this.watch = new HostWatch(parts.liveness, parts.log);
+    this.watch = new HostWatch(parts.patience, parts.log);
     this.memory = parts.memory;
     this.wantedAtTakeOver = parts.wantedAtTakeOver;
     this.#scoreboardFd = parts.scoreboardFd;

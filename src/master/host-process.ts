@@ -71,6 +71,8 @@ export class HostProcess {
   #state: HostState = hostStates.starting;
   #exitReported = false;
   #isFaulty = false;
+  /** Reports of connections that wait that the host has been asked for and has not given. */
+  #watches = 0;
   readonly #inbox = new HostInbox({
     read: (wanted) => (wanted ? this.#channel?.resume() : this.#channel?.pause()),
     handle: (message) => this.#handle(message),
@@ -141,8 +143,15 @@ export class HostProcess {
    * @param slot where the host may make a worker by itself for the next connection that waits
    */
   watch(covered: number, slot?: number): void {
+    this.#watches += 1;
     const numbers = slot === undefined ? (covered === 0 ? [] : [covered]) : [covered, slot];
     this.#send(['watch', ...numbers.map(String)]);
+  }
+
+  /** The host reports connections that wait. @throws ContractError when it was not asked to */
+  tookWatch(): void {
+    if (this.#watches === 0) throw new ContractError('the host sent "waiting", which was not asked');
+    this.#watches -= 1;
   }
 
   drain(): void {

@@ -3,8 +3,8 @@
 import { statSync } from 'node:fs';
 import { ContractError } from '../engine/contract.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { answerLiveness, checkLiveness, type LivenessRule, newLiveness, pardon } from '../pool/liveness.ts';
-import { nextEndStep, obeyMs } from '../pool/obedience.ts';
+import { answerLiveness, checkLiveness, newLiveness, pardon } from '../pool/liveness.ts';
+import { type HostPatience, nextEndStep } from '../pool/obedience.ts';
 import { tracerOf } from '../posix/process-stat.ts';
 import type { Generation } from './generation.ts';
 import { type HostState, hostStates } from './host-states.ts';
@@ -13,12 +13,12 @@ import { type HostState, hostStates } from './host-states.ts';
 const answering: readonly HostState[] = [hostStates.ready, hostStates.serving, hostStates.draining];
 
 export class HostWatch {
-  readonly #rule: LivenessRule;
+  readonly #rule: HostPatience;
   readonly #log: ErrorLog;
   #liveness = newLiveness;
   #isLate = false;
 
-  constructor(rule: LivenessRule, log: ErrorLog) {
+  constructor(rule: HostPatience, log: ErrorLog) {
     this.#rule = rule;
     this.#log = log;
   }
@@ -65,13 +65,13 @@ export class HostWatch {
   #checkWorkers({ host, name, workers }: Generation, now: number): string | undefined {
     for (const { slot, pid, ending, process } of workers.all()) {
       if (ending === undefined) continue;
-      const step = nextEndStep(ending, process?.isAlive === true, now);
+      const step = nextEndStep(ending, process?.isAlive === true, now, this.#rule);
       if (step === 'replaceHost') {
         return `the engine host ${host.pid} does not end child ${pid || `of slot ${slot}`}: it is ended with its workers`;
       }
       if (step !== 'force') continue;
       this.#log.warning(
-        `[pool ${name}] child ${pid} has not ended within ${obeyMs / 1000} seconds: it is killed`,
+        `[pool ${name}] child ${pid} has not ended within ${this.#rule.obeyMs / 1000} seconds: it is killed`,
       );
       process?.signal('SIGKILL');
       host.endWorker(slot, 'kill');

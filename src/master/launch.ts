@@ -31,7 +31,7 @@ export function launchGeneration(
     scoreboardFd: memoryFile(`hathi-scoreboard-${pool.config.name}`, scoreboardSize(slotCount)),
     memory: initialMemory,
     log: context.log,
-    liveness: context.liveness,
+    patience: context.patience,
     ...conditions,
   });
   try {

@@ -3,7 +3,7 @@
 import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
-import type { LivenessRule } from '../pool/liveness.ts';
+import type { HostPatience } from '../pool/obedience.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
 import type { PlannedPart } from './plan.ts';
@@ -16,8 +16,8 @@ export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
   /** Reads the configuration again for a reload; logs what is wrong with it. */
   readonly reloadConfiguration: () => ReloadedConfiguration;
-  /** When a host that does not answer is replaced; for tests. */
-  readonly liveness?: LivenessRule;
+  /** When a host that does not answer or obey is replaced; for tests. */
+  readonly patience?: HostPatience;
   /**
    * The part of the process itself in a reload: its log, its limits.
    *

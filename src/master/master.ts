@@ -7,7 +7,7 @@
 import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
-import { livenessRule } from '../pool/liveness.ts';
+import { hostPatience } from '../pool/obedience.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { Beats } from './beats.ts';
 import { contain } from './bulkhead.ts';
@@ -398,7 +398,7 @@ export class Master {
       isReloading: () => this.#stage.state === masterStates.reloading,
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#processControlTimeout(),
-      liveness: this.#options.liveness ?? livenessRule,
+      patience: this.#options.patience ?? hostPatience,
       accessLog: (pool) => this.#resources.accessLog(pool.config),
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),

@@ -5,7 +5,7 @@ import type { PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import type { LivenessRule } from '../pool/liveness.ts';
+import type { HostPatience } from '../pool/obedience.ts';
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
 import type { Listener } from './listener.ts';
@@ -54,8 +54,8 @@ export interface PoolContext {
   readonly enqueueHostEvent: (runner: PoolRunner, generation: Generation, event: HostEvent) => void;
   /** Asks for a look at the deadlines at a monotonic time in milliseconds. */
   readonly wakeAt: (time: number) => void;
-  /** When a host that does not answer is replaced. */
-  readonly liveness: LivenessRule;
+  /** When a host that does not answer or obey is replaced. */
+  readonly patience: HostPatience;
   /** Runs something of a pool in a later turn of the event loop, inside the pool's wall. */
   readonly later: (runner: PoolRunner, generation: Generation, act: () => void) => void;
   readonly onOutcome: (outcome: PoolOutcome) => void;

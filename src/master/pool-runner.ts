@@ -373,6 +373,7 @@ export class PoolRunner {
       case 'alive':
         return generation.watch.answered(message.id);
       case 'waiting':
+        generation.host.tookWatch();
         if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
         if (generation === this.#serving && this.#context.isNormal()) this.#supervisor.waiting(generation);
         return;

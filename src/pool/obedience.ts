@@ -7,8 +7,15 @@
  * nobody's fault: it is waited for.
  */
 
-/** From the order to the next, harder step. Ending a worker takes milliseconds. */
-export const obeyMs = 5_000;
+import { type LivenessRule, livenessRule } from './liveness.ts';
+
+/** How long a host may take. */
+export interface HostPatience extends LivenessRule {
+  /** From an order to end a worker at once to the next, harder step. Ending one takes milliseconds. */
+  readonly obeyMs: number;
+}
+
+export const hostPatience: HostPatience = { ...livenessRule, obeyMs: 5_000 };
 
 /** How far it has come with a worker. */
 export interface EndProgress {
@@ -25,7 +32,12 @@ export type EndStep =
   | 'replaceHost';
 
 /** @param mayLive whether the process is still there, as far as the master can tell; false where it cannot */
-export function nextEndStep({ since, isForced }: EndProgress, mayLive: boolean, now: number): EndStep {
+export function nextEndStep(
+  { since, isForced }: EndProgress,
+  mayLive: boolean,
+  now: number,
+  { obeyMs }: Pick<HostPatience, 'obeyMs'>,
+): EndStep {
   if (now - since < obeyMs) return 'wait';
   if (!isForced) return 'force';
   return mayLive ? 'wait' : 'replaceHost';

@@ -9,7 +9,7 @@ import {
   pardon,
   livenessRule as rule,
 } from '../../src/pool/liveness.ts';
-import { nextEndStep, obeyMs } from '../../src/pool/obedience.ts';
+import { hostPatience, nextEndStep } from '../../src/pool/obedience.ts';
 
 /** Checks at these times; what came of the last one. */
 function checks(memory: Liveness, times: readonly number[]): ReturnType<typeof checkLiveness> {
@@ -76,13 +76,14 @@ test('a host that answers each question before the next check is never late, whe
 });
 
 test('a worker that does not end is ended by the master, then its host is out of order', () => {
+  const { obeyMs } = hostPatience;
   const order = { since: 1000, isForced: false };
-  assert.equal(nextEndStep(order, true, 1000 + obeyMs - 1), 'wait');
-  assert.equal(nextEndStep(order, true, 1000 + obeyMs), 'force');
-  assert.equal(nextEndStep(order, false, 1000 + obeyMs), 'force');
+  assert.equal(nextEndStep(order, true, 1000 + obeyMs - 1, hostPatience), 'wait');
+  assert.equal(nextEndStep(order, true, 1000 + obeyMs, hostPatience), 'force');
+  assert.equal(nextEndStep(order, false, 1000 + obeyMs, hostPatience), 'force');
   const forced = { since: 6000, isForced: true };
-  assert.equal(nextEndStep(forced, false, 6000 + obeyMs - 1), 'wait');
-  assert.equal(nextEndStep(forced, false, 6000 + obeyMs), 'replaceHost');
+  assert.equal(nextEndStep(forced, false, 6000 + obeyMs - 1, hostPatience), 'wait');
+  assert.equal(nextEndStep(forced, false, 6000 + obeyMs, hostPatience), 'replaceHost');
   // In a system call that nothing ends.
-  assert.equal(nextEndStep(forced, true, 600_000), 'wait');
+  assert.equal(nextEndStep(forced, true, 600_000, hostPatience), 'wait');
 });

@@ -1,0 +1,235 @@
+/**
+ * Pools whose hosts lie, flood, are silent, do not read or die at each step of the contract, all below one master: each
+ * is its own pool's incident, and the pool beside them loses no request.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
+import { startLoad } from '../harness/load.ts';
+import { LogLines } from '../harness/log-lines.ts';
+import { poolText } from '../harness/pool.ts';
+import { adopt, descendants, exited, isAlive, killTree } from '../harness/processes.ts';
+import { cleanEnv } from '../harness/server.ts';
+import { poll, within } from '../harness/waiting.ts';
+import { hostileLines } from './hostile-lines.ts';
+
+/** What a host does at a step of hostile-host.sh, and what the log says of its pool then. */
+interface Case {
+  readonly step: string;
+  readonly action: string;
+  readonly says: RegExp;
+  readonly lines?: string;
+}
+
+const dies = /ERROR: .*(the engine host \d+ exited with code 3|cannot start: )/;
+const lies = /ALERT: .*\] the (host|peer) sent /;
+const silent = /ALERT: .*\] the engine host \d+ has not answered for 4 seconds/;
+/** On the scoreboard worker 0 has a request that runs since the machine was started. */
+const runsForLong = `printf '\\0\\0\\0\\0\\4\\0\\0\\0\\1\\0\\0\\0' | dd of=/dev/fd/4 bs=4096 seek=1 conv=notrunc 2>/dev/null`;
+const timeLimit = 'request_terminate_timeout = 1s';
+const ondemand = 'pm = ondemand\npm.max_children = 2\nlisten.backlog = 5';
+
+const written: Readonly<Record<string, Case>> = {
+  // Deaths.
+  ...Object.fromEntries(
+    ['begin', 'start', 'ready', 'up', 'accept', 'alive'].map((step) => [
+      `dies-at-${step}`,
+      { step, action: 'exit 3', says: dies },
+    ]),
+  ),
+  // It was to go anyway.
+  'dies-at-drain': { step: 'drain', action: 'exit 3', says: /child 770 exited with the engine host/ },
+  'dies-in-a-line': { step: 'up', action: `say 'ended 0'; exit 3`, says: dies },
+  'dies-in-a-payload': { step: 'up', action: `say 'log notice #1000\\nx'; exit 3`, says: dies },
+  'is-killed': { step: 'accept', action: 'kill -KILL $$', says: /ERROR: .*exited on signal SIGKILL/ },
+  // Silence.
+  'is-stopped': { step: 'accept', action: 'kill -STOP $$', says: silent },
+  'does-not-answer': { step: 'alive', action: ':', says: silent },
+  'does-not-read': { step: 'accept', action: 'exec sleep 1000', says: silent },
+  'closes-its-channel': { step: 'accept', action: 'exec 3>&-; exec sleep 1000', says: silent },
+  'stalls-in-a-payload': {
+    step: 'up',
+    action: `say 'log notice #1000000\\nx'; exec sleep 1000`,
+    says: silent,
+  },
+  'does-not-end-its-worker': {
+    step: 'accept',
+    action: `${runsForLong}; step=end; action=:`,
+    lines: timeLimit,
+    says: /ALERT: .*\] the engine host \d+ does not end child 770/,
+  },
+  // Floods.
+  'asks-without-reading': {
+    step: 'accept',
+    action: `n=0; while :; do n=$((n + 1)); say 'status %d #0\\n' $n; done`,
+    says: /ALERT: .*more than 1 questions for its status page/,
+  },
+  'floods-with-waiting': { step: 'ready', action: 'yes waiting >&3', lines: ondemand, says: lies },
+  'floods-with-ready': { step: 'up', action: `while :; do say 'ready #0\\n'; done`, says: lies },
+  'floods-with-flushes': { step: 'accept', action: `yes 'flush 0 770' >&3`, says: silent },
+  'sends-noise': { step: 'up', action: 'head -c 100000 /dev/urandom >&3; sleep 1000', says: lies },
+  'sends-an-endless-line': { step: 'up', action: `yes x | tr -d '\\n' >&3`, says: lies },
+  // Lies that have the form of the contract.
+  'is-up-twice': {
+    step: 'up',
+    action: `say 'up 0 770\\n'`,
+    says: /ALERT: .*said twice that child 770 is up/,
+  },
+  'has-two-pids': {
+    step: 'up',
+    action: `say 'output 0 12 stderr #0\\n'`,
+    says: /ALERT: .*slot 0 770 and 12$/,
+  },
+  'stops-unasked': { step: 'up', action: `say 'stopped\\n'`, says: lies },
+  'drains-unasked': { step: 'ready', action: `say 'drained\\n'`, says: lies },
+  'fails-late': { step: 'accept', action: `say 'failed #0\\n'`, says: lies },
+  'answers-unasked': { step: 'accept', action: `say 'alive 7\\n'`, says: lies },
+  'offers-no-memory-twice': {
+    step: 'up',
+    action: `say 'no-memory 0 770 #0\\n'`,
+    says: /ALERT: .*offers the memory of child 770 again/,
+  },
+};
+
+/** Each message of the table, damaged in one of the ways. */
+const damaged = [...new Map(hostileLines().map((line) => [line.verb, line])).values()].map(
+  ({ verb, line }): [string, Case] => {
+    // A payload that is announced is left out: the line is refused before.
+    const text = line.replaceAll('%', '%%').replaceAll("'", '');
+    return [`damages-${verb}`, { step: 'up', action: `say '${text}\\n'`, says: lies }];
+  },
+);
+
+const cases: readonly (readonly [name: string, what: Case])[] = [...Object.entries(written), ...damaged];
+
+const broken: readonly [name: string, what: Case] = [
+  'broken',
+  { step: 'none', action: ':', says: /ALERT: .*\] fault while counting its workers: broken on purpose/ },
+];
+
+interface TestMaster extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly folder: TestFolder;
+  readonly log: LogLines;
+  readonly good: string;
+}
+
+function startMaster(pools: readonly (readonly [name: string, what: Case])[]): TestMaster {
+  const folder = new TestFolder();
+  for (const name of ['run', 'runtime', 'tmp', 'www']) folder.mkdir(name, 0o777);
+  const host = folder.write('host.sh', readFileSync(join(checkout, 'tests/master/hostile-host.sh')), 0o755);
+  const texts = pools.map(([name, { lines = '' }]) => poolText(folder, name, `engine = embedded\n${lines}`));
+  const good = poolText(folder, 'good', 'engine = embedded\npm.max_children = 2');
+  const config = folder.write('server.conf', `[global]\nlog_level = debug\n${good}\n${texts.join('\n')}`);
+  const programs = pools.map(([name, { step, action }]) => [name, ['/bin/sh', host, step, action]]);
+  const file = folder.write('programs.json', JSON.stringify(Object.fromEntries(programs)));
+  const child = spawn(process.execPath, [join(checkout, 'tests/master/hostile-master.ts'), config, file], {
+    cwd: folder.path,
+    env: cleanEnv({ TMPDIR: folder.join('tmp'), HATHI_RUNTIME_DIR: folder.join('runtime') }),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  adopt(child);
+  const log = LogLines.fromStream(child.stderr);
+  return {
+    child,
+    folder,
+    log,
+    good: folder.join('run/good.sock'),
+    async [Symbol.asyncDispose]() {
+      await killTree(child);
+      log.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+async function answers(master: TestMaster, script: string): Promise<void> {
+  await poll(
+    'the good pool',
+    () =>
+      request(master.good, scriptParams(script)).then(
+        () => true as const,
+        () => undefined,
+      ),
+    30_000,
+  );
+}
+
+/** Resident memory of the master, MiB. */
+function memoryOf({ child }: TestMaster): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** Waits until every host has done what it does, at a start and at a reload. */
+async function provoke({ log, child }: TestMaster): Promise<void> {
+  await log.waitFor(/ready to handle connections/, 0, 40_000);
+  const from = log.mark();
+  child.kill('SIGUSR2');
+  await log.waitFor(/ready to handle connections/, from, 40_000);
+  child.kill('SIGUSR1');
+  child.kill('SIGWINCH');
+  for (const [name, { says }] of [...cases, broken]) {
+    const ofPool = (): string[] => log.lines.filter((line) => line.includes(`[pool ${name}]`));
+    await poll(
+      `what the log says of ${name}`,
+      () => ofPool().some((line) => says.test(line)) || undefined,
+      20_000,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}:\n${ofPool().join('\n')}`);
+    });
+  }
+}
+
+test('whatever a host does is the loss of its own pool', async () => {
+  await using master = startMaster([...cases, broken]);
+  const script = master.folder.write('www/hello.php', '<?php echo "hello";');
+  await answers(master, script);
+  const load = startLoad({ clients: 2, address: master.good, params: scriptParams(script), body: 'hello' });
+  try {
+    await provoke(master);
+  } finally {
+    const { counts, samples } = await load.stop();
+    assert.deepEqual(Object.keys(counts), ['ok'], samples.join('\n'));
+  }
+  assert.ok(memoryOf(master) < 400, `${memoryOf(master)} MiB`);
+  const below = descendants(master.child.pid ?? 0);
+  master.child.kill('SIGTERM');
+  await within(exited(master.child), () => `the end; ${master.log.text().slice(-5000)}`, 15_000);
+  assert.equal(master.child.exitCode, 0);
+  await poll('the end of all hosts', () => below.every((id) => !isAlive(id)) || undefined);
+});
+
+test('a fault of what belongs to all ends the master when its hosts have finished what they run', async () => {
+  await using master = startMaster([
+    ['silent', { step: 'begin', action: 'exec sleep 1000', says: /./ }],
+    ['stopped', { step: 'accept', action: 'kill -STOP $$', says: /./ }],
+  ]);
+  const script = master.folder.write(
+    'www/hold.php',
+    `<?php touch($_GET['d'] . '/runs'); while (!file_exists($_GET['d'] . '/go')) { usleep(5000); clearstatcache(); } echo 'held';`,
+  );
+  const hello = master.folder.write('www/hello.php', '<?php echo "hello";');
+  await answers(master, hello);
+  const marks = master.folder.mkdir('marks', 0o777);
+  const held = request(master.good, scriptParams(script, { QUERY_STRING: `d=${marks}` }));
+  await poll('the request', () => {
+    try {
+      return readFileSync(join(marks, 'runs')) && true;
+    } catch {
+      return undefined;
+    }
+  });
+  master.child.kill('SIGURG');
+  await master.log.waitFor(
+    /ALERT: the master failed and ends, its hosts finish .*: all is broken on purpose/,
+  );
+  await master.log.waitFor(/ALERT: at .*hostile-master/);
+  master.folder.write('marks/go', '');
+  assert.equal((await held).body.toString(), 'held');
+  await within(exited(master.child), () => `the end; ${master.log.text().slice(-5000)}`, 30_000);
+  assert.equal(master.child.signalCode, 'SIGABRT');
+});
