@@ -39,7 +39,7 @@ interface Surroundings {
   readonly log: ErrorLog;
   readonly report: LaunchReport;
   readonly signals: MasterSignals;
-  /** Told of the master once it serves. */
+  /** Told of the master once there is one. */
   readonly faults: (master: FailingMaster) => void;
 }
 
@@ -101,6 +101,7 @@ async function serve(
     reloadConfiguration: () => reloadConfiguration(flags, new StartLog(log)),
     planProcess: (planned) => planProcess(planned, flags, log),
   });
+  faults(master);
   let outcome: StartOutcome;
   try {
     outcome = await master.start();
@@ -110,7 +111,6 @@ async function serve(
     return refuse(log, report);
   }
   report.send(outcome === 'serving');
-  faults(master);
   leaveStderr(configuration, flags, log);
   await master.closed;
   if (master.failure !== undefined) endByFault();

@@ -201,8 +201,12 @@ export class HostProcess {
     if (this.#state !== hostStates.gone) this.#child.kill('SIGSTOP');
   }
 
-  /** Closes our end of the descriptor channel, once the exit was handled: until then somebody may write to it. */
+  /**
+   * Gives back what the master holds of it, once the exit was handled: until then somebody may write to it. Processes
+   * that it left behind may hold the other ends open.
+   */
   close(): void {
+    for (const stream of [this.#child.stdout, this.#child.stderr, this.#channel]) stream?.destroy();
     closeSync(this.descriptorChannel);
   }
 

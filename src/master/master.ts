@@ -191,7 +191,6 @@ export class Master {
     );
     for (const place of (this.#failure.stack ?? '').split('\n').slice(1))
       this.#options.log.alert(place.trim());
-    this.#started.reject(this.#failure);
     this.#stop(masterStates.finishing, undefined);
   }
 
@@ -208,12 +207,12 @@ export class Master {
   #onOutcome(outcome: PoolOutcome): void {
     switch (outcome.type) {
       case 'serving':
-        this.#pools.settle(outcome.runner);
-        return this.#settle();
+        // One that nothing waits for says nothing of a reload that is still being planned.
+        if (this.#pools.settle(outcome.runner)) this.#settle();
+        return;
       case 'gaveUp':
-        if (this.#pools.settle(outcome.runner)) {
-          this.#reloads.poolFailed(outcome.runner.name, outcome.reason);
-        }
+        if (!this.#pools.settle(outcome.runner)) return;
+        this.#reloads.poolFailed(outcome.runner.name, outcome.reason);
         return this.#settle();
       case 'crash':
         return this.#onCrash();

@@ -38,6 +38,7 @@ const master = new Master({
   env: process.env,
   php: { files: [], hasScanFolder: false, folder: undefined, ignored: true, defines: [] },
   identify: poolIdentity,
+  obstacles: () => [],
   engineFor: (pool) => {
     const [file, ...args] = programs[pool.name] ?? [];
     return file === undefined ? engineCommand(pool) : { engine: 'native', file, args, argv0: file };
