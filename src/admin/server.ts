@@ -2,10 +2,10 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { peerOf, refusal } from './access.ts';
+import { AdminConnections } from './connections.ts';
 import { dashboardRoute } from './dashboard.ts';
 import { type Answer, failure, type Route, routes } from './routes.ts';
 import type { AdminSource } from './snapshot.ts';
-import { WaitingConnections } from './waiting-connections.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
 export const adminLimits = {
@@ -16,9 +16,11 @@ export const adminLimits = {
   requestMs: 5000,
   /** Without a byte in either direction: a client that does not read its answer. */
   idleMs: 10_000,
-  /** Connections whose request has not arrived. */
-  waiting: 64,
-  /** All of them. */
+  /** For a client to take all of an answer. */
+  sendMs: 30_000,
+  /** Connections at a time. */
+  at: { waiting: 64, asking: 24, unread: 32, pipelined: 4 },
+  /** All of them: none is refused, since one that is above gives way. */
   connections: 128,
   /** For an answer that the master has to wait for itself, as for the end of a reload. */
   answerMs: 120_000,
@@ -34,7 +36,7 @@ export interface AdminServerOptions {
 
 /** Not listening yet. */
 export function createAdminServer(options: AdminServerOptions): Server {
-  const waiting = new WaitingConnections(adminLimits.waiting);
+  const connections = new AdminConnections(adminLimits.at);
   const server = createServer(
     {
       maxHeaderSize: adminLimits.headBytes,
@@ -43,19 +45,21 @@ export function createAdminServer(options: AdminServerOptions): Server {
       keepAliveTimeout: adminLimits.idleMs,
       connectionsCheckingInterval: 1000,
     },
-    (request, response) => receive(request, response, { ...options, waiting }),
+    (request, response) => receive(request, response, { ...options, connections }),
   );
   server.maxConnections = adminLimits.connections;
-  server.on('connection', (socket) => waiting.open(socket));
+  server.on('connection', (socket) => connections.open(socket));
   server.setTimeout(adminLimits.idleMs);
   return server;
 }
 
 interface Answering extends AdminServerOptions {
-  readonly waiting: WaitingConnections;
+  readonly connections: AdminConnections;
 }
 
 function receive(request: IncomingMessage, response: ServerResponse, options: Answering): void {
+  const turn = options.connections.admit(request.socket, response);
+  if (turn === undefined) return;
   let size = 0;
   // A client that goes away in the middle is its own affair.
   request.on('error', () => response.destroy());
@@ -65,25 +69,34 @@ function receive(request: IncomingMessage, response: ServerResponse, options: An
     if (size > adminLimits.bodyBytes && !response.headersSent) refuseBody(response);
   });
   request.on('end', () => {
-    if (!response.headersSent) void answerLater(request, response, options);
+    if (!response.headersSent) void answerLater(request, response, turn, options);
   });
 }
 
 async function answerLater(
   request: IncomingMessage,
   response: ServerResponse,
+  before: Promise<void>,
   options: Answering,
 ): Promise<void> {
   const { socket } = request;
-  options.waiting.delete(socket);
+  await before;
+  const turn = options.connections.begin(socket);
+  if (turn === 'gone') return;
   response.setTimeout(adminLimits.answerMs);
   const gone = new AbortController();
   response.on('close', () => gone.abort());
-  const answered = await answer(request, options, gone.signal);
-  response.setTimeout(adminLimits.idleMs);
+  const answered =
+    turn === 'next'
+      ? await answer(request, options, gone.signal)
+      : failure(503, `more than ${adminLimits.at.asking} requests are being answered`);
   if (response.destroyed) return;
+  response.setTimeout(adminLimits.idleMs);
+  // However slowly it reads, byte by byte.
+  const timer = setTimeout(() => socket.destroy(), adminLimits.sendMs);
+  response.once('close', () => clearTimeout(timer));
+  options.connections.answering(socket);
   send(request, response, answered);
-  options.waiting.add(socket);
 }
 
 function refuseBody(response: ServerResponse): void {

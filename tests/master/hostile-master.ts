@@ -36,12 +36,14 @@ const master = new Master({
   configuration,
   log,
   env: process.env,
-  php: { files: [], hasScanFolder: false, folder: undefined, ignored: true, defines: [] },
+  php: () => ({ files: [], hasScanFolder: false, folder: undefined, ignored: true, defines: [] }),
   identify: poolIdentity,
   obstacles: () => [],
   engineFor: (pool) => {
     const [file, ...args] = programs[pool.name] ?? [];
-    return file === undefined ? engineCommand(pool) : { engine: 'native', file, args, argv0: file };
+    return file === undefined
+      ? engineCommand(pool)
+      : { engine: 'native', file, args, argv0: file, parts: [] };
   },
   patience: { askAfterMs: 1000, lateMs: 1000, deadMs: 4000, longestStepMs: 1500, obeyMs: 1500 },
   signals: new MasterSignals(),
