@@ -1,6 +1,7 @@
 /** Everything in which this PHP is brought nearer to PHP-FPM from outside, in the order that its start wants. */
 
 import { PhpCalls } from './calls.ts';
+import { installDns } from './dns-functions.ts';
 import type { Engine } from './engine.ts';
 import { Environment } from './environment.ts';
 import { extensionLine } from './extensions.ts';
@@ -49,6 +50,7 @@ export class Adaptation {
     this.#parts.largeFiles.installFunction(engine, standard);
     installLinks(engine, standard, this.#calls);
     installGlob(engine, standard, this.#settings.phpVersion, this.#calls);
+    installDns(engine, this.#settings.phpVersion, this.#calls);
     installIconv(engine, this.#settings.phpVersion, this.#calls);
     moveSslFolder(engine);
     const environment = new Environment(engine);

@@ -11,6 +11,7 @@ type Kind = 's' | 'p' | 'l' | 'b' | 'z';
 /** An argument: a binary string, a number, the address of a zval; undefined where it was left out. */
 export type Argument = string | number | undefined;
 
+const valueError = 'zend_argument_value_error';
 const cellBytes = 8;
 
 export class PhpCalls {
@@ -52,6 +53,14 @@ export class PhpCalls {
     } finally {
       this.#engine.function('free')(block);
     }
+  }
+
+  /** Throws a ValueError, or warns where PHP is so old that it does. @param number of the argument, from 1 */
+  async refuseArgument(number: number, text: string): Promise<void> {
+    if (!this.#engine.has(valueError)) return await this.warn(`Argument #${number} ${text}`);
+    const format = this.#engine.memory.allocateString(text.replaceAll('%', '%%'));
+    this.#engine.function(valueError)(number, format, 0);
+    this.#engine.function('free')(format);
   }
 
   #read(kinds: readonly Kind[], first: number, count: number): Argument[] {
