@@ -252,7 +252,7 @@ bool hathi_access_suppressed(const struct hathi_settings *settings, const struct
 	const struct hathi_setting *path;
 	bool is_quiet = (strcmp(values->method, "GET") == 0 || strcmp(values->method, "HEAD") == 0) &&
 		*values->query == '\0' && values->content_length == 0 && values->status >= 200 && values->status < 300;
-	while (is_quiet && (path = hathi_setting_next(settings, "access.suppress_path", &cursor)) != NULL) {
+	while (is_quiet && (path = hathi_setting_next(settings, HATHI_SETTING_ACCESS_SUPPRESS_PATH, &cursor)) != NULL) {
 		if (strcmp(path->value, values->uri) == 0) return true;
 	}
 	return false;

@@ -95,24 +95,43 @@ static void map_scoreboard(struct hathi_host *host)
 	close(HATHI_FD_SCOREBOARD);
 }
 
+/* Ends the process: defaults are the master's, which fills them in. */
+static void miss_setting(struct hathi_host *host, const char *name)
+{
+	hathi_host_fail(host, "the master sent no setting \"%s\"; it is of another version", name);
+}
+
+/* Checks that the settings are all there. */
+static void check_settings(struct hathi_host *host)
+{
+	const char *missing = hathi_setting_missing(&host->settings);
+	if (missing != NULL) miss_setting(host, missing);
+	if (hathi_setting_text(&host->settings, HATHI_SETTING_PING_PATH) != NULL &&
+		hathi_setting_text(&host->settings, HATHI_SETTING_PING_RESPONSE) == NULL)
+		miss_setting(host, HATHI_SETTING_PING_RESPONSE);
+}
+
 static void prepare_access_log(struct hathi_host *host)
 {
 	char error[256];
-	const char *format = hathi_setting_text(&host->settings, "access.format");
+	const char *format = hathi_setting_text(&host->settings, HATHI_SETTING_ACCESS_FORMAT);
 	if (host->log_fd < 0) return;
-	host->access_format = hathi_access_compile(format == NULL ? "%R - %u %t \"%m %r\" %s" : format, error, sizeof error);
+	if (format == NULL) miss_setting(host, HATHI_SETTING_ACCESS_FORMAT);
+	host->access_format = hathi_access_compile(format, error, sizeof error);
 	if (host->access_format == NULL) hathi_host_fail(host, "%s", error);
 }
 
 static void prepare(struct hathi_host *host)
 {
 	long long number;
-	host->pool = hathi_setting_text(&host->settings, "pool");
-	if (host->pool == NULL) hathi_host_fail(host, "the master sent no setting \"pool\"; it is of another version");
-	host->listen_fd = hathi_setting_number(&host->settings, "listen.fd", &number) ? (int)number : HATHI_FD_LISTEN;
-	host->log_fd = hathi_setting_number(&host->settings, "access.log.fd", &number) ? (int)number : -1;
-	host->catches_output = hathi_setting_flag(&host->settings, "catch_workers_output");
-	host->names_requests = hathi_setting_flag(&host->settings, "request_id");
+	check_settings(host);
+	host->pool = hathi_setting_text(&host->settings, HATHI_SETTING_POOL);
+	if (host->pool == NULL || !hathi_setting_number(&host->settings, HATHI_SETTING_LISTEN_FD, &number))
+		hathi_host_fail(host, "the master sent a pool without a name or a listening socket");
+	host->listen_fd = (int)number;
+	host->log_fd = hathi_setting_number(&host->settings, HATHI_SETTING_ACCESS_LOG_FD, &number) ? (int)number : -1;
+	host->catches_output = hathi_setting_flag(&host->settings, HATHI_SETTING_CATCH_WORKERS_OUTPUT);
+	host->names_requests = hathi_setting_flag(&host->settings, HATHI_SETTING_REQUEST_ID);
 	prepare_access_log(host);
 	map_scoreboard(host);
 	size_t shared = sizeof *host->shared + host->slot_count * sizeof *host->shared->slots;

@@ -83,10 +83,10 @@ void hathi_ini_apply_pool(struct hathi_host *host)
 {
 	const struct hathi_setting *setting;
 	size_t cursor = host->settings.count;
-	while ((setting = hathi_setting_previous(&host->settings, "php_value", &cursor)) != NULL)
+	while ((setting = hathi_setting_previous(&host->settings, HATHI_SETTING_PHP_VALUE, &cursor)) != NULL)
 		apply(host, setting, ZEND_INI_USER);
 	cursor = host->settings.count;
-	while ((setting = hathi_setting_previous(&host->settings, "php_admin_value", &cursor)) != NULL)
+	while ((setting = hathi_setting_previous(&host->settings, HATHI_SETTING_PHP_ADMIN_VALUE, &cursor)) != NULL)
 		apply(host, setting, ZEND_INI_SYSTEM);
 }
 

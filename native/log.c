@@ -8,7 +8,7 @@
 #include "php_glue.h"
 
 /* What a message may have before it is cut to log_limit; PHP-FPM's buffer. */
-enum { MESSAGE_BYTES = 2048, LOG_LIMIT = 1024 };
+enum { MESSAGE_BYTES = 2048, LEAST_LIMIT = 512 };
 
 static size_t put_level(char *line, enum hathi_level level)
 {
@@ -95,7 +95,8 @@ void hathi_worker_log_php(struct hathi_worker *worker, const char *text)
 size_t hathi_log_limit(const struct hathi_settings *settings)
 {
 	long long limit;
-	return hathi_setting_number(settings, "log_limit", &limit) && limit >= 512 ? (size_t)limit : LOG_LIMIT;
+	return hathi_setting_number(settings, HATHI_SETTING_LOG_LIMIT, &limit) && limit > LEAST_LIMIT ? (size_t)limit
+		: LEAST_LIMIT;
 }
 
 /*

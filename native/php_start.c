@@ -29,7 +29,7 @@ static char *scan_folders(const struct hathi_settings *settings, size_t cursor)
 {
 	char *list = strdup("");
 	const struct hathi_setting *file;
-	while (list != NULL && (file = hathi_setting_next(settings, "php.ini", &cursor)) != NULL) {
+	while (list != NULL && (file = hathi_setting_next(settings, HATHI_SETTING_PHP_INI, &cursor)) != NULL) {
 		char *folder = folder_of(file->value);
 		char *known = folder == NULL ? NULL : strstr(list, folder);
 		size_t length = folder == NULL ? 0 : strlen(folder);
@@ -50,8 +50,8 @@ static char *scan_folders(const struct hathi_settings *settings, size_t cursor)
 static bool has_main_file(const struct hathi_settings *settings)
 {
 	size_t cursor = 0;
-	const struct hathi_setting *first = hathi_setting_next(settings, "php.ini", &cursor);
-	const struct hathi_setting *second = hathi_setting_next(settings, "php.ini", &cursor);
+	const struct hathi_setting *first = hathi_setting_next(settings, HATHI_SETTING_PHP_INI, &cursor);
+	const struct hathi_setting *second = hathi_setting_next(settings, HATHI_SETTING_PHP_INI, &cursor);
 	if (second == NULL) return true;
 	char *one = folder_of(first->value);
 	char *other = folder_of(second->value);
@@ -64,7 +64,7 @@ static bool has_main_file(const struct hathi_settings *settings)
 static void choose_ini_files(struct hathi_host *host)
 {
 	size_t cursor = 0;
-	const struct hathi_setting *first = hathi_setting_next(&host->settings, "php.ini", &cursor);
+	const struct hathi_setting *first = hathi_setting_next(&host->settings, HATHI_SETTING_PHP_INI, &cursor);
 	if (first == NULL) {
 		hathi_sapi.php_ini_ignore = 1;
 		return;
@@ -85,7 +85,7 @@ static void choose_defines(struct hathi_host *host)
 	const struct hathi_setting *define;
 	char *text = NULL;
 	size_t length = 0;
-	while ((define = hathi_setting_next(&host->settings, "php.define", &cursor)) != NULL) {
+	while ((define = hathi_setting_next(&host->settings, HATHI_SETTING_PHP_DEFINE, &cursor)) != NULL) {
 		char *grown = realloc(text, length + define->length + 8);
 		if (grown == NULL) hathi_host_fail(host, "no memory for the -d definitions");
 		text = grown;

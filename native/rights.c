@@ -20,14 +20,14 @@
 static rlim_t core_limit(const struct hathi_settings *settings)
 {
 	long long value = 0;
-	if (!hathi_setting_number(settings, "rlimit_core", &value)) return 0;
+	if (!hathi_setting_number(settings, HATHI_SETTING_RLIMIT_CORE, &value)) return 0;
 	return value < 0 ? RLIM_INFINITY : (rlim_t)value;
 }
 
 static rlim_t files_limit(const struct hathi_settings *settings)
 {
 	long long value = 0;
-	if (!hathi_setting_number(settings, "rlimit_files", &value) || value <= 0) return 0;
+	if (!hathi_setting_number(settings, HATHI_SETTING_RLIMIT_FILES, &value) || value <= 0) return 0;
 	return (rlim_t)value;
 }
 
@@ -93,14 +93,14 @@ static bool change_user(struct hathi_host *host, char *error, size_t size)
 {
 	long long uid;
 	long long gid;
-	if (!hathi_setting_number(&host->settings, "uid", &uid) || !hathi_setting_number(&host->settings, "gid", &gid))
+	if (!hathi_setting_number(&host->settings, HATHI_SETTING_UID, &uid) || !hathi_setting_number(&host->settings, HATHI_SETTING_GID, &gid))
 		return true;
 	if (gid != 0 && setgid((gid_t)gid) != 0)
 		FAIL("failed to setgid(%lld): %s", gid, strerror(errno));
 	if (uid == 0) return true;
 	hathi_memory_guard(host);
 	gid_t *groups;
-	int count = read_groups(hathi_setting_text(&host->settings, "groups"), (gid_t)gid, &groups);
+	int count = read_groups(hathi_setting_text(&host->settings, HATHI_SETTING_GROUPS), (gid_t)gid, &groups);
 	bool done = count > 0 && setgroups((size_t)count, groups) == 0;
 	free(groups);
 	if (!done) FAIL("failed to setgroups(%d groups): %s", count, strerror(errno));
@@ -115,9 +115,9 @@ static bool change_user(struct hathi_host *host, char *error, size_t size)
 bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 {
 	const struct hathi_settings *settings = &host->settings;
-	bool is_root = hathi_setting_flag(settings, "root");
-	const char *root = hathi_setting_text(settings, "chroot");
-	const char *folder = hathi_setting_text(settings, "chdir");
+	bool is_root = hathi_setting_flag(settings, HATHI_SETTING_ROOT);
+	const char *root = hathi_setting_text(settings, HATHI_SETTING_CHROOT);
+	const char *folder = hathi_setting_text(settings, HATHI_SETTING_CHDIR);
 	allow_limit(RLIMIT_NOFILE, files_limit(settings));
 	allow_limit(RLIMIT_CORE, core_limit(settings));
 	if (is_root && root != NULL) {
@@ -127,14 +127,14 @@ bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 	if (folder != NULL && chdir(folder) != 0)
 		FAIL("failed to chdir(%s): %s", folder, strerror(errno));
 	long long priority;
-	if (is_root && hathi_setting_number(settings, "process.priority", &priority) &&
+	if (is_root && hathi_setting_number(settings, HATHI_SETTING_PROCESS_PRIORITY, &priority) &&
 		setpriority(PRIO_PROCESS, 0, (int)priority) != 0)
 		FAIL("Unable to set priority for this new process: %s", strerror(errno));
 	if (is_root && !change_user(host, error, size)) return false;
 	/* The kernel clears the attribute with the change of user, so it is set after that; workers inherit it. */
-	if (hathi_setting_flag(settings, "process.dumpable") && prctl(PR_SET_DUMPABLE, 1) != 0)
+	if (hathi_setting_flag(settings, HATHI_SETTING_PROCESS_DUMPABLE) && prctl(PR_SET_DUMPABLE, 1) != 0)
 		hathi_channel_log(&host->channel, HATHI_ERROR, "failed to prctl(PR_SET_DUMPABLE): %s",
 			strerror(errno));
-	const char *hat = hathi_setting_text(settings, "apparmor_hat");
+	const char *hat = hathi_setting_text(settings, HATHI_SETTING_APPARMOR_HAT);
 	return hat == NULL || hathi_apparmor_enter(host->proc_fd, hat, error, size);
 }

@@ -73,6 +73,17 @@ bool hathi_setting_number(const struct hathi_settings *settings, const char *nam
 	return true;
 }
 
+/* The first of the settings that every master sends and that this one did not; NULL when all are there. */
+const char *hathi_setting_missing(const struct hathi_settings *settings)
+{
+	static const char *const required[] = HATHI_SETTINGS_REQUIRED;
+	for (size_t index = 0; index < sizeof required / sizeof *required; index++) {
+		size_t cursor = 0;
+		if (hathi_setting_next(settings, required[index], &cursor) == NULL) return required[index];
+	}
+	return NULL;
+}
+
 static bool set_variable(const struct hathi_setting *setting)
 {
 	char *equals = strchr(setting->value, '=');
@@ -89,7 +100,7 @@ static bool has_own(const struct hathi_settings *settings, const char *name)
 	size_t cursor = 0;
 	size_t length = strlen(name);
 	const struct hathi_setting *setting;
-	while ((setting = hathi_setting_next(settings, "env", &cursor)) != NULL) {
+	while ((setting = hathi_setting_next(settings, HATHI_SETTING_ENV, &cursor)) != NULL) {
 		if (strncmp(setting->value, name, length) == 0 && setting->value[length] == '=') return true;
 	}
 	return false;
@@ -102,17 +113,17 @@ static bool has_own(const struct hathi_settings *settings, const char *name)
 bool hathi_settings_environment(const struct hathi_settings *settings)
 {
 	static const struct { const char *variable; const char *setting; } own[] = {
-		{"USER", "env.user"},
-		{"HOME", "env.home"},
+		{"USER", HATHI_SETTING_ENV_USER},
+		{"HOME", HATHI_SETTING_ENV_HOME},
 	};
 	if (clearenv() != 0) return false;
 	size_t cursor = 0;
 	const struct hathi_setting *setting;
-	while ((setting = hathi_setting_next(settings, "env.inherited", &cursor)) != NULL) {
+	while ((setting = hathi_setting_next(settings, HATHI_SETTING_ENV_INHERITED, &cursor)) != NULL) {
 		if (!set_variable(setting)) return false;
 	}
 	cursor = settings->count;
-	while ((setting = hathi_setting_previous(settings, "env", &cursor)) != NULL) {
+	while ((setting = hathi_setting_previous(settings, HATHI_SETTING_ENV, &cursor)) != NULL) {
 		if (!set_variable(setting)) return false;
 	}
 	for (size_t index = 0; index < sizeof own / sizeof *own; index++) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "setting_names.h"
+
 struct hathi_setting {
 	char *name;
 	char *value;
@@ -25,6 +27,7 @@ const struct hathi_setting *hathi_setting_previous(const struct hathi_settings *
 	size_t *cursor);
 bool hathi_setting_flag(const struct hathi_settings *settings, const char *name);
 bool hathi_setting_number(const struct hathi_settings *settings, const char *name, long long *value);
+const char *hathi_setting_missing(const struct hathi_settings *settings);
 bool hathi_settings_environment(const struct hathi_settings *settings);
 
 #endif

@@ -95,7 +95,7 @@ void hathi_status_array(zval *target)
 	}
 	const struct hathi_worker *worker = request->worker;
 	const uint8_t *header = worker->slot.header;
-	const char *manager = hathi_setting_text(worker->settings, "pm");
+	const char *manager = hathi_setting_text(worker->settings, HATHI_SETTING_PM);
 	uint32_t idle;
 	uint32_t active;
 	count_workers(worker, &idle, &active);

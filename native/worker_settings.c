@@ -15,7 +15,7 @@ static uint64_t draw_quota(const struct hathi_settings *settings)
 {
 	long long most;
 	uint32_t random = 0;
-	if (!hathi_setting_number(settings, "pm.max_requests", &most) || most <= 0) return UINT64_MAX;
+	if (!hathi_setting_number(settings, HATHI_SETTING_PM_MAX_REQUESTS, &most) || most <= 0) return UINT64_MAX;
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)getpid();
 	return (uint64_t)most - random % ((uint64_t)most / 10 + 1);
 }
@@ -42,24 +42,25 @@ static void report_clients(struct hathi_host *host, const struct hathi_clients *
 void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_host *host)
 {
 	const struct hathi_settings *settings = worker->settings;
-	const char *kind = hathi_setting_text(settings, "listen.kind");
+	const char *kind = hathi_setting_text(settings, HATHI_SETTING_LISTEN_KIND);
 	char wrong[512];
 	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
 	worker->requests_left = draw_quota(settings);
-	const char *access_format = hathi_setting_text(settings, "access.log_format");
+	const char *access_format = hathi_setting_text(settings, HATHI_SETTING_ACCESS_LOG_FORMAT);
 	worker->access_is_json = access_format != NULL && strcmp(access_format, "json") == 0;
-	worker->access_query = hathi_setting_flag(settings, "access.log_query");
-	worker->makes_request_ids = hathi_setting_flag(settings, "request_id");
-	worker->log_level = read_level(hathi_setting_text(settings, "log_level"));
+	worker->access_query = hathi_setting_flag(settings, HATHI_SETTING_ACCESS_LOG_QUERY);
+	worker->makes_request_ids = hathi_setting_flag(settings, HATHI_SETTING_REQUEST_ID);
+	worker->log_level = read_level(hathi_setting_text(settings, HATHI_SETTING_LOG_LEVEL));
 	worker->log_limit = hathi_log_limit(settings);
-	worker->ping_path = hathi_setting_text(settings, "ping.path");
-	worker->ping_response = hathi_setting_text(settings, "ping.response");
-	if (worker->ping_response == NULL) worker->ping_response = "pong";
-	worker->status_path = hathi_setting_text(settings, "pm.status_path");
+	worker->ping_path = hathi_setting_text(settings, HATHI_SETTING_PING_PATH);
+	worker->ping_response = hathi_setting_text(settings, HATHI_SETTING_PING_RESPONSE);
+	worker->status_path = hathi_setting_text(settings, HATHI_SETTING_PM_STATUS_PATH);
 	size_t cursor = 0;
-	const struct hathi_setting *extensions = hathi_setting_next(settings, "security.limit_extensions", &cursor);
-	worker->extensions = extensions == NULL ? ".php .phar" : extensions->value;
-	const char *clients = hathi_setting_text(settings, "listen.allowed_clients");
+	const struct hathi_setting *extensions = hathi_setting_next(settings, HATHI_SETTING_SECURITY_LIMIT_EXTENSIONS, &cursor);
+	/* The host has made sure that it is there; an empty one admits every file. */
+	if (extensions == NULL) _exit(HATHI_EXIT_FAILED);
+	worker->extensions = extensions->value;
+	const char *clients = hathi_setting_text(settings, HATHI_SETTING_LISTEN_ALLOWED_CLIENTS);
 	if (!hathi_clients_read(&worker->clients, worker->is_tcp ? clients : NULL, wrong, sizeof wrong))
 		_exit(HATHI_EXIT_FAILED);
 	report_clients(host, &worker->clients, wrong);

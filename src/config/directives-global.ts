@@ -1,9 +1,15 @@
 import { checkAdminListen, checkAdminToken } from './admin.ts';
+import { defaultLogLimit } from './defaults.ts';
 import { checkPriority, type Directive } from './directive.ts';
 
 const NO_EVENT_CHOICE = {
   standing: 'ignored',
   because: 'the name is checked, but the event loop is that of Node.js whatever it says',
+} as const;
+
+const WHOLE_LINES = {
+  standing: 'ignored',
+  because: 'a line is always written at once, since pieces of several workers would run into one another',
 } as const;
 
 /** The directives of the `[global]` section, in the order in which `-tt` prints them. */
@@ -47,6 +53,7 @@ export const GLOBAL_DIRECTIVES = [
     default: true,
     help: "Whether a line of a worker's output is put together in memory and written at once.",
     since: '7.3.0',
+    limits: { native: WHOLE_LINES, embedded: WHOLE_LINES },
   },
   {
     name: 'log_level',
@@ -60,7 +67,7 @@ export const GLOBAL_DIRECTIVES = [
     name: 'log_limit',
     scope: 'global',
     type: 'integer',
-    default: 1024,
+    default: defaultLogLimit,
     check: (value) => (value < 512 ? 'log_limit must be greater than 512' : undefined),
     help: "The longest line of the log in bytes; a worker's longer line is wrapped. At least 512.",
     since: '7.3.0',

@@ -1,3 +1,4 @@
+import { defaultAccessFormat, defaultPingResponse } from './defaults.ts';
 import { checkPriority, type Directive } from './directive.ts';
 
 const NO_STACK =
@@ -221,7 +222,7 @@ export const POOL_DIRECTIVES = [
     name: 'ping.response',
     scope: 'pool',
     type: 'string',
-    defaultText: '`pong`',
+    defaultText: `\`${defaultPingResponse}\``,
     check: (value) => (value === '' ? `the ping response page '' is not long enough` : undefined),
     help: 'The text that `ping.path` answers with.',
     since: '5.3.3',
@@ -237,7 +238,7 @@ export const POOL_DIRECTIVES = [
     name: 'access.format',
     scope: 'pool',
     type: 'string',
-    defaultText: '`%R - %u %t "%m %r" %s`',
+    defaultText: `\`${defaultAccessFormat}\``,
     help: 'The line of the access log; `%` codes stand for parts of the request.',
     since: '5.3.7',
   },
@@ -441,10 +442,11 @@ export const POOL_DIRECTIVES = [
     name: 'engine.heap_limit',
     scope: 'pool',
     type: 'bytes',
-    default: 512 * 1024 * 1024,
-    defaultText: '`512M`',
+    // Twice what a worker uses after thousands of WordPress requests.
+    default: 256 * 1024 * 1024,
+    defaultText: '`256M`',
     check: (value) => (value < 1 ? 'engine.heap_limit must be a positive size' : undefined),
-    help: 'A worker whose memory has grown beyond this is replaced after its request.',
+    help: "A worker whose memory, OPcache's own aside, has grown beyond this is replaced after its request. WebAssembly memory never shrinks: one request with a large `memory_limit` would otherwise keep it for good.",
     since: 'Hathi 0.1',
     own: true,
     limits: {

@@ -1,6 +1,7 @@
 /** The checks of one pool, in PHP-FPM's order. */
 
 import { checkValue } from './check-value.ts';
+import { defaultAccessFormat, defaultPingResponse } from './defaults.ts';
 import { type Draft, directive, type PoolConfig } from './directives.ts';
 import type { Messages } from './messages.ts';
 import { expandChroot, expandPath, isIniPath, isUnixAddress, type Prefixes } from './paths.ts';
@@ -20,7 +21,6 @@ type Check = (pool: Draft<PoolConfig>, context: PoolContext) => void;
 /** PHP-FPM's default of `listen.backlog`, the smallest that `pm = ondemand` works with. */
 const DEFAULT_BACKLOG = -1;
 const DEFAULT_TRACE_DEPTH = 20;
-const DEFAULT_FORMAT = '%R - %u %t "%m %r" %s';
 
 /** In the order in which they are made. */
 const CHECKS: readonly Check[] = [
@@ -153,7 +153,7 @@ function checkPing(pool: Draft<PoolConfig>, context: PoolContext): void {
     pool['ping.response'] = undefined;
     return;
   }
-  pool['ping.response'] ??= 'pong';
+  pool['ping.response'] ??= defaultPingResponse;
   checkRow('ping.response')(pool, context);
 }
 
@@ -175,7 +175,7 @@ function checkUri(
 function completeAccessLog(pool: Draft<PoolConfig>, context: PoolContext): void {
   if (!pool['access.log']) return;
   pool['access.log'] = expandPath(pool['access.log'], prefixesOf(pool, context));
-  pool['access.format'] ??= DEFAULT_FORMAT;
+  pool['access.format'] ??= defaultAccessFormat;
 }
 
 function checkSlowLog(pool: Draft<PoolConfig>, context: PoolContext): void {

@@ -4,6 +4,7 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
+import { type HostSettingName, isHostSetting } from './host-setting-names.ts';
 import type { PhpIniSource } from './ini-files.ts';
 
 /** Who the pool's workers are, resolved by the master. */
@@ -29,7 +30,7 @@ export interface HostSettingsInput {
   readonly env: NodeJS.ProcessEnv;
 }
 
-type Setting = readonly [name: string, value: string];
+type Setting = readonly [name: HostSettingName, value: string];
 
 /** The settings in the order in which they are sent. */
 export function hostSettings(input: HostSettingsInput): readonly Setting[] {
@@ -61,13 +62,13 @@ function logFormatSettings({ pool, log }: HostSettingsInput): Setting[] {
   ];
 }
 
-/** The first five are not directives; the others are resolved on their own. */
-const leftOut = new Set(['name', 'file', 'line', 'places', 'folderVersion', 'env', 'access.log_format']);
+/** Directives that are resolved on their own. */
+const resolved: ReadonlySet<HostSettingName> = new Set(['env', 'access.log_format']);
 
 function directiveSettings(pool: PoolConfig): Setting[] {
   const settings: Setting[] = [];
   for (const [name, value] of Object.entries(pool)) {
-    if (leftOut.has(name) || value === undefined) continue;
+    if (!isHostSetting(name) || resolved.has(name) || value === undefined) continue;
     if (Array.isArray(value)) {
       for (const item of value) settings.push([name, Array.isArray(item) ? item.join('=') : String(item)]);
     } else if (typeof value === 'boolean') {

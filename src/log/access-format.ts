@@ -62,9 +62,6 @@ export interface RefusedAccessFormat {
   readonly warnings: readonly string[];
 }
 
-/** PHP-FPM's default of `access.format`. */
-export const defaultAccessFormat = '%R - %u %t "%m %r" %s';
-
 const defaultTime = '%d/%b/%Y:%H:%M:%S %z';
 /** Longest name between embraces; a longer one is cut, as in the reference. */
 const maxNameBytes = 128;

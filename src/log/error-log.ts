@@ -3,6 +3,7 @@
  * words before an exit are never lost; no failure of the log ever throws into the program.
  */
 import { closeSync, fstatSync } from 'node:fs';
+import { defaultLogLimit } from '../config/defaults.ts';
 import { duplicateOnto, setCloseOnExec } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 import { closeSystemLog, openSystemLog, writeSystemLog } from '../posix/syslog.ts';
@@ -58,7 +59,6 @@ export type LogSink = (line: string, origin: 'master' | 'worker') => void;
 /** `log_format`. */
 export type LogFormat = 'text' | 'json';
 
-const defaultLimit = 1024;
 const newline = Buffer.from('\n');
 
 export class ErrorLog {
@@ -81,7 +81,7 @@ export class ErrorLog {
   /** A new log writes to stderr until {@link open} is called. */
   constructor(options: ErrorLogOptions = {}) {
     this.#level = options.level ?? 'notice';
-    this.#limit = options.limit ?? defaultLimit;
+    this.#limit = options.limit ?? defaultLogLimit;
     this.#stderr = options.stderr ?? 2;
     this.#patience = options.patience;
     this.#clock = options.clock ?? wallClockMicroseconds;

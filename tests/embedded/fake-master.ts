@@ -17,13 +17,16 @@ import { askOnce, PlainClient, type PlainRequest, type PlainResponse } from '../
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { adopt, exited, killTree } from '../harness/processes.ts';
 import { within } from '../harness/waiting.ts';
+import { usualSettings } from './usual-settings.ts';
 
 export interface FakeMasterOptions {
   /** Command line of the host. */
   readonly command?: readonly string[];
   readonly slots?: number;
-  /** Beside `pool`, `listen.*` and `max_children`. */
+  /** In place of those of that name that a master sends for a pool without directives, or beside them. */
   readonly settings?: readonly (readonly [string, string])[];
+  /** Names that a master of this version would send. */
+  readonly without?: readonly string[];
   readonly tcp?: boolean;
   readonly accessLog?: boolean;
   /** Version in the first line. */
@@ -277,15 +280,11 @@ export class FakeMaster implements AsyncDisposable {
 
   #introduce(options: FakeMasterOptions): void {
     this.send(['hathi', String(options.version ?? contractVersion)]);
-    const settings: (readonly [string, string])[] = [
-      ['pool', 'www'],
-      ['listen.fd', '6'],
-      ['listen.kind', options.tcp ? 'tcp' : 'unix'],
-      ['max_children', String(this.#slots)],
-      ...(options.accessLog ? [['access.log.fd', '7'] as const] : []),
-      ...(options.settings ?? []),
-    ];
-    for (const [name, value] of settings) this.send(['setting', name], Buffer.from(value));
+    const { tcp = false, accessLog = false, settings = [], without = [] } = options;
+    const given = new Set(settings.map(([name]) => name));
+    const usual = usualSettings(this.#slots, { tcp, accessLog, pings: given.has('ping.path') });
+    const sent = [...usual.filter(([name]) => !given.has(name) && !without.includes(name)), ...settings];
+    for (const [name, value] of sent) this.send(['setting', name], Buffer.from(value));
     this.send(['start']);
   }
 

@@ -13,6 +13,8 @@ import { RequestRate } from '../../src/engine/embedded/request-rate.ts';
 import { type Thread, WorkerHandle } from '../../src/engine/embedded/worker-handle.ts';
 import { drawQuota, isNearEnd, isUsedUp } from '../../src/engine/embedded/worker-quota.ts';
 import { assertWorkerMove, workerStates } from '../../src/engine/embedded/worker-states.ts';
+import { requiredSettings } from '../../src/engine/host-setting-names.ts';
+import { usualSettings } from './usual-settings.ts';
 
 suite('quota of a worker', () => {
   const someQuota = [fc.integer({ min: 1, max: 1_000_000 }), fc.nat({ max: 100_000 })] as const;
@@ -115,17 +117,19 @@ suite('rate of requests', () => {
 suite('settings', () => {
   const build = (...lines: [string, string][]) => {
     const collector = new SettingCollector();
-    for (const [name, value] of [['pool', 'www'] as const, ...lines]) collector.add(name, value);
+    const given = new Set(lines.map(([name]) => name));
+    const usual = usualSettings(2).filter(([name]) => !given.has(name));
+    for (const [name, value] of [...usual, ...lines]) collector.add(name, value);
     return collector.build();
   };
 
-  test('defaults are those of PHP-FPM, and unknown names are ignored', () => {
+  test('what a master sends is enough, and unknown names are ignored', () => {
     const settings = build(['some.new', 'thing']);
     assert.deepEqual(settings.limitExtensions, ['.php', '.phar']);
     assert.equal(settings.backlog, 511);
     assert.equal(settings.pingPath, undefined);
-    assert.equal(settings.pingResponse, 'pong');
     assert.equal(settings.isolation, 'worker');
+    assert.equal(settings.heapLimit, 256 * 1024 * 1024);
   });
 
   test('values are turned into their types', () => {
@@ -174,7 +178,15 @@ suite('settings', () => {
   });
 
   test('what is missing or no number is named', () => {
-    assert.throws(() => new SettingCollector().build(), /no setting "pool"/);
+    for (const name of requiredSettings('embedded')) {
+      const collector = new SettingCollector();
+      for (const [other, value] of usualSettings(2)) if (other !== name) collector.add(other, value);
+      assert.throws(() => collector.build(), new RegExp(`no setting "${name.replaceAll('.', '\\.')}"`), name);
+    }
+    assert.throws(() => build(['ping.path', '/ping']), /no setting "ping\.response"/);
+    assert.throws(() => build(['access.log.fd', '7']), /no setting "access\.format"/);
+    assert.throws(() => build(['log_level', 'loud']), /log_level = "loud"/);
+    assert.throws(() => build(['log_limit', '']), /log_limit = "": want a number/);
     assert.throws(() => build(['pm.max_requests', 'many']), /pm\.max_requests = "many": want a number/);
   });
 });

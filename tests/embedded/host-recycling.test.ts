@@ -1,4 +1,4 @@
-/** pm.max_requests: workers are renewed, and no request waits for a boot. */
+/** pm.max_requests and engine.heap_limit: workers are renewed, and no request waits for a boot. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
@@ -72,3 +72,33 @@ test('a worker that is renewed leaves once its successor is there', async () => 
     );
   }
 });
+
+/** How many workers served the requests of a pool, each of which takes 100 MB and more. */
+async function workersOf(heapLimit: number): Promise<number> {
+  const settings = [
+    ['engine.heap_limit', String(heapLimit)],
+    ['php_admin_value', 'memory_limit=300M'],
+  ] as const;
+  await using master = await FakeMaster.ready({ slots: 1, settings });
+  master.folder.write('grow.php', "<?php $text = str_repeat('x', 100 << 20); unset($text); echo getmypid();");
+  await master.startWorker(0);
+  master.send(['accept']);
+  renewAtOnce(master);
+  using client = await master.connect();
+  const served = new Set<string>();
+  for (let round = 0; round < 3; round++) {
+    const { body } = await client.request({ params: master.params('grow.php'), keep: true });
+    served.add(body);
+  }
+  return served.size;
+}
+
+for (const [megabytes, workers] of [
+  [100, 3],
+  [512, 1],
+  [2000, 1],
+] as const) {
+  test(`engine.heap_limit = ${megabytes}M: ${workers} workers serve 3 requests of more than 100 MB`, async () => {
+    assert.equal(await workersOf(megabytes * 1024 * 1024), workers);
+  });
+}

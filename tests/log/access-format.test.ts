@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type AccessValues, compileAccessFormat, defaultAccessFormat } from '../../src/log/access-format.ts';
+import { defaultAccessFormat } from '../../src/config/defaults.ts';
+import { type AccessValues, compileAccessFormat } from '../../src/log/access-format.ts';
 
 const values: AccessValues = {
   pool: 'www',

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { compileAccessFormat, defaultAccessFormat } from '../../log/access-format.ts';
+import { compileAccessFormat } from '../../log/access-format.ts';
 import { jsonAccessFormat } from '../../log/access-json.ts';
 import { AccessLog } from '../../log/access-log.ts';
 import { receiveDescriptor } from '../../posix/descriptors.ts';
@@ -36,12 +36,6 @@ import { WorkerNursery } from './worker-nursery.ts';
 const exitCannotRun = 70;
 
 const mebibyte = 1024 * 1024;
-
-/**
- * WASM memory over which a worker is renewed, OPcache's own aside: it never shrinks, so one request with a large
- * memory_limit would otherwise keep it for good. Twice what a worker uses after thousands of WordPress requests.
- */
-const heapLimitBytes = 256 * mebibyte;
 
 /** What the host is made of once it runs. */
 interface Running {
@@ -186,7 +180,8 @@ export class EngineHost {
     const books = new RequestBooks(settings.pool, scoreboard, accessLog);
     const pool = new HostPool({
       maxRequests: settings.maxRequests,
-      heapLimit: heapLimitBytes + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
+      heapLimit:
+        settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
       queueLimit: settings.backlog,
       nursery,
       scoreboard,
@@ -322,7 +317,7 @@ function readIniFile(path: string): string {
 
 function openAccessLog(settings: PoolSettings, link: MasterLink): AccessLog | undefined {
   if (settings.accessLogFd === undefined) return undefined;
-  const format = compileAccessFormat(settings.accessFormat ?? defaultAccessFormat);
+  const format = compileAccessFormat(settings.accessFormat);
   if (!format.ok) {
     const reasons = format.warnings.join('; ');
     throw new Error(`wrong format for access.format '${settings.accessFormat}': ${reasons}`);

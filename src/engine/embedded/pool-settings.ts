@@ -1,9 +1,10 @@
 /**
  * The settings of a pool as this host understands them: docs/contract.md, section 3, turned into values of the
- * right type with PHP-FPM's defaults. Unknown names are ignored, so that the master may be newer.
+ * right type. Defaults are the master's, which fills them in. Unknown names are ignored, so that the master may be newer.
  */
 
 import { type Level, parseLevel } from '../../log/levels.ts';
+import { type HostSettingName, requiredSettings } from '../host-setting-names.ts';
 
 export type Pair = readonly [name: string, value: string];
 
@@ -26,9 +27,11 @@ export interface PoolSettings {
   readonly maxRequests: number;
   readonly statusPath: string | undefined;
   readonly pingPath: string | undefined;
+  /** Empty without a path. */
   readonly pingResponse: string;
   readonly accessLogFd: number | undefined;
-  readonly accessFormat: string | undefined;
+  /** Empty without a log. */
+  readonly accessFormat: string;
   /** `access.log_format = json`. */
   readonly accessIsJson: boolean;
   readonly accessQuery: boolean;
@@ -59,6 +62,8 @@ export interface PoolSettings {
   /** engine.php, undefined for the default version. */
   readonly phpVersion: string | undefined;
   readonly isolation: 'worker' | 'request';
+  /** Memory of a worker in bytes, OPcache's own aside, beyond which it is renewed after its request. */
+  readonly heapLimit: number;
 }
 
 /** Settings are binary strings, as what they are compared with; a path goes to Node as text. */
@@ -78,27 +83,30 @@ export class SettingCollector {
 
   /** @throws Error when a setting that the host cannot do without is missing or is no number. */
   build(): PoolSettings {
+    for (const name of requiredSettings('embedded')) this.#required(name);
+    const pingPath = this.#text('ping.path');
+    const accessLogFd = this.#integer('access.log.fd');
     return {
       pool: this.#required('pool'),
-      listenFd: Number(this.#last('listen.fd') ?? 6),
+      listenFd: this.#number('listen.fd'),
       listenKind: this.#last('listen.kind') === 'tcp' ? 'tcp' : 'unix',
       backlog: this.#backlog(),
       allowedClients: this.#last('listen.allowed_clients'),
-      maxChildren: this.#integer('max_children') ?? this.#integer('pm.max_children') ?? 1,
-      maxRequests: Math.max(0, this.#integer('pm.max_requests') ?? 0),
+      maxChildren: this.#number('max_children'),
+      maxRequests: Math.max(0, this.#number('pm.max_requests')),
       statusPath: this.#text('pm.status_path'),
-      pingPath: this.#text('ping.path'),
-      pingResponse: this.#last('ping.response') ?? 'pong',
-      accessLogFd: this.#integer('access.log.fd'),
-      accessFormat: this.#text('access.format'),
+      pingPath,
+      pingResponse: pingPath === undefined ? '' : this.#required('ping.response'),
+      accessLogFd,
+      accessFormat: accessLogFd === undefined ? '' : this.#required('access.format'),
       accessIsJson: this.#last('access.log_format') === 'json',
       accessQuery: this.#flag('access.log_query'),
       makesRequestIds: this.#flag('request_id'),
       suppressPaths: new Set(this.#all('access.suppress_path')),
-      limitExtensions: this.#words('security.limit_extensions', ['.php', '.phar']),
+      limitExtensions: this.#words('security.limit_extensions'),
       catchWorkersOutput: this.#flag('catch_workers_output'),
-      logLimit: this.#integer('log_limit') ?? 1024,
-      logLevel: parseLevel(this.#last('log_level') ?? 'notice') ?? 'notice',
+      logLimit: this.#number('log_limit'),
+      logLevel: this.#level(),
       isRoot: this.#flag('root'),
       runAs: this.#runAs(),
       rlimitFiles: this.#integer('rlimit_files') || undefined,
@@ -114,57 +122,72 @@ export class SettingCollector {
       phpDefines: this.#pairs('php.define'),
       phpVersion: this.#text('engine.php'),
       isolation: this.#last('engine.isolation') === 'request' ? 'request' : 'worker',
+      heapLimit: this.#number('engine.heap_limit'),
     };
   }
 
-  #all(name: string): readonly string[] {
+  #all(name: HostSettingName): readonly string[] {
     return this.#values.get(name) ?? [];
   }
 
-  #last(name: string): string | undefined {
+  #last(name: HostSettingName): string | undefined {
     return this.#all(name).at(-1);
   }
 
   /** A text where the empty one means "not set". */
-  #text(name: string): string | undefined {
+  #text(name: HostSettingName): string | undefined {
     return this.#last(name) || undefined;
   }
 
-  #path(name: string): string | undefined {
+  #path(name: HostSettingName): string | undefined {
     const value = this.#text(name);
     return value === undefined ? undefined : fromBinary(value);
   }
 
-  #required(name: string): string {
+  #required(name: HostSettingName): string {
     const value = this.#last(name);
     if (value === undefined)
       throw new Error(`the master sent no setting "${name}"; it is of another version`);
     return value;
   }
 
-  #integer(name: string): number | undefined {
+  #integer(name: HostSettingName): number | undefined {
     const value = this.#text(name);
     if (value === undefined) return undefined;
     if (!/^-?\d+$/.test(value)) throw new Error(`cannot use the setting ${name} = "${value}": want a number`);
     return Number(value);
   }
 
-  #flag(name: string): boolean {
+  /** @throws Error where it is missing or is no number */
+  #number(name: HostSettingName): number {
+    this.#required(name);
+    const value = this.#integer(name);
+    if (value === undefined) throw new Error(`cannot use the setting ${name} = "": want a number`);
+    return value;
+  }
+
+  #flag(name: HostSettingName): boolean {
     return this.#last(name) === '1';
   }
 
   /** -1 and less mean "as many as the system allows"; the system itself cuts what is too much. */
   #backlog(): number {
-    const value = this.#integer('listen.backlog') ?? -1;
+    const value = this.#number('listen.backlog');
     return value < 0 ? defaultBacklog : value;
   }
 
-  #words(name: string, fallback: readonly string[]): readonly string[] {
-    if (!this.#values.has(name)) return fallback;
+  #level(): Level {
+    const name = this.#required('log_level');
+    const level = parseLevel(name);
+    if (level === undefined) throw new Error(`cannot use the setting log_level = "${name}"`);
+    return level;
+  }
+
+  #words(name: HostSettingName): readonly string[] {
     return this.#all(name).flatMap((value) => value.split(/[ \t]+/).filter((word) => word !== ''));
   }
 
-  #pairs(name: string): readonly Pair[] {
+  #pairs(name: HostSettingName): readonly Pair[] {
     return this.#all(name).map((line) => {
       const equals = line.indexOf('=');
       return equals < 0 ? [line, ''] : [line.slice(0, equals), line.slice(equals + 1)];

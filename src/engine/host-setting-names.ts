@@ -1,0 +1,85 @@
+/**
+ * The settings that a host is sent (docs/contract.md, section 3): their only list. The master sends nothing else, a host
+ * reads nothing else, and native/setting_names.h is made from it.
+ */
+
+import type { Engine } from '../config/directive.ts';
+
+/** What is known of a setting. */
+export interface HostSetting {
+  /** Who reads it. Sent to the other engine as well, which leaves it alone. */
+  readonly readers: readonly Engine[];
+  /** Always sent: a host that misses it is of another version than its master, and fails. */
+  readonly isRequired: boolean;
+}
+
+const both: readonly Engine[] = ['embedded', 'native'];
+
+const always = (readers: readonly Engine[] = both): HostSetting => ({ readers, isRequired: true });
+const whereSet = (readers: readonly Engine[] = both): HostSetting => ({ readers, isRequired: false });
+
+/** By name; the names of directives are those of the directives. */
+export const hostSettingNames = {
+  pool: always(),
+  max_children: always(['embedded']),
+  'listen.fd': always(),
+  'listen.kind': always(),
+  'listen.backlog': always(['embedded']),
+  'listen.allowed_clients': whereSet(),
+  pm: always(['native']),
+  'pm.max_requests': always(),
+  'pm.status_path': whereSet(),
+  'ping.path': whereSet(),
+  'ping.response': whereSet(),
+  'access.log.fd': whereSet(),
+  'access.format': whereSet(),
+  'access.log_format': always(),
+  'access.log_query': always(),
+  'access.suppress_path': whereSet(),
+  request_id: always(),
+  'security.limit_extensions': always(),
+  catch_workers_output: always(),
+  log_level: always(),
+  log_limit: always(),
+  root: whereSet(),
+  uid: whereSet(),
+  gid: whereSet(),
+  groups: whereSet(),
+  rlimit_files: always(),
+  rlimit_core: always(),
+  chroot: whereSet(),
+  chdir: whereSet(),
+  'process.priority': whereSet(),
+  'process.dumpable': always(),
+  apparmor_hat: whereSet(['native']),
+  env: whereSet(),
+  'env.inherited': whereSet(),
+  'env.user': whereSet(),
+  'env.home': whereSet(),
+  php_value: whereSet(),
+  php_admin_value: whereSet(),
+  'php.ini': whereSet(),
+  'php.define': whereSet(),
+  'engine.php': whereSet(['embedded']),
+  'engine.isolation': always(['embedded']),
+  'engine.heap_limit': always(['embedded']),
+} as const satisfies Readonly<Record<string, HostSetting>>;
+
+export type HostSettingName = keyof typeof hostSettingNames;
+
+/** Whether a directive or another setting of that name is sent. */
+export function isHostSetting(name: string): name is HostSettingName {
+  return Object.hasOwn(hostSettingNames, name);
+}
+
+/** Those that a host of the engine cannot do without. */
+export function requiredSettings(engine: Engine): HostSettingName[] {
+  return namesOf(engine).filter((name) => hostSettingNames[name].isRequired);
+}
+
+/** Those that a host of the engine reads. */
+export function namesOf(engine: Engine): HostSettingName[] {
+  return (Object.keys(hostSettingNames) as HostSettingName[]).filter((name) =>
+    (hostSettingNames[name].readers as readonly Engine[]).includes(engine),
+  );
+}
