@@ -98,6 +98,8 @@ function requireFit(stat: Stats, { folder, name }: Place, owners: readonly numbe
 }
 
 function faultOf(stat: Stats, owners: readonly number[]): string | undefined {
+  // open(2) has its own word for it.
+  if (stat.isDirectory()) return undefined;
   if (!stat.isFile()) return `is ${kindOf(stat)} and no regular file`;
   if (stat.nlink > 1) return 'has a second name (a hard link)';
   if (!isOurUser(stat.uid) && !owners.includes(stat.uid)) return `belongs to the user ${stat.uid}`;
@@ -106,7 +108,6 @@ function faultOf(stat: Stats, owners: readonly number[]): string | undefined {
 
 function kindOf(stat: Stats): string {
   if (stat.isFIFO()) return 'a FIFO';
-  if (stat.isDirectory()) return 'a folder';
   if (stat.isSocket()) return 'a socket';
   return 'a device';
 }
