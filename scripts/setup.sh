@@ -33,11 +33,19 @@ npm_program() {
 # package.json and the lock file as they are; versions are the lock file's.
 install="install --no-save --no-audit --no-fund --no-progress --loglevel=error"
 
+# Further versions of the embedded PHP that somebody installed here, which npm would take for rubbish and remove.
+added=
+for folder in node_modules/@php-wasm/node-*; do
+  name=@php-wasm/${folder##*/}
+  if [ ! -f "$folder/package.json" ] || grep -qF "\"$name\"" package.json; then continue; fi
+  added="$added $name@$(sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$folder/package.json" | head -n 1)"
+done
+
 npm=$(npm_program)
 echo "setup: installing packages from the npm registry" >&2
 if [ ! -x "$node24" ]; then
   # shellcheck disable=SC2086 # the words of $install are meant to be split
-  node "$npm" $install </dev/null >&2
+  node "$npm" $install $added </dev/null >&2
 fi
 if [ ! -x "$node24" ]; then
   echo "setup: cannot find \"$node24\" after the installation: run 'npm install-scripts approve node' and try again" >&2
@@ -48,7 +56,7 @@ fi
 npm_config_globalconfig=${npm_config_globalconfig:-$(node "$npm" config get globalconfig 2>/dev/null)}
 export npm_config_globalconfig
 # shellcheck disable=SC2086
-"$node24" "$npm" $install </dev/null >&2
+"$node24" "$npm" $install $added </dev/null >&2
 if [ ! -f "$engine" ]; then
   echo "setup: cannot install @php-wasm/node-8-4, the embedded PHP: see what 'npm install' says above" >&2
   exit 1

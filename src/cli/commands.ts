@@ -5,6 +5,7 @@ import { nearest } from '../config/suggest.ts';
 export const commands = [
   { name: 'serve', form: 'serve [docroot]', summary: 'serve a PHP tree over HTTP, for development' },
   { name: 'build', form: 'build', summary: 'compile the native engine for a PHP of this machine' },
+  { name: 'php', form: 'php list|add|remove', summary: 'versions of PHP for the embedded engine' },
   { name: 'status', form: 'status', summary: 'show the pools and workers of a running master' },
   { name: 'top', form: 'top', summary: 'the same on a whole screen, live' },
   {

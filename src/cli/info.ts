@@ -53,7 +53,7 @@ function embeddedEngine(): EnginePackage {
   const located = locateEngine(undefined);
   const native = 'missing' in located ? located.missing : '';
   throw new NoEngineError(
-    `Hathi ${ownVersion()} has no PHP to ask: ${native}, or install an embedded one by "npm install @php-wasm/node-${defaultVersion.replace('.', '-')}"`,
+    `Hathi ${ownVersion()} has no PHP to ask: ${native}, or install an embedded one by "hathi php add ${defaultVersion}"`,
   );
 }
 

@@ -10,6 +10,11 @@ type Subcommand = (args: string[]) => Promise<number>;
 const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
   serve: async () => (await import('./serve-main.ts')).serveMain,
   build: async () => (await import('./build.ts')).buildCommand,
+  php: async () => {
+    const { phpCommand } = await import('./php.ts');
+    const { stdout, stderr, env } = process;
+    return async (args) => phpCommand(args, { stdout, stderr, env });
+  },
   status: async () => {
     const { statusCommand } = await import('./status.ts');
     return (args) =>

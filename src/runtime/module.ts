@@ -16,6 +16,20 @@ export function siblingModule(from: string, name: string): string {
 
 /** Hathi's own version, from package.json. */
 export function ownVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  return ownPackage().version;
+}
+
+/** The release of the embedded engine's packages that this program is made for. */
+export function enginePackageVersion(): string {
+  const [version = 'latest'] = Object.values(ownPackage().optionalDependencies);
+  return version;
+}
+
+interface OwnPackage {
+  readonly version: string;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+}
+
+function ownPackage(): OwnPackage {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as OwnPackage;
 }

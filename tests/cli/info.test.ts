@@ -58,7 +58,7 @@ test('-v, -i and -m say what is missing where no engine is installed, and no sta
     assert.deepEqual([code, stdout], [70, ''], stderr);
     assert.match(
       stderr,
-      /^hathi: Hathi \d\S* has no PHP to ask: .*run "hathi build", or install .*npm install @php-wasm\/node-\d-\d"\n$/,
+      /^hathi: Hathi \d\S* has no PHP to ask: .*run "hathi build", or install .*hathi php add \d\.\d"\n$/,
     );
   }
 });

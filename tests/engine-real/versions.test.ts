@@ -82,14 +82,7 @@ test('a version that is not installed is named with the command that installs it
   };
   const missing = knownVersions.find((version) => !installedVersions().includes(version)) ?? '';
   const cases: readonly (readonly [string, RegExp])[] = [
-    ...(missing === ''
-      ? []
-      : [
-          [
-            `engine.php = ${missing}`,
-            new RegExp(`npm install @php-wasm/node-${missing.replace('.', '-')}`),
-          ] as const,
-        ]),
+    ...(missing === '' ? [] : [[`engine.php = ${missing}`, new RegExp(`hathi php add ${missing}`)] as const]),
     ['engine.php = 5.6', /cannot run PHP "5\.6" in the embedded engine: it has 8\.5, 8\.4/],
     ['engine = native', /\[pool www\] engine = native: the native engine is not built; run "hathi build"/],
   ];

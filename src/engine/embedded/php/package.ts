@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { phpFolders } from './store.ts';
 
 /** PHP versions for which an engine package exists, newest first. */
 export const knownVersions = ['8.5', '8.4', '8.3', '8.2', '8.1', '8.0', '7.4'] as const;
@@ -27,13 +28,22 @@ export class EnginePackageError extends Error {
   readonly code = 'HATHI_ENGINE_PACKAGE';
 }
 
-function packageName(version: string): string {
+/** The npm package of a version. */
+export function packageName(version: string): string {
   return `@php-wasm/node-${version.replace('.', '-')}`;
 }
 
-/** Folder of the package: beside Hathi itself, or in the project that is the current folder. */
-function packageFolder(version: string): string | undefined {
-  for (const start of [import.meta.url, join(process.cwd(), 'package.json')]) {
+export function isKnownVersion(version: string): boolean {
+  return knownVersions.some((known) => known === version);
+}
+
+/**
+ * Folder of the package: beside Hathi itself, in the project that is the current folder, or where `hathi php add` puts
+ * it. Undefined where it is not installed.
+ */
+export function packageFolder(version: string): string | undefined {
+  const projects = [process.cwd(), ...phpFolders()].map((folder) => join(folder, 'package.json'));
+  for (const start of [import.meta.url, ...projects]) {
     try {
       return dirname(createRequire(start).resolve(`${packageName(version)}/package.json`));
     } catch {
@@ -49,7 +59,7 @@ function packageFolder(version: string): string | undefined {
  * @throws EnginePackageError when the version is unknown, not installed, or this Node cannot run it.
  */
 export function findEngine(version: string): EnginePackage {
-  if (!knownVersions.some((known) => known === version)) {
+  if (!isKnownVersion(version)) {
     throw new EnginePackageError(
       `cannot run PHP "${version}" in the embedded engine: it has ${knownVersions.join(', ')}`,
     );
@@ -62,7 +72,7 @@ export function findEngine(version: string): EnginePackage {
   const folder = packageFolder(version);
   if (folder === undefined) {
     throw new EnginePackageError(
-      `the embedded PHP ${version} is not installed: run "npm install ${packageName(version)}"`,
+      `the embedded PHP ${version} is not installed: run "hathi php add ${version}"`,
     );
   }
   const base = `php_${version.replace('.', '_')}`;
