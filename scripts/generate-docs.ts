@@ -11,6 +11,7 @@ import { hostMessages, masterMessages, messageTable, wordList } from '../src/eng
 import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
+import { inventoryMarkdown } from './inventory.ts';
 
 type Generator = (current: string) => string;
 
@@ -27,6 +28,7 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
         accessFieldsMarkdown(),
       ),
   ],
+  ['docs/embedded.md', (page) => replaceBetween(page, 'missing', inventoryMarkdown())],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
 ];
 

@@ -93,7 +93,16 @@ function sorted(names: readonly string[]): string {
  * @throws OneShotError when PHP failed on the way
  */
 export function phpinfoText(version: string, ini: PhpIniSource): Promise<string> {
-  return withPhp(version, ini, (php) => runScript(php, '<?php phpinfo();'));
+  return scriptText(version, ini, '<?php phpinfo();');
+}
+
+/**
+ * What a script prints.
+ *
+ * @throws OneShotError when PHP failed on the way
+ */
+export function scriptText(version: string, ini: PhpIniSource, source: string): Promise<string> {
+  return withPhp(version, ini, (php) => runScript(php, source));
 }
 
 async function runScript(php: PhpInstance, source: string): Promise<string> {
