@@ -160,6 +160,8 @@ export class ServerConnection {
 
   #onRequestEnded(): void {
     this.#request = undefined;
+    // The next answer waits until the peer has taken this one: they would gather here, one request after the other.
+    if (this.#output.isFull) this.#protocol.repliesBlocked = true;
     if (this.#protocol.finishRequest(!this.#drainAsked)) this.#advance();
     else this.#close();
   }

@@ -36,6 +36,14 @@ interface StatusServer {
   readonly connections: Set<ServerConnection>;
 }
 
+/**
+ * Connections of one address, the oldest of which gives way to a new one: a client that does not read its page, or says
+ * nothing, keeps nobody out.
+ */
+const mostConnections = 64;
+/** ms. Pages are asked for by web servers and probes of the same machine. */
+const limits = { headerTimeout: 5_000, sendTimeout: 10_000, bodyTimeout: 5_000 } as const;
+
 export class StatusListeners {
   readonly #log: ErrorLog;
   readonly #source: StatusSource;
@@ -100,12 +108,16 @@ export class StatusListeners {
   #serve(first: PoolConfig, fd: number): StatusServer {
     const connections = new Set<ServerConnection>();
     const server = createServer((socket: Socket) => {
-      const connection = new ServerConnection(socket, {
-        onRequest: (request) => answer(serving.pool, request, this.#source),
-        onProtocolError: (error) => this.#log.notice(`[pool ${serving.pool.name}_status] ${error.message}`),
+      const handler = {
+        onRequest: (request: ServerRequest) => answer(serving.pool, request, this.#source),
+        onProtocolError: ({ message }: Error) =>
+          this.#log.notice(`[pool ${serving.pool.name}_status] ${message}`),
         onClose: () => connections.delete(connection),
-      });
+      };
+      const connection = new ServerConnection(socket, handler, limits);
       connections.add(connection);
+      const [oldest] = connections;
+      if (connections.size > mostConnections) oldest?.destroy();
     });
     const serving: StatusServer = { pool: first, server, connections };
     server.on('error', (error) =>

@@ -56,9 +56,18 @@ export function totals({ pools, at, startedAt }: Snapshot): string {
     `busy ${sum((pool) => pool.active)}/${sum((pool) => pool.maxChildren)}${fullestOf(pools)}`,
     `queue ${sum((pool) => pool.queue)}`,
     `${sum((pool) => pool.requestsPerSecond ?? 0).toFixed(1)} req/s`,
+    ...faultsOf(pools),
     ...(startedAt === 0 ? [] : [`counts since ${moment(startedAt, at)}`]),
   ];
   return parts.join('  ');
+}
+
+/** Hosts that had to be ended, and the pool that lost most of them. */
+function faultsOf(pools: readonly PoolView[]): string[] {
+  const [worst] = [...pools].sort((a, b) => b.faults - a.faults);
+  if (worst === undefined || worst.faults === 0) return [];
+  const all = pools.reduce((total, { faults }) => total + faults, 0);
+  return [`faults ${all} (most: ${cut(terminalText(worst.name), 20)} ${worst.faults})`];
 }
 
 /** The pool that has least room: of all workers together one that is full cannot be told. */

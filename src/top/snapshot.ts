@@ -34,6 +34,8 @@ export interface PoolView {
   readonly accepted: number;
   readonly slowRequests: number;
   readonly maxChildrenReached: number;
+  /** Times that its host had to be ended. */
+  readonly faults: number;
   /** Of the last seconds; undefined when unknown. Quantiles are estimates. */
   readonly requestsPerSecond: number | undefined;
   readonly p50Micros: number | undefined;
@@ -97,6 +99,7 @@ function readPool(pool: Fields): PoolView {
     accepted: total('accepted'),
     slowRequests: total('slowRequests'),
     maxChildrenReached: total('maxChildrenReached'),
+    faults: total('faults'),
     requestsPerSecond: number(recent['requestsPerSecond']),
     p50Micros: number(recent['p50Micros']),
     p95Micros: number(recent['p95Micros']),

@@ -263,6 +263,25 @@ test('a peer that asks for values and never reads is not read on either', async 
   await harness.closed;
 });
 
+test('a peer that asks again and again and never reads gets no further answer', async () => {
+  let answered = 0;
+  const harness = new ConnectionHarness(
+    (request) => {
+      answered += 1;
+      request.write(new Uint8Array(100_000));
+      request.end();
+    },
+    {},
+    false,
+  );
+  for (let asked = 0; asked < 200; asked += 1)
+    harness.client.write(Buffer.concat([head(1, true), endOfStdin]));
+  for (let idle = 0; idle < 50; idle++) await turn();
+  assert.ok(answered < 50, `${answered} answers were given`);
+  harness.connection.destroy();
+  await harness.closed;
+});
+
 test('closeWhenIdle closes an idle connection, but serves a request that is on its way', async () => {
   const idle = new ConnectionHarness(echo);
   idle.connection.closeWhenIdle();

@@ -3,19 +3,17 @@
  * is its own pool's incident, and the pool beside them loses no request.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { request, scriptParams } from '../harness/fastcgi.ts';
-import { checkout, TestFolder } from '../harness/folder.ts';
+import { checkout, type TestFolder } from '../harness/folder.ts';
 import { startLoad } from '../harness/load.ts';
-import { LogLines } from '../harness/log-lines.ts';
 import { poolText } from '../harness/pool.ts';
-import { adopt, descendants, exited, isAlive, killTree } from '../harness/processes.ts';
-import { cleanEnv } from '../harness/server.ts';
+import { descendants, exited, isAlive } from '../harness/processes.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { hostileLines } from './hostile-lines.ts';
+import { startTestMaster, type TestMaster } from './hostile-support.ts';
 
 /** What a host does at a step of hostile-host.sh, and what the log says of its pool then. */
 interface Case {
@@ -113,47 +111,31 @@ const broken: readonly [name: string, what: Case] = [
   { step: 'none', action: ':', says: /ALERT: .*\] fault while counting its workers: broken on purpose/ },
 ];
 
-interface TestMaster extends AsyncDisposable {
-  readonly child: ChildProcess;
-  readonly folder: TestFolder;
-  readonly log: LogLines;
-  readonly good: string;
+function startMaster(pools: readonly (readonly [name: string, what: Case])[]): TestMaster {
+  const texts = (folder: TestFolder): string[] =>
+    pools.map(([name, { lines = '' }]) => poolText(folder, name, `engine = embedded\n${lines}`));
+  return startTestMaster({
+    config: (folder) => {
+      const good = poolText(folder, 'good', 'engine = embedded\npm.max_children = 2');
+      return `[global]\nlog_level = debug\n${good}\n${texts(folder).join('\n')}`;
+    },
+    programs: (folder) => {
+      const text = readFileSync(join(checkout, 'tests/master/hostile-host.sh'));
+      const host = folder.write('host.sh', text, 0o755);
+      return Object.fromEntries(
+        pools.map(([name, { step, action }]) => [name, ['/bin/sh', host, step, action]]),
+      );
+    },
+  });
 }
 
-function startMaster(pools: readonly (readonly [name: string, what: Case])[]): TestMaster {
-  const folder = new TestFolder();
-  for (const name of ['run', 'runtime', 'tmp', 'www']) folder.mkdir(name, 0o777);
-  const host = folder.write('host.sh', readFileSync(join(checkout, 'tests/master/hostile-host.sh')), 0o755);
-  const texts = pools.map(([name, { lines = '' }]) => poolText(folder, name, `engine = embedded\n${lines}`));
-  const good = poolText(folder, 'good', 'engine = embedded\npm.max_children = 2');
-  const config = folder.write('server.conf', `[global]\nlog_level = debug\n${good}\n${texts.join('\n')}`);
-  const programs = pools.map(([name, { step, action }]) => [name, ['/bin/sh', host, step, action]]);
-  const file = folder.write('programs.json', JSON.stringify(Object.fromEntries(programs)));
-  const child = spawn(process.execPath, [join(checkout, 'tests/master/hostile-master.ts'), config, file], {
-    cwd: folder.path,
-    env: cleanEnv({ TMPDIR: folder.join('tmp'), HATHI_RUNTIME_DIR: folder.join('runtime') }),
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  adopt(child);
-  const log = LogLines.fromStream(child.stderr);
-  return {
-    child,
-    folder,
-    log,
-    good: folder.join('run/good.sock'),
-    async [Symbol.asyncDispose]() {
-      await killTree(child);
-      log.close();
-      folder[Symbol.dispose]();
-    },
-  };
-}
+const goodSocket = ({ folder }: TestMaster): string => folder.join('run/good.sock');
 
 async function answers(master: TestMaster, script: string): Promise<void> {
   await poll(
     'the good pool',
     () =>
-      request(master.good, scriptParams(script)).then(
+      request(goodSocket(master), scriptParams(script)).then(
         () => true as const,
         () => undefined,
       ),
@@ -162,8 +144,8 @@ async function answers(master: TestMaster, script: string): Promise<void> {
 }
 
 /** Resident memory of the master, MiB. */
-function memoryOf({ child }: TestMaster): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+function memoryOf({ pid }: TestMaster): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
 /** Waits until every host has done what it does, at a start and at a reload. */
@@ -195,7 +177,12 @@ test('whatever a host does is the loss of its own pool', async () => {
   await using master = startMaster([...cases, broken]);
   const script = master.folder.write('www/hello.php', '<?php echo "hello";');
   await answers(master, script);
-  const load = startLoad({ clients: 2, address: master.good, params: scriptParams(script), body: 'hello' });
+  const load = startLoad({
+    clients: 2,
+    address: goodSocket(master),
+    params: scriptParams(script),
+    body: 'hello',
+  });
   try {
     await provoke(master);
   } finally {
@@ -203,7 +190,7 @@ test('whatever a host does is the loss of its own pool', async () => {
     assert.deepEqual(Object.keys(counts), ['ok'], samples.join('\n'));
   }
   assert.ok(memoryOf(master) < 400, `${memoryOf(master)} MiB`);
-  const below = descendants(master.child.pid ?? 0);
+  const below = descendants(master.pid);
   master.child.kill('SIGTERM');
   await within(exited(master.child), () => `the end; ${master.log.text().slice(-5000)}`, 30_000);
   assert.equal(master.child.exitCode, 0);
@@ -222,7 +209,7 @@ test('a fault of what belongs to all ends the master when its hosts have finishe
   const hello = master.folder.write('www/hello.php', '<?php echo "hello";');
   await answers(master, hello);
   const marks = master.folder.mkdir('marks', 0o777);
-  const held = request(master.good, scriptParams(script, { QUERY_STRING: `d=${marks}` }));
+  const held = request(goodSocket(master), scriptParams(script, { QUERY_STRING: `d=${marks}` }));
   // Awaited below.
   held.catch(() => {});
   await poll('the request', () => {

@@ -24,7 +24,7 @@ const pools = [
     idle: 1,
     workers: [{ pid: 7, state: 'Running', script: '/srv/\x1b[2J\x9b31mx.php' }],
   },
-  { name: 'lost', state: 'starting', failure: 'no engine', workers: [] },
+  { name: 'lost', state: 'starting', failure: 'no engine', totals: { faults: 3 }, workers: [] },
 ];
 const answer = { state: 'reloading', lastReload: { outcome: 'refused' }, pools };
 
@@ -63,7 +63,10 @@ suite('hathi status', () => {
     await serving(listener, async (socket) => {
       const plain = await run(['--connect', socket], { HATHI_ADMIN_TOKEN: 'secret' });
       assert.equal(plain.code, 0);
-      assert.match(plain.stdout, /^hathi {2}reloading {2}pools 2 \(1 down\) .* last reload refused$/m);
+      assert.match(
+        plain.stdout,
+        /^hathi {2}reloading {2}pools 2 \(1 down\) .* faults 3 \(most: lost 3\) .*last reload refused$/m,
+      );
       assert.match(plain.stdout, /^www +1\/2 +50% /m);
       assert.match(plain.stdout, /^lost +down: no engine$/m);
       assert.match(plain.stdout, /\/srv\/\ufffd\[2J\ufffd31mx\.php$/m);

@@ -1,0 +1,148 @@
+/** Hosts of both engines that their own user has stopped: SIGSTOP needs no right but that of the pool's user. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, suite, test } from 'node:test';
+import { askAdmin } from '../admin/client.ts';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import { poolText } from '../harness/pool.ts';
+import { descendants, exited, isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
+import { poll, within } from '../harness/waiting.ts';
+import { nativeBuild } from '../native/built-engine.ts';
+import { startTestMaster, type TestMaster } from './hostile-support.ts';
+
+const build = nativeBuild();
+const pools = build.skip === false ? ['embedded', 'native'] : ['embedded'];
+
+suite('a host that is stopped', () => {
+  let master: TestMaster;
+  let hello: string;
+  const socket = (pool: string): string => master.folder.join(`run/${pool}.sock`);
+  const ask = (path: string): ReturnType<typeof askAdmin> =>
+    askAdmin({ socketPath: master.folder.join('run/admin.sock'), path });
+  /** What the log says of a pool. */
+  const said = (pool: string, what: RegExp, from = 0): number =>
+    master.log.lines.slice(from).filter((line) => line.includes(`[pool ${pool}]`) && what.test(line)).length;
+  const answers = (pool: string): Promise<true> =>
+    poll(
+      `an answer of ${pool}`,
+      () =>
+        request(socket(pool), scriptParams(hello), '', 2000).then(
+          () => true as const,
+          () => undefined,
+        ),
+      60_000,
+    );
+  /** The one host of a pool. Its pid is in the log when it is given up; here it is the one that was started last. */
+  const hostOf = async (pool: string): Promise<ProcessId> => {
+    const { body } = await ask('/api/pools');
+    const { workers } = JSON.parse(body).pools.find(({ name }: { name: string }) => name === pool);
+    const below = descendants(master.pid);
+    const hosts = below.filter(({ parent }) => parent === master.pid);
+    const found =
+      pool === 'native'
+        ? hosts.find(({ pid }) => below.some((one) => one.parent === pid && one.pid === workers[0].pid))
+        : hosts.find(({ pid }) => existsSync(`/proc/${pid}/task/${workers[0].pid}`));
+    assert.ok(found !== undefined, `the host of ${pool}`);
+    return found;
+  };
+
+  before(async () => {
+    master = startTestMaster({
+      config: (folder) =>
+        `[global]\nadmin.listen = ${folder.join('run/admin.sock')}\n${pools
+          .map((name) =>
+            poolText(
+              folder,
+              name,
+              `engine = ${name}\npm.max_children = 2\n${name === 'native' ? 'request_terminate_timeout = 20s' : ''}`,
+            ),
+          )
+          .join('\n')}`,
+      programs: () => ({}),
+      env: { HATHI_ENGINE_DIR: build.folder },
+    });
+    hello = master.folder.write('www/hello.php', '<?php echo "hello";');
+    await master.log.waitFor(/ready to handle connections/, 0, 60_000);
+  });
+  after(() => master[Symbol.asyncDispose]());
+
+  for (const pool of pools) {
+    test(`is replaced, told once, and not ready meanwhile (${pool})`, async () => {
+      const marks = master.folder.mkdir(`marks-${pool}`, 0o777);
+      const hold = master.folder.write(
+        'www/hold.php',
+        `<?php touch($_GET['d'] . '/runs'); while (!file_exists($_GET['d'] . '/go')) { usleep(5000); clearstatcache(); } echo 'held';`,
+      );
+      const held = request(socket(pool), scriptParams(hold, { QUERY_STRING: `d=${marks}` }), '', 60_000);
+      held.catch(() => {});
+      await poll('the request', () => existsSync(`${marks}/runs`) || undefined);
+      const host = await hostOf(pool);
+      const from = master.log.mark();
+      signalProcess(host, 'SIGSTOP');
+      const unready = await poll(
+        'not ready',
+        async () => {
+          const { status, body } = await ask(`/readyz?pool=${pool}`);
+          return status === 503 ? body : undefined;
+        },
+        30_000,
+      );
+      assert.match(unready, new RegExp(`^pool ${pool}: (silent|starting)`));
+      await master.log.waitFor(
+        new RegExp(`ALERT: .*pool ${pool}.* has not answered for 4 seconds`),
+        from,
+        60_000,
+      );
+      await poll('the end of the host', () => !isAlive(host) || undefined);
+      master.folder.write(`marks-${pool}/go`, '');
+      // A native worker has finished what it ran; threads went with their process.
+      if (pool === 'native') assert.equal((await held).body.toString(), 'held');
+      else await held.catch(() => {});
+      await answers(pool);
+      await poll('ready', async () => (await ask('/readyz')).status === 200 || undefined, 30_000);
+      assert.equal(said(pool, /ALERT/, from), 1);
+      const shown = JSON.parse((await ask('/api/pools')).body).pools.find(
+        ({ name }: { name: string }) => name === pool,
+      );
+      assert.deepEqual([shown.state, shown.totals.faults], ['serving', 1]);
+    });
+  }
+
+  test('QUIT ends a master with stopped hosts', async () => {
+    const hosts = await Promise.all(pools.map(hostOf));
+    const below = descendants(master.pid);
+    for (const host of hosts) signalProcess(host, 'SIGSTOP');
+    master.child.kill('SIGQUIT');
+    await within(exited(master.child), () => `the end; ${master.log.text()}`, 60_000);
+    assert.equal(master.child.exitCode, 0);
+    await poll('the end of all', () => below.every((id) => !isAlive(id)) || undefined);
+  });
+});
+
+test('a worker that its host does not end is ended by the master; TERM ends what is left', {
+  skip: build.skip,
+}, async () => {
+  await using master = startTestMaster({
+    config: (folder) => poolText(folder, 'www', 'engine = native\nrequest_terminate_timeout = 1s'),
+    programs: () => ({}),
+    env: { HATHI_ENGINE_DIR: build.folder },
+  });
+  await master.log.waitFor(/ready to handle connections/, 0, 60_000);
+  const loop = master.folder.write('www/loop.php', '<?php while (true) {}');
+  const [host] = descendants(master.pid).filter(({ parent }) => parent === master.pid);
+  assert.ok(host !== undefined);
+  signalProcess(host, 'SIGSTOP');
+  const lost = request(master.folder.join('run/www.sock'), scriptParams(loop)).then(
+    () => 'answered',
+    () => 'lost',
+  );
+  await master.log.waitFor(/child \d+ has not ended within 1.5 seconds: it is killed/, 0, 60_000);
+  assert.equal(await lost, 'lost');
+  assert.equal(master.log.lines.filter((line) => /execution timed out/.test(line)).length, 1, 'said once');
+  const below = descendants(master.pid);
+  for (const { pid, parent } of below) if (parent === master.pid) process.kill(pid, 'SIGSTOP');
+  master.child.kill('SIGTERM');
+  await within(exited(master.child), () => `the end; ${master.log.text()}`, 30_000);
+  assert.equal(master.child.exitCode, 0);
+  await poll('the end of all', () => below.every((id) => !isAlive(id)) || undefined);
+});
