@@ -56,7 +56,10 @@ async function fpm(args: string[]): Promise<number> {
 
 async function main(args: string[]): Promise<number> {
   const [first = '', ...rest] = args;
-  if (isCommand(first)) return (await subcommands[first]())(rest);
+  if (isCommand(first)) {
+    surviveOutput(first);
+    return (await subcommands[first]())(rest);
+  }
   if (!/^[^-]/.test(first)) return fpm(args);
   const [{ unknownCommand }, { exitCode }] = await Promise.all([
     import('./commands.ts'),
@@ -64,6 +67,17 @@ async function main(args: string[]): Promise<number> {
   ]);
   process.stderr.write(unknownCommand(first));
   return exitCode.usage;
+}
+
+/** What cannot be written is said, and is no success; a reader that has had enough is none. Neither is a stack trace. */
+function surviveOutput(name: string): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    process.stderr.write(`hathi ${name}: cannot write: ${error.message}\n`);
+    process.on('exit', () => {
+      process.exitCode ||= 1;
+    });
+  });
 }
 
 function isCommand(word: string): word is CommandName {
