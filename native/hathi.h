@@ -6,12 +6,14 @@
  *   spawn.c     making workers
  *   channel.c   messages from and to the master        control.c   messages between host and worker
  *   settings.c  the pool's settings                    rights.c, apparmor.c   limits, folders, users, hats
- *   php_start.c PHP's start and the pool's ini values   info.c      phpinfo() for the command line
+ *   php_start.c PHP's start         info.c      phpinfo() for the command line
  *   worker.c, worker_settings.c   a worker's loop       worker_control.c   what the host tells it
  *   connection.c   reading and closing a connection     held.c   the connections that a worker holds
  *   request.c   one request from script to end         sapi.c      PHP's callbacks
  *   script.c    which script a request means           params.c    its variables
- *   module.c    PHP's module: ini settings, functions  ini.c       ini values of the pool and of requests
+ *   config_folder.c   which folder of php.ini PHP shows
+ *   pool_ini.c, extensions.c   ini values and extensions of the pool   ini.c   ini values of requests
+ *   module.c    PHP's module: ini settings, functions
  *   access_format.c, access_json.c, text_line.c   the access log's lines
  *   request_id.c   ids of requests                     faults.c    signals of a worker
  *   cpu_timer.c PHP's time limit without system calls

@@ -5,90 +5,10 @@
 #include <limits.h>
 #include <string.h>
 
-#include <ext/standard/dl.h>
 #include <zend_ini_parser.h>
 #include <zend_ini_scanner.h>
 
-/* ini values: the pool's own for good, those of a request and of .user.ini files for one request. */
-
-/* --- the pool's --------------------------------------------------------------------------------------------- */
-
-#if PHP_VERSION_ID < 80500
-static void disable_classes(const char *list)
-{
-	char *copy = strdup(list);
-	char *state;
-	if (copy == NULL) return;
-	for (char *name = strtok_r(copy, ", ", &state); name != NULL; name = strtok_r(NULL, ", ", &state))
-		zend_disable_class(name, strlen(name));
-	free(copy);
-}
-#endif
-
-static void disable(const char *name, const char *value)
-{
-	if (strcmp(name, "disable_functions") == 0) zend_disable_functions(value);
-#if PHP_VERSION_ID < 80500
-	if (strcmp(name, "disable_classes") == 0) disable_classes(value);
-#endif
-}
-
-/*
- * Makes a value the master value of its entry. PHP's own function would note it for the end of the first request,
- * where it and its lock would be lost. Returns false when there is no such entry.
- */
-static bool set_for_good(const char *name, const char *value, int mode)
-{
-	zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
-	if (entry == NULL) return false;
-	zend_string *text = zend_string_init(value, strlen(value), 1);
-	GC_MAKE_PERSISTENT_LOCAL(text);
-	bool taken = entry->on_modify == NULL ||
-		entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3, ZEND_INI_STAGE_ACTIVATE) == SUCCESS;
-	/* A value that its handler refuses leaves the old one, silently, as in PHP-FPM. */
-	if (!taken) {
-		zend_string_release_ex(text, 1);
-		return true;
-	}
-	/* The old text is left alone: handlers keep pointers into what they were given. */
-	entry->value = text;
-	if (mode == ZEND_INI_SYSTEM) entry->modifiable = ZEND_INI_SYSTEM;
-	return true;
-}
-
-static void apply(struct hathi_host *host, const struct hathi_setting *setting, int mode)
-{
-	char *equals = strchr(setting->value, '=');
-	if (equals == NULL) return;
-	*equals = '\0';
-	const char *name = setting->value;
-	const char *value = equals + 1;
-	if (strcmp(name, "extension") == 0) {
-		zval loaded;
-		/* Outside of a request there is no place for a request's strings, and a module's names stay for good. */
-		zend_interned_strings_switch_storage(0);
-		php_dl(value, MODULE_PERSISTENT, &loaded, 1);
-		zend_interned_strings_switch_storage(1);
-		zend_collect_module_handlers();
-	} else {
-		disable(name, value);
-		if (!set_for_good(name, value, mode))
-			hathi_host_note(host, HATHI_ERROR, "Unable to set %s '%s'", setting->name, name);
-	}
-	*equals = '=';
-}
-
-/* php_value, then php_admin_value, each list backwards: admin wins over value, and the first of a name wins. */
-void hathi_ini_apply_pool(struct hathi_host *host)
-{
-	const struct hathi_setting *setting;
-	size_t cursor = host->settings.count;
-	while ((setting = hathi_setting_previous(&host->settings, HATHI_SETTING_PHP_VALUE, &cursor)) != NULL)
-		apply(host, setting, ZEND_INI_USER);
-	cursor = host->settings.count;
-	while ((setting = hathi_setting_previous(&host->settings, HATHI_SETTING_PHP_ADMIN_VALUE, &cursor)) != NULL)
-		apply(host, setting, ZEND_INI_SYSTEM);
-}
+/* ini values of one request: what the web server sends, sections of php.ini, .user.ini files. */
 
 /* --- a request's: PHP_VALUE and PHP_ADMIN_VALUE --------------------------------------------------------------- */
 
@@ -119,7 +39,7 @@ static void on_request_entry(zval *name, zval *value, zval *index, int type, voi
 	bool cannot_be_undone = strcmp(key, "disable_functions") == 0 || strcmp(key, "disable_classes") == 0;
 	if (cannot_be_undone) {
 		/* The next request is not to suffer from it. */
-		disable(key, Z_STRVAL_P(value));
+		hathi_ini_disable(key, Z_STRVAL_P(value));
 		/* PHP has counted its own functions for this request already, and clears all that come after them. */
 		EG(persistent_functions_count) = EG(function_table)->nNumUsed;
 		level->worker->retires = true;

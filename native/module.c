@@ -82,8 +82,8 @@ static void header_name(const char *variable, char *name)
 	*name = '\0';
 }
 
-/* {{{ getallheaders(): the request's headers as far as the variables tell. */
-static PHP_FUNCTION(getallheaders)
+/* {{{ apache_request_headers(): the request's headers as far as the variables tell. */
+static PHP_FUNCTION(apache_request_headers)
 {
 	ZEND_PARSE_PARAMETERS_NONE();
 	array_init(return_value);
@@ -122,8 +122,8 @@ ZEND_END_ARG_INFO()
 
 static const zend_function_entry functions[] = {
 	PHP_FE(fastcgi_finish_request, arginfo_boolean)
-	PHP_FE(getallheaders, arginfo_array)
-	PHP_FALIAS(apache_request_headers, getallheaders, arginfo_array)
+	PHP_FE(apache_request_headers, arginfo_array)
+	PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
 	PHP_FE(fpm_get_status, arginfo_array_or_false)
 	PHP_FE_END
 };

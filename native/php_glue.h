@@ -80,7 +80,11 @@ void hathi_sapi_take_environment(void);
 int hathi_head_send(sapi_headers_struct *headers);
 const char *hathi_head_find(const char *name, void *context);
 void hathi_opcache_publish(struct hathi_worker *worker, uint64_t now);
-void hathi_ini_apply_pool(struct hathi_host *host);
+void hathi_pool_ini_announce(struct hathi_host *host);
+void hathi_pool_ini_apply(struct hathi_host *host);
+void hathi_extensions_load(struct hathi_host *host);
+void hathi_config_folder(void);
+void hathi_ini_disable(const char *name, const char *value);
 void hathi_ini_activate(struct hathi_request *request);
 #endif
 

@@ -116,6 +116,28 @@ static void choose_program(void)
 }
 
 static int (*register_extensions)(void);
+/* The host whose PHP starts; PHP gives the callback nothing. NULL for a probe. */
+static struct hathi_host *starting;
+
+/*
+ * Takes a module out before it has started. PHP numbers modules by how many there are, so the last one gets the number
+ * that is free now: else the next one would get its number as well, and constants and ini entries, which know their
+ * module by its number, would be those of both.
+ */
+static void remove_module(const char *name)
+{
+	const zend_module_entry *module = zend_hash_str_find_ptr(&module_registry, name, strlen(name));
+	if (module == NULL) return;
+	int number = module->module_number;
+	zend_unregister_functions(module->functions, -1, NULL);
+	zend_hash_str_del(&module_registry, name, strlen(name));
+	zend_module_entry *last = NULL;
+	zend_module_entry *other;
+	ZEND_HASH_FOREACH_PTR(&module_registry, other) {
+		if (last == NULL || other->module_number > last->module_number) last = other;
+	} ZEND_HASH_FOREACH_END();
+	if (last != NULL && last->module_number > number) last->module_number = number;
+}
 
 /*
  * The host program is PHP's command line, which has more built in than php-fpm: pcntl would let a script fork the
@@ -125,12 +147,9 @@ static int (*register_extensions)(void);
 static int register_web_extensions(void)
 {
 	int result = register_extensions();
-	const zend_module_entry *pcntl = zend_hash_str_find_ptr(&module_registry, "pcntl", sizeof "pcntl" - 1);
-	if (pcntl != NULL) {
-		zend_unregister_functions(pcntl->functions, -1, NULL);
-		zend_hash_str_del(&module_registry, "pcntl", sizeof "pcntl" - 1);
-	}
+	remove_module("pcntl");
 	zend_hash_str_del(CG(function_table), "chroot", sizeof "chroot" - 1);
+	if (starting != NULL) hathi_pool_ini_announce(starting);
 	return result;
 }
 
@@ -171,6 +190,8 @@ void hathi_php_start(struct hathi_host *host)
 {
 	choose_ini_files(host);
 	choose_program();
+	hathi_config_folder();
+	starting = host;
 	register_extensions = php_register_internal_extensions_func;
 	php_register_internal_extensions_func = register_web_extensions;
 	zend_signal_startup();
@@ -181,7 +202,7 @@ void hathi_php_start(struct hathi_host *host)
 	if (started != SUCCESS)
 		hathi_host_fail(host, "PHP could not be started; its own messages are in the log before this one");
 	check_build(host);
-	hathi_ini_apply_pool(host);
+	hathi_pool_ini_apply(host);
 }
 
 static void add_extension(zend_extension *extension, void *stream)

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host_events.h"
@@ -70,13 +71,21 @@ static void close_pipes(struct worker_pipes *pipes)
 	}
 }
 
+/*
+ * A pipe for output. That of a PHP-FPM that was started by root is root's, so nobody opens it by its name in /proc, and
+ * `error_log = /proc/self/fd/2` falls back to the log of the worker. Ours belongs to the pool's user.
+ */
+static bool make_output(const struct hathi_host *host, int *pipe)
+{
+	if (pipe2(pipe, O_CLOEXEC) != 0 || fcntl(pipe[0], F_SETFL, O_NONBLOCK) != 0) return false;
+	return !hathi_setting_flag(&host->settings, HATHI_SETTING_ROOT) || fchmod(pipe[0], 0) == 0;
+}
+
 static bool make_pipes(const struct hathi_host *host, struct worker_pipes *pipes)
 {
 	*pipes = (struct worker_pipes){{-1, -1}, {-1, -1}, {-1, -1}};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pipes->control) != 0) return false;
-	if (!host->catches_output) return true;
-	return pipe2(pipes->out, O_CLOEXEC) == 0 && pipe2(pipes->err, O_CLOEXEC) == 0 &&
-		fcntl(pipes->out[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(pipes->err[0], F_SETFL, O_NONBLOCK) == 0;
+	return !host->catches_output || (make_output(host, pipes->out) && make_output(host, pipes->err));
 }
 
 _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct worker_pipes *pipes, pid_t host_pid)

@@ -258,6 +258,49 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
     }
   });
 
+  /** A line for each thing that PHP has; which module it belongs to is a number inside of PHP. */
+  const inventory = `foreach (get_defined_constants(true) as $group => $list) foreach ($list as $name => $value)
+    if ($name !== 'PHP_BINARY') echo "$group $name ", is_resource($value) || $value !== $value ? '' : json_encode($value), "\n";
+  foreach (get_loaded_extensions() as $name) { $e = new ReflectionExtension($name);
+    echo "$name ", json_encode([$e->getVersion(), $e->getINIEntries(), array_keys($e->getConstants()), array_keys($e->getFunctions()), $e->getClassNames(), $e->getDependencies()]), "\n"; }
+  $classes = get_declared_classes(); sort($classes);
+  echo json_encode([ini_get_all(), stream_get_wrappers(), stream_get_filters(), $classes]), "\n";
+  ob_start(); phpinfo(INFO_GENERAL | INFO_CONFIGURATION | INFO_MODULES);
+  echo preg_replace('~.*(memory|Cache|Interned|keys|Build System|Start time|restart).*~i', '', ob_get_clean());`;
+
+  test('everything that PHP says of itself', async () => {
+    await same('', async (server) => JSON.parse(await run(server, inventory))[2].split('\n'));
+  });
+
+  test('the same with extensions of the pool', async () => {
+    // As php-fpm wants it, which loads the last one first.
+    const names = ['xsl', 'dom', 'pdo_sqlite', 'pdo', 'shmop', 'ctype'];
+    const lines = names.map((name) => `php_admin_value[extension] = ${name}`).join('\n');
+    await same(
+      lines,
+      async (server) =>
+        JSON.parse(await run(server, inventory))[2]
+          .split('\n')
+          .sort(),
+      {
+        args: ['-n'],
+      },
+    );
+  });
+
+  for (const path of ['/proc/self/fd/2', '/dev/stderr', '/proc/self/fd/1']) {
+    test(`error_log = ${path} of a pool, and the same by its name`, async () => {
+      await same(`${caught}php_admin_value[error_log] = ${path}`, async (server) => {
+        const answer = await run(
+          server,
+          `error_log("a message"); echo $undefined; $file = @fopen("${path}", "a"); echo $file ? "open" : "denied"; throw new Exception("x");`,
+        );
+        await settle(server);
+        return answer;
+      });
+    });
+  }
+
   test('an access log whose format yields nothing at times', async () => {
     const pools = (to: TestFolder): string =>
       poolText(to, 'www', `access.log = ${to.join('log/access')}\naccess.format = "%u"`);

@@ -15,6 +15,8 @@ import { buildSanitized, sanitizerReports, wantedSanitizer } from './sanitizer.t
 const parts: readonly { readonly file: string; readonly only?: string }[] = [
   { file: 'tests/native/differential.test.ts' },
   { file: 'tests/native/rights.test.ts' },
+  { file: 'tests/native/pool-ini.test.ts' },
+  { file: 'tests/native/deaf-clients.test.ts' },
   { file: 'tests/native/master.test.ts', only: 'a crash is logged|the status page|share an OPcache' },
 ];
 

@@ -51,7 +51,21 @@ export function compilerArguments(
   extra: readonly string[] = [],
 ): string[] {
   const includes = php.includes.flatMap((flag) => ['-isystem', flag.slice(2)]);
-  return [...compilerFlags, ...extra, ...includes, '-shared', '-o', output, ...sourceFiles(), '-ldl'];
+  const folders = [
+    `-DHATHI_INI_FOLDER=${JSON.stringify(php.iniFolder)}`,
+    `-DHATHI_SCAN_FOLDER=${JSON.stringify(php.scanFolder)}`,
+  ];
+  return [
+    ...compilerFlags,
+    ...extra,
+    ...folders,
+    ...includes,
+    '-shared',
+    '-o',
+    output,
+    ...sourceFiles(),
+    '-ldl',
+  ];
 }
 
 /** How the engine is to be hosted; `auto` preloads it where that works, and links it with libphp elsewhere. */

@@ -1,0 +1,180 @@
+#define HATHI_WITH_PHP
+#include "php_glue.h"
+
+#include <pwd.h>
+#include <string.h>
+
+/*
+ * The pool's php_value and php_admin_value. Much of PHP reads a setting when it starts and never again: OPcache its
+ * memory and the script to preload, others theirs. So the values are among those of php.ini while PHP starts, and taken
+ * out afterwards: get_cfg_var() tells what php.ini says. Then they become the master values of their entries.
+ */
+
+/* What php.ini says where the pool says something else; undefined where it says nothing. */
+struct replaced {
+	zend_string *name;
+	zval value;
+};
+
+static struct replaced *replaced;
+static size_t replaced_count;
+
+/* Remembers the entry of that name before it is changed the first time. Returns false when there is no memory. */
+static bool remember(zend_string *name, const zval *entry)
+{
+	for (size_t index = 0; index < replaced_count; index++) {
+		if (zend_string_equals(replaced[index].name, name)) return true;
+	}
+	struct replaced *grown = realloc(replaced, (replaced_count + 1) * sizeof *grown);
+	if (grown == NULL) return false;
+	replaced = grown;
+	replaced[replaced_count].name = name;
+	if (entry == NULL) ZVAL_UNDEF(&replaced[replaced_count].value);
+	else ZVAL_COPY_VALUE(&replaced[replaced_count].value, entry);
+	replaced_count++;
+	return true;
+}
+
+/* While PHP starts its strings are interned, and stay. */
+static zend_string *permanent(const char *text, size_t length)
+{
+	return zend_new_interned_string(zend_string_init(text, length, 1));
+}
+
+static void announce_value(const char *name, size_t name_length, const char *value)
+{
+	HashTable *configuration = php_ini_get_configuration_hash();
+	zend_string *key = permanent(name, name_length);
+	zval text;
+	ZVAL_STR(&text, permanent(value, strlen(value)));
+	zval *entry = zend_hash_find(configuration, key);
+	if (!remember(key, entry)) return;
+	if (entry == NULL) zend_hash_add_new(configuration, key, &text);
+	else ZVAL_COPY_VALUE(entry, &text);
+}
+
+typedef void use_value(struct hathi_host *host, const struct hathi_setting *setting, const char *equals);
+
+/* php_value, then php_admin_value, each list backwards: admin wins over value, and the first of a name wins. */
+static void for_each_value(struct hathi_host *host, use_value *use)
+{
+	static const char *const lists[] = {HATHI_SETTING_PHP_VALUE, HATHI_SETTING_PHP_ADMIN_VALUE};
+	for (size_t list = 0; list < sizeof lists / sizeof *lists; list++) {
+		size_t cursor = host->settings.count;
+		const struct hathi_setting *setting;
+		while ((setting = hathi_setting_previous(&host->settings, lists[list], &cursor)) != NULL) {
+			const char *equals = strchr(setting->value, '=');
+			bool is_extension = strncmp(setting->value, "extension=", sizeof "extension=" - 1) == 0;
+			if (equals != NULL && !is_extension) use(host, setting, equals);
+		}
+	}
+}
+
+static void announce(struct hathi_host *host, const struct hathi_setting *setting, const char *equals)
+{
+	(void)host;
+	announce_value(setting->value, (size_t)(equals - setting->value), equals + 1);
+}
+
+/* OPcache refuses to preload as root. The user of the pool is the one whose code it is. */
+static void choose_preload_user(struct hathi_host *host)
+{
+	const char *script = NULL;
+	const char *user = NULL;
+	long long uid;
+	cfg_get_string("opcache.preload", (char **)(uintptr_t)&script);
+	cfg_get_string("opcache.preload_user", (char **)(uintptr_t)&user);
+	if (script == NULL || *script == '\0' || (user != NULL && *user != '\0')) return;
+	if (!hathi_setting_flag(&host->settings, HATHI_SETTING_ROOT) || !hathi_setting_number(&host->settings, HATHI_SETTING_UID, &uid)) return;
+	const struct passwd *entry = uid == 0 ? NULL : getpwuid((uid_t)uid);
+	if (entry != NULL) announce_value("opcache.preload_user", sizeof "opcache.preload_user" - 1, entry->pw_name);
+}
+
+/* To be called between PHP's reading of php.ini and the start of its modules. */
+void hathi_pool_ini_announce(struct hathi_host *host)
+{
+	for_each_value(host, announce);
+	choose_preload_user(host);
+}
+
+/* get_cfg_var() tells what php.ini says, and nothing else. */
+static void take_back(void)
+{
+	HashTable *configuration = php_ini_get_configuration_hash();
+	for (size_t index = 0; index < replaced_count; index++) {
+		zval *entry = zend_hash_find(configuration, replaced[index].name);
+		if (entry == NULL) continue;
+		if (Z_TYPE(replaced[index].value) == IS_UNDEF) zend_hash_del(configuration, replaced[index].name);
+		else ZVAL_COPY_VALUE(entry, &replaced[index].value);
+	}
+	free(replaced);
+	replaced = NULL;
+	replaced_count = 0;
+}
+
+#if PHP_VERSION_ID < 80500
+static void disable_classes(const char *list)
+{
+	char *copy = strdup(list);
+	char *state;
+	if (copy == NULL) return;
+	for (char *name = strtok_r(copy, ", ", &state); name != NULL; name = strtok_r(NULL, ", ", &state))
+		zend_disable_class(name, strlen(name));
+	free(copy);
+}
+#endif
+
+/* Carries out the two settings that are no values but orders. */
+void hathi_ini_disable(const char *name, const char *value)
+{
+	if (strcmp(name, "disable_functions") == 0) zend_disable_functions(value);
+#if PHP_VERSION_ID < 80500
+	if (strcmp(name, "disable_classes") == 0) disable_classes(value);
+#endif
+}
+
+/*
+ * Makes a value the master value of its entry. PHP's own function would note it for the end of the first request,
+ * where it and its lock would be lost. Returns false when there is no such entry.
+ */
+static bool set_for_good(const char *name, const char *value, int mode)
+{
+	zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
+	if (entry == NULL) return false;
+	/* PHP has started with it. */
+	bool is_set = entry->value != NULL && zend_string_equals_cstr(entry->value, value, strlen(value));
+	zend_string *text = is_set ? entry->value : zend_string_init(value, strlen(value), 1);
+	if (!is_set) {
+		GC_MAKE_PERSISTENT_LOCAL(text);
+		bool taken = entry->on_modify == NULL ||
+			entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3, ZEND_INI_STAGE_ACTIVATE) == SUCCESS;
+		/* A value that its handler refuses leaves the old one, silently, as in PHP-FPM. */
+		if (!taken) {
+			zend_string_release_ex(text, 1);
+			return true;
+		}
+	}
+	/* The old text is left alone: handlers keep pointers into what they were given. */
+	entry->value = text;
+	if (mode == ZEND_INI_SYSTEM) entry->modifiable = ZEND_INI_SYSTEM;
+	return true;
+}
+
+static void apply(struct hathi_host *host, const struct hathi_setting *setting, const char *equals)
+{
+	char *name = strndup(setting->value, (size_t)(equals - setting->value));
+	if (name == NULL) return;
+	int mode = strcmp(setting->name, HATHI_SETTING_PHP_VALUE) == 0 ? ZEND_INI_USER : ZEND_INI_SYSTEM;
+	hathi_ini_disable(name, equals + 1);
+	if (!set_for_good(name, equals + 1, mode))
+		hathi_host_note(host, HATHI_ERROR, "Unable to set %s '%s'", setting->name, name);
+	free(name);
+}
+
+/* To be called when PHP has started: loads the pool's extensions, and makes its values good. */
+void hathi_pool_ini_apply(struct hathi_host *host)
+{
+	hathi_extensions_load(host);
+	take_back();
+	for_each_value(host, apply);
+}
