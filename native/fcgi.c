@@ -116,7 +116,10 @@ static enum hathi_fcgi_event on_begin(struct hathi_fcgi *fcgi)
 		fcgi->use = HATHI_USE_BEGIN;
 		return HATHI_FCGI_NEED_INPUT;
 	}
-	if (fcgi->record_id == fcgi->id) return fail(fcgi, "unexpected-record");
+	if (fcgi->record_id == fcgi->id) {
+		fcgi->next_waits = fcgi->phase == HATHI_FCGI_RUNNING && fcgi->stdin_ended;
+		return fcgi->next_waits ? HATHI_FCGI_NEED_INPUT : fail(fcgi, "unexpected-record");
+	}
 	if (!add_refused(fcgi, fcgi->record_id)) return fail(fcgi, "too-many-refused");
 	return reply_end(fcgi, fcgi->record_id, HATHI_STATUS_CANT_MULTIPLEX, false);
 }
@@ -392,7 +395,7 @@ enum hathi_fcgi_event hathi_fcgi_next(struct hathi_fcgi *fcgi, const uint8_t **i
 		return event;
 	}
 	if (body_end_is_due(fcgi)) return end_body(fcgi);
-	while (fcgi->phase != HATHI_FCGI_CLOSED) {
+	while (fcgi->phase != HATHI_FCGI_CLOSED && !fcgi->next_waits) {
 		bool record_is_over = fcgi->in_record && fcgi->content_left == 0 && fcgi->padding_left == 0;
 		if (*input == end && !record_is_over) break;
 		enum hathi_fcgi_event event = step(fcgi, input, end);
@@ -420,10 +423,12 @@ bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse)
 	bool has_surplus = fcgi->body_announced > fcgi->content_length;
 	bool is_read = body_is_complete(fcgi) || (fcgi->stdin_ended && fcgi->body_seen == fcgi->body_announced);
 	/* The FCGI_DATA of a filter is dropped while it runs, not read to its end. */
-	bool reusable = may_reuse && fcgi->keep && !fcgi->input_ended && fcgi->role != ROLE_FILTER &&
+	bool reusable = may_reuse && fcgi->keep && (!fcgi->input_ended || fcgi->next_waits) && fcgi->role != ROLE_FILTER &&
 		fcgi->phase == HATHI_FCGI_RUNNING && !has_surplus && is_read;
 	fcgi->phase = reusable ? HATHI_FCGI_IDLE : HATHI_FCGI_CLOSED;
 	if (fcgi->use == HATHI_USE_BODY) fcgi->use = HATHI_USE_DROP;
+	if (reusable && fcgi->next_waits) on_begin(fcgi);
+	fcgi->next_waits = false;
 	return reusable;
 }
 

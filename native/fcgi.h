@@ -123,6 +123,8 @@ struct hathi_fcgi {
 	bool input_ended;
 	bool body_end_told;
 	bool body_complete;
+	/* BEGIN_REQUEST of a request that was sent behind the running one, under the same id, has been read: it waits. */
+	bool next_waits;
 	const uint8_t *body;
 	size_t body_length;
 	/* Ids that were refused and whose records are skipped. */

@@ -116,7 +116,7 @@ process.stdout.write(JSON.stringify(process.env));`,
       const words = shell === 'busybox' ? ['sh', launcher, '-t'] : [launcher, '-t'];
       const { stdout } = await run(`/bin/${shell}`, words, { env: given, cwd: '/' });
       const { NODE_COMPILE_CACHE: _, ...seen } = JSON.parse(stdout) as Record<string, string>;
-      assert.deepEqual(seen, given);
+      assert.deepEqual(Object.entries(seen), Object.entries(given));
     });
   }
 }
