@@ -222,7 +222,8 @@ const cases: Readonly<Record<string, Case>> = {
       $curve = openssl_pkey_new(['private_key_type' => OPENSSL_KEYTYPE_EC, 'curve_name' => 'prime256v1']);
       echo json_encode([$places, openssl_pkey_get_details($key)['bits'], substr($encrypted, 0, 37), openssl_pkey_get_private($encrypted, 'secret') !== false,
         openssl_csr_get_subject($request), openssl_x509_parse($certificate)['subject'], openssl_x509_parse($certificate)['extensions']['basicConstraints'],
-        openssl_pkey_get_details($curve)['bits'], openssl_sign('x', $signature, $key), openssl_verify('x', $signature, $certificate)]);`,
+        openssl_pkey_get_details($curve)['bits'], openssl_sign('x', $signature, $key), openssl_verify('x', $signature, $certificate),
+        array_values(array_intersect(['tcp', 'udp', 'unix', 'ssl', 'tls', 'tlsv1.2'], stream_get_transports()))]);`,
   },
   'setlocale()': {
     script: `$r = [setlocale(LC_ALL, 0), setlocale(LC_CTYPE, '0'), setlocale(LC_NUMERIC, 0)];

@@ -52,7 +52,7 @@ export class Adaptation {
     installGlob(engine, standard, this.#settings.phpVersion, this.#calls);
     installDns(engine, this.#settings.phpVersion, this.#calls);
     installIconv(engine, this.#settings.phpVersion, this.#calls);
-    moveSslFolder(engine);
+    moveSslFolder(engine, this.#settings.phpVersion);
     const environment = new Environment(engine);
     this.#parts.spawner.environment = () => environment.read();
     installLocale(engine, standard, this.#calls, this.#parts.locales, environment);

@@ -5,24 +5,42 @@
 
 import { existsSync } from 'node:fs';
 import type { Engine } from './engine.ts';
+import { elementsOf } from './hash-tables.ts';
+import { zval } from './layout.ts';
+import { ModuleFunctions } from './module-functions.ts';
+import { readString, replaceValue } from './values.ts';
 
-const builtIn = '/root/install/ssl';
-/** Debian's, and those of others; none is longer than what is built in. */
-const usual = ['/usr/lib/ssl', '/etc/ssl', '/etc/pki/tls'] as const;
+/** Parent of the folder `ssl`. */
+const builtIn = '/root/install';
+const name = '/ssl';
+/** Debian's, and that of others; none is longer than what is built in. */
+const usual = ['/usr/lib', '/etc'] as const;
 
-/** Rewrites the paths among the engine's constants; before PHP starts. */
-export function moveSslFolder(engine: Engine): void {
-  const folder = usual.find((path) => existsSync(`${path}/openssl.cnf`)) ?? usual[0];
+/**
+ * Rewrites the paths among the engine's constants; before PHP starts. Their ends are left where they are, since other
+ * constants begin there: the linker lays `ssl` into the end of the folder's name. So slashes fill the gap.
+ */
+export function moveSslFolder(engine: Engine, version: string): void {
+  const parent = usual.find((path) => existsSync(`${path}${name}/openssl.cnf`)) ?? usual[0];
   const { memory } = engine;
   const end = engine.address('__heap_base');
-  let at = memory.bytes.indexOf(builtIn);
+  const filled = Buffer.from(parent.padEnd(builtIn.length, '/'));
+  let at = memory.bytes.indexOf(builtIn + name);
   while (at > 0 && at < end) {
-    const path = memory.string(at);
-    const rest = path.slice(builtIn.length);
-    if (rest === '' || rest.startsWith('/')) {
-      memory.bytes.fill(0, at, at + path.length);
-      memory.writeString(at, `${folder}${rest}`);
-    }
-    at = memory.bytes.indexOf(builtIn, at + path.length);
+    memory.bytes.set(filled, at);
+    at = memory.bytes.indexOf(builtIn + name, at + 1);
   }
+  hideSlashes(engine, version);
+}
+
+/** Scripts see the folders without these slashes. */
+function hideSlashes(engine: Engine, version: string): void {
+  const functions = new ModuleFunctions(engine, version, 'openssl_module_entry');
+  functions.replace('openssl_get_cert_locations', (own) => (frame, result) => {
+    own(frame, result);
+    for (const place of elementsOf(engine, engine.memory.word(result + zval.value))) {
+      const path = readString(engine, place);
+      if (path?.includes(`/${name}`)) replaceValue(engine, place, path.replace(/\/{2,}/g, '/'));
+    }
+  });
 }
