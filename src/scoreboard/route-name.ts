@@ -36,7 +36,12 @@ const uuidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 const extensionPattern = /\.(?=[0-9]{0,4}[a-z])[0-9a-z]{1,5}$/i;
 const separators = '-_.,;:=@+~';
 
+const digitPattern = /[0-9]/;
+const idPattern = /^[0-9A-Za-z]+$/;
+
 function foldSegment(segment: string): string {
+  // Most are words: only a UUID may be an id without a digit.
+  if (segment.length < 36 && !digitPattern.test(segment)) return segment;
   const extension = extensionPattern.exec(segment)?.[0] ?? '';
   const stem = segment.slice(0, segment.length - extension.length);
   const folded = foldStem(stem) + extension;
@@ -46,9 +51,10 @@ function foldSegment(segment: string): string {
 function foldStem(stem: string): string {
   let folded = '';
   for (let at = 0; at < stem.length; ) {
-    const end = uuidEnd(stem, at) ?? partEnd(stem, at);
+    const uuid = uuidEnd(stem, at);
+    const end = uuid ?? partEnd(stem, at);
     const part = stem.slice(at, end);
-    const placeholder = end - at === 36 && part.includes('-') ? '{uuid}' : idOf(part);
+    const placeholder = uuid === undefined ? idOf(part) : '{uuid}';
     if (placeholder === '{token}') return placeholder;
     folded += (placeholder ?? part) + stem.slice(end, end + 1);
     at = end + 1;
@@ -57,10 +63,11 @@ function foldStem(stem: string): string {
 }
 
 function uuidEnd(stem: string, at: number): number | undefined {
-  uuidPattern.lastIndex = at;
   const end = at + 36;
-  const isWhole = end >= stem.length || separators.includes(stem.charAt(end));
-  return uuidPattern.test(stem) && isWhole ? end : undefined;
+  if (stem.charAt(at + 8) !== '-' || (end < stem.length && !separators.includes(stem.charAt(end))))
+    return undefined;
+  uuidPattern.lastIndex = at;
+  return uuidPattern.test(stem) ? end : undefined;
 }
 
 /** Where the next separator is. */
@@ -72,9 +79,9 @@ function partEnd(stem: string, at: number): number {
 
 /** The placeholder for a part; undefined for a word. A word with a digit before or behind, `v1` or `2nd`, is one. */
 function idOf(part: string): string | undefined {
-  if (!/[0-9]/.test(part)) return undefined;
+  if (!digitPattern.test(part)) return undefined;
   if (/^[0-9]+$/.test(part)) return '{n}';
-  if (part.length < 8 || !/^[0-9A-Za-z]+$/.test(part)) return undefined;
+  if (part.length < 8 || !idPattern.test(part)) return undefined;
   if (/^[0-9A-Fa-f]+$/.test(part)) return '{hex}';
   const isMixed = /[a-z]/.test(part) && /[A-Z]/.test(part);
   return part.length >= 16 || isMixed ? '{token}' : undefined;

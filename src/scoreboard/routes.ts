@@ -146,8 +146,7 @@ export class RouteCounter {
     this.#add(at + routeAt.requests, 1);
     if (isError) this.#add(at + routeAt.errors, 1);
     this.#add(at + routeAt.duration_sum_micros, durationMicros);
-    const longest = at + routeAt.duration_max_micros;
-    writeU64(this.bytes, Math.max(durationMicros, readU64(this.bytes, longest)), longest);
+    this.#raise(at + routeAt.duration_max_micros, durationMicros);
     this.#add32(at + routeAt.durations + 4 * durationClass(durationMicros), 1);
     this.#weights[place]! += durationMicros + weightOfRequest;
     this.#changed.add(place);
@@ -185,18 +184,23 @@ export class RouteCounter {
 
   #giveToOthers(from: number): void {
     const to = placeOf(0);
-    const { requests, errors, sumMicros, maxMicros, counts } = readCounts(this.bytes, from);
-    this.#add(to + routeAt.requests, requests);
-    this.#add(to + routeAt.errors, errors);
-    this.#add(to + routeAt.duration_sum_micros, sumMicros);
-    const longest = to + routeAt.duration_max_micros;
-    writeU64(this.bytes, Math.max(maxMicros, readU64(this.bytes, longest)), longest);
-    for (const [index, count] of counts.entries()) this.#add32(to + routeAt.durations + 4 * index, count);
+    for (const field of [routeAt.requests, routeAt.errors, routeAt.duration_sum_micros]) {
+      this.#add(to + field, readU64(this.bytes, from + field));
+    }
+    this.#raise(to + routeAt.duration_max_micros, readU64(this.bytes, from + routeAt.duration_max_micros));
+    for (let at = routeAt.durations; at < routeAt.durations + 4 * durationClasses; at += 4) {
+      const count = this.bytes.readUInt32LE(from + at);
+      if (count > 0) this.#add32(to + at, count);
+    }
     this.#changed.add(0);
   }
 
   #add(offset: number, amount: number): void {
     writeU64(this.bytes, readU64(this.bytes, offset) + amount, offset);
+  }
+
+  #raise(offset: number, value: number): void {
+    if (value > readU64(this.bytes, offset)) writeU64(this.bytes, value, offset);
   }
 
   #add32(offset: number, amount: number): void {
