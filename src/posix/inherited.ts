@@ -28,10 +28,15 @@ export function releaseInherited(kept: ReadonlySet<number>): void {
   closeSync(nowhere);
 }
 
-/** Event loops, pipes that a thread wakes another by, which have both ends here, and /dev/null. */
+/**
+ * Event loops, pipes that a thread wakes another by, which have both ends here, /dev/null, and the terminal, which Node
+ * opens anew for a standard stream when that is first used.
+ */
 function isOwn({ fd, target, closesOnExec }: Descriptor, open: readonly Descriptor[]): boolean {
   if (!closesOnExec) return false;
   if (target.startsWith('anon_inode:') || target === '/dev/null') return true;
+  if (target.startsWith('/dev/') && open.some((other) => other.fd <= 2 && other.target === target))
+    return true;
   return target.startsWith('pipe:') && open.some((other) => other.fd !== fd && other.target === target);
 }
 
