@@ -58,7 +58,8 @@ static bool can_be_loaded(const char *name)
 	return true;
 }
 
-static void load(const char *name)
+/* PHP says why it does not work. */
+static void load(struct hathi_host *host, const char *name)
 {
 	zval loaded;
 	/* Outside of a request there is no place for a request's strings, and a module's names stay for good. */
@@ -66,6 +67,8 @@ static void load(const char *name)
 	php_dl(name, MODULE_PERSISTENT, &loaded, 1);
 	zend_interned_strings_switch_storage(1);
 	zend_collect_module_handlers();
+	hathi_pool_ini_tell(host, HATHI_SETTING_PHP_ADMIN_VALUE, "extension",
+		Z_TYPE(loaded) == IS_TRUE ? HATHI_INI_SET : HATHI_INI_REFUSED);
 }
 
 /* The values of `extension` in one list, in the file's order. Returns their number; more than there is room for are left out. */
@@ -82,11 +85,11 @@ static size_t names_in(const struct hathi_settings *settings, const char *list, 
 }
 
 /* Loads the first of those that wait which can be loaded. Returns false when there is none. */
-static bool load_one(const char **names, size_t count)
+static bool load_one(struct hathi_host *host, const char **names, size_t count)
 {
 	for (size_t index = 0; index < count; index++) {
 		if (names[index] == NULL || !can_be_loaded(names[index])) continue;
-		load(names[index]);
+		load(host, names[index]);
 		names[index] = NULL;
 		return true;
 	}
@@ -100,8 +103,8 @@ void hathi_extensions_load(struct hathi_host *host)
 	const char *names[MOST];
 	size_t count = names_in(&host->settings, HATHI_SETTING_PHP_VALUE, names, MOST);
 	count += names_in(&host->settings, HATHI_SETTING_PHP_ADMIN_VALUE, names + count, MOST - count);
-	while (load_one(names, count)) continue;
+	while (load_one(host, names, count)) continue;
 	for (size_t index = 0; index < count; index++) {
-		if (names[index] != NULL) load(names[index]);
+		if (names[index] != NULL) load(host, names[index]);
 	}
 }

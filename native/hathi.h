@@ -6,7 +6,7 @@
  *   spawn.c     making workers
  *   channel.c   messages from and to the master        control.c   messages between host and worker
  *   settings.c  the pool's settings                    rights.c, apparmor.c   limits, folders, users, hats
- *   php_start.c PHP's start         info.c      phpinfo() for the command line
+ *   php_start.c PHP's start         info.c, check.c   for -i and -t
  *   worker.c, worker_settings.c   a worker's loop       worker_control.c   what the host tells it
  *   connection.c   reading and closing a connection     held.c   the connections that a worker holds
  *   request.c   one request from script to end         sapi.c      PHP's callbacks

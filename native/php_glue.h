@@ -80,6 +80,15 @@ void hathi_sapi_take_environment(void);
 int hathi_head_send(sapi_headers_struct *headers);
 const char *hathi_head_find(const char *name, void *context);
 void hathi_opcache_publish(struct hathi_worker *worker, uint64_t now);
+
+/* What became of an ini value of a pool. */
+enum hathi_ini_outcome { HATHI_INI_SET, HATHI_INI_UNKNOWN, HATHI_INI_REFUSED };
+
+typedef void hathi_ini_report(struct hathi_host *host, const char *setting, const char *name,
+	enum hathi_ini_outcome outcome);
+
+void hathi_pool_ini_report_to(hathi_ini_report *report);
+void hathi_pool_ini_tell(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome);
 void hathi_pool_ini_announce(struct hathi_host *host);
 void hathi_pool_ini_apply(struct hathi_host *host);
 void hathi_extensions_load(struct hathi_host *host);

@@ -135,12 +135,12 @@ void hathi_ini_disable(const char *name, const char *value)
 
 /*
  * Makes a value the master value of its entry. PHP's own function would note it for the end of the first request,
- * where it and its lock would be lost. Returns false when there is no such entry.
+ * where it and its lock would be lost. A value that its handler refuses leaves the old one.
  */
-static bool set_for_good(const char *name, const char *value, int mode)
+static enum hathi_ini_outcome set_for_good(const char *name, const char *value, int mode)
 {
 	zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
-	if (entry == NULL) return false;
+	if (entry == NULL) return HATHI_INI_UNKNOWN;
 	/* PHP has started with it. */
 	bool is_set = entry->value != NULL && zend_string_equals_cstr(entry->value, value, strlen(value));
 	zend_string *text = is_set ? entry->value : zend_string_init(value, strlen(value), 1);
@@ -148,16 +148,35 @@ static bool set_for_good(const char *name, const char *value, int mode)
 		GC_MAKE_PERSISTENT_LOCAL(text);
 		bool taken = entry->on_modify == NULL ||
 			entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3, ZEND_INI_STAGE_ACTIVATE) == SUCCESS;
-		/* A value that its handler refuses leaves the old one, silently, as in PHP-FPM. */
 		if (!taken) {
 			zend_string_release_ex(text, 1);
-			return true;
+			return HATHI_INI_REFUSED;
 		}
 	}
 	/* The old text is left alone: handlers keep pointers into what they were given. */
 	entry->value = text;
 	if (mode == ZEND_INI_SYSTEM) entry->modifiable = ZEND_INI_SYSTEM;
-	return true;
+	return HATHI_INI_SET;
+}
+
+/* As in PHP-FPM a name that does not exist is told, and a value that is refused is not. */
+static void note_unknown(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome)
+{
+	if (outcome == HATHI_INI_UNKNOWN) hathi_host_note(host, HATHI_ERROR, "Unable to set %s '%s'", setting, name);
+}
+
+static hathi_ini_report *tell = note_unknown;
+
+/* From now on this is told what becomes of each value, in place of the workers' log. */
+void hathi_pool_ini_report_to(hathi_ini_report *report)
+{
+	tell = report;
+}
+
+/* Tells what became of a value. */
+void hathi_pool_ini_tell(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome)
+{
+	tell(host, setting, name, outcome);
 }
 
 static void apply(struct hathi_host *host, const struct hathi_setting *setting, const char *equals)
@@ -166,8 +185,7 @@ static void apply(struct hathi_host *host, const struct hathi_setting *setting, 
 	if (name == NULL) return;
 	int mode = strcmp(setting->name, HATHI_SETTING_PHP_VALUE) == 0 ? ZEND_INI_USER : ZEND_INI_SYSTEM;
 	hathi_ini_disable(name, equals + 1);
-	if (!set_for_good(name, equals + 1, mode))
-		hathi_host_note(host, HATHI_ERROR, "Unable to set %s '%s'", setting->name, name);
+	hathi_pool_ini_tell(host, setting->name, name, set_for_good(name, equals + 1, mode));
 	free(name);
 }
 

@@ -1,6 +1,6 @@
 /** Reading the configuration for a command, and saying what there is to say about it. */
 
-import { checkStart } from '../config/check.ts';
+import { checkProcessMax, checkStart } from '../config/check.ts';
 import { checkDescriptors } from '../config/descriptors.ts';
 import type { Configuration, GlobalConfig } from '../config/directives.ts';
 import { checkEngineLimits } from '../config/limits.ts';
@@ -60,7 +60,9 @@ export function readConfiguration(
   const start =
     configuration === undefined
       ? []
-      : checkStart(configuration, system, purpose === 'start' ? 'start' : 'test');
+      : purpose === 'start'
+        ? checkStart(configuration, system, 'start')
+        : [...checkStart(configuration, system), ...checkProcessMax(configuration)];
   const further = firstRefusal(purpose === 'test' ? lenient(start) : start);
   const { engines, problems } =
     configuration === undefined || isRefused(further)

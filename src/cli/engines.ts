@@ -85,7 +85,7 @@ function notThere(pool: PoolConfig, { reason, advice }: EngineError): ConfigMess
 }
 
 /** The line of `-t` about a pool. */
-export function engineLine({ pool, chosen: { engine, php, file } }: PoolEngine): string {
-  const how = engine === 'native' ? `native engine ${file}` : 'embedded engine (WebAssembly)';
+export function engineLine({ pool, chosen: { php, build } }: PoolEngine): string {
+  const how = build !== undefined ? `native engine ${build.file}` : 'embedded engine (WebAssembly)';
   return `[pool ${decodeText(pool.name)}] PHP ${php}, ${how}`;
 }

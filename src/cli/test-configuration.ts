@@ -6,9 +6,10 @@
 import { dumpConfiguration } from '../config/dump.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { dryPlan } from '../master/dry-plan.ts';
-import { readConfiguration } from './configuration.ts';
-import { engineLine } from './engines.ts';
+import { phpIniSource, readConfiguration } from './configuration.ts';
+import { engineLine, type PoolEngine } from './engines.ts';
 import type { FpmFlags } from './fpm.ts';
+import { checkIniValues } from './ini-values.ts';
 import { obstacles } from './obstacles.ts';
 import { exitCode } from './options.ts';
 import { reportDefines, StartLog } from './start-log.ts';
@@ -24,11 +25,14 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   says.report(read, flags);
   const { configuration, asWritten } = read;
   const mention = (line: string): void => says.explainLater(line);
-  if (
-    configuration === undefined ||
-    asWritten === undefined ||
-    !(await dryPlan(configuration, { log, isStrict, mention, obstacles }))
-  ) {
+  const isFine =
+    configuration !== undefined &&
+    // Both are tried, so that all of it is said.
+    [
+      await dryPlan(configuration, { log, isStrict, mention, obstacles }),
+      await iniValuesAreTaken(read.engines, flags, says),
+    ].every((outcome) => outcome);
+  if (!isFine || asWritten === undefined) {
     log.error('FPM initialization failed');
     says.explain();
     return exitCode.config;
@@ -41,4 +45,15 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   says.explain();
   log.notice(`configuration file ${configuration.file} test is successful`);
   return exitCode.ok;
+}
+
+/** False after what no engine takes has been said. */
+async function iniValuesAreTaken(
+  engines: readonly PoolEngine[],
+  flags: FpmFlags,
+  says: StartLog,
+): Promise<boolean> {
+  const messages = await checkIniValues(engines, phpIniSource(flags));
+  says.write(messages);
+  return !messages.some(({ level }) => level === 'error');
 }

@@ -111,6 +111,32 @@ export function checkRoot(configuration: Configuration, system: ConfigSystem): C
   });
 }
 
+/**
+ * `process.max` that the pools exceed as soon as they start. A start goes on with fewer workers, as the reference's; its
+ * newer versions refuse it at the test.
+ */
+export function checkProcessMax({ global, pools }: Configuration): ConfigMessage[] {
+  const most = global['process.max'];
+  const wanted = pools.map((pool) =>
+    pool.pm === 'static' ? pool['pm.max_children'] : pool['pm.start_servers'],
+  );
+  const sum = wanted.reduce((total, workers) => total + workers, 0);
+  if (most <= 0 || sum <= most) return [];
+  const place = global.places.get('process.max');
+  return [
+    {
+      level: 'error',
+      text: `process.max(${most}) must not be less than the ${sum} workers that the pools start with`,
+      detail: [
+        ...(place === undefined ? [] : [`${place.file}:${place.line}: process.max = ${most}`]),
+        ...pools.flatMap(({ name }, index) =>
+          wanted[index] === 0 ? [] : [`pool ${name}: ${wanted[index]}`],
+        ),
+      ],
+    },
+  ];
+}
+
 /** Directives of a pool that need root's rights, in the order in which the reference mentions them. */
 const NEED_ROOT = ['user', 'group', 'chroot', 'process.priority'] as const;
 

@@ -4,6 +4,7 @@ import type { PoolConfig } from '../config/directives.ts';
 import { siblingModule } from '../runtime/module.ts';
 import { defaultVersion, type EnginePackage, findEngine } from './embedded/php/package.ts';
 import { locateEngine, nativeCommand, wantedVersion } from './native/locate.ts';
+import type { BuiltEngine } from './native/store.ts';
 
 export interface EngineCommand {
   readonly engine: 'embedded' | 'native';
@@ -44,8 +45,8 @@ export interface ChosenEngine {
   readonly php: string;
   /** `engine = auto`, and why it is not the native engine. */
   readonly instead?: string;
-  /** The native engine's file. */
-  readonly file?: string;
+  /** The native engine. */
+  readonly build?: BuiltEngine;
 }
 
 /**
@@ -75,7 +76,7 @@ export function engineCommand(pool: PoolConfig): EngineCommand {
 export function chosenEngine(pool: PoolConfig): ChosenEngine {
   const located = pool.engine === 'embedded' ? undefined : locateEngine(wantedVersion(pool));
   if (located !== undefined && 'engine' in located) {
-    return { engine: 'native', php: located.engine.record.php, file: located.engine.file };
+    return { engine: 'native', php: located.engine.record.php, build: located.engine };
   }
   engineCommand(pool);
   const php = embeddedPackage(pool).phpVersion;

@@ -154,11 +154,12 @@ suite('a configuration in the folder of a PHP', {
     using php = new PhpFolder();
     const engines = folder.mkdir('engines');
     cpSync(nativeBuild().folder, engines, { recursive: true });
-    const own = listEngines(engines)[0]?.record;
-    folder.write('engines/hathi-engine-99999999.so', 'another');
+    const [own] = listEngines(engines);
+    assert.ok(own);
+    cpSync(own.file, join(engines, 'hathi-engine-99999999.so'));
     folder.write(
       'engines/hathi-engine-99999999.json',
-      JSON.stringify({ ...own, php: '8.99.1', api: '99999999' }),
+      JSON.stringify({ ...own.record, php: '8.99.1', api: '99999999' }),
     );
     const text = globalText(folder.path) + poolText(folder.path);
     writeFileSync(join(php.path, 'fpm.conf'), text);

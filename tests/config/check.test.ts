@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkNames, checkRoot, testConfiguration } from '../../src/config/check.ts';
+import { checkNames, checkProcessMax, checkRoot, testConfiguration } from '../../src/config/check.ts';
 import type { Engine } from '../../src/config/directive.ts';
 import type { Configuration } from '../../src/config/directives.ts';
 import { checkEngineLimits } from '../../src/config/limits.ts';
@@ -147,4 +147,39 @@ test('-t says that the file is right, or the first thing that is wrong', () => {
     wrong.messages.map(({ text }) => text),
     ["[pool www] cannot get uid for user 'a'"],
   );
+});
+
+describe('process.max', () => {
+  const sumOf = (most: number, pools: readonly string[]) => {
+    const text = pools
+      .map((lines, index) => `[p${index}]\nuser = www\nlisten = /run/${index}.sock\n${lines}\n`)
+      .join('');
+    const { configuration, messages } = loadConfiguration(
+      { file: '/etc/fpm.conf' },
+      fakeSystem({ '/etc/fpm.conf': `[global]\nprocess.max = ${most}\n${text}` }),
+    );
+    assert.ok(configuration, JSON.stringify(messages));
+    return checkProcessMax(configuration);
+  };
+  const staticPool = 'pm = static\npm.max_children = 4';
+  const dynamicPool =
+    'pm = dynamic\npm.max_children = 50\npm.start_servers = 3\npm.min_spare_servers = 1\npm.max_spare_servers = 5';
+  const ondemandPool = 'pm = ondemand\npm.max_children = 50';
+
+  test('below what the pools start with is an error that names them', () => {
+    const [message] = sumOf(6, [staticPool, dynamicPool, ondemandPool]);
+    assert.equal(
+      message?.text,
+      'process.max(6) must not be less than the 7 workers that the pools start with',
+    );
+    assert.deepEqual(message?.detail, ['/etc/fpm.conf:2: process.max = 6', 'pool p0: 4', 'pool p1: 3']);
+    assert.equal(sumOf(3, [staticPool]).length, 1);
+    assert.equal(sumOf(2, [dynamicPool, ondemandPool]).length, 1);
+  });
+
+  test('enough, no limit, or pools that start with nothing are none', () => {
+    assert.deepEqual(sumOf(7, [staticPool, dynamicPool, ondemandPool]), []);
+    assert.deepEqual(sumOf(0, [staticPool, dynamicPool]), []);
+    assert.deepEqual(sumOf(1, [ondemandPool, ondemandPool]), []);
+  });
 });

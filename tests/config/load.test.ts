@@ -157,7 +157,7 @@ describe('every directive', () => {
     const { configuration } = load(POOL);
     const pool = configuration?.pools[0];
     assert.equal(pool?.['listen.mode'], undefined);
-    assert.equal(pool?.['engine.heap_limit'], 512 * 1024 * 1024);
+    assert.equal(pool?.['engine.heap_limit'], 256 * 1024 * 1024);
     assert.equal(pool?.['request_slowlog_trace_depth'], 20);
     assert.deepEqual([pool?.name, pool?.file, pool?.line], ['www', '/etc/f.conf', 1]);
     assert.equal(configuration?.global['events.mechanism'], 'epoll');

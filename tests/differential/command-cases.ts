@@ -35,7 +35,6 @@ export const optionCases: readonly CommandCase[] = [
   ['--fpm-confi', 'x'],
   ['-t', 'extra'],
   ['-tZ'],
-  ['--test=1'],
   ['--test='],
   ['--fpm-config='],
 ].map(bare);
@@ -79,6 +78,7 @@ export const formCases: readonly CommandCase[] = [
     args: (f) => ['-t', '-y', conf(f)],
     files: (f) => void f.write('server.conf', globalText(f) + plainPool(f, emptyNames)),
   },
+  { name: '--test=1 -y FILE', args: (f) => ['--test=1', '-y', conf(f)] },
   { name: '-t -y relative', args: () => ['-t', '-y', 'server.conf'] },
   { name: '-t -n -y', args: (f) => ['-t', '-n', '-y', conf(f)] },
   { name: '-t -y FILE --', args: (f) => ['-t', '-y', conf(f), '--'] },

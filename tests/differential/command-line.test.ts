@@ -61,5 +61,5 @@ test('an address that somebody listens at is no fault of the files: -t mentions 
   });
   assert.deepEqual(withoutAdditions(hathi), reference);
   assert.equal(reference.code, 0);
-  assert.match(hathi.stderr.at(-2) ?? '', /^ {2}the address '127\.0\.0\.1:\d+' is in use by .*pid/);
+  assert.match(hathi.stderr.join('\n'), /^ {2}the address '127\.0\.0\.1:\d+' is in use by .*pid/m);
 });

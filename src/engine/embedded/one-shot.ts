@@ -6,13 +6,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type IniAnswer, IniCheckError, type IniRemark, type PoolIniValues } from '../ini-check.ts';
 import type { PhpIniSource } from '../ini-files.ts';
 import { BodyQueue } from './php/body.ts';
 import { readEngine } from './php/engine-files.ts';
 import { composeIni } from './php/ini.ts';
 import { PhpInstance } from './php/instance.ts';
 import { findEngine } from './php/package.ts';
+import type { OutputStream } from './php/streams.ts';
 import { outcomes } from './protocol.ts';
+import { newsOf } from './ready-payload.ts';
 import { Variables } from './variables.ts';
 
 /** PHP cannot answer; the message says why. */
@@ -20,20 +23,34 @@ export class OneShotError extends Error {
   readonly code = 'HATHI_ONE_SHOT';
 }
 
-/** Starts PHP, asks it, shuts it down. */
+/** How PHP is started, and where its messages go. */
+interface Surroundings {
+  /** The pools' own values, which may ask for extensions. */
+  readonly poolValues?: readonly (readonly [string, string])[];
+  readonly log?: (message: string) => void;
+  readonly output?: OutputStream;
+}
+
+/**
+ * Starts PHP, asks it, shuts it down.
+ *
+ * @param ask gets it, and what of the php.ini files it cannot have
+ */
 async function withPhp<T>(
   version: string,
   ini: PhpIniSource,
-  ask: (php: PhpInstance) => Promise<T> | T,
+  ask: (php: PhpInstance, warnings: readonly string[]) => Promise<T> | T,
+  { poolValues = [], log = printMessage, output = printOutput }: Surroundings = {},
 ): Promise<T> {
   const engine = findEngine(version);
-  const mainIni = ini.files.map((file) => readFileSync(file, 'latin1')).join('\n[PHP]\n');
+  const mainIni = readIniFiles(ini.files);
   const { module, extensions } = await readEngine(engine);
   const composed = composeIni({
     version,
     mainIni,
     defines: ini.defines.map(pair),
     loadable: [...extensions.keys()],
+    poolValues,
   });
   const php = await PhpInstance.boot(
     {
@@ -54,15 +71,131 @@ async function withPhp<T>(
       status: () => undefined,
       image: () => {},
       opcache: () => {},
-      log: (message) => process.stderr.write(`${message}\n`),
-      output: (stream, bytes) => process[stream].write(bytes),
+      log,
+      output,
     },
   );
   try {
-    return await ask(php);
+    return await ask(php, composed.warnings);
   } finally {
     await php.close();
   }
+}
+
+/** What php.ini says about messages is of no account here: they are what is asked for. */
+const toOutput = ['display_errors=1', 'html_errors=0', 'log_errors=0'];
+
+function printMessage(message: string): void {
+  process.stderr.write(`${message}\n`);
+}
+
+const printOutput: OutputStream = (stream, bytes) => void process[stream].write(bytes);
+
+/**
+ * Asks the embedded PHP about its php.ini files and the values of pools. It is started where there is something to ask.
+ *
+ * @throws IniCheckError when PHP cannot be started with them
+ */
+export async function askEmbeddedIni(
+  version: string,
+  ini: PhpIniSource,
+  pools: readonly PoolIniValues[],
+): Promise<IniAnswer> {
+  const poolValues = pools.flatMap(({ php_value, php_admin_value }) => [...php_value, ...php_admin_value]);
+  if (poolValues.length === 0 && !namesWhatIsMissing(version, ini)) return { names: [], remarks: [] };
+  const remarks: IniRemark[] = [];
+  let said: string[] = [];
+  const surroundings: Surroundings = {
+    poolValues,
+    log: (message) => said.push(message),
+    output: (_, bytes) => said.push(Buffer.from(bytes).toString('latin1')),
+  };
+  const ask = async (php: PhpInstance, warnings: readonly string[]): Promise<IniAnswer> => {
+    const { extensions, zendExtensions } = php.facts;
+    for (const message of newsOf(warnings, [...extensions, ...zendExtensions])) {
+      remarks.push({ kind: 'startup', pool: '', setting: '', name: '', message });
+    }
+    const names = await runScript(php, '<?php echo implode("\\n", array_keys(ini_get_all(null, false)));');
+    for (const { pool, php_value, php_admin_value } of pools) {
+      php.tryPoolIni(
+        { phpValue: php_value, phpAdminValue: php_admin_value },
+        ({ setting, name, outcome }) => {
+          const message = plainText(said.splice(0));
+          if (outcome !== 'set' || message !== '') {
+            remarks.push({ kind: outcome, pool, setting, name, message });
+          }
+        },
+      );
+      said = [];
+    }
+    return { names: names.split('\n'), remarks };
+  };
+  try {
+    const talkative = { ...ini, defines: [...ini.defines, ...toOutput] };
+    const answer = await withPhp(version, talkative, ask, surroundings);
+    return { ...answer, remarks: await withLateOnes(version, ini, pools, answer.remarks) };
+  } catch (error) {
+    throw new IniCheckError(`the embedded PHP ${version} cannot be started: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Tells values that PHP refuses from those that it takes at its start only, which is over where a pool's are set. */
+async function withLateOnes(
+  version: string,
+  ini: PhpIniSource,
+  pools: readonly PoolIniValues[],
+  remarks: readonly IniRemark[],
+): Promise<IniRemark[]> {
+  const known = new Map<string, boolean>();
+  const judged: IniRemark[] = [];
+  for (const remark of remarks) {
+    const values = pools.find(({ pool }) => pool === remark.pool);
+    const list = remark.setting === 'php_value' ? values?.php_value : values?.php_admin_value;
+    const value = list?.find(([name]) => name === remark.name)?.[1];
+    if (remark.kind !== 'refused' || value === undefined) {
+      judged.push(remark);
+      continue;
+    }
+    const define = `${remark.name}="${value.replace(/[\\"]/g, '\\$&')}"`;
+    const isLate = known.get(define) ?? (await isTakenAtStart(version, ini, define, [remark.name, value]));
+    known.set(define, isLate);
+    judged.push(isLate ? { ...remark, kind: 'late' } : remark);
+  }
+  return judged;
+}
+
+function isTakenAtStart(
+  version: string,
+  ini: PhpIniSource,
+  define: string,
+  [name, value]: readonly [string, string],
+): Promise<boolean> {
+  const started = { ...ini, defines: [...ini.defines, define] };
+  const quiet: Surroundings = { log: () => {}, output: () => {} };
+  return withPhp(version, started, (php) => php.iniValue(name) === value, quiet);
+}
+
+/** Whether the files may name something that this PHP cannot have. */
+function namesWhatIsMissing(version: string, { files, defines }: PhpIniSource): boolean {
+  const mainIni = readIniFiles(files);
+  return composeIni({ version, mainIni, defines: defines.map(pair), loadable: [] }).warnings.length > 0;
+}
+
+function readIniFiles(files: readonly string[]): string {
+  return files.map((file) => readFileSync(file, 'latin1')).join('\n[PHP]\n');
+}
+
+/** PHP's words of a message alone, without its level, its place and markup. */
+function plainText(pieces: readonly string[]): string {
+  const text = pieces.join(' ').replace(/<[^>]*>/g, '');
+  return text
+    .replace(/(?:PHP )?Warning: +/g, '')
+    .replace(/ in \S+ on line \d+/g, ';')
+    .replace(/[\s;]+$/, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 function pair(define: string): readonly [string, string] {

@@ -4,17 +4,21 @@ import { basename } from 'node:path';
 import { securityWarning } from './security.ts';
 import type { UpMessage } from './worker-handle.ts';
 
-/** `key=value` lines of docs/contract.md. A warning about an extension that is built in helps nobody. */
+/** Without the warnings about extensions that are built in, which help nobody. */
+export function newsOf(warnings: readonly string[], extensions: readonly string[]): string[] {
+  const builtIn = new Set(['opcache', ...extensions.map((name) => name.toLowerCase())]);
+  return warnings.filter((warning) => {
+    const file = /extension "([^"]*)"/.exec(warning)?.[1] ?? '';
+    return !builtIn.has(basename(file, '.so').toLowerCase());
+  });
+}
+
+/** `key=value` lines of docs/contract.md. */
 export function readyPayload(
   facts: UpMessage,
   { warnings, isExposed }: { readonly warnings: readonly string[]; readonly isExposed: boolean },
 ): Buffer {
   const extensions = [...new Set([...facts.extensions, ...facts.zendExtensions])];
-  const builtIn = new Set(extensions.map((name) => name.toLowerCase()));
-  const isNews = (warning: string): boolean => {
-    const file = /extension "([^"]*)"/.exec(warning)?.[1] ?? '';
-    return !builtIn.has(basename(file, '.so').toLowerCase()) && basename(file, '.so') !== 'opcache';
-  };
   const security = securityWarning(facts.php);
   const lines = [
     'engine=embedded',
@@ -23,7 +27,7 @@ export function readyPayload(
     `detail=PHP ${facts.php} compiled to WebAssembly, worker threads on Node ${process.versions.node}`,
     `expose_php=${isExposed ? '1' : '0'}`,
     ...extensions.map((name) => `extension=${name}`),
-    ...[...warnings.filter(isNews), ...(security === undefined ? [] : [security])].map(
+    ...[...newsOf(warnings, extensions), ...(security === undefined ? [] : [security])].map(
       (warning) => `warning=${warning.replaceAll('\n', ' ')}`,
     ),
   ];

@@ -14,6 +14,9 @@ const stage = { activate: 4, htaccess: 32 } as const;
 /** Refcount 2 keeps PHP from ever freeing a string; type: persistent string. */
 const immortal = [2, 0x96] as const;
 
+/** What became of a value that was to be set. */
+export type IniOutcome = 'set' | 'unknown' | 'refused';
+
 export class IniEntries {
   readonly #engine: Engine;
   readonly #table: number;
@@ -65,26 +68,26 @@ export class IniEntries {
 
   /**
    * Sets the value with which every request starts, as PHP-FPM does for php_value and php_admin_value: system
-   * mode also locks the entry for scripts and .user.ini.
-   *
-   * @returns false when there is no such entry
+   * mode also locks the entry for scripts and .user.ini. A value that PHP refuses leaves the old one.
    */
-  setMaster(name: string, value: string, mode: IniMode): boolean {
+  setMaster(name: string, value: string, mode: IniMode): IniOutcome {
     const { memory, table } = this.#engine;
     const entry = this.#lookUp(this.#table, name);
-    if (entry === 0) return false;
+    if (entry === 0) return 'unknown';
+    // In force already: some handlers refuse all that comes after PHP's start.
+    const isSet = value !== '' && this.value(name) === value;
     const text = this.#string(value);
     const handler = memory.word(entry + iniEntry.onModify);
-    if (handler !== 0) {
+    if (handler !== 0 && !isSet) {
       const args = [iniEntry.argument1, iniEntry.argument2, iniEntry.argument3].map((at) =>
         memory.word(entry + at),
       );
       const modify = table.get(handler) as (...args: number[]) => number;
-      if (modify(entry, text, ...args, stage.activate) !== 0) return true;
+      if (modify(entry, text, ...args, stage.activate) !== 0) return 'refused';
     }
     memory.setWord(entry + iniEntry.value, text);
     if (mode === iniMode.system) memory.bytes[entry + iniEntry.modifiable] = iniMode.system;
-    return true;
+    return 'set';
   }
 
   /**

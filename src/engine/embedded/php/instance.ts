@@ -18,7 +18,7 @@ import { refuseFibers } from './fibers.ts';
 import { HostFiles } from './files.ts';
 import { type FunctionHost, headersOf } from './functions.ts';
 import { opcacheFolder } from './ini.ts';
-import { IniEntries } from './ini-entries.ts';
+import { IniEntries, iniMode } from './ini-entries.ts';
 import { IniSections } from './ini-sections.ts';
 import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
 import type { LocaleNames } from './locale-names.ts';
@@ -29,7 +29,7 @@ import { registerFpmModule } from './module.ts';
 import { OpcacheProbe } from './opcache-probe.ts';
 import { PageImage } from './page-image.ts';
 import { Parts } from './parts.ts';
-import { PoolIni, type RequestIni } from './pool-ini.ts';
+import { PoolIni, type PoolValue, type RequestIni } from './pool-ini.ts';
 import { IniParser } from './request-ini.ts';
 import { type BodySource, type ResponseSink, Sapi } from './sapi.ts';
 import { Snapshot } from './snapshot.ts';
@@ -218,7 +218,10 @@ export class PhpInstance {
     registerFpmModule(engine, settings.phpVersion, functions);
     adaptation.afterStart(this.#entries);
     this.#poolIni.disableFunctions(absentFunctions);
-    for (const error of this.#poolIni.apply(settings.phpValue, settings.phpAdminValue)) this.#host.log(error);
+    this.#poolIni.apply(settings.phpValue, settings.phpAdminValue, ({ setting, name, outcome }) => {
+      // As in PHP-FPM a value that is refused is PHP's to tell.
+      if (outcome === 'unknown') this.#host.log(`Unable to set ${setting} '${name}'`);
+    });
     await this.#warmUp();
     this.#lastDescriptor = engine.fs.streams.length - 1;
     this.#memoryFiles = new MemoryFiles(engine.fs, memoryFolders);
@@ -293,6 +296,29 @@ export class PhpInstance {
   discard(): void {
     this.#lastDescriptor = 2;
     this.#release();
+  }
+
+  /** The value with which every request starts; undefined when there is no such entry. */
+  iniValue(name: string): string | undefined {
+    return this.#entries.value(name);
+  }
+
+  /**
+   * Tries the values of a pool as a boot applies them, and puts the old ones back; functions that they disable stay
+   * disabled.
+   *
+   * @param report is told of each
+   */
+  tryPoolIni(
+    { phpValue, phpAdminValue }: Pick<InstanceSettings, 'phpValue' | 'phpAdminValue'>,
+    report: (value: PoolValue) => void,
+  ): void {
+    const names = [...phpValue, ...phpAdminValue].map(([name]) => name);
+    const before = new Map(names.map((name) => [name, this.#entries.value(name)]));
+    this.#poolIni.apply(phpValue, phpAdminValue, report);
+    for (const [name, value] of before) {
+      if (value !== undefined) this.#entries.setMaster(name, value, iniMode.user);
+    }
   }
 
   /** Shuts PHP down in order; the instance is not usable afterwards. */

@@ -1,10 +1,17 @@
 /** php_value and php_admin_value of the pool, and PHP_VALUE and PHP_ADMIN_VALUE of a request. */
 
 import type { Engine } from './engine.ts';
-import { type IniEntries, type IniMode, iniMode } from './ini-entries.ts';
+import { type IniEntries, type IniMode, type IniOutcome, iniMode } from './ini-entries.ts';
 import type { IniParser } from './request-ini.ts';
 
 type Entries = readonly (readonly [string, string])[];
+
+/** What became of an ini value of the pool. */
+export interface PoolValue {
+  readonly setting: 'php_value' | 'php_admin_value';
+  readonly name: string;
+  readonly outcome: IniOutcome;
+}
 
 /** Values that came with a request. */
 export interface RequestIni {
@@ -29,22 +36,23 @@ export class PoolIni {
    * Applies the pool's values for good. Order of PHP-FPM: user level first, each list backwards, so that admin
    * values win and the first of a duplicate does.
    *
-   * @returns a line for the log for each that there is none
+   * @param report is told of each
    */
-  apply(phpValue: Entries, phpAdminValue: Entries): string[] {
-    const errors: string[] = [];
-    for (const [name, value] of phpValue.toReversed()) {
-      if (!this.#set(name, value, iniMode.user)) errors.push(`Unable to set php_value '${name}'`);
+  apply(phpValue: Entries, phpAdminValue: Entries, report: (value: PoolValue) => void): void {
+    const levels = [
+      ['php_value', phpValue, iniMode.user],
+      ['php_admin_value', phpAdminValue, iniMode.system],
+    ] as const;
+    for (const [setting, entries, mode] of levels) {
+      for (const [name, value] of entries.toReversed()) {
+        report({ setting, name, outcome: this.#set(name, value, mode) });
+      }
     }
-    for (const [name, value] of phpAdminValue.toReversed()) {
-      if (!this.#set(name, value, iniMode.system)) errors.push(`Unable to set php_admin_value '${name}'`);
-    }
-    return errors;
   }
 
-  #set(name: string, value: string, mode: 1 | 4): boolean {
+  #set(name: string, value: string, mode: 1 | 4): IniOutcome {
     // It was loaded when PHP started, or there is a warning about it (ini.ts).
-    if (name === 'extension') return true;
+    if (name === 'extension') return 'set';
     if (name === 'disable_classes') this.#disableClasses(value);
     if (name === 'disable_functions') this.disableFunctions(value);
     return this.#entries.setMaster(name, value, mode);
