@@ -148,6 +148,7 @@ struct hathi_host {
 
 int hathi_php_probe(void);
 int hathi_php_info(int count, char **words);
+int hathi_php_check(void);
 int hathi_host_main(int argc, char **argv, char **environment);
 void hathi_host_fail(struct hathi_host *host, const char *format, ...) HATHI_PRINTF(2, 3) __attribute__((noreturn));
 int hathi_spawn(struct hathi_host *host, uint32_t slot);
