@@ -47,6 +47,7 @@ export class Departures {
     this.#generations.add(generation);
     if (generation.host.state === hostStates.gone) return;
     if (generation.host.state !== hostStates.ending) generation.host.moveTo(hostStates.ending);
+    generation.host.ignore();
     // Killed again at each check until it is gone.
     generation.drainDeadline = this.#context.now();
     generation.host.kill();

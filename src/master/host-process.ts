@@ -192,13 +192,20 @@ export class HostProcess {
     this.#channel?.end();
   }
 
-  kill(): void {
-    if (this.#state !== hostStates.gone) this.#child.kill('SIGKILL');
+  /** Nothing that it says counts any more, and nothing is said to it; its exit is still reported. */
+  ignore(): void {
+    this.#isFaulty = true;
+    this.#inbox.clear();
+    // Read on, to the end that tells of its exit.
+    this.#channel?.resume();
   }
 
-  /** It runs no further, and so makes no further processes; {@link kill} works all the same. */
-  freeze(): void {
-    if (this.#state !== hostStates.gone) this.#child.kill('SIGSTOP');
+  get isIgnored(): boolean {
+    return this.#isFaulty;
+  }
+
+  kill(): void {
+    if (this.#state !== hostStates.gone) this.#child.kill('SIGKILL');
   }
 
   /**
@@ -288,10 +295,7 @@ export class HostProcess {
   /** What comes from it and goes to it from now on means nothing. */
   #fault(error: Error): void {
     if (this.#isFaulty) return;
-    this.#isFaulty = true;
-    this.#inbox.clear();
-    // Read on, to the end that tells of its exit.
-    this.#channel?.resume();
+    this.ignore();
     this.#report({ type: 'fault', error });
   }
 

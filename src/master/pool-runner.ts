@@ -21,7 +21,6 @@ import {
   workersForTakeOver,
 } from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
-import { childrenOf } from '../posix/pidfd.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
@@ -227,6 +226,8 @@ export class PoolRunner {
   onHostEvent(generation: Generation, event: HostEvent): void {
     switch (event.type) {
       case 'message':
+        // What had come with the message that was one too many.
+        if (generation.host.isIgnored) return;
         return this.#onMessage(generation, event.message);
       case 'chatter':
         return this.#voice.chatter(generation.host.pid, event.stream, event.text);
@@ -471,8 +472,8 @@ export class PoolRunner {
   }
 
   /**
-   * The host is killed, whatever it does. Its workers, where they are processes, are told to finish what they run,
-   * known to the master or not, and followed to their end.
+   * The host is killed, whatever it does. Its workers, where they are processes, are told to finish what they run, and
+   * followed to their end. One that was not up yet has nothing to finish, and the signal of its host's death.
    */
   #abandon(generation: Generation, reason: string): void {
     const { host } = generation;
@@ -480,10 +481,8 @@ export class PoolRunner {
     const wasServing = generation === this.#serving;
     const wasNext = generation === this.#next;
     this.#release(generation);
-    if (generation.engine === 'native' && generation.mayFinish) {
-      // Stopped, it makes no worker that is not seen here.
-      host.freeze();
-      const workers = childrenOf(host.pid);
+    if (generation.mayFinish) {
+      const workers = generation.workers.takeProcesses();
       for (const worker of workers) worker.signal('SIGQUIT');
       this.#orphans.adopt(workers, this.#orphanDeadline(generation));
     }

@@ -2,7 +2,7 @@
  * Processes by descriptor: what is signalled is the process that was looked at, whoever may have got its pid since.
  * pidfd_open(2), pidfd_send_signal(2).
  */
-import { closeSync, readdirSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isReadable } from './descriptors.ts';
 import { declare } from './libc.ts';
@@ -58,11 +58,4 @@ export class ProcessHandle {
   close(): void {
     closeSync(this.#fd);
   }
-}
-
-/** The children of a process at this moment; not those that it has for other processes (PR_SET_CHILD_SUBREAPER). */
-export function childrenOf(parent: number): ProcessHandle[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(Number(name)) === parent)
-    .flatMap((name) => ProcessHandle.openChild(Number(name), parent) ?? []);
 }

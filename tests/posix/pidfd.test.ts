@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { childrenOf, ProcessHandle } from '../../src/posix/pidfd.ts';
+import { ProcessHandle } from '../../src/posix/pidfd.ts';
 import { parentOf, tracerOf } from '../../src/posix/process-stat.ts';
-import { adopt, killTree } from '../harness/processes.ts';
+import { adopt, descendants, killTree } from '../harness/processes.ts';
 import { poll } from '../harness/waiting.ts';
 
 test('a handle is of that process and that parent only, and says when it has ended', async () => {
@@ -12,9 +12,9 @@ test('a handle is of that process and that parent only, and says when it has end
   const host = spawn('sh', ['-c', 'sleep 1000 & wait'], { stdio: 'ignore' });
   adopt(host);
   const pid = host.pid ?? 0;
-  const [worker] = await poll('the child', () => {
-    const found = childrenOf(pid);
-    return found.length > 0 ? found : undefined;
+  const worker = await poll('the child', () => {
+    const [child] = descendants(pid);
+    return child && ProcessHandle.openChild(child.pid, pid);
   });
   assert.ok(worker?.isAlive);
   assert.equal(parentOf(worker.pid), pid);
