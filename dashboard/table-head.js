@@ -16,7 +16,7 @@ import { moment } from './format.js';
 /** What stands below a name. `start` is the master's, whose time is filled in. */
 const times = {
   now: 'now',
-  recent: 'last 10–15 s',
+  recent: 'last 10–15\u00a0s',
   start: 'since the start',
   request: 'running or last',
   worker: 'since its start',
