@@ -1,4 +1,4 @@
-/** MariaDB and Redis over TCP, straight from the worker: no relay, and honest errors. */
+/** MariaDB and Redis over TCP and Unix sockets, straight from the worker: no relay, and honest errors. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
@@ -175,6 +175,19 @@ describe('a database over TCP', { skip: requires('mariadb-server') }, () => {
     for (const pid of [server.pid, ...all]) assert.deepEqual(listeningSockets(pid), [], `process ${pid}`);
     // The same look at the database finds its socket.
     assert.equal(listeningSockets(database.pid).length, 1);
+  });
+
+  test('on its Unix socket by mysqli without a host', async () => {
+    const [socket] = (await ask(
+      `${connect} echo json_encode($db->query('SELECT @@socket')->fetch_row());`,
+    )) as [string];
+    assert.deepEqual(
+      await ask(`$ask = 'SELECT SUBSTRING_INDEX(USER(), "@", -1)'; $u = $_SERVER['U']; $p = $_SERVER['P'];
+        $r = [(new mysqli(null, $u, $p, 'herd', 0, '${socket}'))->query($ask)->fetch_row()[0]];
+        try { new mysqli(null, $u, $p, 'herd', 0, '/etc/passwd'); } catch (mysqli_sql_exception $e) { $r[] = $e->getMessage(); }
+        echo json_encode($r);`),
+      ['localhost', 'Permission denied'],
+    );
   });
 
   test('a server that says nothing costs its request the time limit, and nobody else', async () => {

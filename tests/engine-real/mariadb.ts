@@ -25,7 +25,8 @@ export async function startMariaDb(): Promise<WebServer> {
   const init = folder.write(
     'init.sql',
     `CREATE DATABASE herd;
-GRANT ALL ON herd.* TO '${databaseUser}'@'127.0.0.1' IDENTIFIED BY '${databasePassword}';\n`,
+GRANT ALL ON herd.* TO '${databaseUser}'@'127.0.0.1' IDENTIFIED BY '${databasePassword}';
+GRANT ALL ON herd.* TO '${databaseUser}'@'localhost' IDENTIFIED BY '${databasePassword}';\n`,
   );
   const child = spawn(
     '/usr/sbin/mariadbd',

@@ -17,6 +17,7 @@ import { ModuleFunctions } from './module-functions.ts';
 import type { Parts } from './parts.ts';
 import { RedisSessions } from './redis-sessions.ts';
 import { registerSessionModule } from './session-module.ts';
+import { installSocketPair } from './socket-pair.ts';
 import { moveSslFolder } from './ssl-folder.ts';
 import { refuseZipEncryption } from './zip-encryption.ts';
 
@@ -49,6 +50,7 @@ export class Adaptation {
     installHostFacts(engine, standard);
     this.#parts.largeFiles.installFunction(engine, standard);
     installLinks(engine, standard, this.#calls);
+    installSocketPair(engine, standard, this.#calls);
     installGlob(engine, standard, this.#settings.phpVersion, this.#calls);
     installDns(engine, this.#settings.phpVersion, this.#calls);
     installIconv(engine, this.#settings.phpVersion, this.#calls);

@@ -35,6 +35,7 @@ export interface FsNode {
 export interface SocketState {
   error: number | null;
   readonly type: number;
+  readonly recv_queue: readonly unknown[];
   sock_ops: Record<string, unknown>;
 }
 

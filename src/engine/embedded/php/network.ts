@@ -1,16 +1,21 @@
 /**
- * TCP clients for scripts (databases, HTTP), made directly from this thread: no relay, nothing listens. Names
- * are resolved by the host's resolver. Servers, UDP and Unix sockets are refused.
+ * Clients for scripts (databases, HTTP, logs) over TCP, UDP and Unix sockets, made directly from this thread: no relay,
+ * nothing listens. Names are resolved by the host's resolver. Servers are refused.
  */
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { resolve as resolvePath } from 'node:path';
 import type { SocketState } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
+import type { LoaderSocket } from './loader-socket.ts';
+import { PairSocket } from './pair-socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
+import { UdpSocket } from './udp-socket.ts';
 
 /** Error numbers of the engine's C library (WASI). */
 const errno = {
+  EACCES: 2,
   EAFNOSUPPORT: 5,
   EBADF: 8,
   ECONNREFUSED: 14,
@@ -18,15 +23,17 @@ const errno = {
   EHOSTUNREACH: 23,
   EINPROGRESS: 26,
   ENETUNREACH: 40,
+  ENOENT: 44,
   EPROTONOSUPPORT: 66,
   ETIMEDOUT: 73,
   EOPNOTSUPP: 138,
 } as const;
-const family = { inet: 2, inet6: 10 } as const;
+const family = { unix: 1, inet: 2, inet6: 10 } as const;
 const streamType = 1;
 const datagramType = 2;
 const typeMask = 0xf;
 const nonBlocking = 0o4000;
+const pollEvents = { writable: 4 } as const;
 /** `EAI_NONAME` of getaddrinfo() in the engine's C library. */
 const nameUnknown = -2;
 
@@ -36,6 +43,7 @@ interface SocketOperations {
   addPeer(sock: SocketState, peer: object): void;
   handlePeerEvents(sock: SocketState, peer: object): void;
   connect(sock: SocketState, address: string, port: number): void;
+  poll(sock: SocketState): number;
 }
 
 type Import = (...args: number[]) => number;
@@ -45,8 +53,8 @@ export function repairNetwork(imports: EngineImports, engine: () => Engine): voi
   const socket = imports['__syscall_socket'] as Import;
   imports['__syscall_socket'] = (domain: number, type: number, protocol: number) =>
     openSocket(engine(), socket, domain, type, protocol);
-  imports['__syscall_connect'] = new WebAssembly.Suspending((fd: number, address: number) =>
-    connectSocket(engine(), fd, address),
+  imports['__syscall_connect'] = new WebAssembly.Suspending((fd: number, address: number, length: number) =>
+    connectSocket(engine(), fd, address, length),
   );
   // Nothing to set: connections are without delay, and their time limits are kept by whoever waits for them.
   imports['wasm_setsockopt'] = () => 0;
@@ -71,25 +79,29 @@ function openSocket(
   type: number,
   protocol: number,
 ): number {
-  if (domain !== family.inet && domain !== family.inet6) return -errno.EAFNOSUPPORT;
-  // PHP finds out by a datagram socket whether there is IPv6; that one is never used.
-  const datagramProbe = domain === family.inet6 && (type & typeMask) === datagramType;
-  if ((type & typeMask) !== streamType && !datagramProbe) return -errno.EPROTONOSUPPORT;
+  if (!Object.values(family).some((known) => known === domain)) return -errno.EAFNOSUPPORT;
+  const isStream = (type & typeMask) === streamType;
+  const isDatagram = (type & typeMask) === datagramType && domain !== family.unix;
+  if (!isStream && !isDatagram) return -errno.EPROTONOSUPPORT;
   const fd = original(family.inet, type, protocol, 0, 0, 0);
   const sock = engine.fs.getStream(fd)?.node.sock;
   if (sock === undefined) return fd;
-  (sock as { family?: number }).family = domain;
+  // The loader writes addresses of the others only.
+  if (domain !== family.unix) (sock as { family?: number }).family = domain;
   const operations = sock.sock_ops as unknown as SocketOperations;
   if (!patched.has(operations)) {
     patched.add(operations);
     operations.createPeer = (target, address, port) => createPeer(operations, target, address, port);
+    // The loader takes those without a connection for readable at any time.
+    const { poll } = operations;
+    operations.poll = (target) =>
+      target.type === datagramType && target.recv_queue.length === 0 ? pollEvents.writable : poll(target);
   }
   return fd;
 }
 
 function createPeer(operations: SocketOperations, sock: SocketState, address: string, port: number): object {
-  if (sock.type !== streamType) throw new TypeError('cannot send datagrams');
-  const socket = new TcpSocket(address, port);
+  const socket = pairing.pop() ?? openPeer(sock, address, port);
   const peer = { addr: address, port, socket, msg_send_queue: [] };
   operations.addPeer(sock, peer);
   operations.handlePeerEvents(sock, peer);
@@ -100,18 +112,36 @@ function createPeer(operations: SocketOperations, sock: SocketState, address: st
   return peer;
 }
 
+function openPeer(sock: SocketState, address: string, port: number): LoaderSocket {
+  return sock.type === datagramType ? new UdpSocket(address, port) : new TcpSocket(address, port);
+}
+
+/** Ends of a pair, which the next connections are to have. */
+const pairing: PairSocket[] = [];
+
+/** Has the next two connections of this thread be the ends of a pair; afterwards what is left is forgotten. */
+export async function pairConnections(connect: () => Promise<void>): Promise<void> {
+  pairing.push(...PairSocket.pair());
+  await connect();
+  for (const left of pairing.splice(0)) left.destroy();
+}
+
 function errorNumber(code: string | undefined): number {
   const known = Object.entries(errno).find(([name]) => name === code);
   return known?.[1] ?? errno.ECONNREFUSED;
 }
 
 /** Starts a connection; waits for it unless the descriptor is non-blocking. */
-function connectSocket(engine: Engine, fd: number, address: number): number | Promise<number> {
+function connectSocket(
+  engine: Engine,
+  fd: number,
+  address: number,
+  length: number,
+): number | Promise<number> {
   const stream = engine.fs.getStream(fd);
   const sock = stream?.node.sock;
   if (stream === null || sock === undefined) return -errno.EBADF;
-  if (sock.type !== streamType) return -errno.EPROTONOSUPPORT;
-  const target = socketAddress(engine, address);
+  const target = socketAddress(engine, address, length);
   if (target === undefined) return -errno.EAFNOSUPPORT;
   try {
     (sock.sock_ops as unknown as SocketOperations).connect(sock, target.host, target.port);
@@ -119,7 +149,9 @@ function connectSocket(engine: Engine, fd: number, address: number): number | Pr
     return -((error as { errno?: number }).errno ?? errno.ECONNREFUSED);
   }
   if (stream.flags & nonBlocking) return -errno.EINPROGRESS;
-  const [peer] = Object.values((sock as unknown as { peers: Record<string, { socket: TcpSocket }> }).peers);
+  const [peer] = Object.values(
+    (sock as unknown as { peers: Record<string, { socket: LoaderSocket }> }).peers,
+  );
   if (peer === undefined) return -errno.ECONNREFUSED;
   return new Promise((resolve) => {
     peer.socket.once('open', () => resolve(0));
@@ -127,10 +159,17 @@ function connectSocket(engine: Engine, fd: number, address: number): number | Pr
   });
 }
 
-function socketAddress(engine: Engine, address: number): { host: string; port: number } | undefined {
+/** @param length of the address, which tells how long a path is */
+function socketAddress(
+  engine: Engine,
+  address: number,
+  length: number,
+): { host: string; port: number } | undefined {
   const bytes = engine.memory.bytes;
   const port = bytes.readUInt16BE(address + 2);
   switch (bytes.readUInt16LE(address)) {
+    case family.unix:
+      return { host: socketPath(engine, bytes.subarray(address + 2, address + length)), port: 0 };
     case family.inet:
       return { host: [...bytes.subarray(address + 4, address + 8)].join('.'), port };
     case family.inet6: {
@@ -142,6 +181,13 @@ function socketAddress(engine: Engine, address: number): { host: string; port: n
     default:
       return undefined;
   }
+}
+
+/** unix(7): a path that ends with a NUL or with the address, or a name behind a NUL. */
+function socketPath({ fs }: Engine, bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  if (end === 0) return bytes.toString('utf8');
+  return resolvePath(fs.cwd(), bytes.toString('utf8', 0, end < 0 ? bytes.length : end));
 }
 
 /** getaddrinfo() with the host's resolver: the loader's own turns names into made-up addresses. */

@@ -1,0 +1,38 @@
+/** Datagrams to and from one address: `udp://` of a script. */
+
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { LoaderSocket, socketStates } from './loader-socket.ts';
+
+export class UdpSocket extends LoaderSocket {
+  readonly #socket: Socket;
+
+  /** @param host address */
+  constructor(host: string, port: number) {
+    super();
+    this.#socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    this.#socket.on('connect', () => this.opened());
+    this.#socket.on('message', (data) => this.emit('message', data, true));
+    this.#socket.on('error', (error) => {
+      // That nobody listened is no end: the next datagram may find somebody.
+      if (this.readyState === socketStates.connecting) this.failed(error);
+    });
+    this.#socket.on('close', () => this.closed());
+    this.#socket.connect(port, host);
+  }
+
+  override send(data: ArrayBuffer): void {
+    this.#socket.send(new Uint8Array(data));
+  }
+
+  override close(): void {
+    if (this.readyState >= socketStates.closing) return;
+    this.readyState = socketStates.closing;
+    this.#socket.close();
+  }
+
+  override destroy(): void {
+    this.close();
+    this.closed();
+  }
+}
