@@ -20,6 +20,7 @@ static int hathi_main(int argc, char **argv, char **environment)
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0) return hathi_php_probe();
 	if (argc >= 2 && strcmp(argv[1], "--info") == 0) return hathi_php_info(argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "--check") == 0) return hathi_php_check();
+	if (argc >= 2 && strcmp(argv[1], "--template") == 0) return hathi_template_main(argc, argv, environment);
 	return hathi_host_main(argc, argv, environment);
 }
 

@@ -4,6 +4,7 @@
  *   entry.c     takes the place of main() in the PHP binary that it is preloaded into
  *   host.c      the host's loop: the master's commands, the ends of workers, their output
  *   spawn.c     making workers
+ *   template.c  making hosts by fork                    startup_hook.c   the moment of PHP's start when it does
  *   channel.c   messages from and to the master        control.c   messages between host and worker
  *   settings.c  the pool's settings                    rights.c, apparmor.c   limits, folders, users, hats
  *   php_start.c PHP's start         info.c, check.c   for -i and -t
@@ -150,9 +151,18 @@ int hathi_php_probe(void);
 int hathi_php_info(int count, char **words);
 int hathi_php_check(void);
 int hathi_host_main(int argc, char **argv, char **environment);
+void hathi_host_read_settings(struct hathi_host *host);
+void hathi_host_begin(struct hathi_host *host);
+int hathi_host_run(struct hathi_host *host);
 void hathi_host_fail(struct hathi_host *host, const char *format, ...) HATHI_PRINTF(2, 3) __attribute__((noreturn));
 int hathi_spawn(struct hathi_host *host, uint32_t slot);
 void hathi_child_close(struct hathi_child *child);
+
+/* --- template.c, startup_hook.c --------------------------------------------------------------------------- */
+
+int hathi_template_main(int argc, char **argv, char **environment);
+void hathi_startup_hook(struct hathi_host *host, void (*action)(struct hathi_host *host));
+void hathi_startup_hook_register(void);
 
 /* --- rights.c --------------------------------------------------------------------------------------------- */
 
@@ -171,6 +181,7 @@ void hathi_symbols_publish(uint8_t *scoreboard);
 
 void hathi_title_init(int argc, char **argv, char **environment);
 void hathi_title_set(const char *title);
+bool hathi_title_keep_environment(void);
 
 /* --- output.c --------------------------------------------------------------------------------------------- */
 

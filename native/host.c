@@ -57,7 +57,8 @@ static void wait_message(struct hathi_host *host, struct hathi_message *message)
 	}
 }
 
-static void read_settings(struct hathi_host *host)
+/* Reads the settings up to "start"; ends the process when they do not come. */
+void hathi_host_read_settings(struct hathi_host *host)
 {
 	struct hathi_message message;
 	wait_message(host, &message);
@@ -450,25 +451,37 @@ static void run(struct hathi_host *host)
 	hathi_channel_word(&host->channel, "drained");
 }
 
-/* The life of a host. Returns its exit code. */
+/* What a host does before PHP's start, or before the rest of it where a template has begun it. */
+void hathi_host_begin(struct hathi_host *host)
+{
+	hathi_host_read_settings(host);
+	prepare(host);
+	prepare_signals(host);
+}
+
+/* What it does afterwards. Returns the exit code. */
+int hathi_host_run(struct hathi_host *host)
+{
+	char error[1024];
+	char title[256];
+	hathi_memory_prepare(host);
+	if (!hathi_rights_give_up(host, error, sizeof error)) hathi_host_fail(host, "%s", error);
+	if (!hathi_settings_environment(&host->settings)) hathi_host_fail(host, "no memory for the environment");
+	snprintf(title, sizeof title, "php-fpm: host for %s", host->pool);
+	hathi_title_set(title);
+	hathi_symbols_publish(host->scoreboard);
+	hathi_php_ready(host);
+	run(host);
+	return 0;
+}
+
+/* The life of a host that was executed. Returns its exit code. */
 int hathi_host_main(int argc, char **argv, char **environment)
 {
 	static struct hathi_host host;
-	char error[1024];
 	hathi_title_init(argc, argv, environment);
 	host.channel.fd = HATHI_FD_CONTROL;
-	read_settings(&host);
-	prepare(&host);
-	prepare_signals(&host);
+	hathi_host_begin(&host);
 	hathi_php_start(&host);
-	hathi_memory_prepare(&host);
-	if (!hathi_rights_give_up(&host, error, sizeof error)) hathi_host_fail(&host, "%s", error);
-	if (!hathi_settings_environment(&host.settings)) hathi_host_fail(&host, "no memory for the environment");
-	char title[256];
-	snprintf(title, sizeof title, "php-fpm: host for %s", host.pool);
-	hathi_title_set(title);
-	hathi_symbols_publish(host.scoreboard);
-	hathi_php_ready(&host);
-	run(&host);
-	return 0;
+	return hathi_host_run(&host);
 }

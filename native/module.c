@@ -36,6 +36,7 @@ static PHP_MINIT_FUNCTION(hathi)
 {
 	hathi_sapi_take_environment();
 	REGISTER_INI_ENTRIES();
+	hathi_startup_hook_register();
 	return SUCCESS;
 }
 

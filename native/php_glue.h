@@ -90,6 +90,7 @@ typedef void hathi_ini_report(struct hathi_host *host, const char *setting, cons
 void hathi_pool_ini_report_to(hathi_ini_report *report);
 void hathi_pool_ini_tell(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome);
 void hathi_pool_ini_announce(struct hathi_host *host);
+void hathi_pool_ini_before_opcache(struct hathi_host *host);
 void hathi_pool_ini_apply(struct hathi_host *host);
 void hathi_extensions_load(struct hathi_host *host);
 void hathi_config_folder(void);

@@ -76,25 +76,30 @@ static void announce(struct hathi_host *host, const struct hathi_setting *settin
 	announce_value(setting->value, (size_t)(equals - setting->value), equals + 1);
 }
 
-/* OPcache refuses to preload as root. The user of the pool is the one whose code it is. */
-static void choose_preload_user(struct hathi_host *host)
+/*
+ * OPcache refuses to preload as root. The user of the pool is the one whose code it is. Returns the name of the user to
+ * be set where the configuration names none, or NULL.
+ */
+static const char *preload_user(struct hathi_host *host, const char *script, const char *user)
 {
-	const char *script = NULL;
-	const char *user = NULL;
 	long long uid;
-	cfg_get_string("opcache.preload", (char **)(uintptr_t)&script);
-	cfg_get_string("opcache.preload_user", (char **)(uintptr_t)&user);
-	if (script == NULL || *script == '\0' || (user != NULL && *user != '\0')) return;
-	if (!hathi_setting_flag(&host->settings, HATHI_SETTING_ROOT) || !hathi_setting_number(&host->settings, HATHI_SETTING_UID, &uid)) return;
-	const struct passwd *entry = uid == 0 ? NULL : getpwuid((uid_t)uid);
-	if (entry != NULL) announce_value("opcache.preload_user", sizeof "opcache.preload_user" - 1, entry->pw_name);
+	if (script == NULL || *script == '\0' || (user != NULL && *user != '\0')) return NULL;
+	if (!hathi_setting_flag(&host->settings, HATHI_SETTING_ROOT)) return NULL;
+	if (!hathi_setting_number(&host->settings, HATHI_SETTING_UID, &uid) || uid == 0) return NULL;
+	const struct passwd *entry = getpwuid((uid_t)uid);
+	return entry == NULL ? NULL : entry->pw_name;
 }
 
 /* To be called between PHP's reading of php.ini and the start of its modules. */
 void hathi_pool_ini_announce(struct hathi_host *host)
 {
+	const char *script = NULL;
+	const char *named = NULL;
 	for_each_value(host, announce);
-	choose_preload_user(host);
+	cfg_get_string("opcache.preload", (char **)(uintptr_t)&script);
+	cfg_get_string("opcache.preload_user", (char **)(uintptr_t)&named);
+	const char *user = preload_user(host, script, named);
+	if (user != NULL) announce_value("opcache.preload_user", sizeof "opcache.preload_user" - 1, user);
 }
 
 /* get_cfg_var() tells what php.ini says, and nothing else. */
@@ -137,19 +142,21 @@ void hathi_ini_disable(const char *name, const char *value)
  * Makes a value the master value of its entry. PHP's own function would note it for the end of the first request,
  * where it and its lock would be lost. A value that its handler refuses leaves the old one.
  */
-static enum hathi_ini_outcome set_for_good(const char *name, const char *value, int mode)
+static enum hathi_ini_outcome set_for_good(const char *name, const char *value, int mode, int stage)
 {
 	zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
 	if (entry == NULL) return HATHI_INI_UNKNOWN;
 	/* PHP has started with it. */
 	bool is_set = entry->value != NULL && zend_string_equals_cstr(entry->value, value, strlen(value));
-	zend_string *text = is_set ? entry->value : zend_string_init(value, strlen(value), 1);
+	/* OPcache moves what entries have at its start into its own memory and frees what is not interned. */
+	bool is_starting = stage == ZEND_INI_STAGE_STARTUP;
+	zend_string *text = is_set ? entry->value : is_starting ? permanent(value, strlen(value)) : zend_string_init(value, strlen(value), 1);
 	if (!is_set) {
-		GC_MAKE_PERSISTENT_LOCAL(text);
+		if (!is_starting) GC_MAKE_PERSISTENT_LOCAL(text);
 		bool taken = entry->on_modify == NULL ||
-			entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3, ZEND_INI_STAGE_ACTIVATE) == SUCCESS;
+			entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3, stage) == SUCCESS;
 		if (!taken) {
-			zend_string_release_ex(text, 1);
+			zend_string_release(text);
 			return HATHI_INI_REFUSED;
 		}
 	}
@@ -179,14 +186,42 @@ void hathi_pool_ini_tell(struct hathi_host *host, const char *setting, const cha
 	tell(host, setting, name, outcome);
 }
 
+static int mode_of(const struct hathi_setting *setting)
+{
+	return strcmp(setting->name, HATHI_SETTING_PHP_VALUE) == 0 ? ZEND_INI_USER : ZEND_INI_SYSTEM;
+}
+
 static void apply(struct hathi_host *host, const struct hathi_setting *setting, const char *equals)
 {
 	char *name = strndup(setting->value, (size_t)(equals - setting->value));
 	if (name == NULL) return;
-	int mode = strcmp(setting->name, HATHI_SETTING_PHP_VALUE) == 0 ? ZEND_INI_USER : ZEND_INI_SYSTEM;
+	int mode = mode_of(setting);
 	hathi_ini_disable(name, equals + 1);
-	hathi_pool_ini_tell(host, setting->name, name, set_for_good(name, equals + 1, mode));
+	hathi_pool_ini_tell(host, setting->name, name, set_for_good(name, equals + 1, mode, ZEND_INI_STAGE_ACTIVATE));
 	free(name);
+}
+
+/* Unknown names are told of by apply(); that OPcache is off is no matter of its start. */
+static void set_for_opcache(struct hathi_host *host, const struct hathi_setting *setting, const char *equals)
+{
+	(void)host;
+	char *name = strndup(setting->value, (size_t)(equals - setting->value));
+	bool is_early = name != NULL && strncmp(name, "opcache.", sizeof "opcache." - 1) == 0;
+	if (is_early && strcmp(name, "opcache.enable") != 0)
+		set_for_good(name, equals + 1, mode_of(setting), ZEND_INI_STAGE_STARTUP);
+	free(name);
+}
+
+/*
+ * In a host that a template made: modules have started without the pool's values, as in PHP-FPM, but OPcache reads
+ * those that it needs from now on.
+ */
+void hathi_pool_ini_before_opcache(struct hathi_host *host)
+{
+	for_each_value(host, set_for_opcache);
+	const char *user = preload_user(host, zend_ini_string("opcache.preload", sizeof "opcache.preload" - 1, 0),
+		zend_ini_string("opcache.preload_user", sizeof "opcache.preload_user" - 1, 0));
+	if (user != NULL) set_for_good("opcache.preload_user", user, ZEND_INI_SYSTEM, ZEND_INI_STAGE_STARTUP);
 }
 
 /* To be called when PHP has started: loads the pool's extensions, and makes its values good. */

@@ -1,17 +1,21 @@
 #include "hathi.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "php_version.h"
 
 /*
  * What ps(1) shows: the kernel keeps arguments and environment in one piece of memory at the end of the stack, and
- * shows what stands there. Only this file knows where that is, hence its two variables.
+ * shows what stands there. Only this file knows where that is, hence its variables.
  */
 static char *title_area;
 static size_t title_size;
+/* Where it was moved to; the environment itself may be another one by now. */
+static char **volatile kept_environment;
 
 /* Finds the area. The environment must not be used from there any more once a title is set: see clearenv(3). */
 void hathi_title_init(int argc, char **argv, char **environment)
@@ -26,6 +30,22 @@ void hathi_title_init(int argc, char **argv, char **environment)
 	}
 	title_area = argv[0];
 	title_size = (size_t)(end - argv[0]);
+}
+
+/* Moves the environment out of the area, so that it can be used once a title is set. Returns false without memory. */
+bool hathi_title_keep_environment(void)
+{
+	size_t count = 0;
+	while (environ[count] != NULL) count++;
+	char **kept = calloc(count + 1, sizeof *kept);
+	if (kept == NULL) return false;
+	for (size_t index = 0; index < count; index++) {
+		kept[index] = strdup(environ[index]);
+		if (kept[index] == NULL) return false;
+	}
+	kept_environment = kept;
+	environ = kept;
+	return true;
 }
 
 /* Shows the title, cut to the room that there is. */

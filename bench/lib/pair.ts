@@ -52,10 +52,24 @@ export async function interleave<Name extends string>(
   servers: readonly Server[],
   measure: (server: Server) => Promise<Record<Name, number>>,
 ): Promise<Record<Name, Comparison>> {
+  const byKind = new Map(servers.map((server) => [server.kind, server]));
+  return await interleaveKinds(rounds, [...byKind.keys()], (kind) => {
+    const server = byKind.get(kind);
+    if (server === undefined) throw new Error(`no server of the kind ${kind}`);
+    return measure(server);
+  });
+}
+
+/** The same where each measurement starts a server of its own. */
+export async function interleaveKinds<Name extends string>(
+  rounds: number,
+  kinds: readonly ServerKind[],
+  measure: (kind: ServerKind) => Promise<Record<Name, number>>,
+): Promise<Record<Name, Comparison>> {
   const results: Record<ServerKind, Record<Name, number>[]> = { hathi: [], 'php-fpm': [] };
   for (let round = 0; round < rounds; round++) {
-    const order = round % 2 === 0 ? servers : servers.toReversed();
-    for (const server of order) results[server.kind].push(await measure(server));
+    const order = round % 2 === 0 ? kinds : kinds.toReversed();
+    for (const kind of order) results[kind].push(await measure(kind));
   }
   const names = Object.keys(results.hathi[0] ?? {}) as Name[];
   return Object.fromEntries(

@@ -12,6 +12,7 @@ import { nativeDirect, nativeHello } from './native-hello.ts';
 import { nativeMemory } from './native-memory.ts';
 import { nativeStart } from './native-start.ts';
 import { observability } from './observability.ts';
+import { pools } from './pools.ts';
 import { profiling } from './profile.ts';
 import { recycling } from './recycling.ts';
 import { reload } from './reload.ts';
@@ -43,4 +44,5 @@ export const workloads: readonly Workload[] = [
   nativeDokuWiki,
   nativeMemory,
   nativeStart,
+  ...pools,
 ];

@@ -69,10 +69,10 @@ export interface RecentFigures {
 export interface PoolAnswer {
   readonly name: string;
   /**
-   * `starting`: no host serves the pool (yet, or since the last one died). `silent`: its host does not answer, and is
+   * `asleep`: it has no host, and starts one for the first connection. `starting`: no host serves the pool (yet, or since the last one died). `silent`: its host does not answer, and is
    * replaced unless it does soon.
    */
-  readonly state: 'serving' | 'starting' | 'silent';
+  readonly state: 'serving' | 'asleep' | 'starting' | 'silent';
   /** Why no host serves it, in the words of the log; undefined while one does, and before one has failed. */
   readonly failure: string | undefined;
   /** Of the host that serves; undefined before there is one. */

@@ -126,9 +126,16 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_pool_serving',
     type: 'gauge',
-    help: 'Whether a host serves the pool: 1 or 0.',
+    help: 'Whether connections to the pool are served, which a pool that sleeps does by starting its host: 1 or 0.',
     labels: ['pool'],
-    samples: eachPool(({ state }) => (state === 'serving' ? 1 : 0)),
+    samples: eachPool(({ state }) => (state === 'serving' || state === 'asleep' ? 1 : 0)),
+  },
+  {
+    name: 'hathi_pool_asleep',
+    type: 'gauge',
+    help: 'Whether the pool sleeps, that is has no host until a connection comes: 1 or 0.',
+    labels: ['pool'],
+    samples: eachPool(({ state }) => (state === 'asleep' ? 1 : 0)),
   },
   {
     name: 'hathi_requests',

@@ -25,7 +25,7 @@ export function unreadiness(snapshot: AdminSnapshot, query: URLSearchParams): st
 }
 
 function poolReasons(pool: PoolSnapshot, query: URLSearchParams): string[] {
-  if (pool.state !== 'serving') return [`pool ${pool.name}: ${pool.state}`];
+  if (pool.state !== 'serving' && pool.state !== 'asleep') return [`pool ${pool.name}: ${pool.state}`];
   const figures = [
     ['queue', pool.queue],
     ['saturation', pool.active / pool.maxChildren],

@@ -7,6 +7,7 @@ import { checkEngineLimits } from '../config/limits.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { type ConfigMessage, lenient } from '../config/messages.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
+import { inOneLook } from '../runtime/one-look.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 import { chooseEngines, type PoolEngine, withFolderVersions } from './engines.ts';
@@ -39,6 +40,10 @@ export function readConfiguration(
   env: NodeJS.ProcessEnv,
   purpose: Purpose,
 ): ReadConfiguration {
+  return inOneLook(() => read(flags, env, purpose));
+}
+
+function read(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): ReadConfiguration {
   const { files } = phpIniSource(flags);
   const system = configSystem({
     allowRoot: flags.allowRoot,

@@ -45,6 +45,7 @@ const PARSERS: {
   pm: values.parseProcessManager,
   engine: values.parseEngine,
   isolation: values.parseIsolation,
+  host_start: values.parseHostStart,
   slowlog_format: values.parseSlowlogFormat,
   log_format: values.parseLogFormat,
   bytes: values.parseBytes,

@@ -2,6 +2,7 @@
 
 import type {
   EngineChoice,
+  HostStart,
   Isolation,
   LogFormat,
   LogLevel,
@@ -27,6 +28,7 @@ export interface ValueTypes {
   pm: ProcessManager;
   engine: EngineChoice;
   isolation: Isolation;
+  host_start: HostStart;
   slowlog_format: SlowlogFormat;
   log_format: LogFormat;
   bytes: number;

@@ -424,6 +424,27 @@ export const POOL_DIRECTIVES = [
     own: true,
   },
   {
+    name: 'engine.start',
+    scope: 'pool',
+    type: 'host_start',
+    default: 'fork',
+    help: 'How the host of the pool comes to be: by `fork` from a process that has started PHP once for all pools of the same PHP, in a sixth of the time and memory; with `exec` the host starts PHP by itself, and shares neither its layout in memory nor what extensions made at their start with other pools.',
+    since: 'Hathi 0.1',
+    own: true,
+    limits: {
+      embedded: { standing: 'ignored', because: 'each host starts its own Node' },
+    },
+  },
+  {
+    name: 'engine.idle_timeout',
+    scope: 'pool',
+    type: 'time',
+    default: 600,
+    help: 'The host of a pool without workers is ended after this time, and started again by the next connection; its OPcache goes with it. 0 keeps it. `pm = ondemand` only.',
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
     name: 'engine.isolation',
     scope: 'pool',
     type: 'isolation',

@@ -14,6 +14,7 @@ const TYPE_NAMES: Readonly<Record<Directive['type'], string>> = {
   pm: '`static`, `dynamic`, `ondemand`',
   engine: '`auto`, `native`, `embedded`',
   isolation: '`worker`, `request`',
+  host_start: '`fork`, `exec`',
   slowlog_format: '`compat`, `detailed`',
   log_format: '`text`, `json`',
   bytes: 'size',

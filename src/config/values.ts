@@ -16,6 +16,8 @@ export type EngineChoice = (typeof ENGINES)[number];
 
 export const ISOLATIONS = ['worker', 'request'] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
+export const HOST_STARTS = ['fork', 'exec'] as const;
+export type HostStart = (typeof HOST_STARTS)[number];
 
 export const SLOWLOG_FORMATS = ['compat', 'detailed'] as const;
 export type SlowlogFormat = (typeof SLOWLOG_FORMATS)[number];
@@ -99,6 +101,10 @@ export function parseEngine(text: string): Parsed<EngineChoice> {
 
 export function parseIsolation(text: string): Parsed<Isolation> {
   return parseWord(text, ISOLATIONS, 'invalid isolation (worker or request)');
+}
+
+export function parseHostStart(text: string): Parsed<HostStart> {
+  return parseWord(text, HOST_STARTS, 'invalid start of a host (fork or exec)');
 }
 
 export function parseSlowlogFormat(text: string): Parsed<SlowlogFormat> {

@@ -181,7 +181,8 @@ const factLimits = { value: 200, extensions: 1000, warnings: 100, warning: 1000 
 /** Characters of a reason that are kept. */
 const longestReason = 4096;
 
-function parseFacts(text: string): HostFacts {
+/** The lines `key=value` of `ready`. */
+export function parseFacts(text: string): HostFacts {
   const values = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     const equals = line.indexOf('=');

@@ -55,7 +55,7 @@ function poolSnapshot(
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   return {
     name: runner.name,
-    state: serving === undefined ? 'starting' : serving.watch.isLate ? 'silent' : 'serving',
+    state: stateOf(runner),
     failure: runner.failure,
     engine: serving?.engine,
     phpVersion: serving?.facts?.php,
@@ -79,12 +79,18 @@ function poolSnapshot(
     processes: detail === 'full' ? runner.figures.processes() : undefined,
     opcache: serving?.reader.readOpcache(),
     generation: serving?.number,
-    startedAt: serving?.launchedEpochMs,
+    startedAt: runner.startedAt,
     workers: [
       ...(workers ?? []),
       ...runner.draining().flatMap((generation) => drainingWorkers(generation, detail)),
     ],
   };
+}
+
+function stateOf({ serving, isAsleep }: PoolRunner): PoolSnapshot['state'] {
+  if (isAsleep) return 'asleep';
+  if (serving === undefined) return 'starting';
+  return serving.watch.isLate ? 'silent' : 'serving';
 }
 
 function statusOf(

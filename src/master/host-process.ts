@@ -3,10 +3,8 @@
  * the pool runner decides and reports what happens; it decides nothing itself.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Duplex } from 'node:stream';
 import {
   ContractError,
   contractVersion,
@@ -19,31 +17,16 @@ import { type HostMessage, parseHostMessage } from '../engine/host-messages.ts';
 import { memoryFile, sendDescriptor } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 import { HostInbox } from './host-inbox.ts';
+import type { HostLife, LifeListener } from './host-life.ts';
 import { assertHostTransition, type HostState, hostStates } from './host-states.ts';
 
-/** The program that runs an engine. */
-export interface HostCommand {
-  readonly file: string;
-  readonly args: readonly string[];
-  /** argv[0], what `ps` shows until the host sets its title. */
-  readonly argv0?: string;
-}
-
-/** Descriptors that the host inherits; the caller keeps its own and closes them when it likes. */
-export interface HostDescriptors {
-  readonly scoreboard: number;
-  readonly listen: number;
-  readonly accessLog?: number | undefined;
-  /** Both ends of the descriptor channel: the host's end is closed here after the start. */
-  readonly descriptorPair: readonly [ours: number, hosts: number];
-}
-
 export interface HostOptions {
-  readonly command: HostCommand;
+  /** Has the process made; see host-life.ts. */
+  readonly start: (listener: LifeListener) => HostLife;
+  /** Our end of the descriptor channel. */
+  readonly descriptorChannel: number;
   readonly slotCount: number;
-  readonly descriptors: HostDescriptors;
   readonly settings: readonly (readonly [name: string, value: string])[];
-  readonly env: NodeJS.ProcessEnv;
   readonly onEvent: (event: HostEvent) => void;
 }
 
@@ -65,8 +48,7 @@ const lastWordsMs = 5000;
 export class HostProcess {
   readonly startedAt = Date.now();
   readonly #options: HostOptions;
-  readonly #child: ChildProcess;
-  readonly #channel: Duplex | undefined;
+  readonly #life: HostLife;
   readonly #decoder = new MessageDecoder();
   #state: HostState = hostStates.starting;
   #exitReported = false;
@@ -74,34 +56,17 @@ export class HostProcess {
   /** Reports of connections that wait that the host has been asked for and has not given. */
   #watches = 0;
   readonly #inbox = new HostInbox({
-    read: (wanted) => (wanted ? this.#channel?.resume() : this.#channel?.pause()),
+    read: (wanted) => (wanted ? this.#life.channel?.resume() : this.#life.channel?.pause()),
     handle: (message) => this.#handle(message),
   });
 
   constructor(options: HostOptions) {
     this.#options = options;
-    const { command, descriptors } = options;
-    this.#child = spawn(command.file, [...command.args], {
-      ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
-      env: options.env,
-      // A session of its own (setsid(2)): what a terminal signals, it signals to the whole process group, and workers
-      // and the commands that they run are to end when the master says so.
-      detached: true,
-      stdio: [
-        'ignore',
-        'pipe',
-        'pipe',
-        'pipe',
-        descriptors.scoreboard,
-        descriptors.descriptorPair[1],
-        descriptors.listen,
-        descriptors.accessLog ?? 'ignore',
-      ],
+    this.#life = options.start({
+      onChatter: (stream, text) => this.#report({ type: 'chatter', stream, text }),
+      onUnstarted: (error) => this.#report({ type: 'unstarted', error }),
+      onExit: (code, signal) => this.#reportExit(code, signal),
     });
-    closeSync(descriptors.descriptorPair[1]);
-    // A child for which there were no descriptors or processes left has no stdio at all, whatever the type says.
-    this.#channel = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined;
-    this.#listenToProcess();
     this.#listenToChannel();
     this.#introduce();
   }
@@ -112,12 +77,12 @@ export class HostProcess {
 
   /** 0 for one that could not be started. */
   get pid(): number {
-    return this.#child.pid ?? 0;
+    return this.#life.pid;
   }
 
   /** Our end of the descriptor channel. */
   get descriptorChannel(): number {
-    return this.#options.descriptors.descriptorPair[0];
+    return this.#options.descriptorChannel;
   }
 
   /** @throws Error when the host's table has no such move */
@@ -189,7 +154,7 @@ export class HostProcess {
    * does not.
    */
   hangUp(): void {
-    this.#channel?.end();
+    this.#life.channel?.end();
   }
 
   /** Nothing that it says counts any more, and nothing is said to it; its exit is still reported. */
@@ -197,7 +162,7 @@ export class HostProcess {
     this.#isFaulty = true;
     this.#inbox.clear();
     // Read on, to the end that tells of its exit.
-    this.#channel?.resume();
+    this.#life.channel?.resume();
   }
 
   get isIgnored(): boolean {
@@ -205,7 +170,7 @@ export class HostProcess {
   }
 
   kill(): void {
-    if (this.#state !== hostStates.gone) this.#child.kill('SIGKILL');
+    if (this.#state !== hostStates.gone) this.#life.kill('SIGKILL');
   }
 
   /**
@@ -213,13 +178,13 @@ export class HostProcess {
    * that it left behind may hold the other ends open.
    */
   close(): void {
-    for (const stream of [this.#child.stdout, this.#child.stderr, this.#channel]) stream?.destroy();
+    this.#life.release();
     closeSync(this.descriptorChannel);
   }
 
   /** Nothing waits for the host: what it does not take is kept up to a limit, then it is the one that ends. */
   #send(words: readonly string[], payload?: Uint8Array | string): void {
-    const channel = this.#channel;
+    const channel = this.#life.channel;
     if (channel?.writable !== true || this.#isFaulty) return;
     channel.write(encodeMessage(words, payload));
     // Its settings are as long as they are: whether it reads them is seen at its start.
@@ -233,7 +198,7 @@ export class HostProcess {
 
   /** The descriptor first: the line says that it is there. */
   #sendWith(fd: number, words: readonly string[]): void {
-    if (this.#channel?.writable !== true || this.#isFaulty) return;
+    if (this.#life.channel?.writable !== true || this.#isFaulty) return;
     try {
       sendDescriptor(this.descriptorChannel, fd, 0);
     } catch (error) {
@@ -253,22 +218,8 @@ export class HostProcess {
     this.#send(['start']);
   }
 
-  #listenToProcess(): void {
-    this.#child.on('error', (error) => {
-      this.#report({ type: 'unstarted', error });
-      // A failed spawn has no exit event.
-      if (this.#child.pid === undefined) this.#reportExit(70, null);
-    });
-    this.#child.on('exit', (code, signal) => this.#reportExit(code, signal));
-    for (const stream of ['stdout', 'stderr'] as const) {
-      this.#child[stream]?.on('data', (bytes: Buffer) => {
-        this.#report({ type: 'chatter', stream, text: bytes.toString('utf8') });
-      });
-    }
-  }
-
   #listenToChannel(): void {
-    const channel = this.#channel;
+    const channel = this.#life.channel;
     if (channel === undefined) return;
     // The exit event tells what happened; a broken pipe says nothing more.
     channel.on('error', () => channel.destroy());
@@ -307,7 +258,7 @@ export class HostProcess {
     if (this.#exitReported) return;
     this.#exitReported = true;
     // What the host said last may still be in the channel: its end comes after its data.
-    const channel = this.#channel;
+    const channel = this.#life.channel;
     const report = (): void => this.#inbox.whenEmpty(() => this.#report({ type: 'exit', code, signal }));
     if (channel === undefined || channel.destroyed || channel.readableEnded) return report();
     // A process that it left behind may hold the other end open.

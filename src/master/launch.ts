@@ -50,17 +50,17 @@ function startHost(
   context: PoolContext,
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): HostProcess {
+  const descriptors = {
+    scoreboard: generation.scoreboardFd,
+    listen: pool.listener.intactFd(),
+    accessLog,
+    descriptorPair: socketPair(),
+  };
   return new HostProcess({
-    command: pool.command,
+    start: (listener) => context.startHost(pool, descriptors, listener),
+    descriptorChannel: descriptors.descriptorPair[0],
     slotCount: pool.config['pm.max_children'],
-    descriptors: {
-      scoreboard: generation.scoreboardFd,
-      listen: pool.listener.intactFd(),
-      accessLog,
-      descriptorPair: socketPair(),
-    },
     settings: pool.settings,
-    env: context.env,
     onEvent: (event) => onEvent(generation, event),
   });
 }

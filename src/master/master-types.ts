@@ -52,6 +52,8 @@ export type MasterEvent =
       readonly generation: Generation;
       readonly act: () => void;
     }
+  /** A connection waits at a pool that sleeps. */
+  | { readonly type: 'wake'; readonly runner: PoolRunner }
   | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
   | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
   | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string }

@@ -24,8 +24,10 @@ import { PoolSet } from './pool-set.ts';
 import { ReloadJournal } from './reload-journal.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
+import { Sleepers } from './sleepers.ts';
 import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
+import { Templates } from './templates.ts';
 import { Timers } from './timers.ts';
 
 /** How long requests may go on after a failure of the master where nothing else is configured. */
@@ -44,6 +46,8 @@ export class Master {
   readonly #resources: MasterResources;
   readonly #pools: PoolSet;
   readonly #systemd: SystemdMonitor;
+  readonly #templates: Templates;
+  readonly #sleepers = new Sleepers();
   #configuration: Configuration;
   readonly #stage: MasterStage;
   #reloadAgain: ReloadScope | undefined;
@@ -59,6 +63,7 @@ export class Master {
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
     this.admin = this.#makeAdmin();
+    this.#templates = new Templates(options.log, options.env);
     this.#pools = new PoolSet(this.#makeContext());
     this.#resources = new MasterResources(options, this.admin, this.#pools.source);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -157,6 +162,9 @@ export class Master {
       case 'later':
         contain(event.runner, 'answering its host', event.act, event.generation);
         return;
+      case 'wake':
+        contain(event.runner, 'waking it', () => event.runner.wake());
+        return;
       case 'outcome':
         return this.#onOutcome(event.outcome);
       case 'heartbeat':
@@ -207,6 +215,7 @@ export class Master {
   #onOutcome(outcome: PoolOutcome): void {
     switch (outcome.type) {
       case 'serving':
+      case 'asleep':
         // One that nothing waits for says nothing of a reload that is still being planned.
         if (this.#pools.settle(outcome.runner)) this.#settle();
         return;
@@ -231,7 +240,7 @@ export class Master {
     if (this.#stage.state === masterStates.reloading) return this.#settleReload();
     // A pool that was given up tries again by itself: that is no second start of the master.
     if (this.#stage.state !== masterStates.starting) return;
-    if (this.runners.every((runner) => runner.serving === undefined)) {
+    if (this.runners.every((runner) => runner.serving === undefined && !runner.isAsleep)) {
       this.#started.reject(new MasterStartError('no pool could be started'));
       return this.#stop(masterStates.terminating, undefined);
     }
@@ -309,6 +318,7 @@ export class Master {
     this.#configuration = plan.configuration;
     this.#systemd.configure(plan.configuration.global);
     this.#beats.start(plan.configuration);
+    this.#templates.renew(scope);
     const unchanged = this.#pools.putInForce(plan.pools, scope);
     if (scope === 'all') return;
     this.#reloads.leftAlone(unchanged);
@@ -356,6 +366,8 @@ export class Master {
     this.#systemd.stop();
     this.#timers.close();
     this.#queue.close();
+    this.#templates.close();
+    this.#sleepers.close();
     this.#resources.release();
   }
 
@@ -398,6 +410,10 @@ export class Master {
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#processControlTimeout(),
       patience: this.#options.patience ?? hostPatience,
+      prepareStart: (pool, done) => this.#templates.prepare(pool, done),
+      sleepers: this.#sleepers,
+      enqueueWake: (runner) => this.#queue.enqueue({ type: 'wake', runner }),
+      startHost: (pool, descriptors, listener) => this.#templates.startHost(pool, descriptors, listener),
       accessLog: (pool) => this.#resources.accessLog(pool.config),
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),

@@ -7,9 +7,11 @@ import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { HostPatience } from '../pool/obedience.ts';
 import type { Generation } from './generation.ts';
+import type { HostDescriptors, HostLife, LifeListener } from './host-life.ts';
 import type { HostEvent } from './host-process.ts';
 import type { Listener } from './listener.ts';
 import type { PoolRunner } from './pool-runner.ts';
+import type { Sleepers } from './sleepers.ts';
 
 /** A pool together with what the master resolved for it. */
 export interface PreparedPool {
@@ -48,6 +50,17 @@ export interface PoolContext {
   /** `process.max`, `process_control_timeout` (seconds) of the configuration in force. */
   readonly processMax: () => number;
   readonly processControlTimeout: () => number;
+  /** Has the process of a host made: executed, or forked from a template. */
+  readonly startHost: (pool: PreparedPool, descriptors: HostDescriptors, listener: LifeListener) => HostLife;
+  /**
+   * Prepares what the pool's next host is started from.
+   *
+   * @param done with the reason when it cannot be started; called in a later turn of the event loop
+   */
+  readonly prepareStart: (pool: PreparedPool, done: (failure: string | undefined) => void) => void;
+  readonly sleepers: Sleepers;
+  /** Puts the first connection of a pool that sleeps into the master's queue. */
+  readonly enqueueWake: (runner: PoolRunner) => void;
   /** Descriptor of the pool's access log, which belongs to the master. */
   readonly accessLog: (pool: PreparedPool) => number | undefined;
   /** Puts an event of a host into the master's queue. */
@@ -66,6 +79,8 @@ export interface PoolContext {
 export type PoolOutcome =
   /** A generation took over the pool's socket. */
   | { readonly type: 'serving'; readonly runner: PoolRunner; readonly generation: Generation }
+  /** It serves without a host until a connection comes. */
+  | { readonly type: 'asleep'; readonly runner: PoolRunner }
   /** The first or a new generation could not be started; the old one, if there is one, serves on. */
   | { readonly type: 'gaveUp'; readonly runner: PoolRunner; readonly reason: string }
   /** A worker died by a signal that counts for emergency_restart. */

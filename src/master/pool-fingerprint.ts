@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { lookedUp } from '../runtime/one-look.ts';
 import type { PreparedPool } from './pool-context.ts';
 
 /**
@@ -17,7 +18,16 @@ export function poolFingerprint({ settings, command }: Pick<PreparedPool, 'setti
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
+/** Identity and times of files, as one text: another one where a file has been changed or replaced. */
+export function filesState(paths: readonly string[]): string {
+  return JSON.stringify(paths.map(fileState));
+}
+
 function fileState(path: string): string {
+  return lookedUp(JSON.stringify(['file', path]), () => lookAtFile(path));
+}
+
+function lookAtFile(path: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return [path, dev, ino, size, mtimeNs, ctimeNs].join(' ');

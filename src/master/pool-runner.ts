@@ -21,6 +21,7 @@ import {
   workersForTakeOver,
 } from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
+import { maySleep } from '../pool/sleep.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
@@ -36,8 +37,9 @@ import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
 import { PoolFigures } from './pool-figures.ts';
 import { workerStack } from './request-facts.ts';
+import { Sleep } from './sleep.ts';
 import type { StatusQuestion } from './status-desk.ts';
-import { poweredBy, publishFigures, renderStatusPage } from './status-page.ts';
+import { poweredBy, publishFigures, renderSleepingPage, renderStatusPage } from './status-page.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
 /** Workers that were killed are looked for again so soon, ms. */
@@ -64,6 +66,7 @@ export class PoolRunner {
   readonly #departures: Departures;
   readonly #voice: PoolVoice;
   readonly #orphans = new Orphans();
+  readonly #sleep: Sleep;
   #failure: string | undefined;
   /** What the log has been told of the host. */
   #reported: string | undefined;
@@ -78,6 +81,7 @@ export class PoolRunner {
     this.#context = context;
     this.#departures = new Departures(context);
     this.#voice = new PoolVoice(context.log, this.name, context.now);
+    this.#sleep = new Sleep(context);
     this.figures = new PoolFigures(this.#counters, () => this.generations(), context.now);
     this.#supervisor = new WorkerSupervisor(this.name, context, this.#counters, () =>
       context.onOutcome({ type: 'crash', runner: this }),
@@ -107,8 +111,19 @@ export class PoolRunner {
     return this.#serving === undefined ? [] : poweredBy(this.#serving);
   }
 
-  /** The status page as the bytes of a CGI response; undefined while no host serves the pool. */
+  /** It has no host, and starts one for the first connection. */
+  get isAsleep(): boolean {
+    return this.#sleep.isAsleep;
+  }
+
+  /** When the host that serves was started, or the pool fell asleep, milliseconds since 1970; undefined otherwise. */
+  get startedAt(): number | undefined {
+    return this.#sleep.isAsleep ? this.#sleep.since : this.#serving?.launchedEpochMs;
+  }
+
+  /** The status page as the bytes of a CGI response; undefined while no host serves the pool and none is to. */
   statusPage(query: string): Buffer | undefined {
+    if (this.#sleep.isAsleep) return renderSleepingPage(this.#pool, this.#sleep.since, query).reply;
     return (
       this.#serving && renderStatusPage(this.#serving, this.#pool.listener, query, this.firstHeaders).reply
     );
@@ -153,12 +168,13 @@ export class PoolRunner {
 
   /** Starts the first generation. */
   start(): void {
+    if (maySleep(this.#pool.config, 0)) return this.#sleepFirst(this.#pool);
     this.#launch(this.#pool, initialWorkers(this.#pool.config));
   }
 
   /** Whether the host that serves would be made in the same way, on the same socket. */
   serves({ fingerprint, listener }: PreparedPool): boolean {
-    const isSettled = this.#serving !== undefined && this.#next === undefined;
+    const isSettled = (this.#serving !== undefined || this.#sleep.isAsleep) && this.#next === undefined;
     return isSettled && fingerprint === this.#pool.fingerprint && listener === this.#pool.listener;
   }
 
@@ -166,6 +182,12 @@ export class PoolRunner {
   reload(pool: PreparedPool): void {
     this.#discardNext();
     const serving = this.#serving;
+    if (maySleep(pool.config, serving?.workers.size ?? 0)) {
+      this.#hostRestart.cancel();
+      this.#retireServing();
+      return this.#sleepFirst(pool);
+    }
+    this.#sleep.end();
     const busy = serving === undefined ? 0 : this.#supervisor.activeWorkers(serving);
     this.#launch(pool, workersForTakeOver(pool.config, busy));
   }
@@ -174,9 +196,9 @@ export class PoolRunner {
   finish(): void {
     this.#stopped = true;
     this.#hostRestart.cancel();
+    this.#sleep.end();
     this.#discardNext();
-    if (this.#serving !== undefined) this.#departures.drain(this.#serving);
-    this.#serving = undefined;
+    this.#retireServing();
     this.#reportGone();
   }
 
@@ -184,6 +206,7 @@ export class PoolRunner {
   terminate(): void {
     this.#stopped = true;
     this.#hostRestart.cancel();
+    this.#sleep.end();
     for (const generation of this.generations()) this.#end(generation);
     this.#orphans.kill();
     this.#reportGone();
@@ -251,6 +274,39 @@ export class PoolRunner {
     this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
     this.figures.beat(publishFigures(this.#serving, this.#pool.listener, scoreboard));
     this.#report(this.#serving);
+    if (this.#next === undefined && this.#sleep.isDue(this.#serving, this.#pool.config)) this.#fallAsleep();
+  }
+
+  /** A connection waits. */
+  wake(): void {
+    if (!this.#sleep.isAsleep || !this.#context.isNormal()) return;
+    this.#sleep.end();
+    this.#context.log.debug(`[pool ${this.name}] a connection wakes it`);
+    this.#launch(this.#pool, 0);
+  }
+
+  #fallAsleep(): void {
+    this.#context.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
+    this.#retireServing();
+    this.#sleep.begin(this.#pool, () => this.#context.enqueueWake(this));
+  }
+
+  /** Nothing runs before the first connection; but whether its PHP can be started is known before. */
+  #sleepFirst(pool: PreparedPool): void {
+    this.#pool = pool;
+    this.#failure = undefined;
+    this.#sleep.begin(pool, () => this.#context.enqueueWake(this));
+    this.#context.prepareStart(pool, (failure) => {
+      if (!this.#sleep.isAsleep || this.#pool !== pool) return;
+      if (failure === undefined) return this.#context.onOutcome({ type: 'asleep', runner: this });
+      this.#sleep.end();
+      this.#gaveUp(failure);
+    });
+  }
+
+  #retireServing(): void {
+    if (this.#serving !== undefined) this.#departures.drain(this.#serving);
+    this.#serving = undefined;
   }
 
   /** The host has a descriptor of its own and serves on; the next one could not. */
@@ -513,7 +569,7 @@ export class PoolRunner {
   #onExit(generation: Generation, code: number | null, signal: NodeJS.Signals | null): void {
     const { state } = generation.host;
     generation.host.moveTo(hostStates.gone);
-    const how = signal === null ? `with code ${code}` : `on signal ${signal}`;
+    const how = wayOfExit(code, signal);
     const expected = state === hostStates.draining || state === hostStates.ending;
     // First of all, so that whatever fails below finds it gone.
     this.#departures.remove(generation);
@@ -589,6 +645,12 @@ export class PoolRunner {
 /** Its host was told to go, or has gone. */
 function isLeaving({ host }: Generation): boolean {
   return host.state === hostStates.ending || host.state === hostStates.gone;
+}
+
+/** Of a host whose template was gone nobody learns how it ended. */
+function wayOfExit(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal !== null) return `on signal ${signal}`;
+  return code === null ? 'in an unknown way' : `with code ${code}`;
 }
 
 function reasonOf(error: unknown): string {

@@ -6,6 +6,7 @@ import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import { inOneLook } from '../runtime/one-look.ts';
 import { AccessLogs } from './access-logs.ts';
 import { AdminEndpoint, type AdminTarget } from './admin-endpoint.ts';
 import type { Listener } from './listener.ts';
@@ -87,11 +88,13 @@ export class MasterResources {
   async #open(plan: Plan): Promise<void> {
     const { global, pools } = plan.configuration;
     const php = this.#options.php();
-    const engines = pools.map((config) => ({
-      config,
-      identity: this.#ask(() => this.#options.identify(config)),
-      command: this.#ask(() => this.#options.engineFor(config)),
-    }));
+    const engines = inOneLook(() =>
+      pools.map((config) => ({
+        config,
+        identity: this.#ask(() => this.#options.identify(config)),
+        command: this.#ask(() => this.#options.engineFor(config)),
+      })),
+    );
     const listeners = plan.add(this.#listeners.plan());
     const sockets: [WantedSocket, Listener][] = [];
     for (const wanted of wantedSockets(plan.configuration)) {
@@ -108,11 +111,14 @@ export class MasterResources {
     const ofPool = new Map(
       sockets.map(([{ role, pool }, listener]) => [role === 'pool' ? pool : undefined, listener]),
     );
-    plan.pools = engines.map((pool) => {
-      const listener = ofPool.get(pool.config);
-      if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
-      return preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env);
-    });
+    plan.pools = inOneLook(() =>
+      engines.map((pool) => {
+        const listener = ofPool.get(pool.config);
+        if (listener === undefined)
+          throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
+        return preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env);
+      }),
+    );
   }
 
   #refuseObstacles(configuration: Configuration): void {

@@ -3,11 +3,12 @@
 import { isAtLeast } from '../engine/php-version.ts';
 import { poolStatus } from '../pool/pool-status.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
-import type { ScoreboardSnapshot } from '../scoreboard/reader.ts';
+import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/reader.ts';
 import { renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
 import type { Listener } from './listener.ts';
+import type { PreparedPool } from './pool-context.ts';
 
 /** What the page shows of a generation at this moment. */
 export function statusSnapshot(
@@ -65,6 +66,30 @@ export function renderStatusPage(
 ): { status: number; reply: Buffer } {
   const answer = renderStatus(statusSnapshot(generation, listener), query, Date.now());
   return { status: answer.status, reply: cgiResponse([...firstHeaders, ...answer.headers], answer.body) };
+}
+
+/** The same for a pool that sleeps: nothing runs, and nothing has since then. */
+export function renderSleepingPage(
+  { config, listener }: Pick<PreparedPool, 'config' | 'listener'>,
+  since: number,
+  query: string,
+): { status: number; reply: Buffer } {
+  const kernel = listener.queue();
+  const snapshot = poolStatus({
+    pool: config,
+    scoreboard: emptyScoreboard,
+    workers: [],
+    startedAt: since,
+    listenQueue: kernel?.current ?? 0,
+    maxListenQueue: 0,
+    listenQueueLength: kernel?.limit ?? 0,
+    maxChildrenReached: 0,
+    slowRequests: 0,
+    showsMemoryPeak: false,
+    nowMicros: monotonicMicros(),
+  });
+  const answer = renderStatus(snapshot, query, Date.now());
+  return { status: answer.status, reply: cgiResponse(answer.headers, answer.body) };
 }
 
 /** The header by which PHP names itself, unless its `expose_php` is off. */

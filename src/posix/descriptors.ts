@@ -29,6 +29,9 @@ const msghdrSize = 56;
 const msghdr = { iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48 } as const;
 /** CMSG_LEN and CMSG_SPACE of one descriptor: a 16-byte cmsghdr, an int, padding. */
 const cmsg = { header: 16, length: 20, space: 24 } as const;
+/** The same of `count` descriptors. */
+const cmsgLength = (count: number): number => cmsg.header + 4 * count;
+const cmsgSpace = (count: number): number => cmsg.header + 8 * Math.ceil(count / 2);
 
 const cSendmsg = declare<[number, Buffer, number], number>(
   'intptr_t sendmsg(int sockfd, const void *msg, int flags)',
@@ -55,19 +58,19 @@ interface MessageBuffers {
   vector: Buffer;
 }
 
-/** One message with one byte of data (`.`, docs/contract.md section 1) and room for one descriptor. */
-function messageBuffers(): MessageBuffers {
+/** One message with one byte of data (`.`, docs/contract.md section 1) and room for `count` descriptors. */
+function messageBuffers(count = 1): MessageBuffers {
   const address = ffi().address;
   const byte = Buffer.from('.');
   const vector = Buffer.alloc(16);
   vector.writeBigUInt64LE(address(byte), 0);
   vector.writeBigUInt64LE(1n, 8);
-  const control = Buffer.alloc(cmsg.space);
+  const control = Buffer.alloc(cmsgSpace(count));
   const header = Buffer.alloc(msghdrSize);
   header.writeBigUInt64LE(address(vector), msghdr.iov);
   header.writeBigUInt64LE(1n, msghdr.iovlen);
   header.writeBigUInt64LE(address(control), msghdr.control);
-  header.writeBigUInt64LE(BigInt(cmsg.space), msghdr.controllen);
+  header.writeBigUInt64LE(BigInt(control.length), msghdr.controllen);
   return { header, control, byte, vector };
 }
 
@@ -101,11 +104,24 @@ export function isWritable(fd: number, timeoutMs: number): boolean {
  * @throws PosixError; ETIMEDOUT when the bound passes, EPIPE when the peer is gone.
  */
 export function sendDescriptor(socketFd: number, fd: number, timeoutMs: number = defaultBoundMs): void {
-  const message = messageBuffers();
-  message.control.writeBigUInt64LE(BigInt(cmsg.length), 0);
+  sendDescriptors(socketFd, [fd], timeoutMs);
+}
+
+/**
+ * Passes copies of several descriptors in one message, in their order: as {@link sendDescriptor}.
+ *
+ * @throws PosixError; ETIMEDOUT when the bound passes, EPIPE when the peer is gone.
+ */
+export function sendDescriptors(
+  socketFd: number,
+  fds: readonly number[],
+  timeoutMs: number = defaultBoundMs,
+): void {
+  const message = messageBuffers(fds.length);
+  message.control.writeBigUInt64LE(BigInt(cmsgLength(fds.length)), 0);
   message.control.writeInt32LE(SOL_SOCKET, 8);
   message.control.writeInt32LE(SCM_RIGHTS, 12);
-  message.control.writeInt32LE(fd, cmsg.header);
+  for (const [index, fd] of fds.entries()) message.control.writeInt32LE(fd, cmsg.header + 4 * index);
   for (;;) {
     if (cSendmsg(socketFd, message.header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return;
     const errno = lastErrno();

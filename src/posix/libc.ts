@@ -60,6 +60,24 @@ export function declare<A extends readonly unknown[], R>(prototype: string): (..
   };
 }
 
+/**
+ * The same for a call that blocks: it runs in a thread of libuv's pool, and `done` is called from the event loop with
+ * its result. errno is that thread's and cannot be had.
+ */
+export function declareAsync<A extends readonly unknown[], R>(
+  prototype: string,
+): (...args: [...A, done: (result: R) => void]) => void {
+  let bound: ReturnType<Library['func']> | undefined;
+  return (...args) => {
+    bound ??= load().library.func(prototype);
+    const done = args.pop() as (result: R) => void;
+    bound.async(...args, (error: Error | null, result: R) => {
+      if (error !== null) throw error;
+      done(result);
+    });
+  };
+}
+
 const cStrerror = declare<[number], string>('const char *strerror(int errnum)');
 const errorNames = new Map<number, string>();
 for (const [name, number] of Object.entries(constants.errno)) {

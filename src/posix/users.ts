@@ -1,5 +1,6 @@
 /** Users and groups through the name service (NSS), so LDAP and containers' extra files count as well. */
 import { constants } from 'node:os';
+import { lookedUp } from '../runtime/one-look.ts';
 import { cString, declare, ffi, PosixError } from './libc.ts';
 
 /** One entry of the user database, passwd(5). */
@@ -101,6 +102,10 @@ export function isNumericId(text: string): boolean {
  * @throws PosixError when the name service itself fails.
  */
 export function lookupUser(nameOrId: string | number): User | undefined {
+  return lookedUp(JSON.stringify(['user', nameOrId]), () => lookForUser(nameOrId));
+}
+
+function lookForUser(nameOrId: string | number): User | undefined {
   const id = numericId(nameOrId);
   const name = cString(String(nameOrId));
   return lookup(
@@ -126,6 +131,10 @@ export function lookupUser(nameOrId: string | number): User | undefined {
  * @throws PosixError when the name service itself fails.
  */
 export function lookupGroup(nameOrId: string | number): Group | undefined {
+  return lookedUp(JSON.stringify(['group', nameOrId]), () => lookForGroup(nameOrId));
+}
+
+function lookForGroup(nameOrId: string | number): Group | undefined {
   const id = numericId(nameOrId);
   const name = cString(String(nameOrId));
   return lookup(
@@ -177,7 +186,11 @@ function meansNotFound(errno: number): boolean {
 const maxGroups = 65_536;
 
 /** Every group of a user, `gid` included: getgrouplist(3). */
-export function groupsOfUser(name: string, gid: number): number[] {
+export function groupsOfUser(name: string, gid: number): readonly number[] {
+  return lookedUp(JSON.stringify(['groups', name, gid]), () => lookForGroups(name, gid));
+}
+
+function lookForGroups(name: string, gid: number): readonly number[] {
   const user = cString(name);
   const count = Buffer.alloc(4);
   for (let room = 64; room <= maxGroups; room = Math.max(room * 2, count.readInt32LE(0))) {

@@ -96,6 +96,30 @@ export interface ScoreboardSnapshot {
   readonly slots: readonly SlotSnapshot[];
 }
 
+/** What the scoreboard of a pool without a host would show. */
+export const emptyScoreboard: ScoreboardSnapshot = {
+  header: {
+    startEpochMicros: 0,
+    generation: 0,
+    processManager: 'unknown',
+    maxChildren: 0,
+    idleWorkers: 0,
+    activeWorkers: 0,
+    listenQueue: 0,
+    maxListenQueue: 0,
+    listenQueueLength: 0,
+    maxChildrenReached: 0,
+    slowRequests: 0,
+    acceptedRequests: 0,
+    memoryPeak: 0,
+    activeRequests: 0,
+    maxActiveRequests: 0,
+    queuedRequests: 0,
+    maxQueuedRequests: 0,
+  },
+  slots: [],
+};
+
 /** Slots that are read at once; all readers share the room for two copies, since no reading is interrupted. */
 const batchSlots = 16;
 const batches = [Buffer.alloc(batchSlots * slotSize), Buffer.alloc(batchSlots * slotSize)] as const;

@@ -99,6 +99,8 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool slowlog.format': ['detailed', 'detailed'],
   'pool engine': ['native', 'native'],
   'pool engine.php': ['7.4', '7.4'],
+  'pool engine.start': ['exec', 'exec'],
+  'pool engine.idle_timeout': ['5m', 300],
   'pool engine.isolation': ['request', 'request'],
   'pool engine.heap_limit': ['1G', 2 ** 30],
 };

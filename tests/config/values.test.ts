@@ -79,6 +79,12 @@ const TABLE: readonly (readonly [
     { none: 'invalid isolation (worker or request)' },
   ],
   [
+    'start of a host',
+    values.parseHostStart,
+    { Fork: 'fork', exec: 'exec' },
+    { spawn: 'invalid start of a host (fork or exec)' },
+  ],
+  [
     'slow log format',
     values.parseSlowlogFormat,
     { compat: 'compat', Detailed: 'detailed' },

@@ -8,24 +8,28 @@ import { TestFolder } from '../harness/folder.ts';
 import { contractHosts } from './hosts.ts';
 import { entered, installScripts, release } from './scripts.ts';
 
-for (const { name, command, skip } of contractHosts) {
-  suite(`life cycle of the ${name} host`, { skip }, () => {
+for (const { name, title, command, template, skip } of contractHosts) {
+  suite(`life cycle of the ${title} host`, { skip }, () => {
     test('another contract version is refused with exit code 70', async () => {
-      await using master = new FakeMaster({ command, version: 999 });
+      await using master = new FakeMaster({ command, template: template?.(), version: 999 });
       const failed = await master.nextOf('failed');
       assert.match(failed.reason, /contract version 999/);
       assert.equal(await master.exitCode(), 70);
     });
 
     test('a pool that cannot be run is refused with a reason and exit code 70', async () => {
-      await using master = new FakeMaster({ command, settings: [['chdir', '/no/such/folder']] });
+      await using master = new FakeMaster({
+        command,
+        template: template?.(),
+        settings: [['chdir', '/no/such/folder']],
+      });
       const failed = await master.nextOf('failed');
       assert.match(failed.reason, /failed to chdir\(\/no\/such\/folder\)/);
       assert.equal(await master.exitCode(), 70);
     });
 
     test('ready tells the engine, nothing is accepted before "accept", a drain ends it with code 0', async () => {
-      await using master = await FakeMaster.ready({ command, slots: 1 });
+      await using master = await FakeMaster.ready({ command, template: template?.(), slots: 1 });
       installScripts(master);
       assert.equal(master.facts.engine, name);
       assert.match(master.facts.php, /^\d+\.\d+\.\d+/);
@@ -47,7 +51,7 @@ for (const { name, command, skip } of contractHosts) {
     });
 
     test('a drain finishes what runs and closes connections at rest', async () => {
-      await using master = await FakeMaster.serving({ command });
+      await using master = await FakeMaster.serving({ command, template: template?.() });
       installScripts(master);
       using resting = await master.connect();
       await resting.request({ params: master.params('hello.php'), keep: true });
@@ -71,7 +75,7 @@ for (const { name, command, skip } of contractHosts) {
       using folder = new TestFolder();
       // Held by the test as well, so that those who wait in it are not told when the host goes.
       const listener = listenUnix(folder.join('pool.sock'));
-      await using master = await FakeMaster.serving({ command, slots: 3, listener });
+      await using master = await FakeMaster.serving({ command, template: template?.(), slots: 3, listener });
       installScripts(master);
       const answer = master.get('gate.php');
       await entered(master);
@@ -96,7 +100,7 @@ for (const { name, command, skip } of contractHosts) {
     });
 
     test('a connection that was accepted before a drain still gets its first request answered', async () => {
-      await using master = await FakeMaster.serving({ command, slots: 1 });
+      await using master = await FakeMaster.serving({ command, template: template?.(), slots: 1 });
       installScripts(master);
       using client = await master.connect();
       // The answer to a second connection shows that the first one was accepted as well.
@@ -109,7 +113,7 @@ for (const { name, command, skip } of contractHosts) {
     });
 
     test('a host whose master is gone ends at once, whatever its workers do', async () => {
-      await using master = await FakeMaster.serving({ command, slots: 1 });
+      await using master = await FakeMaster.serving({ command, template: template?.(), slots: 1 });
       installScripts(master);
       using client = await master.connect();
       const answer = client.request({ params: master.params('loop.php') });
@@ -120,7 +124,7 @@ for (const { name, command, skip } of contractHosts) {
     });
 
     test('a line that is no message ends the host', async () => {
-      await using master = await FakeMaster.ready({ command });
+      await using master = await FakeMaster.ready({ command, template: template?.() });
       master.send(['nonsense']);
       await master.exitCode();
       assert.notEqual(master.child.exitCode, 0);

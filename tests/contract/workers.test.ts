@@ -8,12 +8,13 @@ import { poll } from '../harness/waiting.ts';
 import { contractHosts } from './hosts.ts';
 import { entered, installScripts, release } from './scripts.ts';
 
-for (const { name, command, skip } of contractHosts) {
-  suite(`workers of the ${name} host`, { skip }, () => {
+for (const { name, title, command, template, skip } of contractHosts) {
+  suite(`workers of the ${title} host`, { skip }, () => {
     let master: FakeMaster;
     before(async () => {
       master = await FakeMaster.serving({
         command,
+        template: template?.(),
         slots: 1,
         accessLog: true,
         settings: [

@@ -2,24 +2,27 @@
  * A master for one host: makes the descriptors of docs/contract.md, speaks the control channel as a test tells it
  * to, and keeps everything that the host says. Works with every engine's host, given its command line.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { contractVersion, type EndMode, encodeMessage, MessageDecoder } from '../../src/engine/contract.ts';
 import { type HostFacts, type HostMessage, parseHostMessage } from '../../src/engine/host-messages.ts';
+import { executeHost, forkHost } from '../../src/master/host-life.ts';
+import type { TemplateProcess } from '../../src/master/template-process.ts';
 import { memoryFile, sendDescriptor, socketPair } from '../../src/posix/descriptors.ts';
 import { bind, boundAddress, listen, openSocket } from '../../src/posix/sockets.ts';
 import { scoreboardSize } from '../../src/scoreboard/layout.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 import { askOnce, PlainClient, type PlainRequest, type PlainResponse } from '../engine/plain-fastcgi.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
-import { adopt, exited, killTree } from '../harness/processes.ts';
 import { within } from '../harness/waiting.ts';
+import { HostChild } from './host-child.ts';
 import { usualSettings } from './usual-settings.ts';
 
 export interface FakeMasterOptions {
+  /** Makes the host by fork; else it is executed. */
+  readonly template?: TemplateProcess | undefined;
   /** Command line of the host. */
   readonly command?: readonly string[];
   readonly slots?: number;
@@ -70,7 +73,7 @@ export class FakeMaster implements AsyncDisposable {
   chatter = '';
   /** Told of every message at once, after it was kept. */
   onMessage: ((message: HostMessage) => void) | undefined;
-  readonly child: ChildProcess;
+  readonly child: HostChild;
   readonly scoreboardFd: number;
   readonly #slots: number;
   readonly #channel: Duplex;
@@ -89,22 +92,23 @@ export class FakeMaster implements AsyncDisposable {
     this.#address = address;
     const log = options.accessLog ? openSync(this.accessLogPath, 'a') : undefined;
     const [file = '', ...args] = options.command ?? embeddedHost;
-    this.child = spawn(file, args, {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', this.scoreboardFd, theirs, fd, log ?? 'ignore'],
+    const descriptors = {
+      scoreboard: this.scoreboardFd,
+      listen: fd,
+      accessLog: log,
+      descriptorPair: [ours, theirs] as const,
+    };
+    this.child = new HostChild((listener) => {
+      const noted = { ...listener, onChatter: (_: string, text: string) => (this.chatter += text) };
+      return options.template === undefined
+        ? executeHost({ file, args }, descriptors, process.env, noted)
+        : forkHost(options.template, descriptors, noted);
     });
-    adopt(this.child);
-    const passed = [
-      theirs,
-      ...(options.listener === undefined ? [fd] : []),
-      ...(log === undefined ? [] : [log]),
-    ];
-    for (const inherited of passed) closeSync(inherited);
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.on('data', (bytes: Buffer) => {
-        this.chatter += bytes.toString();
-      });
-    }
-    this.#channel = this.child.stdio[3] as Duplex;
+    if (options.listener === undefined) closeSync(fd);
+    if (log !== undefined) closeSync(log);
+    const { channel } = this.child;
+    if (channel === undefined) throw new Error('the host has no channel');
+    this.#channel = channel;
     this.#closed = this.#read();
     this.#introduce(options);
   }
@@ -245,7 +249,7 @@ export class FakeMaster implements AsyncDisposable {
 
   async exitCode(): Promise<number | null> {
     await within(
-      exited(this.child),
+      this.child.exited,
       () => `the host's exit; ${JSON.stringify(this.messages)} ${this.chatter}`,
     );
     return this.child.exitCode;
@@ -261,7 +265,7 @@ export class FakeMaster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await killTree(this.child);
+    await this.child.killTree();
     this.#channel.destroy();
     closeSync(this.#descriptorFd);
     closeSync(this.scoreboardFd);

@@ -76,12 +76,17 @@ export function engineEnv(engine: EngineName = 'embedded'): NodeJS.ProcessEnv {
 }
 
 /** Title of a process (proc(5)), empty when it is gone. */
-function titleOf(pid: number): string {
+export function titleOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
   } catch {
     return '';
   }
+}
+
+/** The process that makes native hosts, and is none. */
+function isTemplate(pid: number): boolean {
+  return titleOf(pid).startsWith('php-fpm: template');
 }
 
 /** Starts a master and waits until it says that it is ready. Use with `await using`. */
@@ -186,15 +191,14 @@ export class Server implements AsyncDisposable {
     await this.ready(from, cap);
   }
 
-  /**
-   * The engine hosts of a pool, or of all pools, at this moment: the master's own children, by the title that they
-   * give themselves.
-   */
+  /** The engine hosts of a pool, or of all pools, at this moment, by the title that they give themselves. */
   hosts(pool?: string): ProcessId[] {
     return this.workers().filter(({ pid, parent }) => {
-      const title =
-        parent === this.pid ? /^php-fpm: (?:host for|pool) (.*?) *(?:\0|$)/s.exec(titleOf(pid)) : null;
-      return title !== null && (pool === undefined || title[1] === pool);
+      const title = titleOf(pid);
+      // An embedded host has the title of php-fpm's workers, and so do the workers of a native one.
+      const isEmbedded = parent === this.pid && title.startsWith('php-fpm: pool ');
+      if (!isEmbedded && !title.startsWith('php-fpm: host for ')) return false;
+      return pool === undefined || /^php-fpm: (?:host for|pool) (.*?) *(?:\0|$)/s.exec(title)?.[1] === pool;
     });
   }
 
@@ -203,14 +207,16 @@ export class Server implements AsyncDisposable {
     if (this.kind === 'php-fpm') return;
     const hosts = this.hosts();
     const others = hosts.filter(({ pid }) => !titleOf(pid).startsWith('php-fpm: host for '));
-    if (hosts.length === 0 || others.length > 0) {
+    // Pools that sleep have no host, but the template is there that makes them.
+    const hasTemplate = descendants(this.pid).some(({ pid }) => isTemplate(pid));
+    if ((hosts.length === 0 && !hasTemplate) || others.length > 0) {
       throw new Error(`a host is not native: ${hosts.map(({ pid }) => titleOf(pid)).join(' | ')}`);
     }
   }
 
-  /** The processes below the master at this moment. */
+  /** The hosts and workers of the master at this moment. */
   workers(): ProcessId[] {
-    return descendants(this.pid);
+    return descendants(this.pid).filter(({ pid }) => !isTemplate(pid));
   }
 
   /** Stops the master and asserts that it left nothing behind. Not needed where only disposal is wanted. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
+import { executeHost } from '../../src/master/host-life.ts';
 import { type HostEvent, HostProcess } from '../../src/master/host-process.ts';
 import { hostStates } from '../../src/master/host-states.ts';
 import { memoryFile, socketPair } from '../../src/posix/descriptors.ts';
@@ -15,11 +16,10 @@ function deafHost(events: HostEvent[]): HostProcess & Disposable {
     descriptorPair: socketPair(),
   };
   const host = new HostProcess({
-    command: { file: 'sleep', args: ['1000'] },
+    start: (listener) => executeHost({ file: 'sleep', args: ['1000'] }, descriptors, process.env, listener),
+    descriptorChannel: descriptors.descriptorPair[0],
     slotCount: 1,
-    descriptors,
     settings: [],
-    env: process.env,
     onEvent: (event) => events.push(event),
   });
   host.moveTo(hostStates.ready);

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { request, scriptParams } from '../harness/fastcgi.ts';
@@ -153,8 +154,10 @@ function memoryOf({ pid }: TestMaster): number {
 }
 
 /** Waits until every host has done what it does, at a start and at a reload. */
-async function provoke({ log, child }: TestMaster): Promise<void> {
+async function provoke({ log, child, folder }: TestMaster): Promise<void> {
   await log.waitFor(/ready to handle connections/, 0, 60_000);
+  // A pool that nobody wants anything of has no host.
+  connect(folder.join('run/floods-with-waiting.sock')).on('error', () => {});
   const from = log.mark();
   child.kill('SIGUSR2');
   await log.waitFor(/ready to handle connections/, from, 60_000);

@@ -72,7 +72,10 @@ test('unchanged pools are left alone byte for byte, the others get a new generat
   assert.deepEqual(await look(server), first);
 
   // A directive of one pool, a pool less and a pool more; nothing of the others.
-  server.configure((to) => admin(to) + pool(to, 'a') + pool(to, 'b', 'listen.mode = 0600') + pool(to, 'd'));
+  server.configure(
+    (to) =>
+      admin(to) + pool(to, 'a') + pool(to, 'b', 'listen.mode = 0600\npm.max_requests = 500') + pool(to, 'd'),
+  );
   assert.deepEqual(await reloadChanged(server), ['a']);
   const second = await look(server);
   assert.deepEqual(second['a'], first['a']);
@@ -102,7 +105,10 @@ test('unchanged pools are left alone byte for byte, the others get a new generat
   assert.deepEqual(await look(server), before);
 
   // USR2 gives every pool a new generation all the same.
-  server.configure((to) => admin(to) + pool(to, 'a') + pool(to, 'b', 'listen.mode = 0600') + pool(to, 'd'));
+  server.configure(
+    (to) =>
+      admin(to) + pool(to, 'a') + pool(to, 'b', 'listen.mode = 0600\npm.max_requests = 500') + pool(to, 'd'),
+  );
   await server.reload();
   const last = await look(server);
   for (const name of ['a', 'b', 'd']) assert.notEqual(last[name]?.generation, before[name]?.generation, name);

@@ -1,8 +1,10 @@
 /** The native engine of this checkout, built once a test process into a folder of its own. */
 import { existsSync } from 'node:fs';
 import { buildEngine } from '../../src/engine/native/build.ts';
-import { hostCommand, locateEngine } from '../../src/engine/native/locate.ts';
+import { hostCommand, locateEngine, templateCommand } from '../../src/engine/native/locate.ts';
 import { NativeEngineError, readPhpConfig } from '../../src/engine/native/php-config.ts';
+import type { BuiltEngine } from '../../src/engine/native/store.ts';
+import type { HostCommand } from '../../src/engine/select.ts';
 import { phpConfig } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { buildSanitized, sanitizerReports, wantedSanitizer } from './sanitizer.ts';
@@ -10,6 +12,8 @@ import { buildSanitized, sanitizerReports, wantedSanitizer } from './sanitizer.t
 export interface NativeBuild {
   /** Command line of the host; empty when it is skipped. */
   readonly command: readonly string[];
+  /** Program of a template. */
+  readonly template: HostCommand;
   /** Folder for HATHI_ENGINE_DIR. */
   readonly folder: string;
   readonly skip: string | false;
@@ -44,7 +48,11 @@ function given(): NativeBuild | undefined {
   if (folder === undefined || wantedSanitizer() !== undefined) return undefined;
   const located = locateEngine(undefined, [folder]);
   if ('missing' in located) throw new Error(`HATHI_TEST_ENGINE="${folder}": ${located.missing}`);
-  return { command: hostCommand(located.engine, hostTitle), folder, skip: false };
+  return commandsOf(located.engine, folder);
+}
+
+function commandsOf(engine: BuiltEngine, folder: string): NativeBuild {
+  return { command: hostCommand(engine, hostTitle), template: templateCommand(engine), folder, skip: false };
 }
 
 function build(): NativeBuild {
@@ -58,9 +66,9 @@ function build(): NativeBuild {
         : buildSanitized(php, folder.path, sanitizer);
     // Before the folder's own end, which takes the reports with it.
     if (sanitizer !== undefined) process.prependOnceListener('exit', () => failOnReports(folder.path));
-    return { command: hostCommand(engine, hostTitle), folder: folder.path, skip: false };
+    return commandsOf(engine, folder.path);
   } catch (error) {
     if (!(error instanceof NativeEngineError) || /the compiler failed/.test(error.message)) throw error;
-    return { command: [], folder: '', skip: error.message };
+    return { command: [], template: { file: '', args: [] }, folder: '', skip: error.message };
   }
 }

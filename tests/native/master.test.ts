@@ -175,7 +175,7 @@ suite('a native pool below the master', {
     process.kill(worker, 'SIGKILL');
     const next = await ask();
     assert.notEqual(next, worker);
-    const host = server.workers().find(({ parent }) => parent === server.pid);
+    const host = server.hosts()[0];
     assert.ok(host !== undefined);
     process.kill(host.pid, 'SIGKILL');
     await poll('the old worker to go', () => identify(next) === undefined || undefined);

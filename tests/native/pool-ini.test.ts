@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { suite, test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
+import { TemplateProcess } from '../../src/master/template-process.ts';
 import { FakeMaster, type FakeMasterOptions } from '../embedded/fake-master.ts';
 import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
@@ -11,7 +12,7 @@ import { isRoot } from '../harness/server.ts';
 import { nativeBuild, testedConfig } from './built-engine.ts';
 import { identity } from './identity.ts';
 
-const { command, skip } = nativeBuild();
+const { command, template: templateProgram, skip } = nativeBuild();
 
 type Setting = readonly [string, string];
 const admin = (name: string, value: string): Setting => ['php_admin_value', `${name}=${value}`];
@@ -25,8 +26,12 @@ const missing = (...names: string[]): string | false => {
   return skip || (absent.length > 0 && `no extension ${absent.join(', ')}`);
 };
 
-async function answer(settings: readonly Setting[], code: string): Promise<unknown> {
-  await using master = await FakeMaster.serving({ command, slots: 1, settings });
+async function answer(
+  settings: readonly Setting[],
+  code: string,
+  template?: TemplateProcess,
+): Promise<unknown> {
+  await using master = await FakeMaster.serving({ command, template, slots: 1, settings });
   master.folder.write('ask.php', `<?php ${code}`);
   return JSON.parse((await master.get('ask.php')).body);
 }
@@ -66,69 +71,85 @@ suite('extensions of a pool', () => {
   });
 });
 
-suite('OPcache of a pool', { skip: skip || missing('opcache') }, () => {
-  const opcache: Setting = ['php.define', `zend_extension=${join(extensionFolder, 'opcache.so')}`];
+for (const start of ['exec', 'fork'] as const)
+  suite(`OPcache of a pool, ${start}`, { skip: skip || missing('opcache') }, () => {
+    const opcache: Setting = ['php.define', `zend_extension=${join(extensionFolder, 'opcache.so')}`];
 
-  /** A pool of an OPcache of its own, started as a master of that user starts it. */
-  const withOpcache = (settings: readonly Setting[]): FakeMasterOptions => ({
-    command,
-    slots: 1,
-    settings: [...identity(), opcache, ...settings],
-  });
+    let template: TemplateProcess | undefined;
+    before(() => {
+      if (start === 'exec') return;
+      template = new TemplateProcess({
+        command: templateProgram,
+        settings: [opcache],
+        env: process.env,
+        onEvent: () => {},
+      });
+    });
+    after(() => template?.close());
 
-  test('its size, and that it is off', async () => {
-    const code =
-      '$s = opcache_get_status(false); echo json_encode($s === false ? false : ($s["memory_usage"]["used_memory"] + $s["memory_usage"]["free_memory"]) >> 20);';
-    const sizes = [];
-    for (const value of [
-      admin('opcache.memory_consumption', '16'),
-      ['php_value', 'opcache.memory_consumption=24'] as const,
-      admin('opcache.enable', '0'),
-    ]) {
-      sizes.push(await answer([opcache, value], code));
-    }
-    assert.deepEqual(sizes, [16, 24, false]);
-  });
+    /** A pool of an OPcache of its own, started as a master of that user starts it. */
+    const withOpcache = (settings: readonly Setting[]): FakeMasterOptions => ({
+      command,
+      template,
+      slots: 1,
+      settings: [...identity(), opcache, ...settings],
+    });
 
-  test('a script is preloaded, by the pool’s user where nothing else is said', async () => {
-    using folder = new TestFolder();
-    const trace = join(folder.mkdir('out', 0o777), 'user');
-    const script = folder.write(
-      'preload.php',
-      `<?php function preloaded() { return "preloaded"; } copy("/proc/self/status", ${JSON.stringify(trace)});`,
-    );
-    const code =
-      '<?php echo function_exists("preloaded") ? preloaded() : "nothing", json_encode(get_cfg_var("opcache.preload"));';
-    for (const [user, uid] of isRoot
-      ? ([
-          [[], 33],
-          [[admin('opcache.preload_user', 'nobody')], 65534],
-        ] as const)
-      : ([[[], process.getuid?.()]] as const)) {
-      await using master = await FakeMaster.serving(withOpcache([admin('opcache.preload', script), ...user]));
-      master.folder.write('ask.php', code);
-      for (let request = 0; request < 2; request++)
-        assert.equal((await master.get('ask.php')).body, 'preloadedfalse');
-      assert.equal(Number(/^Uid:\s+(\d+)/m.exec(readFileSync(trace, 'utf8'))?.[1]), uid);
-      execFileSync('rm', [trace]);
-    }
-  });
+    test('its size, and that it is off', async () => {
+      const code =
+        '$s = opcache_get_status(false); echo json_encode(!($s["opcache_enabled"] ?? false) ? false : ($s["memory_usage"]["used_memory"] + $s["memory_usage"]["free_memory"]) >> 20);';
+      const sizes = [];
+      for (const value of [
+        admin('opcache.memory_consumption', '16'),
+        ['php_value', 'opcache.memory_consumption=24'] as const,
+        admin('opcache.enable', '0'),
+      ]) {
+        sizes.push(await answer([opcache, value], code, template));
+      }
+      assert.deepEqual(sizes, [16, 24, false]);
+    });
 
-  test('one that cannot be preloaded refuses the pool, with PHP’s own words', async () => {
-    using folder = new TestFolder();
-    const broken = folder.write('broken.php', '<?php function (');
-    for (const [script, words] of [
-      [broken, /Parse error.*broken\.php/],
-      [folder.join('none.php'), /Failed opening required/],
-    ] as const) {
-      await using master = new FakeMaster(withOpcache([admin('opcache.preload', script)]));
-      const { reason } = await master.nextOf('failed');
-      assert.match(reason, /PHP could not be started/);
-      assert.equal(await master.exitCode(), 70);
-      assert.match(master.chatter, words);
-    }
+    test('a script is preloaded, by the pool’s user where nothing else is said', async () => {
+      using folder = new TestFolder();
+      const trace = join(folder.mkdir('out', 0o777), 'user');
+      const script = folder.write(
+        'preload.php',
+        `<?php function preloaded() { return "preloaded"; } copy("/proc/self/status", ${JSON.stringify(trace)});`,
+      );
+      const code =
+        '<?php echo function_exists("preloaded") ? preloaded() : "nothing", json_encode(get_cfg_var("opcache.preload"));';
+      for (const [user, uid] of isRoot
+        ? ([
+            [[], 33],
+            [[admin('opcache.preload_user', 'nobody')], 65534],
+          ] as const)
+        : ([[[], process.getuid?.()]] as const)) {
+        await using master = await FakeMaster.serving(
+          withOpcache([admin('opcache.preload', script), ...user]),
+        );
+        master.folder.write('ask.php', code);
+        for (let request = 0; request < 2; request++)
+          assert.equal((await master.get('ask.php')).body, 'preloadedfalse');
+        assert.equal(Number(/^Uid:\s+(\d+)/m.exec(readFileSync(trace, 'utf8'))?.[1]), uid);
+        execFileSync('rm', [trace]);
+      }
+    });
+
+    test('one that cannot be preloaded refuses the pool, with PHP’s own words', async () => {
+      using folder = new TestFolder();
+      const broken = folder.write('broken.php', '<?php function (');
+      for (const [script, words] of [
+        [broken, /Parse error.*broken\.php/],
+        [folder.join('none.php'), /Failed opening required/],
+      ] as const) {
+        await using master = new FakeMaster(withOpcache([admin('opcache.preload', script)]));
+        const { reason } = await master.nextOf('failed');
+        assert.match(reason, /PHP could not be started/);
+        assert.equal(await master.exitCode(), 70);
+        assert.match(master.chatter, words);
+      }
+    });
   });
-});
 
 suite('the folder of php.ini', { skip: skip || requires('php-fpm') }, () => {
   test('is that of PHP-FPM, not that of the program which hosts the engine', async () => {

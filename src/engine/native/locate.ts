@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PoolConfig } from '../../config/directives.ts';
+import { lookedUp } from '../../runtime/one-look.ts';
 import type { EngineCommand } from '../select.ts';
 import { sourcesHash } from './build.ts';
 import { hostProgram } from './host-program.ts';
@@ -26,6 +27,10 @@ export function locateEngine(
   version: string | undefined,
   folders: readonly string[] = engineFolders(),
 ): LocatedEngine {
+  return lookedUp(JSON.stringify(['engine', version, folders]), () => lookForEngine(version, folders));
+}
+
+function lookForEngine(version: string | undefined, folders: readonly string[]): LocatedEngine {
   const all = folders.flatMap(listEngines);
   const fitting = all.filter(({ record }) => version === undefined || record.php.startsWith(`${version}.`));
   // The sources are read only where there is a build to compare them with: most starts have none.
@@ -56,6 +61,13 @@ export function hostCommand({ file, record }: BuiltEngine, title: string): reado
   return [...hostProgram(file, record), title.padEnd(96)];
 }
 
+/** The command line of a template of a build; its hosts take the room of its title for theirs. */
+export function templateCommand({ file, record }: BuiltEngine): NonNullable<EngineCommand['template']> {
+  const title = 'php-fpm: template';
+  const [program = '', ...args] = hostProgram(file, record);
+  return { file: program, args: [...args, '--template', title.padEnd(96)], argv0: title };
+}
+
 /** The PHP that a pool's native engine has to be of: by its directive, else by the folder of its configuration. */
 export function wantedVersion(pool: PoolConfig): string | undefined {
   return pool['engine.php'] ?? pool.folderVersion;
@@ -69,11 +81,26 @@ export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): En
   const title = `php-fpm: host for ${pool.name}`;
   const [program = '', ...args] = hostCommand(located.engine, title);
   const parts = [file, record.host, ...(record.linked ? [record.linked.program, record.linked.library] : [])];
-  return { engine: 'native', file: program, args, argv0: title, parts, iniFiles: iniFilesOf(record) };
+  const template = templateCommand(located.engine);
+  return {
+    engine: 'native',
+    file: program,
+    args,
+    argv0: title,
+    template,
+    parts,
+    iniFiles: iniFilesOf(record),
+  };
 }
 
 /** What the PHP-FPM of that PHP reads: its php.ini, then the files of its scan folder in order of their names. */
-export function iniFilesOf({ iniFolder, scanFolder }: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
+export function iniFilesOf(record: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
+  return lookedUp(JSON.stringify(['ini files', record.iniFolder, record.scanFolder]), () =>
+    lookForIniFiles(record),
+  );
+}
+
+function lookForIniFiles({ iniFolder, scanFolder }: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
   const main = join(iniFolder, 'php.ini');
   const scanned = scanFolder !== '' && existsSync(scanFolder) ? readdirSync(scanFolder).sort() : [];
   return {

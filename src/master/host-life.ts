@@ -1,0 +1,203 @@
+/** How the process of a host comes to be (executed, or forked from a template), and how it ends. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import type { Duplex } from 'node:stream';
+import type { HostCommand } from '../engine/select.ts';
+import type { ProcessEnd } from '../engine/template-messages.ts';
+import { duplicate, socketPair } from '../posix/descriptors.ts';
+import { ProcessHandle } from '../posix/pidfd.ts';
+import type { ForkListener, TemplateProcess } from './template-process.ts';
+
+/** Descriptors that the host inherits; the caller keeps its own and closes them when it likes. */
+export interface HostDescriptors {
+  readonly scoreboard: number;
+  readonly listen: number;
+  readonly accessLog?: number | undefined;
+  /** Both ends of the descriptor channel: the host's end is closed here after the start. */
+  readonly descriptorPair: readonly [ours: number, hosts: number];
+}
+
+/** What is told of a process. */
+export interface LifeListener {
+  /** Text of the process on its own stdout or stderr. */
+  readonly onChatter: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** There is no process. `onExit` follows. */
+  readonly onUnstarted: (error: Error) => void;
+  /** Told once. Both are null where nobody learned how it ended. */
+  readonly onExit: (code: number | null, signal: NodeJS.Signals | null) => void;
+}
+
+/** A process that keeps docs/contract.md. */
+export interface HostLife {
+  /** 0 while there is none yet, or never was. */
+  readonly pid: number;
+  /** Our end of its control channel; undefined where the system had no descriptors for it. */
+  readonly channel: Duplex | undefined;
+  kill(signal: NodeJS.Signals): void;
+  /** Closes our ends of its streams and its channel. Processes that it left behind may hold the other ends open. */
+  release(): void;
+}
+
+/** What cannot be started counts as ended with this code: the contract's "cannot run". */
+const unstartedCode = 70;
+
+/** Executes a program. */
+export function executeHost(
+  command: HostCommand,
+  descriptors: HostDescriptors,
+  env: NodeJS.ProcessEnv,
+  listener: LifeListener,
+): HostLife {
+  const child = spawn(command.file, [...command.args], {
+    ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
+    env,
+    // A session of its own (setsid(2)): what a terminal signals, it signals to the whole process group, and workers
+    // and the commands that they run are to end when the master says so.
+    detached: true,
+    stdio: [
+      'ignore',
+      'pipe',
+      'pipe',
+      'pipe',
+      descriptors.scoreboard,
+      descriptors.descriptorPair[1],
+      descriptors.listen,
+      descriptors.accessLog ?? 'ignore',
+    ],
+  });
+  closeSync(descriptors.descriptorPair[1]);
+  child.on('error', (error) => {
+    listener.onUnstarted(error);
+    // A failed spawn has no exit event.
+    if (child.pid === undefined) listener.onExit(unstartedCode, null);
+  });
+  child.on('exit', listener.onExit);
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]?.on('data', (bytes: Buffer) => listener.onChatter(stream, bytes.toString('utf8')));
+  }
+  return {
+    get pid() {
+      return child.pid ?? 0;
+    },
+    // A child for which there were no descriptors or processes left has no stdio at all, whatever the type says.
+    channel: (child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined,
+    kill: (signal) => void child.kill(signal),
+    release: () => {
+      for (const stream of child.stdio ?? []) stream?.destroy();
+    },
+  };
+}
+
+/**
+ * Has a template make a host. What is sent to its channel meanwhile waits for it.
+ *
+ * @throws PosixError when there are no descriptors for it
+ */
+export function forkHost(
+  template: TemplateProcess,
+  descriptors: HostDescriptors,
+  listener: LifeListener,
+): HostLife {
+  // What has been opened is closed where the next descriptor cannot be had; once it is passed, it is the template's.
+  using opened = new DisposableStack();
+  const open = (fd: number): number => {
+    opened.defer(() => closeSync(fd));
+    return fd;
+  };
+  const make = (): [Socket, number] => {
+    const [ours, theirs] = socketPair();
+    return [new Socket({ fd: ours }), open(theirs)];
+  };
+  const [stdout, theirStdout] = make();
+  const [stderr, theirStderr] = make();
+  const [channel, theirChannel] = make();
+  for (const [name, stream] of [
+    ['stdout', stdout],
+    ['stderr', stderr],
+  ] as const) {
+    stream.on('error', () => stream.destroy());
+    stream.on('data', (bytes) => listener.onChatter(name, bytes.toString('utf8')));
+  }
+  const own = [descriptors.scoreboard, descriptors.descriptorPair[1], descriptors.listen];
+  if (descriptors.accessLog !== undefined) own.push(descriptors.accessLog);
+  const copies = own.map((fd) => open(duplicate(fd)));
+  closeSync(descriptors.descriptorPair[1]);
+  opened.move();
+  const life = new ForkedLife([channel, stdout, stderr], listener, template.pid);
+  template.fork([theirStdout, theirStderr, theirChannel, ...copies], life);
+  return life;
+}
+
+/** A child of the template. */
+class ForkedLife implements HostLife, ForkListener {
+  readonly channel: Socket;
+  readonly #streams: readonly Socket[];
+  readonly #listener: LifeListener;
+  readonly #parent: number;
+  #pid = 0;
+  /** Its pid alone may be another process's by the time it is signalled. */
+  #handle: ProcessHandle | undefined;
+  /** A signal that came before there was a process. */
+  #pending: NodeJS.Signals | undefined;
+
+  constructor(streams: readonly [channel: Socket, ...Socket[]], listener: LifeListener, parent: number) {
+    this.#streams = streams;
+    const [channel] = streams;
+    this.channel = channel;
+    // Nothing is heard of a host before its pid is known, which the template tells.
+    channel.pause();
+    this.#listener = listener;
+    this.#parent = parent;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.#pid === 0) this.#pending = signal;
+    else this.#handle?.signal(signal);
+  }
+
+  release(): void {
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  onMade(pid: number): void {
+    this.#pid = pid;
+    this.#handle = ProcessHandle.openChild(pid, this.#parent);
+    if (this.#pending !== undefined) this.#handle?.signal(this.#pending);
+    this.channel.resume();
+  }
+
+  onRefused(reason: string): void {
+    this.channel.destroy();
+    this.#listener.onUnstarted(new Error(reason));
+    this.#listener.onExit(unstartedCode, null);
+  }
+
+  onGone(end: ProcessEnd | undefined): void {
+    if (end !== undefined)
+      return this.#end(
+        end.type === 'exit' ? end.code : null,
+        end.type === 'signal' ? signalName(end.signal) : null,
+      );
+    // Its channel ends with it.
+    if (this.channel.closed) this.#end(null, null);
+    else this.channel.once('close', () => this.#end(null, null));
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#handle?.close();
+    this.#handle = undefined;
+    this.#listener.onExit(code, signal);
+  }
+}
+
+function signalName(number: number): NodeJS.Signals | null {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return (found?.[0] as NodeJS.Signals | undefined) ?? null;
+}

@@ -1,0 +1,225 @@
+/**
+ * A template as the master sees it: a PHP that has started but for its OPcache and makes hosts by fork
+ * (docs/contract.md, "Templates"). It carries out what it is asked for and reports what happens; it decides nothing.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { ContractError, contractVersion, encodeMessage, MessageDecoder } from '../engine/contract.ts';
+import type { HostFacts } from '../engine/host-messages.ts';
+import type { HostCommand } from '../engine/select.ts';
+import { type ProcessEnd, parseTemplateMessage, type TemplateMessage } from '../engine/template-messages.ts';
+import { sendDescriptors, socketPair } from '../posix/descriptors.ts';
+
+export interface TemplateOptions {
+  readonly command: HostCommand;
+  /** The ini files and definitions that PHP starts with (`php.ini`, `php.define`). */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly onEvent: (event: TemplateEvent) => void;
+}
+
+export type TemplateEvent =
+  | { readonly type: 'ready'; readonly facts: HostFacts }
+  /** It cannot start, broke the contract, or has ended; it makes no more hosts. Told once. */
+  | { readonly type: 'lost'; readonly reason: string }
+  /** Text of the process itself on its stdout or stderr: something is wrong with it. */
+  | { readonly type: 'chatter'; readonly stream: 'stdout' | 'stderr'; readonly text: string };
+
+/** What becomes of one host. */
+export interface ForkListener {
+  readonly onMade: (pid: number) => void;
+  /** There is no host. */
+  readonly onRefused: (reason: string) => void;
+  /** @param end undefined when the template, its parent, is gone: nobody learns how it ends */
+  readonly onGone: (end: ProcessEnd | undefined) => void;
+}
+
+interface Order {
+  readonly descriptors: readonly number[];
+  readonly listener: ForkListener;
+}
+
+/** How many forks are asked for at a time: descriptors on their way are limited by the kernel (unix(7), ETOOMANYREFS). */
+const ordersAtOnce = 16;
+
+export class TemplateProcess {
+  readonly #options: TemplateOptions;
+  readonly #child: ChildProcess;
+  readonly #channel: Duplex | undefined;
+  readonly #descriptorChannel: number;
+  readonly #decoder = new MessageDecoder();
+  readonly #waiting: Order[] = [];
+  /** By id. */
+  readonly #asked = new Map<string, Order>();
+  /** By pid. */
+  readonly #hosts = new Map<number, ForkListener>();
+  #nextId = 0;
+  #isReady = false;
+  readonly #waitingForStart: ((failure: string | undefined) => void)[] = [];
+  #isLost = false;
+
+  constructor(options: TemplateOptions) {
+    this.#options = options;
+    const { file, args, argv0 } = options.command;
+    const [ours, theirs] = socketPair();
+    this.#descriptorChannel = ours;
+    this.#child = spawn(file, [...args], {
+      ...(argv0 === undefined ? {} : { argv0 }),
+      env: options.env,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', theirs],
+    });
+    closeSync(theirs);
+    // A child for which there were no descriptors or processes left has no stdio at all, whatever the type says.
+    this.#channel = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined;
+    this.#listenToProcess();
+    this.#listenToChannel();
+    this.#send(['hathi', String(contractVersion)]);
+    for (const [name, value] of options.settings) this.#send(['setting', name], value);
+    this.#send(['start']);
+  }
+
+  /** 0 for one that could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Hosts that are its children. */
+  get hostCount(): number {
+    return this.#hosts.size + this.#asked.size + this.#waiting.length;
+  }
+
+  /**
+   * Asks for a host. Its descriptors are stdout, stderr, and those of docs/contract.md section 1 from 3 on, in order.
+   * They are closed here once they have been passed on.
+   */
+  fork(descriptors: readonly number[], listener: ForkListener): void {
+    if (this.#isLost) {
+      closeAll(descriptors);
+      queueMicrotask(() => listener.onRefused('the template is gone'));
+      return;
+    }
+    this.#waiting.push({ descriptors, listener });
+    this.#askForMore();
+  }
+
+  /** @param done called once, in a later turn of the event loop, with the reason when it cannot be started */
+  whenReady(done: (failure: string | undefined) => void): void {
+    if (this.#isReady) setImmediate(() => done(undefined));
+    else this.#waitingForStart.push(done);
+  }
+
+  /** It makes no more hosts, and ends; those that it made go on, and nobody learns how they end. */
+  close(): void {
+    this.#channel?.destroy();
+  }
+
+  #askForMore(): void {
+    while (this.#isReady && !this.#isLost && this.#asked.size < ordersAtOnce) {
+      const order = this.#waiting.shift();
+      if (order === undefined) return;
+      const id = String(this.#nextId++);
+      try {
+        sendDescriptors(this.#descriptorChannel, order.descriptors);
+      } catch (error) {
+        closeAll(order.descriptors);
+        order.listener.onRefused(`cannot pass descriptors to the template: ${(error as Error).message}`);
+        continue;
+      }
+      closeAll(order.descriptors);
+      this.#asked.set(id, { ...order, descriptors: [] });
+      this.#send(['host', id]);
+    }
+  }
+
+  #handle(message: TemplateMessage): void {
+    switch (message.type) {
+      case 'ready':
+        this.#isReady = true;
+        this.#options.onEvent({ type: 'ready', facts: message.facts });
+        for (const done of this.#waitingForStart.splice(0)) done(undefined);
+        return this.#askForMore();
+      case 'failed':
+        return this.#lose(message.reason);
+      case 'host': {
+        const { listener } = this.#take(message.id);
+        this.#hosts.set(message.pid, listener);
+        listener.onMade(message.pid);
+        return this.#askForMore();
+      }
+      case 'no-host':
+        this.#take(message.id).listener.onRefused(message.reason);
+        return this.#askForMore();
+      case 'gone': {
+        const listener = this.#hosts.get(message.pid);
+        this.#hosts.delete(message.pid);
+        return listener?.onGone(message.end);
+      }
+      default:
+        throw new Error(`no handler for the message ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  #take(id: string): Order {
+    const order = this.#asked.get(id);
+    if (order === undefined) throw new ContractError(`the template answered an order ${id} that nobody gave`);
+    this.#asked.delete(id);
+    return order;
+  }
+
+  #lose(reason: string): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#channel?.destroy();
+    closeSync(this.#descriptorChannel);
+    this.#child.kill('SIGKILL');
+    this.#options.onEvent({ type: 'lost', reason });
+    for (const done of this.#waitingForStart.splice(0)) done(reason);
+    for (const { descriptors, listener } of [...this.#asked.values(), ...this.#waiting.splice(0)]) {
+      closeAll(descriptors);
+      listener.onRefused(reason);
+    }
+    this.#asked.clear();
+    for (const listener of this.#hosts.values()) listener.onGone(undefined);
+    this.#hosts.clear();
+  }
+
+  #send(words: readonly string[], payload?: string): void {
+    if (this.#channel === undefined || this.#channel.destroyed) return;
+    this.#channel.write(encodeMessage(words, payload));
+  }
+
+  #listenToProcess(): void {
+    this.#child.on('error', (error) => this.#lose(`it cannot be started: ${error.message}`));
+    this.#child.on('exit', (code, signal) => {
+      const reason = signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`;
+      // What it said last may still be in the channel.
+      if (this.#channel === undefined || this.#channel.destroyed) this.#lose(reason);
+      else this.#channel.once('close', () => this.#lose(reason));
+    });
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.#child[stream]?.on('data', (bytes: Buffer) =>
+        this.#options.onEvent({ type: 'chatter', stream, text: bytes.toString('utf8') }),
+      );
+    }
+  }
+
+  #listenToChannel(): void {
+    const channel = this.#channel;
+    if (channel === undefined) return;
+    channel.on('error', () => channel.destroy());
+    channel.on('data', (bytes: Buffer) => {
+      try {
+        for (const message of this.#decoder.push(bytes)) this.#handle(parseTemplateMessage(message));
+      } catch (error) {
+        if (!(error instanceof ContractError)) throw error;
+        this.#lose(error.message);
+      }
+    });
+  }
+}
+
+function closeAll(descriptors: readonly number[]): void {
+  for (const fd of descriptors) closeSync(fd);
+}

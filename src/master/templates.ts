@@ -1,0 +1,146 @@
+/**
+ * The templates of a master: one for each PHP build with its ini files, started when the first host of it is wanted. A
+ * reload begins anew, since ini files and PHP itself may have changed; a template of before goes with its last host.
+ */
+
+import type { HostCommand } from '../engine/select.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import {
+  executeHost,
+  forkHost,
+  type HostDescriptors,
+  type HostLife,
+  type LifeListener,
+} from './host-life.ts';
+import type { PreparedPool, ReloadScope } from './pool-context.ts';
+import { filesState } from './pool-fingerprint.ts';
+import { type TemplateEvent, TemplateProcess } from './template-process.ts';
+
+/** What a template is made from. */
+interface Origin {
+  readonly program: HostCommand;
+  readonly settings: PreparedPool['settings'];
+  /** Of PHP, the engine and the ini files, when it was started. */
+  readonly files: readonly string[];
+  readonly state: string;
+}
+
+interface Entry {
+  readonly process: TemplateProcess;
+  readonly origin: Origin;
+}
+
+/** Settings that PHP's start depends on; a template gets them, its hosts have them already. */
+const startSettings: readonly string[] = ['php.ini', 'php.define'];
+
+export class Templates {
+  readonly #log: ErrorLog;
+  readonly #env: NodeJS.ProcessEnv;
+  /** By program and ini files. */
+  readonly #current = new Map<string, Entry>();
+  /** Of earlier reloads, with hosts that still run. */
+  readonly #retired = new Set<TemplateProcess>();
+
+  constructor(log: ErrorLog, env: NodeJS.ProcessEnv) {
+    this.#log = log;
+    this.#env = env;
+  }
+
+  /**
+   * Hosts that are wanted from now on come from templates that are started anew.
+   *
+   * @param scope `changed`: only where a file that a template is made from has changed since
+   */
+  renew(scope: ReloadScope): void {
+    for (const [key, { process, origin }] of this.#current) {
+      if (scope === 'changed' && filesState(origin.files) === origin.state) continue;
+      this.#current.delete(key);
+      this.#retired.add(process);
+    }
+    this.#closeUnused();
+  }
+
+  /** Starts a host: by fork where its engine can and its pool does not want a start of its own. */
+  startHost(pool: PreparedPool, descriptors: HostDescriptors, listener: LifeListener): HostLife {
+    const program = templateProgram(pool);
+    if (program === undefined) return executeHost(pool.command, descriptors, this.#env, listener);
+    return forkHost(this.#templateOf(pool, program), descriptors, {
+      ...listener,
+      onExit: (code, signal) => {
+        listener.onExit(code, signal);
+        this.#closeUnused();
+      },
+    });
+  }
+
+  /**
+   * Has the template ready that the pool's next host comes from, where it is to come from one.
+   *
+   * @param done with the reason when PHP cannot be started; called in a later turn of the event loop
+   */
+  prepare(pool: PreparedPool, done: (failure: string | undefined) => void): void {
+    const program = templateProgram(pool);
+    if (program === undefined) setImmediate(() => done(undefined));
+    else this.#templateOf(pool, program).whenReady(done);
+  }
+
+  /** Ends all of them; hosts that still run go on. */
+  close(): void {
+    this.renew('all');
+    for (const template of this.#retired) template.close();
+  }
+
+  #templateOf(pool: PreparedPool, program: HostCommand): TemplateProcess {
+    const settings = pool.settings.filter(([name]) => startSettings.includes(name));
+    const key = JSON.stringify([program.file, program.args, settings]);
+    const known = this.#current.get(key);
+    if (known !== undefined) return known.process;
+    const template: TemplateProcess = new TemplateProcess({
+      command: program,
+      settings,
+      env: this.#env,
+      onEvent: (event) => this.#onEvent(key, template, event),
+    });
+    const files = [
+      ...pool.command.parts,
+      ...settings.filter(([name]) => name === 'php.ini').map(([, path]) => path),
+    ];
+    this.#current.set(key, {
+      process: template,
+      origin: { program, settings, files, state: filesState(files) },
+    });
+    return template;
+  }
+
+  #onEvent(key: string, template: TemplateProcess, event: TemplateEvent): void {
+    const name = `template ${template.pid}`;
+    switch (event.type) {
+      case 'ready':
+        return this.#log.debug(`${name} is ready: PHP ${event.facts.php}`);
+      case 'chatter':
+        for (const line of event.text.split('\n').filter((part) => part !== '')) {
+          this.#log.warning(`${name} said into ${event.stream}: "${line}"`);
+        }
+        return;
+      case 'lost': {
+        const isExpected = this.#retired.delete(template);
+        if (this.#current.get(key)?.process === template) this.#current.delete(key);
+        if (!isExpected)
+          this.#log.alert(`${name} is gone: ${event.reason}; its hosts go on, the next host starts another`);
+        return;
+      }
+      default:
+        throw new Error(`no handler for the event ${JSON.stringify(event satisfies never)}`);
+    }
+  }
+
+  #closeUnused(): void {
+    for (const template of this.#retired) {
+      if (template.hostCount === 0) template.close();
+    }
+  }
+}
+
+function templateProgram({ config, command }: PreparedPool): HostCommand | undefined {
+  return config['engine.start'] === 'fork' ? command.template : undefined;
+}

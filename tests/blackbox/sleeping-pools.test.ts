@@ -1,0 +1,111 @@
+/** pm = ondemand: a pool that nobody uses is a listening socket and nothing else. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { askAdmin } from '../admin/client.ts';
+import { engines } from '../harness/engines.ts';
+import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { poolText } from '../harness/pool.ts';
+import { type Server, serverKind, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+
+const names = ['a', 'b', 'c'];
+
+function pools(lines = ''): (folder: TestFolder) => string {
+  return (folder) =>
+    `[global]\nadmin.listen = ${folder.join('run/admin.sock')}\n${names
+      .map((name) =>
+        poolText(
+          folder,
+          name,
+          `pm = ondemand\npm.max_children = 4\npm.process_idle_timeout = 1s\npm.status_path = /status\npm.status_listen = ${folder.join(`run/${name}-status.sock`)}\n${lines}`,
+        ),
+      )
+      .join('')}`;
+}
+
+async function ask(server: Server, pool: string): Promise<string> {
+  const script = server.folder.join('www/hello.php');
+  return (await request(server.socket(pool), scriptParams(script))).body.toString();
+}
+
+/** Hosts by the name of their pool. */
+function awake(server: Server): string[] {
+  return names.filter((name) => server.hosts(name).length > 0);
+}
+
+async function admin(server: Server, path: string): Promise<{ status: number; body: string }> {
+  return await askAdmin({ socketPath: server.folder.join('run/admin.sock'), path });
+}
+
+async function states(server: Server): Promise<string[]> {
+  const { body } = await admin(server, '/api/pools');
+  return (JSON.parse(body) as { pools: { state: string }[] }).pools.map(({ state }) => state);
+}
+
+for (const { name: engine, skip } of engines) {
+  const skipped = skip || (serverKind === 'php-fpm' && 'the reference has one master for all pools');
+  // Each waits for time-outs: they do so together.
+  suite(`pools that sleep, ${engine} engine`, { skip: skipped, concurrency: true }, () => {
+    test('a connection wakes its pool alone; everybody who looks is told', async () => {
+      await using server = await startServer({ engine, pools: pools() });
+      server.folder.write('www/hello.php', '<?php echo "hello";');
+      assert.deepEqual(awake(server), []);
+      assert.deepEqual(await states(server), ['asleep', 'asleep', 'asleep']);
+      assert.equal((await admin(server, '/readyz')).status, 200);
+      const status = async (pool: string): Promise<Record<string, unknown>> => {
+        const page = await request(
+          server.folder.join(`run/${pool}-status.sock`),
+          pageParams('/status', 'json'),
+        );
+        return JSON.parse(page.body.toString()) as Record<string, unknown>;
+      };
+      const { pool, 'total processes': total, 'listen queue len': length } = await status('b');
+      assert.deepEqual([pool, total], ['b', 0]);
+      assert.ok(Number(length) > 0);
+
+      // Several at once, as a browser opens them.
+      const answers = await Promise.all(Array.from({ length: 4 }, () => ask(server, 'b')));
+      assert.deepEqual(answers, ['hello', 'hello', 'hello', 'hello']);
+      assert.deepEqual(awake(server), ['b']);
+      assert.deepEqual(await states(server), ['asleep', 'serving', 'asleep']);
+      const { body } = await admin(server, '/metrics');
+      assert.match(body, /^hathi_pool_asleep\{pool="a"\} 1$/m);
+      assert.match(body, /^hathi_pool_asleep\{pool="b"\} 0$/m);
+      assert.match(body, /^hathi_pool_serving\{pool="a"\} 1$/m);
+      await server.stop();
+    });
+
+    test('a host without work goes after engine.idle_timeout, and comes back; a reload wakes nobody', async () => {
+      await using server = await startServer({ engine, pools: pools('engine.idle_timeout = 1s') });
+      server.folder.write('www/hello.php', '<?php echo "hello";');
+      for (let round = 0; round < 2; round++) {
+        assert.equal(await ask(server, 'a'), 'hello');
+        await poll('the pool to fall asleep', () => awake(server).length === 0 || undefined, 20_000);
+      }
+      await server.reload();
+      assert.deepEqual(awake(server), []);
+      assert.equal(await ask(server, 'c'), 'hello');
+      assert.deepEqual(awake(server), ['c']);
+      await server.stop('SIGQUIT');
+    });
+
+    test('with engine.idle_timeout = 0 a host that has come stays, and a reload keeps its socket', async () => {
+      await using server = await startServer({ engine, pools: pools('engine.idle_timeout = 0') });
+      server.folder.write('www/hello.php', '<?php echo "hello";');
+      assert.equal(await ask(server, 'a'), 'hello');
+      const [host] = server.hosts('a');
+      await poll('the end of its worker', async () => {
+        const { body } = await admin(server, '/api/pools');
+        const [first] = (JSON.parse(body) as { pools: { workers: unknown[] }[] }).pools;
+        return first?.workers.length === 0 || undefined;
+      });
+      assert.equal(server.hosts('a')[0]?.pid, host?.pid);
+      // Nobody uses it: after a reload it sleeps.
+      await server.reload();
+      await poll('the end of the host', () => awake(server).length === 0 || undefined);
+      assert.equal(await ask(server, 'a'), 'hello');
+      await server.stop();
+    });
+  });
+}
