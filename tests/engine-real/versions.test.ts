@@ -97,7 +97,7 @@ test('a version that is not installed is named with the command that installs it
   const served = await runCommand(serverCommand(), flags, { cwd: folder.path });
   assert.match(
     served.stderr,
-    /^hathi serve: \[pool serve\] the embedded PHP .* is not installed: run "npm install .*"\n$/,
+    /^hathi serve: \[pool serve\] the embedded PHP .* is not installed: run "hathi php add .*"\n$/,
   );
   assert.notEqual(served.code, 0);
 });
@@ -184,6 +184,39 @@ async function battery(server: Server, version: string, pool: string): Promise<v
   )) as [string, ...unknown[]];
   assert.match(running, new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
   assert.deepEqual(facts, ['fpm-fcgi', 'mine', '/extra', 'bar', { a: ['1'] }, '42', pool, false, 1], version);
+
+  // What is put in place of the build's own functions, methods and constants.
+  assert.deepEqual(
+    await json(
+      server,
+      `putenv('A=b'); $d = tempnam(sys_get_temp_dir(), 'v'); $h = fopen($d, 'r+'); $object = new SplFileObject($d, 'r+');
+      $r = [PHP_OS_FAMILY, php_uname('s'), get_include_path(), glob('/etc/{passwd,group}', GLOB_BRACE), setlocale(LC_ALL, 'de_DE'), setlocale(LC_TIME, 'C.UTF-8'),
+        bin2hex(iconv('UTF-8', 'UTF-16', 'a')), function_exists('chroot'), filter_input(INPUT_SERVER, 'PATH_INFO'), trim(shell_exec('echo $A')),
+        ftruncate($h, 5 << 30), fstat($h)['size'], $object->ftruncate(3 << 30), fstat($h)['size'], link($d, "$d.l"), openssl_pkey_new() !== false,
+        defined('ZipArchive::EM_AES_256'), ini_set('session.save_handler', 'redis'), ini_get('session.save_handler'), in_array('ssl', stream_get_transports())];
+      unlink($d); unlink("$d.l"); echo json_encode($r);`,
+      options,
+    ),
+    [
+      ...['Linux', 'Linux', '.:/usr/share/php', ['/etc/passwd', '/etc/group'], false, 'C.UTF-8', 'fffe6100'],
+      ...[
+        false,
+        '/extra',
+        'b',
+        true,
+        5 * 2 ** 30,
+        true,
+        3 * 2 ** 30,
+        true,
+        true,
+        false,
+        'files',
+        'redis',
+        true,
+      ],
+    ],
+    version,
+  );
 
   const cached = `$c = opcache_get_configuration()['directives']; echo json_encode([$c['opcache.enable'], $c['opcache.file_cache_only'],
     $c['opcache.file_cache_only'] ? count(glob($c['opcache.file_cache'] . '/*/*')) > 0 : opcache_get_status()['opcache_statistics']['num_cached_scripts'] > 0]);`;
