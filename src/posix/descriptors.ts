@@ -22,6 +22,7 @@ const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
 const MFD_CLOEXEC = 1;
+const SEEK_SET = 0;
 
 /** struct msghdr: name, namelen, iov, iovlen, control, controllen, flags; eight bytes each. */
 const msghdrSize = 56;
@@ -45,6 +46,9 @@ const cSocketpair = declare<[number, number, number, Buffer], number>(
 );
 const cFcntl = declare<[number, number, 'int', number], number>('int fcntl(int fd, int cmd, ...)');
 const cDup2 = declare<[number, number], number>('int dup2(int oldfd, int newfd)');
+const cLseek = declare<[number, number, number], number>(
+  'intptr_t lseek(int fd, intptr_t offset, int whence)',
+);
 const cMemfdCreate = declare<[Buffer, number], number>('int memfd_create(const void *name, uint flags)');
 
 /** How long one passed descriptor may take; both ends are ours, so a second is already a stuck peer. */
@@ -185,6 +189,11 @@ export function setCloseOnExec(fd: number, closeOnExec: boolean): void {
 /** True when the descriptor is open in this process: fcntl(2) F_GETFD. */
 export function isOpenDescriptor(fd: number): boolean {
   return cFcntl(fd, F_GETFD, 'int', 0) >= 0;
+}
+
+/** Sets the position of the open file that the descriptor names: lseek(2) SEEK_SET. */
+export function seek(fd: number, position: number): void {
+  check('lseek', cLseek(fd, position, SEEK_SET));
 }
 
 /** Sets or clears O_NONBLOCK of the open file that the descriptor names: fcntl(2) F_SETFL. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { encodeNumber, encodeSigned, opcodes as op } from '../../src/engine/embedded/php/binary-module.ts';
+import { ModuleParts } from '../../src/engine/embedded/php/binary-parts.ts';
 import {
   guardEngine,
   guardExtension,
@@ -109,9 +110,16 @@ interface Guarded {
 
 class Unwound extends Error {}
 
+/** @param replaced bodies by the functions' numbers. */
+function guard(bytes: Buffer, replaced?: ReadonlyMap<number, readonly number[]>): Buffer {
+  const parts = new ModuleParts(bytes);
+  guardEngine(parts, stack, replaced);
+  return parts.build();
+}
+
 function guarded(): Guarded {
   const raised: number[][] = [];
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(guardEngine(moduleBytes(), stack)), {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(guard(moduleBytes())), {
     e: {
       raise: (...args: number[]) => {
         raised.push([...args, pointer.value]);
@@ -180,8 +188,16 @@ suite('The guard of the C stack', () => {
     assert.equal(guarded().exports['lookAlike']?.(0), 0x24);
   });
 
+  test('leaves out a function that has another body, and guards those around it', () => {
+    const bytes = guard(moduleBytes(), new Map([[2, [0, op.i32Const, 42, op.end]]]));
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { raise: () => {} } });
+    const { take, lookAlike, recurse } = exports as Guarded['exports'];
+    assert.deepEqual([take?.(2 ** 31), lookAlike?.(0)], [42, 0x24]);
+    assert.throws(() => recurse?.(1000), WebAssembly.RuntimeError);
+  });
+
   test('knows where the heap of a module begins', () => {
-    assert.equal(stackOf(moduleBytes()).bottom, heapBase);
+    assert.equal(stackOf(new ModuleParts(moduleBytes())).bottom, heapBase);
   });
 
   for (const [what, bytes] of [
@@ -195,7 +211,7 @@ suite('The guard of the C stack', () => {
     ],
   ] as const) {
     test(`is refused by ${what}`, () => {
-      assert.throws(() => guardEngine(bytes, stack), { code: 'HATHI_BINARY_MODULE' });
+      assert.throws(() => guard(bytes), { code: 'HATHI_BINARY_MODULE' });
     });
   }
 });

@@ -73,6 +73,7 @@ async function withPhp<T>(
       opcache: () => {},
       log,
       output,
+      abandonedAt: () => undefined,
     },
   );
   try {

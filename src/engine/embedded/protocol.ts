@@ -46,7 +46,8 @@ export interface ThreadSettings {
 export const sharedWord = {
   /** Bytes of output that the main thread has still to write: the thread waits while it is over the window. */
   outputPending: 0,
-  /** 1 once the client is gone: the engine treats further output as failed and aborts the script as PHP does. */
+  /** Milliseconds since the request's start, at least 1, once the client is gone: the engine treats further output as
+   * failed and aborts the script as PHP does, and max_execution_time counts what the script waits. 0 before. */
   clientGone: 1,
   /** Wakes the thread when the answer to a synchronous question is on syncPort. */
   syncReply: 2,

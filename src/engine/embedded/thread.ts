@@ -92,6 +92,7 @@ class Thread {
     return {
       publishDeadline: (milliseconds, seconds) => this.#publishDeadline(milliseconds, seconds),
       status: () => this.#askStatus(),
+      abandonedAt: () => this.#abandonedAt(),
       image: (image) => {
         this.#image = image;
         this.#settings.syncPort.postMessage({ type: 'image', image } satisfies Note);
@@ -261,6 +262,11 @@ class Thread {
     const limit = milliseconds === 0 ? 0 : Math.ceil(since + milliseconds);
     Atomics.store(this.#words, sharedWord.executionSeconds, Math.round(seconds));
     Atomics.store(this.#words, sharedWord.executionLimit, Math.min(limit, 2 ** 31 - 1));
+  }
+
+  #abandonedAt(): number | undefined {
+    const gone = Atomics.load(this.#words, sharedWord.clientGone);
+    return gone === 0 || this.#running === undefined ? undefined : this.#running.started + gone;
   }
 
   #askStatus(): string | undefined {

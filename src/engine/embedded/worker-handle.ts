@@ -143,7 +143,8 @@ export class WorkerHandle {
 
   /** Tells PHP that nobody listens any more; wakes the thread when it waits for its output to leave. */
   clientIsGone(): void {
-    Atomics.store(this.#words, sharedWord.clientGone, 1);
+    const elapsed = Math.min(Math.ceil(performance.now() - this.#startedAt), 2 ** 31 - 1);
+    Atomics.store(this.#words, sharedWord.clientGone, Math.max(1, elapsed));
     Atomics.notify(this.#words, sharedWord.outputPending);
   }
 

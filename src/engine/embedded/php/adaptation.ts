@@ -15,6 +15,7 @@ import { tellIniFiles } from './loaded-ini.ts';
 import { installLocale } from './locale.ts';
 import { ModuleFunctions } from './module-functions.ts';
 import type { Parts } from './parts.ts';
+import { installProcessFunctions, installSleepFunctions } from './process-functions.ts';
 import { RedisSessions } from './redis-sessions.ts';
 import { registerSessionModule } from './session-module.ts';
 import { installSocketPair } from './socket-pair.ts';
@@ -58,6 +59,8 @@ export class Adaptation {
     const environment = new Environment(engine);
     this.#parts.spawner.environment = () => environment.read();
     installLocale(engine, standard, this.#calls, this.#parts.locales, environment);
+    installProcessFunctions(engine, standard, this.#parts.spawner);
+    installSleepFunctions(engine, standard, this.#parts.waiting);
   }
 
   /** When PHP is there, before the values of the pool and the first request. */

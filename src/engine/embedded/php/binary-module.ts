@@ -135,6 +135,7 @@ export const opcodes = {
   branchTable: 0x0e,
   return: 0x0f,
   call: 0x10,
+  callIndirect: 0x11,
   localGet: 0x20,
   localTee: 0x22,
   globalGet: 0x23,

@@ -14,14 +14,17 @@ import {
 /** What is imported and exported. */
 export const kinds = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
+export const valueTypes = { i32: 0x7f } as const;
+
 const headerBytes = 8;
 const hasMaximum = 1;
+const isMutable = 1;
 
 /** A module that is to be changed: sections are given another content, then it is put together again. */
 export class ModuleParts {
   readonly bytes: Buffer;
   readonly #sections: readonly Section[];
-  readonly #contents = new Map<number, Uint8Array>();
+  readonly #contents = new Map<number, Buffer>();
 
   /** @throws BinaryModuleError when these bytes are no module */
   constructor(bytes: Buffer) {
@@ -29,29 +32,39 @@ export class ModuleParts {
     this.#sections = sectionsOf(bytes);
   }
 
-  /** @throws BinaryModuleError when there is no such section */
-  section(id: number): Section {
+  /**
+   * A reader at the first element of a section, and how many there are.
+   *
+   * @throws BinaryModuleError when there is no such section
+   */
+  elements(id: number): { readonly reader: ModuleReader; readonly count: number; readonly end: number } {
     const found = this.#sections.find((section) => section.id === id);
     if (found === undefined) throw new BinaryModuleError(`the module has no section ${id}`);
-    return found;
+    const content = this.#contents.get(id);
+    const reader =
+      content === undefined ? new ModuleReader(this.bytes, found.start) : new ModuleReader(content);
+    return { count: reader.number(), reader, end: content?.length ?? found.end };
   }
 
-  /** A reader at the first element of a section, and how many there are. */
-  elements(id: number): { readonly reader: ModuleReader; readonly count: number } {
-    const reader = new ModuleReader(this.bytes, this.section(id).start);
-    return { count: reader.number(), reader };
-  }
-
-  replace(id: number, content: Uint8Array): void {
+  replace(id: number, content: Buffer): void {
     this.#contents.set(id, content);
   }
 
   /** Adds an element at the end of a section. @returns its number among those of the section */
   append(id: number, element: readonly number[]): number {
-    const { reader, count } = this.elements(id);
-    const rest = this.bytes.subarray(reader.at, this.section(id).end);
+    const { reader, count, end } = this.elements(id);
+    const rest = reader.bytes.subarray(reader.at, end);
     this.replace(id, Buffer.concat([Buffer.from(encodeNumber(count + 1)), rest, Buffer.from(element)]));
     return count;
+  }
+
+  /** Adds a global variable that JavaScript finds by its name. @returns its number */
+  addGlobal(name: string): number {
+    const definition = [valueTypes.i32, isMutable, opcodes.i32Const, 0, opcodes.end];
+    const index = this.imports(kinds.global).length + this.append(sectionIds.globals, definition);
+    const text = Buffer.from(name);
+    this.append(sectionIds.exports, [text.length, ...text, kinds.global, ...encodeNumber(index)]);
+    return index;
   }
 
   /** The module with the new contents. */
@@ -89,6 +102,14 @@ export class ModuleParts {
       if (imported === kind) found.push(name);
     }
     return found;
+  }
+
+  /** Number of the type of a function of this module. */
+  typeOf(functionIndex: number): number {
+    const { reader } = this.elements(sectionIds.functions);
+    const own = functionIndex - this.imports(kinds.function).length;
+    for (let left = own; left > 0; left -= 1) reader.skipNumber();
+    return reader.number();
   }
 
   /**

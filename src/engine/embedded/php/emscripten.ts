@@ -4,8 +4,10 @@ export interface FsStream {
   readonly fd: number;
   readonly path: string;
   readonly node: FsNode;
+  readonly seekable: boolean;
   flags: number;
   position: number;
+  readonly stream_ops: object;
   /** Descriptor of the host, on streams of files of the host. */
   nfd?: number;
   readonly shared: { refcount: number };
@@ -95,6 +97,7 @@ export interface EmscriptenFs {
   chdir(path: string): void;
   cwd(): string;
   close(stream: FsStream): void;
+  createStream(stream: object): FsStream;
   createNode(parent: FsNode | null, name: string, mode: number, dev?: number): FsNode;
   getStream(fd: number): FsStream | null;
   hashAddNode(node: FsNode): void;

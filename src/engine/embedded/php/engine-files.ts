@@ -1,8 +1,10 @@
 /** The files of an engine's package as threads get them: guarded (stack-guard.ts), the binary compiled. */
 
 import { readFileSync } from 'node:fs';
+import { ModuleParts } from './binary-parts.ts';
 import { readExtensions } from './extensions.ts';
 import type { EnginePackage } from './package.ts';
+import { replaceFunctions } from './replaced-functions.ts';
 import { guardEngine, stackOf } from './stack-guard.ts';
 
 export interface EngineFiles {
@@ -17,9 +19,10 @@ export interface EngineFiles {
  * @throws Error of readFileSync(), BinaryModuleError, WebAssembly.CompileError
  */
 export async function readEngine({ wasmPath, loaderPath }: EnginePackage): Promise<EngineFiles> {
-  const bytes = readFileSync(wasmPath);
-  const stack = stackOf(bytes);
-  const compiled = WebAssembly.compile(guardEngine(bytes, stack));
+  const parts = new ModuleParts(readFileSync(wasmPath));
+  const stack = stackOf(parts);
+  guardEngine(parts, stack, replaceFunctions(parts));
+  const compiled = WebAssembly.compile(parts.build());
   const extensions = readExtensions(loaderPath, stack);
   return { module: await compiled, extensions };
 }

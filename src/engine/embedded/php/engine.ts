@@ -22,8 +22,6 @@ export interface EngineOptions {
   /** getpid() of scripts; unique within the host. */
   readonly processId: number;
   readonly env: readonly (readonly [string, string])[];
-  /** Options that go to the loader as they are (sockets, processes, locks). */
-  readonly loaderOptions: object;
   readonly repair: (imports: EngineImports, engine: () => Engine) => void;
   readonly lockBinding: (context: UserSpaceContext, engine: () => Engine) => object;
 }
@@ -105,7 +103,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     noExitRuntime: true,
     processId: options.processId,
     ENV: {},
-    ...options.loaderOptions,
     bindUserSpace: (context: UserSpaceContext) => options.lockBinding(context, current),
     instantiateWasm(
       imports: Record<string, EngineImports>,

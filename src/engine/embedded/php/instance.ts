@@ -3,6 +3,7 @@
 import { dirname } from 'node:path';
 import { preferHugePages } from '../../../posix/memory.ts';
 import { threadId } from '../../../posix/thread-id.ts';
+import { iniFlag } from '../../script.ts';
 import { type Outcome, outcomes, type PhpRequest } from '../protocol.ts';
 import { Variables } from '../variables.ts';
 import { Adaptation } from './adaptation.ts';
@@ -34,11 +35,13 @@ import { PoolIni, type PoolValue, type RequestIni } from './pool-ini.ts';
 import { IniParser } from './request-ini.ts';
 import { type BodySource, type ResponseSink, Sapi } from './sapi.ts';
 import { Snapshot } from './snapshot.ts';
+import type { Spawner } from './spawn.ts';
 import { stackBytes } from './stack-guard.ts';
 import { type OutputStream, StandardStreams } from './streams.ts';
 import type { LimitAnswer, PublishDeadline, TimeLimit } from './time-limit.ts';
 import type { ScriptMask } from './umask.ts';
 import { UserIni } from './user-ini.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface InstanceSettings {
   readonly module: WebAssembly.Module;
@@ -73,6 +76,8 @@ export interface InstanceHost {
   readonly output: OutputStream;
   /** OPcache's figures, about once a second (opcache-figures.ts). */
   readonly opcache: (figures: readonly number[]) => void;
+  /** When the client of the running request went away, by performance.now(); undefined while it is there. */
+  readonly abandonedAt: () => number | undefined;
 }
 
 /** What a request did, besides its output. */
@@ -116,6 +121,8 @@ export class PhpInstance {
   readonly #files: HostFiles;
   readonly #locks: FileLocks;
   readonly #limit: TimeLimit;
+  readonly #spawner: Spawner;
+  readonly #waiting: Waiting;
   readonly #entries: IniEntries;
   readonly #poolIni: PoolIni;
   readonly #sections: IniSections;
@@ -144,6 +151,8 @@ export class PhpInstance {
     this.#callerOwnsFile = Number(settings.phpVersion) >= 8.1;
     this.#locks = parts.locks();
     this.#limit = parts.limit;
+    this.#spawner = parts.spawner;
+    this.#waiting = parts.waiting;
     this.#mask = parts.mask;
     this.#locales = parts.locales;
     this.#files = new HostFiles(engine, parts.mask);
@@ -179,13 +188,13 @@ export class PhpInstance {
       // What getmypid() says is then what `ps -L`, the status page and the log say.
       processId: threadId(),
       env: settings.env,
-      loaderOptions: { spawnProcess: parts.spawner.start },
       repair: (imports, current) => parts.repair(imports, current),
       lockBinding: (context, current) => {
         const complain = (message: string): void => host.log(message);
-        return parts.setLocks(new FileLocks(context, current, complain)).binding();
+        return parts.setLocks(new FileLocks(context, current, parts.waiting, complain)).binding();
       },
     });
+    parts.install();
     // PHP fills OPcache's memory with zeros, most of which the snapshot gives back.
     preferHugePages(engine.memory.bytes, true);
     new StandardStreams(engine, host.output);
@@ -280,6 +289,7 @@ export class PhpInstance {
 
   #release(): void {
     destroySockets();
+    this.#spawner.forget();
     this.#locks.releaseAll();
     const { fs } = this.#engine;
     for (const stream of fs.streams.slice(this.#lastDescriptor + 1)) {
@@ -337,7 +347,14 @@ export class PhpInstance {
 
   /** Looks at max_execution_time; called by the main thread's interrupt. */
   checkLimit(): LimitAnswer {
-    return this.#limit.check(this.#engine);
+    return this.#limit.check(this.#engine, this.#abandonedAt());
+  }
+
+  /** When the client went away that the script does not go on without; known only while PHP's code stands still. */
+  #abandonedAt(): number | undefined {
+    if (!this.#waiting.isWaiting || iniFlag(this.#entries.value('ignore_user_abort'), false))
+      return undefined;
+    return this.#host.abandonedAt();
   }
 
   /** The engine failed outside of any call (an exception in a callback): the running request ends as by a trap. */
@@ -354,6 +371,7 @@ export class PhpInstance {
     this.#user = '';
     this.#mask.reset();
     this.#locales.reset();
+    this.#waiting.begin();
     this.#sapi.begin({ params: request.params, phpSelf: phpSelf(request.params), body, sink });
     const outcome = await this.#execution(request);
     file?.close();
@@ -402,6 +420,7 @@ export class PhpInstance {
 
   async #endRequest(): Promise<void> {
     this.#overflow.arm();
+    this.#waiting.begin();
     try {
       await this.#stack.call('php_request_shutdown');
     } catch (error) {

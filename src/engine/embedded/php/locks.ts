@@ -18,12 +18,12 @@ import {
 } from '../../../posix/locks.ts';
 import type { FsStream, UserSpaceContext } from './emscripten.ts';
 import type { Engine } from './engine.ts';
+import { errno } from './errno.ts';
 import { refuseWal } from './sqlite.ts';
+import type { Waiting } from './waiting.ts';
 
 /** Commands of fcntl() in the engine's C library. */
 const command = { getLock: 12, setLock: 13, setLockWait: 14 } as const;
-/** Its error numbers (WASI). */
-const errno = { EAGAIN: 6, EBADF: 8, EINVAL: 28, ENOLCK: 46 } as const;
 /** `LOCK_NB` */
 const nonBlocking = 4;
 /** First byte that SQLite locks (PENDING_BYTE). */
@@ -44,12 +44,14 @@ interface FileLock {
 /** The lock part of the loader's binding; one for an instance. */
 export class FileLocks {
   readonly #engine: () => Engine;
+  readonly #waiting: Waiting;
   readonly #builtin: UserSpaceContext['wasmImports'];
   readonly #complain: LockComplaint;
   readonly #files = new Map<string, FileLock>();
 
-  constructor(context: UserSpaceContext, engine: () => Engine, complain: LockComplaint) {
+  constructor(context: UserSpaceContext, engine: () => Engine, waiting: Waiting, complain: LockComplaint) {
     this.#engine = engine;
+    this.#waiting = waiting;
     this.#builtin = context.wasmImports;
     this.#complain = complain;
   }
@@ -92,7 +94,7 @@ export class FileLocks {
       if (attempt()) return 0;
       if (wanted === flockOperation.unlock || operation & nonBlocking) return this.#fail(errno.EAGAIN);
       return this.#wait(attempt).then(
-        () => 0,
+        (isTaken) => (isTaken ? 0 : this.#fail(errno.EINTR)),
         (error: unknown) => this.#fail(errorCode(error)),
       );
     } catch (error) {
@@ -100,12 +102,16 @@ export class FileLocks {
     }
   }
 
-  /** Waits without blocking the thread, so that it can be ended and the loser of a deadlock with it. */
-  async #wait(attempt: () => boolean): Promise<void> {
+  /**
+   * Waits without blocking the thread, so that it can be ended and the loser of a deadlock with it.
+   *
+   * @returns false when the wait was interrupted
+   */
+  async #wait(attempt: () => boolean): Promise<boolean> {
     for (let tries = 0; ; tries += 1) {
       const pause = pauses[Math.min(tries, pauses.length - 1)] as number;
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      if (attempt()) return;
+      if (!(await this.#waiting.pause(pause))) return false;
+      if (attempt()) return true;
     }
   }
 
@@ -139,7 +145,7 @@ export class FileLocks {
     if (attempt()) return 0;
     if (code === command.setLock) return -errno.EAGAIN;
     return this.#wait(attempt).then(
-      () => 0,
+      (isTaken) => (isTaken ? 0 : -errno.EINTR),
       (error: unknown) => -errorCode(error),
     );
   }

@@ -6,28 +6,16 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { resolve as resolvePath } from 'node:path';
+import { suspending } from './boundary.ts';
 import type { SocketState } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
+import { errno } from './errno.ts';
 import type { LoaderSocket } from './loader-socket.ts';
 import { PairSocket } from './pair-socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
 import { UdpSocket } from './udp-socket.ts';
+import type { Waiting } from './waiting.ts';
 
-/** Error numbers of the engine's C library (WASI). */
-const errno = {
-  EACCES: 2,
-  EAFNOSUPPORT: 5,
-  EBADF: 8,
-  ECONNREFUSED: 14,
-  ECONNRESET: 15,
-  EHOSTUNREACH: 23,
-  EINPROGRESS: 26,
-  ENETUNREACH: 40,
-  ENOENT: 44,
-  EPROTONOSUPPORT: 66,
-  ETIMEDOUT: 73,
-  EOPNOTSUPP: 138,
-} as const;
 const family = { unix: 1, inet: 2, inet6: 10 } as const;
 const streamType = 1;
 const datagramType = 2;
@@ -49,25 +37,29 @@ interface SocketOperations {
 type Import = (...args: number[]) => number;
 
 /** Makes the imports of the binary that have to do with sockets work and tell the truth. */
-export function repairNetwork(imports: EngineImports, engine: () => Engine): void {
+export function repairNetwork(imports: EngineImports, engine: () => Engine, waiting: Waiting): void {
   const socket = imports['__syscall_socket'] as Import;
   imports['__syscall_socket'] = (domain: number, type: number, protocol: number) =>
     openSocket(engine(), socket, domain, type, protocol);
-  imports['__syscall_connect'] = new WebAssembly.Suspending((fd: number, address: number, length: number) =>
-    connectSocket(engine(), fd, address, length),
+  const negative = (code: number): number => -code;
+  const connect = (fd: number, address: number, length: number): number | Promise<number> =>
+    connectSocket(engine(), waiting, fd, address, length);
+  imports['__syscall_connect'] = suspending(connect, negative);
+  imports['__syscall_recvfrom'] = suspending(
+    patient(imports['__syscall_recvfrom'] as Import, waiting),
+    negative,
   );
   // Nothing to set: connections are without delay, and their time limits are kept by whoever waits for them.
   imports['wasm_setsockopt'] = () => 0;
   imports['__syscall_bind'] = () => -errno.EOPNOTSUPP;
   imports['__syscall_listen'] = () => -errno.EOPNOTSUPP;
   const getaddrinfo = imports['getaddrinfo'] as Import;
-  imports['getaddrinfo'] = new WebAssembly.Suspending(
-    (node: number, service: number, hint: number, out: number) =>
-      resolve(engine(), getaddrinfo, node, service, hint, out),
-  );
-  imports['_emscripten_lookup_name'] = new WebAssembly.Suspending((name: number) =>
-    lookUpIPv4(engine().memory.string(name)),
-  );
+  const lookUp = async (node: number, service: number, hint: number, out: number): Promise<number> =>
+    (await waiting.until(resolve(engine(), getaddrinfo, node, service, hint, out))) ?? nameUnknown;
+  imports['getaddrinfo'] = suspending(lookUp, () => nameUnknown);
+  const lookUpName = async (name: number): Promise<number> =>
+    (await waiting.until(lookUpIPv4(engine().memory.string(name)))) ?? 0;
+  imports['_emscripten_lookup_name'] = suspending(lookUpName, () => 0);
 }
 
 const patched = new WeakSet<object>();
@@ -134,6 +126,7 @@ function errorNumber(code: string | undefined): number {
 /** Starts a connection; waits for it unless the descriptor is non-blocking. */
 function connectSocket(
   engine: Engine,
+  waiting: Waiting,
   fd: number,
   address: number,
   length: number,
@@ -153,10 +146,20 @@ function connectSocket(
     (sock as unknown as { peers: Record<string, { socket: LoaderSocket }> }).peers,
   );
   if (peer === undefined) return -errno.ECONNREFUSED;
-  return new Promise((resolve) => {
-    peer.socket.once('open', () => resolve(0));
-    peer.socket.once('close', () => resolve(-errorNumber(peer.socket.failure)));
+  const { socket } = peer;
+  const connected = new Promise<number>((resolve) => {
+    socket.once('open', () => resolve(0));
+    socket.once('close', () => resolve(-errorNumber(socket.failure)));
   });
+  return waiting.until(connected).then((result) => result ?? -errno.ETIMEDOUT);
+}
+
+/** recv() that has nothing looks once more after a turn: a script may ask in a loop that does nothing else. */
+function patient(receive: Import, waiting: Waiting): (...args: number[]) => number | Promise<number> {
+  return (...args) => {
+    const result = receive(...args);
+    return result === -errno.EAGAIN ? waiting.turn().then(() => receive(...args)) : result;
+  };
 }
 
 /** @param length of the address, which tells how long a path is */

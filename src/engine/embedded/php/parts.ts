@@ -1,5 +1,6 @@
 /** What is put in place of the engine loader's own: time limits, child processes, locks, network, file rights. */
 
+import { guardImports } from './boundary.ts';
 import type { Engine, EngineImports } from './engine.ts';
 import { repairAccess } from './files.ts';
 import { LargeFiles } from './large-files.ts';
@@ -7,11 +8,15 @@ import { LocaleNames } from './locale-names.ts';
 import type { FileLocks } from './locks.ts';
 import { repairNetwork } from './network.ts';
 import { repairOwnership } from './ownership.ts';
-import { repairReading } from './reading.ts';
+import { repairPipes } from './pipes.ts';
+import { Polling } from './polling.ts';
+import { Reading } from './reading.ts';
+import { setReplaced } from './replaced-functions.ts';
 import { Spawner } from './spawn.ts';
 import type { OutputStream } from './streams.ts';
 import { type PublishDeadline, TimeLimit } from './time-limit.ts';
 import { ScriptMask } from './umask.ts';
+import { Waiting } from './waiting.ts';
 
 /** What the parts need of the thread around them. */
 interface PartsHost {
@@ -25,22 +30,41 @@ export class Parts {
   readonly mask = new ScriptMask();
   readonly locales = new LocaleNames();
   readonly largeFiles = new LargeFiles();
+  readonly waiting = new Waiting();
   readonly spawner: Spawner;
+  readonly #polling: Polling;
+  #engine: () => Engine = () => {
+    throw new Error('the engine was called before it was started');
+  };
   #locks: FileLocks | undefined;
 
   constructor(host: PartsHost) {
-    this.limit = new TimeLimit(host.publishDeadline);
-    this.spawner = new Spawner(host.output);
+    const engine = (): Engine => this.#engine();
+    this.limit = new TimeLimit(host.publishDeadline, this.waiting);
+    this.spawner = new Spawner(host.output, engine, this.waiting);
+    this.#polling = new Polling(engine, this.waiting);
   }
 
+  /** @param engine to be called when the binary runs, not before */
   repair(imports: EngineImports, engine: () => Engine): void {
+    this.#engine = engine;
+    guardImports(imports);
     repairAccess(imports, engine);
     repairOwnership(imports, engine);
-    repairNetwork(imports, engine);
-    repairReading(imports, engine);
+    repairNetwork(imports, engine, this.waiting);
+    repairSleep(imports, this.waiting);
+    repairPipes(imports, engine, this.waiting);
+    new Reading(engine, this.waiting).repair(imports);
+    this.#polling.repair(imports);
     this.largeFiles.repair(imports);
-    this.spawner.repair(imports, engine);
+    this.spawner.repair(imports);
     this.limit.repair(imports);
+    guardImports(imports);
+  }
+
+  /** For what is not imported; before PHP is started. */
+  install(): void {
+    setReplaced(this.#engine(), '__wrap_select', this.#polling.selectPointer());
   }
 
   setLocks(locks: FileLocks): FileLocks {
@@ -52,4 +76,11 @@ export class Parts {
     if (this.#locks === undefined) throw new Error('the PHP engine did not bind its file locks');
     return this.#locks;
   }
+}
+
+/** sleep() and the like, which can be ended. */
+function repairSleep(imports: EngineImports, waiting: Waiting): void {
+  imports['emscripten_sleep'] = new WebAssembly.Suspending(async (milliseconds: number) => {
+    await waiting.pause(milliseconds >>> 0);
+  });
 }

@@ -2,70 +2,81 @@
 
 import type { FsStream } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
+import { errno, errorNumber } from './errno.ts';
+import { pipeOf } from './pipes.ts';
+import type { Waiting } from './waiting.ts';
 
-/** Error numbers of the engine's C library (WASI). */
-const errno = { EAGAIN: 6, EBADF: 8, EIO: 29 } as const;
 const nonBlocking = 0o4000;
 /** Bytes of a `struct iovec`. */
 const vectorBytes = 8;
-/** Pauses between two looks at an empty pipe, in milliseconds. */
+/** Pauses between two looks at what cannot tell that it has something, in milliseconds. */
 const pauses = [0, 1, 1, 2, 2, 5, 10];
 
-interface PipeNode {
-  readonly pipe?: { readonly refcnt: number };
+/** A call of readv(): where the buffers are, and where the number of bytes goes. */
+interface ReadCall {
+  readonly stream: FsStream;
+  readonly vectors: number;
+  readonly count: number;
+  readonly total: number;
 }
 
-export function repairReading(imports: EngineImports, engine: () => Engine): void {
-  imports['js_fd_read'] = new WebAssembly.Suspending(
-    (fd: number, vectors: number, count: number, total: number): number | Promise<number> => {
-      const stream = engine().fs.getStream(fd);
-      if (stream === null || stream === undefined) return errno.EBADF;
-      const result = readVectors(engine(), stream, vectors, count, total);
-      if (result !== errno.EAGAIN || stream.flags & nonBlocking) return result;
-      return waitAndRead(engine(), stream, vectors, count, total);
-    },
-  );
-}
+export class Reading {
+  readonly #engine: () => Engine;
+  readonly #waiting: Waiting;
 
-async function waitAndRead(
-  engine: Engine,
-  stream: FsStream,
-  vectors: number,
-  count: number,
-  total: number,
-): Promise<number> {
-  for (let tries = 0; ; tries += 1) {
-    const pause = pauses[Math.min(tries, pauses.length - 1)] as number;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    if (engine.fs.getStream(stream.fd) !== stream) return errno.EBADF;
-    const result = readVectors(engine, stream, vectors, count, total);
-    const pipe = (stream.node as PipeNode).pipe;
-    if (result !== errno.EAGAIN || (pipe !== undefined && pipe.refcnt < 2)) return result;
+  constructor(engine: () => Engine, waiting: Waiting) {
+    this.#engine = engine;
+    this.#waiting = waiting;
   }
-}
 
-function readVectors(
-  engine: Engine,
-  stream: FsStream,
-  vectors: number,
-  count: number,
-  total: number,
-): number {
-  const { fs, memory } = engine;
-  let read = 0;
-  try {
-    for (let at = vectors; at < vectors + count * vectorBytes; at += vectorBytes) {
-      const length = memory.word(at + 4);
-      const heap = new Int8Array(memory.bytes.buffer);
-      const got = fs.read(stream, heap, memory.word(at), length);
-      read += got;
-      if (got < length) break;
+  repair(imports: EngineImports): void {
+    imports['js_fd_read'] = new WebAssembly.Suspending(
+      (fd: number, vectors: number, count: number, total: number): number | Promise<number> => {
+        const stream = this.#engine().fs.getStream(fd);
+        if (stream === null || stream === undefined) return errno.EBADF;
+        const call = { stream, vectors, count, total };
+        const result = this.#read(call);
+        return result === errno.EAGAIN ? this.#readLater(call) : result;
+      },
+    );
+  }
+
+  async #readLater(call: ReadCall): Promise<number> {
+    const { stream } = call;
+    if ((stream.flags & nonBlocking) !== 0) {
+      await this.#waiting.turn();
+      return this.#read(call);
     }
-  } catch (error) {
-    const code = (error as { errno?: number }).errno ?? errno.EIO;
-    // What was read before the failure counts.
-    if (read === 0) return code;
+    for (let tries = 0; ; tries += 1) {
+      if (!(await this.#pause(stream, tries))) return errno.EIO;
+      if (this.#engine().fs.getStream(stream.fd) !== stream) return errno.EBADF;
+      const result = this.#read(call);
+      if (result !== errno.EAGAIN) return result;
+    }
   }
-  memory.setWord(total, read);
-  return 0;
+
+  #pause(stream: FsStream, tries: number): Promise<boolean> {
+    const pipe = pipeOf(stream);
+    if (pipe === undefined) return this.#waiting.pause(pauses[Math.min(tries, pauses.length - 1)] as number);
+    return this.#waiting.for((wake) => pipe.watch(wake));
+  }
+
+  #read({ stream, vectors, count, total }: ReadCall): number {
+    const { fs, memory } = this.#engine();
+    let read = 0;
+    try {
+      for (let at = vectors; at < vectors + count * vectorBytes; at += vectorBytes) {
+        const length = memory.word(at + 4);
+        const heap = new Int8Array(memory.bytes.buffer);
+        const got = fs.read(stream, heap, memory.word(at), length);
+        read += got;
+        if (got < length) break;
+      }
+    } catch (error) {
+      // What was read before the failure counts.
+      if (read === 0) return errorNumber(error);
+    }
+    memory.setWord(total, read);
+    return 0;
+  }
 }

@@ -1,138 +1,259 @@
 /** Child processes of scripts: exec(), proc_open(), popen(), mail(). */
 
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
+import { seek } from '../../../posix/descriptors.ts';
+import { guarded, suspending } from './boundary.ts';
+import { Child, type Ending } from './children.ts';
+import type { FsStream } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
+import { errno } from './errno.ts';
+import { isWriteEnd, type Pipe, pipeOf } from './pipes.ts';
 import type { OutputStream } from './streams.ts';
+import type { Waiting } from './waiting.ts';
 
-/** Exit code of a command that could not be started, as a shell says it. */
-const notStarted = 127;
-const signalBase = 128;
 /** Numbers of finished commands are above every process id of Linux. */
 const firstFileNumber = 0x500000;
-
-/** What proc_close() and friends report for an end by signal, as a shell says it. */
-function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
-  return code ?? signalBase + (signal === null ? 0 : constants.signals[signal]);
-}
-
-/**
- * The child as the loader wants it. `exit` comes when all output is there: the loader stops listening with it.
- */
-class SpawnedProcess extends EventEmitter {
-  readonly pid: number;
-  readonly stdin: ChildProcess['stdin'];
-  readonly stdout: ChildProcess['stdout'];
-  readonly stderr: ChildProcess['stderr'];
-
-  constructor(child: ChildProcess) {
-    super();
-    this.pid = child.pid ?? 0;
-    this.stdin = child.stdin;
-    this.stdout = child.stdout;
-    this.stderr = child.stderr;
-    child.stdin?.on('error', () => {
-      // The command does not read its input (EPIPE): its own business.
-    });
-    child.on('spawn', () => this.emit('spawn'));
-    child.on('error', () => this.emit('exit', notStarted));
-    child.on('close', (code, signal) => this.emit('exit', exitCode(code, signal)));
-  }
-}
+const shell = '/bin/sh';
+/** Runs a program with its arguments as they are; that there is none is said by a code, as of any command. */
+const execute = ['-c', 'exec "$0" "$@"'];
 
 /** The folder exists for the child, too, unless it is one of the engine's own. */
-function startFolder(path: unknown): string {
-  return typeof path === 'string' && existsSync(path) ? path : '/';
-}
-
-/** Command line of a program and its arguments, for a shell. */
-function commandLine(command: string, args: readonly string[]): string {
-  return [command, ...args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`)].join(' ');
+function startFolder(path: string): string {
+  return existsSync(path) ? path : '/';
 }
 
 function outputPath(number: number): string {
   return `/internal/output-${number}`;
 }
 
+/** A descriptor that proc_open() wants its child to have, and the end of it that is the child's, in PHP. */
+interface Descriptor {
+  readonly number: number;
+  readonly stream: FsStream;
+}
+
+/** What becomes of a descriptor of the child. */
+interface Plan {
+  readonly stdio: 'pipe' | 'ignore' | number;
+  readonly connect?: (child: Child) => void;
+}
+
 /** Starts the commands of one instance, with the environment that scripts have. */
 export class Spawner {
   readonly #output: OutputStream;
-  /** Exit codes, by process id. */
-  readonly #codes = new Map<number, Promise<number>>();
+  readonly #engine: () => Engine;
+  readonly #waiting: Waiting;
+  /** By process id, until they have been waited for. */
+  readonly #children = new Map<number, Child>();
+  /** Process ids by the descriptors of popen(). */
+  readonly #pids = new Map<number, number>();
   /** Files with the output of finished commands, and the numbers by which PHP waits for those. */
   readonly #files = new Map<string, number>();
+  readonly #fileEndings = new Map<number, Ending>();
   #lastFile = firstFileNumber;
   /** The environment of commands that are given none. */
   environment: () => NodeJS.ProcessEnv = () => ({});
 
-  constructor(output: OutputStream) {
+  constructor(output: OutputStream, engine: () => Engine, waiting: Waiting) {
     this.#output = output;
+    this.#engine = engine;
+    this.#waiting = waiting;
   }
 
-  /** proc_open(), popen() for writing, mail(); given to the loader. */
-  readonly start = (command: string, args: readonly string[], options: SpawnOptions): EventEmitter => {
-    const env = options.env ?? this.environment();
-    const line = commandLine(command, args);
-    const child = new SpawnedProcess(
-      spawn(line, { ...options, env, shell: true, cwd: startFolder(options.cwd) }),
+  repair(imports: EngineImports): void {
+    const failed = (code: number): number => this.#fail(code);
+    imports['js_open_process'] = guarded((...args: number[]) => this.#openProcess(args), failed);
+    imports['js_process_status'] = suspending((pid: number, code: number) => this.#status(pid, code), failed);
+    imports['js_waitpid'] = suspending((pid: number, code: number) => this.#wait(pid, code), failed);
+    imports['__asyncjs__js_popen_to_file'] = suspending(
+      (command: number) => this.#runToFile(command),
+      () => 0,
     );
-    this.#codes.set(child.pid, new Promise((resolve) => child.on('exit', resolve)));
-    return child;
-  };
+    imports['js_popen_set_pid_for_fd'] = (fd: number, pid: number) => void this.#pids.set(fd, pid);
+    imports['js_popen_clear_pid_for_fd'] = (fd: number) => void this.#pids.delete(fd);
+    imports['js_popen_get_pid_for_fd'] = (fd: number): number =>
+      this.#files.get(this.#engine().fs.getStream(fd)?.path ?? '') ?? this.#pids.get(fd) ?? -1;
+  }
+
+  /** Sends a signal to a child of the instance. @returns false when it has no such child, or that has ended */
+  kill(pid: number, signal: number): boolean {
+    return this.#children.get(pid)?.kill(signal) ?? false;
+  }
+
+  /** How a child ended that has not been waited for; undefined while it runs. */
+  endingOf(pid: number): Ending | undefined {
+    return this.#children.get(pid)?.ending;
+  }
+
+  /** Forgets the children: the instance goes back to the state after its boot. */
+  forget(): void {
+    this.#children.clear();
+    this.#pids.clear();
+    this.#files.clear();
+    this.#fileEndings.clear();
+  }
+
+  /** The arguments are those of the loader's function of that name. */
+  #openProcess([
+    command = 0,
+    args = 0,
+    argCount = 0,
+    list = 0,
+    count = 0,
+    cwd = 0,
+    ,
+    env = 0,
+    envCount = 0,
+  ]: readonly number[]): number {
+    const { fs, memory } = this.#engine();
+    const texts = (at: number, length: number): string[] =>
+      Array.from({ length }, (_text, index) => text(this.#engine(), memory.word(at + index * 4)));
+    const program = text(this.#engine(), command);
+    const descriptors = this.#readDescriptors(list, count);
+    const plans = this.#plan(descriptors);
+    const words = argCount > 0 ? [...execute, program, ...texts(args, argCount)] : ['-c', program];
+    const child = new Child([shell, ...words], {
+      cwd: startFolder(cwd === 0 ? fs.cwd() : text(this.#engine(), cwd)),
+      env: envCount > 0 ? environmentOf(texts(env, envCount)) : this.environment(),
+      stdio: plans.map(({ stdio }) => stdio),
+    });
+    if (child.pid !== undefined) for (const { connect } of plans) connect?.(child);
+    // The child has them now; PHP leaves that to this function.
+    for (const { stream } of descriptors) fs.close(stream);
+    if (child.pid === undefined) return this.#fail(errno.EAGAIN);
+    this.#children.set(child.pid, child);
+    return child.pid;
+  }
+
+  /** Each element points to three words: the child's number, and PHP's descriptors of the child's end and its own. */
+  #readDescriptors(list: number, count: number): Descriptor[] {
+    const { fs, memory } = this.#engine();
+    const found: Descriptor[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const at = memory.word(list + index * 4);
+      const stream = fs.getStream(memory.word(at + 4));
+      if (stream) found.push({ number: memory.word(at), stream });
+    }
+    return found;
+  }
+
+  /** What the child has at each number; its standard streams are the worker's where the script names no others. */
+  #plan(descriptors: readonly Descriptor[]): Plan[] {
+    const last = Math.max(2, ...descriptors.map(({ number }) => number));
+    const plans: Plan[] = Array.from({ length: last + 1 }, (_plan, fd) => this.#inherited(fd));
+    for (const { number, stream } of descriptors) plans[number] = this.#planOf(number, stream);
+    return plans;
+  }
+
+  #inherited(fd: number): Plan {
+    if (fd !== 1 && fd !== 2) return { stdio: 'ignore' };
+    return this.#listening(fd, fd === 1 ? 'stdout' : 'stderr');
+  }
+
+  #listening(fd: number, stream: 'stdout' | 'stderr'): Plan {
+    return {
+      stdio: 'pipe',
+      connect: (child) => child.listen(fd, (piece) => this.#output(stream, piece)),
+    };
+  }
+
+  #planOf(fd: number, stream: FsStream): Plan {
+    const pipe = pipeOf(stream);
+    if (pipe !== undefined) return pipePlan(fd, pipe, isWriteEnd(stream));
+    if (stream.nfd !== undefined) {
+      // The loader keeps the position to itself.
+      if (stream.seekable) seek(stream.nfd, stream.position);
+      return { stdio: stream.nfd };
+    }
+    const standard = /^\/internal\/(stdout|stderr)$/.exec(stream.path)?.[1];
+    return standard === 'stdout' || standard === 'stderr'
+      ? this.#listening(fd, standard)
+      : { stdio: 'ignore' };
+  }
+
+  /** Sets errno. */
+  #fail(code: number): number {
+    const engine = this.#engine();
+    engine.memory.setWord(engine.function('__errno_location')(), code);
+    return -1;
+  }
+
+  /** @returns 1 for one that has ended, 0 for one that runs */
+  async #status(pid: number, codeAddress: number): Promise<number> {
+    const child = this.#children.get(pid);
+    if (child === undefined) return -1;
+    // A script may ask in a loop that does nothing else.
+    if (child.ending === undefined) await this.#waiting.turn();
+    if (child.ending === undefined) return 0;
+    this.#engine().memory.setWord(codeAddress, reported(child.ending));
+    return 1;
+  }
+
+  async #wait(pid: number, codeAddress: number): Promise<number> {
+    const child = this.#children.get(pid);
+    const ending = child === undefined ? this.#fileEndings.get(pid) : await this.#waiting.until(child.ended);
+    if (ending === undefined) return -1;
+    this.#children.delete(pid);
+    this.#fileEndings.delete(pid);
+    const path = outputPath(pid);
+    const { fs, memory } = this.#engine();
+    if (this.#files.delete(path)) fs.unlink(path);
+    memory.setWord(codeAddress, reported(ending));
+    return pid;
+  }
 
   /**
    * exec() and popen() for reading: the output is gathered in a file of the instance's own memory. (The loader
    * uses one fixed name in /tmp for all instances of the machine, and forgets the exit code.)
    */
-  repair(imports: EngineImports, engine: () => Engine): void {
-    imports['__asyncjs__js_popen_to_file'] = new WebAssembly.Suspending((command: number) =>
-      this.#runToFile(engine(), command),
-    );
-    const pidOf = imports['js_popen_get_pid_for_fd'] as (fd: number) => number;
-    imports['js_popen_get_pid_for_fd'] = (fd: number): number =>
-      this.#files.get(engine().fs.getStream(fd)?.path ?? '') ?? pidOf(fd);
-    imports['js_waitpid'] = new WebAssembly.Suspending((pid: number, address: number) =>
-      this.#wait(engine(), pid, address),
-    );
-  }
-
-  async #wait(engine: Engine, pid: number, address: number): Promise<number> {
-    const code = await this.#codes.get(pid);
-    if (code === undefined) return -1;
-    this.#codes.delete(pid);
-    const path = outputPath(pid);
-    if (this.#files.delete(path)) engine.fs.unlink(path);
-    engine.memory.setWord(address, code);
-    return pid;
-  }
-
-  async #runToFile(engine: Engine, command: number): Promise<number> {
-    const { output, code } = await this.#run(engine.memory.string(command), startFolder(engine.fs.cwd()));
+  async #runToFile(command: number): Promise<number> {
+    const { fs, memory } = this.#engine();
+    const { output, ending } = await this.#run(text(this.#engine(), command), startFolder(fs.cwd()));
     this.#lastFile += 1;
     const path = outputPath(this.#lastFile);
-    engine.fs.writeFile(path, output);
+    fs.writeFile(path, output);
     this.#files.set(path, this.#lastFile);
-    this.#codes.set(this.#lastFile, Promise.resolve(code));
-    return engine.memory.allocateString(path);
+    if (ending !== undefined) this.#fileEndings.set(this.#lastFile, ending);
+    return memory.allocateString(path);
   }
 
-  #run(command: string, cwd: string): Promise<{ output: Buffer; code: number }> {
-    const child = spawn(command, {
-      shell: true,
-      cwd,
-      env: this.environment(),
+  async #run(command: string, cwd: string): Promise<{ output: Buffer; ending: Ending | undefined }> {
+    const child = new Child([shell, '-c', command], {
+      ...{ cwd, env: this.environment() },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const pieces: Buffer[] = [];
-    child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
-    child.stderr.on('data', (piece: Buffer) => this.#output('stderr', new Uint8Array(piece)));
-    return new Promise((resolve) => {
-      child.on('error', () => resolve({ output: Buffer.concat(pieces), code: notStarted }));
-      child.on('close', (code, signal) =>
-        resolve({ output: Buffer.concat(pieces), code: exitCode(code, signal) }),
-      );
-    });
+    child.listen(1, (piece) => pieces.push(Buffer.from(piece)));
+    child.listen(2, (piece) => this.#output('stderr', piece));
+    await this.#waiting.until(child.closed());
+    return { output: Buffer.concat(pieces), ending: child.ending };
   }
+}
+
+/** What proc_close() and the like give: the code, or the signal as wait() tells it. */
+function reported({ code, signal }: Ending): number {
+  return signal === 0 ? code : signal;
+}
+
+/** Commands are UTF-8 to Node. */
+function text({ memory }: Engine, address: number): string {
+  return Buffer.from(memory.string(address), 'latin1').toString('utf8');
+}
+
+function environmentOf(entries: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    entries
+      .filter((entry) => entry.includes('='))
+      .map((entry) => {
+        const equals = entry.indexOf('=');
+        return [entry.slice(0, equals), entry.slice(equals + 1)];
+      }),
+  );
+}
+
+function pipePlan(fd: number, pipe: Pipe, childWrites: boolean): Plan {
+  return {
+    stdio: 'pipe',
+    connect: (child) => (childWrites ? child.drain(fd, pipe) : child.feed(fd, pipe)),
+  };
 }

@@ -17,7 +17,7 @@ import {
   sectionIds,
   skipOperands,
 } from './binary-module.ts';
-import { kinds, ModuleParts } from './binary-parts.ts';
+import { kinds, ModuleParts, valueTypes } from './binary-parts.ts';
 
 /** The C stack, as addresses in the engine's memory; it grows from `top` to `bottom`. */
 export interface StackArea {
@@ -45,32 +45,29 @@ const fatalError = 1;
 
 const op = opcodes;
 const functionType = 0x60;
-const i32 = 0x7f;
-const isMutable = 1;
 
 /**
  * Puts the guard into the engine's own module.
  *
  * @param stack where the program that starts the module puts its stack.
+ * @param replaced bodies of functions that are to have another, by their number.
  * @throws BinaryModuleError for a module that lacks what the guard needs
  */
-export function guardEngine(bytes: Buffer, stack: StackArea): Buffer {
-  const parts = new ModuleParts(bytes);
+export function guardEngine(
+  parts: ModuleParts,
+  stack: StackArea,
+  replaced: ReadonlyMap<number, readonly number[]> = new Map(),
+): void {
   const pointer = indexOf(parts.exports(kinds.global), pointerName);
   const raise = indexOf(parts.exports(kinds.function), ...errorFunctions);
-  const type = parts.append(sectionIds.types, [functionType, 1, i32, 0]);
+  const type = parts.append(sectionIds.types, [functionType, 1, valueTypes.i32, 0]);
   const overflow =
     parts.imports(kinds.function).length + parts.append(sectionIds.functions, encodeNumber(type));
-  const text =
-    parts.imports(kinds.global).length +
-    parts.append(sectionIds.globals, [i32, isMutable, op.i32Const, 0, op.end]);
-  const name = Buffer.from(overflowText);
-  parts.append(sectionIds.exports, [name.length, ...name, kinds.global, ...encodeNumber(text)]);
+  const text = parts.addGlobal(overflowText);
   const lowest = stack.bottom + redZoneBytes + reserveBytes;
   const checkOf = (value: readonly number[]): number[] =>
     check(value, lowest, stack.top, [...value, op.call, ...encodeNumber(overflow)]);
-  guardCode(parts, pointer, checkOf, [overflowBody(stack, text, raise)]);
-  return parts.build();
+  guardCode(parts, pointer, checkOf, replaced, [overflowBody(stack, text, raise)]);
 }
 
 /**
@@ -92,8 +89,7 @@ export function guardExtension(bytes: Buffer, stack: StackArea): Buffer {
  *
  * @throws BinaryModuleError for a module that does not say where its heap is
  */
-export function stackOf(bytes: Buffer): StackArea {
-  const parts = new ModuleParts(bytes);
+export function stackOf(parts: ModuleParts): StackArea {
   const bottom = parts.globalConstant(indexOf(parts.exports(kinds.global), '__heap_base'));
   return { bottom, top: bottom + stackBytes };
 }
@@ -139,30 +135,37 @@ function overflowBody({ bottom, top }: StackArea, text: number, raise: number): 
  * Puts a check behind each instruction of the code that may lower the pointer.
  *
  * @param checkOf instructions that check what the given ones push.
+ * @param replaced bodies of functions that are to have another, by their number.
  * @param added bodies of functions that come behind the others
  */
 function guardCode(
   parts: ModuleParts,
   pointer: number,
   checkOf: (value: readonly number[]) => number[],
+  replaced: ReadonlyMap<number, readonly number[]> = new Map(),
   added: readonly (readonly number[])[] = [],
 ): void {
   const { reader, count } = parts.elements(sectionIds.code);
+  const first = parts.imports(kinds.function).length;
   const checks = new Checks(pointer, checkOf);
   const code = new Output(parts.bytes, reader.at);
   code.put(encodeNumber(count + added.length));
-  for (let left = count; left > 0; left -= 1) {
+  for (let index = 0; index < count; index += 1) {
     const start = reader.at;
     const length = reader.number();
     const body = reader.at;
+    const other = replaced.get(first + index);
+    if (other !== undefined) {
+      reader.at = body + length;
+      code.replace(start, reader.at, [...encodeNumber(other.length), ...other]);
+      continue;
+    }
     const moves = findMoves(reader, body + length, pointer);
     if (moves.length === 0) continue;
     const inserted = moves.map(({ local }) => checks.of(local));
-    code.copyTo(start);
-    code.put(encodeNumber(inserted.reduce((sum, check) => sum + check.length, length)));
-    code.skipTo(body);
-    for (const [index, check] of inserted.entries()) {
-      code.copyTo(moves[index]?.end ?? body);
+    code.replace(start, body, encodeNumber(inserted.reduce((sum, check) => sum + check.length, length)));
+    for (const [number, check] of inserted.entries()) {
+      code.copyTo(moves[number]?.end ?? body);
       code.put(check);
     }
   }
@@ -208,7 +211,10 @@ class Output {
     this.#at = end;
   }
 
-  skipTo(end: number): void {
+  /** Copies up to a range, which others take the place of. */
+  replace(start: number, end: number, bytes: readonly number[]): void {
+    this.copyTo(start);
+    this.put(bytes);
     this.#at = end;
   }
 
