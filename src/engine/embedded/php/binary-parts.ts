@@ -1,5 +1,6 @@
 /** Reads and changes the parts of a WebAssembly module that name things: its imports, exports, globals; its sections. */
 
+import { free, mappedBytes } from '../buffers.ts';
 import {
   BinaryModuleError,
   encodeNumber,
@@ -67,14 +68,19 @@ export class ModuleParts {
     return index;
   }
 
-  /** The module with the new contents. */
+  /** The module with the new contents, in memory of its own. What it was made of is gone afterwards. */
   build(): Buffer {
     const pieces: Uint8Array[] = [this.bytes.subarray(0, headerBytes)];
     for (const { id, start, end } of this.#sections) {
       const content = this.#contents.get(id) ?? this.bytes.subarray(start, end);
       pieces.push(Uint8Array.of(id, ...encodeNumber(content.length)), content);
     }
-    return Buffer.concat(pieces);
+    const built = Buffer.concat(pieces);
+    for (const bytes of [this.bytes, ...this.#contents.values()]) {
+      // Small ones are slices of what others have a share in.
+      if (bytes.buffer.byteLength >= mappedBytes) free(bytes.buffer);
+    }
+    return built;
   }
 
   /** Numbers of the exported functions or globals by their names. */

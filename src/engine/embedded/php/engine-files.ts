@@ -1,6 +1,7 @@
 /** The files of an engine's package as threads get them: guarded (stack-guard.ts), the binary compiled. */
 
 import { readFileSync } from 'node:fs';
+import { free } from '../buffers.ts';
 import { ModuleParts } from './binary-parts.ts';
 import { readExtensions } from './extensions.ts';
 import type { EnginePackage } from './package.ts';
@@ -22,7 +23,11 @@ export async function readEngine({ wasmPath, loaderPath }: EnginePackage): Promi
   const parts = new ModuleParts(readFileSync(wasmPath));
   const stack = stackOf(parts);
   guardEngine(parts, stack, replaceFunctions(parts));
-  const compiled = WebAssembly.compile(parts.build());
+  const guarded = parts.build();
+  const compiled = WebAssembly.compile(guarded);
   const extensions = readExtensions(loaderPath, stack);
-  return { module: await compiled, extensions };
+  const module = await compiled;
+  // V8 has a copy.
+  free(guarded.buffer);
+  return { module, extensions };
 }

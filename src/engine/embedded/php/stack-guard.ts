@@ -145,10 +145,10 @@ function guardCode(
   replaced: ReadonlyMap<number, readonly number[]> = new Map(),
   added: readonly (readonly number[])[] = [],
 ): void {
-  const { reader, count } = parts.elements(sectionIds.code);
+  const { reader, count, end } = parts.elements(sectionIds.code);
   const first = parts.imports(kinds.function).length;
   const checks = new Checks(pointer, checkOf);
-  const code = new Output(parts.bytes, reader.at);
+  const code = new Output(parts.bytes, reader.at, end);
   code.put(encodeNumber(count + added.length));
   for (let index = 0; index < count; index += 1) {
     const start = reader.at;
@@ -195,19 +195,25 @@ class Checks {
   }
 }
 
-/** A copy of bytes with others in between. */
+/** Room for what comes in between, at first: there are some 13,000 checks of 20 bytes. */
+const spareBytes = 512 * 1024;
+
+/** A copy of bytes with others in between. Kept in one piece, since views of pieces would be garbage by the thousand. */
 class Output {
   readonly #source: Buffer;
   #at: number;
-  readonly #pieces: Uint8Array[] = [];
+  #target: Buffer;
+  #length = 0;
 
-  constructor(source: Buffer, at: number) {
+  constructor(source: Buffer, start: number, end: number) {
     this.#source = source;
-    this.#at = at;
+    this.#at = start;
+    this.#target = Buffer.allocUnsafeSlow(end - start + spareBytes);
   }
 
   copyTo(end: number): void {
-    if (end > this.#at) this.#pieces.push(this.#source.subarray(this.#at, end));
+    this.#reserve(end - this.#at);
+    this.#length += this.#source.copy(this.#target, this.#length, this.#at, end);
     this.#at = end;
   }
 
@@ -219,11 +225,20 @@ class Output {
   }
 
   put(bytes: Uint8Array | readonly number[]): void {
-    this.#pieces.push(bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes));
+    this.#reserve(bytes.length);
+    this.#target.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   take(): Buffer {
-    return Buffer.concat(this.#pieces);
+    return this.#target.subarray(0, this.#length);
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#target.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * (this.#length + bytes));
+    this.#target.copy(larger, 0, 0, this.#length);
+    this.#target = larger;
   }
 }
 
