@@ -236,7 +236,7 @@ if (soakSeconds > 0)
       { code: '<?php echo str_repeat("x", 1 << 20);', status: 200, size: 1 << 20 },
       { code: '<?php echo $_FILES["f"]["size"];', status: 200, size: 6, more: post, body: upload },
       {
-        code: '<?php function f() { return preg_replace_callback("/./", fn() => f(), "a"); } f();',
+        code: '<?php class Endless { function __toString(): string { return (string) $this; } } register_shutdown_function(fn() => (string) new Endless()); ob_start(fn() => (string) new Endless());',
         status: 500,
       },
     ].map((script, index) => ({

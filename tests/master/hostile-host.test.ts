@@ -76,7 +76,7 @@ const written: Readonly<Record<string, Case>> = {
   'floods-with-waiting': { step: 'ready', action: 'yes waiting >&3', lines: ondemand, says: lies },
   'floods-with-ready': { step: 'up', action: `while :; do say 'ready #0\\n'; done`, says: lies },
   'floods-with-flushes': { step: 'accept', action: `yes 'flush 0 770' >&3`, says: silent },
-  'sends-noise': { step: 'up', action: 'head -c 100000 /dev/urandom >&3; sleep 1000', says: lies },
+  'sends-noise': { step: 'up', action: 'head -c 100000 /dev/urandom >&3; exec sleep 1000', says: lies },
   'sends-an-endless-line': { step: 'up', action: `yes x | tr -d '\\n' >&3`, says: lies },
   // Lies that have the form of the contract.
   'is-up-twice': {
