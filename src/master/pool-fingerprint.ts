@@ -6,15 +6,22 @@ import { lookedUp } from '../runtime/one-look.ts';
 import type { PreparedPool } from './pool-context.ts';
 
 /**
- * A digest of everything that makes a pool's hosts: settings, php.ini files, engine and PHP. Files count by their identity
+ * A digest of everything that makes a pool: its directives, of which the master goes by some itself, the settings of its
+ * hosts, php.ini files, engine and PHP. Files count by their identity
  * and their times (stat(2)), so that one that is written anew counts as another one.
  *
  * The socket is not in it: that is told by the listener itself.
  */
-export function poolFingerprint({ settings, command }: Pick<PreparedPool, 'settings' | 'command'>): string {
+export function poolFingerprint({
+  config,
+  settings,
+  command,
+}: Pick<PreparedPool, 'config' | 'settings' | 'command'>): string {
+  // Where they stand in the files makes no difference.
+  const { file: _, line: __, places: ___, ...directives } = config;
   const iniFiles = settings.filter(([name]) => name === 'php.ini').map(([, path]) => path);
   const { engine, file, args, parts } = command;
-  const facts = [settings, engine, file, args, [...parts, ...iniFiles].map(fileState)];
+  const facts = [directives, settings, engine, file, args, [...parts, ...iniFiles].map(fileState)];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

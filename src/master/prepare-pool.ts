@@ -32,7 +32,7 @@ export function preparePool(
     hasAccessLog: config['access.log'] !== undefined,
     env,
   });
-  return { ...parts, settings, fingerprint: poolFingerprint({ settings, command }) };
+  return { ...parts, settings, fingerprint: poolFingerprint({ config, settings, command }) };
 }
 
 /** The embedded host calls listen(2) again, which must not change what a socket unit says (Backlog=). */

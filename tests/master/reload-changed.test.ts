@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { newPool, type PoolConfig } from '../../src/config/directives.ts';
 import type { EngineCommand } from '../../src/engine/select.ts';
 import { poolFingerprint } from '../../src/master/pool-fingerprint.ts';
 import { askAdmin } from '../admin/client.ts';
@@ -70,6 +71,12 @@ test('unchanged pools are left alone byte for byte, the others get a new generat
   server.configure((to) => `; moved\n\n${admin(to)}${pool(to, 'c')}${pool(to, 'a')}${pool(to, 'b')}`);
   assert.deepEqual(await reloadChanged(server), ['c', 'a', 'b']);
   assert.deepEqual(await look(server), first);
+
+  // Directives that the master goes by itself, and that no host is sent.
+  for (const line of ['listen.mode = 0640', 'request_terminate_timeout = 30', 'slowlog.format = detailed']) {
+    server.configure((to) => admin(to) + pool(to, 'a') + pool(to, 'b', line) + pool(to, 'c'));
+    assert.deepEqual(await reloadChanged(server), ['a', 'c'], line);
+  }
 
   // A directive of one pool, a pool less and a pool more; nothing of the others.
   server.configure(
@@ -140,13 +147,22 @@ test('the fingerprint is made of settings, engine, its files and the files of PH
   writeFileSync(ini, 'x');
   const command: EngineCommand = { engine: 'native', file: '/x', args: ['a'], argv0: 'x', parts: [engine] };
   const settings = [['php.ini', ini] as const, ['pm', 'static'] as const];
-  const of = (more = settings, other: Partial<EngineCommand> = {}) =>
-    poolFingerprint({ settings: more, command: { ...command, ...other } });
+  const config = newPool('www', { file: '/etc/fpm.conf', line: 3 });
+  const of = (more = settings, other: Partial<EngineCommand> = {}, directives: Partial<PoolConfig> = {}) =>
+    poolFingerprint({
+      config: { ...config, ...directives },
+      settings: more,
+      command: { ...command, ...other },
+    });
   const before = of();
   assert.equal(of(), before);
   assert.notEqual(of([['php.ini', ini], ['pm', 'dynamic'] as const] as unknown as typeof settings), before);
   assert.notEqual(of(settings, { args: ['b'] }), before);
   assert.notEqual(of(settings, { parts: [] }), before);
+  assert.notEqual(of(settings, {}, { request_terminate_timeout: 3 }), before);
+  assert.notEqual(of(settings, {}, { 'pm.status_listen': '/run/status.sock' }), before);
+  // Places, too.
+  assert.equal(of(settings, {}, { file: '/other', line: 9, places: new Map([['pm', config]]) }), before);
   // The title is for people only.
   assert.equal(of(settings, { argv0: 'y' }), before);
   for (const path of [engine, ini]) {
