@@ -189,3 +189,22 @@ suite('composeIni', () => {
     assert.equal(warned('', 'redis'), 0);
   });
 });
+
+test('a pool value of which PHP warns while it starts is no obstacle', async () => {
+  const php = await PhpThread.start({
+    phpValue: [
+      ['upload_max_filesize', '10MB'],
+      ['date.timezone', 'Mars/Base'],
+    ],
+    phpAdminValue: [['memory_limit', '1MB']],
+  });
+  try {
+    const params = [['QUERY_STRING', 'names=upload_max_filesize,memory_limit']] as const;
+    assert.deepEqual(JSON.parse(await php.text('show-ini.php', { params })), {
+      upload_max_filesize: '10MB',
+      memory_limit: '128M',
+    });
+  } finally {
+    await php.stop();
+  }
+});

@@ -118,7 +118,7 @@ export async function askEmbeddedIni(
     }
     const names = await runScript(php, '<?php echo implode("\\n", array_keys(ini_get_all(null, false)));');
     for (const { pool, php_value, php_admin_value } of pools) {
-      php.tryPoolIni(
+      await php.tryPoolIni(
         { phpValue: php_value, phpAdminValue: php_admin_value },
         ({ setting, name, outcome }) => {
           const message = plainText(said.splice(0));

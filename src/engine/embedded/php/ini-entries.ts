@@ -70,7 +70,7 @@ export class IniEntries {
    * Sets the value with which every request starts, as PHP-FPM does for php_value and php_admin_value: system
    * mode also locks the entry for scripts and .user.ini. A value that PHP refuses leaves the old one.
    */
-  setMaster(name: string, value: string, mode: IniMode): IniOutcome {
+  async setMaster(name: string, value: string, mode: IniMode): Promise<IniOutcome> {
     const { memory, table } = this.#engine;
     const entry = this.#lookUp(this.#table, name);
     if (entry === 0) return 'unknown';
@@ -82,8 +82,9 @@ export class IniEntries {
       const args = [iniEntry.argument1, iniEntry.argument2, iniEntry.argument3].map((at) =>
         memory.word(entry + at),
       );
-      const modify = table.get(handler) as (...args: number[]) => number;
-      if (modify(entry, text, ...args, stage.activate) !== 0) return 'refused';
+      // A warning of the handler's is written outside of a request, and a write may suspend.
+      const modify = WebAssembly.promising(table.get(handler) as (...args: number[]) => number);
+      if ((await modify(entry, text, ...args, stage.activate)) !== 0) return 'refused';
     }
     memory.setWord(entry + iniEntry.value, text);
     if (mode === iniMode.system) memory.bytes[entry + iniEntry.modifiable] = iniMode.system;

@@ -227,7 +227,7 @@ export class PhpInstance {
     registerFpmModule(engine, settings.phpVersion, functions);
     adaptation.afterStart(this.#entries);
     this.#poolIni.disableFunctions(absentFunctions);
-    this.#poolIni.apply(settings.phpValue, settings.phpAdminValue, ({ setting, name, outcome }) => {
+    await this.#poolIni.apply(settings.phpValue, settings.phpAdminValue, ({ setting, name, outcome }) => {
       // As in PHP-FPM a value that is refused is PHP's to tell.
       if (outcome === 'unknown') this.#host.log(`Unable to set ${setting} '${name}'`);
     });
@@ -319,15 +319,15 @@ export class PhpInstance {
    *
    * @param report is told of each
    */
-  tryPoolIni(
+  async tryPoolIni(
     { phpValue, phpAdminValue }: Pick<InstanceSettings, 'phpValue' | 'phpAdminValue'>,
     report: (value: PoolValue) => void,
-  ): void {
+  ): Promise<void> {
     const names = [...phpValue, ...phpAdminValue].map(([name]) => name);
     const before = new Map(names.map((name) => [name, this.#entries.value(name)]));
-    this.#poolIni.apply(phpValue, phpAdminValue, report);
+    await this.#poolIni.apply(phpValue, phpAdminValue, report);
     for (const [name, value] of before) {
-      if (value !== undefined) this.#entries.setMaster(name, value, iniMode.user);
+      if (value !== undefined) await this.#entries.setMaster(name, value, iniMode.user);
     }
   }
 

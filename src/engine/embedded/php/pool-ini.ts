@@ -38,19 +38,19 @@ export class PoolIni {
    *
    * @param report is told of each
    */
-  apply(phpValue: Entries, phpAdminValue: Entries, report: (value: PoolValue) => void): void {
+  async apply(phpValue: Entries, phpAdminValue: Entries, report: (value: PoolValue) => void): Promise<void> {
     const levels = [
       ['php_value', phpValue, iniMode.user],
       ['php_admin_value', phpAdminValue, iniMode.system],
     ] as const;
     for (const [setting, entries, mode] of levels) {
       for (const [name, value] of entries.toReversed()) {
-        report({ setting, name, outcome: this.#set(name, value, mode) });
+        report({ setting, name, outcome: await this.#set(name, value, mode) });
       }
     }
   }
 
-  #set(name: string, value: string, mode: 1 | 4): IniOutcome {
+  async #set(name: string, value: string, mode: 1 | 4): Promise<IniOutcome> {
     // It was loaded when PHP started, or there is a warning about it (ini.ts).
     if (name === 'extension') return 'set';
     if (name === 'disable_classes') this.#disableClasses(value);
