@@ -117,26 +117,34 @@ static void apply_user_ini(const char *folder, size_t length)
 	php_ini_activate_config(&file->values, PHP_INI_PERDIR, PHP_INI_STAGE_HTACCESS);
 }
 
-/* From the document root down to the script's folder where the script is below it, else that folder alone. */
+/*
+ * From the document root down to the script's folder where that is below it, else that folder alone. By their texts, as
+ * in PHP-FPM, which resolves no links here: where the document root is a link it is one in the script's path as well. Of
+ * a folder with a part of the root's text, which is above it, nothing is read unless the root ends in a slash.
+ */
 static void apply_user_inis(struct hathi_request *request, char *folder, size_t length)
 {
 	const char *root = hathi_params_get(&request->params, "DOCUMENT_ROOT");
 	if (root == NULL || PG(user_ini_filename) == NULL || *PG(user_ini_filename) == '\0') return;
 	char real[PATH_MAX];
-	if (VCWD_REALPATH(root, real) == NULL) real[0] = '\0';
-	size_t root_length = strlen(real);
-	if (root_length == 1) root_length = 0;
-	bool is_below = *real != '\0' && strncmp(folder, real, root_length) == 0 && folder[root_length] == '/';
+	if (*folder != '/') {
+		if (VCWD_REALPATH(folder, real) == NULL) return;
+		folder = real;
+		length = strlen(real);
+	}
+	size_t root_length = strlen(root);
+	if (root_length > 0 && root[root_length - 1] == '/') root_length--;
+	bool is_longer = length > root_length;
+	bool is_below = is_longer && strncmp(root, folder, root_length) == 0;
 	if (!is_below) {
-		folder[length - 1] = '\0';
-		apply_user_ini(folder, length - 1);
+		bool is_above = !is_longer && strncmp(folder, root, length) == 0 && root[root_length] == '\0';
+		if (!is_above) apply_user_ini(folder, length - (folder[length - 1] == '/'));
 		return;
 	}
-	for (char *slash = folder + root_length; slash != NULL; slash = strchr(slash + 1, '/')) {
+	for (char *slash = folder + root_length; (slash = strchr(slash, '/')) != NULL; slash++) {
 		*slash = '\0';
 		apply_user_ini(folder, (size_t)(slash - folder));
 		*slash = '/';
-		if (slash[1] == '\0') break;
 	}
 }
 

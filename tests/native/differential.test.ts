@@ -1,6 +1,6 @@
 /** The same requests to PHP-FPM and to the native engine: every byte of the answers must be equal. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { ReferenceFpm } from '../differential/reference-fpm.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
@@ -21,6 +21,8 @@ const poolLines = [
   'php_admin_value[memory_limit] = 66M',
   'php_value[date.timezone] = Europe/Rome',
   'php_admin_value[disable_functions] = gethostname',
+  // Files are read for each request.
+  'php_admin_value[user_ini.cache_ttl] = -5',
 ];
 const settings: readonly (readonly [string, string])[] = [
   ['ping.path', '/ping'],
@@ -30,6 +32,7 @@ const settings: readonly (readonly [string, string])[] = [
   ['php_admin_value', 'memory_limit=66M'],
   ['php_value', 'date.timezone=Europe/Rome'],
   ['php_admin_value', 'disable_functions=gethostname'],
+  ['php_admin_value', 'user_ini.cache_ttl=-5'],
 ];
 
 /** A worker that retires after a fatal error is made anew, as the master does it. */
@@ -92,6 +95,53 @@ suite('native engine beside PHP-FPM', { skip: skip || requires('php-fpm') }, () 
       await compare({ params });
     });
   }
+
+  test('.user.ini: which folders count, with links in either path', async () => {
+    const { folder } = reference;
+    const show =
+      '<?php echo json_encode(array_map("ini_get", ["highlight.string", "highlight.comment", "highlight.keyword"]));';
+    const files = {
+      'links/real': 'highlight.string = "#111"',
+      'links/real/sub': 'highlight.comment = "#777"',
+      'links/real/sub/deep': 'highlight.keyword = "#999"',
+      'links/other': 'highlight.comment = "#555"',
+      'links/realmore': '',
+    };
+    for (const [place, text] of Object.entries(files)) {
+      folder.write(`${place}/.user.ini`, `${text}\n`);
+      folder.write(`${place}/show.php`, show);
+    }
+    for (const [link, target] of [
+      ['link', 'real'],
+      ['real/linksub', 'sub'],
+      ['real/outside', '../other'],
+    ] as const)
+      symlinkSync(target, folder.join('links', link));
+    const under = (path: string): string => folder.join('links', path);
+    const roots = [
+      ...['real', 'link', 'real/', 'link//', 'real/sub', 'link/linksub', 'nowhere', 'real/../real'].map(
+        under,
+      ),
+      ...['', '/', 'relative', undefined],
+    ];
+    const places = ['', 'sub/', 'sub/deep/', 'linksub/deep/', 'outside/', '/sub/', './sub/', 'sub/../sub/'];
+    const scripts = [
+      ...places.flatMap((place) => [`real/${place}show.php`, `link/${place}show.php`]),
+      ...['other/show.php', 'realmore/show.php'],
+    ].map(under);
+    for (const root of roots) {
+      for (const script of scripts) {
+        const params: [string, string][] = [
+          ['REQUEST_METHOD', 'GET'],
+          ['SCRIPT_FILENAME', script],
+          ['SCRIPT_NAME', '/show.php'],
+          ...(root === undefined ? [] : ([['DOCUMENT_ROOT', root]] as [string, string][])),
+        ];
+        const theirs = await askOnce({ path: reference.socket }, { params });
+        assert.equal((await ours({ params })).body, theirs.body, `DOCUMENT_ROOT=${root}, script ${script}`);
+      }
+    }
+  });
 
   test('after fastcgi_finish_request() a script ends at its next output that is flushed', async () => {
     const ask = (name: string): PlainRequest =>
