@@ -295,6 +295,31 @@ static void drain(struct hathi_connection *connection)
 	}
 }
 
+/* Whether another request has come behind the one that runs. What is left of that one's body is looked over for it. */
+static bool has_next(const struct hathi_connection *connection)
+{
+	struct hathi_fcgi look = connection->fcgi;
+	uint8_t byte;
+	const uint8_t *input = connection->bytes + connection->at;
+	bool is_over = hathi_fcgi_drain(&look, input, connection->bytes + connection->filled);
+	return look.stdin_ended && (!is_over || recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
+/*
+ * The response is complete while its script goes on. A kept connection is given up, unless its next request has come
+ * meanwhile, which is served after the script. As in give_up() of held.c a Unix socket is shut for reading first, so that
+ * the web server's next write fails and nothing is lost.
+ */
+void hathi_connection_let_go(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	bool has_whole_body = fcgi->body_end_told || fcgi->content_length == 0;
+	if (fcgi->keep && has_whole_body && !worker->is_tcp) shutdown(connection->fd, SHUT_RD);
+	if (fcgi->keep && has_next(connection)) return;
+	fcgi->keep = false;
+	shutdown(connection->fd, SHUT_WR);
+}
+
 /* After the response: keeps the connection for another request, or closes it. */
 void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection)
 {

@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 /*
- * Signals of a worker. A worker that has to die while it runs a request answers its client first, if no byte of the
- * response has left: 504 for a time-out, 503 on the master's word, 500 for a crash. The handlers use what is safe
- * there and nothing else, hence these variables: a handler has no other way to know anything.
+ * How a worker ends. One that has to end while it runs a request answers its client first, if no byte of the response
+ * has left: 504 for a time-out, 503 on the master's word or an operator's, 500 for a crash and for an exit(3) or _exit(2)
+ * of PHP or an extension. SIGKILL and a system call past the C library leave no time for it. The handlers use what is
+ * safe there and nothing else, hence these variables: a handler has no other way to know anything.
  */
 static const struct hathi_output *volatile fault_output;
+/* A process that a script forks has the same connection, and is not to answer. */
+static pid_t fault_worker;
 static volatile sig_atomic_t fault_quitting;
 static int fault_quit_fd = -1;
 
@@ -39,6 +42,7 @@ void hathi_faults_watch(const struct hathi_output *output)
 /* Sends the page, if the response has not begun. */
 static void answer(const char *page, size_t length)
 {
+	if (getpid() != fault_worker) return;
 	const struct hathi_output *output = fault_output;
 	fault_output = NULL;
 	if (output == NULL || output->begun || output->failed || output->fd < 0) return;
@@ -61,11 +65,31 @@ static void die_by(int number)
 	kill(getpid(), number);
 }
 
+/* The request that runs comes to no proper end. */
+void hathi_faults_answer(void)
+{
+	answer(page_crash, sizeof page_crash - 1);
+}
+
 static void on_term(int number)
 {
 	(void)number;
 	answer(page_ended, sizeof page_ended - 1);
 	die_by(SIGTERM);
+}
+
+/* One of the ordinary signals, by which somebody ends the worker. */
+static void on_ending(int number)
+{
+	answer(page_ended, sizeof page_ended - 1);
+	die_by(number);
+}
+
+/* A limit, a timer or a filter of system calls: the worker cannot go on. */
+static void on_limit(int number)
+{
+	answer(page_crash, sizeof page_crash - 1);
+	die_by(number);
 }
 
 static void on_timeout(int number)
@@ -117,17 +141,24 @@ int hathi_signal_for(const char *mode)
 	return strcmp(mode, "kill") == 0 ? SIGKILL : 0;
 }
 
-/*
- * Sets up a worker's signals. Those that a host ignores get their default action back. Returns false when the
- * system has no descriptor or memory left.
- */
+static void handle(const int *numbers, size_t count, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler};
+	for (size_t index = 0; index < count; index++) sigaction(numbers[index], &action, NULL);
+}
+
+/* Sets up how a worker ends. Returns false when the system has no descriptor or memory left. */
 bool hathi_faults_install(void)
 {
-	static const int standard[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+	static const int endings[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+	static const int limits[] = {SIGALRM, SIGVTALRM, SIGXCPU, SIGXFSZ, SIGSYS, SIGTRAP, SIGPOLL, SIGPWR, SIGSTKFLT};
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-	for (size_t index = 0; index < sizeof standard / sizeof *standard; index++)
-		signal(standard[index], SIG_DFL);
+	fault_worker = getpid();
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	handle(endings, sizeof endings / sizeof *endings, on_ending);
+	handle(limits, sizeof limits / sizeof *limits, on_limit);
+	if (atexit(hathi_faults_answer) != 0) return false;
 	fault_quit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* A script that recurses without end has used up its stack when the signal comes. */
 	stack_t stack = {.ss_size = ALTERNATE_STACK};

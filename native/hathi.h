@@ -16,7 +16,7 @@
  *   pool_ini.c, extensions.c   ini values and extensions of the pool   ini.c   ini values of requests
  *   module.c    PHP's module: ini settings, functions
  *   access_format.c, access_json.c, text_line.c   the access log's lines
- *   request_id.c   ids of requests                     faults.c    signals of a worker
+ *   request_id.c   ids of requests                     faults.c, exits.c   how a worker ends
  *   cpu_timer.c PHP's time limit without system calls
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
  *   routes.c, route_name.c, route.h   requests by route   opcache.c   OPcache's figures, both for the master
@@ -312,6 +312,7 @@ _Noreturn void hathi_worker_main(struct hathi_host *host, uint32_t slot, int con
 struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int fd);
 enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection);
 void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection *connection);
+void hathi_connection_let_go(const struct hathi_worker *worker, struct hathi_connection *connection);
 void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection);
 size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
 	size_t size);
@@ -345,10 +346,12 @@ enum { HATHI_REQUEST_ID_BYTES = 65 };
 bool hathi_request_id_is_valid(const char *id);
 bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQUEST_ID_BYTES]);
 
-/* --- faults.c --------------------------------------------------------------------------------------------- */
+/* --- faults.c, exits.c ------------------------------------------------------------------------------------ */
 
 bool hathi_faults_install(void);
 void hathi_faults_watch(const struct hathi_output *output);
+void hathi_faults_answer(void);
+void hathi_exits_lead_here(void);
 bool hathi_is_quitting(void);
 int hathi_quit_fd(void);
 /* What the host sends a worker that is to die with an answer for its client. */

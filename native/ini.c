@@ -103,6 +103,12 @@ static struct user_ini *find_user_ini(const char *folder, size_t length)
 	return file;
 }
 
+/* Sections and arrays are no values of settings, and PHP would take them for texts. */
+static int keep_text(zval *value)
+{
+	return Z_TYPE_P(value) == IS_STRING ? ZEND_HASH_APPLY_KEEP : ZEND_HASH_APPLY_REMOVE;
+}
+
 /* Applies one folder's file, read again when what is known of it is older than user_ini.cache_ttl. */
 static void apply_user_ini(const char *folder, size_t length)
 {
@@ -112,6 +118,7 @@ static void apply_user_ini(const char *folder, size_t length)
 	if (now > file->expires) {
 		zend_hash_clean(&file->values);
 		php_parse_user_ini_file(folder, PG(user_ini_filename), &file->values);
+		zend_hash_apply(&file->values, keep_text);
 		file->expires = now + (double)PG(user_ini_cache_ttl);
 	}
 	php_ini_activate_config(&file->values, PHP_INI_PERDIR, PHP_INI_STAGE_HTACCESS);

@@ -26,13 +26,13 @@ void hathi_request_end_response(struct hathi_request *request)
 }
 
 /*
- * The response is over and its script goes on: the client sees the end of a connection that is not kept, and the
- * time-outs of the request no longer count, as in PHP-FPM.
+ * The response is over and its script goes on: the client sees the end of the connection, and the time-outs of the
+ * request no longer count, as in PHP-FPM. A kept connection is given up as well: its next request would wait for the end
+ * of the script, which may wait for just that request.
  */
 void hathi_request_let_go(struct hathi_request *request)
 {
-	if (request->connection->fcgi.keep) return;
-	shutdown(request->connection->fd, SHUT_WR);
+	hathi_connection_let_go(request->worker, request->connection);
 	hathi_slot_stage(&request->worker->slot, HATHI_STAGE_FINISHING);
 }
 
@@ -338,10 +338,11 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 		is_sound = false;
 	} zend_end_try();
 	if (CG(unclean_shutdown) && !request.client_aborted) is_sound = false;
+	if (!request.finished) hathi_faults_answer();
 	hathi_faults_watch(NULL);
 	SG(server_context) = NULL;
 	if (!request.finished) {
-		/* The response breaks off: the client is not to take it for a whole one. */
+		/* A response that has begun breaks off: the client is not to take it for a whole one. */
 		worker->output.failed = true;
 		is_sound = false;
 	}

@@ -1,6 +1,8 @@
 /** nginx with the server block of the usual set-up guide, letter for letter but for paths, port and server name. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { requires } from '../harness/debian.ts';
 import { engines } from '../harness/engines.ts';
@@ -8,6 +10,7 @@ import { startNginx } from '../harness/nginx.ts';
 import { guidePool, guideWarnings } from '../harness/pool.ts';
 import { type Server, startServer } from '../harness/server.ts';
 import { type SiteInfo, writeSite } from '../harness/site.ts';
+import { poll } from '../harness/waiting.ts';
 import type { WebServer } from '../harness/web-server.ts';
 
 const fastcgiParams = '/etc/nginx/fastcgi_params';
@@ -194,6 +197,23 @@ for (const { name: engine, skip } of engines)
       >;
       assert.equal(status['pool'], 'myapp');
       assert.ok(Array.isArray(status['processes']) && status['processes'].length >= 5);
+    });
+
+    test('a script may ask its own site after fastcgi_finish_request(), over the kept connections as well', async () => {
+      const out = server.folder.mkdir('www/own', 0o777);
+      server.folder.write(
+        'www/public/own.php',
+        `<?php echo "early"; fastcgi_finish_request(); ini_set("default_socket_timeout", 5);
+        $answer = @file_get_contents($_GET["url"]); file_put_contents($_GET["file"] . ".new", $answer === false ? "none" : strlen($answer));
+        rename($_GET["file"] . ".new", $_GET["file"]);`,
+      );
+      for (let round = 0; round < 4; round += 1) {
+        const file = join(out, String(round));
+        const query = new URLSearchParams({ file, url: variant('/cookies.php') });
+        assert.equal(await (await fetch(variant(`/own.php?${query}`))).text(), 'early');
+        await poll('the end of the script', () => existsSync(file) || undefined);
+        assert.equal(readFileSync(file, 'utf8'), '4');
+      }
     });
 
     test('with PATH_INFO passed on', async () => {
