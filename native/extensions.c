@@ -62,10 +62,7 @@ static bool can_be_loaded(const char *name)
 static void load(struct hathi_host *host, const char *name)
 {
 	zval loaded;
-	/* Outside of a request there is no place for a request's strings, and a module's names stay for good. */
-	zend_interned_strings_switch_storage(0);
 	php_dl(name, MODULE_PERSISTENT, &loaded, 1);
-	zend_interned_strings_switch_storage(1);
 	zend_collect_module_handlers();
 	hathi_pool_ini_tell(host, HATHI_SETTING_PHP_ADMIN_VALUE, "extension",
 		Z_TYPE(loaded) == IS_TRUE ? HATHI_INI_SET : HATHI_INI_REFUSED);

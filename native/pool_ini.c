@@ -227,7 +227,12 @@ void hathi_pool_ini_before_opcache(struct hathi_host *host)
 /* To be called when PHP has started: loads the pool's extensions, and makes its values good. */
 void hathi_pool_ini_apply(struct hathi_host *host)
 {
+	/* Outside of a request there is no place for a request's strings, and a module's names stay for good. */
+	zend_interned_strings_switch_storage(0);
+	/* A template has announced nothing, and extensions that are loaded now read their values from there. */
+	if (replaced_count == 0) for_each_value(host, announce);
 	hathi_extensions_load(host);
+	zend_interned_strings_switch_storage(1);
 	take_back();
 	for_each_value(host, apply);
 }

@@ -21,12 +21,13 @@ static zend_result run_hook(void)
 	return start_opcache == NULL ? SUCCESS : start_opcache();
 }
 
+/* Failing is how an extension leaves PHP's list: scripts and phpinfo() are not to see it. */
 static int wrap(zend_extension *extension)
 {
 	(void)extension;
 	start_opcache = zend_post_startup_cb;
 	zend_post_startup_cb = run_hook;
-	return SUCCESS;
+	return FAILURE;
 }
 
 static zend_extension hook = {

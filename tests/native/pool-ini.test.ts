@@ -7,8 +7,10 @@ import { after, before, suite, test } from 'node:test';
 import { TemplateProcess } from '../../src/master/template-process.ts';
 import { FakeMaster, type FakeMasterOptions } from '../embedded/fake-master.ts';
 import { requires } from '../harness/debian.ts';
+import { request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
-import { isRoot } from '../harness/server.ts';
+import { poolText } from '../harness/pool.ts';
+import { isRoot, startServer } from '../harness/server.ts';
 import { nativeBuild, testedConfig } from './built-engine.ts';
 import { identity } from './identity.ts';
 
@@ -150,6 +152,37 @@ for (const start of ['exec', 'fork'] as const)
       }
     });
   });
+
+suite('a pool’s values below a master', { skip: skip || missing('opcache', 'phar') }, () => {
+  for (const start of ['fork', 'exec']) {
+    test(`what PHP reads when it starts, engine.start = ${start}`, async () => {
+      await using server = await startServer({
+        engine: 'native',
+        args: ['-n', '-d', `zend_extension=${join(extensionFolder, 'opcache.so')}`],
+        pools: (to) => {
+          const script = to.write('preload.php', '<?php function preloaded() { return 1; }');
+          const lines = [
+            `engine.start = ${start}`,
+            'php_admin_value[extension] = phar',
+            'php_admin_value[phar.readonly] = 0',
+            'php_admin_value[opcache.memory_consumption] = 16',
+            `php_admin_value[opcache.preload] = ${script}`,
+          ];
+          return poolText(to, 'own', lines.join('\n')) + poolText(to, 'other', `engine.start = ${start}`);
+        },
+      });
+      const script = server.folder.write(
+        'www/ask.php',
+        '<?php $s = opcache_get_status(false)["memory_usage"]; echo json_encode([($s["used_memory"] + $s["free_memory"]) >> 20, function_exists("preloaded"), class_exists("Phar") && Phar::canWrite(), get_loaded_extensions(true)]);',
+      );
+      const ask = async (pool: string): Promise<unknown> =>
+        JSON.parse((await request(server.socket(pool), scriptParams(script))).body.toString());
+      assert.deepEqual(await ask('own'), [16, true, true, ['Zend OPcache']]);
+      assert.deepEqual(await ask('other'), [128, false, false, ['Zend OPcache']]);
+      await server.stop();
+    });
+  }
+});
 
 suite('the folder of php.ini', { skip: skip || requires('php-fpm') }, () => {
   test('is that of PHP-FPM, not that of the program which hosts the engine', async () => {
