@@ -18,7 +18,7 @@ function pools(lines = ''): (folder: TestFolder) => string {
         poolText(
           folder,
           name,
-          `pm = ondemand\npm.max_children = 4\npm.process_idle_timeout = 1s\npm.status_path = /status\npm.status_listen = ${folder.join(`run/${name}-status.sock`)}\n${lines}`,
+          `pm = ondemand\npm.max_children = 8\npm.process_idle_timeout = 1s\npm.status_path = /status\npm.status_listen = ${folder.join(`run/${name}-status.sock`)}\n${lines}`,
         ),
       )
       .join('')}`;

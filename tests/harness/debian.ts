@@ -55,6 +55,7 @@ export const debianPackages = {
     probe: phpCli,
     purpose: 'small PHP programs beside the servers',
   },
+  busybox: { probe: '/bin/busybox', purpose: 'a shell that is neither bash nor dash' },
   'php-dev': { package: `php${testedPhp}-dev`, probe: phpConfig, purpose: 'compiling the native engine' },
   'libphp-embed': {
     package: `libphp${testedPhp}-embed`,

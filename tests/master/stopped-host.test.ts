@@ -6,9 +6,13 @@ import { askAdmin } from '../admin/client.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { descendants, exited, isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
+import { titleOf } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 import { startTestMaster, type TestMaster } from './hostile-support.ts';
+
+/** A native host, by the title that it gives itself. */
+const isHost = ({ pid }: ProcessId): boolean => titleOf(pid).startsWith('php-fpm: host for ');
 
 const build = nativeBuild();
 const pools = build.skip === false ? ['embedded', 'native'] : ['embedded'];
@@ -40,7 +44,7 @@ suite('a host that is stopped', () => {
     const hosts = below.filter(({ parent }) => parent === master.pid);
     const found =
       pool === 'native'
-        ? hosts.find(({ pid }) => below.some((one) => one.parent === pid && one.pid === workers[0].pid))
+        ? below.find(({ pid }) => below.some((one) => one.parent === pid && one.pid === workers[0].pid))
         : hosts.find(({ pid }) => existsSync(`/proc/${pid}/task/${workers[0].pid}`));
     assert.ok(found !== undefined, `the host of ${pool}`);
     return found;
@@ -129,7 +133,7 @@ test('a worker that its host does not end is ended by the master; TERM ends what
   });
   await master.log.waitFor(/ready to handle connections/, 0, 60_000);
   const loop = master.folder.write('www/loop.php', '<?php while (true) {}');
-  const [host] = descendants(master.pid).filter(({ parent }) => parent === master.pid);
+  const [host] = descendants(master.pid).filter(isHost);
   assert.ok(host !== undefined);
   signalProcess(host, 'SIGSTOP');
   const lost = request(master.folder.join('run/www.sock'), scriptParams(loop)).then(
@@ -140,7 +144,7 @@ test('a worker that its host does not end is ended by the master; TERM ends what
   assert.equal(await lost, 'lost');
   assert.equal(master.log.lines.filter((line) => /execution timed out/.test(line)).length, 1, 'said once');
   const below = descendants(master.pid);
-  for (const { pid, parent } of below) if (parent === master.pid) process.kill(pid, 'SIGSTOP');
+  for (const id of below.filter(isHost)) signalProcess(id, 'SIGSTOP');
   master.child.kill('SIGTERM');
   await within(exited(master.child), () => `the end; ${master.log.text()}`, 30_000);
   assert.equal(master.child.exitCode, 0);

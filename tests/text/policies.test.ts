@@ -67,7 +67,8 @@ const stripping =
 
 test('nobody else strips or escapes unsafe characters', () => {
   const files = readdirSync(join(checkout, 'src'), { recursive: true, encoding: 'utf8' }).filter(
-    (name) => name.endsWith('.ts') && !name.startsWith('text/'),
+    // The rules of iconv() are about the bytes of a script's text.
+    (name) => name.endsWith('.ts') && !name.startsWith('text/') && !name.endsWith('/iconv-names.ts'),
   );
   assert.ok(files.length > 300);
   const found = files.filter((name) => stripping.test(readFileSync(join(checkout, 'src', name), 'utf8')));
