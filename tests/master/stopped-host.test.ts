@@ -133,6 +133,9 @@ test('a worker that its host does not end is ended by the master; TERM ends what
   });
   await master.log.waitFor(/ready to handle connections/, 0, 60_000);
   const loop = master.folder.write('www/loop.php', '<?php while (true) {}');
+  // Its worker has been told to accept.
+  const hello = master.folder.write('www/hello.php', '<?php echo "hello";');
+  await request(master.folder.join('run/www.sock'), scriptParams(hello));
   const [host] = descendants(master.pid).filter(isHost);
   assert.ok(host !== undefined);
   signalProcess(host, 'SIGSTOP');
