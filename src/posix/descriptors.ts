@@ -101,6 +101,11 @@ export function isWritable(fd: number, timeoutMs: number): boolean {
   return poll(fd, POLLOUT, timeoutMs);
 }
 
+/** Whether the other side has closed a socket altogether, or it has failed: poll(2), POLLHUP and POLLERR. */
+export function isHungUp(fd: number): boolean {
+  return poll(fd, 0, 0);
+}
+
 /**
  * Passes a copy of a descriptor over a connected Unix stream socket: unix(7), SCM_RIGHTS, sendmsg(2).
  * Blocks at most `timeoutMs` milliseconds while the socket's buffer is full.

@@ -82,6 +82,27 @@ suite('lost workers', () => {
     assert.equal((await master.get('hello.php')).body, 'hello');
   });
 
+  for (const [what, code] of [
+    ['for a child process', 'fgets(popen("exec sleep 300", "r"));'],
+    [
+      'for a descriptor above 2',
+      '$process = proc_open("exec sleep 300", [3 => ["pipe", "w"]], $ends); fgets($ends[3]);',
+    ],
+    ['for time to pass', 'sleep(300);'],
+  ] as const) {
+    test(`a client that goes away frees a worker that waits ${what}, at max_execution_time`, async () => {
+      master.folder.write(
+        'wait.php',
+        `<?php ini_set("log_errors", "1"); set_time_limit(1); touch(__DIR__ . "/entered"); ${code}`,
+      );
+      using client = await master.connect();
+      void client.request({ params: master.params('wait.php') });
+      await entered(master);
+      client.socket.destroy();
+      assert.equal((await master.get('hello.php')).body, 'hello');
+    });
+  }
+
   test('a waiting request whose client goes away is not run', async () => {
     const first = master.get('gate.php');
     await entered(master);

@@ -149,6 +149,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
       budget: new BodyBudget(),
       logsToClient: true,
       breakConnection: () => client.ends.push(-1),
+      isClientGone: () => false,
       onAbort: (aborted) => pool.withdraw(aborted),
     });
     exchange.prepare('/w/a.php', '/a.php', () => pool.submit(exchange));

@@ -168,6 +168,15 @@ suite('A child process of a script', () => {
       });
     }
 
+    test('an end that nobody reads does not hide what comes from another pipe', async () => {
+      assert.equal(
+        await text(`$process = proc_open("exec 2>&-; sleep 0.1; echo late", ${pipes}, $ends); $write = $except = null;
+          do { $read = [$ends[1], $ends[2]]; stream_select($read, $write, $except, 20); } while (($read[0] ?? null) !== $ends[1]);
+          echo fgets($ends[1]);`),
+        'late\n',
+      );
+    });
+
     test('nothing ready is 0 when the time is up', async () => {
       assert.equal(
         await text(`$process = proc_open("exec sleep 300", ${pipes}, $ends); $write = $except = null;

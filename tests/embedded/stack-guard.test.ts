@@ -83,6 +83,7 @@ function moduleBytes(): Buffer {
       3,
       functions.map(() => [1]),
     ),
+    ...section(5, [[1, 32, 64]]),
     ...section(6, [
       [i32, 1, op.i32Const, ...encodeSigned(stack.top), op.end],
       [i32, 0, op.i32Const, ...encodeSigned(heapBase), op.end],
@@ -90,6 +91,7 @@ function moduleBytes(): Buffer {
     ...section(7, [
       [...name('__stack_pointer'), 3, 0],
       [...name('__heap_base'), 3, 1],
+      [...name('memory'), 2, 0],
       [...name('zend_error_noreturn'), 0, 0],
       ...Object.keys(bodies).map((key, index) => [...name(key), 0, index + 1]),
     ]),
@@ -184,6 +186,11 @@ suite('The guard of the C stack', () => {
     });
   }
 
+  test('makes the memory as much larger as the stack is', () => {
+    const { exports } = guarded();
+    assert.equal((exports['memory'] as never as WebAssembly.Memory).buffer.byteLength, (32 + 8) * 65536);
+  });
+
   test('takes no number for an instruction', () => {
     assert.equal(guarded().exports['lookAlike']?.(0), 0x24);
   });
@@ -204,7 +211,7 @@ suite('The guard of the C stack', () => {
     ['nothing', Buffer.alloc(0)],
     ['a text', Buffer.from('<html>not found</html>')],
     ['half of a module', moduleBytes().subarray(0, 100)],
-    ['a module without a stack', Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00])],
+    ['a module without anything', Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00])],
     [
       'an unknown instruction',
       Buffer.from(moduleBytes().map((byte) => (byte === op.branchTable ? 0xfb : byte))),

@@ -22,7 +22,11 @@ async function poolOf(workers: number): Promise<number> {
   await using server = await startServer({
     pools: (folder) => poolText(folder, 'www', `pm.max_children = ${workers}`),
   });
-  await Promise.all(Array.from({ length: workers * 4 }, () => run(server, `usleep(20000); echo 'hello';`)));
+  // Until each has served: before, it may not have started yet.
+  for (const seen = new Set<string>(); seen.size < workers; ) {
+    const pids = Array.from({ length: workers }, () => text(server, `usleep(20000); echo getmypid();`));
+    for (const pid of await Promise.all(pids)) seen.add(pid);
+  }
   const bytes = residentBytes(server);
   await server.stop();
   return bytes;

@@ -29,6 +29,8 @@ export interface ExchangeOptions {
   readonly logsToClient: boolean;
   /** Closes the connection without a proper end, so that the web server sees a truncated response. */
   readonly breakConnection: () => void;
+  /** The client has closed its connection altogether; told by the connection itself only when something is sent. */
+  readonly isClientGone: () => boolean;
   /** The client went away before the answer was complete. */
   readonly onAbort: (exchange: Exchange) => void;
 }
@@ -66,6 +68,7 @@ export class Exchange {
   /** Large output that was written and may still be on its way. */
   #written: ArrayBuffer[] = [];
   #isOver = false;
+  #isClientGone = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -112,6 +115,16 @@ export class Exchange {
     const body = this.#body.takeComplete();
     worker.run(this.id, this.#phpRequest(body));
     if (body === undefined) this.#body.streamTo(worker);
+  }
+
+  /**
+   * Looks whether the client is still there, and tells the worker once when it is not. The script goes on: whether it
+   * wants to is known to PHP.
+   */
+  lookForClient(): void {
+    if (this.#isOver || this.#isClientGone || !this.#options.isClientGone()) return;
+    this.#isClientGone = true;
+    this.#worker?.clientIsGone();
   }
 
   /** Something that the worker said about this request; `done` is told to {@link finish}. */

@@ -6,7 +6,7 @@
 
 import type { Seat } from './seat.ts';
 
-/** How often the deadlines are looked at: PHP's limits are whole seconds. */
+/** How often deadlines and clients are looked at: PHP's limits are whole seconds. */
 const checkMs = 100;
 /** How long a thread may take to answer, and after that to end its script. */
 const patienceMs = 2000;
@@ -36,6 +36,7 @@ export class ExecutionWatch {
       const { exchange } = seat;
       if (exchange === undefined) continue;
       running++;
+      exchange.lookForClient();
       if (!seat.handle.isTimeLimitDue(now) || now < (this.#nextLook.get(exchange) ?? 0)) continue;
       this.#nextLook.set(exchange, now + patienceMs);
       void this.#ask(seat, exchange);

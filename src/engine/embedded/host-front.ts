@@ -3,7 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { ServerConnection } from '../../fastcgi/server.ts';
 import type { ServerHandler, ServerLimits } from '../../fastcgi/server-api.ts';
-import { isOpenDescriptor } from '../../posix/descriptors.ts';
+import { isHungUp, isOpenDescriptor } from '../../posix/descriptors.ts';
 import { getResourceLimit } from '../../posix/limits.ts';
 import { type AllowedClients, plainAddress } from '../allowed-clients.ts';
 import type { MasterLink } from './master-link.ts';
@@ -55,6 +55,16 @@ interface Client {
 
 /** For a negative listen.backlog; the kernel cuts it to net.core.somaxconn. */
 const longestBacklog = 65_535;
+
+/** How long a client that has ended its side may be silent before it is asked for. */
+const keepAliveMs = 15_000;
+
+/** A client that has ended its side only may still wait for its answer. */
+function hasLeft(socket: Socket): boolean {
+  // Node has no public way to a connection's descriptor; without it the client counts as there.
+  const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
+  return socket.readableEnded && fd !== undefined && fd >= 0 && isHungUp(fd);
+}
 
 export class HostFront {
   readonly #options: HostFrontOptions;
@@ -125,10 +135,13 @@ export class HostFront {
   #serve(socket: Socket, remoteAddress: string): void {
     const { router, link, limits } = this.#options;
     const breakConnection = (): void => client?.connection.destroy();
+    const isClientGone = (): boolean => hasLeft(socket);
+    // Over TCP a client that has ended its side looks the same when it is gone; the kernel finds out by asking.
+    socket.on('end', () => socket.setKeepAlive(true, keepAliveMs));
     const handler: ServerHandler = {
       onRequest: (request) => {
         if (client !== undefined) this.#spoke(client);
-        router.route(request, { remoteAddress, breakConnection });
+        router.route(request, { remoteAddress, breakConnection, isClientGone });
       },
       onProtocolError: (error) => {
         const peer = remoteAddress === '' ? '' : ` from ${remoteAddress}`;

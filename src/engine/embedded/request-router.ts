@@ -43,6 +43,8 @@ export interface RequestOrigin {
   /** Peer's address, empty for a Unix socket. */
   readonly remoteAddress: string;
   readonly breakConnection: () => void;
+  /** The client has closed its connection altogether. */
+  readonly isClientGone: () => boolean;
 }
 
 export class RequestRouter {

@@ -9,6 +9,7 @@ export const sectionIds = {
   types: 1,
   imports: 2,
   functions: 3,
+  memories: 5,
   globals: 6,
   exports: 7,
   code: 10,

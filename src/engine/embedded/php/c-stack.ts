@@ -3,9 +3,6 @@
 import type { Engine } from './engine.ts';
 import { overflowText, stackBytes, usableBytes } from './stack-guard.ts';
 
-/** Of a page of WebAssembly's memory. */
-const pageBytes = 65536;
-
 /** A global variable of the module. */
 interface Global {
   value: number;
@@ -13,7 +10,7 @@ interface Global {
 
 /** What of a module's exports is needed. */
 interface StackExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: { readonly buffer: ArrayBuffer };
   readonly __stack_pointer: Global;
   readonly __heap_base: Global;
   emscripten_get_sbrk_ptr(): number;
@@ -33,7 +30,6 @@ export function placeStack(exports: Readonly<Record<string, unknown>>): void {
     emscripten_get_sbrk_ptr,
   } = exports as never as StackExports;
   if (!(overflowText in exports)) throw new Error('the C stack of the engine is not guarded');
-  memory.grow(Math.ceil(stackBytes / pageBytes));
   const words = new Uint32Array(memory.buffer);
   const heapEnd = emscripten_get_sbrk_ptr() >>> 2;
   if (words[heapEnd] !== heap.value) throw new Error('cannot find the heap of the engine');

@@ -1,12 +1,12 @@
 /** The files of an engine's package as threads get them: guarded (stack-guard.ts), the binary compiled. */
 
-import { readFileSync } from 'node:fs';
 import { free } from '../buffers.ts';
 import { ModuleParts } from './binary-parts.ts';
 import { readExtensions } from './extensions.ts';
+import { GuardCache } from './guard-cache.ts';
 import type { EnginePackage } from './package.ts';
 import { replaceFunctions } from './replaced-functions.ts';
-import { guardEngine, stackOf } from './stack-guard.ts';
+import { guardEngine, guardExtension, stackOf } from './stack-guard.ts';
 
 export interface EngineFiles {
   readonly module: WebAssembly.Module;
@@ -20,14 +20,21 @@ export interface EngineFiles {
  * @throws Error of readFileSync(), BinaryModuleError, WebAssembly.CompileError
  */
 export async function readEngine({ wasmPath, loaderPath }: EnginePackage): Promise<EngineFiles> {
-  const parts = new ModuleParts(readFileSync(wasmPath));
-  const stack = stackOf(parts);
-  guardEngine(parts, stack, replaceFunctions(parts));
-  const guarded = parts.build();
-  const compiled = WebAssembly.compile(guarded);
-  const extensions = readExtensions(loaderPath, stack);
+  const cache = new GuardCache();
+  const binary = cache.get(wasmPath, '', guarded);
+  const compiled = WebAssembly.compile(binary);
+  const stack = stackOf(new ModuleParts(binary));
+  const extensions = readExtensions(loaderPath, (path) =>
+    cache.get(path, JSON.stringify(stack), (bytes) => guardExtension(bytes, stack)),
+  );
   const module = await compiled;
   // V8 has a copy.
-  free(guarded.buffer);
+  free(binary.buffer);
   return { module, extensions };
+}
+
+function guarded(bytes: Buffer): Buffer {
+  const parts = new ModuleParts(bytes);
+  guardEngine(parts, stackOf(parts), replaceFunctions(parts));
+  return parts.build();
 }

@@ -3,10 +3,9 @@
  * means the same as with a native PHP; files for a native PHP cannot be loaded.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Engine } from './engine.ts';
-import { guardExtension, type StackArea } from './stack-guard.ts';
 
 /** Where the instance sees them; its own memory, since the host's files are not there when PHP starts. */
 const folder = '/internal/extensions';
@@ -23,15 +22,14 @@ function fileOf(loaderPath: string, name: string): string {
  * Reads the extensions that the package of this loader has and that can be loaded. Their bytes are in memory that
  * threads share.
  *
- * @param stack of the engine, which they are kept from leaving.
+ * @param read a file, as it is to be loaded.
  */
-export function readExtensions(loaderPath: string, stack: StackArea): ReadonlyMap<string, Uint8Array> {
+export function readExtensions(
+  loaderPath: string,
+  read: (path: string) => Uint8Array,
+): ReadonlyMap<string, Uint8Array> {
   const found = usable.filter((name) => existsSync(fileOf(loaderPath, name)));
-  return new Map(found.map((name) => [name, readExtension(fileOf(loaderPath, name), stack)]));
-}
-
-function readExtension(file: string, stack: StackArea): Uint8Array {
-  return shared(guardExtension(readFileSync(file), stack));
+  return new Map(found.map((name) => [name, shared(read(fileOf(loaderPath, name)))]));
 }
 
 function shared(bytes: Uint8Array): Uint8Array {

@@ -108,7 +108,7 @@ export class Polling {
   /** Returns when one of them is ready, or the time is up, or the request is to end. */
   async #wait(interests: readonly Interest[], milliseconds: number): Promise<void> {
     const isReady = (): boolean => interests.some((interest) => this.#ready(interest) !== 0);
-    if (isReady()) return;
+    if (isReady()) return this.#waiting.breathe();
     if (milliseconds === 0) {
       await this.#waiting.turn();
       return;

@@ -43,6 +43,9 @@ const errorFunctions = ['zend_error_noreturn_unchecked', 'zend_error_noreturn'] 
 /** `E_ERROR` */
 const fatalError = 1;
 
+/** A page of a module's memory. */
+const memoryPageBytes = 65536;
+
 const op = opcodes;
 const functionType = 0x60;
 
@@ -68,6 +71,17 @@ export function guardEngine(
   const checkOf = (value: readonly number[]): number[] =>
     check(value, lowest, stack.top, [...value, op.call, ...encodeNumber(overflow)]);
   guardCode(parts, pointer, checkOf, replaced, [overflowBody(stack, text, raise)]);
+  enlargeMemory(parts, stack.top - stack.bottom);
+}
+
+/** The memory that the module starts with has room for the stack as well. */
+function enlargeMemory(parts: ModuleParts, bytes: number): void {
+  const { reader, count, end } = parts.elements(sectionIds.memories);
+  if (count !== 1) throw new BinaryModuleError(`the module has ${count} memories`);
+  const flags = reader.byte();
+  const pages = reader.number() + Math.ceil(bytes / memoryPageBytes);
+  const rest = reader.bytes.subarray(reader.at, end);
+  parts.replace(sectionIds.memories, Buffer.concat([Buffer.from([1, flags, ...encodeNumber(pages)]), rest]));
 }
 
 /**

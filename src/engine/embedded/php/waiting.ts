@@ -1,5 +1,8 @@
 import { destroySockets } from './loader-socket.ts';
 
+/** How long calls that need not wait may follow each other. */
+const longestBreathMs = 1;
+
 /**
  * Where a script waits for something outside: sleep(), sockets, pipes, locks, child processes. PHP's code stands still
  * meanwhile and looks at no time limit, so each wait can be ended from here; every later one of that request then ends
@@ -7,6 +10,8 @@ import { destroySockets } from './loader-socket.ts';
  */
 export class Waiting {
   #isOver = false;
+  /** When something from outside could last come in, by performance.now(). */
+  #lastTurn = 0;
   readonly #interrupts = new Set<() => void>();
 
   /** A request begins, or its end, where PHP calls the script's shutdown functions. */
@@ -50,6 +55,7 @@ export class Waiting {
         result = isWoken;
         this.#interrupts.delete(interrupt);
         disarm?.();
+        this.#lastTurn = performance.now();
         resolve(isWoken);
       };
       const interrupt = (): void => end(false);
@@ -74,6 +80,14 @@ export class Waiting {
       const timer = setTimeout(wake, milliseconds);
       return () => clearTimeout(timer);
     });
+  }
+
+  /**
+   * For calls that need not wait, now and then a turn all the same: a script may be told again and again that one thing
+   * is ready, while it is another one that it waits for.
+   */
+  async breathe(): Promise<void> {
+    if (performance.now() - this.#lastTurn > longestBreathMs) await this.turn();
   }
 
   /** Lets what has happened outside come in: a script that asks again and again without waiting would not see it. */
