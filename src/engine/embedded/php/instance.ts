@@ -278,6 +278,7 @@ export class PhpInstance {
 
   /** Takes the instance back to the state after its boot: memory, descriptors, connections, locks. */
   restore(): void {
+    this.#stack.end();
     this.#snapshot?.restore(this.#engine);
     this.#release();
     this.#memoryFiles?.restore();

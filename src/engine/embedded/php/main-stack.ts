@@ -9,9 +9,9 @@ import { encodeNumber, noResult, opcodes, sectionIds } from './binary-module.ts'
 import type { Engine } from './engine.ts';
 
 /**
- * Size of the machine's stack under the engine, in KB; memory that is not used costs nothing. It has to be larger than
- * what the C stack of stack-guard.ts suffices for, so that the end of that comes first: PHP can tell of it. (Measured:
- * unserialize() of nested arrays takes a level's 320 bytes of the one and 200 of the other.)
+ * Size of the machine's stack under the engine, in KB; memory that is not used costs nothing. Most recursion comes to
+ * the end of the C stack of stack-guard.ts first, then; freeing, comparing and sorting, which need little of that, to the
+ * end of this one.
  */
 const stackKilobytes = 128 * 1024;
 
@@ -68,9 +68,19 @@ export class MainStack {
   call(name: string, argument = 0): Promise<number> {
     const answer = Promise.withResolvers<number>();
     this.#call = { index: this.#names.indexOf(name), argument, answer };
-    if (this.#isRunning) this.#wake?.(this.#call.index);
+    const wake = this.#wake;
+    this.#wake = undefined;
+    if (this.#isRunning) wake?.(this.#call.index);
     else void this.#run();
     return answer.promise;
+  }
+
+  /** Gives the stack back, if it only waits: what recursion has used of it stays used as long as it is there. */
+  end(): void {
+    if (this.#wake === undefined) return;
+    this.#isRunning = false;
+    this.#wake(this.#names.length);
+    this.#wake = undefined;
   }
 
   async #run(): Promise<void> {
@@ -159,7 +169,8 @@ function loopBody(functions: readonly LoopFunction[]): number[] {
     ...[opcodes.loop, noResult],
     ...functions.flatMap(() => [opcodes.block, noResult]),
     ...[opcodes.call, imported.next],
-    ...[opcodes.branchTable, functions.length, ...functions.keys(), last],
+    // Any other number is the end.
+    ...[opcodes.branchTable, functions.length, ...functions.keys(), functions.length + 1],
     ...calls,
     ...[opcodes.end],
   ];
