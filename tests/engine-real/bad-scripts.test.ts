@@ -56,12 +56,13 @@ describe('after a script that ended badly', () => {
 
   before(async () => {
     server = await startServer({
+      // max_execution_time is CPU time: on a busy machine it takes much longer.
       pools: (folder) =>
+        poolText(folder, 'short', 'request_terminate_timeout = 1') +
         poolText(
           folder,
           'www',
           `pm.max_children = 2
-request_terminate_timeout = 3
 php_value[display_errors] = 0
 php_admin_flag[log_errors] = on
 php_value[html_errors] = 0`,
@@ -114,12 +115,12 @@ php_value[html_errors] = 0`,
 
   test('by a loop that never ends: 504 at request_terminate_timeout', async () => {
     server.expect(
-      /WARNING: .* execution timed out \(3\.\d+ sec\), terminating/,
+      /WARNING: .* execution timed out \(\d+\.\d+ sec\), terminating/,
       /WARNING: .* exited on signal 15/,
     );
-    const reply = await run(server, `set_time_limit(0); for (;;);`);
+    const reply = await run(server, `set_time_limit(0); for (;;);`, { pool: 'short' });
     assert.equal(reply.status, 504);
-    await allIsWell();
+    assert.equal(await text(server, witness, { pool: 'short' }), `${clean} `);
   });
 });
 
