@@ -121,7 +121,11 @@ suite('faults of scripts', { skip }, () => {
       ],
       ['killed', 'lost', [gone('9 (SIGKILL)'), lost('killed'), started]],
       // PHP holds signals back while it is in a critical section, not for ever.
-      ['ended', 'lost', [gone('15 (SIGTERM)'), started]],
+      [
+        'ended',
+        [503, 'The worker was ended before the script was done.\n', ''],
+        [gone('15 (SIGTERM)'), started],
+      ],
     ];
     for (const [name, answer, log] of cases) {
       const from = server.log.mark();
