@@ -17,6 +17,7 @@
  *   module.c    PHP's module: ini settings, functions
  *   access_format.c, access_json.c, text_line.c   the access log's lines
  *   request_id.c   ids of requests                     faults.c, exits.c   how a worker ends
+ *   calls.c     functions in the place of the C library's   scheduler.c   how workers are scheduled
  *   cpu_timer.c PHP's time limit without system calls
  *   relay.c     what workers say to the master         scoreboard.c, layout.h   their state for the master
  *   routes.c, route_name.c, route.h   requests by route   opcache.c   OPcache's figures, both for the master
@@ -351,7 +352,14 @@ bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQ
 bool hathi_faults_install(void);
 void hathi_faults_watch(const struct hathi_output *output);
 void hathi_faults_answer(void);
-void hathi_exits_lead_here(void);
+
+/* --- calls.c, scheduler.c --------------------------------------------------------------------------------- */
+
+/* A function that takes the place of the C library's. */
+#define HATHI_IN_PLACE __attribute__((visibility("default")))
+
+void hathi_calls_lead_here(void);
+void hathi_scheduler_start(const struct hathi_settings *settings);
 bool hathi_is_quitting(void);
 int hathi_quit_fd(void);
 /* What the host sends a worker that is to die with an answer for its client. */

@@ -203,7 +203,7 @@ void hathi_php_start(struct hathi_host *host)
 		hathi_host_fail(host, "PHP could not be started; its own messages are in the log before this one");
 	check_build(host);
 	hathi_pool_ini_apply(host);
-	hathi_exits_lead_here();
+	hathi_calls_lead_here();
 }
 
 static void add_extension(zend_extension *extension, void *stream)

@@ -340,6 +340,7 @@ void hathi_worker_main(struct hathi_host *host, uint32_t slot, int control)
 	hathi_php_in_worker(worker);
 	hathi_slot_open(&worker->slot, host->scoreboard, slot, (uint32_t)getpid());
 	hathi_slot_idle(&worker->slot);
+	hathi_scheduler_start(worker->settings);
 	if (host->accepting) hathi_worker_accept(worker);
 	struct hathi_control up = {.type = HATHI_CONTROL_UP};
 	hathi_control_send(worker->control, &up, -1);

@@ -46,6 +46,7 @@ const PARSERS: {
   engine: values.parseEngine,
   isolation: values.parseIsolation,
   host_start: values.parseHostStart,
+  scheduler: values.parseScheduler,
   slowlog_format: values.parseSlowlogFormat,
   log_format: values.parseLogFormat,
   bytes: values.parseBytes,

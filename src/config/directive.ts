@@ -7,6 +7,7 @@ import type {
   LogFormat,
   LogLevel,
   ProcessManager,
+  Scheduler,
   SlowlogFormat,
 } from './values.ts';
 
@@ -29,6 +30,7 @@ export interface ValueTypes {
   engine: EngineChoice;
   isolation: Isolation;
   host_start: HostStart;
+  scheduler: Scheduler;
   slowlog_format: SlowlogFormat;
   log_format: LogFormat;
   bytes: number;

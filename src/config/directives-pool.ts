@@ -424,6 +424,18 @@ export const POOL_DIRECTIVES = [
     own: true,
   },
   {
+    name: 'process.scheduler',
+    scope: 'pool',
+    type: 'scheduler',
+    default: 'batch',
+    help: 'How the kernel schedules the workers, sched(7). With `batch` a worker that is woken waits for its turn: web server and workers sleep and wake each other less often, which leaves more of the processor for requests; on a machine full of other work a lone request may wait a little longer. Where the policy of the master is another one than the usual, or `batch` is not to be had, it stays as it is. What scripts start has the usual policy.',
+    since: 'Hathi 0.1',
+    own: true,
+    limits: {
+      embedded: { standing: 'ignored', because: 'workers are threads, to which the host hands requests' },
+    },
+  },
+  {
     name: 'engine.start',
     scope: 'pool',
     type: 'host_start',

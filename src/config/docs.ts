@@ -15,6 +15,7 @@ const TYPE_NAMES: Readonly<Record<Directive['type'], string>> = {
   engine: '`auto`, `native`, `embedded`',
   isolation: '`worker`, `request`',
   host_start: '`fork`, `exec`',
+  scheduler: '`batch`, `other`',
   slowlog_format: '`compat`, `detailed`',
   log_format: '`text`, `json`',
   bytes: 'size',

@@ -19,6 +19,9 @@ export type Isolation = (typeof ISOLATIONS)[number];
 export const HOST_STARTS = ['fork', 'exec'] as const;
 export type HostStart = (typeof HOST_STARTS)[number];
 
+export const SCHEDULERS = ['batch', 'other'] as const;
+export type Scheduler = (typeof SCHEDULERS)[number];
+
 export const SLOWLOG_FORMATS = ['compat', 'detailed'] as const;
 export type SlowlogFormat = (typeof SLOWLOG_FORMATS)[number];
 
@@ -105,6 +108,10 @@ export function parseIsolation(text: string): Parsed<Isolation> {
 
 export function parseHostStart(text: string): Parsed<HostStart> {
   return parseWord(text, HOST_STARTS, 'invalid start of a host (fork or exec)');
+}
+
+export function parseScheduler(text: string): Parsed<Scheduler> {
+  return parseWord(text, SCHEDULERS, 'invalid scheduling policy (batch or other)');
 }
 
 export function parseSlowlogFormat(text: string): Parsed<SlowlogFormat> {

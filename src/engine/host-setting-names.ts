@@ -50,6 +50,7 @@ export const hostSettingNames = {
   chroot: whereSet(),
   chdir: whereSet(),
   'process.priority': whereSet(),
+  'process.scheduler': always(['native']),
   'process.dumpable': always(),
   apparmor_hat: whereSet(['native']),
   env: whereSet(),

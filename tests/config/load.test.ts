@@ -100,6 +100,7 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool engine': ['native', 'native'],
   'pool engine.php': ['7.4', '7.4'],
   'pool engine.start': ['exec', 'exec'],
+  'pool process.scheduler': ['other', 'other'],
   'pool engine.idle_timeout': ['5m', 300],
   'pool engine.isolation': ['request', 'request'],
   'pool engine.heap_limit': ['1G', 2 ** 30],

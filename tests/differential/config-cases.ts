@@ -314,6 +314,7 @@ export const OWN: readonly Case[] = [
   pool('access.log_query', 'access.log_query = yes\n'),
   pool('slowlog.format', 'slowlog.format = detailed\n'),
   pool('engine.start', 'engine.start = exec\n'),
+  pool('process.scheduler', 'process.scheduler = other\n'),
   pool('engine.isolation', 'engine.isolation = request\n'),
   pool('engine.heap_limit', 'engine.heap_limit = 1G\n'),
 ];

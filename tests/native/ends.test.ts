@@ -1,15 +1,15 @@
 /** However a worker ends, a client to whom no header has been sent gets an answer; a response that has begun breaks off. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { readPhpConfig } from '../../src/engine/native/php-config.ts';
 import { installScripts } from '../contract/scripts.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
 import type { PlainResponse } from '../engine/plain-fastcgi.ts';
-import { checkout, TestFolder } from '../harness/folder.ts';
+import { TestFolder } from '../harness/folder.ts';
 import { nativeBuild, testedConfig } from './built-engine.ts';
+import { callingExtension } from './calling-extension.ts';
 
 const { command, skip } = nativeBuild();
 
@@ -97,20 +97,7 @@ suite('the end of a worker', { skip }, () => {
   for (const flags of [['-Wl,-z,lazy'], ['-Wl,-z,now', '-Wl,-z,relro'], ['-fno-plt']]) {
     test(`an extension that leaves at once (${flags.join(' ')})`, async () => {
       using folder = new TestFolder();
-      const file = folder.join('leaving.so');
-      const { includes } = readPhpConfig(testedConfig());
-      const source = join(checkout, 'tests/native/leaving-extension.c');
-      execFileSync(process.env['CC'] || 'cc', [
-        '-shared',
-        '-fPIC',
-        '-O1',
-        ...flags,
-        ...includes,
-        source,
-        '-o',
-        file,
-      ]);
-      chmodSync(folder.path, 0o755);
+      const file = callingExtension(folder, flags);
       const settings = [['php_admin_value', `extension=${file}`] as const];
       await using own = await FakeMaster.serving({ command, slots: 1, settings });
       for (const [way, code] of [
