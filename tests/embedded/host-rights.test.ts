@@ -33,7 +33,7 @@ test("scripts run with the user's rights, under the pool's limits and title", { 
   await using master = await FakeMaster.serving({
     command: hostOf(readableCheckout()),
     slots: 1,
-    settings: [...asUser, ['rlimit_files', '500'], ['process.priority', '5']],
+    settings: [...asUser, ['rlimit_files', '500'], ['rlimit_core', '-1'], ['process.priority', '5']],
   });
   chmodSync(master.folder.path, 0o777);
   master.folder.write(
@@ -51,6 +51,7 @@ test("scripts run with the user's rights, under the pool's limits and title", { 
   );
   assert.match(proc('status'), new RegExp(`^Groups:\\s+${user?.gid}\\s*$`, 'm'));
   assert.match(proc('limits'), /Max open files\s+500\s+500/);
+  assert.match(proc('limits'), /Max core file size\s+unlimited\s+unlimited/);
   assert.equal(
     proc('stat')
       .slice(proc('stat').lastIndexOf(')') + 2)
