@@ -10,6 +10,7 @@ import { ContractError, contractVersion, encodeMessage, MessageDecoder } from '.
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { HostCommand } from '../engine/select.ts';
 import { type ProcessEnd, parseTemplateMessage, type TemplateMessage } from '../engine/template-messages.ts';
+import { hostStartTimeoutMs } from '../pool/hand-over.ts';
 import { sendDescriptors, socketPair } from '../posix/descriptors.ts';
 
 export interface TemplateOptions {
@@ -18,6 +19,8 @@ export interface TemplateOptions {
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly env: NodeJS.ProcessEnv;
   readonly onEvent: (event: TemplateEvent) => void;
+  /** How long PHP's start may take, ms. */
+  readonly startTimeoutMs?: number;
 }
 
 export type TemplateEvent =
@@ -56,6 +59,7 @@ export class TemplateProcess {
   /** By pid. */
   readonly #hosts = new Map<number, ForkListener>();
   #nextId = 0;
+  readonly #startTimer: NodeJS.Timeout;
   #isReady = false;
   readonly #waitingForStart: ((failure: string | undefined) => void)[] = [];
   #isLost = false;
@@ -78,6 +82,11 @@ export class TemplateProcess {
     this.#send(['hathi', String(contractVersion)]);
     for (const [name, value] of options.settings) this.#send(['setting', name], value);
     this.#send(['start']);
+    const patience = options.startTimeoutMs ?? hostStartTimeoutMs;
+    this.#startTimer = setTimeout(
+      () => this.#lose(`it is not ready after ${patience / 1000} seconds`),
+      patience,
+    );
   }
 
   /** 0 for one that could not be started. */
@@ -137,6 +146,7 @@ export class TemplateProcess {
     switch (message.type) {
       case 'ready':
         this.#isReady = true;
+        clearTimeout(this.#startTimer);
         this.#options.onEvent({ type: 'ready', facts: message.facts });
         for (const done of this.#waitingForStart.splice(0)) done(undefined);
         return this.#askForMore();
@@ -171,6 +181,7 @@ export class TemplateProcess {
   #lose(reason: string): void {
     if (this.#isLost) return;
     this.#isLost = true;
+    clearTimeout(this.#startTimer);
     this.#channel?.destroy();
     closeSync(this.#descriptorChannel);
     this.#child.kill('SIGKILL');

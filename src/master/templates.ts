@@ -18,8 +18,6 @@ import { type TemplateEvent, TemplateProcess } from './template-process.ts';
 
 /** What a template is made from. */
 interface Origin {
-  readonly program: HostCommand;
-  readonly settings: PreparedPool['settings'];
   /** Of PHP, the engine and the ini files, when it was started. */
   readonly files: readonly string[];
   readonly state: string;
@@ -107,7 +105,7 @@ export class Templates {
     ];
     this.#current.set(key, {
       process: template,
-      origin: { program, settings, files, state: filesState(files) },
+      origin: { files, state: filesState(files) },
     });
     return template;
   }
