@@ -10,8 +10,8 @@ export type {
   RoutesAnswer as Routes,
   StackAnswer as Stack,
   WorkerAnswer as Worker,
-} from '../src/admin/answers.ts';
-export type { HistoryColumn as ColumnName } from '../src/admin/history.ts';
+} from '../src/figures/answers.ts';
+export type { HistoryColumn as ColumnName } from '../src/figures/history.ts';
 export type { StackFrame as Frame } from '../src/trace/frame.ts';
 
 export type Column = readonly (number | null)[];

@@ -37,13 +37,13 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "access.h"
-#include "channel.h"
-#include "control.h"
-#include "fcgi.h"
-#include "params.h"
-#include "settings.h"
-#include "slot.h"
+#include "record/access.h"
+#include "host/channel.h"
+#include "host/control.h"
+#include "wire/fcgi.h"
+#include "wire/params.h"
+#include "host/settings.h"
+#include "worker/slot.h"
 
 enum {
 	HATHI_CONTRACT_VERSION = 2,

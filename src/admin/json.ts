@@ -1,7 +1,5 @@
 /** What the admin endpoint knows as JSON. */
 
-import { durationBounds } from '../scoreboard/durations.ts';
-import { shownText } from '../text/unsafe.ts';
 import type {
   PoolAnswer,
   PoolsAnswer,
@@ -9,9 +7,11 @@ import type {
   SlowAnswer,
   WorkerAnswer,
   WorkerStackAnswer,
-} from './answers.ts';
-import type { RequestFacts, SlowRequest, WorkerStack } from './slow-request.ts';
-import type { AdminSnapshot, PoolProcesses, PoolSnapshot, WorkerSnapshot } from './snapshot.ts';
+} from '../figures/answers.ts';
+import type { RequestFacts, SlowRequest, WorkerStack } from '../figures/slow-request.ts';
+import type { AdminSnapshot, PoolProcesses, PoolSnapshot, WorkerSnapshot } from '../figures/snapshot.ts';
+import { durationBounds } from '../scoreboard/durations.ts';
+import { shownText } from '../text/unsafe.ts';
 
 /**
  * The answer of `GET /api/pools`.

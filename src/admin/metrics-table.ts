@@ -1,8 +1,8 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
 
+import type { AdminSnapshot, PoolSnapshot } from '../figures/snapshot.ts';
 import { durationClass } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
-import type { AdminSnapshot, PoolSnapshot } from './snapshot.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 /** `suffix` is the end of the sample's name, where a metric has samples of several names. */

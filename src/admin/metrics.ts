@@ -1,7 +1,7 @@
 /** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 where a client asks for it. */
 
+import type { AdminSnapshot } from '../figures/snapshot.ts';
 import { type Metric, metrics, type Sample, sampleNames } from './metrics-table.ts';
-import type { AdminSnapshot } from './snapshot.ts';
 
 export type MetricsFormat = 'prometheus' | 'openmetrics';
 

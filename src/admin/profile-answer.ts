@@ -1,11 +1,11 @@
 /** `GET /api/profile`: what may be asked for, and the forms of the answer. */
 
+import type { AdminSource } from '../figures/snapshot.ts';
 import { flameGraph } from '../trace/flame-graph.ts';
 import { foldedText } from '../trace/folded.ts';
 import { type Profile, type ProfileOptions, ProfileRefused, profileLimits } from '../trace/profile.ts';
 import { speedscopeText } from '../trace/speedscope.ts';
 import { type Answer, failure, type Question } from './routes.ts';
-import type { AdminSource } from './snapshot.ts';
 
 interface Format {
   readonly type: string;

@@ -1,15 +1,10 @@
 /** The routes of pools as JSON. */
 
+import type { RouteAnswer, RoutesAnswer } from '../figures/answers.ts';
+import type { PoolRoutes } from '../figures/snapshot.ts';
 import { durationQuantile } from '../scoreboard/durations.ts';
-import type { RouteCounts, RouteTable } from '../scoreboard/routes.ts';
+import type { RouteCounts } from '../scoreboard/routes.ts';
 import { shownText } from '../text/unsafe.ts';
-import type { RouteAnswer, RoutesAnswer } from './answers.ts';
-
-/** What the requests of a pool were. */
-export interface PoolRoutes {
-  readonly pool: string;
-  readonly table: RouteTable;
-}
 
 /** Routes of an answer, whatever the number of pools. */
 const routesMost = 100;

@@ -1,12 +1,12 @@
 /** The requests of the admin endpoint: each is a path, its method and its answer. */
 
+import type { AdminSource } from '../figures/snapshot.ts';
 import { configurationJson } from './configuration-json.ts';
 import { poolsJson, slowJson, stackJson } from './json.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { answerProfile } from './profile-answer.ts';
 import { unreadiness } from './readiness.ts';
 import { routesJson } from './routes-json.ts';
-import type { AdminSource } from './snapshot.ts';
 
 export interface Answer {
   readonly status: number;

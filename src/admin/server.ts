@@ -1,11 +1,11 @@
 /** HTTP at the admin endpoint: limits, access, and one answer a request. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AdminServerOptions } from '../figures/admin-server.ts';
 import { peerOf, refusal } from './access.ts';
 import { AdminConnections } from './connections.ts';
 import { dashboardRoute } from './dashboard.ts';
 import { type Answer, failure, type Route, routes } from './routes.ts';
-import type { AdminSource } from './snapshot.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
 export const adminLimits = {
@@ -25,14 +25,6 @@ export const adminLimits = {
   /** For an answer that the master has to wait for itself, as for the end of a reload. */
   answerMs: 120_000,
 } as const;
-
-export interface AdminServerOptions {
-  readonly source: AdminSource;
-  /** `admin.token` on a TCP address. */
-  readonly token: () => string | undefined;
-  /** A fault of ours; the client has been told. */
-  readonly onFault: (error: unknown) => void;
-}
 
 /** Not listening yet. */
 export function createAdminServer(options: AdminServerOptions): Server {

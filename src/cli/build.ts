@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { buildEngine, type Hosting, hostings, sourcesHash } from '../engine/native/build.ts';
 import { NativeEngineError, type PhpInstallation, readPhpConfig } from '../engine/native/php-config.ts';
 import { engineFile, engineFolder, hostFile, listEngines, staleReason } from '../engine/native/store.ts';
-import { exitCode } from './options.ts';
+import { exitCode } from '../runtime/exit-code.ts';
 
 const usage = `Usage: hathi build [--php-config PROGRAM] [--host HOW] [--force]
 

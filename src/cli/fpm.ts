@@ -2,31 +2,14 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeText } from '../boot/binary-text.ts';
+import type { FpmFlags } from '../boot/flags.ts';
+import { findPhpIni, iniValues } from '../boot/php-ini.ts';
+import { runMaster } from '../boot/run-master.ts';
+import { testConfiguration } from '../boot/test-configuration.ts';
 import type { MasterSignals } from '../master/signals.ts';
-import { decodeText } from './binary-text.ts';
-import { exitCode, type GivenOption, readOptions, usage } from './options.ts';
-import { findPhpIni, iniValues } from './php-ini.ts';
-import { runMaster } from './run-master.ts';
-import { testConfiguration } from './test-configuration.ts';
-
-/** What the flags say, once all are read. */
-export interface FpmFlags {
-  readonly configFile: string;
-  readonly prefix: string | undefined;
-  readonly pidFile: string | undefined;
-  /** `-D` true, `-F` false, neither undefined. */
-  readonly daemonize: boolean | undefined;
-  readonly forceStderr: boolean;
-  readonly allowRoot: boolean;
-  /** How often `-t` was given. */
-  readonly test: number;
-  /** `-c` */
-  readonly phpIni: string | undefined;
-  /** `-n` */
-  readonly noPhpIni: boolean;
-  /** `-d`, each as `key=value`. */
-  readonly defines: readonly string[];
-}
+import { exitCode } from '../runtime/exit-code.ts';
+import { type GivenOption, readOptions, usage } from './options.ts';
 
 /** Answers of `-v`, `-m`, `-i`, which ask the engine. */
 export interface InfoPrinter {

@@ -1,21 +1,22 @@
 /** What runs: the answers of `-v`, `-m` and `-i`. */
 
 import { execFileSync } from 'node:child_process';
+import { phpIniSource } from '../boot/configuration.ts';
+import type { FpmFlags } from '../boot/flags.ts';
+import { securityWarning } from '../engine/embedded/host/security.ts';
 import {
   defaultVersion,
   type EnginePackage,
   findEngine,
   installedVersions,
 } from '../engine/embedded/php/package.ts';
-import { securityWarning } from '../engine/embedded/security.ts';
 import { iniFilesFor } from '../engine/ini-files.ts';
 import { hostProgram } from '../engine/native/host-program.ts';
 import { iniFilesOf, locateEngine } from '../engine/native/locate.ts';
 import type { BuiltEngine } from '../engine/native/store.ts';
 import { isAtLeast } from '../engine/php-version.ts';
 import { ownVersion } from '../runtime/module.ts';
-import { phpIniSource } from './configuration.ts';
-import type { FpmFlags, InfoPrinter } from './fpm.ts';
+import type { InfoPrinter } from './fpm.ts';
 
 export const infoPrinter: InfoPrinter = {
   version: async () => versionText(),

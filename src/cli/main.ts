@@ -8,7 +8,7 @@ type Subcommand = (args: string[]) => Promise<number>;
 
 /** Loaded on use: a master needs no HTTP front, and `hathi request` needs no master. */
 const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
-  serve: async () => (await import('./serve-main.ts')).serveMain,
+  serve: async () => (await import('./serve/main.ts')).serveMain,
   build: async () => (await import('./build.ts')).buildCommand,
   php: async () => {
     const { phpCommand } = await import('./php.ts');
@@ -16,27 +16,27 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     return async (args) => phpCommand(args, { stdout, stderr, env });
   },
   status: async () => {
-    const { statusCommand } = await import('./status.ts');
+    const { statusCommand } = await import('./watch/status.ts');
     return (args) =>
       statusCommand(args, { stdout: process.stdout, stderr: process.stderr, env: process.env });
   },
   top: async () => {
-    const { topCommand } = await import('./top.ts');
+    const { topCommand } = await import('./watch/top.ts');
     const { stdin, stdout, stderr, env } = process;
     return (args) => topCommand(args, { stdin, stdout, stderr, env });
   },
   profile: async () => {
-    const { profileCommand } = await import('./profile.ts');
+    const { profileCommand } = await import('./watch/profile.ts');
     const { stdout, stderr, env } = process;
     return (args) => profileCommand(args, { stdout, stderr, env });
   },
   reload: async () => {
-    const { reloadCommand } = await import('./reload.ts');
+    const { reloadCommand } = await import('./watch/reload.ts');
     const { stdout, stderr, env } = process;
     return (args) => reloadCommand(args, { stdout, stderr, env });
   },
   stop: async () => {
-    const { stopCommand } = await import('./stop.ts');
+    const { stopCommand } = await import('./watch/stop.ts');
     const { stdout, stderr, env } = process;
     return (args) => stopCommand(args, { stdout, stderr, env });
   },
@@ -63,7 +63,7 @@ async function main(args: string[]): Promise<number> {
   if (!/^[^-]/.test(first)) return fpm(args);
   const [{ unknownCommand }, { exitCode }] = await Promise.all([
     import('./commands.ts'),
-    import('./options.ts'),
+    import('../runtime/exit-code.ts'),
   ]);
   process.stderr.write(unknownCommand(first));
   return exitCode.usage;

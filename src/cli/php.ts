@@ -13,9 +13,9 @@ import {
   packageName,
 } from '../engine/embedded/php/package.ts';
 import { phpFolder } from '../engine/embedded/php/store.ts';
+import { exitCode } from '../runtime/exit-code.ts';
 import { enginePackageVersion } from '../runtime/module.ts';
 import { NpmError, runNpm } from './npm.ts';
-import { exitCode } from './options.ts';
 
 const usage = `Usage: hathi php list
        hathi php add VERSION...

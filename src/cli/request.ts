@@ -6,10 +6,10 @@ import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { encodeText } from '../boot/binary-text.ts';
 import { type CgiHead, CgiResponseParser } from '../fastcgi/cgi-response.ts';
 import { type ConnectAddress, requestFastCgi } from '../fastcgi/client.ts';
 import { FastCgiError } from '../fastcgi/errors.ts';
-import { encodeText } from './binary-text.ts';
 
 /** Exit codes of `hathi request`. */
 export const requestExit = {

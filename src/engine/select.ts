@@ -137,7 +137,7 @@ function withReason(pool: PoolConfig): EngineCommand {
 }
 
 function embeddedCommand(pool: PoolConfig): EngineCommand {
-  const host = siblingModule(import.meta.url, './embedded/host');
+  const host = siblingModule(import.meta.url, './embedded/host/host');
   return {
     engine: 'embedded',
     file: process.execPath,

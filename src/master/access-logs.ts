@@ -2,11 +2,11 @@
 
 import { closeSync, openSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
+import { logOwners, type PreparedPool } from '../generation/pool-context.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { isStandardStream, openLogFile } from '../log/open-file.ts';
 import { ForeignFileError } from '../posix/trusted-path.ts';
-import type { PlannedPart } from './plan.ts';
-import { logOwners, type PreparedPool } from './pool-context.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
 
 /** A file that cannot be opened; the cause is the error of open(2). */
 export class AccessLogError extends Error {

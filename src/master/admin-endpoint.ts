@@ -3,14 +3,14 @@
 import { closeSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
-import { createAdminServer } from '../admin/server.ts';
-import type { AdminSource } from '../admin/snapshot.ts';
+import type { AdminServerFactory } from '../figures/admin-server.ts';
+import type { AdminSource } from '../figures/snapshot.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
-import { Listener } from './listener.ts';
-import { ListenerError } from './listener-error.ts';
-import { adminListenSettings } from './listener-set.ts';
-import type { PlannedPart } from './plan.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
+import { Listener } from '../sockets/listener.ts';
+import { ListenerError } from '../sockets/listener-error.ts';
+import { adminListenSettings } from '../sockets/listener-set.ts';
 
 /** Where the endpoint is to be. */
 export type AdminTarget =
@@ -22,6 +22,7 @@ export type AdminTarget =
 
 export class AdminEndpoint {
   readonly #log: ErrorLog;
+  readonly #createServer: AdminServerFactory;
   readonly #source: AdminSource;
   /** Path of the socket without `admin.listen`; undefined where there is no place for one. */
   readonly #place: string | undefined;
@@ -33,8 +34,14 @@ export class AdminEndpoint {
   readonly #leaving = new Set<Server>();
   #token: string | undefined;
 
-  constructor(log: ErrorLog, source: AdminSource, place: string | undefined) {
+  constructor(
+    log: ErrorLog,
+    createServer: AdminServerFactory,
+    source: AdminSource,
+    place: string | undefined,
+  ) {
     this.#log = log;
+    this.#createServer = createServer;
     this.#source = source;
     this.#place = place;
   }
@@ -107,7 +114,7 @@ export class AdminEndpoint {
   }
 
   #serve(fd: number): Server {
-    const server = createAdminServer({
+    const server = this.#createServer({
       source: this.#source,
       token: () => this.#token,
       onFault: (error) => this.#log.sysError('admin endpoint: cannot answer', error),

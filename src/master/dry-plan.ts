@@ -5,9 +5,9 @@
 
 import type { Configuration } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { AddressInUse, ListenerError } from './listener-error.ts';
-import { tryToOpen } from './listener-open.ts';
-import { type WantedSocket, wantedSockets } from './listener-set.ts';
+import { AddressInUse, ListenerError } from '../sockets/listener-error.ts';
+import { tryToOpen } from '../sockets/listener-open.ts';
+import { type WantedSocket, wantedSockets } from '../sockets/listener-set.ts';
 import { checkPidFile, PidFileError, readPidFile } from './pid-file.ts';
 import type { ResourceOptions } from './resources.ts';
 

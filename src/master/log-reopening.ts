@@ -1,8 +1,8 @@
 /** SIGUSR1: every log file is opened anew under its name. No worker is restarted: hosts are handed the new files. */
 
+import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { AccessLogs } from './access-logs.ts';
-import type { PoolRunner } from './pool-runner.ts';
 
 export function reopenLogs(log: ErrorLog, accessLogs: AccessLogs, runners: readonly PoolRunner[]): void {
   log.reopen();

@@ -1,10 +1,10 @@
 /** What comes before a reload changes anything: the file is read, then everything that it asks for is opened. */
 
 import type { Configuration } from '../config/directives.ts';
+import { MasterStartError } from '../runtime/start-error.ts';
 import type { MasterOptions } from './master-types.ts';
 import type { Plan } from './plan.ts';
 import type { MasterResources } from './resources.ts';
-import { MasterStartError } from './start-error.ts';
 
 /** What a reload came to: what it asked for, or why it is refused, which the log has been told as well. */
 export type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };

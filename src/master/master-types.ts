@@ -1,14 +1,13 @@
 /** What a master is made from, what happens to it, and how its start ends. */
 
-import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
-import type { EndMode } from '../engine/contract.ts';
+import type { AdminOrder } from '../figures/orders.ts';
+import type { Generation } from '../generation/generation.ts';
+import type { HostEvent } from '../generation/host-process.ts';
+import type { PoolOutcome } from '../generation/pool-context.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { HostPatience } from '../pool/obedience.ts';
-import type { Generation } from './generation.ts';
-import type { HostEvent } from './host-process.ts';
-import type { PlannedPart } from './plan.ts';
-import type { PoolOutcome } from './pool-context.ts';
-import type { PoolRunner } from './pool-runner.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
 import type { ResourceOptions } from './resources.ts';
 import type { MasterSignals, SignalRow } from './signals.ts';
 
@@ -55,17 +54,9 @@ export type MasterEvent =
   /** A connection waits at a pool that sleeps. */
   | { readonly type: 'wake'; readonly runner: PoolRunner }
   | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
-  | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
-  | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string }
+  | AdminOrder
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };
-
-/** A worker that an operator wants to be gone. */
-export interface EndOrder {
-  readonly pool: string;
-  readonly pid: number;
-  readonly how: EndMode;
-}
 
 /** How a start ended that did not fail. */
 export type StartOutcome = 'serving' | 'stopped';

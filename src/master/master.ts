@@ -4,28 +4,29 @@
  * Everything that happens (a signal, a line from a host, a timer) is put into one queue and handled in order.
  */
 
-import type { AdminVerb } from '../admin/snapshot.ts';
 import type { Configuration } from '../config/directives.ts';
+import type { EndOrder } from '../figures/orders.ts';
+import type { AdminVerb } from '../figures/snapshot.ts';
+import { contain } from '../generation/bulkhead.ts';
+import type { PoolContext, PoolOutcome, ReloadScope } from '../generation/pool-context.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
+import { Sleepers } from '../generation/sleepers.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { hostPatience } from '../pool/obedience.ts';
+import { MasterStartError } from '../runtime/start-error.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import { MasterAdmin } from '../watch/master-admin.ts';
+import { ReloadJournal } from '../watch/reload-journal.ts';
 import { Beats } from './beats.ts';
-import { contain } from './bulkhead.ts';
 import { EventQueue } from './event-queue.ts';
-import { MasterAdmin } from './master-admin.ts';
 import { planReload, readAgain } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
-import type { EndOrder, MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
+import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
 import type { Plan } from './plan.ts';
-import type { PoolContext, PoolOutcome, ReloadScope } from './pool-context.ts';
-import type { PoolRunner } from './pool-runner.ts';
 import { PoolSet } from './pool-set.ts';
-import { ReloadJournal } from './reload-journal.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
-import { Sleepers } from './sleepers.ts';
-import { MasterStartError } from './start-error.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Templates } from './templates.ts';
 import { Timers } from './timers.ts';

@@ -7,7 +7,7 @@ import { failureText } from '../log/file.ts';
 import { openAt, renameAt, unlinkAt } from '../posix/files.ts';
 import { PosixError } from '../posix/libc.ts';
 import { atPlace, isOurUser, type Place } from '../posix/trusted-path.ts';
-import type { PlannedPart } from './plan.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
 
 /** Failure to write or remove it, in PHP-FPM's words. */
 export class PidFileError extends Error {

@@ -5,20 +5,9 @@
  */
 
 import type { Configuration } from '../config/directives.ts';
+import type { PreparedPool } from '../generation/pool-context.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import type { PreparedPool } from './pool-context.ts';
-
-/** What one kind of resource has opened. Exactly one of the two is called, once. */
-export interface PlannedPart {
-  /**
-   * Puts it in force.
-   *
-   * @param failed takes what could not be applied, after it was logged; everything else is applied all the same
-   */
-  commit(failed: (reason: string) => void): void;
-  /** Gives back what was opened. */
-  discard(): void;
-}
+import type { PlannedPart } from '../runtime/planned-part.ts';
 
 export class Plan {
   readonly configuration: Configuration;

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import type { PreparedPool } from '../generation/pool-context.ts';
 import { lookedUp } from '../runtime/one-look.ts';
-import type { PreparedPool } from './pool-context.ts';
 
 /**
  * A digest of everything that makes a pool: its directives, of which the master goes by some itself, the settings of its

@@ -1,8 +1,8 @@
 /** The pools of a master: those that serve or are to serve, and those that a reload removed and that only finish. */
 
-import { contain } from './bulkhead.ts';
-import type { PoolContext, PreparedPool, ReloadScope } from './pool-context.ts';
-import { PoolRunner } from './pool-runner.ts';
+import { contain } from '../generation/bulkhead.ts';
+import type { PoolContext, PreparedPool, ReloadScope } from '../generation/pool-context.ts';
+import { PoolRunner } from '../generation/pool-runner.ts';
 import type { StatusSource } from './status-listeners.ts';
 import type { ActivitySums } from './systemd.ts';
 

@@ -4,8 +4,8 @@ import type { Configuration, PoolConfig } from '../config/directives.ts';
 import { hostSettings, type PoolIdentity } from '../engine/host-settings.ts';
 import { iniFilesFor, type PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
-import type { Listener } from './listener.ts';
-import type { PreparedPool } from './pool-context.ts';
+import type { PreparedPool } from '../generation/pool-context.ts';
+import type { Listener } from '../sockets/listener.ts';
 import { poolFingerprint } from './pool-fingerprint.ts';
 
 /** What was found and opened for a pool. */

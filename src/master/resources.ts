@@ -1,29 +1,32 @@
 /** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
 
-import type { AdminSource } from '../admin/snapshot.ts';
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { EngineCommand } from '../engine/select.ts';
+import type { AdminServerFactory } from '../figures/admin-server.ts';
+import type { AdminSource } from '../figures/snapshot.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { inOneLook } from '../runtime/one-look.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
+import { MasterStartError } from '../runtime/start-error.ts';
+import type { Listener } from '../sockets/listener.ts';
+import { adoptInherited } from '../sockets/listener-inherit.ts';
+import { ListenerSet, type WantedSocket, wantedSockets } from '../sockets/listener-set.ts';
 import { AccessLogs } from './access-logs.ts';
 import { AdminEndpoint, type AdminTarget } from './admin-endpoint.ts';
-import type { Listener } from './listener.ts';
-import { adoptInherited } from './listener-inherit.ts';
-import { ListenerSet, type WantedSocket, wantedSockets } from './listener-set.ts';
 import { reopenLogs } from './log-reopening.ts';
 import { PidFile } from './pid-file.ts';
-import { Plan, type PlannedPart } from './plan.ts';
-import type { PoolRunner } from './pool-runner.ts';
+import { Plan } from './plan.ts';
 import { preparePool } from './prepare-pool.ts';
-import { MasterStartError } from './start-error.ts';
 import { type StatusAddress, StatusListeners, type StatusSource } from './status-listeners.ts';
 
 export interface ResourceOptions {
   readonly log: ErrorLog;
   /** Where the admin endpoint is without `admin.listen`; undefined where there is no such place. */
   readonly adminSocket?: string | undefined;
+  readonly createAdminServer: AdminServerFactory;
   readonly env: NodeJS.ProcessEnv;
   /**
    * Who the workers of a pool are; undefined where nothing is to be set.
@@ -60,7 +63,7 @@ export class MasterResources {
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
     this.#pidFile = new PidFile(options.log);
     this.#statusListeners = new StatusListeners(options.log, source);
-    this.#admin = new AdminEndpoint(options.log, admin, options.adminSocket);
+    this.#admin = new AdminEndpoint(options.log, options.createAdminServer, admin, options.adminSocket);
   }
 
   /**

@@ -8,12 +8,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { PoolConfig } from '../config/directives.ts';
 import { ServerConnection } from '../fastcgi/server.ts';
 import type { ServerRequest } from '../fastcgi/server-api.ts';
+import { cgiResponse } from '../generation/status-page.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
+import type { Listener } from '../sockets/listener.ts';
 import { type HeaderLine, pingHeaders, statusHeadHeaders } from '../status/render.ts';
-import type { Listener } from './listener.ts';
-import type { PlannedPart } from './plan.ts';
-import { cgiResponse } from './status-page.ts';
 
 /** What there is to tell of a pool. */
 export interface StatusPages {

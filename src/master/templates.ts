@@ -4,17 +4,17 @@
  */
 
 import type { HostCommand } from '../engine/select.ts';
-import type { ErrorLog } from '../log/error-log.ts';
 import {
   executeHost,
   forkHost,
   type HostDescriptors,
   type HostLife,
   type LifeListener,
-} from './host-life.ts';
-import type { PreparedPool, ReloadScope } from './pool-context.ts';
+} from '../generation/host-life.ts';
+import type { PreparedPool, ReloadScope } from '../generation/pool-context.ts';
+import { type TemplateEvent, TemplateProcess } from '../generation/template-process.ts';
+import type { ErrorLog } from '../log/error-log.ts';
 import { filesState } from './pool-fingerprint.ts';
-import { type TemplateEvent, TemplateProcess } from './template-process.ts';
 
 /** What a template is made from. */
 interface Origin {

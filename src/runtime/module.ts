@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
  * Path of a module that is started on its own (a process, a thread), so that no import statement names it.
  *
  * @param from import.meta.url of the caller
- * @param name relative name without its ending, `./embedded/host`
+ * @param name relative name without its ending, `./embedded/host/host`
  */
 export function siblingModule(from: string, name: string): string {
   const ending = from.endsWith('.ts') ? '.ts' : '.js';

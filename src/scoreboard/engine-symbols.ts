@@ -1,7 +1,7 @@
 /**
  * What the native host publishes in the header's `engine_symbols`, so that a worker's PHP stack can be read from
  * outside its process: where the executor keeps the running call, and how PHP's structures are laid out in that build.
- * The only list of it: the master's reading and native/symbols.h are made from here. A symbol is added at the end.
+ * The only list of it: the master's reading and native/php/symbols.h are made from here. A symbol is added at the end.
  *
  * The host and its workers share every address: workers are forked from it.
  */
@@ -89,7 +89,7 @@ export function readEngineSymbols(bytes: Buffer): EngineSymbols | undefined {
   };
 }
 
-/** The text of native/symbols.h. */
+/** The text of native/php/symbols.h. */
 export function engineSymbolsHeader(): string {
   const lines = engineNumbers.map(({ value }, index) => `\tX(${engineNumberAt(index)}, ${value})`);
   return [

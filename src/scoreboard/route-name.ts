@@ -1,7 +1,7 @@
 /**
  * The name under which a request is counted: its method, and its path with what differs from one object to the next
  * folded, so that `/users/17` and `/users/18` are one route. All texts are binary strings. The native engine's is
- * native/route_name.c, and a test compares the two.
+ * native/record/route_name.c, and a test compares the two.
  */
 
 /** Path of a REQUEST_URI, which may have a query; `uri` where it is none (absent, or the `*` of OPTIONS). */

@@ -1,14 +1,9 @@
 /** The last hour of the pools: a ring of fixed size, over pools that come and go and clocks that jump. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  History,
-  historyColumns,
-  historyIntervalMs,
-  historySamples,
-  type PoolSample,
-} from '../../src/admin/history.ts';
+import { historyColumns, type PoolSample } from '../../src/figures/history.ts';
 import { durationBounds, durationClass, noDurations, peakPeriod } from '../../src/scoreboard/durations.ts';
+import { History, historyIntervalMs, historySamples } from '../../src/watch/history.ts';
 
 /** What is told of a pool; `quick` requests took at most 100 microseconds. */
 function pool(

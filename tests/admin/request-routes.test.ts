@@ -1,8 +1,8 @@
 /** A front controller: what the client asked for is shown where an operator looks, and counted by route. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import type { RouteAnswer, RoutesAnswer } from '../../src/admin/answers.ts';
 import { adminSocketName } from '../../src/config/admin-place.ts';
+import type { RouteAnswer, RoutesAnswer } from '../../src/figures/answers.ts';
 import { testEngines } from '../harness/engines.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';

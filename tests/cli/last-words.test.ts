@@ -13,8 +13,8 @@ for (const [what, fault] of [
     const path = folder.join('error.log');
     const source = `
       const { ErrorLog } = await import('${checkout}/src/log/error-log.ts');
-      const { LaunchReport } = await import('${checkout}/src/cli/daemonize.ts');
-      const { reportFaults } = await import('${checkout}/src/cli/last-words.ts');
+      const { LaunchReport } = await import('${checkout}/src/boot/daemonize.ts');
+      const { reportFaults } = await import('${checkout}/src/boot/last-words.ts');
       const log = new ErrorLog();
       log.open({ kind: 'file', path: '${path}', useStderr: false });
       reportFaults(log, LaunchReport.fromEnvironment({ HATHI_STATUS_FD: '3' }));

@@ -1,7 +1,7 @@
 /** Which php.ini files count, and what the configuration sees of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findPhpIni, iniValues } from '../../src/cli/php-ini.ts';
+import { findPhpIni, iniValues } from '../../src/boot/php-ini.ts';
 import { TestFolder } from '../harness/folder.ts';
 
 /** A folder as Debian has it: a configuration with a php.ini and a scan folder beside it. */

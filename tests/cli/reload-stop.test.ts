@@ -6,9 +6,9 @@ import { createServer, type Server as HttpServer, type RequestListener } from 'n
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
-import type { AdminIo } from '../../src/cli/admin-command.ts';
-import { reloadCommand } from '../../src/cli/reload.ts';
-import { stopCommand } from '../../src/cli/stop.ts';
+import type { AdminIo } from '../../src/cli/watch/admin-command.ts';
+import { reloadCommand } from '../../src/cli/watch/reload.ts';
+import { stopCommand } from '../../src/cli/watch/stop.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { exited } from '../harness/processes.ts';

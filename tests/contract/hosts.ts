@@ -1,7 +1,7 @@
 /** The engine hosts that the contract suite is run against. */
 
 import { after } from 'node:test';
-import { TemplateProcess } from '../../src/master/template-process.ts';
+import { TemplateProcess } from '../../src/generation/template-process.ts';
 import type { FieldEngine } from '../../src/scoreboard/layout.ts';
 import { embeddedHost } from '../embedded/fake-master.ts';
 import { nativeBuild } from '../native/built-engine.ts';

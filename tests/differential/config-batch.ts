@@ -3,7 +3,7 @@
  * Node for each would take a quarter of a second. Before and after each it prints a mark on stderr.
  */
 import { writeSync } from 'node:fs';
-import { testConfiguration } from '../../src/cli/test-configuration.ts';
+import { testConfiguration } from '../../src/boot/test-configuration.ts';
 
 for (const configFile of process.argv.slice(2)) {
   const code = await testConfiguration({

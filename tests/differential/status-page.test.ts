@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { fpmStatus } from '../../src/engine/embedded/fpm-status.ts';
+import { fpmStatus } from '../../src/engine/embedded/host/fpm-status.ts';
 import { type HeaderLine, pingHeaders, renderStatus, statusHeadHeaders } from '../../src/status/render.ts';
 import { parseStatus } from '../status/parse-status.ts';
 import { Reference, type ReferenceAnswer, referenceMissing } from './status-reference.ts';

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { contractVersion, type EndMode, encodeMessage, MessageDecoder } from '../../src/engine/contract.ts';
 import { type HostFacts, type HostMessage, parseHostMessage } from '../../src/engine/host-messages.ts';
-import { executeHost, forkHost } from '../../src/master/host-life.ts';
-import type { TemplateProcess } from '../../src/master/template-process.ts';
+import { executeHost, forkHost } from '../../src/generation/host-life.ts';
+import type { TemplateProcess } from '../../src/generation/template-process.ts';
 import { memoryFile, sendDescriptor, socketPair } from '../../src/posix/descriptors.ts';
 import { bind, boundAddress, listen, openSocket } from '../../src/posix/sockets.ts';
 import { scoreboardSize } from '../../src/scoreboard/layout.ts';
@@ -55,7 +55,7 @@ export function listenUnix(path: string): Listener {
 /** The embedded engine's host of this checkout. */
 export const embeddedHost: readonly string[] = [
   process.execPath,
-  join(checkout, 'src/engine/embedded/host.ts'),
+  join(checkout, 'src/engine/embedded/host/host.ts'),
 ];
 
 type Typed<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;

@@ -1,6 +1,6 @@
 /** The process of a host in a test, executed or forked, with everything below it. */
 import type { Duplex } from 'node:stream';
-import type { HostLife, LifeListener } from '../../src/master/host-life.ts';
+import type { HostLife, LifeListener } from '../../src/generation/host-life.ts';
 import { descendants, signalProcess } from '../harness/processes.ts';
 
 /** Those that no test has ended yet. */

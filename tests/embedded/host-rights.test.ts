@@ -27,7 +27,10 @@ const asUser: readonly (readonly [string, string])[] = [
   ['gid', String(user?.gid)],
   ['groups', String(user?.gid)],
 ];
-const hostOf = (folder: string): string[] => [process.execPath, join(folder, 'src/engine/embedded/host.ts')];
+const hostOf = (folder: string): string[] => [
+  process.execPath,
+  join(folder, 'src/engine/embedded/host/host.ts'),
+];
 
 test("scripts run with the user's rights, under the pool's limits and title", { skip }, async () => {
   await using master = await FakeMaster.serving({

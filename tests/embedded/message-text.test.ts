@@ -7,8 +7,8 @@ import {
   readDone,
   readRequest,
   requestText,
-} from '../../src/engine/embedded/message-text.ts';
-import { Variables } from '../../src/engine/embedded/variables.ts';
+} from '../../src/engine/embedded/shared/message-text.ts';
+import { Variables } from '../../src/engine/embedded/shared/variables.ts';
 
 suite('variables of a request', () => {
   const pairs: [string, string][] = [

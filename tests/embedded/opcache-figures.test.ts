@@ -1,7 +1,7 @@
 /** The sum of OPcache's figures over threads that come and go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OpcacheTotals } from '../../src/engine/embedded/opcache-figures.ts';
+import { OpcacheTotals } from '../../src/engine/embedded/host/opcache-figures.ts';
 import { opcacheFigureNames } from '../../src/scoreboard/layout.ts';
 
 function figures(some: Record<string, number>): number[] {

@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { readDone, requestText } from '../../src/engine/embedded/message-text.ts';
 import { readEngine } from '../../src/engine/embedded/php/engine-files.ts';
 import { composeIni } from '../../src/engine/embedded/php/ini.ts';
 import type { Interrupts } from '../../src/engine/embedded/php/interrupts.ts';
 import { enlargeStacks } from '../../src/engine/embedded/php/main-stack.ts';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
+import { readDone, requestText } from '../../src/engine/embedded/shared/message-text.ts';
 import {
   type FromThread,
   type Outcome,
@@ -16,8 +16,8 @@ import {
   sharedWord,
   type ThreadSettings,
   type ToThread,
-} from '../../src/engine/embedded/protocol.ts';
-import { Variables } from '../../src/engine/embedded/variables.ts';
+} from '../../src/engine/embedded/shared/protocol.ts';
+import { Variables } from '../../src/engine/embedded/shared/variables.ts';
 
 const engine = findEngine('8.4');
 const files = readEngine(engine);
@@ -123,7 +123,7 @@ export class PhpThread {
       shared,
       syncPort: channel.port1,
     };
-    const file = join(import.meta.dirname, '../../src/engine/embedded/thread.ts');
+    const file = join(import.meta.dirname, '../../src/engine/embedded/thread/thread.ts');
     const worker = new Worker(file, { workerData, transferList: [channel.port1] });
     const thread = new PhpThread(worker, shared, channel.port2, options.status);
     await thread.up;

@@ -5,10 +5,10 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { bootProgram, ProgramImageError, readProgram } from '../../src/engine/embedded/host/program-image.ts';
+import { StripCache } from '../../src/engine/embedded/host/strip-cache.ts';
+import { readThreadProgram } from '../../src/engine/embedded/host/thread-start.ts';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
-import { bootProgram, ProgramImageError, readProgram } from '../../src/engine/embedded/program-image.ts';
-import { StripCache } from '../../src/engine/embedded/strip-cache.ts';
-import { readThreadProgram } from '../../src/engine/embedded/thread-start.ts';
 import { TestFolder } from '../harness/folder.ts';
 
 /** First message of a thread with that program, or its error. */

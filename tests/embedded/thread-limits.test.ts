@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { Interrupts } from '../../src/engine/embedded/php/interrupts.ts';
-import { sharedWord } from '../../src/engine/embedded/protocol.ts';
+import { sharedWord } from '../../src/engine/embedded/shared/protocol.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { PhpThread, type Response } from './php-thread.ts';
 

@@ -34,12 +34,13 @@ function sourcesOf(ending: string, ...folders: readonly string[]): ReadonlyMap<s
 
 const src = (path: string): string => join(checkout, 'src', path);
 const native = sourcesOf('.c', sourceFolder);
-const embeddedReader = src('engine/embedded/pool-settings.ts');
+const embeddedReader = src('engine/embedded/host/pool-settings.ts');
 const embedded = sourcesOf('.ts', src('engine/embedded'));
 /** Where the master acts on directives itself. */
-const master = [...sourcesOf('.ts', src('master'), src('pool'), src('cli')).values(), ...engineChoice()].join(
-  '\n',
-);
+const master = [
+  ...sourcesOf('.ts', ...['master', 'generation', 'sockets', 'pool', 'boot', 'cli'].map(src)).values(),
+  ...engineChoice(),
+].join('\n');
 
 function engineChoice(): string[] {
   return ['engine/select.ts', 'engine/native/locate.ts', 'engine/host-settings.ts'].map((file) =>
@@ -133,8 +134,8 @@ suite('every setting of the list', () => {
 });
 
 suite('the names in C', () => {
-  test('native/setting_names.h is made from the list', () => {
-    assert.equal(readFileSync(join(sourceFolder, 'setting_names.h'), 'utf8'), settingNamesHeader());
+  test('native/host/setting_names.h is made from the list', () => {
+    assert.equal(readFileSync(join(sourceFolder, 'host/setting_names.h'), 'utf8'), settingNamesHeader());
   });
 
   test('no setting is read by a text of its own', () => {

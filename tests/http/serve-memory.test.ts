@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import { test } from 'node:test';
-import { RequestMemory } from '../../src/cli/serve-memory.ts';
+import { RequestMemory } from '../../src/cli/serve/memory.ts';
 
 function log(memory: RequestMemory, text: string): void {
   const fd = Number(/fd\/(\d+)/.exec(memory.directives[0] ?? '')?.[1]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type MessageSource, MessageTwins, messagesOf } from '../../src/cli/serve-messages.ts';
+import { type MessageSource, MessageTwins, messagesOf } from '../../src/cli/serve/messages.ts';
 
 /** What is printed of what comes. */
 function printed(...lines: readonly (readonly [MessageSource, string])[]): string[] {

@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { chownSync, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import type { AdminSource } from '../../src/admin/snapshot.ts';
+import { parseServeOptions, UsageError } from '../../src/cli/serve/options.ts';
+import { makeRuntimeFolder, poolConfig } from '../../src/cli/serve/pool.ts';
 import {
   isLoopback,
   type ServeDependencies,
   type ServeMaster,
   type ServeMasterOptions,
   serveCommand,
-} from '../../src/cli/serve.ts';
-import { parseServeOptions, UsageError } from '../../src/cli/serve-options.ts';
-import { makeRuntimeFolder, poolConfig } from '../../src/cli/serve-pool.ts';
-import { chooseUser, findSite } from '../../src/cli/serve-site.ts';
+} from '../../src/cli/serve/serve.ts';
+import { chooseUser, findSite } from '../../src/cli/serve/site.ts';
+import type { AdminSource } from '../../src/figures/snapshot.ts';
 import { findPortOwner, listeningInodes } from '../../src/http/port-owner.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { within } from '../harness/waiting.ts';

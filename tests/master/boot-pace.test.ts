@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BootPace } from '../../src/master/boot-pace.ts';
+import { BootPace } from '../../src/generation/boot-pace.ts';
 
 test('no more workers start at once than may, the others follow in order', () => {
   const started: number[] = [];

@@ -1,8 +1,8 @@
 /** What the history is told of a pool: peaks between samples, and counts that are read only when they can have changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/admin/snapshot.ts';
-import { HistorySource } from '../../src/master/history-source.ts';
+import type { PoolTotals } from '../../src/figures/snapshot.ts';
+import { HistorySource } from '../../src/generation/history-source.ts';
 import { noDurations } from '../../src/scoreboard/durations.ts';
 
 /** `ended` of the requests that were begun have ended, `errors` of them with a 5xx. */

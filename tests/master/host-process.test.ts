@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { executeHost } from '../../src/master/host-life.ts';
-import { type HostEvent, HostProcess } from '../../src/master/host-process.ts';
-import { hostStates } from '../../src/master/host-states.ts';
+import { executeHost } from '../../src/generation/host-life.ts';
+import { type HostEvent, HostProcess } from '../../src/generation/host-process.ts';
+import { hostStates } from '../../src/generation/host-states.ts';
 import { memoryFile, socketPair } from '../../src/posix/descriptors.ts';
 import { poll } from '../harness/waiting.ts';
 

@@ -8,10 +8,11 @@
  * `broken`, SIGURG what belongs to all.
  */
 import { readFileSync } from 'node:fs';
-import { readConfiguration } from '../../src/cli/configuration.ts';
-import { LaunchReport } from '../../src/cli/daemonize.ts';
-import { poolIdentity } from '../../src/cli/identity.ts';
-import { endByFault, reportFaults } from '../../src/cli/last-words.ts';
+import { createAdminServer } from '../../src/admin/server.ts';
+import { readConfiguration } from '../../src/boot/configuration.ts';
+import { LaunchReport } from '../../src/boot/daemonize.ts';
+import { poolIdentity } from '../../src/boot/identity.ts';
+import { endByFault, reportFaults } from '../../src/boot/last-words.ts';
 import { engineCommand } from '../../src/engine/select.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { Master } from '../../src/master/master.ts';
@@ -38,6 +39,7 @@ const master = new Master({
   env: process.env,
   php: () => ({ files: [], hasScanFolder: false, folder: undefined, ignored: true, defines: [] }),
   identify: poolIdentity,
+  createAdminServer,
   obstacles: () => [],
   engineFor: (pool) => {
     const [file, ...args] = programs[pool.name] ?? [];

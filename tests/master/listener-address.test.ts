@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseListenAddress, resolveListenAddress, socketKey } from '../../src/master/listener-address.ts';
-import { ListenerError } from '../../src/master/listener-error.ts';
+import { parseListenAddress, resolveListenAddress, socketKey } from '../../src/sockets/listener-address.ts';
+import { ListenerError } from '../../src/sockets/listener-error.ts';
 
 const unix = (text: string, path: string) => ({ kind: 'unix', text, path });
 const tcp = (text: string, host: string | undefined, port: number) => ({ kind: 'tcp', text, host, port });

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Listener } from '../../src/master/listener.ts';
-import { adoptInherited, parseInheritedSockets } from '../../src/master/listener-inherit.ts';
 import { duplicate } from '../../src/posix/descriptors.ts';
+import { Listener } from '../../src/sockets/listener.ts';
+import { adoptInherited, parseInheritedSockets } from '../../src/sockets/listener-inherit.ts';
 import {
   applyTo,
   folderFor,

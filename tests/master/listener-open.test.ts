@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ListenerError } from '../../src/master/listener-error.ts';
-import { type ListenSettings, tryToOpen } from '../../src/master/listener-open.ts';
+import { ListenerError } from '../../src/sockets/listener-error.ts';
+import { type ListenSettings, tryToOpen } from '../../src/sockets/listener-open.ts';
 import { needsRoot, runInChild } from '../posix/child.ts';
 import { folderFor, freePort, openFor, settingsFor } from './listener-support.ts';
 
@@ -74,7 +74,7 @@ test('a folder that the user cannot write to is a problem', { skip: needsRoot },
   chmodSync(folder, 0o755);
   const path = join(folder, 'www.sock');
   const lines = runInChild(`
-    const { tryToOpen } = await import(${JSON.stringify(new URL('../../src/master/listener-open.ts', import.meta.url).href)});
+    const { tryToOpen } = await import(${JSON.stringify(new URL('../../src/sockets/listener-open.ts', import.meta.url).href)});
     process.setuid(65534);
     const address = { kind: 'unix', text: '', path: ${JSON.stringify(path)} };
     say(await tryToOpen({ pool: 'www', address, backlog: -1, mode: 0o660 }).catch(({ message }) => message));

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Listener } from '../../src/master/listener.ts';
-import { parseListenAddress } from '../../src/master/listener-address.ts';
-import type { ListenSettings } from '../../src/master/listener-open.ts';
+import { Listener } from '../../src/sockets/listener.ts';
+import { parseListenAddress } from '../../src/sockets/listener-address.ts';
+import type { ListenSettings } from '../../src/sockets/listener-open.ts';
 
 export interface Cleanup {
   after(action: () => void): void;

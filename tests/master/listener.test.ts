@@ -17,10 +17,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Listener } from '../../src/master/listener.ts';
-import type { ListenerError } from '../../src/master/listener-error.ts';
 import { bind, openSocket, tcpListenQueue } from '../../src/posix/sockets.ts';
 import { lookupUser, resolveGroup } from '../../src/posix/users.ts';
+import { Listener } from '../../src/sockets/listener.ts';
+import type { ListenerError } from '../../src/sockets/listener-error.ts';
 import { poll } from '../harness/waiting.ts';
 import { needsRoot } from '../posix/child.ts';
 import {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { configSystem } from '../../src/cli/config-system.ts';
+import { createAdminServer } from '../../src/admin/server.ts';
+import { configSystem } from '../../src/boot/config-system.ts';
 import type { Configuration } from '../../src/config/directives.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { installedEngine } from '../../src/engine/select.ts';
@@ -37,6 +38,7 @@ test('a descriptor that is closed, and whose number is used again, is an ALERT o
     php: () => ({ files: [], hasScanFolder: false, folder: undefined, ignored: true, defines: [] }),
     identify: () => undefined,
     engineFor: installedEngine,
+    createAdminServer,
     obstacles: () => [],
     reloadConfiguration: () => ({ configuration: read(folder), problems: [] }),
   });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EventQueue } from '../../src/master/event-queue.ts';
-import { SlowRequests } from '../../src/master/slow-requests.ts';
 import { planSystemd } from '../../src/master/systemd.ts';
 import { Timers } from '../../src/master/timers.ts';
+import { SlowRequests } from '../../src/watch/slow-requests.ts';
 
 test('events are handled one after another, those that a handler adds behind the others', async () => {
   const seen: string[] = [];

@@ -18,10 +18,10 @@ import { test } from 'node:test';
 import type { Configuration, PoolConfig } from '../../src/config/directives.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { AccessLogError, AccessLogs } from '../../src/master/access-logs.ts';
-import { ListenerSet, type WantedSocket } from '../../src/master/listener-set.ts';
 import { PidFile, PidFileError } from '../../src/master/pid-file.ts';
 import { Plan } from '../../src/master/plan.ts';
-import { MasterStartError } from '../../src/master/start-error.ts';
+import { MasterStartError } from '../../src/runtime/start-error.ts';
+import { ListenerSet, type WantedSocket } from '../../src/sockets/listener-set.ts';
 import { folderFor, knock, settingsFor } from './listener-support.ts';
 
 function recordingLog(): { log: ErrorLog; lines: string[] } {

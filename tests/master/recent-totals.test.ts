@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/admin/snapshot.ts';
-import { RecentTotals } from '../../src/master/recent-totals.ts';
+import type { PoolTotals } from '../../src/figures/snapshot.ts';
+import { RecentTotals } from '../../src/generation/recent-totals.ts';
 import { monotonicMicros } from '../../src/scoreboard/clock.ts';
 import { durationClass, noDurations, peakPeriod } from '../../src/scoreboard/durations.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReloadJournal } from '../../src/master/reload-journal.ts';
+import { ReloadJournal } from '../../src/watch/reload-journal.ts';
 
 test('who asks during a reload is told of the next one, which reads the files after the question', async () => {
   const journal = new ReloadJournal();

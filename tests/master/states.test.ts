@@ -5,7 +5,7 @@ import {
   type HostState,
   hostStates,
   hostTransitions,
-} from '../../src/master/host-states.ts';
+} from '../../src/generation/host-states.ts';
 import { canMove, masterStates, masterTransitions } from '../../src/master/master-states.ts';
 
 const legal: [HostState[], string][] = [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
-import { type TemplateEvent, TemplateProcess } from '../../src/master/template-process.ts';
+import { type TemplateEvent, TemplateProcess } from '../../src/generation/template-process.ts';
 import { within } from '../harness/waiting.ts';
 
 for (const [what, file, args, reason] of [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { WorkerStacks } from '../../src/master/worker-stacks.ts';
+import { WorkerStacks } from '../../src/generation/worker-stacks.ts';
 import { isOpenDescriptor, memoryFile, sendDescriptor, socketPair } from '../../src/posix/descriptors.ts';
 import { type FieldEngine, headerSize, scoreboardSize } from '../../src/scoreboard/layout.ts';
 import { ScoreboardReader } from '../../src/scoreboard/reader.ts';

@@ -1,10 +1,10 @@
 /*
- * Moves "itself" to a hat in a folder that stands for /proc (native/apparmor.c): the kernel of a test machine may have
+ * Moves "itself" to a hat in a folder that stands for /proc (native/host/apparmor.c): the kernel of a test machine may have
  * no AppArmor, and a file shows what would be written to it. Prints the error, if any.
  *
  *   apparmor-program FOLDER HAT
  */
-#include "../../native/apparmor.c"
+#include "../../native/host/apparmor.c"
 
 int main(int count, char **words)
 {

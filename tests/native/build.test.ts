@@ -228,12 +228,12 @@ suite('built engines', () => {
   });
 });
 
-test('native/layout.h is what the layout says', () => {
-  assert.equal(readFileSync(join(sourceFolder, 'layout.h'), 'utf8'), layoutHeader());
+test('native/record/layout.h is what the layout says', () => {
+  assert.equal(readFileSync(join(sourceFolder, 'record/layout.h'), 'utf8'), layoutHeader());
 });
 
-test('native/symbols.h is what the symbols say', () => {
-  assert.equal(readFileSync(join(sourceFolder, 'symbols.h'), 'utf8'), engineSymbolsHeader());
+test('native/php/symbols.h is what the symbols say', () => {
+  assert.equal(readFileSync(join(sourceFolder, 'php/symbols.h'), 'utf8'), engineSymbolsHeader());
 });
 
 suite('the program that hosts an engine', { skip }, () => {

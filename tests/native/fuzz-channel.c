@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../native/channel.h"
+#include "../../native/host/channel.h"
 #include "fuzz-target.h"
 
 /* Prints the messages that are complete. Returns false when what came is none. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../native/fcgi.h"
+#include "../../native/wire/fcgi.h"
 #include "fuzz-target.h"
 
 enum application { READS_AND_ENDS, READS, ENDS, NOTHING };

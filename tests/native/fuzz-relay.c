@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "../../native/hathi.h"
-#include "../../native/layout.h"
-#include "../../native/relay.h"
+#include "../../native/record/layout.h"
+#include "../../native/host/relay.h"
 #include "fuzz-target.h"
 
 enum act { SENDS_ANYTHING, SENDS_A_MESSAGE, WRITES_OUTPUT, WRITES_ITS_SLOT, ACTS };

@@ -10,7 +10,7 @@
  * With LLVMFuzzerTestOneInput() a coverage-guided fuzzer finds the inputs. It compares pieces with the whole.
  *
  *   clang -g -O1 -D_GNU_SOURCE -DLIBFUZZER -fsanitize=fuzzer,address,undefined tests/native/fuzz-target.c \
- *     tests/native/fuzz-fcgi.c native/fcgi.c native/pairs.c -o fuzz-fcgi
+ *     tests/native/fuzz-fcgi.c native/wire/fcgi.c native/wire/pairs.c -o fuzz-fcgi
  */
 #include "fuzz-target.h"
 

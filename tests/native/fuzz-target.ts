@@ -5,9 +5,17 @@ import { checkout } from '../harness/folder.ts';
 
 /** The C files of the engine that a target is made of. */
 const sources = {
-  fcgi: ['fcgi.c', 'pairs.c'],
-  channel: ['channel.c'],
-  relay: ['relay.c', 'control.c', 'channel.c', 'scoreboard.c', 'request_id.c', 'memory.c', 'params.c'],
+  fcgi: ['wire/fcgi.c', 'wire/pairs.c'],
+  channel: ['host/channel.c'],
+  relay: [
+    'host/relay.c',
+    'host/control.c',
+    'host/channel.c',
+    'record/scoreboard.c',
+    'wire/request_id.c',
+    'host/memory.c',
+    'wire/params.c',
+  ],
 } as const;
 
 export type TargetName = keyof typeof sources;
@@ -29,6 +37,7 @@ export const targetSkip =
 
 const flags = [
   ...['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror'],
+  ...['-iquote', join(checkout, 'native')],
   ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
 ];
 

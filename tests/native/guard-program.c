@@ -1,5 +1,5 @@
 /*
- * The moment in which a worker opens its own memory, looked at by another process of the same user (native/memory.c).
+ * The moment in which a worker opens its own memory, looked at by another process of the same user (native/host/memory.c).
  * To be started as root. Prints a line a fact: what the other process got in the moment and after it, and what became
  * of the worker.
  *
@@ -17,7 +17,7 @@
 
 static int open_watched(int folder, const char *file, int flags);
 #define openat open_watched
-#include "../../native/memory.c"
+#include "../../native/host/memory.c"
 #undef openat
 
 enum { USER = 33 };

@@ -84,7 +84,8 @@ suite('the memory of a native worker', { skip: skip || requires('root') }, () =>
     using folder = new TestFolder();
     const program = folder.join('guard');
     const source = join(checkout, 'tests/native/guard-program.c');
-    execFileSync(process.env['CC'] || 'cc', ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-o', program, source]);
+    const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-iquote', join(checkout, 'native')];
+    execFileSync(process.env['CC'] || 'cc', [...flags, '-o', program, source]);
     const lines = (mode: string): string[] =>
       spawnSync(program, [mode], { encoding: 'utf8' }).stdout.trimEnd().split('\n');
     assert.deepEqual(lines('guarded'), [

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { TemplateProcess } from '../../src/master/template-process.ts';
+import { TemplateProcess } from '../../src/generation/template-process.ts';
 import { FakeMaster, type FakeMasterOptions } from '../embedded/fake-master.ts';
 import { requires } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';

@@ -119,7 +119,15 @@ suite('an AppArmor hat', { skip }, () => {
     using folder = new TestFolder();
     const program = folder.join('enter');
     const source = join(checkout, 'tests/native/apparmor-program.c');
-    const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
+    const flags = [
+      '-std=gnu11',
+      '-D_GNU_SOURCE',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-iquote',
+      join(checkout, 'native'),
+    ];
     execFileSync(process.env['CC'] || 'cc', [...flags, '-o', program, source]);
     const enter = (hat: string): string =>
       spawnSync(program, [folder.path, hat], { encoding: 'utf8' }).stdout;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../native/route.h"
+#include "../../native/record/route.h"
 
 int main(void)
 {

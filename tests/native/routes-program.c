@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "../../native/hathi.h"
-#include "../../native/layout.h"
-#include "../../native/route.h"
+#include "../../native/record/layout.h"
+#include "../../native/record/route.h"
 
 enum { WORKERS = 4, REQUESTS = 20000, NAMES = 300 };
 

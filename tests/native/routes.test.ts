@@ -15,7 +15,7 @@ test('names are those that TypeScript makes, of cases and of random paths', { sk
   using folder = new TestFolder();
   const program = compileChecked(folder.join('route-name'), [
     join(checkout, 'tests/native/route-name-program.c'),
-    join(checkout, 'native/route_name.c'),
+    join(checkout, 'native/record/route_name.c'),
   ]);
   const piece = fc.oneof(
     fc.constantFrom('/', '-', '.', '_', '%20', '550e8400-e29b-41d4-a716-446655440000', 'index', 'v1', '\xff'),
@@ -46,7 +46,9 @@ test('workers that count at once lose nothing, and one that dies with the table 
   using folder = new TestFolder();
   const program = compileChecked(folder.join('routes'), [
     join(checkout, 'tests/native/routes-program.c'),
-    ...['routes.c', 'route_name.c', 'scoreboard.c'].map((file) => join(checkout, 'native', file)),
+    ...['record/routes.c', 'record/route_name.c', 'record/scoreboard.c'].map((file) =>
+      join(checkout, 'native', file),
+    ),
   ]);
   const { status, stdout, stderr } = spawnSync(program);
   assert.equal(status, 0, stderr.toString());

@@ -10,7 +10,7 @@ _Noreturn void __wrap__exit(int code);
 
 /*
  * Whether the sanitizer may trace this process, as it does for that: not where its group ids differ (the host of a pool
- * with a user, native/memory.c), and not without /proc (in a chroot).
+ * with a user, native/host/memory.c), and not without /proc (in a chroot).
  */
 static bool can_look_for_leaks(void)
 {

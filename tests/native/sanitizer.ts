@@ -40,7 +40,7 @@ function reportFolder(folder: string): string {
 }
 
 /**
- * Options of the address sanitizer. The faults of scripts are ours to answer (native/faults.c), so it is to leave their
+ * Options of the address sanitizer. The faults of scripts are ours to answer (native/worker/faults.c), so it is to leave their
  * signals alone. It looks for leaks where a worker ends by itself (sanitizer.c), not where a process exits: PHP gives
  * little back at its end.
  */

@@ -1,5 +1,5 @@
 /**
- * Limits in time. PHP's time limit with the worker's own timer behind it (native/cpu_timer.c): as exact as PHP's, whatever earlier
+ * Limits in time. PHP's time limit with the worker's own timer behind it (native/worker/cpu_timer.c): as exact as PHP's, whatever earlier
  * requests left armed. The limit is one of processor time, so the scripts tell how much they had.
  */
 import assert from 'node:assert/strict';

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { profileCommand } from '../../src/cli/profile.ts';
+import { profileCommand } from '../../src/cli/watch/profile.ts';
 import { TestFolder } from '../harness/folder.ts';
 
 test('folded stacks go to standard output, how good they are to standard error', async () => {

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
-import { statusCommand } from '../../src/cli/status.ts';
+import { statusCommand } from '../../src/cli/watch/status.ts';
 import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';

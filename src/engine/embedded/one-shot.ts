@@ -8,15 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type IniAnswer, IniCheckError, type IniRemark, type PoolIniValues } from '../ini-check.ts';
 import type { PhpIniSource } from '../ini-files.ts';
+import { newsOf } from './host/ready-payload.ts';
 import { BodyQueue } from './php/body.ts';
 import { readEngine } from './php/engine-files.ts';
 import { composeIni } from './php/ini.ts';
 import { PhpInstance } from './php/instance.ts';
 import { findEngine } from './php/package.ts';
 import type { OutputStream } from './php/streams.ts';
-import { outcomes } from './protocol.ts';
-import { newsOf } from './ready-payload.ts';
-import { Variables } from './variables.ts';
+import { outcomes } from './shared/protocol.ts';
+import { Variables } from './shared/variables.ts';
 
 /** PHP cannot answer; the message says why. */
 export class OneShotError extends Error {

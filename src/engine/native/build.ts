@@ -28,19 +28,25 @@ export const compilerFlags: readonly string[] = [
   '-Wextra',
 ];
 
+/** The sources and headers in all rooms of the folder, as paths in it, in order of their names. */
+function namesOfSources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.[ch]$/.test(name))
+    .sort();
+}
+
 /** The C files, in order of their names. */
 export function sourceFiles(folder: string = sourceFolder): string[] {
-  return readdirSync(folder)
+  return namesOfSources(folder)
     .filter((name) => name.endsWith('.c'))
-    .sort()
     .map((name) => join(folder, name));
 }
 
 /** Hash of all sources and flags: a build of anything else is stale. */
 export function sourcesHash(folder: string = sourceFolder): string {
   const hash = createHash('sha256').update(compilerFlags.join('\0'));
-  const names = readdirSync(folder).filter((name) => /\.[ch]$/.test(name));
-  for (const name of names.sort()) hash.update(`\0${name}\0`).update(readFileSync(join(folder, name)));
+  for (const name of namesOfSources(folder))
+    hash.update(`\0${name}\0`).update(readFileSync(join(folder, name)));
   return hash.digest('hex');
 }
 
@@ -59,6 +65,8 @@ export function compilerArguments(
     ...compilerFlags,
     ...extra,
     ...folders,
+    '-iquote',
+    sourceFolder,
     ...includes,
     '-shared',
     '-o',

@@ -1,4 +1,4 @@
-/** The scoreboard's layout as a C header: native/layout.h is this text, which a test compares. */
+/** The scoreboard's layout as a C header: native/record/layout.h is this text, which a test compares. */
 
 import {
   durationBounds,
@@ -22,7 +22,7 @@ import {
   slotSize,
 } from '../../scoreboard/layout.ts';
 
-/** The text of native/layout.h. */
+/** The text of native/record/layout.h. */
 export function layoutHeader(): string {
   const constants: (readonly [string, number])[] = [
     ['VERSION', scoreboardVersion],

@@ -1,6 +1,6 @@
 /** Reads and changes the parts of a WebAssembly module that name things: its imports, exports, globals; its sections. */
 
-import { free, mappedBytes } from '../buffers.ts';
+import { free, mappedBytes } from '../shared/buffers.ts';
 import {
   BinaryModuleError,
   encodeNumber,

@@ -3,7 +3,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { contentLengthOf } from '../../../fastcgi/request-head.ts';
 import { errorNumber } from '../../../posix/libc.ts';
-import type { PhpRequest } from '../protocol.ts';
+import type { PhpRequest } from '../shared/protocol.ts';
 import type { BodySource } from './sapi.ts';
 
 const parameter = 'REQUEST_BODY_FILE';

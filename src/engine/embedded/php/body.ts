@@ -1,6 +1,6 @@
 /** The request body on its way into PHP: pieces arrive from the main thread, PHP asks for some bytes at a time. */
 
-import { free } from '../buffers.ts';
+import { free } from '../shared/buffers.ts';
 import type { BodySource } from './sapi.ts';
 
 /** What is pushed belongs to the queue, which frees it once PHP has it. */

@@ -1,6 +1,6 @@
 /** The files of an engine's package as threads get them: guarded (stack-guard.ts), the binary compiled. */
 
-import { free } from '../buffers.ts';
+import { free } from '../shared/buffers.ts';
 import { ModuleParts } from './binary-parts.ts';
 import { readExtensions } from './extensions.ts';
 import { GuardCache } from './guard-cache.ts';

@@ -4,7 +4,7 @@
  * (files in a virtual folder, headers as JSON) are not used.
  */
 
-import type { Variables } from '../variables.ts';
+import type { Variables } from '../shared/variables.ts';
 import type { CFunction, Engine } from './engine.ts';
 import { composeHead, type HeadOptions } from './head.ts';
 import { hashTable, headerElement, sapiGlobals, sapiHeaders, sapiModule, zval, zvalType } from './layout.ts';

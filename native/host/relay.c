@@ -1,0 +1,165 @@
+#include "host/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Nothing that a worker sends is trusted: it runs scripts. A datagram has a fixed form, its text is passed on as a
+ * payload that nobody parses, and one that cannot be sent back to it is dropped rather than waited for.
+ */
+
+static const char *const streams[] = {"stdout", "stderr"};
+
+/*
+ * Writes a blank and the id of the request that wrote what has just been read, or nothing where that is not sure. It is
+ * the one that the worker runs, since a worker begins none before what it wrote has been read and named; one that
+ * could not wait any longer says so. A script can change what is in the slot, so an id that is none is left out.
+ */
+static void name_writer(const struct hathi_host *host, uint32_t slot, char *words)
+{
+	*words = '\0';
+	if (!host->names_requests || atomic_load(&host->shared->slots[slot].is_unsure) != 0) return;
+	uint32_t requests = hathi_slot_requests(host->scoreboard, slot);
+	char id[HATHI_REQUEST_ID_BYTES] = "";
+	if (requests == host->children[slot].flushed) return;
+	hathi_slot_request_id(host->scoreboard, slot, id, sizeof id);
+	atomic_thread_fence(memory_order_acquire);
+	if (hathi_slot_requests(host->scoreboard, slot) != requests || !hathi_request_id_is_valid(id)) return;
+	sprintf(words, " %s", id);
+}
+
+/* Reads and passes on what a worker wrote so far. Returns false when the pipe has ended. */
+static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
+{
+	enum { ROUNDS = 16 };
+	struct hathi_child *child = host->children + slot;
+	char bytes[16384];
+	if (child->output[stream] < 0) return true;
+	for (int round = 0; round < ROUNDS; round++) {
+		ssize_t got = read(child->output[stream], bytes, sizeof bytes);
+		if (got == 0) return false;
+		if (got < 0) return errno == EAGAIN || errno == EINTR;
+		child->has_output = true;
+		char writer[HATHI_REQUEST_ID_BYTES + 1];
+		name_writer(host, slot, writer);
+		hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s%s", slot, (int)child->pid,
+			streams[stream], writer);
+		/* A short read has emptied the pipe. */
+		if ((size_t)got < sizeof bytes) break;
+	}
+	return true;
+}
+
+/* The same, for the worker to see: before the next request it waits until it is known who wrote what has been read. */
+bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
+{
+	atomic_store(&host->shared->slots[slot].is_being_read, 1);
+	bool goes_on = relay_output(host, slot, stream);
+	atomic_store(&host->shared->slots[slot].is_being_read, 0);
+	return goes_on;
+}
+
+/* Passes on all that is left of a worker that is gone. */
+void hathi_relay_rest(struct hathi_host *host, uint32_t slot)
+{
+	for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
+}
+
+/* Asks the master for the status page, one question a worker at a time: what comes before the answer is dropped. */
+static void ask_status(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
+{
+	if (host->children[slot].has_asked) return;
+	host->children[slot].has_asked = true;
+	hathi_channel_say(&host->channel, control->text, control->length, "status %u.%d.%u", slot,
+		(int)host->children[slot].pid, control->sequence);
+}
+
+/*
+ * A worker's request is over. One that waits for the answer has written what the pipes hold; one that does not was read
+ * to the end already, and what they hold is of its next request.
+ */
+static void flush(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
+{
+	struct hathi_child *child = host->children + slot;
+	if (control->status != 0) hathi_relay_rest(host, slot);
+	if (child->has_output) hathi_channel_word(&host->channel, "flush %u %d", slot, (int)child->pid);
+	child->has_output = false;
+	child->flushed = control->sequence;
+	if (control->status == 0) return;
+	struct hathi_control answer = {.type = HATHI_CONTROL_FLUSHED, .sequence = control->sequence};
+	hathi_control_send(child->control, &answer, -1);
+}
+
+/* Obeys one message of a worker. */
+static void obey(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
+{
+	struct hathi_child *child = host->children + slot;
+	switch (control->type) {
+	case HATHI_CONTROL_UP:
+		if (child->is_up) return;
+		child->is_up = true;
+		hathi_channel_word(&host->channel, "up %u %d", slot, (int)child->pid);
+		return;
+	case HATHI_CONTROL_FLUSH:
+		flush(host, slot, control);
+		return;
+	case HATHI_CONTROL_STATUS:
+		ask_status(host, slot, control);
+		return;
+	case HATHI_CONTROL_LOG:
+		if (control->status <= HATHI_ALERT)
+			hathi_channel_log(&host->channel, (enum hathi_level)control->status, "%.*s", (int)control->length,
+				control->text);
+		return;
+	default:
+		return;
+	}
+}
+
+/* Takes one message that a worker sent on its control socket. Returns false when nothing was there. */
+bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
+{
+	struct hathi_child *child = host->children + slot;
+	struct hathi_control control;
+	int descriptor;
+	if (child->control < 0) return false;
+	int got = hathi_control_receive(child->control, &control, &descriptor);
+	if (got == 1 && control.type == HATHI_CONTROL_MEMORY) hathi_memory_relay(host, slot, &control, descriptor);
+	if (descriptor >= 0) close(descriptor);
+	if (got < 0) {
+		/* It is going; its end is reported by the kernel. */
+		close(child->control);
+		child->control = -1;
+	}
+	if (got == 1) obey(host, slot, &control);
+	return got == 1;
+}
+
+/*
+ * Brings the master's status page to the worker that asked, if it still is the same one; -1 where there is no page. The
+ * descriptor stays the caller's.
+ */
+void hathi_relay_status(struct hathi_host *host, const char *id, uint32_t status, int page)
+{
+	unsigned slot;
+	int pid;
+	unsigned sequence;
+	if (sscanf(id, "%u.%d.%u", &slot, &pid, &sequence) != 3) return;
+	if (slot >= host->slot_count || host->children[slot].pid != pid) return;
+	host->children[slot].has_asked = false;
+	if (host->children[slot].control < 0) return;
+	struct hathi_control control = {.type = HATHI_CONTROL_STATUS_REPLY, .sequence = sequence, .status = status};
+	hathi_control_send(host->children[slot].control, &control, page);
+}
+
+/* Tells every worker something, with a descriptor unless it is -1. */
+void hathi_relay_to_all(struct hathi_host *host, enum hathi_control_type type, int descriptor)
+{
+	struct hathi_control control = {.type = type};
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		const struct hathi_child *child = host->children + slot;
+		if (child->pid != 0 && child->control >= 0) hathi_control_send(child->control, &control, descriptor);
+	}
+}

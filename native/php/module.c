@@ -1,0 +1,141 @@
+#define HATHI_WITH_PHP
+#include "php/php_glue.h"
+
+#include <string.h>
+
+#include <ext/standard/head.h>
+
+/* The PHP module of the SAPI, with PHP-FPM's name for it, its ini settings and its functions. */
+
+void hathi_status_array(zval *target);
+
+
+PHP_INI_BEGIN()
+	STD_PHP_INI_BOOLEAN("cgi.rfc2616_headers", "0", PHP_INI_ALL, OnUpdateBool, rfc2616_headers, struct hathi_ini,
+		hathi_ini)
+	STD_PHP_INI_BOOLEAN("cgi.nph", "0", PHP_INI_ALL, OnUpdateBool, nph, struct hathi_ini, hathi_ini)
+#if PHP_VERSION_ID < 80500
+	PHP_INI_ENTRY_EX("cgi.force_redirect", "1", PHP_INI_SYSTEM, NULL, zend_ini_boolean_displayer_cb)
+	PHP_INI_ENTRY("cgi.redirect_status_env", NULL, PHP_INI_SYSTEM, NULL)
+#endif
+	STD_PHP_INI_BOOLEAN("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, OnUpdateBool, fix_pathinfo, struct hathi_ini,
+		hathi_ini)
+	STD_PHP_INI_BOOLEAN("cgi.discard_path", "0", PHP_INI_SYSTEM, OnUpdateBool, discard_path, struct hathi_ini,
+		hathi_ini)
+	STD_PHP_INI_BOOLEAN("fastcgi.logging", "1", PHP_INI_SYSTEM, OnUpdateBool, logging, struct hathi_ini, hathi_ini)
+	STD_PHP_INI_ENTRY("fastcgi.error_header", NULL, PHP_INI_SYSTEM, OnUpdateString, error_header, struct hathi_ini,
+		hathi_ini)
+	STD_PHP_INI_ENTRY("fpm.config", NULL, PHP_INI_SYSTEM, OnUpdateString, fpm_config, struct hathi_ini, hathi_ini)
+#if PHP_VERSION_ID >= 80500
+	STD_PHP_INI_BOOLEAN("fastcgi.script_path_encoded", "1", PHP_INI_SYSTEM, OnUpdateBool, script_path_encoded,
+		struct hathi_ini, hathi_ini)
+#endif
+PHP_INI_END()
+
+static PHP_MINIT_FUNCTION(hathi)
+{
+	hathi_sapi_take_environment();
+	REGISTER_INI_ENTRIES();
+	hathi_startup_hook_register();
+	return SUCCESS;
+}
+
+static PHP_MSHUTDOWN_FUNCTION(hathi)
+{
+	UNREGISTER_INI_ENTRIES();
+	return SUCCESS;
+}
+
+static PHP_MINFO_FUNCTION(hathi)
+{
+	php_info_print_table_start();
+	php_info_print_table_row(2, "php-fpm", "active");
+	php_info_print_table_end();
+	DISPLAY_INI_ENTRIES();
+}
+
+/* {{{ fastcgi_finish_request(): ends the response; the script goes on without a client. */
+static PHP_FUNCTION(fastcgi_finish_request)
+{
+	ZEND_PARSE_PARAMETERS_NONE();
+	struct hathi_request *request = SG(server_context);
+	if (request == NULL || request->finished) RETURN_FALSE;
+	php_output_end_all();
+	php_header();
+	hathi_request_end_response(request);
+	hathi_request_let_go(request);
+	RETURN_TRUE;
+}
+/* }}} */
+
+/* `X_FOO` as `X-Foo`: the first letter and that behind an underscore stay, whatever they are; the rest becomes small. */
+static void header_name(const char *variable, char *name)
+{
+	bool stays = true;
+	for (; *variable != '\0'; variable++) {
+		char letter = *variable;
+		bool parts = !stays && letter == '_';
+		if (parts) letter = '-';
+		else if (!stays && letter >= 'A' && letter <= 'Z') letter = (char)(letter - 'A' + 'a');
+		*name++ = letter;
+		stays = parts;
+	}
+	*name = '\0';
+}
+
+/* {{{ apache_request_headers(): the request's headers as far as the variables tell. */
+static PHP_FUNCTION(apache_request_headers)
+{
+	ZEND_PARSE_PARAMETERS_NONE();
+	array_init(return_value);
+	struct hathi_request *request = SG(server_context);
+	for (uint32_t index = request == NULL ? 0 : request->params.count; index-- > 0;) {
+		const struct hathi_param *param = request->params.list + index;
+		if (param->value == NULL) continue;
+		if (strncmp(param->name, "HTTP_", 5) == 0 && param->name_length > 5) {
+			char *name = emalloc(param->name_length);
+			header_name(param->name + 5, name);
+			add_assoc_stringl(return_value, name, (char *)(uintptr_t)param->value, param->value_length);
+			efree(name);
+		} else if (strcmp(param->name, "CONTENT_TYPE") == 0) {
+			add_assoc_stringl(return_value, "Content-Type", (char *)(uintptr_t)param->value, param->value_length);
+		} else if (strcmp(param->name, "CONTENT_LENGTH") == 0) {
+			add_assoc_stringl(return_value, "Content-Length", (char *)(uintptr_t)param->value, param->value_length);
+		}
+	}
+}
+/* }}} */
+
+/* {{{ fpm_get_status(): the status page of the worker's own pool as an array. */
+static PHP_FUNCTION(fpm_get_status)
+{
+	ZEND_PARSE_PARAMETERS_NONE();
+	hathi_status_array(return_value);
+}
+/* }}} */
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_boolean, 0, 0, _IS_BOOL, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_array, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
+ZEND_END_ARG_INFO()
+
+static const zend_function_entry functions[] = {
+	PHP_FE(fastcgi_finish_request, arginfo_boolean)
+	PHP_FE(apache_request_headers, arginfo_array)
+	PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
+	PHP_FE(fpm_get_status, arginfo_array_or_false)
+	PHP_FE_END
+};
+
+zend_module_entry hathi_module = {
+	STANDARD_MODULE_HEADER,
+	.name = "cgi-fcgi",
+	.functions = functions,
+	.module_startup_func = PHP_MINIT(hathi),
+	.module_shutdown_func = PHP_MSHUTDOWN(hathi),
+	.info_func = PHP_MINFO(hathi),
+	.version = PHP_VERSION,
+	STANDARD_MODULE_PROPERTIES
+};

@@ -1,0 +1,84 @@
+#define HATHI_WITH_PHP
+#include "php/php_glue.h"
+
+#include <string.h>
+#include <zend_exceptions.h>
+
+#include "record/layout.h"
+
+/*
+ * OPcache's figures for the master. Host and workers share one OPcache, so any worker can tell of it; its own
+ * function is asked, since the structure behind it differs between versions. That needs a request: the figures are
+ * taken before its script begins, once a second at most and by one worker at a time, for about a microsecond.
+ */
+
+enum { PERIOD_MICROS = 1000000 };
+
+/* Where a figure is in what opcache_get_status() returns, and where it goes. */
+static const struct figure {
+	const char *section;
+	const char *name;
+	size_t offset;
+} figures[] = {
+	{"opcache_statistics", "hits", HATHI_SB_HEADER_OPCACHE_HITS},
+	{"opcache_statistics", "misses", HATHI_SB_HEADER_OPCACHE_MISSES},
+	{"opcache_statistics", "num_cached_scripts", HATHI_SB_HEADER_OPCACHE_SCRIPTS},
+	{"opcache_statistics", "num_cached_keys", HATHI_SB_HEADER_OPCACHE_KEYS},
+	{"opcache_statistics", "max_cached_keys", HATHI_SB_HEADER_OPCACHE_KEYS_LIMIT},
+	{"opcache_statistics", "oom_restarts", HATHI_SB_HEADER_OPCACHE_RESTARTS_MEMORY},
+	{"opcache_statistics", "hash_restarts", HATHI_SB_HEADER_OPCACHE_RESTARTS_KEYS},
+	{"opcache_statistics", "manual_restarts", HATHI_SB_HEADER_OPCACHE_RESTARTS_MANUAL},
+	{"memory_usage", "used_memory", HATHI_SB_HEADER_OPCACHE_MEMORY_USED},
+	{"memory_usage", "free_memory", HATHI_SB_HEADER_OPCACHE_MEMORY_FREE},
+	{"memory_usage", "wasted_memory", HATHI_SB_HEADER_OPCACHE_MEMORY_WASTED},
+	{"interned_strings_usage", "used_memory", HATHI_SB_HEADER_OPCACHE_STRINGS_USED},
+	{"interned_strings_usage", "free_memory", HATHI_SB_HEADER_OPCACHE_STRINGS_FREE},
+};
+
+static void put(uint8_t *header, size_t offset, uint64_t value)
+{
+	atomic_store_explicit((_Atomic uint64_t *)(void *)(header + offset), value, memory_order_relaxed);
+}
+
+static uint64_t find(const HashTable *status, const struct figure *figure)
+{
+	zval *section = zend_hash_str_find(status, figure->section, strlen(figure->section));
+	if (section == NULL || Z_TYPE_P(section) != IS_ARRAY) return 0;
+	zval *value = zend_hash_str_find(Z_ARRVAL_P(section), figure->name, strlen(figure->name));
+	return value == NULL || Z_TYPE_P(value) != IS_LONG || Z_LVAL_P(value) < 0 ? 0 : (uint64_t)Z_LVAL_P(value);
+}
+
+/* Whether this worker is the one to ask now. */
+static bool take_turn(struct hathi_shared *shared, uint64_t now)
+{
+	uint64_t last = atomic_load_explicit(&shared->opcache_at, memory_order_relaxed);
+	if (now < last + PERIOD_MICROS) return false;
+	return atomic_compare_exchange_strong(&shared->opcache_at, &last, now);
+}
+
+/*
+ * Publishes the figures if they are due. To be called in a request whose script has not begun. Where the function is
+ * disabled or restricted, or OPcache is off, there is nothing to publish.
+ *
+ * @param now CLOCK_MONOTONIC, microseconds
+ */
+void hathi_opcache_publish(struct hathi_worker *worker, uint64_t now)
+{
+	if (!take_turn(worker->shared, now)) return;
+	zend_function *function = zend_hash_str_find_ptr(CG(function_table), ZEND_STRL("opcache_get_status"));
+	/* Restricted, it would warn, and the warning would be the script's. */
+	const char *restriction = zend_ini_string("opcache.restrict_api", sizeof "opcache.restrict_api" - 1, 0);
+	if (function == NULL || (restriction != NULL && *restriction != '\0')) return;
+	zval status;
+	zval without_scripts;
+	ZVAL_UNDEF(&status);
+	ZVAL_FALSE(&without_scripts);
+	zend_call_known_function(function, NULL, NULL, &status, 1, &without_scripts, NULL);
+	if (EG(exception) != NULL) zend_clear_exception();
+	uint8_t *header = worker->slot.header;
+	bool is_on = Z_TYPE(status) == IS_ARRAY;
+	for (size_t index = 0; is_on && index < sizeof figures / sizeof *figures; index++)
+		put(header, figures[index].offset, find(Z_ARRVAL(status), figures + index));
+	put(header, HATHI_SB_HEADER_OPCACHE_EPOCH_MICROS, is_on ? hathi_clock(CLOCK_REALTIME) : 0);
+	zval_ptr_dtor(&status);
+}

@@ -1,0 +1,268 @@
+#define HATHI_WITH_PHP
+#include "php/php_glue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * PHP's callbacks. PHP gives them no context but SG(server_context), which is the running request; what it says
+ * outside of requests goes to the host or worker that this process is.
+ */
+static struct hathi_worker *sapi_worker;
+
+/* What a script may still print behind fastcgi_finish_request() before it is ended: PHP-FPM's buffer. */
+enum { LATE_BYTES_MOST = 8192 };
+
+struct hathi_ini hathi_ini;
+
+/*
+ * The process is a worker from now on, whose signal handlers are in place: PHP takes note of them here, and puts its
+ * own in front, which hold a signal back while PHP must not be interrupted.
+ */
+void hathi_php_in_worker(struct hathi_worker *worker)
+{
+	sapi_worker = worker;
+	zend_signal_startup();
+}
+
+/*
+ * After the first request PHP's handlers are in place for good: it need not look at them again for every request,
+ * which is seven system calls. With pcntl a script may replace them.
+ */
+void hathi_php_signals_settled(void)
+{
+#ifdef ZEND_SIGNALS
+	SIGG(reset) = zend_hash_str_exists(&module_registry, "pcntl", sizeof "pcntl" - 1);
+#endif
+}
+
+static struct hathi_request *running(void)
+{
+	return SG(server_context);
+}
+
+/* Adds a message for the web server to the running response. */
+void hathi_php_message(const char *text, size_t length)
+{
+	struct hathi_request *request = running();
+	if (request == NULL || request->finished || !hathi_ini.logging) return;
+	struct hathi_output *output = &request->worker->output;
+	if (request->has_message) hathi_output_write(output, HATHI_RECORD_STDERR, "; ", 2);
+	request->has_message = true;
+	hathi_output_write(output, HATHI_RECORD_STDERR, text, length);
+}
+
+static int sapi_start(sapi_module_struct *module)
+{
+	(void)module;
+	return SUCCESS;
+}
+
+/* Up to 8.4 PHP has read a form by then: post_max_size comes too late. */
+static int sapi_activate_request(void)
+{
+	struct hathi_request *request = running();
+	if (request != NULL) hathi_ini_activate(request);
+	return SUCCESS;
+}
+
+static int sapi_deactivate_request(void)
+{
+	struct hathi_request *request = running();
+	if (request != NULL && !request->finished) hathi_request_end_response(request);
+	return SUCCESS;
+}
+
+/* The client is gone: PHP ends the script unless it ignores that. */
+static void abort_script(struct hathi_request *request)
+{
+	request->client_aborted = true;
+	php_handle_aborted_connection();
+}
+
+static size_t sapi_write(const char *text, size_t length)
+{
+	struct hathi_request *request = running();
+	if (request == NULL) {
+		/* Between requests only the start and the end of PHP say something. */
+		ssize_t written = write(STDERR_FILENO, text, length);
+		return written < 0 ? 0 : (size_t)written;
+	}
+	if (request->finished) {
+		request->late_bytes += length;
+		if (request->late_bytes <= LATE_BYTES_MOST) return length;
+		abort_script(request);
+		return 0;
+	}
+	if (hathi_output_write(&request->worker->output, HATHI_RECORD_STDOUT, text, length)) return length;
+	abort_script(request);
+	return 0;
+}
+
+static void sapi_flush_output(void *context)
+{
+	(void)context;
+	struct hathi_request *request = running();
+	if (request == NULL || (request->finished && request->late_bytes == 0)) return;
+	if (request->finished) {
+		abort_script(request);
+		return;
+	}
+#if PHP_VERSION_ID >= 80400
+	/* From here on flush() sends the head even when there is no body yet. */
+	if (!SG(headers_sent)) sapi_send_headers();
+#endif
+	if (!hathi_output_flush(&request->worker->output)) abort_script(request);
+}
+
+static char *sapi_get_variable(const char *name, size_t length)
+{
+	(void)length;
+	struct hathi_request *request = running();
+	return request == NULL ? NULL : (char *)(uintptr_t)hathi_params_get(&request->params, name);
+}
+
+static char *sapi_get_cookies(void)
+{
+	return sapi_get_variable("HTTP_COOKIE", sizeof "HTTP_COOKIE" - 1);
+}
+
+/* REQUEST_BODY_FILE: the body is in a file that the web server wrote. */
+static ssize_t read_body_file(struct hathi_request *request, char *target, size_t size)
+{
+	if (request->body_file == -1) {
+		const char *path = hathi_params_get(&request->params, "REQUEST_BODY_FILE");
+		request->body_file = path == NULL ? -2 : open(path, O_RDONLY | O_CLOEXEC);
+		if (path != NULL && request->body_file < 0) {
+			php_error(E_WARNING, "REQUEST_BODY_FILE: open('%s') failed: %s (%d)", path, strerror(errno), errno);
+			return 0;
+		}
+	}
+	if (request->body_file == -2) return -1;
+	ssize_t got = read(request->body_file, target, size);
+	return got < 0 ? 0 : got;
+}
+
+static size_t sapi_read_body(char *target, size_t size)
+{
+	struct hathi_request *request = running();
+	if (request == NULL) return 0;
+	uint64_t left = (uint64_t)SG(request_info).content_length - (uint64_t)SG(read_post_bytes);
+	if (size > left) size = (size_t)left;
+	size_t filled = 0;
+	while (filled < size) {
+		ssize_t got = read_body_file(request, target + filled, size - filled);
+		if (got < 0)
+			got = (ssize_t)hathi_connection_body(request->worker, request->connection, target + filled, size - filled);
+		if (got == 0) break;
+		filled += (size_t)got;
+	}
+	/*
+	 * Before the script PHP cannot be left: the request is refused then (request.c). Once is enough: at the end of the
+	 * request PHP asks for the rest of the body. What has been sent is no whole response, and is not to pass for one.
+	 */
+	if (request->connection->gave_up && request->is_running && !request->client_aborted) {
+		request->worker->output.failed = true;
+		abort_script(request);
+	}
+	return filled;
+}
+
+static void add_variable(const char *name, const char *value, size_t length, zval *array)
+{
+	size_t new_length = length;
+	char *copy = estrndup(value, length);
+	int target = PARSE_SERVER;
+	/* $_ENV is filled by the same function. */
+	if (Z_TYPE(PG(http_globals)[TRACK_VARS_ENV]) == IS_ARRAY &&
+		Z_ARR_P(array) == Z_ARR(PG(http_globals)[TRACK_VARS_ENV]))
+		target = PARSE_ENV;
+	if (sapi_module.input_filter == NULL || sapi_module.input_filter(target, (char *)(uintptr_t)name, &copy, length, &new_length))
+		php_register_variable_safe(name, copy, new_length, array);
+	efree(copy);
+}
+
+static void (*import_environment)(zval *array);
+static void (*load_environment)(zval *array);
+
+typedef void add_variable_function(const char *name, const char *value, size_t length, zval *array);
+
+/* The parameters, newest name first. */
+static void add_parameters(add_variable_function *add, zval *array)
+{
+	struct hathi_request *request = running();
+	if (request == NULL) return;
+	for (uint32_t index = request->params.count; index-- > 0;) {
+		const struct hathi_param *param = request->params.list + index;
+		if (param->value != NULL) add(param->name, param->value, param->value_length, array);
+	}
+}
+
+/* The environment as scripts see it in $_SERVER and $_ENV: the process's own, then the parameters. */
+static void import_variables(zval *array)
+{
+	import_environment(array);
+	add_parameters(add_variable, array);
+}
+
+/* Without the input filter, which stores what it is given in $_SERVER or $_ENV itself. */
+static void add_plain(const char *name, const char *value, size_t length, zval *array)
+{
+	php_register_variable_safe(name, value, length, array);
+}
+
+/* The same for getenv() without a name, which PHP reads in another way. */
+static void load_variables(zval *array)
+{
+	load_environment(array);
+	add_parameters(add_plain, array);
+}
+
+static void sapi_register_variables(zval *array)
+{
+	struct hathi_request *request = running();
+	php_import_environment_variables(array);
+	if (request == NULL) return;
+	const char *self = request->script.php_self;
+	add_variable("PHP_SELF", self, strlen(self), array);
+}
+
+static void sapi_log(const char *text, int type)
+{
+	(void)type;
+	if (sapi_worker != NULL) hathi_worker_log_php(sapi_worker, text);
+	else dprintf(STDERR_FILENO, "%s\n", text);
+}
+
+/* From now on $_SERVER and getenv() have the request's parameters in them. */
+void hathi_sapi_take_environment(void)
+{
+	import_environment = php_import_environment_variables;
+	php_import_environment_variables = import_variables;
+	load_environment = php_load_environment_variables;
+	php_load_environment_variables = load_variables;
+}
+
+sapi_module_struct hathi_sapi = {
+	.name = "fpm-fcgi",
+	.pretty_name = "FPM/FastCGI",
+	.startup = sapi_start,
+	.shutdown = php_module_shutdown_wrapper,
+#if PHP_VERSION_ID >= 80500
+	.pre_request_init = sapi_activate_request,
+#else
+	.activate = sapi_activate_request,
+#endif
+	.deactivate = sapi_deactivate_request,
+	.ub_write = sapi_write,
+	.flush = sapi_flush_output,
+	.getenv = sapi_get_variable,
+	.sapi_error = php_error,
+	.send_headers = hathi_head_send,
+	.read_post = sapi_read_body,
+	.read_cookies = sapi_get_cookies,
+	.register_server_variables = sapi_register_variables,
+	.log_message = sapi_log,
+};

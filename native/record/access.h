@@ -1,0 +1,62 @@
+/* Lines of the access log: access_format.c, access_json.c, and the buffer that both write into, text_line.c. */
+#ifndef HATHI_ACCESS_H
+#define HATHI_ACCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/channel.h"
+#include "wire/params.h"
+#include "host/settings.h"
+
+/* A line under way. What does not fit is cut off. */
+struct hathi_line {
+	char *bytes;
+	size_t size;
+	size_t length;
+};
+
+void hathi_line_put(struct hathi_line *line, const char *text, size_t length);
+void hathi_line_format(struct hathi_line *line, const char *format, ...) HATHI_PRINTF(2, 3);
+size_t hathi_read_character(const unsigned char *text, size_t length, uint32_t *character);
+bool hathi_is_unsafe(uint32_t character);
+
+/* Eight texts of 1 KiB with every byte escaped, names and numbers. */
+enum { HATHI_ACCESS_JSON_BYTES = 52 * 1024 };
+
+struct hathi_access_values {
+	const char *pool;
+	long pid;
+	long parent;
+	const char *peer;
+	const char *method;
+	const char *uri;
+	/* Of REQUEST_URI, not ended by NUL. */
+	const char *path;
+	size_t path_length;
+	const char *query;
+	const char *script;
+	const char *user;
+	const char *request_id;
+	uint64_t content_length;
+	uint32_t status;
+	uint64_t memory;
+	uint64_t duration;
+	uint64_t cpu_user;
+	uint64_t cpu_system;
+	int64_t accepted_at;
+	int64_t logged_at;
+	const struct hathi_params *params;
+	/* Calls back with the value of a response header, or NULL. */
+	const char *(*header)(const char *name, void *context);
+	void *context;
+};
+
+struct hathi_access_format *hathi_access_compile(const char *text, char *error, size_t size);
+size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
+	char *line, size_t size);
+size_t hathi_access_json(const struct hathi_access_values *values, bool with_query, char *line, size_t size);
+bool hathi_access_suppressed(const struct hathi_settings *settings, const struct hathi_access_values *values);
+
+#endif

@@ -1,0 +1,490 @@
+#include "wire/fcgi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/pairs.h"
+
+enum {
+	VERSION = 1,
+	KEEP_CONNECTION = 1,
+	ROLE_FIRST = 1,
+	ROLE_FILTER = 3,
+};
+
+/* Largest CONTENT_LENGTH that is told apart, as in TypeScript: 2^53 - 1. */
+static const uint64_t content_length_most = 9007199254740991ULL;
+
+void hathi_fcgi_init(struct hathi_fcgi *fcgi, uint32_t max_connections, uint32_t max_requests)
+{
+	*fcgi = (struct hathi_fcgi){.max_connections = max_connections, .max_requests = max_requests};
+}
+
+/* Gives back what the connection's parameters took. */
+void hathi_fcgi_free(struct hathi_fcgi *fcgi)
+{
+	hathi_pairs_free(&fcgi->stream);
+	hathi_pairs_free(&fcgi->values);
+	free(fcgi->params);
+	fcgi->params = NULL;
+}
+
+/* Writes a record header; content and padding are the caller's. */
+void hathi_fcgi_put_header(uint8_t *target, uint8_t type, uint16_t id, size_t length, size_t padding)
+{
+	target[0] = VERSION;
+	target[1] = type;
+	target[2] = (uint8_t)(id >> 8);
+	target[3] = (uint8_t)id;
+	target[4] = (uint8_t)(length >> 8);
+	target[5] = (uint8_t)length;
+	target[6] = (uint8_t)padding;
+	target[7] = 0;
+}
+
+/* Writes a whole END_REQUEST record with application status 0. Returns its 16 bytes' count. */
+size_t hathi_fcgi_end_request(uint8_t *target, uint16_t id, enum hathi_protocol_status status)
+{
+	hathi_fcgi_put_header(target, HATHI_RECORD_END, id, 8, 0);
+	memset(target + HATHI_HEADER_BYTES, 0, 8);
+	target[HATHI_HEADER_BYTES + 4] = (uint8_t)status;
+	return HATHI_HEADER_BYTES + 8;
+}
+
+static enum hathi_fcgi_event fail(struct hathi_fcgi *fcgi, const char *code)
+{
+	fcgi->phase = HATHI_FCGI_CLOSED;
+	fcgi->error = code;
+	return HATHI_FCGI_FAILED;
+}
+
+static enum hathi_fcgi_event reply_end(struct hathi_fcgi *fcgi, uint16_t id, enum hathi_protocol_status status,
+	bool closes)
+{
+	fcgi->reply_length = hathi_fcgi_end_request(fcgi->reply, id, status);
+	fcgi->reply_closes = closes;
+	if (closes) fcgi->phase = HATHI_FCGI_CLOSED;
+	return HATHI_FCGI_REPLY;
+}
+
+static int find_refused(const struct hathi_fcgi *fcgi, uint16_t id)
+{
+	for (uint32_t index = 0; index < fcgi->refused_count; index++) {
+		if (fcgi->refused[index] == id) return (int)index;
+	}
+	return -1;
+}
+
+static void forget_refused(struct hathi_fcgi *fcgi, uint16_t id)
+{
+	int index = find_refused(fcgi, id);
+	if (index >= 0) fcgi->refused[index] = fcgi->refused[--fcgi->refused_count];
+}
+
+/* Remembers a refused id; false when the peer has exceeded what a connection is forgiven. */
+static bool add_refused(struct hathi_fcgi *fcgi, uint16_t id)
+{
+	if (find_refused(fcgi, id) >= 0) return true;
+	if (fcgi->refused_count == HATHI_REFUSED_MOST) return false;
+	fcgi->refused[fcgi->refused_count++] = id;
+	return true;
+}
+
+static bool body_is_complete(const struct hathi_fcgi *fcgi)
+{
+	return fcgi->body_seen == fcgi->content_length;
+}
+
+static enum hathi_fcgi_event end_body(struct hathi_fcgi *fcgi)
+{
+	if (fcgi->body_end_told) return HATHI_FCGI_NEED_INPUT;
+	fcgi->body_end_told = true;
+	fcgi->body_complete = body_is_complete(fcgi);
+	return HATHI_FCGI_BODY_END;
+}
+
+/* A BEGIN_REQUEST header. */
+static enum hathi_fcgi_event on_begin(struct hathi_fcgi *fcgi)
+{
+	if (fcgi->content_left != sizeof fcgi->fixed) return fail(fcgi, "bad-begin-length");
+	if (fcgi->phase == HATHI_FCGI_IDLE) {
+		forget_refused(fcgi, fcgi->record_id);
+		fcgi->id = fcgi->record_id;
+		fcgi->phase = HATHI_FCGI_BEGIN;
+		fcgi->fixed_filled = 0;
+		fcgi->use = HATHI_USE_BEGIN;
+		return HATHI_FCGI_NEED_INPUT;
+	}
+	if (fcgi->record_id == fcgi->id) {
+		fcgi->next_waits = fcgi->phase == HATHI_FCGI_RUNNING && fcgi->stdin_ended;
+		return fcgi->next_waits ? HATHI_FCGI_NEED_INPUT : fail(fcgi, "unexpected-record");
+	}
+	if (!add_refused(fcgi, fcgi->record_id)) return fail(fcgi, "too-many-refused");
+	return reply_end(fcgi, fcgi->record_id, HATHI_STATUS_CANT_MULTIPLEX, false);
+}
+
+/* A header of our request while its parameters are read. */
+static enum hathi_fcgi_event on_params_phase(struct hathi_fcgi *fcgi)
+{
+	if (fcgi->type == HATHI_RECORD_ABORT) {
+		fcgi->phase = HATHI_FCGI_IDLE;
+		reply_end(fcgi, fcgi->id, HATHI_STATUS_COMPLETE, !fcgi->keep);
+		fcgi->pending = HATHI_FCGI_REPLY;
+		return HATHI_FCGI_ABANDONED;
+	}
+	if (fcgi->type != HATHI_RECORD_PARAMS) return fail(fcgi, "unexpected-record");
+	if (fcgi->content_left == 0) return HATHI_FCGI_NEED_INPUT;
+	fcgi->use = HATHI_USE_PARAMS;
+	fcgi->params_announced += fcgi->content_left;
+	if (fcgi->params_announced > HATHI_PARAMS_BYTES) return fail(fcgi, "params-too-large");
+	return HATHI_FCGI_NEED_INPUT;
+}
+
+/* A header of our request while it runs. */
+static enum hathi_fcgi_event on_running(struct hathi_fcgi *fcgi)
+{
+	switch (fcgi->type) {
+	case HATHI_RECORD_ABORT:
+		return HATHI_FCGI_ABORTED;
+	case HATHI_RECORD_STDIN:
+		if (fcgi->stdin_ended) return fail(fcgi, "unexpected-record");
+		if (fcgi->content_left == 0) fcgi->stdin_ended = true;
+		else fcgi->use = HATHI_USE_BODY;
+		fcgi->body_announced += fcgi->content_left;
+		return HATHI_FCGI_NEED_INPUT;
+	case HATHI_RECORD_DATA:
+		return fcgi->role == ROLE_FILTER ? HATHI_FCGI_NEED_INPUT : fail(fcgi, "unexpected-record");
+	default:
+		return fail(fcgi, "unexpected-record");
+	}
+}
+
+/*
+ * A header of a request that does not run. The specification has records of inactive ids ignored; between requests
+ * that rule is what lets an unread body pass for a request, so there only what a finished request may leave behind
+ * is skipped.
+ */
+static enum hathi_fcgi_event on_inactive(struct hathi_fcgi *fcgi)
+{
+	if (find_refused(fcgi, fcgi->record_id) >= 0) {
+		if (fcgi->type == HATHI_RECORD_STDIN && fcgi->content_left == 0) forget_refused(fcgi, fcgi->record_id);
+		return HATHI_FCGI_NEED_INPUT;
+	}
+	if (fcgi->phase != HATHI_FCGI_IDLE) return HATHI_FCGI_NEED_INPUT;
+	if (fcgi->type == HATHI_RECORD_STDIN && fcgi->content_left == 0) return HATHI_FCGI_NEED_INPUT;
+	if (fcgi->type == HATHI_RECORD_ABORT) return HATHI_FCGI_NEED_INPUT;
+	return fail(fcgi, "unexpected-record");
+}
+
+/* A management record's header. */
+static enum hathi_fcgi_event on_management(struct hathi_fcgi *fcgi)
+{
+	fcgi->use = HATHI_USE_VALUES;
+	if (fcgi->type == HATHI_RECORD_GET_VALUES) {
+		hathi_pairs_reset(&fcgi->values, HATHI_VALUES_BYTES, HATHI_VALUES_COUNT);
+		return fcgi->content_left > HATHI_VALUES_BYTES ? fail(fcgi, "management-too-large") : HATHI_FCGI_NEED_INPUT;
+	}
+	bool is_application = fcgi->type >= HATHI_RECORD_BEGIN && fcgi->type <= HATHI_RECORD_DATA;
+	return is_application ? fail(fcgi, "bad-request-id") : HATHI_FCGI_NEED_INPUT;
+}
+
+static enum hathi_fcgi_event on_header(struct hathi_fcgi *fcgi)
+{
+	const uint8_t *bytes = fcgi->header;
+	fcgi->header_filled = 0;
+	fcgi->in_record = true;
+	fcgi->type = bytes[1];
+	fcgi->record_id = (uint16_t)((bytes[2] << 8) | bytes[3]);
+	fcgi->content_left = ((uint32_t)bytes[4] << 8) | bytes[5];
+	fcgi->padding_left = bytes[6];
+	fcgi->use = HATHI_USE_DROP;
+	if (fcgi->record_id == 0 || fcgi->type == HATHI_RECORD_GET_VALUES) return on_management(fcgi);
+	if (fcgi->type == HATHI_RECORD_BEGIN) return on_begin(fcgi);
+	if (fcgi->record_id == fcgi->id && fcgi->phase == HATHI_FCGI_PARAMS) return on_params_phase(fcgi);
+	if (fcgi->record_id == fcgi->id && fcgi->phase == HATHI_FCGI_RUNNING) return on_running(fcgi);
+	return on_inactive(fcgi);
+}
+
+/* A piece of the record's content. */
+static enum hathi_fcgi_event on_content(struct hathi_fcgi *fcgi, const uint8_t *bytes, size_t length)
+{
+	const char *error = NULL;
+	switch (fcgi->use) {
+	case HATHI_USE_DROP:
+		return HATHI_FCGI_NEED_INPUT;
+	case HATHI_USE_BEGIN:
+		memcpy(fcgi->fixed + fcgi->fixed_filled, bytes, length);
+		fcgi->fixed_filled += (uint32_t)length;
+		return HATHI_FCGI_NEED_INPUT;
+	case HATHI_USE_PARAMS:
+		error = hathi_pairs_push(&fcgi->stream, bytes, length);
+		break;
+	case HATHI_USE_VALUES:
+		if (fcgi->type == HATHI_RECORD_GET_VALUES) error = hathi_pairs_push(&fcgi->values, bytes, length);
+		break;
+	case HATHI_USE_BODY: {
+		uint64_t wanted = fcgi->content_length - fcgi->body_seen;
+		if (wanted > length) wanted = length;
+		/* What CONTENT_LENGTH did not promise is dropped; such a connection is not used again. */
+		if (wanted == 0) return HATHI_FCGI_NEED_INPUT;
+		fcgi->body = bytes;
+		fcgi->body_length = (size_t)wanted;
+		fcgi->body_seen += wanted;
+		return HATHI_FCGI_BODY;
+	}
+	}
+	return error == NULL ? HATHI_FCGI_NEED_INPUT : fail(fcgi, error);
+}
+
+/* As C's atol reads the last CONTENT_LENGTH; what is negative counts as 0 (PHP-FPM: as unlimited). */
+static uint64_t content_length_of(const struct hathi_pair *params, uint32_t count)
+{
+	static const char name[] = "CONTENT_LENGTH";
+	const char *text = "";
+	for (uint32_t index = count; index-- > 0;) {
+		if (params[index].name_length != sizeof name - 1 || memcmp(params[index].name, name, sizeof name - 1) != 0)
+			continue;
+		text = params[index].value;
+		break;
+	}
+	while (*text == ' ' || (*text >= '\t' && *text <= '\r')) text++;
+	if (*text == '+') text++;
+	uint64_t value = 0;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		value = value * 10 + (uint64_t)(*text - '0');
+		if (value > content_length_most) return content_length_most;
+	}
+	return value;
+}
+
+static enum hathi_fcgi_event take_begin(struct hathi_fcgi *fcgi)
+{
+	fcgi->role = (uint16_t)((fcgi->fixed[0] << 8) | fcgi->fixed[1]);
+	fcgi->keep = (fcgi->fixed[2] & KEEP_CONNECTION) != 0;
+	if (fcgi->role < ROLE_FIRST || fcgi->role > ROLE_FILTER) {
+		fcgi->phase = HATHI_FCGI_IDLE;
+		if (!add_refused(fcgi, fcgi->id)) return fail(fcgi, "too-many-refused");
+		return reply_end(fcgi, fcgi->id, HATHI_STATUS_UNKNOWN_ROLE, !fcgi->keep);
+	}
+	hathi_pairs_reset(&fcgi->stream, HATHI_PARAMS_BYTES, HATHI_PARAMS_COUNT);
+	fcgi->params_announced = 0;
+	fcgi->phase = HATHI_FCGI_PARAMS;
+	return HATHI_FCGI_STARTED;
+}
+
+static enum hathi_fcgi_event take_params(struct hathi_fcgi *fcgi)
+{
+	free(fcgi->params);
+	const char *error = hathi_pairs_take(&fcgi->stream, &fcgi->params, &fcgi->params_count);
+	if (error != NULL) return fail(fcgi, error);
+	fcgi->content_length = content_length_of(fcgi->params, fcgi->params_count);
+	fcgi->body_announced = 0;
+	fcgi->body_seen = 0;
+	fcgi->stdin_ended = false;
+	fcgi->body_end_told = false;
+	fcgi->phase = HATHI_FCGI_RUNNING;
+	return HATHI_FCGI_REQUEST;
+}
+
+static size_t put_value(uint8_t *target, const char *name, const char *value)
+{
+	size_t name_length = strlen(name);
+	size_t value_length = strlen(value);
+	target[0] = (uint8_t)name_length;
+	target[1] = (uint8_t)value_length;
+	memcpy(target + 2, name, name_length);
+	memcpy(target + 2 + name_length, value, value_length);
+	return 2 + name_length + value_length;
+}
+
+static bool was_asked(const struct hathi_pair *asked, uint32_t count, const char *name)
+{
+	for (uint32_t index = 0; index < count; index++) {
+		if (asked[index].name_length == strlen(name) && strcmp(asked[index].name, name) == 0) return true;
+	}
+	return false;
+}
+
+/* Answers GET_VALUES with what is asked and known, every other management record with UNKNOWN_TYPE. */
+static enum hathi_fcgi_event answer_management(struct hathi_fcgi *fcgi)
+{
+	uint8_t *content = fcgi->reply + HATHI_HEADER_BYTES;
+	size_t length = 0;
+	uint8_t type = HATHI_RECORD_UNKNOWN_TYPE;
+	if (fcgi->type != HATHI_RECORD_GET_VALUES) {
+		memset(content, 0, 8);
+		content[0] = fcgi->type;
+		length = 8;
+	} else {
+		struct hathi_pair *asked;
+		uint32_t count;
+		const char *error = hathi_pairs_take(&fcgi->values, &asked, &count);
+		if (error != NULL) return fail(fcgi, error);
+		char connections[11];
+		char requests[11];
+		snprintf(connections, sizeof connections, "%u", fcgi->max_connections);
+		snprintf(requests, sizeof requests, "%u", fcgi->max_requests);
+		/* Three pairs of at most 26 bytes: the reply's room is enough. */
+		if (was_asked(asked, count, "FCGI_MAX_CONNS")) length += put_value(content, "FCGI_MAX_CONNS", connections);
+		if (was_asked(asked, count, "FCGI_MAX_REQS")) length += put_value(content + length, "FCGI_MAX_REQS", requests);
+		if (was_asked(asked, count, "FCGI_MPXS_CONNS")) length += put_value(content + length, "FCGI_MPXS_CONNS", "0");
+		free(asked);
+		type = HATHI_RECORD_GET_VALUES_RESULT;
+	}
+	hathi_fcgi_put_header(fcgi->reply, type, 0, length, 0);
+	fcgi->reply_length = HATHI_HEADER_BYTES + length;
+	fcgi->reply_closes = false;
+	return HATHI_FCGI_REPLY;
+}
+
+static enum hathi_fcgi_event on_record_end(struct hathi_fcgi *fcgi)
+{
+	fcgi->in_record = false;
+	if (fcgi->use == HATHI_USE_BEGIN) return take_begin(fcgi);
+	if (fcgi->use == HATHI_USE_VALUES) return answer_management(fcgi);
+	if (fcgi->record_id != fcgi->id) return HATHI_FCGI_NEED_INPUT;
+	if (fcgi->phase == HATHI_FCGI_PARAMS && fcgi->type == HATHI_RECORD_PARAMS && fcgi->use == HATHI_USE_DROP)
+		return take_params(fcgi);
+	if (fcgi->phase == HATHI_FCGI_RUNNING && fcgi->type == HATHI_RECORD_STDIN && fcgi->use == HATHI_USE_DROP)
+		return end_body(fcgi);
+	return HATHI_FCGI_NEED_INPUT;
+}
+
+/* Goes on by one step; NEED_INPUT here only means that there is no event to tell. */
+static enum hathi_fcgi_event step(struct hathi_fcgi *fcgi, const uint8_t **input, const uint8_t *end)
+{
+	if (!fcgi->in_record) {
+		fcgi->header[fcgi->header_filled++] = *(*input)++;
+		/* The first byte decides at once: a peer that speaks something else may never send eight. */
+		if (fcgi->header[0] != VERSION) return fail(fcgi, "bad-version");
+		return fcgi->header_filled == HATHI_HEADER_BYTES ? on_header(fcgi) : HATHI_FCGI_NEED_INPUT;
+	}
+	size_t available = (size_t)(end - *input);
+	if (fcgi->content_left > 0) {
+		size_t length = available < fcgi->content_left ? available : fcgi->content_left;
+		const uint8_t *bytes = *input;
+		*input += length;
+		fcgi->content_left -= (uint32_t)length;
+		return on_content(fcgi, bytes, length);
+	}
+	if (fcgi->padding_left > 0) {
+		size_t length = available < fcgi->padding_left ? available : fcgi->padding_left;
+		*input += length;
+		fcgi->padding_left -= (uint32_t)length;
+		return HATHI_FCGI_NEED_INPUT;
+	}
+	return on_record_end(fcgi);
+}
+
+/* The body has been handed on in full. Where the peer ends it before that, its record does, or its connection. */
+static bool body_end_is_due(const struct hathi_fcgi *fcgi)
+{
+	return fcgi->phase == HATHI_FCGI_RUNNING && !fcgi->body_end_told && body_is_complete(fcgi);
+}
+
+/*
+ * Reads on in the input, from *input up to end, and moves *input over what is used up. To be called again until it
+ * returns NEED_INPUT; while a request runs only when its body is wanted.
+ */
+enum hathi_fcgi_event hathi_fcgi_next(struct hathi_fcgi *fcgi, const uint8_t **input, const uint8_t *end)
+{
+	if (fcgi->pending != HATHI_FCGI_NEED_INPUT) {
+		enum hathi_fcgi_event event = fcgi->pending;
+		fcgi->pending = HATHI_FCGI_NEED_INPUT;
+		return event;
+	}
+	if (body_end_is_due(fcgi)) return end_body(fcgi);
+	while (fcgi->phase != HATHI_FCGI_CLOSED && !fcgi->next_waits) {
+		bool record_is_over = fcgi->in_record && fcgi->content_left == 0 && fcgi->padding_left == 0;
+		if (*input == end && !record_is_over) break;
+		enum hathi_fcgi_event event = step(fcgi, input, end);
+		if (event != HATHI_FCGI_NEED_INPUT) return event;
+		if (body_end_is_due(fcgi)) return end_body(fcgi);
+	}
+	if (!fcgi->input_ended || fcgi->phase == HATHI_FCGI_CLOSED) return HATHI_FCGI_NEED_INPUT;
+	if (fcgi->phase == HATHI_FCGI_RUNNING) return end_body(fcgi);
+	if (fcgi->phase == HATHI_FCGI_IDLE && !fcgi->in_record && fcgi->header_filled == 0) return HATHI_FCGI_NEED_INPUT;
+	return fail(fcgi, "unexpected-end");
+}
+
+/* The peer will send nothing more. A half-close is no reason to stop working for it. */
+void hathi_fcgi_end_input(struct hathi_fcgi *fcgi)
+{
+	fcgi->input_ended = true;
+}
+
+/*
+ * The response is complete. Returns whether the connection may serve another request: asked for, and this one's
+ * body was read to its end, so that nothing of it can be taken for the next request.
+ */
+bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse)
+{
+	bool has_surplus = fcgi->body_announced > fcgi->content_length;
+	bool is_read = body_is_complete(fcgi) || (fcgi->stdin_ended && fcgi->body_seen == fcgi->body_announced);
+	/* The FCGI_DATA of a filter is dropped while it runs, not read to its end. */
+	bool reusable = may_reuse && fcgi->keep && (!fcgi->input_ended || fcgi->next_waits) && fcgi->role != ROLE_FILTER &&
+		fcgi->phase == HATHI_FCGI_RUNNING && !has_surplus && is_read;
+	fcgi->phase = reusable ? HATHI_FCGI_IDLE : HATHI_FCGI_CLOSED;
+	if (fcgi->use == HATHI_USE_BODY) fcgi->use = HATHI_USE_DROP;
+	if (reusable && fcgi->next_waits) on_begin(fcgi);
+	fcgi->next_waits = false;
+	return reusable;
+}
+
+/*
+ * Whether the whole body of the request that has begun is in the input, which is left alone; also where something
+ * else comes than its records, so that waiting for more is no use.
+ */
+bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
+{
+	uint64_t wanted = fcgi->content_length - fcgi->body_seen;
+	size_t left = fcgi->in_record ? fcgi->content_left + (size_t)fcgi->padding_left : 0;
+	if (wanted == 0 || fcgi->stdin_ended || fcgi->header_filled > 0) return true;
+	if (fcgi->in_record && fcgi->use == HATHI_USE_BODY) return true;
+	while ((size_t)(end - input) >= left + HATHI_HEADER_BYTES) {
+		const uint8_t *header = input + left;
+		size_t content = ((size_t)header[4] << 8) | header[5];
+		bool is_body = header[0] == VERSION && header[1] == HATHI_RECORD_STDIN &&
+			((header[2] << 8) | header[3]) == fcgi->id;
+		if (!is_body || content == 0) return true;
+		input = header + HATHI_HEADER_BYTES;
+		if (content >= wanted && (size_t)(end - input) >= wanted) return true;
+		if (content >= wanted) return false;
+		wanted -= content;
+		left = content + header[6];
+	}
+	return false;
+}
+
+/*
+ * Skips records after the response, up to the end of STDIN. Returns true when the peer has nothing left to send for
+ * its request: a close cannot cross anything then.
+ */
+bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
+{
+	if (fcgi->input_ended) return true;
+	while (input < end && !fcgi->stdin_ended) {
+		if (!fcgi->in_record) {
+			fcgi->header[fcgi->header_filled++] = *input++;
+			if (fcgi->header[0] != VERSION) return false;
+			if (fcgi->header_filled < HATHI_HEADER_BYTES) continue;
+			const uint8_t *bytes = fcgi->header;
+			fcgi->header_filled = 0;
+			fcgi->content_left = ((uint32_t)bytes[4] << 8) | bytes[5];
+			fcgi->padding_left = bytes[6];
+			fcgi->in_record = fcgi->content_left > 0 || fcgi->padding_left > 0;
+			bool is_ours = ((bytes[2] << 8) | bytes[3]) == fcgi->id;
+			if (is_ours && bytes[1] == HATHI_RECORD_STDIN && fcgi->content_left == 0) fcgi->stdin_ended = true;
+			continue;
+		}
+		size_t left = fcgi->content_left + (size_t)fcgi->padding_left;
+		size_t length = (size_t)(end - input) < left ? (size_t)(end - input) : left;
+		size_t content = length < fcgi->content_left ? length : fcgi->content_left;
+		input += length;
+		fcgi->content_left -= (uint32_t)content;
+		fcgi->padding_left -= (uint32_t)(length - content);
+		fcgi->in_record = fcgi->content_left > 0 || fcgi->padding_left > 0;
+	}
+	return fcgi->stdin_ended && input == end;
+}

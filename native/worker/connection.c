@@ -1,0 +1,341 @@
+#include "hathi.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "worker/worker.h"
+
+enum {
+	/* How long a client may pause inside the body of its request. */
+	BODY_WAIT_MS = 60 * 1000,
+	/* While others wait for a worker, one that reads a body is to get so much a second, but for the first seconds. */
+	BODY_PACE_BYTES = 4 * 1024,
+	BODY_GRACE_MICROS = 5 * 1000 * 1000,
+	/* How often a worker that waits for a body looks whether others wait for it. */
+	BODY_LOOK_MS = 250,
+	/* After a response: how long, and how much, is read of what the client has not sent yet. */
+	DRAIN_WAIT_MS = 500,
+	DRAIN_BYTES = 1024 * 1024,
+	/* Bodies up to this size are waited for before the request takes a worker. */
+	BODY_AHEAD_BYTES = 48 * 1024,
+	/* A connection whose parameters are not complete is given up this long after the first byte. */
+	HEAD_WAIT_MICROS = 10 * 1000 * 1000,
+	/* Inputs that are read off one connection before others are looked at: more than all parameters take. */
+	READS_AT_ONCE = 8,
+};
+
+/* Takes a connection of the pool for a new client. Returns NULL without memory; the descriptor is closed then. */
+struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int fd)
+{
+	struct hathi_connection *connection = worker->spare;
+	worker->spare = NULL;
+	if (connection == NULL) connection = malloc(sizeof *connection);
+	if (connection == NULL) {
+		close(fd);
+		return NULL;
+	}
+	connection->fd = fd;
+	connection->at = 0;
+	connection->filled = 0;
+	connection->accepted = hathi_clock(CLOCK_MONOTONIC);
+	connection->deadline = 0;
+	connection->is_kept = false;
+	connection->has_spoken = false;
+	connection->awaits_body = false;
+	connection->gave_up = false;
+	connection->body_began = 0;
+	connection->wanted_since = 0;
+	connection->peer[0] = '\0';
+	hathi_fcgi_init(&connection->fcgi, worker->slot_count, worker->slot_count);
+	return connection;
+}
+
+/* Closes the connection; its memory waits for the next one. */
+void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	close(connection->fd);
+	hathi_fcgi_free(&connection->fcgi);
+	if (worker->spare == NULL) worker->spare = connection;
+	else free(connection);
+}
+
+/*
+ * A request has come but for its body, which is waited for like its parameters, so that a slow client holds no
+ * worker: if it is to fit into the input, and unless as many wait already as a worker is to hold for that.
+ */
+static enum hathi_read wait_for_body(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	connection->awaits_body = connection->fcgi.content_length > 0 && connection->fcgi.content_length <= BODY_AHEAD_BYTES &&
+		worker->held_count < HATHI_HELD / 2 && !hathi_fcgi_has_body(&connection->fcgi, input, end);
+	if (!connection->awaits_body) return HATHI_READ_REQUEST;
+	connection->deadline = hathi_clock(CLOCK_MONOTONIC) + BODY_WAIT_MS * 1000;
+	return HATHI_READ_MORE;
+}
+
+/* What a code of `error` means, for a log. */
+static const char *error_text(const char *code)
+{
+	static const struct { const char *code; const char *text; } texts[] = {
+		{"bad-version", "Cannot read a FastCGI record: its version byte is not 1"},
+		{"bad-begin-length", "Cannot read BEGIN_REQUEST: its content is not 8 bytes"},
+		{"bad-request-id", "Cannot read a FastCGI record: a record of a request has the id 0"},
+		{"unexpected-record", "Cannot take a FastCGI record: the state of the connection does not allow it"},
+		{"truncated-pair", "Cannot read a name-value pair: the stream ends inside of it"},
+		{"params-too-large", "Cannot take a request: its parameters are too large"},
+		{"too-many-params", "Cannot take a request: it has too many parameters"},
+		{"management-too-large", "Cannot take a management record: it is too long"},
+		{"body-too-large", "Cannot take a request: its body is too large"},
+		{"too-many-refused", "Cannot take a request: too many others were begun while one was running"},
+		{"unexpected-end", "The client closed the connection inside of a request"},
+	};
+	for (size_t index = 0; index < sizeof texts / sizeof *texts; index++) {
+		if (code != NULL && strcmp(code, texts[index].code) == 0) return texts[index].text;
+	}
+	return "Cannot read what came";
+}
+
+/*
+ * Sends the protocol's own answer to a record, a few bytes. A worker must not wait for a client that reads nothing, so
+ * one whose socket has no room for them counts as gone. Returns false then.
+ */
+static bool send_reply(const struct hathi_connection *connection)
+{
+	const struct hathi_fcgi *fcgi = &connection->fcgi;
+	ssize_t sent;
+	do sent = send(connection->fd, fcgi->reply, fcgi->reply_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent == (ssize_t)fcgi->reply_length;
+}
+
+/* Runs the parser over the input until a request is complete, the input used up or the connection done. */
+static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	for (;;) {
+		enum hathi_fcgi_event event = hathi_fcgi_next(&connection->fcgi, &input, end);
+		connection->at = (size_t)(input - connection->bytes);
+		switch (event) {
+		case HATHI_FCGI_NEED_INPUT:
+			connection->at = 0;
+			connection->filled = 0;
+			return HATHI_READ_MORE;
+		case HATHI_FCGI_REQUEST:
+			return wait_for_body(worker, connection);
+		case HATHI_FCGI_REPLY:
+			if (!send_reply(connection) || connection->fcgi.reply_closes) return HATHI_READ_CLOSED;
+			break;
+		case HATHI_FCGI_STARTED:
+		case HATHI_FCGI_ABANDONED:
+			break;
+		case HATHI_FCGI_FAILED:
+			hathi_worker_tell(worker, HATHI_NOTICE, "a connection%s%s was closed: %s", *connection->peer == '\0' ? "" : " from ",
+				connection->peer, error_text(connection->fcgi.error));
+			return HATHI_READ_CLOSED;
+		case HATHI_FCGI_BODY:
+		case HATHI_FCGI_BODY_END:
+		case HATHI_FCGI_ABORTED:
+			return HATHI_READ_CLOSED;
+		}
+	}
+}
+
+/* More of a body that is waited for. It ends also with a client who has no more to send, or a full input. */
+static enum hathi_read read_body_ahead(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	connection->filled -= connection->at;
+	memmove(connection->bytes, connection->bytes + connection->at, connection->filled);
+	connection->at = 0;
+	size_t room = sizeof connection->bytes - connection->filled;
+	ssize_t got = room == 0 ? 0 : recv(connection->fd, connection->bytes + connection->filled, room, MSG_DONTWAIT);
+	if (got < 0) return errno == EAGAIN || errno == EINTR ? HATHI_READ_MORE : HATHI_READ_CLOSED;
+	connection->filled += (size_t)got;
+	if (got > 0) return wait_for_body(worker, connection);
+	connection->awaits_body = false;
+	return HATHI_READ_REQUEST;
+}
+
+/*
+ * Reads what is there, without waiting. Returns whether a request is complete; the caller closes the connection
+ * when it is done with.
+ */
+enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	if (connection->awaits_body) return read_body_ahead(worker, connection);
+	/* A client that sends without a pause must not keep the worker from others: its socket stays readable. */
+	for (int round = 0; round < READS_AT_ONCE; round++) {
+		if (connection->at < connection->filled) {
+			enum hathi_read result = parse(worker, connection);
+			if (result != HATHI_READ_MORE || connection->awaits_body) return result;
+		}
+		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
+		if (got < 0 && errno == EINTR) continue;
+		if (got < 0) return errno == EAGAIN ? HATHI_READ_MORE : HATHI_READ_CLOSED;
+		/* Whoever closes his side before the request is complete wants no answer. */
+		if (got == 0) return HATHI_READ_CLOSED;
+		if (connection->is_kept || !connection->has_spoken) {
+			uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+			connection->deadline = now + HEAD_WAIT_MICROS;
+			if (connection->is_kept) connection->accepted = now;
+			connection->is_kept = false;
+			connection->has_spoken = true;
+		}
+		connection->at = 0;
+		connection->filled = (size_t)got;
+		/* A full buffer may hide more; a short read has emptied the socket. */
+		enum hathi_read result = parse(worker, connection);
+		if (result != HATHI_READ_MORE || connection->awaits_body || (size_t)got < sizeof connection->bytes) return result;
+	}
+	return HATHI_READ_MORE;
+}
+
+/* Whether the body comes so slowly that the worker is to be had by those who wait for one all the time. */
+static bool is_too_slow(const struct hathi_worker *worker, struct hathi_connection *connection, uint64_t now)
+{
+	uint64_t spent = now - connection->body_began;
+	bool is_slow = spent >= BODY_GRACE_MICROS && connection->fcgi.body_seen < spent / 1000 * BODY_PACE_BYTES / 1000;
+	if (!is_slow || !hathi_worker_is_wanted(worker)) {
+		connection->wanted_since = 0;
+		return false;
+	}
+	/* A pool that may grow gets another worker for them meanwhile. */
+	if (connection->wanted_since == 0) connection->wanted_since = now;
+	return now - connection->wanted_since >= BODY_LOOK_MS * 1000;
+}
+
+static bool give_up_body(struct hathi_worker *worker, struct hathi_connection *connection, const char *why)
+{
+	connection->gave_up = true;
+	hathi_worker_tell(worker, HATHI_NOTICE, "a request%s%s was given up: %s (%llu of %llu bytes of its body have come)",
+		*connection->peer == '\0' ? "" : " from ", connection->peer, why, (unsigned long long)connection->fcgi.body_seen,
+		(unsigned long long)connection->fcgi.content_length);
+	return false;
+}
+
+/* Waits for more of the body. Returns false when none will come, or not soon enough. */
+static bool fill_body(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	uint64_t began = 0;
+	for (;;) {
+		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
+		if (got > 0) {
+			connection->at = 0;
+			connection->filled = (size_t)got;
+			/* Without a wait it is not the client who is slow. */
+			return began == 0 || !is_too_slow(worker, connection, hathi_clock(CLOCK_MONOTONIC)) ||
+				give_up_body(worker, connection, "it comes too slowly while others wait");
+		}
+		if (got == 0 || (errno != EINTR && errno != EAGAIN)) return false;
+		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+		if (began == 0) began = now;
+		if (now - began >= BODY_WAIT_MS * 1000) return give_up_body(worker, connection, "its client pauses");
+		if (is_too_slow(worker, connection, now))
+			return give_up_body(worker, connection, "it comes too slowly while others wait");
+		struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
+		poll(&wait, 1, BODY_LOOK_MS);
+	}
+}
+
+/*
+ * Reads up to `size` bytes of the request's body. Returns their number, 0 at its end, and when `gave_up` is set because
+ * the rest does not come.
+ */
+size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
+	size_t size)
+{
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	if (connection->gave_up) return 0;
+	if (connection->body_began == 0) connection->body_began = hathi_clock(CLOCK_MONOTONIC);
+	while (fcgi->body_length == 0) {
+		/* What follows the body is the next request's. */
+		if (fcgi->body_end_told) return 0;
+		const uint8_t *input = connection->bytes + connection->at;
+		enum hathi_fcgi_event event = hathi_fcgi_next(fcgi, &input, connection->bytes + connection->filled);
+		connection->at = (size_t)(input - connection->bytes);
+		if (event == HATHI_FCGI_BODY) break;
+		if (event == HATHI_FCGI_REPLY) {
+			if (send_reply(connection)) continue;
+			/* A part of it may have gone: nothing that follows could be understood. */
+			worker->output.failed = true;
+			give_up_body(worker, connection, "its client does not read");
+			return 0;
+		}
+		if (event != HATHI_FCGI_NEED_INPUT || fcgi->input_ended) return 0;
+		if (fill_body(worker, connection)) continue;
+		if (connection->gave_up) return 0;
+		hathi_fcgi_end_input(fcgi);
+	}
+	size_t length = fcgi->body_length < size ? fcgi->body_length : size;
+	memcpy(target, fcgi->body, length);
+	fcgi->body += length;
+	fcgi->body_length -= length;
+	return length;
+}
+
+/* Reads off what the client still sends, so that its system does not throw our response away with a reset. */
+static void drain(struct hathi_connection *connection)
+{
+	size_t total = 0;
+	shutdown(connection->fd, SHUT_WR);
+	uint64_t end = hathi_clock(CLOCK_MONOTONIC) + DRAIN_WAIT_MS * 1000;
+	while (total < DRAIN_BYTES) {
+		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+		struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
+		if (now >= end || poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) return;
+		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
+		if (got <= 0) return;
+		total += (size_t)got;
+	}
+}
+
+/* Whether another request has come behind the one that runs. What is left of that one's body is looked over for it. */
+static bool has_next(const struct hathi_connection *connection)
+{
+	struct hathi_fcgi look = connection->fcgi;
+	uint8_t byte;
+	const uint8_t *input = connection->bytes + connection->at;
+	bool is_over = hathi_fcgi_drain(&look, input, connection->bytes + connection->filled);
+	return look.stdin_ended && (!is_over || recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
+/*
+ * The response is complete while its script goes on. A kept connection is given up, unless its next request has come
+ * meanwhile, which is served after the script. As in give_up() of held.c a Unix socket is shut for reading first, so that
+ * the web server's next write fails and nothing is lost.
+ */
+void hathi_connection_let_go(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	bool has_whole_body = fcgi->body_end_told || fcgi->content_length == 0;
+	if (fcgi->keep && has_whole_body && !worker->is_tcp) shutdown(connection->fd, SHUT_RD);
+	if (fcgi->keep && has_next(connection)) return;
+	fcgi->keep = false;
+	shutdown(connection->fd, SHUT_WR);
+}
+
+/* After the response: keeps the connection for another request, or closes it. */
+void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	bool is_alive = !worker->output.failed;
+	fcgi->body_length = 0;
+	bool may_reuse = worker->may_reuse && is_alive && worker->held_count < HATHI_HELD;
+	if (hathi_fcgi_finish(fcgi, may_reuse)) {
+		connection->is_kept = true;
+		connection->body_began = 0;
+		connection->deadline = 0;
+		worker->held[worker->held_count++] = connection;
+		return;
+	}
+	if (is_alive && !hathi_fcgi_drain(fcgi, input, end)) drain(connection);
+	hathi_connection_close(worker, connection);
+}

@@ -1,0 +1,160 @@
+#include "hathi.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "worker/worker.h"
+
+/* The connections that a worker holds: silent ones, half-sent requests, kept ones. */
+
+/*
+ * So long nobody is given up for a new connection: a client that the kernel leaves no time is not a silent one. Half of
+ * it after each that was given up, until one shows that it was worth the wait: many silent ones cost little.
+ */
+enum { ROOM_MICROS = 500 * 1000, ROOM_HALVINGS = 9 };
+
+/* Takes a connection out of the list. */
+static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)
+{
+	struct hathi_connection *connection = worker->held[index];
+	worker->held_count--;
+	memmove(worker->held + index, worker->held + index + 1,
+		(worker->held_count - index) * sizeof *worker->held);
+	return connection;
+}
+
+/* Closes a held connection. */
+void hathi_held_close(struct hathi_worker *worker, uint32_t index)
+{
+	hathi_connection_close(worker, unhold(worker, index));
+}
+
+/* A held connection can be read. Returns it when its request is complete. */
+struct hathi_connection *hathi_held_read(struct hathi_worker *worker, uint32_t index)
+{
+	bool was_kept = worker->held[index]->is_kept;
+	switch (hathi_connection_read(worker, worker->held[index])) {
+	case HATHI_READ_REQUEST:
+		if (!was_kept) worker->made_room = 0;
+		return unhold(worker, index);
+	case HATHI_READ_CLOSED:
+		hathi_held_close(worker, index);
+		return NULL;
+	case HATHI_READ_MORE:
+		return NULL;
+	}
+	return NULL;
+}
+
+static void expire(struct hathi_worker *worker)
+{
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+	for (uint32_t index = worker->held_count; index-- > 0;) {
+		uint64_t deadline = worker->held[index]->deadline;
+		if (deadline != 0 && deadline <= now) hathi_held_close(worker, index);
+	}
+}
+
+/* Milliseconds until the next deadline, -1 without one. */
+static int next_deadline(const struct hathi_worker *worker)
+{
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+	uint64_t next = UINT64_MAX;
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		uint64_t deadline = worker->held[index]->deadline;
+		if (deadline != 0 && deadline < next) next = deadline;
+	}
+	if (next == UINT64_MAX) return -1;
+	return next <= now ? 0 : (int)((next - now) / 1000) + 1;
+}
+
+/*
+ * Gives up a kept connection at rest, unless its next request has come meanwhile, which is returned. A web server does
+ * not send a POST again that it has sent already: so its side is shut first, which makes its next write fail, and then
+ * it is read. TCP knows no such order, and what crosses the close there is lost.
+ */
+static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t index)
+{
+	const struct hathi_connection *connection = worker->held[index];
+	uint32_t before = worker->held_count;
+	struct hathi_connection *late = hathi_held_read(worker, index);
+	if (late != NULL || worker->held_count < before || !connection->is_kept) return late;
+	if (!worker->is_tcp && shutdown(connection->fd, SHUT_RD) == 0) return hathi_held_read(worker, index);
+	hathi_held_close(worker, index);
+	return NULL;
+}
+
+/* The one that makes room. None has sent its parameters, but for those whose bodies are on their way. */
+static uint32_t oldest(const struct hathi_worker *worker)
+{
+	uint32_t index = 0;
+	while (index < worker->held_count - 1 && worker->held[index]->awaits_body) index++;
+	return index;
+}
+
+/* Milliseconds until there is room for a new connection; 0 when there is. */
+int hathi_held_room_in(const struct hathi_worker *worker)
+{
+	if (worker->held_count < HATHI_HELD) return 0;
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		if (worker->held[index]->is_kept) return 0;
+	}
+	uint64_t due = worker->held[oldest(worker)]->accepted + (ROOM_MICROS >> worker->made_room);
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+	return due <= now ? 0 : (int)((due - now) / 1000) + 1;
+}
+
+/*
+ * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
+ * one's end. The web server opens another. Returns a request that came in the last moment.
+ */
+struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
+{
+	for (uint32_t index = worker->held_count; index-- > 0;) {
+		struct hathi_connection *late = worker->held[index]->is_kept ? give_up(worker, index) : NULL;
+		if (late != NULL) return late;
+	}
+	if (worker->held_count < HATHI_HELD) return NULL;
+	hathi_held_close(worker, oldest(worker));
+	if (worker->made_room < ROOM_HALVINGS) worker->made_room++;
+	return NULL;
+}
+
+/* With connections: the same for all of them. Returns one whose request is complete; *waits tells of new ones. */
+struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits)
+{
+	struct pollfd polled[HATHI_HELD + 3];
+	nfds_t count = worker->held_count;
+	for (uint32_t index = 0; index < worker->held_count; index++)
+		polled[index] = (struct pollfd){.fd = worker->held[index]->fd, .events = POLLIN};
+	polled[count++] = (struct pollfd){.fd = worker->control, .events = POLLIN};
+	polled[count++] = (struct pollfd){.fd = hathi_is_quitting() ? -1 : hathi_quit_fd(), .events = POLLIN};
+	polled[count++] = (struct pollfd){.fd = with_listener ? worker->listen_fd : -1, .events = POLLIN};
+	int timeout = next_deadline(worker);
+	if (most >= 0 && (timeout < 0 || most < timeout)) timeout = most;
+	*waits = false;
+	uint32_t held = worker->held_count;
+	if (poll(polled, count, timeout) > 0) {
+		*waits = polled[held + 2].revents != 0;
+		for (uint32_t index = held; index-- > 0;) {
+			if (polled[index].revents == 0) continue;
+			struct hathi_connection *ready = hathi_held_read(worker, index);
+			if (ready != NULL) return ready;
+		}
+		if (polled[held].revents != 0) hathi_worker_control(worker);
+	}
+	expire(worker);
+	return NULL;
+}
+
+/* A kept connection's input that came with its last request. */
+struct hathi_connection *hathi_held_pipelined(struct hathi_worker *worker)
+{
+	for (uint32_t index = 0; index < worker->held_count; index++) {
+		if (worker->held[index]->awaits_body || worker->held[index]->at >= worker->held[index]->filled) continue;
+		return hathi_held_read(worker, index);
+	}
+	return NULL;
+}

@@ -1,0 +1,125 @@
+#include "hathi.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "php/php_glue.h"
+
+/* What a message may have before it is cut to log_limit; PHP-FPM's buffer. */
+enum { MESSAGE_BYTES = 2048, LEAST_LIMIT = 512 };
+
+static size_t put_level(char *line, enum hathi_level level)
+{
+	size_t length = 0;
+	for (const char *name = hathi_level_name(level); *name != '\0'; name++)
+		line[length++] = (char)toupper((unsigned char)*name);
+	line[length++] = ':';
+	line[length++] = ' ';
+	return length;
+}
+
+/* Cuts a line to `most` bytes, its newline not among them; three dots say so. */
+static size_t cut(char *line, size_t length, size_t most)
+{
+	if (length <= most) return length;
+	memcpy(line + most - 3, "...", 3);
+	return most;
+}
+
+/* A line in the worker's log, to its own stderr, which the host passes on when the pool catches it. */
+static void write_line(const struct hathi_worker *worker, char *line, size_t length)
+{
+	if (!worker->catches_output) return;
+	line[length] = '\n';
+	if (write(STDERR_FILENO, line, length + 1) < 0) return;
+}
+
+/*
+ * A message of the worker: `LEVEL: text` for its log, the text alone for the web server, joined to earlier ones of
+ * the request as PHP-FPM joins them.
+ */
+void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
+{
+	char line[MESSAGE_BYTES + 1];
+	size_t head = put_level(line, level);
+	va_list arguments;
+	va_start(arguments, format);
+	int written = vsnprintf(line + head, sizeof line - head, format, arguments);
+	va_end(arguments);
+	if (written < 0) return;
+	size_t length = head + (size_t)written;
+	size_t limit = worker->log_limit < MESSAGE_BYTES ? worker->log_limit : MESSAGE_BYTES;
+	if (length >= MESSAGE_BYTES) length = cut(line, length, limit - 1);
+	hathi_php_message(line + head, length - head);
+	if (level >= worker->log_level) write_line(worker, line, length);
+}
+
+/*
+ * A line for the master's log, in the name of the pool: what an operator has to know whether or not the pool catches
+ * its workers' output. It is lost where the host does not read.
+ */
+void hathi_worker_tell(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
+{
+	struct hathi_control control = {.type = HATHI_CONTROL_LOG, .status = level};
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(control.text, sizeof control.text, format, arguments);
+	va_end(arguments);
+	if (length < 0) return;
+	control.length = (size_t)length < sizeof control.text ? (uint32_t)length : sizeof control.text - 1;
+	hathi_control_send(worker->control, &control, -1);
+}
+
+/*
+ * A message of PHP. PHP-FPM cuts it at log_limit in either place, and shows it whatever log_level is, but without
+ * its level where that is above notice.
+ */
+void hathi_worker_log_php(struct hathi_worker *worker, const char *text)
+{
+	static const char mark[] = "PHP message: ";
+	size_t text_length = strlen(text);
+	char *line = malloc(text_length + MESSAGE_BYTES);
+	if (line == NULL) return;
+	size_t head = HATHI_NOTICE >= worker->log_level ? put_level(line, HATHI_NOTICE) : 0;
+	memcpy(line + head, mark, sizeof mark - 1);
+	memcpy(line + head + sizeof mark - 1, text, text_length);
+	size_t length = cut(line, head + sizeof mark - 1 + text_length, worker->log_limit - 1);
+	hathi_php_message(line + head, length - head);
+	write_line(worker, line, length);
+	free(line);
+}
+
+/* The directive log_limit. */
+size_t hathi_log_limit(const struct hathi_settings *settings)
+{
+	long long limit;
+	return hathi_setting_number(settings, HATHI_SETTING_LOG_LIMIT, &limit) && limit > LEAST_LIMIT ? (size_t)limit
+		: LEAST_LIMIT;
+}
+
+/*
+ * Keeps a message for the logs of the workers that are made from here on: what concerns each of them stands there,
+ * as in PHP-FPM, whose workers apply the pool's settings themselves.
+ */
+void hathi_host_note(struct hathi_host *host, enum hathi_level level, const char *format, ...)
+{
+	struct hathi_note *grown = realloc(host->notes, (host->note_count + 1) * sizeof *grown);
+	if (grown == NULL) return;
+	host->notes = grown;
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vasprintf(&grown[host->note_count].text, format, arguments);
+	va_end(arguments);
+	grown[host->note_count].level = level;
+	if (length >= 0) host->note_count++;
+}
+
+/* Says in a worker's log what was noted for it. */
+void hathi_worker_log_notes(struct hathi_worker *worker)
+{
+	const struct hathi_host *host = worker->host;
+	for (uint32_t index = 0; index < host->note_count; index++)
+		hathi_worker_log(worker, host->notes[index].level, "%s", host->notes[index].text);
+}

@@ -1,0 +1,123 @@
+#include "hathi.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "worker/worker.h"
+
+/* What host and worker say to each other, seen from the worker. */
+
+/* How long the master has for a status page, and the host to read what a request wrote. */
+enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 1000 };
+
+/* From now on it takes connections. */
+void hathi_worker_accept(struct hathi_worker *worker)
+{
+	if (worker->accepting) return;
+	worker->accepting = true;
+	hathi_worker_log_notes(worker);
+	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LISTENER};
+	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
+}
+
+/* Carries out one message. Returns its type, 0 when there was none. */
+static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control, int *descriptor)
+{
+	int got = hathi_control_receive(worker->control, control, descriptor);
+	/* The host is gone: it would have to tell us to end. */
+	if (got < 0) worker->retires = true;
+	if (got <= 0) return 0;
+	switch (control->type) {
+	case HATHI_CONTROL_ACCEPT:
+		hathi_worker_accept(worker);
+		break;
+	case HATHI_CONTROL_ACCESS_LOG:
+		if (*descriptor < 0) break;
+		if (worker->log_fd >= 0) close(worker->log_fd);
+		worker->log_fd = *descriptor;
+		*descriptor = -1;
+		worker->log_generation++;
+		break;
+	default:
+		break;
+	}
+	return control->type;
+}
+
+/* Takes what the host has to say. A status page that comes too late belongs to nobody. */
+void hathi_worker_control(struct hathi_worker *worker)
+{
+	struct hathi_control control;
+	int descriptor;
+	while (obey(worker, &control, &descriptor) != 0) {
+		if (descriptor >= 0) close(descriptor);
+	}
+}
+
+/* Waits for an answer and puts it into *reply. Returns false when it does not come in time; *descriptor is the caller's. */
+static bool await(struct hathi_worker *worker, uint32_t type, uint32_t sequence, uint64_t milliseconds,
+	struct hathi_control *reply, int *descriptor)
+{
+	uint64_t end = hathi_clock(CLOCK_MONOTONIC) + milliseconds * 1000;
+	for (;;) {
+		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+		struct pollfd wait = {.fd = worker->control, .events = POLLIN};
+		if (now >= end || worker->retires) return false;
+		if (poll(&wait, 1, (int)((end - now) / 1000) + 1) <= 0) continue;
+		if (obey(worker, reply, descriptor) == type && reply->sequence == sequence) return true;
+		if (*descriptor >= 0) close(*descriptor);
+	}
+}
+
+static bool has_unread(int pipe)
+{
+	int bytes = 0;
+	return ioctl(pipe, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* Whether the host may not have passed on all that the worker wrote. The pipes first: their reader shows itself before. */
+static bool awaits_reader(const struct hathi_worker *worker)
+{
+	return has_unread(STDOUT_FILENO) || has_unread(STDERR_FILENO) ||
+		atomic_load(&worker->shared->slots[worker->slot_number].is_being_read) != 0;
+}
+
+/*
+ * Tells the host that a request is over, so that what it wrote is whole. Where the host may not have read it yet, the
+ * next request waits until it has: from its beginning on nobody could tell the two apart, an unfinished line would go
+ * on with the next request's, and no request could be named. A host that is too slow is not waited for.
+ */
+void hathi_worker_flush(struct hathi_worker *worker)
+{
+	struct hathi_control control = {.type = HATHI_CONTROL_FLUSH};
+	control.sequence = hathi_slot_requests(worker->slot.header, worker->slot_number);
+	control.status = awaits_reader(worker);
+	bool is_sent = hathi_control_send(worker->control, &control, -1);
+	bool is_sure = control.status == 0;
+	if (is_sent && !is_sure) {
+		int descriptor = -1;
+		is_sure = await(worker, HATHI_CONTROL_FLUSHED, control.sequence, FLUSH_WAIT_MS, &control, &descriptor);
+		if (descriptor >= 0) close(descriptor);
+	}
+	atomic_store(&worker->shared->slots[worker->slot_number].is_unsure, !is_sure);
+}
+
+/*
+ * Asks the master for the pool's status page. Returns false when it does not come in time; else *page is a file
+ * with it, and the caller's.
+ */
+bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page)
+{
+	static uint32_t sequence;
+	struct hathi_control control = {.type = HATHI_CONTROL_STATUS, .sequence = ++sequence};
+	control.length = (uint32_t)strnlen(query, sizeof control.text);
+	memcpy(control.text, query, control.length);
+	if (!hathi_control_send(worker->control, &control, -1)) return false;
+	if (!await(worker, HATHI_CONTROL_STATUS_REPLY, sequence, STATUS_WAIT_MS, &control, page)) return false;
+	*status = control.status;
+	return *page >= 0;
+}

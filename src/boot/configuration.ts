@@ -1,0 +1,119 @@
+/** Reading the configuration for a command, and saying what there is to say about it. */
+
+import { checkProcessMax, checkStart } from '../config/check.ts';
+import { checkDescriptors } from '../config/descriptors.ts';
+import type { Configuration, GlobalConfig } from '../config/directives.ts';
+import { checkEngineLimits } from '../config/limits.ts';
+import { loadConfiguration } from '../config/load.ts';
+import { type ConfigMessage, lenient } from '../config/messages.ts';
+import type { PhpIniSource } from '../engine/ini-files.ts';
+import { inOneLook } from '../runtime/one-look.ts';
+import { decodeText, encodeText } from './binary-text.ts';
+import { configSystem } from './config-system.ts';
+import { chooseEngines, type PoolEngine, withFolderVersions } from './engines.ts';
+import type { FpmFlags } from './flags.ts';
+import { findPhpIni, iniValues } from './php-ini.ts';
+
+/** A configuration file as far as it could be read. */
+export interface ReadConfiguration {
+  /** What the files say, undefined when they are not valid. */
+  readonly loaded: Configuration | undefined;
+  /** The same, undefined also when a start would fail for the names or ids in it. */
+  readonly configuration: Configuration | undefined;
+  /** {@link loaded} in the binary strings of the files, for `-tt`. */
+  readonly asWritten: Configuration | undefined;
+  /** Known when `error_log` could be opened, whatever was found afterwards. */
+  readonly global: GlobalConfig | undefined;
+  /** What was found before error_log was opened; php-fpm has it on stderr only. */
+  readonly early: readonly ConfigMessage[];
+  readonly messages: readonly ConfigMessage[];
+  /** What runs each pool, in their order, where all of that is there. */
+  readonly engines: readonly PoolEngine[];
+}
+
+/** `-t`, which warns where only this machine is in the way; `-tt`, which refuses what a start would; a start. */
+export type Purpose = 'test' | 'strict test' | 'start';
+
+/** Reads and checks it as far as files tell; nothing is bound or started. */
+export function readConfiguration(
+  flags: FpmFlags,
+  env: NodeJS.ProcessEnv,
+  purpose: Purpose,
+): ReadConfiguration {
+  return inOneLook(() => read(flags, env, purpose));
+}
+
+function read(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): ReadConfiguration {
+  const { files } = phpIniSource(flags);
+  const system = configSystem({
+    allowRoot: flags.allowRoot,
+    env,
+    ini: iniValues(files, flags.defines, env),
+  });
+  const result = loadConfiguration(
+    {
+      file: encodeText(flags.configFile),
+      ...(flags.prefix === undefined ? {} : { prefix: encodeText(flags.prefix) }),
+      ...(flags.pidFile === undefined ? {} : { pidFile: encodeText(flags.pidFile) }),
+      ...(flags.daemonize === undefined ? {} : { daemonize: flags.daemonize }),
+    },
+    system,
+  );
+  const { messages, errorLog } = result;
+  const configuration = result.configuration && withFolderVersions(result.configuration);
+  const from = errorLog?.from ?? messages.length;
+  const start =
+    configuration === undefined
+      ? []
+      : purpose === 'start'
+        ? checkStart(configuration, system, 'start')
+        : [...checkStart(configuration, system), ...checkProcessMax(configuration)];
+  const further = firstRefusal(purpose === 'test' ? lenient(start) : start);
+  const { engines, problems } =
+    configuration === undefined || isRefused(further)
+      ? { engines: [], problems: [] }
+      : chooseEngines(configuration, { warnsOfEmbedded: purpose !== 'start' });
+  further.push(...problems);
+  if (configuration !== undefined && !isRefused(further)) further.push(...limitsOf(configuration, engines));
+  const loaded = configuration === undefined ? undefined : decodeText(configuration);
+  return {
+    loaded,
+    asWritten: configuration,
+    configuration: isRefused(further) ? undefined : loaded,
+    engines,
+    global: errorLog === undefined ? undefined : decodeText(errorLog.global),
+    early: messages.slice(0, from),
+    messages: [...messages.slice(from), ...further],
+  };
+}
+
+function refuses({ level }: ConfigMessage): boolean {
+  return level === 'error' || level === 'alert';
+}
+
+function isRefused(messages: readonly ConfigMessage[]): boolean {
+  return messages.some(refuses);
+}
+
+/** As in php-fpm the first thing that would make the start fail is the one that is said; all else is kept. */
+function firstRefusal(messages: readonly ConfigMessage[]): ConfigMessage[] {
+  const index = messages.findIndex(refuses);
+  return index < 0 ? [...messages] : messages.slice(0, index + 1);
+}
+
+/** Limits of the engine that `auto` means here (those of a named one were checked with the file), and descriptors. */
+function limitsOf(configuration: Configuration, engines: readonly PoolEngine[]): ConfigMessage[] {
+  const engineOf = new Map(engines.map(({ pool, chosen }) => [pool, chosen.engine]));
+  return firstRefusal([
+    ...engines.flatMap(({ pool, chosen }) =>
+      pool.engine === 'auto' ? checkEngineLimits(pool, chosen.engine) : [],
+    ),
+    ...checkDescriptors(configuration, (pool) => engineOf.get(pool) ?? 'embedded'),
+  ]);
+}
+
+/** The php.ini files of the command line, for the engines. */
+export function phpIniSource({ phpIni, noPhpIni, configFile, defines }: FpmFlags): PhpIniSource {
+  const found = findPhpIni({ given: phpIni, ignored: noPhpIni, configFile }, process.env);
+  return { ...found, ignored: noPhpIni, defines };
+}

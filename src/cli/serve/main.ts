@@ -1,0 +1,120 @@
+/** `hathi serve` with everything that it needs: a master in this very process. */
+
+import { createAdminServer } from '../../admin/server.ts';
+import { decodeText, encodeText } from '../../boot/binary-text.ts';
+import { configSystem } from '../../boot/config-system.ts';
+import { poolIdentity } from '../../boot/identity.ts';
+import { obstacles } from '../../boot/obstacles.ts';
+import { checkStart } from '../../config/check.ts';
+import type { Configuration } from '../../config/directives.ts';
+import { loadConfiguration } from '../../config/load.ts';
+import type { ConfigMessage } from '../../config/messages.ts';
+import { installedEngine } from '../../engine/select.ts';
+import { ErrorLog } from '../../log/error-log.ts';
+import { Master } from '../../master/master.ts';
+import type { ReloadedConfiguration } from '../../master/master-types.ts';
+import { releaseInherited } from '../../posix/inherited.ts';
+import { type ServeMaster, type ServeMasterOptions, serveCommand } from './serve.ts';
+
+/** The command line after `serve`; see {@link serveCommand}. */
+export function serveMain(args: string[]): Promise<number> {
+  releaseInherited(new Set());
+  return serveCommand(args, {
+    startMaster,
+    environment: process.env,
+    cwd: process.cwd(),
+    uid: process.getuid?.() ?? 0,
+    print: (line) => process.stdout.write(`${line}\n`),
+    isTerminal: process.stdout.isTTY === true,
+    printError: (line) => process.stderr.write(`${line}\n`),
+    now: () => performance.now(),
+    onSignal: (signal, listener) => process.on(signal, listener),
+    exit: (code) => process.exit(code),
+  });
+}
+
+/** Time and level of a log line, which mean nothing in a message on the terminal. */
+const logPrefix = /^\[[^\]]*\] [A-Z]+: /;
+
+async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
+  const complaints: string[] = [];
+  const log = new ErrorLog({
+    sink: (line, origin) => {
+      if (origin === 'worker') return options.onWorkerOutput(line);
+      complaints.push(line);
+      options.onLog(line);
+    },
+  });
+  const configuration = readText(options);
+  for (const pool of configuration.pools) installedEngine(pool);
+  log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
+  const master = new Master({
+    configuration,
+    log,
+    env: process.env,
+    php: () => ({ files: [], hasScanFolder: false, folder: undefined, ignored: false, defines: [] }),
+    identify: poolIdentity,
+    engineFor: installedEngine,
+    obstacles,
+    createAdminServer,
+    isObserved: options.isObserved,
+    reloadConfiguration: () => readAgain(options, log),
+  });
+  try {
+    await master.start();
+  } catch (error) {
+    await master.abandon();
+    throw new Error(complaints.at(-1)?.replace(logPrefix, '') ?? (error as Error).message);
+  }
+  return describe(master);
+}
+
+function describe(master: Master): ServeMaster {
+  const [runner] = master.runners;
+  const facts = runner?.serving?.facts;
+  return {
+    ready: {
+      phpVersion: facts?.php ?? '',
+      engine: facts?.engine ?? '',
+      pool: runner?.name ?? '',
+      warnings: facts?.warnings ?? [],
+    },
+    admin: master.admin,
+    ended: master.closed.then(() => 'the master stopped'),
+    stop: () => {
+      master.request('finish');
+      return master.closed;
+    },
+  };
+}
+
+/** For a reload that the dashboard asks for: the file of `--config` may have changed. */
+function readAgain(options: ServeMasterOptions, log: ErrorLog): ReloadedConfiguration {
+  try {
+    return { configuration: readText(options), problems: [] };
+  } catch (error) {
+    const { message } = error as Error;
+    log.error(message);
+    return { configuration: undefined, problems: [message] };
+  }
+}
+
+/** @throws Error with all that is wrong, for people */
+function readText({ configText, configName, allowRoot }: ServeMasterOptions): Configuration {
+  const real = configSystem({ allowRoot, env: process.env, ini: new Map() });
+  const system = {
+    ...real,
+    readFile: (path: string) => (path === configName ? encodeText(configText) : real.readFile(path)),
+    // The log goes to the terminal, not to the file that the default names.
+    openForAppend: () => undefined,
+  };
+  const { configuration, messages } = loadConfiguration({ file: configName, daemonize: false }, system);
+  if (configuration === undefined) throw new Error(textOf(messages));
+  const refused = checkStart(configuration, system, 'start');
+  if (refused.length > 0) throw new Error(textOf(refused));
+  return decodeText(configuration);
+}
+
+function textOf(messages: readonly ConfigMessage[]): string {
+  return messages.map(({ text, detail }) => [text, ...(detail ?? [])].join('\n  ')).join('\n');
+}

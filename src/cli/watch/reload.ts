@@ -1,0 +1,94 @@
+/** `hathi reload`: asks a running master to read its configuration again, waits, and tells how it ended. */
+
+import { parseArgs } from 'node:util';
+import type { ReloadOutcome, ReloadResult } from '../../figures/answers.ts';
+import { terminalText } from '../../text/terminal.ts';
+import { AdminError, askAdmin } from '../../top/admin-client.ts';
+import {
+  type AdminIo,
+  actionExit,
+  actionOptions,
+  actionUsage,
+  addressOf,
+  adminCommand,
+  readTimeout,
+  timeoutUsage,
+} from './admin-command.ts';
+
+const usage = `Usage: hathi reload [--changed] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
+
+Has a running master read its configuration again, as SIGUSR2 does, and waits until the new one serves or is refused.
+
+  --changed          pools whose settings, php.ini files, engine and PHP are the same keep their host and workers
+${actionUsage}
+${timeoutUsage(60)}
+  --help             this text
+
+Exit codes: ${actionExit.done} the new configuration serves, ${actionExit.refused} it was refused and nothing has changed, ${actionExit.partial} it serves but for some pools,
+${actionExit.late} not known in that time, ${actionExit.unreachable} the master could not be asked, 64 wrong arguments. The reasons are on standard error.
+`;
+
+/** What each outcome means for the caller. */
+const outcomes: Readonly<Record<ReloadOutcome, { readonly code: number; readonly text: string }>> = {
+  succeeded: { code: actionExit.done, text: '' },
+  partial: { code: actionExit.partial, text: 'the new configuration is in force, but for these pools' },
+  refused: { code: actionExit.refused, text: 'refused: the running configuration stays in force' },
+};
+
+/**
+ * Runs `hathi reload`.
+ * @param args what follows the subcommand.
+ * @returns the exit code, one of {@link actionExit}.
+ */
+export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
+  const parse = () => {
+    const options = {
+      ...actionOptions,
+      changed: { type: 'boolean', default: false },
+      timeout: { type: 'string', default: '60' },
+    } as const;
+    const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
+    return { ...values, limit: readTimeout(values.timeout) };
+  };
+  return adminCommand(
+    { name: 'reload', usage, parse, unreachable: actionExit.unreachable },
+    io,
+    async (options) => {
+      const { address, ...token } = addressOf(options, io.env);
+      const answer = await askAdmin(address, `/api/reload?wait=1${options.changed ? '&changed=1' : ''}`, {
+        method: 'POST',
+        ...token,
+        timeout: options.limit,
+      }).catch((error) => {
+        if (error instanceof AdminError && error.isLate) return undefined;
+        throw error;
+      });
+      if (answer === undefined) {
+        io.stderr.write(
+          `hathi reload: not over after ${options.timeout} s; the log and "hathi status" tell how it ends\n`,
+        );
+        return actionExit.late;
+      }
+      const { outcome, reasons, unchanged = [] } = readResult(answer);
+      if (unchanged.length > 0) io.stdout.write(`unchanged: ${unchanged.map(terminalText).join(', ')}\n`);
+      const { code, text } = outcomes[outcome];
+      if (text !== '') io.stderr.write(`hathi reload: ${text}\n`);
+      for (const reason of reasons)
+        io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
+      return code;
+    },
+  );
+}
+
+/** @throws AdminError for an answer that is no result of a reload */
+function readResult(answer: unknown): Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'> {
+  const { outcome, reasons, unchanged } = (answer ?? {}) as Partial<ReloadResult>;
+  if (outcome === undefined || !Object.hasOwn(outcomes, outcome) || !Array.isArray(reasons)) {
+    throw new AdminError('Cannot read the answer to "/api/reload": it tells no outcome');
+  }
+  return {
+    outcome,
+    reasons: reasons.map(String),
+    unchanged: Array.isArray(unchanged) ? unchanged.map(String) : [],
+  };
+}

@@ -1,0 +1,88 @@
+/** `hathi stop`: asks a running master to stop, and waits until it has. */
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { processStat } from '../../posix/process-stat.ts';
+import { AdminError, askAdmin } from '../../top/admin-client.ts';
+import {
+  type AdminIo,
+  actionExit,
+  actionOptions,
+  actionUsage,
+  addressOf,
+  adminCommand,
+  readTimeout,
+  timeoutUsage,
+} from './admin-command.ts';
+
+const usage = `Usage: hathi stop [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--now] [--timeout SECONDS]
+
+Has a running master stop, as SIGQUIT does: running requests finish. Waits until it is gone.
+
+${actionUsage}
+  --now              as SIGTERM: running requests are lost
+${timeoutUsage(60)}
+  --help             this text
+
+Exit codes: ${actionExit.done} it has stopped, ${actionExit.late} it still runs after that time, ${actionExit.unreachable} it could not be asked, 64 wrong arguments.
+`;
+
+/** How often is looked whether it is gone, ms. */
+const interval = 50;
+
+/**
+ * Runs `hathi stop`.
+ * @param args what follows the subcommand.
+ * @returns the exit code, one of {@link actionExit}.
+ */
+export function stopCommand(args: string[], io: AdminIo): Promise<number> {
+  const parse = () => {
+    const options = {
+      ...actionOptions,
+      now: { type: 'boolean', default: false },
+      timeout: { type: 'string', default: '60' },
+    } as const;
+    const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
+    return { ...values, limit: readTimeout(values.timeout) };
+  };
+  return adminCommand(
+    { name: 'stop', usage, parse, unreachable: actionExit.unreachable },
+    io,
+    async (options) => {
+      const until = performance.now() + options.limit;
+      const { address, ...token } = addressOf(options, io.env);
+      const asked = { method: 'POST', ...token } as const;
+      const answer = await askAdmin(address, `/api/stop?how=${options.now ? 'term' : 'quit'}`, asked);
+      const isThere = 'path' in address ? processOf(answer) : undefined;
+      while (performance.now() < until) {
+        const isGone =
+          isThere === undefined ? !(await answers(() => askAdmin(address, '/api/pools', token))) : !isThere();
+        if (isGone) return actionExit.done;
+        await wait(interval);
+      }
+      io.stderr.write(
+        `hathi stop: still running after ${options.timeout} s; "hathi stop --now" does not wait for requests\n`,
+      );
+      return actionExit.late;
+    },
+  );
+}
+
+/** A look at the process that answered, where it is one of this machine (or container); by start time, since pids return. */
+function processOf(answer: unknown): (() => boolean) | undefined {
+  const { pid } = (answer ?? {}) as { readonly pid?: unknown };
+  if (typeof pid !== 'number') return undefined;
+  const started = processStat(pid)?.startTicks;
+  return started === undefined ? undefined : () => processStat(pid)?.startTicks === started;
+}
+
+/** Whether the master answers, whatever it says. */
+async function answers(ask: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await ask();
+    return true;
+  } catch (error) {
+    if (!(error instanceof AdminError)) throw error;
+    return error.isAnswer;
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * The life of an embedded host: settings, start, serving, drain. The master says when; this file knows the order.
+ */
+
+import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
+import { compileAccessFormat } from '../../../log/access-format.ts';
+import { jsonAccessFormat } from '../../../log/access-json.ts';
+import { AccessLog } from '../../../log/access-log.ts';
+import { receiveDescriptor } from '../../../posix/descriptors.ts';
+import { setThreadName } from '../../../posix/limits.ts';
+import { ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import { AllowedClients } from '../../allowed-clients.ts';
+import { type ContractError, contractVersion, endModes, hostFd, type Message } from '../../contract.ts';
+import { iniFlag, scriptRules } from '../../script.ts';
+import { readEngine } from '../php/engine-files.ts';
+import { composeIni } from '../php/ini.ts';
+import { defaultVersion, findEngine } from '../php/package.ts';
+import { HostFront } from './host-front.ts';
+import { HostPool } from './host-pool.ts';
+import { checkChroot, giveUpRights } from './host-rights.ts';
+import { assertHostMove, HostFault, type HostState, hostStates } from './host-run-states.ts';
+import { iniLookup } from './ini-lookup.ts';
+import { MasterLink } from './master-link.ts';
+import { Pages } from './pages.ts';
+import { type PoolSettings, SettingCollector } from './pool-settings.ts';
+import { readyPayload } from './ready-payload.ts';
+import { RequestBooks } from './request-books.ts';
+import { RequestRouter } from './request-router.ts';
+import { readThreadProgram, type ThreadBlueprint, threadStarter } from './thread-start.ts';
+import type { StartThread, UpMessage } from './worker-handle.ts';
+import { WorkerLog } from './worker-log.ts';
+import { WorkerNursery } from './worker-nursery.ts';
+
+/** Exit code of a host that cannot run its pool. */
+const exitCannotRun = 70;
+
+const mebibyte = 1024 * 1024;
+
+/** What the host is made of once it runs. */
+interface Running {
+  readonly settings: PoolSettings;
+  readonly pool: HostPool;
+  readonly front: HostFront;
+  readonly nursery: WorkerNursery;
+  readonly accessLog: AccessLog | undefined;
+}
+
+export class EngineHost {
+  readonly #link: MasterLink;
+  readonly #collector = new SettingCollector();
+  readonly #makeStarter: (blueprint: ThreadBlueprint) => StartThread;
+  #state: HostState = hostStates.greeting;
+  #running: Running | undefined;
+  /** The host ends the channel itself. */
+  #isLeaving = false;
+
+  /** @param makeStarter how worker threads are started. */
+  constructor(makeStarter: (blueprint: ThreadBlueprint) => StartThread = threadStarter) {
+    this.#makeStarter = makeStarter;
+    this.#link = new MasterLink({
+      onMessage: (message) => this.#receive(message),
+      onGone: (reason) => this.#masterGone(reason),
+    });
+  }
+
+  #move(to: HostState): void {
+    assertHostMove(this.#state, to);
+    this.#state = to;
+  }
+
+  #receive(message: Message): void {
+    const [verb = '', first = '', second = ''] = message.words;
+    switch (verb) {
+      case 'hathi':
+        this.#greet(first);
+        return;
+      case 'setting':
+        this.#collector.add(first, Buffer.from(message.payload ?? []).toString('latin1'));
+        return;
+      case 'start':
+        this.#move(hostStates.starting);
+        void this.#start();
+        return;
+      case 'worker':
+        this.#pool().openWorker(this.#slot(first));
+        return;
+      case 'end':
+        this.#endWorker(this.#slot(first), second);
+        return;
+      case 'accept':
+        this.#move(hostStates.serving);
+        this.#running?.front.open();
+        return;
+      case 'watch':
+        this.#pool().watch(Number(first) || 0);
+        return;
+      case 'drain':
+        void this.#drain();
+        return;
+      case 'reopen':
+        this.#reopen(first);
+        return;
+      default:
+        throw new HostFault(`the master sent "${verb}", which is no message of contract ${contractVersion}`);
+    }
+  }
+
+  #greet(version: string): void {
+    if (version === String(contractVersion)) {
+      this.#move(hostStates.configuring);
+      return;
+    }
+    void this.#cannotRun(
+      `the master speaks contract version ${version}, this engine host version ${contractVersion}: ` +
+        'they are of different releases; restart the master',
+    );
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const settings = this.#collector.build();
+      const scoreboard = new ScoreboardWriter(hostFd.scoreboard, settings.maxChildren, true);
+      const engine = findEngine(settings.phpVersion ?? defaultVersion);
+      const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
+      const files = readEngine(engine);
+      // Everything is read by now: afterwards the host may be in a chroot, and as a user who cannot read its files.
+      const program = readThreadProgram(engine);
+      flushCompileCache();
+      const { module, extensions } = await files;
+      const problems = giveUpRights(settings);
+      checkChroot(settings);
+      // Composed with the rights that are left, since it looks for folders that the workers can write to.
+      const ini = composeIni({
+        version: engine.version,
+        mainIni,
+        defines: settings.phpDefines,
+        loadable: [...extensions.keys()],
+        poolValues: [...settings.phpValue, ...settings.phpAdminValue],
+      });
+      process.title = `php-fpm: pool ${settings.pool}`;
+      // The title is also taken for the name; Debian's program is called so.
+      setThreadName(`php-fpm${engine.version}`);
+      const nursery = new WorkerNursery(
+        this.#makeStarter({
+          ...{ settings, engine, module, program, extensions },
+          phpIni: ini.text,
+          link: this.#link,
+        }),
+        (threadNumber) => this.#stuck(threadNumber),
+      );
+      const facts = await nursery.bootFirst();
+      this.#running = this.#assemble(settings, scoreboard, ini.text, facts, nursery);
+      for (const problem of problems) this.#link.log('error', problem);
+      this.#move(hostStates.ready);
+      const { phpValue, phpAdminValue } = settings;
+      const isExposed = iniFlag(iniLookup(ini.text, phpValue, phpAdminValue)('expose_php'), true);
+      this.#link.send(['ready'], readyPayload(facts, { warnings: ini.warnings, isExposed }));
+    } catch (error) {
+      await this.#cannotRun(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #assemble(
+    settings: PoolSettings,
+    scoreboard: ScoreboardWriter,
+    phpIni: string,
+    facts: UpMessage,
+    nursery: WorkerNursery,
+  ): Running {
+    const link = this.#link;
+    link.allowQuestions(settings.maxChildren);
+    const ini = iniLookup(phpIni, settings.phpValue, settings.phpAdminValue);
+    const workerLog = new WorkerLog(link, {
+      isCaught: settings.catchWorkersOutput,
+      limit: settings.logLimit,
+      level: settings.logLevel,
+    });
+    const accessLog = openAccessLog(settings, link);
+    const books = new RequestBooks(settings.pool, scoreboard, accessLog);
+    const pool = new HostPool({
+      maxRequests: settings.maxRequests,
+      heapLimit:
+        settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
+      queueLimit: settings.backlog,
+      nursery,
+      scoreboard,
+      link,
+      workerLog,
+      books,
+    });
+    const router = new RequestRouter({
+      settings,
+      rules: scriptRules(facts.php, ini),
+      logsToClient: iniFlag(ini('fastcgi.logging'), true),
+      pages: new Pages(facts.php, ini),
+      pool,
+      link,
+      scoreboard,
+      workerLog,
+      books,
+    });
+    return { settings, pool, nursery, accessLog, front: this.#makeFront(settings, router) };
+  }
+
+  #makeFront(settings: PoolSettings, router: RequestRouter): HostFront {
+    const isTcp = settings.listenKind === 'tcp';
+    const allowed = new AllowedClients(isTcp ? settings.allowedClients : undefined);
+    for (const problem of allowed.problems) this.#link.log('error', problem);
+    return new HostFront({
+      listenFd: settings.listenFd,
+      backlog: settings.backlog,
+      isTcp,
+      allowed,
+      limits: { maxConnections: settings.maxChildren, maxRequests: settings.maxChildren },
+      router,
+      link: this.#link,
+    });
+  }
+
+  /** @throws HostFault when the master has not waited for `ready`. */
+  #pool(): HostPool {
+    if (this.#running === undefined) throw new HostFault(`the master gave orders in state "${this.#state}"`);
+    return this.#running.pool;
+  }
+
+  #slot(word: string): number {
+    const slot = Number(word);
+    const count = this.#running?.settings.maxChildren ?? 0;
+    if (!/^\d{1,9}$/.test(word) || slot >= count)
+      throw new HostFault(`the master named slot "${word}" of ${count}`);
+    return slot;
+  }
+
+  #endWorker(slot: number, word: string): void {
+    const mode = endModes.find((known) => known === word);
+    if (mode === undefined) throw new HostFault(`the master wants a worker to end by "${word}"`);
+    this.#pool().endWorker(slot, mode);
+  }
+
+  /** Descriptors come over a socket of their own; the line on the control channel says that one is there. */
+  #reopen(what: string): void {
+    if (what !== 'access.log') throw new HostFault(`the master wants to reopen "${what}"`);
+    try {
+      const fd = receiveDescriptor(hostFd.descriptors);
+      this.#running?.accessLog?.reopen(fd);
+    } catch (error) {
+      this.#link.log('error', `cannot reopen the access log: ${(error as Error).message}`);
+    }
+  }
+
+  async #drain(): Promise<void> {
+    this.#move(hostStates.draining);
+    const running = this.#running;
+    running?.pool.prepareDrain();
+    const emptied = running?.front.drain();
+    this.#link.send(['stopped']);
+    if (running !== undefined) {
+      await emptied;
+      running.pool.retireAll();
+      await running.nursery.emptied();
+      running.accessLog?.flush();
+    }
+    this.#link.send(['drained']);
+    await this.#hangUp();
+    process.exit(0);
+  }
+
+  async #cannotRun(reason: string): Promise<void> {
+    this.#link.send(['failed'], Buffer.from(reason));
+    await this.#hangUp();
+    process.exit(exitCannotRun);
+  }
+
+  async #hangUp(): Promise<void> {
+    this.#isLeaving = true;
+    await this.#link.flushed();
+  }
+
+  /** A thread does not die. Only the end of the process ends it; the master starts another host. */
+  #stuck(threadNumber: number): void {
+    const text = `worker thread ${threadNumber} cannot be ended; the engine host is restarted`;
+    this.#link.log('alert', text);
+    void this.#hangUp().then(endNow);
+  }
+
+  /**
+   * Nothing may outlive the master. An orderly exit would wait for threads that are inside a system call, so the
+   * process ends itself the hard way, once what its workers have said until now has left.
+   */
+  #masterGone(reason: ContractError | undefined): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    if (reason !== undefined) process.stderr.write(`hathi engine host: ${reason.message}\n`);
+    // The events of this turn may hold messages of the threads, which come after this one.
+    setImmediate(() => setImmediate(() => this.#endAfterLastWords()));
+  }
+
+  #endAfterLastWords(): void {
+    this.#running?.accessLog?.flush();
+    void this.#link.flushed().then(endNow);
+  }
+}
+
+/** Ends the process at once, threads that hang in a system call included. */
+function endNow(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function readIniFile(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (cause) {
+    throw new Error(`cannot read the php.ini file '${path}': ${(cause as Error).message}`, { cause });
+  }
+}
+
+function openAccessLog(settings: PoolSettings, link: MasterLink): AccessLog | undefined {
+  if (settings.accessLogFd === undefined) return undefined;
+  const format = compileAccessFormat(settings.accessFormat);
+  if (!format.ok) {
+    const reasons = format.warnings.join('; ');
+    throw new Error(`wrong format for access.format '${settings.accessFormat}': ${reasons}`);
+  }
+  return new AccessLog({
+    fd: settings.accessLogFd,
+    ...(settings.accessIsJson ? { format: jsonAccessFormat(settings.accessQuery), limit: 0 } : { format }),
+    suppressPaths: settings.suppressPaths,
+    onTrouble: (trouble) => {
+      if (trouble.kind === 'cut') link.log('notice', trouble.text);
+      else link.log('error', `cannot write the access log: ${String(trouble.error)}`);
+    },
+  });
+}

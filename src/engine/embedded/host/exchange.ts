@@ -1,0 +1,342 @@
+/**
+ * One request from its parameters to the end of its response: what the client is sent, in which order, and what
+ * the logs say about it. Which worker runs it and when is the pool's affair.
+ */
+
+import type { ServerRequest } from '../../../fastcgi/server-api.ts';
+import type { AccessValues } from '../../../log/access-format.ts';
+import { monotonicMicros } from '../../../scoreboard/clock.ts';
+import type { RequestInformation } from '../../../scoreboard/writer.ts';
+import { type ParamTable, scriptParams } from '../../params.ts';
+import { free, largeBytes } from '../shared/buffers.ts';
+import type { FromThread, PhpRequest } from '../shared/protocol.ts';
+import { Variables } from '../shared/variables.ts';
+import type { Page, Pages } from './pages.ts';
+import type { BodyBudget } from './request-body.ts';
+import { RequestBody } from './request-body.ts';
+import type { DoneMessage, WorkerHandle } from './worker-handle.ts';
+
+/** What an exchange needs of its surroundings. */
+export interface ExchangeOptions {
+  readonly request: ServerRequest;
+  readonly information: RequestInformation;
+  /** Peer's address, empty for a Unix socket. */
+  readonly remoteAddress: string;
+  readonly params: ParamTable;
+  readonly pages: Pages;
+  readonly budget: BodyBudget;
+  /** fastcgi.logging: messages go to the web server as well. */
+  readonly logsToClient: boolean;
+  /** Closes the connection without a proper end, so that the web server sees a truncated response. */
+  readonly breakConnection: () => void;
+  /** The client has closed its connection altogether; told by the connection itself only when something is sent. */
+  readonly isClientGone: () => boolean;
+  /** The client went away before the answer was complete. */
+  readonly onAbort: (exchange: Exchange) => void;
+}
+
+/** How a request may end other than by its script. */
+export type Failure =
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'crash' }
+  | { readonly kind: 'executionTime'; readonly seconds: number };
+
+/** FastCGI protocol status of END_REQUEST. */
+const protocolOverloaded = 2;
+
+let lastId = 0;
+
+export class Exchange {
+  readonly id = ++lastId;
+  readonly information: RequestInformation;
+  /** Seconds since 1970. */
+  readonly acceptedAt = Date.now() / 1000;
+  readonly #options: ExchangeOptions;
+  readonly #request: ServerRequest;
+  readonly #body: RequestBody;
+  #worker: WorkerHandle | undefined;
+  #startedClock = monotonicMicros();
+  #script = '';
+  #phpSelf = '';
+  /** Messages for FCGI_STDERR that are not sent yet. */
+  #messages: Uint8Array[] = [];
+  #messagesSent = false;
+  #head: Uint8Array | undefined;
+  /** Output that the worker may not replace yet, bytes. */
+  #held = 0;
+  /** Large output that was written and may still be on its way. */
+  #written: ArrayBuffer[] = [];
+  #isOver = false;
+  #isClientGone = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.information = options.information;
+    this.#request = options.request;
+    this.#body = new RequestBody(options.request, options.budget);
+    this.#request.onAbort = () => this.#aborted();
+    this.#request.onDrain = () => this.#drained();
+  }
+
+  /** The client has its answer, or will never have one. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get script(): string {
+    return this.#script;
+  }
+
+  /**
+   * CLOCK_MONOTONIC in microseconds when a worker got the request: what it waited for one is no part of its time, as
+   * in the reference, where a connection that waits is not accepted yet. Without a worker, when the request came.
+   */
+  get startedClock(): number {
+    return this.#startedClock;
+  }
+
+  /** Header block that was sent, for the access log. */
+  get head(): Uint8Array | undefined {
+    return this.#head;
+  }
+
+  /** Reads what of the body has to be there before a worker is taken, then calls back. */
+  prepare(script: string, phpSelf: string, onReady: () => void): void {
+    this.#script = script;
+    this.#phpSelf = phpSelf;
+    this.#body.gather(onReady);
+  }
+
+  /** Gives the request to an idle worker. */
+  start(worker: WorkerHandle): void {
+    this.#worker = worker;
+    this.#startedClock = monotonicMicros();
+    const body = this.#body.takeComplete();
+    worker.run(this.id, this.#phpRequest(body));
+    if (body === undefined) this.#body.streamTo(worker);
+  }
+
+  /**
+   * Looks whether the client is still there, and tells the worker once when it is not. The script goes on: whether it
+   * wants to is known to PHP.
+   */
+  lookForClient(): void {
+    if (this.#isOver || this.#isClientGone || !this.#options.isClientGone()) return;
+    this.#isClientGone = true;
+    this.#worker?.clientIsGone();
+  }
+
+  /** Something that the worker said about this request; `done` is told to {@link finish}. */
+  take(message: Extract<FromThread, { type: 'head' | 'out' | 'finished' }>): void {
+    switch (message.type) {
+      case 'head':
+        this.#writeHead(message.bytes);
+        return;
+      case 'out':
+        this.#sendMessages();
+        this.#freeWritten();
+        if (this.#isOver || this.#write(message.bytes)) {
+          this.#worker?.releaseOutput(message.bytes.length);
+        } else {
+          this.#held += message.bytes.length;
+        }
+        return;
+      case 'finished':
+        this.#end();
+        return;
+      default:
+        throw new Error(`unknown message about a request: ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  /** Adds a message for FCGI_STDERR; several are joined as PHP-FPM joins them. */
+  addMessage(text: Uint8Array): void {
+    if (this.#options.logsToClient && !this.#isOver) this.#messages.push(text);
+  }
+
+  /** The script ended: the response is complete. */
+  finish({ head, rest }: Pick<DoneMessage, 'head' | 'rest'>): void {
+    if (!this.#isOver) {
+      this.#sendMessages();
+      if (head !== undefined) this.#head = Buffer.from(head, 'latin1');
+      const text = `${head ?? ''}${rest}`;
+      if (text !== '') this.#request.write(Buffer.from(text, 'latin1'));
+    }
+    this.#end();
+    this.#worker = undefined;
+  }
+
+  /** Answers without PHP. */
+  answer(page: Page): void {
+    if (this.#isOver) return;
+    this.#sendMessages();
+    this.#head = page.head;
+    this.#request.write(page.head);
+    if (this.information.method !== 'HEAD' && page.body.length > 0) this.#request.write(page.body);
+    this.#end();
+  }
+
+  /** Too many requests wait already. */
+  refuseOverloaded(): void {
+    this.#isOver = true;
+    this.#body.drop();
+    this.#request.end(0, protocolOverloaded);
+  }
+
+  /**
+   * The worker was lost. A client that has seen nothing yet gets a proper answer, any other a connection that
+   * breaks off: an orderly end would pass a truncated page for a whole one.
+   *
+   * @returns the status that was answered, undefined when none was.
+   */
+  fail(failure: Failure): number | undefined {
+    this.#worker = undefined;
+    this.#held = 0;
+    if (this.#isOver) return undefined;
+    if (this.#head !== undefined) {
+      this.#sendMessages();
+      this.#isOver = true;
+      this.#body.drop();
+      this.#options.breakConnection();
+      return undefined;
+    }
+    const page = failurePage(this.#options.pages, failure);
+    this.answer(page);
+    return page.status;
+  }
+
+  /** Values for the access log. */
+  accessValues(
+    result: Pick<DoneMessage, 'status' | 'memoryPeak' | 'cpuMicros' | 'user'>,
+  ): Omit<AccessValues, 'pool' | 'pid' | 'parentPid'> {
+    const { information } = this;
+    return {
+      remoteAddress: this.#options.remoteAddress,
+      method: information.method,
+      uri: information.uri,
+      path: information.path,
+      query: information.query,
+      script: information.script,
+      user: result.user,
+      contentLength: information.contentLength,
+      requestId: information.requestId,
+      status: result.status,
+      memoryPeak: result.memoryPeak,
+      duration: monotonicMicros() - this.#startedClock,
+      cpuUser: result.cpuMicros,
+      cpuSystem: 0,
+      acceptedAt: this.acceptedAt,
+      loggedAt: Date.now() / 1000,
+      parameters: this.#options.params.toMap(),
+      headers: parseHead(this.#head),
+    };
+  }
+
+  #phpRequest(body: Uint8Array<ArrayBuffer> | undefined): PhpRequest {
+    const { params } = this.#options;
+    const phpValue = params.get('PHP_VALUE');
+    const phpAdminValue = params.get('PHP_ADMIN_VALUE');
+    return {
+      params: Variables.of(scriptParams(params, this.#phpSelf)),
+      script: this.#script,
+      // A client that promised more than it sent has ended its stream: PHP is not to wait for the rest.
+      contentLength: body?.length ?? this.#request.contentLength,
+      ...(body === undefined || body.length === 0 ? {} : { body }),
+      ...(phpValue === undefined ? {} : { phpValue }),
+      ...(phpAdminValue === undefined ? {} : { phpAdminValue }),
+    };
+  }
+
+  #writeHead(bytes: Uint8Array): void {
+    this.#sendMessages();
+    this.#head = bytes;
+    this.#request.write(bytes);
+  }
+
+  #write(bytes: Uint8Array): boolean {
+    const hasRoom = this.#request.write(bytes);
+    const { buffer } = bytes;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength >= largeBytes) this.#written.push(buffer);
+    return hasRoom;
+  }
+
+  /**
+   * Frees what was written once the socket has nothing left to write: only then nobody looks at these buffers any
+   * more. A request that is over cannot tell; its last buffers are left to the collector.
+   */
+  #freeWritten(): void {
+    if (this.#isOver || this.#written.length === 0 || this.#request.pendingBytes > 0) return;
+    for (const buffer of this.#written) free(buffer);
+    this.#written = [];
+  }
+
+  #sendMessages(): void {
+    if (this.#messages.length === 0 || this.#isOver) return;
+    const joined: Uint8Array[] = [];
+    for (const message of this.#messages) {
+      if (this.#messagesSent || joined.length > 0) joined.push(messageGlue);
+      joined.push(message);
+    }
+    this.#messages = [];
+    this.#messagesSent = true;
+    this.#request.writeError(Buffer.concat(joined));
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#sendMessages();
+    this.#isOver = true;
+    this.#body.drop();
+    this.#request.end();
+    this.#drained();
+  }
+
+  #drained(): void {
+    this.#freeWritten();
+    const held = this.#held;
+    this.#held = 0;
+    if (held > 0) this.#worker?.releaseOutput(held);
+  }
+
+  #aborted(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#body.abandon();
+    this.#worker?.clientIsGone();
+    this.#drained();
+    this.#options.onAbort(this);
+  }
+}
+
+const messageGlue = Buffer.from('; ');
+
+function failurePage(pages: Pages, failure: Failure): Page {
+  switch (failure.kind) {
+    case 'timeout':
+      return pages.plain(504, 'The script took too long and was ended.\n');
+    case 'executionTime':
+      return pages.plain(500, '');
+    case 'ended':
+      return pages.plain(503, 'The worker was ended before the script was done.\n');
+    case 'crash':
+      return pages.plain(500, 'The worker that ran the script was lost.\n');
+    default:
+      throw new Error(`unknown failure ${JSON.stringify(failure satisfies never)}`);
+  }
+}
+
+/** Header lines as name and value; the CGI status line is none. */
+function parseHead(head: Uint8Array | undefined): [string, string][] {
+  if (head === undefined) return [];
+  const headers: [string, string][] = [];
+  for (const line of Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+    .toString('latin1')
+    .split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0 && !/^status$/i.test(line.slice(0, colon))) {
+      headers.push([line.slice(0, colon), line.slice(colon + 1).trimStart()]);
+    }
+  }
+  return headers;
+}

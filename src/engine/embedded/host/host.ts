@@ -1,0 +1,24 @@
+/**
+ * Entry of the embedded engine's host process: `node host.ts`, with the descriptors of docs/contract.md. Started by
+ * the master, never by hand.
+ */
+
+import { writeSync } from 'node:fs';
+import { mapLargeAllocations } from '../../../posix/memory.ts';
+import { mappedBytes } from '../shared/buffers.ts';
+import { EngineHost } from './engine-host.ts';
+
+// A fault of the host itself: an orderly exit would wait for threads that may hang, and the master starts another.
+process.on('uncaughtException', (error) => {
+  writeSync(2, `hathi engine host: ${error.stack ?? error}\n`);
+  process.kill(process.pid, 'SIGKILL');
+});
+
+// The master decides what a signal to the whole process group (Ctrl-C) means for its hosts.
+for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+  process.on(signal, () => {});
+}
+
+mapLargeAllocations(mappedBytes);
+
+new EngineHost();

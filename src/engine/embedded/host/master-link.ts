@@ -1,0 +1,164 @@
+/** The host's end of the control channel: messages out, messages in, and the status questions in between. */
+
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { receiveDescriptor } from '../../../posix/descriptors.ts';
+import {
+  ContractError,
+  encodeMessage,
+  hostFd,
+  type Message,
+  MessageDecoder,
+  maxPayloadBytes,
+} from '../../contract.ts';
+import type { HostLogLevel } from '../../host-messages.ts';
+
+/** A status page as the master sent it. */
+export interface StatusReply {
+  readonly status: number;
+  /** Header lines, an empty line, the body. */
+  readonly bytes: Uint8Array;
+}
+
+export interface MasterLinkEvents {
+  onMessage(message: Message): void;
+  /** The channel ended, or what came over it is no message. */
+  onGone(reason: ContractError | undefined): void;
+}
+
+/** How long the master may take for a status page. */
+const statusLimitMs = 2000;
+
+interface Question {
+  readonly query: string;
+  readonly answer: (reply: StatusReply | undefined) => void;
+}
+
+export class MasterLink {
+  readonly #socket: Socket;
+  readonly #decoder = new MessageDecoder();
+  /** Those that the master has, by id; and those that come when it has answered one. */
+  readonly #open = new Map<string, Question>();
+  readonly #waiting = new Set<Question>();
+  /** Questions that the master takes at a time. */
+  #mostOpen = 1;
+  #lastQuestion = 0;
+
+  constructor(events: MasterLinkEvents, fd: number = hostFd.control) {
+    // A master that hangs up still reads what workers wrote until then.
+    this.#socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('end', () => events.onGone(undefined));
+    this.#socket.on('close', () => events.onGone(undefined));
+    this.#socket.on('data', (bytes: Buffer) => {
+      try {
+        for (const message of this.#decoder.push(bytes)) this.#receive(message, events);
+      } catch (error) {
+        if (!(error instanceof ContractError)) throw error;
+        events.onGone(error);
+      }
+    });
+  }
+
+  send(words: readonly string[], payload?: Uint8Array | string): void {
+    if (this.#socket.writable) this.#socket.write(encodeMessage(words, payload));
+  }
+
+  /** A message of the host itself for the error log. */
+  log(level: HostLogLevel, text: string): void {
+    this.send(['log', level], Buffer.from(text).subarray(0, maxPayloadBytes));
+  }
+
+  /** @param count slots of the pool, which are as many questions as may be open at a time */
+  allowQuestions(count: number): void {
+    this.#mostOpen = count;
+  }
+
+  /** Asks the master for the pool's status page; undefined when it has none or does not answer in time. */
+  askStatus(query: string): Promise<StatusReply | undefined> {
+    return new Promise((resolve) => {
+      const question: Question = {
+        query,
+        answer: (reply) => {
+          clearTimeout(timer);
+          resolve(reply);
+        },
+      };
+      // One that the master has stays open: its answer is still to come.
+      const timer = setTimeout(() => {
+        this.#waiting.delete(question);
+        resolve(undefined);
+      }, statusLimitMs);
+      this.#waiting.add(question);
+      this.#askNext();
+    });
+  }
+
+  #askNext(): void {
+    const [question] = this.#waiting;
+    if (question === undefined || this.#open.size >= this.#mostOpen) return;
+    this.#waiting.delete(question);
+    const id = String(++this.#lastQuestion);
+    this.#open.set(id, question);
+    this.send(['status', id], Buffer.from(question.query, 'latin1').subarray(0, maxPayloadBytes));
+  }
+
+  /** Resolves when everything that was said has left, or cannot leave any more. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#socket.once('close', () => resolve());
+      if (this.#socket.destroyed) resolve();
+      else this.#socket.end(() => resolve());
+    });
+  }
+
+  #receive(message: Message, events: MasterLinkEvents): void {
+    const [verb, id = '', status = ''] = message.words;
+    switch (verb) {
+      case 'alive':
+        this.send(['alive', id]);
+        return;
+      case 'status-reply':
+        if (!/^\d{3}$/.test(status)) throw new ContractError(`the master sent the status code "${status}"`);
+        this.#answer(id, this.#receivePage(Number(status)));
+        return;
+      case 'no-status':
+        this.#answer(id, undefined);
+        return;
+      default:
+        events.onMessage(message);
+    }
+  }
+
+  #receivePage(status: number): StatusReply | undefined {
+    try {
+      return { status, bytes: receivePage() };
+    } catch (error) {
+      this.log('error', `cannot receive the status page: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  /** An answer that comes too late belongs to nobody. */
+  #answer(id: string, reply: StatusReply | undefined): void {
+    this.#open.get(id)?.answer(reply);
+    this.#open.delete(id);
+    this.#askNext();
+  }
+}
+
+/** The file that the master has passed; the line came after it. */
+function receivePage(): Uint8Array {
+  const fd = receiveDescriptor(hostFd.descriptors);
+  try {
+    const page = Buffer.alloc(fstatSync(fd).size);
+    for (let at = 0; at < page.length; ) {
+      const got = readSync(fd, page, at, page.length - at, at);
+      if (got === 0) break;
+      at += got;
+    }
+    return page;
+  } finally {
+    closeSync(fd);
+  }
+}

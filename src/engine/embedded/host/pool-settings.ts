@@ -1,0 +1,223 @@
+/**
+ * The settings of a pool as this host understands them: docs/contract.md, section 3, turned into values of the
+ * right type. Defaults are the master's, which fills them in. Unknown names are ignored, so that the master may be newer.
+ */
+
+import { type Level, parseLevel } from '../../../log/levels.ts';
+import { type HostSettingName, requiredSettings } from '../../host-setting-names.ts';
+
+export type Pair = readonly [name: string, value: string];
+
+/** Who the host becomes; numeric, as the master resolved it. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+export interface PoolSettings {
+  readonly pool: string;
+  readonly listenFd: number;
+  readonly listenKind: 'unix' | 'tcp';
+  /** listen(2)'s backlog; requests that wait for a worker inside the host are bounded by it as well. */
+  readonly backlog: number;
+  readonly allowedClients: string | undefined;
+  readonly maxChildren: number;
+  /** 0: a worker is not renewed by count. */
+  readonly maxRequests: number;
+  readonly statusPath: string | undefined;
+  readonly pingPath: string | undefined;
+  /** Empty without a path. */
+  readonly pingResponse: string;
+  readonly accessLogFd: number | undefined;
+  /** Empty without a log. */
+  readonly accessFormat: string;
+  /** `access.log_format = json`. */
+  readonly accessIsJson: boolean;
+  readonly accessQuery: boolean;
+  /** A request that has no id is given one. */
+  readonly makesRequestIds: boolean;
+  readonly suppressPaths: ReadonlySet<string>;
+  readonly limitExtensions: readonly string[];
+  readonly catchWorkersOutput: boolean;
+  /** Longest line of a worker's log, bytes. */
+  readonly logLimit: number;
+  readonly logLevel: Level;
+  readonly isRoot: boolean;
+  readonly runAs: RunAs | undefined;
+  readonly rlimitFiles: number | undefined;
+  /** Bytes, -1 for unlimited. */
+  readonly rlimitCore: number | undefined;
+  readonly chroot: string | undefined;
+  readonly chdir: string | undefined;
+  readonly priority: number | undefined;
+  readonly dumpable: boolean;
+  /** The workers' environment in the order in which $_SERVER shows it. */
+  readonly env: readonly Pair[];
+  readonly phpValue: readonly Pair[];
+  readonly phpAdminValue: readonly Pair[];
+  /** The main php.ini, then the files of the scan folder. */
+  readonly phpIniFiles: readonly string[];
+  readonly phpDefines: readonly Pair[];
+  /** engine.php, undefined for the default version. */
+  readonly phpVersion: string | undefined;
+  readonly isolation: 'worker' | 'request';
+  /** Memory of a worker in bytes, OPcache's own aside, beyond which it is renewed after its request. */
+  readonly heapLimit: number;
+}
+
+/** Settings are binary strings, as what they are compared with; a path goes to Node as text. */
+function fromBinary(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
+}
+
+/** Collects `setting` messages; values are binary strings. */
+export class SettingCollector {
+  readonly #values = new Map<string, string[]>();
+
+  add(name: string, value: string): void {
+    const values = this.#values.get(name);
+    if (values === undefined) this.#values.set(name, [value]);
+    else values.push(value);
+  }
+
+  /** @throws Error when a setting that the host cannot do without is missing or is no number. */
+  build(): PoolSettings {
+    for (const name of requiredSettings('embedded')) this.#required(name);
+    const pingPath = this.#text('ping.path');
+    const accessLogFd = this.#integer('access.log.fd');
+    return {
+      pool: this.#required('pool'),
+      listenFd: this.#number('listen.fd'),
+      listenKind: this.#last('listen.kind') === 'tcp' ? 'tcp' : 'unix',
+      backlog: this.#backlog(),
+      allowedClients: this.#last('listen.allowed_clients'),
+      maxChildren: this.#number('max_children'),
+      maxRequests: Math.max(0, this.#number('pm.max_requests')),
+      statusPath: this.#text('pm.status_path'),
+      pingPath,
+      pingResponse: pingPath === undefined ? '' : this.#required('ping.response'),
+      accessLogFd,
+      accessFormat: accessLogFd === undefined ? '' : this.#required('access.format'),
+      accessIsJson: this.#last('access.log_format') === 'json',
+      accessQuery: this.#flag('access.log_query'),
+      makesRequestIds: this.#flag('request_id'),
+      suppressPaths: new Set(this.#all('access.suppress_path')),
+      limitExtensions: this.#words('security.limit_extensions'),
+      catchWorkersOutput: this.#flag('catch_workers_output'),
+      logLimit: this.#number('log_limit'),
+      logLevel: this.#level(),
+      isRoot: this.#flag('root'),
+      runAs: this.#runAs(),
+      rlimitFiles: this.#integer('rlimit_files') || undefined,
+      rlimitCore: this.#integer('rlimit_core') || undefined,
+      chroot: this.#path('chroot'),
+      chdir: this.#path('chdir'),
+      priority: this.#integer('process.priority'),
+      dumpable: this.#flag('process.dumpable'),
+      env: this.#environment(),
+      phpValue: this.#pairs('php_value'),
+      phpAdminValue: this.#pairs('php_admin_value'),
+      phpIniFiles: this.#all('php.ini').map(fromBinary),
+      phpDefines: this.#pairs('php.define'),
+      phpVersion: this.#text('engine.php'),
+      isolation: this.#last('engine.isolation') === 'request' ? 'request' : 'worker',
+      heapLimit: this.#number('engine.heap_limit'),
+    };
+  }
+
+  #all(name: HostSettingName): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+
+  #last(name: HostSettingName): string | undefined {
+    return this.#all(name).at(-1);
+  }
+
+  /** A text where the empty one means "not set". */
+  #text(name: HostSettingName): string | undefined {
+    return this.#last(name) || undefined;
+  }
+
+  #path(name: HostSettingName): string | undefined {
+    const value = this.#text(name);
+    return value === undefined ? undefined : fromBinary(value);
+  }
+
+  #required(name: HostSettingName): string {
+    const value = this.#last(name);
+    if (value === undefined)
+      throw new Error(`the master sent no setting "${name}"; it is of another version`);
+    return value;
+  }
+
+  #integer(name: HostSettingName): number | undefined {
+    const value = this.#text(name);
+    if (value === undefined) return undefined;
+    if (!/^-?\d+$/.test(value)) throw new Error(`cannot use the setting ${name} = "${value}": want a number`);
+    return Number(value);
+  }
+
+  /** @throws Error where it is missing or is no number */
+  #number(name: HostSettingName): number {
+    this.#required(name);
+    const value = this.#integer(name);
+    if (value === undefined) throw new Error(`cannot use the setting ${name} = "": want a number`);
+    return value;
+  }
+
+  #flag(name: HostSettingName): boolean {
+    return this.#last(name) === '1';
+  }
+
+  /** -1 and less mean "as many as the system allows"; the system itself cuts what is too much. */
+  #backlog(): number {
+    const value = this.#number('listen.backlog');
+    return value < 0 ? defaultBacklog : value;
+  }
+
+  #level(): Level {
+    const name = this.#required('log_level');
+    const level = parseLevel(name);
+    if (level === undefined) throw new Error(`cannot use the setting log_level = "${name}"`);
+    return level;
+  }
+
+  #words(name: HostSettingName): readonly string[] {
+    return this.#all(name).flatMap((value) => value.split(/[ \t]+/).filter((word) => word !== ''));
+  }
+
+  #pairs(name: HostSettingName): readonly Pair[] {
+    return this.#all(name).map((line) => {
+      const equals = line.indexOf('=');
+      return equals < 0 ? [line, ''] : [line.slice(0, equals), line.slice(equals + 1)];
+    });
+  }
+
+  /** Of a name given twice the first one in the file wins, and the pool's own USER and HOME stand over ours. */
+  #environment(): readonly Pair[] {
+    // As PHP-FPM calls setenv(): backwards through the file, so that the first of a name wins, then these two.
+    const own = this.#pairs('env').toReversed();
+    const names = new Set(own.map(([name]) => name));
+    const account = [
+      ['USER', this.#last('env.user')],
+      ['HOME', this.#last('env.home')],
+    ] as const;
+    const env = new Map<string, string>([...this.#pairs('env.inherited'), ...own]);
+    for (const [name, value] of account) {
+      if (value !== undefined && !names.has(name)) env.set(name, value);
+    }
+    return [...env];
+  }
+
+  #runAs(): RunAs | undefined {
+    const uid = this.#integer('uid');
+    const gid = this.#integer('gid');
+    if (uid === undefined || gid === undefined) return undefined;
+    const groups = (this.#last('groups') ?? '').split(' ').filter((word) => /^\d+$/.test(word));
+    return { uid, gid, groups: groups.map(Number) };
+  }
+}
+
+/** What PHP-FPM took for a backlog before it left the number to the system. */
+const defaultBacklog = 511;

@@ -1,0 +1,38 @@
+/** What is written down about requests: the scoreboard and the access log. */
+
+import type { AccessLog } from '../../../log/access-log.ts';
+import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import type { Exchange } from './exchange.ts';
+import type { WorkerName } from './worker-log.ts';
+
+export class RequestBooks {
+  readonly #pool: string;
+  readonly #scoreboard: ScoreboardWriter;
+  readonly #accessLog: AccessLog | undefined;
+
+  constructor(pool: string, scoreboard: ScoreboardWriter, accessLog: AccessLog | undefined) {
+    this.#pool = pool;
+    this.#scoreboard = scoreboard;
+    this.#accessLog = accessLog;
+  }
+
+  /** A worker has a request from now on. */
+  begin({ slot }: WorkerName, exchange: Exchange): void {
+    this.#scoreboard.readingHeaders(slot, exchange.startedClock);
+    this.#scoreboard.running(slot, exchange.information);
+  }
+
+  /** The worker's request is over; it still has to be said what the worker does next. */
+  end({ slot }: WorkerName, result: RequestResult): void {
+    // An empty user is what the slot has already, and leaving it out spares the strings of the slot.
+    const { user, ...numbers } = result;
+    this.#scoreboard.finishing(slot, user === undefined || user === '' ? numbers : result);
+  }
+
+  /** The line in the access log. */
+  log({ pid }: WorkerName, exchange: Exchange, result: RequestResult): void {
+    if (this.#accessLog === undefined) return;
+    const values = exchange.accessValues({ ...result, user: result.user ?? '' });
+    this.#accessLog.add({ ...values, pool: this.#pool, pid, parentPid: process.pid });
+  }
+}

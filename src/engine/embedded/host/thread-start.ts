@@ -1,0 +1,98 @@
+/** Starts a worker thread with everything that it needs. */
+
+import { extname, join } from 'node:path';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { Interrupts } from '../php/interrupts.ts';
+import { enlargeStacks } from '../php/main-stack.ts';
+import type { EnginePackage } from '../php/package.ts';
+import { type Note, type SyncQuestion, sharedWord, type ThreadSettings } from '../shared/protocol.ts';
+import { fpmStatus } from './fpm-status.ts';
+import type { MasterLink } from './master-link.ts';
+import type { PoolSettings } from './pool-settings.ts';
+import { bootProgram, type ProgramImage, readProgram } from './program-image.ts';
+import type { StartThread } from './worker-handle.ts';
+
+/** What all threads of a host have in common. */
+export interface ThreadBlueprint {
+  readonly settings: PoolSettings;
+  readonly engine: EnginePackage;
+  readonly module: WebAssembly.Module;
+  /** What {@link readThreadProgram} gave. */
+  readonly program: ProgramImage;
+  /** Files of the extensions that can be loaded, by name. */
+  readonly extensions: ReadonlyMap<string, Uint8Array>;
+  readonly phpIni: string;
+  readonly link: MasterLink;
+}
+
+/** Reads the program of the threads, which is in the room `thread`, in source or compiled; before rights are given up. */
+export function readThreadProgram({ loaderPath }: EnginePackage): ProgramImage {
+  return readProgram(
+    join(import.meta.dirname, `../thread/thread${extname(import.meta.filename)}`),
+    loaderPath,
+  );
+}
+
+/** The host renews a worker that has grown too large by a warm one; in the thread that would cost the next request. */
+const neverInThread = Number.MAX_SAFE_INTEGER;
+
+/** MB for the short-lived objects of a thread's JavaScript, of which there are few; V8's own choice costs 7 MB more. */
+const youngGeneration = 8;
+
+/** @returns what starts threads by the blueprint; called once a host, because it takes up Node's inspector. */
+export function threadStarter(blueprint: ThreadBlueprint): StartThread {
+  const { settings, engine, module, program, extensions, phpIni, link } = blueprint;
+  const boot = bootProgram();
+  enlargeStacks();
+  const interrupts = new Interrupts();
+  let image: SharedArrayBuffer | undefined;
+  return (threadNumber, shared) => {
+    const { port1, port2 } = new MessageChannel();
+    const workerData: ThreadSettings & { readonly program: ProgramImage } = {
+      program,
+      extensions,
+      threadNumber,
+      phpVersion: engine.version,
+      module,
+      loaderPath: engine.loaderPath,
+      phpIni,
+      phpIniFiles: settings.phpIniFiles,
+      phpValue: settings.phpValue,
+      phpAdminValue: settings.phpAdminValue,
+      env: settings.env,
+      isolation: settings.isolation,
+      heapLimit: neverInThread,
+      image,
+      shared,
+      syncPort: port2,
+    };
+    const worker = new Worker(boot, {
+      eval: true,
+      workerData,
+      transferList: [port2],
+      resourceLimits: { maxYoungGenerationSizeMb: youngGeneration },
+      name: `php ${threadNumber}`,
+    });
+    port1.on('message', (message: SyncQuestion | Note) => {
+      if (message.type === 'image') image ??= message.image;
+      else void answer(port1, shared, link);
+    });
+    port1.unref();
+    worker.on('exit', () => port1.close());
+    return Object.assign(worker, { checkTimeLimit: () => interrupts.check(worker) });
+  };
+}
+
+/** The thread stands still until it is answered, or until it loses patience. */
+async function answer(port: MessagePort, shared: SharedArrayBuffer, link: MasterLink): Promise<void> {
+  const reply = await link.askStatus('json&full');
+  port.postMessage(reply?.status === 200 ? { json: statusOf(reply.bytes) } : {});
+  const words = new Int32Array(shared);
+  Atomics.add(words, sharedWord.syncReply, 1);
+  Atomics.notify(words, sharedWord.syncReply);
+}
+
+function statusOf(page: Uint8Array): string {
+  const text = Buffer.from(page).toString('utf8');
+  return fpmStatus(text.slice(text.indexOf('{')));
+}

@@ -1,0 +1,248 @@
+/**
+ * One worker thread as the main thread sees it. It knows the thread's state and carries messages; which request
+ * runs where, and what a client is told, is the pool's affair.
+ */
+
+import type { LimitAnswer } from '../php/time-limit.ts';
+import { handOver } from '../shared/buffers.ts';
+import { type DoneMessage, readDone, requestText } from '../shared/message-text.ts';
+import {
+  bodyWindowBytes,
+  type FromThread,
+  outcomes,
+  type PhpRequest,
+  sharedBytes,
+  sharedWord,
+  type ToThread,
+} from '../shared/protocol.ts';
+import { assertWorkerMove, type WorkerState, workerStates } from './worker-states.ts';
+
+/** What the handle needs of a thread; node:worker_threads' Worker fits. */
+export interface Thread {
+  postMessage(message: ToThread, transfer?: readonly ArrayBuffer[]): void;
+  terminate(): Promise<unknown>;
+  /** Has the thread look at max_execution_time, whatever it is doing. */
+  checkTimeLimit(): Promise<LimitAnswer>;
+  on(event: 'message', listener: (message: FromThread | string) => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'exit', listener: (code: number) => void): unknown;
+}
+
+/** Starts a thread for the given number around the given shared memory. */
+export type StartThread = (threadNumber: number, shared: SharedArrayBuffer) => Thread;
+
+export type UpMessage = Extract<FromThread, { type: 'up' }>;
+export type { DoneMessage } from '../shared/message-text.ts';
+
+/** What a handle tells its owner. */
+export interface WorkerEvents {
+  /** The worker is clean and idle: after its boot, after a request, after a restore. */
+  onIdle(): void;
+  /** Everything about the request that runs, `done` included (the state has moved on by then). */
+  onRequestMessage(message: Exclude<FromThread, { type: 'up' | 'failed' }>): void;
+  /** The thread is gone. `reason` says why when nobody asked for it. Once. */
+  onGone(reason: string | undefined): void;
+}
+
+/** Longest time that a thread may take to die after terminate(): beyond it only the process's end helps. */
+export const terminateLimitMs = 2000;
+/** Longest time for an orderly leave: shutting PHP down takes some 10 ms, a destructor of a persistent object more. */
+const leaveLimitMs = 2000;
+
+export class WorkerHandle {
+  readonly threadNumber: number;
+  /** Undefined while nobody cares (a spare worker). */
+  events: WorkerEvents | undefined;
+  /** The thread is still alive {@link terminateLimitMs} after terminate(). */
+  onStuck: (() => void) | undefined;
+  /** The thread has booted, in so many milliseconds; for the keeper of all handles. */
+  onBooted: ((milliseconds: number) => void) | undefined;
+  /** The thread is gone; for the keeper of all handles, told before the owner. */
+  onExit: (() => void) | undefined;
+  /** Bytes of WASM memory after the last request. */
+  heapBytes = 0;
+  readonly #thread: Thread;
+  readonly #words: Int32Array;
+  #state: WorkerState = workerStates.booting;
+  #facts: UpMessage | undefined;
+  #failure: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #requestId = 0;
+  /** When the boot began, later the request. */
+  #startedAt = performance.now();
+
+  constructor(threadNumber: number, start: StartThread) {
+    this.threadNumber = threadNumber;
+    const shared = new SharedArrayBuffer(sharedBytes);
+    this.#words = new Int32Array(shared);
+    this.#thread = start(threadNumber, shared);
+    this.#thread.on('message', (message) =>
+      this.#receive(typeof message === 'string' ? readDone(message) : message),
+    );
+    this.#thread.on('error', (error) => {
+      this.#failure ??= threadFailure(error);
+    });
+    this.#thread.on('exit', (code) => this.#exited(code));
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** What the thread said of itself; undefined while it boots. */
+  get facts(): UpMessage | undefined {
+    return this.#facts;
+  }
+
+  /** Kernel's thread id; before the thread has told it, its number in this host. */
+  get pid(): number {
+    return this.#facts?.tid ?? this.threadNumber;
+  }
+
+  /** @throws Error when the worker is not idle. */
+  run(id: number, request: PhpRequest): void {
+    this.#move(workerStates.running);
+    this.#requestId = id;
+    this.#startedAt = performance.now();
+    for (const word of [sharedWord.clientGone, sharedWord.executionLimit, sharedWord.bodyPending]) {
+      Atomics.store(this.#words, word, 0);
+    }
+    const { body } = request;
+    const text = requestText(id, request);
+    if (body === undefined) this.#thread.postMessage(text);
+    else this.#thread.postMessage({ type: 'run', request: text, body }, handOver(body));
+  }
+
+  /**
+   * Passes on a piece of the body of the request that runs; its memory is gone afterwards.
+   *
+   * @returns false when the thread has more than enough of it: wait for {@link whenBodyWanted}.
+   */
+  sendBody(bytes: Uint8Array<ArrayBuffer>, end: boolean): boolean {
+    if (this.#state !== workerStates.running) return true;
+    const pending = Atomics.add(this.#words, sharedWord.bodyPending, bytes.length) + bytes.length;
+    this.#thread.postMessage({ type: 'body', id: this.#requestId, bytes, end }, handOver(bytes));
+    return pending < bodyWindowBytes;
+  }
+
+  /** Resolves when the thread has taken some of the body. */
+  async whenBodyWanted(): Promise<void> {
+    for (;;) {
+      const pending = Atomics.load(this.#words, sharedWord.bodyPending);
+      if (pending < bodyWindowBytes || this.#state !== workerStates.running) return;
+      // The bound covers a thread that ended: nobody notifies for it.
+      await Atomics.waitAsync(this.#words, sharedWord.bodyPending, pending, 1000).value;
+    }
+  }
+
+  /** Output has left: the thread may produce as much again. */
+  releaseOutput(bytes: number): void {
+    Atomics.sub(this.#words, sharedWord.outputPending, bytes);
+    Atomics.notify(this.#words, sharedWord.outputPending);
+  }
+
+  /** Tells PHP that nobody listens any more; wakes the thread when it waits for its output to leave. */
+  clientIsGone(): void {
+    const elapsed = Math.min(Math.ceil(performance.now() - this.#startedAt), 2 ** 31 - 1);
+    Atomics.store(this.#words, sharedWord.clientGone, Math.max(1, elapsed));
+    Atomics.notify(this.#words, sharedWord.outputPending);
+  }
+
+  /** Whether the time has come to look at max_execution_time; `now` as performance.now(). */
+  isTimeLimitDue(now: number): boolean {
+    if (this.#state !== workerStates.running) return false;
+    const limit = Atomics.load(this.#words, sharedWord.executionLimit);
+    return limit > 0 && now - this.#startedAt >= limit;
+  }
+
+  /** max_execution_time of the request that runs, seconds. */
+  get timeLimitSeconds(): number {
+    return Atomics.load(this.#words, sharedWord.executionSeconds);
+  }
+
+  /** Has the thread compare its CPU time with the limit. @throws Error when it cannot be reached. */
+  checkTimeLimit(): Promise<LimitAnswer> {
+    return this.#thread.checkTimeLimit();
+  }
+
+  /** Asks an idle worker to leave; one that does not in time is ended. */
+  leave(): void {
+    this.#move(workerStates.leaving);
+    this.#thread.postMessage({ type: 'exit' });
+    this.#timer = setTimeout(() => this.end(), leaveLimitMs);
+  }
+
+  /** Ends the thread whatever it does. Harmless when it is gone. */
+  end(): void {
+    if (this.#state === workerStates.gone || this.#state === workerStates.ending) return;
+    this.#move(workerStates.ending);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.onStuck?.(), terminateLimitMs);
+    // The exit event follows; a rejection of this promise would only repeat it.
+    this.#thread.terminate().catch(() => {});
+  }
+
+  #move(to: WorkerState): void {
+    assertWorkerMove(this.#state, to);
+    this.#state = to;
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.type) {
+      case 'up':
+        this.#facts = message;
+        if (this.#state === workerStates.booting) this.onBooted?.(performance.now() - this.#startedAt);
+        if (this.#state === workerStates.booting || this.#state === workerStates.restoring) {
+          this.#move(workerStates.idle);
+          this.events?.onIdle();
+        }
+        return;
+      case 'failed':
+        this.#failure = message.message;
+        return;
+      case 'head':
+      case 'out':
+      case 'finished':
+      case 'log':
+      case 'output':
+      case 'opcache':
+        if (this.#state === workerStates.running) this.events?.onRequestMessage(message);
+        return;
+      case 'done':
+        this.#done(message);
+        return;
+      default:
+        throw new Error(`unknown message of a worker thread: ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  #done(message: DoneMessage): void {
+    if (this.#state !== workerStates.running) return;
+    this.heapBytes = message.heapBytes;
+    this.#move(message.outcome === outcomes.ok ? workerStates.idle : workerStates.restoring);
+    this.events?.onRequestMessage(message);
+    if (isIdle(this.#state)) this.events?.onIdle();
+  }
+
+  #exited(code: number): void {
+    clearTimeout(this.#timer);
+    const asked = this.#state === workerStates.ending || this.#state === workerStates.leaving;
+    this.#move(workerStates.gone);
+    this.onExit?.();
+    this.events?.onGone(asked ? undefined : (this.#failure ?? `the thread exited with code ${code}`));
+  }
+}
+
+/** The owner may have moved the worker on while it was told of the end of a request. */
+function isIdle(state: WorkerState): boolean {
+  return state === workerStates.idle;
+}
+
+/** For the log: where a fault of ours is, but what to do where the system has no room for one more thread. */
+function threadFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_INIT_FAILED') {
+    return `no room for a worker's thread (${error.message}): raise rlimit_files or the limits of the service, or lower pm.max_children`;
+  }
+  return error.stack ?? error.message;
+}

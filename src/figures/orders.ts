@@ -1,0 +1,15 @@
+/** What somebody at the admin endpoint wants the master to do. */
+
+import type { EndMode } from '../engine/contract.ts';
+import type { AdminVerb } from './snapshot.ts';
+
+/** A worker that an operator wants to be gone. */
+export interface EndOrder {
+  readonly pool: string;
+  readonly pid: number;
+  readonly how: EndMode;
+}
+
+export type AdminOrder =
+  | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
+  | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string };

@@ -1,0 +1,110 @@
+/** Counts of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these go on. */
+
+import type { RestartCause } from '../figures/answers.ts';
+import type { PoolTotals } from '../figures/snapshot.ts';
+import { addDurations, noDurations } from '../scoreboard/durations.ts';
+import type { SlotCounters } from '../scoreboard/reader.ts';
+import { addRoutes, countedRequests, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
+import type { Generation } from './generation.ts';
+
+export class PoolCounters {
+  readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, host: 0 };
+  /** Of the workers that are gone. */
+  #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
+  /** Of the generations that are gone. */
+  #routes = noRoutes;
+  /** When all requests had ended. */
+  #settledRoutes: { readonly accepted: number; readonly table: RouteTable } | undefined = {
+    accepted: 0,
+    table: noRoutes,
+  };
+  #accepted = 0;
+  /** The counters when all requests had ended. */
+  #settled: { readonly accepted: number; readonly counters: SlotCounters } | undefined;
+  #maxChildrenReached = 0;
+  #slowRequests = 0;
+  #terminatedRequests = 0;
+  #faults = 0;
+
+  /** Something of the pool went wrong, and its host was ended. */
+  faulted(): void {
+    this.#faults += 1;
+  }
+
+  restarted(cause: RestartCause): void {
+    this.#restarts[cause] += 1;
+  }
+
+  terminated(): void {
+    this.#terminatedRequests += 1;
+  }
+
+  /** A worker is gone; to be called before its slot goes to another one. */
+  workerGone(generation: Generation, slot: number): void {
+    this.#gone = add(this.#gone, generation.reader.readCounters(slot));
+  }
+
+  /** A host is gone, and its workers with it; to be called before the scoreboard is closed. */
+  generationGone(generation: Generation): void {
+    this.#accepted += generation.reader.readHeader().acceptedRequests;
+    this.#maxChildrenReached += generation.memory.maxChildrenReached;
+    this.#slowRequests += generation.slowRequests;
+    this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
+  }
+
+  /** @param generations those that have a host */
+  routes(generations: readonly Generation[]): RouteTable {
+    const accepted = this.accepted(generations);
+    if (this.#settledRoutes?.accepted === accepted) return this.#settledRoutes.table;
+    const table = generations.reduce((sum, { reader }) => addRoutes(sum, reader.readRoutes()), this.#routes);
+    // As below: most pools rest, and this is much to read.
+    this.#settledRoutes = countedRequests(table) === accepted ? { accepted, table } : undefined;
+    return table;
+  }
+
+  /** Requests begun. @param generations those that have a host */
+  accepted(generations: readonly Generation[]): number {
+    return generations.reduce(
+      (total, { reader }) => total + reader.readHeader().acceptedRequests,
+      this.#accepted,
+    );
+  }
+
+  /** @param generations those that have a host */
+  totals(generations: readonly Generation[]): PoolTotals {
+    const accepted = this.accepted(generations);
+    const counted = this.#counted(accepted, generations);
+    const sum = (base: number, of: (generation: Generation) => number): number =>
+      generations.reduce((total, generation) => total + of(generation), base);
+    return {
+      ...counted,
+      accepted,
+      maxChildrenReached: sum(this.#maxChildrenReached, ({ memory }) => memory.maxChildrenReached),
+      slowRequests: sum(this.#slowRequests, ({ slowRequests }) => slowRequests),
+      terminatedRequests: this.#terminatedRequests,
+      restarts: { ...this.#restarts },
+      faults: this.#faults,
+    };
+  }
+
+  /** Where every request that was begun has been counted, nothing can change until the next one begins. */
+  #counted(accepted: number, generations: readonly Generation[]): SlotCounters {
+    if (this.#settled?.accepted === accepted) return this.#settled.counters;
+    let counters = this.#gone;
+    for (const { workers, reader } of generations) {
+      for (const { slot, pid } of workers.all()) {
+        if (pid !== 0) counters = add(counters, reader.readCounters(slot));
+      }
+    }
+    const ended = counters.durations.counts.reduce((sum, count) => sum + count, 0);
+    this.#settled = ended === accepted ? { accepted, counters } : undefined;
+    return counters;
+  }
+}
+
+function add(left: SlotCounters, right: SlotCounters): SlotCounters {
+  return {
+    responses: left.responses.map((value, index) => value + (right.responses[index] ?? 0)),
+    durations: addDurations(left.durations, right.durations),
+  };
+}

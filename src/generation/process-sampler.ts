@@ -1,0 +1,77 @@
+/** Memory and CPU of a pool's processes, read from /proc when somebody asks, and at most once a second. */
+
+import type { PoolProcesses, WorkerProcess } from '../figures/snapshot.ts';
+import { type ProcessStat, processStat, threadStat } from '../posix/process-stat.ts';
+import type { Generation } from './generation.ts';
+
+/** ms, for the pool and for each of its processes: what is asked for sooner is the last sample. */
+const shortestPeriod = 1000;
+const periodPerProcess = 20;
+/** ms; over a longer time a percentage would tell of the past. */
+const longestPeriod = 30_000;
+
+interface Seen {
+  readonly at: number;
+  readonly startTicks: number;
+  readonly cpuMicros: number;
+}
+
+export class ProcessSampler {
+  #last: { readonly until: number; readonly figures: PoolProcesses } | undefined;
+  /** By pid. */
+  #seen = new Map<number, Seen>();
+  /** CPU time by generation, as last sampled; and that of those which are gone. */
+  #cpuMicros = new Map<number, number>();
+  #goneCpuMicros = 0;
+
+  /**
+   * @param now monotonic ms
+   * @param generations those that have a host
+   */
+  sample(now: number, generations: readonly Generation[]): PoolProcesses {
+    if (this.#last !== undefined && now < this.#last.until) return this.#last.figures;
+    const seen = new Map<number, Seen>();
+    const workers = new Map<number, WorkerProcess>();
+    let hostBytes = 0;
+    const cpuMicros = new Map<number, number>();
+    for (const generation of generations) {
+      const host = processStat(generation.host.pid);
+      hostBytes += host?.residentBytes ?? 0;
+      // Workers that ended are in the host's account: it waits for them. Threads are in it all the time.
+      let cpu = (host?.cpuMicros ?? 0) + (host?.childrenCpuMicros ?? 0);
+      const areThreads = generation.engine === 'embedded';
+      for (const { pid } of generation.workers.all()) {
+        const stat = pid === 0 ? undefined : workerStat(generation.host.pid, pid, areThreads);
+        if (stat === undefined) continue;
+        if (!areThreads) cpu += stat.cpuMicros;
+        const residentBytes = areThreads ? undefined : stat.residentBytes;
+        workers.set(pid, { residentBytes, cpuPercent: this.#cpuPercent(now, pid, stat) });
+        seen.set(pid, { at: now, startTicks: stat.startTicks, cpuMicros: stat.cpuMicros });
+      }
+      cpuMicros.set(generation.number, Math.max(cpu, this.#cpuMicros.get(generation.number) ?? 0));
+    }
+    this.#seen = seen;
+    const figures = { hostBytes, workers, cpuSeconds: this.#account(cpuMicros) / 1e6 };
+    this.#last = { until: now + shortestPeriod + periodPerProcess * workers.size, figures };
+    return figures;
+  }
+
+  #cpuPercent(now: number, pid: number, stat: ProcessStat): number | undefined {
+    const before = this.#seen.get(pid);
+    if (before?.startTicks !== stat.startTicks || now - before.at > longestPeriod) return undefined;
+    return Math.max(0, stat.cpuMicros - before.cpuMicros) / (now - before.at) / 10;
+  }
+
+  /** All CPU time so far: never less than before, whatever ended meanwhile. */
+  #account(current: Map<number, number>): number {
+    for (const [number, cpu] of this.#cpuMicros) {
+      if (!current.has(number)) this.#goneCpuMicros += cpu;
+    }
+    this.#cpuMicros = current;
+    return [...current.values()].reduce((sum, cpu) => sum + cpu, this.#goneCpuMicros);
+  }
+}
+
+function workerStat(host: number, pid: number, isThread: boolean): ProcessStat | undefined {
+  return isThread ? threadStat(host, pid) : processStat(pid);
+}

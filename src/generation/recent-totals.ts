@@ -1,0 +1,61 @@
+/** The counts of a pool some seconds ago, so that rates and quantiles of the last seconds can be told at any time. */
+
+import type { RecentFigures } from '../figures/answers.ts';
+import type { PoolTotals } from '../figures/snapshot.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import {
+  type DurationCounts,
+  durationQuantile,
+  durationsSince,
+  longestSince,
+  peakPeriod,
+} from '../scoreboard/durations.ts';
+
+/** Time between two samples, ms. */
+const spacing = 5000;
+/** Figures are about the time since the oldest of these: 10 to 15 seconds. */
+const samplesKept = 3;
+
+interface Sample {
+  /** Monotonic ms. */
+  readonly at: number;
+  /** The same for the longest requests. */
+  readonly period: number;
+  readonly accepted: number;
+  readonly durations: DurationCounts;
+}
+
+export class RecentTotals {
+  #samples: readonly Sample[];
+
+  /** @param now monotonic ms, here and below */
+  constructor(now: number, totals: PoolTotals) {
+    this.#samples = [sample(now, totals)];
+  }
+
+  /** Takes a sample when one is due; to be called about once a second. @param read makes the totals */
+  note(now: number, read: () => PoolTotals): void {
+    const last = this.#samples.at(-1);
+    if (last !== undefined && now - last.at < spacing) return;
+    this.#samples = [...this.#samples, sample(now, read())].slice(-samplesKept);
+  }
+
+  figures(now: number, totals: PoolTotals): RecentFigures {
+    const oldest = this.#samples[0] ?? sample(now, totals);
+    const seconds = (now - oldest.at) / 1000;
+    const durations = durationsSince(totals.durations, oldest.durations);
+    const longest = longestSince(durations, oldest.period);
+    const requests = Math.max(0, totals.accepted - oldest.accepted);
+    return {
+      seconds,
+      requestsPerSecond: seconds > 0 ? requests / seconds : 0,
+      p50Micros: durationQuantile(durations, 0.5, longest),
+      p95Micros: durationQuantile(durations, 0.95, longest),
+      p99Micros: durationQuantile(durations, 0.99, longest),
+    };
+  }
+}
+
+function sample(at: number, { accepted, durations }: PoolTotals): Sample {
+  return { at, period: peakPeriod(monotonicMicros()), accepted, durations };
+}

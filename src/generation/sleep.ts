@@ -1,0 +1,53 @@
+/** Whether one pool sleeps, and since when its host has had no worker. */
+
+import type { PoolConfig } from '../config/directives.ts';
+import { isSleepDue } from '../pool/sleep.ts';
+import type { Listener } from '../sockets/listener.ts';
+import type { Generation } from './generation.ts';
+import type { PoolContext, PreparedPool } from './pool-context.ts';
+
+export class Sleep {
+  readonly #context: Pick<PoolContext, 'sleepers' | 'now'>;
+  /** Whose connections wake it. */
+  #listener: Listener | undefined;
+  /** Since when the host that serves has had no worker. */
+  #empty: { readonly generation: Generation; readonly since: number } | undefined;
+  /** Wall clock, milliseconds: since when it sleeps. */
+  #since = 0;
+
+  constructor(context: Pick<PoolContext, 'sleepers' | 'now'>) {
+    this.#context = context;
+  }
+
+  get isAsleep(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  get since(): number {
+    return this.#since;
+  }
+
+  /** @throws PosixError for a socket that cannot be watched */
+  begin({ listener }: PreparedPool, wake: () => void): void {
+    this.end();
+    this.#context.sleepers.add(listener, wake);
+    this.#listener = listener;
+    this.#since = Date.now();
+  }
+
+  end(): void {
+    if (this.#listener !== undefined) this.#context.sleepers.remove(this.#listener);
+    this.#listener = undefined;
+    this.#empty = undefined;
+  }
+
+  /** Asked at every heartbeat of the host that serves. */
+  isDue(generation: Generation, config: PoolConfig): boolean {
+    const now = this.#context.now();
+    const workers = generation.workers.size;
+    if (workers > 0 || this.#empty?.generation !== generation) {
+      this.#empty = workers > 0 ? undefined : { generation, since: now };
+    }
+    return this.#empty !== undefined && isSleepDue(config, workers, this.#empty.since, now);
+  }
+}

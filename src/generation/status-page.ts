@@ -1,0 +1,109 @@
+/** The status page of a pool: its scoreboard together with what the master counts itself. */
+
+import { isAtLeast } from '../engine/php-version.ts';
+import { poolStatus } from '../pool/pool-status.ts';
+import { monotonicMicros } from '../scoreboard/clock.ts';
+import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/reader.ts';
+import type { Listener } from '../sockets/listener.ts';
+import { renderStatus } from '../status/render.ts';
+import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { Generation } from './generation.ts';
+import type { PreparedPool } from './pool-context.ts';
+
+/** What the page shows of a generation at this moment. */
+export function statusSnapshot(
+  generation: Generation,
+  listener: Listener | undefined,
+  scoreboard: ScoreboardSnapshot = generation.reader.read(),
+): StatusSnapshot {
+  const kernel = listener?.queue();
+  const snapshot = poolStatus({
+    pool: generation.pool,
+    scoreboard,
+    workers: generation.workers.all().filter(({ pid }) => pid !== 0),
+    startedAt: generation.launchedEpochMs,
+    listenQueue: kernel?.current ?? 0,
+    maxListenQueue: generation.maxListenQueue,
+    listenQueueLength: kernel?.limit ?? 0,
+    maxChildrenReached: generation.memory.maxChildrenReached,
+    slowRequests: generation.slowRequests,
+    // PHP's own page has it from 8.4 on.
+    showsMemoryPeak: isAtLeast(generation.facts?.php ?? '', 8, 4),
+    nowMicros: monotonicMicros(),
+  });
+  generation.maxListenQueue = snapshot.maxListenQueue;
+  return snapshot;
+}
+
+/** Puts the master's figures where workers can read them, for fpm_get_status(); and returns them. */
+export function publishFigures(
+  generation: Generation,
+  listener: Listener,
+  scoreboard: ScoreboardSnapshot,
+): StatusSnapshot {
+  const snapshot = statusSnapshot(generation, listener, scoreboard);
+  generation.scoreboard.master({
+    generation: generation.number,
+    processManager: generation.pool.pm,
+    maxChildren: snapshot.maxChildren,
+    idle: snapshot.idleProcesses,
+    active: snapshot.activeProcesses,
+    listenQueue: snapshot.listenQueue,
+    maxListenQueue: snapshot.maxListenQueue,
+    listenQueueLength: snapshot.listenQueueLength,
+    maxChildrenReached: snapshot.maxChildrenReached,
+    slowRequests: snapshot.slowRequests,
+  });
+  return snapshot;
+}
+
+/** The answer to a request for the page, as the bytes of a CGI response. */
+export function renderStatusPage(
+  generation: Generation,
+  listener: Listener | undefined,
+  query: string,
+  firstHeaders: readonly (readonly [string, string])[] = [],
+): { status: number; reply: Buffer } {
+  const answer = renderStatus(statusSnapshot(generation, listener), query, Date.now());
+  return { status: answer.status, reply: cgiResponse([...firstHeaders, ...answer.headers], answer.body) };
+}
+
+/** The same for a pool that sleeps: nothing runs, and nothing has since then. */
+export function renderSleepingPage(
+  { config, listener }: Pick<PreparedPool, 'config' | 'listener'>,
+  since: number,
+  query: string,
+): { status: number; reply: Buffer } {
+  const kernel = listener.queue();
+  const snapshot = poolStatus({
+    pool: config,
+    scoreboard: emptyScoreboard,
+    workers: [],
+    startedAt: since,
+    listenQueue: kernel?.current ?? 0,
+    maxListenQueue: 0,
+    listenQueueLength: kernel?.limit ?? 0,
+    maxChildrenReached: 0,
+    slowRequests: 0,
+    showsMemoryPeak: false,
+    nowMicros: monotonicMicros(),
+  });
+  const answer = renderStatus(snapshot, query, Date.now());
+  return { status: answer.status, reply: cgiResponse(answer.headers, answer.body) };
+}
+
+/** The header by which PHP names itself, unless its `expose_php` is off. */
+export function poweredBy({ facts }: Generation): readonly (readonly [string, string])[] {
+  if (facts?.isExposed !== true) return [];
+  // A host may say anything; a version has no line ends.
+  return /^[\w.+~-]+$/.test(facts.php) ? [['X-Powered-By', `PHP/${facts.php}`]] : [];
+}
+
+/** Header lines, an empty line, the body. */
+export function cgiResponse(
+  headers: readonly (readonly [string, string])[],
+  body: Uint8Array | string,
+): Buffer {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.concat([Buffer.from(`${lines}\r\n`, 'latin1'), Buffer.from(body)]);
+}

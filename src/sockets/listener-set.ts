@@ -1,0 +1,189 @@
+/** All listening sockets of the master, by resolved address. They outlive hosts, generations and reloads. */
+
+import { adminOff } from '../config/admin.ts';
+import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { PlannedPart } from '../runtime/planned-part.ts';
+import { MasterStartError } from '../runtime/start-error.ts';
+import { Listener, type ResolvedSettings } from './listener.ts';
+import {
+  type ListenAddress,
+  parseListenAddress,
+  resolveListenAddress,
+  socketKey,
+} from './listener-address.ts';
+import { ListenerError } from './listener-error.ts';
+import type { ListenSettings } from './listener-open.ts';
+
+export class ListenerSet {
+  readonly #log: ErrorLog;
+  /** In the order in which they came. Of two with one address the earlier one lost its file; it is in use all the same. */
+  readonly #listeners = new Set<Listener>();
+
+  /** @param inherited sockets of a predecessor or of systemd, taken by the first pool that asks for their address */
+  constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
+    this.#log = log;
+    for (const listener of inherited) this.#listeners.add(listener);
+  }
+
+  /**
+   * Begins a pass over all pools. As in php-fpm every socket that is there already is announced first, also one that
+   * nobody will ask for.
+   */
+  plan(): ListenerPlan {
+    for (const { fd, key } of this.#listeners) {
+      this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
+    }
+    return new ListenerPlan(this, this.#log);
+  }
+
+  add(listener: Listener): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Closes and unlinks every socket that is not in the list. */
+  retain(wanted: readonly Listener[]): void {
+    for (const listener of this.#listeners) {
+      if (wanted.includes(listener)) continue;
+      this.#listeners.delete(listener);
+      listener.remove(this.#log);
+    }
+  }
+
+  closeAll(): void {
+    this.retain([]);
+  }
+
+  /**
+   * The open socket of an address. One whose file somebody removed is no use to clients, so it does not count.
+   *
+   * @param more sockets that are not in force yet
+   */
+  async find(address: ListenAddress, more: readonly Listener[]): Promise<Listener | undefined> {
+    const keys = (await resolveListenAddress(address)).map(socketKey);
+    const ofAddress = [...this.#listeners, ...more].filter(({ key }) => keys.includes(key));
+    const usable = ofAddress.filter((listener) => listener.isIntact() && listener.isReachable());
+    return keys
+      .map((key) => usable.find((listener) => listener.key === key))
+      .find((found) => found !== undefined);
+  }
+}
+
+/** The sockets of another configuration: those in use are used again, others are opened beside them. */
+export class ListenerPlan implements PlannedPart {
+  readonly #set: ListenerSet;
+  readonly #log: ErrorLog;
+  readonly #opened: Listener[] = [];
+  /** Sockets in use and what is to be applied to them. */
+  readonly #kept: (readonly [Listener, ResolvedSettings])[] = [];
+  /** Which pool took which socket: within one plan a socket goes to one pool only. */
+  readonly #claims = new Map<Listener, string>();
+
+  constructor(set: ListenerSet, log: ErrorLog) {
+    this.#set = set;
+    this.#log = log;
+  }
+
+  /** The socket of an address. @throws MasterStartError after the reason has been logged */
+  async acquire(wanted: WantedSocket): Promise<Listener> {
+    try {
+      const settings = wanted.settings();
+      const found = await this.#set.find(settings.address, this.#opened);
+      const listener = found ?? (await Listener.open(settings, this.#log));
+      if (found === undefined) this.#opened.push(listener);
+      this.#claim(listener, settings.pool);
+      if (found !== undefined) this.#kept.push([found, found.resolve(settings, this.#log)]);
+      return listener;
+    } catch (error) {
+      if (!(error instanceof ListenerError)) throw error;
+      this.#log.write(error.level, error.line);
+      throw new MasterStartError(error.message);
+    }
+  }
+
+  commit(failed: (reason: string) => void): void {
+    for (const listener of this.#opened) this.#set.add(listener);
+    for (const [listener, settings] of this.#kept) {
+      try {
+        listener.apply(settings, this.#log);
+      } catch (error) {
+        if (!(error instanceof ListenerError)) throw error;
+        const line = `the socket '${listener.key}' keeps its settings: ${error.line}`;
+        this.#log.error(line);
+        failed(line);
+      }
+    }
+  }
+
+  discard(): void {
+    for (const listener of this.#opened) listener.remove(this.#log);
+  }
+
+  /** Different spellings of one address are found here; equal ones were refused with the configuration. */
+  #claim(listener: Listener, pool: string): void {
+    const other = this.#claims.get(listener);
+    if (other !== undefined) {
+      throw new ListenerError(
+        `[pool ${pool}] unable to set listen address as it's already used in another pool '${other}'`,
+      );
+    }
+    this.#claims.set(listener, pool);
+  }
+}
+
+/** A socket that a configuration asks for. */
+export interface WantedSocket {
+  /** Absent for that of the admin endpoint. */
+  readonly pool?: PoolConfig;
+  readonly role: 'pool' | 'status' | 'admin';
+  /** @throws ListenerError for an address that is none */
+  readonly settings: () => ListenSettings;
+}
+
+/** Every socket of a configuration, in the order in which they are opened. */
+export function wantedSockets({ global, pools }: Configuration): WantedSocket[] {
+  const admin = adminAddress(global);
+  return [
+    ...pools.map((pool) => wantedBy(pool, 'pool', pool.listen)),
+    ...(admin === undefined ? [] : [{ role: 'admin' as const, settings: () => adminListenSettings(admin) }]),
+    ...pools.flatMap((pool) => {
+      const address = pool['pm.status_listen'];
+      return address === undefined ? [] : [wantedBy(pool, 'status', address)];
+    }),
+  ];
+}
+
+function wantedBy(pool: PoolConfig, role: 'pool' | 'status', address: string): WantedSocket {
+  return { pool, role, settings: () => listenSettings(pool, address) };
+}
+
+/** `admin.listen` where it names an address. */
+export function adminAddress({ 'admin.listen': listen }: GlobalConfig): string | undefined {
+  return listen === adminOff ? undefined : listen;
+}
+
+/** What a pool asks of a listening socket at an address. */
+function listenSettings(pool: PoolConfig, text: string): ListenSettings {
+  return {
+    pool: pool.name,
+    address: parseListenAddress(text, '/'),
+    backlog: pool['listen.backlog'],
+    mode: Number.parseInt(pool['listen.mode'] ?? '0660', 8) || 0,
+    // Nothing behind the equals sign is as good as no line.
+    owner: pool['listen.owner'] || undefined,
+    group: pool['listen.group'] || undefined,
+    aclUsers: splitList(pool['listen.acl_users']),
+    aclGroups: splitList(pool['listen.acl_groups']),
+  };
+}
+
+/** The admin endpoint's socket is the master's user's alone. */
+export function adminListenSettings(text: string): ListenSettings {
+  // Lines about a socket start with its pool; this one's say which directive they are about.
+  return { pool: 'admin.listen', address: parseListenAddress(text, '/'), backlog: 16, mode: 0o600 };
+}
+
+function splitList(text: string | undefined): string[] | undefined {
+  const items = text?.split(',').map((item) => item.trim());
+  return items?.filter((item) => item !== '');
+}

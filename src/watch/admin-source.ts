@@ -1,0 +1,107 @@
+/** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
+
+import type { AdminSnapshot, PoolSnapshot, SnapshotDetail, WorkerSnapshot } from '../figures/snapshot.ts';
+import { contain } from '../generation/bulkhead.ts';
+import type { Generation } from '../generation/generation.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
+import { statusSnapshot } from '../generation/status-page.ts';
+import { ownVersion } from '../runtime/module.ts';
+import type { Listener } from '../sockets/listener.ts';
+import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { ReloadJournal } from './reload-journal.ts';
+
+const startedAt = Date.now();
+
+export interface MasterView {
+  readonly state: string;
+  readonly reloads: ReloadJournal;
+  readonly runners: readonly PoolRunner[];
+  /** Bytes by name of the pool. */
+  readonly memory: ReadonlyMap<string, number>;
+}
+
+export function adminSnapshot(
+  { state, reloads, runners, memory }: MasterView,
+  detail: SnapshotDetail,
+): AdminSnapshot {
+  const { user, system } = process.cpuUsage();
+  return {
+    at: Date.now(),
+    version: ownVersion(),
+    pid: process.pid,
+    state,
+    startedAt,
+    reloads: reloads.counts,
+    lastReload: reloads.last,
+    master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+    // Where one cannot be shown its host is ended, and then it can.
+    pools: runners.flatMap((runner) => {
+      const show = (): PoolSnapshot => poolSnapshot(runner, memory.get(runner.name), detail);
+      return contain(runner, 'showing it', show) ?? contain(runner, 'showing it', show) ?? [];
+    }),
+  };
+}
+
+function poolSnapshot(
+  runner: PoolRunner,
+  memoryBytes: number | undefined,
+  detail: SnapshotDetail,
+): PoolSnapshot {
+  const { serving, config, prepared } = runner;
+  const totals = runner.figures.totals();
+  const status = serving && statusOf(serving, prepared.listener, detail);
+  // While nobody serves the pool its clients wait all the same.
+  const kernel = serving === undefined ? prepared.listener?.queue() : undefined;
+  const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
+  return {
+    name: runner.name,
+    state: stateOf(runner),
+    failure: runner.failure,
+    engine: serving?.engine,
+    phpVersion: serving?.facts?.php,
+    listen: config.listen,
+    processManager: config.pm,
+    maxChildren: config['pm.max_children'],
+    idle: status?.idleProcesses ?? 0,
+    active: status?.activeProcesses ?? 0,
+    maxActive: status?.maxActiveProcesses ?? 0,
+    queue: status?.listenQueue ?? kernel?.current ?? 0,
+    maxQueue: status?.maxListenQueue ?? 0,
+    queueLimit: status?.listenQueueLength ?? kernel?.limit ?? 0,
+    accepted: status?.acceptedConnections ?? 0,
+    maxChildrenReached: status?.maxChildrenReached ?? 0,
+    slowRequests: status?.slowRequests ?? 0,
+    // The status page of an older PHP has no such field; the workers write it all the same.
+    memoryPeakBytes: serving?.reader.readHeader().memoryPeak ?? 0,
+    memoryBytes,
+    totals,
+    recent: runner.figures.recent(totals),
+    processes: detail === 'full' ? runner.figures.processes() : undefined,
+    opcache: serving?.reader.readOpcache(),
+    generation: serving?.number,
+    startedAt: runner.startedAt,
+    workers: [
+      ...(workers ?? []),
+      ...runner.draining().flatMap((generation) => drainingWorkers(generation, detail)),
+    ],
+  };
+}
+
+function stateOf({ serving, isAsleep }: PoolRunner): PoolSnapshot['state'] {
+  if (isAsleep) return 'asleep';
+  if (serving === undefined) return 'starting';
+  return serving.watch.isLate ? 'silent' : 'serving';
+}
+
+function statusOf(
+  generation: Generation,
+  listener: Listener | undefined,
+  detail: SnapshotDetail,
+): StatusSnapshot {
+  const { reader } = generation;
+  return statusSnapshot(generation, listener, detail === 'full' ? reader.read() : reader.readNumbers());
+}
+
+function drainingWorkers(generation: Generation, detail: SnapshotDetail): WorkerSnapshot[] {
+  return statusOf(generation, undefined, detail).processes.map((process) => ({ ...process, draining: true }));
+}

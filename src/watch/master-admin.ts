@@ -1,0 +1,117 @@
+/** What the master tells and does for those who ask at its admin endpoint. Reads at once; what acts goes into its queue. */
+
+import type { Configuration } from '../config/directives.ts';
+import type { EndMode } from '../engine/contract.ts';
+import type { HistoryAnswer, ReloadResult } from '../figures/answers.ts';
+import type { AdminOrder } from '../figures/orders.ts';
+import type { SlowRequest, WorkerStack } from '../figures/slow-request.ts';
+import type {
+  AdminSnapshot,
+  AdminSource,
+  AdminVerb,
+  PoolRoutes,
+  SnapshotDetail,
+} from '../figures/snapshot.ts';
+import { contain } from '../generation/bulkhead.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { Profile, ProfileOptions } from '../trace/profile.ts';
+import { adminSnapshot } from './admin-source.ts';
+import { Profiler } from './profiler.ts';
+import { Records } from './records.ts';
+import type { ReloadJournal } from './reload-journal.ts';
+import { SlowRequests } from './slow-requests.ts';
+
+/** What there is to see and to ask. */
+export interface AdministeredMaster {
+  readonly log: ErrorLog;
+  readonly reloads: ReloadJournal;
+  state(): string;
+  /** The pools in force. */
+  runners(): readonly PoolRunner[];
+  hasWorker(pool: string, pid: number): boolean;
+  configuration(): Configuration;
+  enqueue(order: AdminOrder): void;
+}
+
+export class MasterAdmin implements AdminSource {
+  readonly #master: AdministeredMaster;
+  readonly #records = new Records();
+  readonly #slowRequests = new SlowRequests();
+  readonly #profiler = new Profiler();
+
+  constructor(master: AdministeredMaster) {
+    this.#master = master;
+  }
+
+  /** Once a second, where somebody can ask. */
+  beat(): void {
+    this.#records.beat(this.#master.runners());
+  }
+
+  addSlowRequest(request: SlowRequest): void {
+    this.#slowRequests.add(request);
+  }
+
+  read(detail: SnapshotDetail): AdminSnapshot {
+    const { reloads } = this.#master;
+    const { memory } = this.#records;
+    return adminSnapshot(
+      { state: this.#master.state(), reloads, runners: this.#master.runners(), memory },
+      detail,
+    );
+  }
+
+  history(pool: string | undefined, since: number): HistoryAnswer | undefined {
+    const isKnown = pool === undefined || this.#runner(pool) !== undefined;
+    if (!isKnown) return undefined;
+    return { ...this.#records.history.read(pool, since), reloads: this.#master.reloads.recent };
+  }
+
+  routes(pool: string | undefined): readonly PoolRoutes[] | undefined {
+    const runner = pool === undefined ? undefined : this.#runner(pool);
+    if (pool !== undefined && runner === undefined) return undefined;
+    const runners = runner === undefined ? this.#master.runners() : [runner];
+    return runners.flatMap((one) => {
+      const read = () => ({ pool: one.name, table: one.figures.routes() });
+      return contain(one, 'reading its routes', read) ?? [];
+    });
+  }
+
+  configuration(): Configuration {
+    return this.#master.configuration();
+  }
+
+  ask(verb: AdminVerb, peer: string): void {
+    this.#master.enqueue({ type: 'admin', verb, peer });
+  }
+
+  reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult> {
+    const result = this.#master.reloads.next();
+    this.ask(verb, peer);
+    return result;
+  }
+
+  endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean {
+    if (!this.#master.hasWorker(pool, pid)) return false;
+    this.#master.enqueue({ type: 'endWorker', order: { pool, pid, how }, peer });
+    return true;
+  }
+
+  slowRequests(): readonly SlowRequest[] {
+    return this.#slowRequests.list();
+  }
+
+  stack(pool: string, pid: number): WorkerStack | undefined {
+    return this.#runner(pool)?.stack(pid);
+  }
+
+  profile(options: ProfileOptions, peer: string, gone: AbortSignal): Promise<Profile> {
+    this.#master.log.notice(`admin endpoint: profile of pool "${options.pool}" asked for by ${peer}`);
+    return this.#profiler.profile(options, this.#runner(options.pool), gone);
+  }
+
+  #runner(pool: string): PoolRunner | undefined {
+    return this.#master.runners().find(({ name }) => name === pool);
+  }
+}

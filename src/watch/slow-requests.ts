@@ -1,0 +1,34 @@
+/** The latest entries of all slow logs together, for the admin endpoint. */
+
+import type { SlowRequest } from '../figures/slow-request.ts';
+import type { StackFrame } from '../trace/frame.ts';
+
+/** Entries that are kept: at most about 10 MB, usually 100 KB. */
+const kept = 100;
+/** Text of a stack that is kept with its entry: names and paths are the application's, and each may have 4096 bytes. */
+const stackCharacters = 65_536;
+
+export class SlowRequests {
+  #latest: SlowRequest[] = [];
+
+  add(request: SlowRequest): void {
+    const { stack } = request;
+    const bounded = 'frames' in stack ? { ...request, stack: { frames: innermost(stack.frames) } } : request;
+    this.#latest = [bounded, ...this.#latest].slice(0, kept);
+  }
+
+  /** The latest one first. */
+  list(): readonly SlowRequest[] {
+    return this.#latest;
+  }
+}
+
+/** As many calls as the limit allows. */
+function innermost(frames: readonly StackFrame[]): readonly StackFrame[] {
+  let room = stackCharacters;
+  const end = frames.findIndex(({ function: name, class: className = '', file }) => {
+    room -= name.length + className.length + file.length;
+    return room < 0;
+  });
+  return end < 0 ? frames : frames.slice(0, end);
+}
