@@ -1,7 +1,7 @@
 /**
- * Access control lists of files, acl(5), set through the extended attribute that the kernel keeps them in.
- * The attribute's layout is kernel interface (linux/posix_acl_xattr.h), so neither libacl nor the `setfacl`
- * program has to be installed, which small container images lack; and a failure has an errno.
+ * Access control lists of files, acl(5), set through the extended attribute in which the kernel keeps them. The layout
+ * is kernel interface (linux/posix_acl_xattr.h), so neither libacl nor the `setfacl` program is needed: small container
+ * images lack both, and a failed call has an errno.
  */
 import { constants } from 'node:os';
 import { check, cString, declare, lastErrno, PosixError } from './libc.ts';
@@ -17,7 +17,7 @@ const tags = {
   mask: 0x10,
   other: 0x20,
 } as const;
-/** Id of an entry that is about no certain user or group. */
+/** Id of an entry that names no user or group. */
 const noId = 0xffffffff;
 const entryBytes = 8;
 const readWrite = 6;
@@ -34,14 +34,14 @@ const cRemovexattr = declare<[Buffer, Buffer], number>('int removexattr(const vo
 
 type Entry = readonly [tag: number, permissions: number, id: number];
 
-/** Users and groups by id that may read and write a file beside what its mode allows. */
+/** Ids of users and groups that may read and write a file in addition to its mode. */
 export interface Grants {
   readonly users: readonly number[];
   readonly groups: readonly number[];
 }
 
 /**
- * Gives a file this list, in the place of an earlier one: setxattr(2).
+ * Sets the list of a file and replaces an earlier one: setxattr(2).
  *
  * @param mode permission bits of the file
  * @throws PosixError ENOTSUP where the file system has no lists, EPERM when the file is not ours.
@@ -51,14 +51,14 @@ export function grantReadWrite(path: string, mode: number, grants: Grants): void
   check('setxattr', cSetxattr(cString(path), attribute, value, value.length, 0), path);
 }
 
-/** Whether the list of a file is the one that {@link grantReadWrite} would give it; without grants: whether it has none. */
+/** Whether {@link grantReadWrite} would change nothing. Without grants: whether the file has no list. */
 export function hasGrants(path: string, mode: number, grants: Grants | undefined): boolean {
   const present = readList(path);
   if (grants === undefined || present === undefined) return grants === undefined && present === undefined;
   return present.equals(encodeEntries(entriesFor(mode, grants)));
 }
 
-/** getxattr(2). @returns undefined for a file without a list, and where there are no lists */
+/** getxattr(2). @returns undefined for a file without a list, and on a file system without lists */
 function readList(path: string): Buffer | undefined {
   const value = Buffer.alloc(longestList);
   const length = cGetxattr(cString(path), attribute, value, value.length);
@@ -68,7 +68,7 @@ function readList(path: string): Buffer | undefined {
   throw new PosixError('getxattr', errno, path);
 }
 
-/** Takes a list away again, so that the mode alone counts: removexattr(2). A file without one is left alone. */
+/** Removes the list of a file, so that the mode alone counts: removexattr(2). No-op for a file without one. */
 export function removeGrants(path: string): void {
   if (cRemovexattr(cString(path), attribute) >= 0) return;
   const errno = lastErrno();

@@ -1,4 +1,4 @@
-/** Descriptors: passing them to another process, socket pairs, duplicates, close-on-exec, memory files. */
+/** Descriptors: passing them between processes, socket pairs, duplicates, close-on-exec, memory files. */
 import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { check, cString, declare, ffi, lastErrno, PosixError, retryInterrupted } from './libc.ts';
@@ -26,11 +26,11 @@ const SEEK_SET = 0;
 
 /** struct msghdr: name, namelen, iov, iovlen, control, controllen, flags; eight bytes each. */
 const msghdrSize = 56;
-/** Offsets in it. */
+/** Field offsets. */
 const msghdr = { iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48 } as const;
 /** CMSG_LEN and CMSG_SPACE of one descriptor: a 16-byte cmsghdr, an int, padding. */
 const cmsg = { header: 16, length: 20, space: 24 } as const;
-/** The same of `count` descriptors. */
+/** The same for `count` descriptors. */
 const cmsgLength = (count: number): number => cmsg.header + 4 * count;
 const cmsgSpace = (count: number): number => cmsg.header + 8 * Math.ceil(count / 2);
 
@@ -51,12 +51,12 @@ const cLseek = declare<[number, number, number], number>(
 );
 const cMemfdCreate = declare<[Buffer, number], number>('int memfd_create(const void *name, uint flags)');
 
-/** How long one passed descriptor may take; both ends are ours, so a second is already a stuck peer. */
+/** Time limit for passing one descriptor. Both ends are ours: a peer that needs a second is stuck. */
 const defaultBoundMs = 1000;
 
 interface MessageBuffers {
   header: Buffer;
-  /** Held so that the addresses in `header` stay valid over the call. */
+  /** Keeps the buffers alive, so that the addresses in `header` stay valid during the call. */
   control: Buffer;
   byte: Buffer;
   vector: Buffer;
@@ -78,7 +78,7 @@ function messageBuffers(count = 1): MessageBuffers {
   return { header, control, byte, vector };
 }
 
-/** True when one of the events (or an error, or a hang-up) is there before the time is over. */
+/** True when one of the events, an error or a hang-up arrives within the time. */
 function poll(fd: number, events: number, timeoutMs: number): boolean {
   const entry = Buffer.alloc(8);
   entry.writeInt32LE(fd, 0);
@@ -91,17 +91,17 @@ function waitFor(syscall: string, fd: number, events: number, timeoutMs: number)
   if (!poll(fd, events, timeoutMs)) throw new PosixError(syscall, constants.errno.ETIMEDOUT);
 }
 
-/** Whether a read would not block, waited for at most `timeoutMs` milliseconds: poll(2). */
+/** Whether a read would not block; waits up to `timeoutMs` milliseconds: poll(2). */
 export function isReadable(fd: number, timeoutMs: number): boolean {
   return poll(fd, POLLIN, timeoutMs);
 }
 
-/** Whether a write would not block, waited for at most `timeoutMs` milliseconds: poll(2). */
+/** Whether a write would not block; waits up to `timeoutMs` milliseconds: poll(2). */
 export function isWritable(fd: number, timeoutMs: number): boolean {
   return poll(fd, POLLOUT, timeoutMs);
 }
 
-/** Whether the other side has closed a socket altogether, or it has failed: poll(2), POLLHUP and POLLERR. */
+/** Whether the peer has closed a socket completely, or the socket has failed: poll(2), POLLHUP and POLLERR. */
 export function isHungUp(fd: number): boolean {
   return poll(fd, 0, 0);
 }
@@ -117,7 +117,7 @@ export function sendDescriptor(socketFd: number, fd: number, timeoutMs: number =
 }
 
 /**
- * Passes copies of several descriptors in one message, in their order: as {@link sendDescriptor}.
+ * Passes copies of several descriptors in one message and keeps their order; otherwise as {@link sendDescriptor}.
  *
  * @throws PosixError; ETIMEDOUT when the bound passes, EPIPE when the peer is gone.
  */
@@ -142,8 +142,8 @@ export function sendDescriptors(
 /**
  * Receives one descriptor (recvmsg(2)), close-on-exec. Blocks the thread at most `timeoutMs` milliseconds.
  *
- * @throws PosixError; ETIMEDOUT when the bound passes, ECONNRESET at end of file, EPROTO for a message that
- * carries no descriptor, EMFILE when this process has no room for one.
+ * @throws PosixError; ETIMEDOUT when the bound passes, ECONNRESET at end of file, EPROTO for a message without a
+ *   descriptor, EMFILE when this process has reached its limit.
  */
 export function receiveDescriptor(socketFd: number, timeoutMs: number = defaultBoundMs): number {
   const message = messageBuffers();
@@ -155,7 +155,7 @@ export function receiveDescriptor(socketFd: number, timeoutMs: number = defaultB
     if (errno === constants.errno.EAGAIN) waitFor('recvmsg', socketFd, POLLIN, timeoutMs);
     else if (errno !== constants.errno.EINTR) throw new PosixError('recvmsg', errno);
   }
-  // The kernel drops a descriptor that it cannot install and says so by this flag alone.
+  // When the kernel cannot install a descriptor it drops it; this flag is the only sign.
   if ((message.header.readInt32LE(msghdr.flags) & MSG_CTRUNC) !== 0) {
     throw new PosixError('recvmsg', constants.errno.EMFILE);
   }
@@ -179,12 +179,15 @@ export function duplicate(fd: number, lowest = 3): number {
   return check('fcntl', cFcntl(fd, F_DUPFD_CLOEXEC, 'int', lowest));
 }
 
-/** Makes `target` another name of `fd`, closing what `target` was; not close-on-exec: dup2(2). */
+/**
+ * Makes `target` refer to the open file of `fd` and closes the previous file of `target`; without close-on-exec:
+ * dup2(2).
+ */
 export function duplicateOnto(fd: number, target: number): void {
   retryInterrupted('dup2', () => cDup2(fd, target));
 }
 
-/** Whether a descriptor is closed in a started program: fcntl(2) F_SETFD. */
+/** Sets or clears close-on-exec: fcntl(2) F_SETFD. */
 export function setCloseOnExec(fd: number, closeOnExec: boolean): void {
   const flags = check('fcntl', cFcntl(fd, F_GETFD, 'int', 0));
   const wanted = closeOnExec ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC;
@@ -209,9 +212,8 @@ export function setNonBlocking(fd: number, nonBlocking: boolean): void {
 }
 
 /**
- * A file of `size` zero bytes that lives in memory and has no name in any folder, close-on-exec:
- * memfd_create(2), or an unlinked file on /dev/shm where the kernel or a sandbox refuses that.
- * `name` is for people (it shows in /proc/PID/fd).
+ * A file of `size` zero bytes in memory, without a name in any folder, close-on-exec: memfd_create(2), or an unlinked
+ * file on /dev/shm where the kernel or a sandbox refuses that. `name` is for people (/proc/PID/fd shows it).
  */
 export function memoryFile(name: string, size: number): number {
   const fd = cMemfdCreate(cString(name), MFD_CLOEXEC);

@@ -1,4 +1,4 @@
-/** Waiting for descriptors that Node cannot wait for, such as listening sockets that somebody else accepts from. */
+/** Waits for descriptors that Node cannot wait for, such as listening sockets that another process accepts from. */
 
 import { closeSync, writeSync } from 'node:fs';
 import { check, declare, declareAsync } from './libc.ts';
@@ -12,10 +12,10 @@ const EPOLLONESHOT = 1 << 30;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 
-/** struct epoll_event is packed on x86-64 alone (epoll_event(3type)): 32 bits of events, then 64 of data. */
+/** x86-64 alone packs struct epoll_event (epoll_event(3type)): 32 bits of events, then 64 of data. */
 const eventLayout = process.arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };
 const retryMs = 100;
-/** As many events are taken at a time; the others come with the next call. */
+/** Maximum of events per call; the next call returns the rest. */
 const eventsAtOnce = 64;
 
 const cEpollCreate1 = declare<[number], number>('int epoll_create1(int flags)');
@@ -28,12 +28,12 @@ const cEpollWait = declareAsync<[number, Buffer, number, number], number>(
 const cEventfd = declare<[number, number], number>('int eventfd(uint initval, int flags)');
 
 /**
- * Tells once of each descriptor that it has become readable: epoll(7) with EPOLLONESHOT, waited for in a thread of
- * libuv's pool. The process does not end before {@link close}.
+ * Reports once that a descriptor has become readable: epoll(7) with EPOLLONESHOT, in a thread of libuv's pool. Keeps
+ * the process alive until {@link close}.
  */
 export class ReadableWatch {
   readonly #epoll = check('epoll_create1', cEpollCreate1(EPOLL_CLOEXEC));
-  /** Written to at the end, so that the thread comes back. */
+  /** close() writes to it to wake the thread. */
   readonly #wake = check('eventfd', cEventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   readonly #onReadable: (fd: number) => void;
   readonly #events = Buffer.alloc(eventsAtOnce * eventLayout.size);
@@ -47,19 +47,19 @@ export class ReadableWatch {
     this.#wait();
   }
 
-  /** @throws PosixError for a descriptor that cannot be waited for */
+  /** @throws PosixError for a descriptor that epoll does not support */
   watch(fd: number): void {
     this.#control(this.#known.has(fd) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT);
     this.#known.add(fd);
   }
 
-  /** To be called before the descriptor is closed. Harmless for one that is not watched. */
+  /** Call it before the descriptor is closed. No-op for a descriptor that is not watched. */
   forget(fd: number): void {
     if (!this.#known.delete(fd)) return;
     try {
       this.#control(EPOLL_CTL_DEL, fd, 0);
     } catch {
-      // One that has been closed meanwhile tells nobody any more.
+      // EBADF: the descriptor was closed meanwhile and reports nothing more.
     }
   }
 
@@ -87,10 +87,10 @@ export class ReadableWatch {
       for (let index = 0; index < count; index++) {
         ready.push(this.#events.readInt32LE(index * eventLayout.size + eventLayout.data));
       }
-      // A wait that fails at once must not be repeated in a circle.
+      // After an error the wait must not start again, or it would spin.
       if (count >= 0) this.#wait();
       else setTimeout(() => this.#wait(), retryMs);
-      // One that was forgotten while the thread came back is nobody's any more.
+      // Skip descriptors that were forgotten while the thread returned.
       for (const fd of ready) if (this.#known.has(fd)) this.#onReadable(fd);
     });
   }

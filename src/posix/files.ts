@@ -1,11 +1,11 @@
-/** Files by a name in an open folder (openat(2) and its family), so that no other component is looked up again. */
+/** Files by their name in an open folder (openat(2) and its family), so the kernel looks up no other path component. */
 import { check, cString, declare } from './libc.ts';
 
 /** open(2) flags that Node's `fs.constants` lacks. */
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 
-/** Stands for the current folder in place of a descriptor; an absolute name does not use it. */
+/** Means the current folder in place of a descriptor; ignored for absolute names. */
 export const AT_FDCWD = -100;
 
 const cOpenat = declare<[number, Buffer, number, 'uint', number], number>(
@@ -28,26 +28,26 @@ const maxTargetBytes = 4096;
 /**
  * Opens `name` in the folder, close-on-exec: openat(2).
  *
- * @param mode of a file that O_CREAT makes, before the umask
+ * @param mode mode of a file that O_CREAT makes, before the umask
  * @throws PosixError
  */
 export function openAt(folder: number, name: string, flags: number, mode = 0): number {
   return check('openat', cOpenat(folder, cString(name), flags | O_CLOEXEC, 'uint', mode), name);
 }
 
-/** Where a symbolic link leads: readlinkat(2). @throws PosixError */
+/** Target of a symbolic link: readlinkat(2). @throws PosixError */
 export function readLinkAt(folder: number, name: string): string {
   const target = Buffer.alloc(maxTargetBytes);
   const length = check('readlinkat', cReadlinkat(folder, cString(name), target, target.length), name);
   return target.toString('utf8', 0, length);
 }
 
-/** Removes a name that is no folder: unlinkat(2). @throws PosixError */
+/** Removes a name other than a folder's: unlinkat(2). @throws PosixError */
 export function unlinkAt(folder: number, name: string): void {
   check('unlinkat', cUnlinkat(folder, cString(name), 0), name);
 }
 
-/** Gives a file another name in its folder, in the place of what has that name: renameat(2). @throws PosixError */
+/** Renames a file within its folder and replaces a file that has the new name: renameat(2). @throws PosixError */
 export function renameAt(folder: number, from: string, to: string): void {
   check('renameat', cRenameat(folder, cString(from), folder, cString(to)), to);
 }

@@ -1,4 +1,4 @@
-/** Descriptors that this process was started with and has no use for: lock files, debconf's pipe, a shell's `exec 9<`. */
+/** Inherited descriptors that this process does not need: lock files, debconf's pipe, a shell's `exec 9<`. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { duplicateOnto, setCloseOnExec } from './descriptors.ts';
 import { O_CLOEXEC } from './files.ts';
@@ -11,11 +11,11 @@ interface Descriptor {
 }
 
 /**
- * Lets go of every inherited descriptor above 2 but those of `kept`. Call it before anything else is opened.
+ * Releases every inherited descriptor above 2 except those in `kept`. Call it before any other file is opened.
  *
- * Node has opened some of its own by then and has set close-on-exec on the inherited ones with low numbers, so that a
- * flag does not tell the two apart; kinds do. And a number that is Node's or V8's after all must not be given away to
- * the next file: each becomes /dev/null.
+ * By then Node has opened descriptors of its own and has set close-on-exec on inherited ones with low numbers, so the
+ * flag does not distinguish them; the kind of file does. A wrong guess must not hand a number of Node or V8 to the next
+ * file, so each released descriptor becomes /dev/null.
  */
 export function releaseInherited(kept: ReadonlySet<number>): void {
   const open = openDescriptors();
@@ -29,8 +29,8 @@ export function releaseInherited(kept: ReadonlySet<number>): void {
 }
 
 /**
- * Event loops, pipes that a thread wakes another by, which have both ends here, /dev/null, and the terminal, which Node
- * opens anew for a standard stream when that is first used.
+ * Node's own: event loops, pipes between its threads (both ends are here), /dev/null, and the terminal, which Node
+ * opens again at the first use of a standard stream.
  */
 function isOwn({ fd, target, closesOnExec }: Descriptor, open: readonly Descriptor[]): boolean {
   if (!closesOnExec) return false;
@@ -48,7 +48,7 @@ function openDescriptors(): Descriptor[] {
         /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'latin1')) ?? [];
       return [{ fd: Number(name), target, closesOnExec: (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0 }];
     } catch {
-      // The one that the folder was read by.
+      // The descriptor that readdir itself used.
       return [];
     }
   });

@@ -1,6 +1,6 @@
 /**
- * The door to the C library: prototypes are declared where they are used and loaded at their first call, so
- * a command that needs no system call of its own never loads the FFI. Only this folder knows FFI.
+ * Access to the C library. Prototypes are declared where they are used and loaded at their first call, so a command
+ * without system calls of its own never loads the FFI. Only this folder uses FFI.
  */
 import { createRequire } from 'node:module';
 import { constants, endianness } from 'node:os';
@@ -11,12 +11,12 @@ type Library = ReturnType<Koffi['load']>;
 
 const require = createRequire(import.meta.url);
 
-/** The package that is the FFI. */
+/** The FFI's package. */
 export const ffiPackage = 'koffi';
 
 let loaded: { koffi: Koffi; library: Library } | undefined;
 
-/** The structures in this folder are laid out for 64-bit little-endian Linux, where glibc and musl agree. */
+/** Structures in this folder have the layout of 64-bit little-endian Linux, where glibc and musl agree. */
 function load(): { koffi: Koffi; library: Library } {
   if (loaded !== undefined) return loaded;
   const pointerBits = /^(x64|arm64|riscv64|loong64|ppc64)$/.test(process.arch) ? 64 : 32;
@@ -36,9 +36,9 @@ export function ffi(): Koffi {
 }
 
 /**
- * Path of the shared object in the FFI's package that this process uses. Loads it if that has not been done.
+ * Path of the shared object in the FFI's package that this process uses. Loads it if necessary.
  *
- * @throws Error when the package was loaded without one (a build that is linked into Node).
+ * @throws Error when the package was loaded without one (a build linked into Node).
  */
 export function addonPath(): string {
   load();
@@ -48,7 +48,7 @@ export function addonPath(): string {
 }
 
 /**
- * Declares a C function by its prototype. Nothing is loaded before the first call.
+ * Declares a C function by its prototype. The first call loads it.
  *
  * @throws Error (at the first call) when the C library lacks the function.
  */
@@ -61,8 +61,8 @@ export function declare<A extends readonly unknown[], R>(prototype: string): (..
 }
 
 /**
- * The same for a call that blocks: it runs in a thread of libuv's pool, and `done` is called from the event loop with
- * its result. errno is that thread's and cannot be had.
+ * As {@link declare} for a call that blocks: it runs in a thread of libuv's pool, then the event loop calls `done` with
+ * its result. errno belongs to that thread and is lost.
  */
 export function declareAsync<A extends readonly unknown[], R>(
   prototype: string,
@@ -84,12 +84,12 @@ for (const [name, number] of Object.entries(constants.errno)) {
   if (!errorNames.has(number)) errorNames.set(number, name);
 }
 
-/** The C library's text for an error number, strerror(3). A negative number is taken as libuv writes it. */
+/** The C library's text for an error number, strerror(3). A negative number is libuv's form. */
 export function strerror(errno: number): string {
   return cStrerror(Math.abs(errno));
 }
 
-/** A system call failed. `errno` is positive, as in C. */
+/** A failed system call. `errno` is positive, as in C. */
 export class PosixError extends Error {
   readonly syscall: string;
   readonly errno: number;
@@ -109,25 +109,25 @@ export class PosixError extends Error {
   }
 }
 
-/** errno of the calling thread; only meaningful directly after a failed call. */
+/** errno of the calling thread; valid only directly after a failed call. */
 export function lastErrno(): number {
   return load().koffi.errno();
 }
 
 /**
- * Passes on the result of a call whose failure is a negative result.
+ * Returns the result of a call, or throws when it is negative.
  *
- * @throws PosixError with errno of the call that was made last.
+ * @throws PosixError with errno of the last call.
  */
 export function check(syscall: string, result: number, subject?: string): number {
   if (result < 0) throw new PosixError(syscall, lastErrno(), subject);
   return result;
 }
 
-/** libuv's own error numbers, which no C library knows (name look-ups, end of file), start here. */
+/** libuv's own error numbers (name look-ups, end of file) start here; the C library does not know them. */
 const firstLibuvErrno = 3000;
 
-/** Error number and text of anything that a system call threw: ours or Node's. Undefined for other errors. */
+/** Number and text of any error of a system call, ours or Node's. Undefined for other errors. */
 export function errorNumber(error: unknown): { errno: number; strerror: string } | undefined {
   if (error instanceof PosixError) return { errno: error.errno, strerror: error.strerror };
   const errno = (error as { errno?: unknown } | undefined)?.errno;
@@ -135,7 +135,7 @@ export function errorNumber(error: unknown): { errno: number; strerror: string }
   return { errno: Math.abs(errno), strerror: strerror(errno) };
 }
 
-/** A NUL-terminated C string. @throws PosixError EINVAL for text with a NUL byte in it. */
+/** A NUL-terminated C string. @throws PosixError EINVAL for text that contains a NUL byte. */
 export function cString(text: string | Uint8Array): Buffer {
   const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
   if (bytes.includes(0)) throw new PosixError('cString', constants.errno.EINVAL, bytes.toString());

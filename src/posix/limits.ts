@@ -1,8 +1,8 @@
-/** What a process may use and who may look at it: resource limits, chroot, priority, prctl. */
+/** Limits of a process and access to it: resource limits, chroot, priority, prctl. */
 import { getPriority } from 'node:os';
 import { check, cString, declare } from './libc.ts';
 
-/** Resources of setrlimit(2) that PHP-FPM's directives name (rlimit_files, rlimit_core). */
+/** Resources of setrlimit(2) that have a directive in PHP-FPM (rlimit_files, rlimit_core). */
 const resources = { core: 4, nofile: 7 } as const;
 export type Resource = keyof typeof resources;
 
@@ -29,19 +29,19 @@ function prctl(option: number, value: number): number {
 }
 
 /**
- * Sets soft and hard limit: setrlimit(2). Inherited by every process started afterwards.
+ * Sets soft and hard limit: setrlimit(2). Later child processes inherit them.
  *
  * @param value descriptors (`nofile`) or bytes (`core`); -1 means unlimited.
  * @throws PosixError EPERM when an unprivileged process raises its hard limit, or for `nofile` above
- * /proc/sys/fs/nr_open.
+ *   /proc/sys/fs/nr_open.
  */
 export function setResourceLimit(resource: Resource, value: number): void {
   writeLimit(resource, { soft: value, hard: value });
 }
 
 /**
- * Whether {@link setResourceLimit} would succeed. Only raising the hard limit can fail, so that is tried and taken back;
- * the soft one, which counts, stays as it is.
+ * Whether {@link setResourceLimit} would succeed. Only raising the hard limit can fail, so this raises it and puts it
+ * back; the soft limit, which the kernel enforces, stays unchanged.
  *
  * @throws PosixError
  */
@@ -71,16 +71,16 @@ export function getResourceLimit(resource: Resource): { soft: number; hard: numb
   return { soft: read(0), hard: read(8) };
 }
 
-/** Makes `path` the root folder of this process and goes to it: chroot(2). Needs CAP_SYS_CHROOT. */
+/** Makes `path` the root folder of this process and changes to it: chroot(2). Needs CAP_SYS_CHROOT. */
 export function chroot(path: string): void {
   check('chroot', cChroot(cString(path)), path);
-  // chroot(2) leaves the working folder outside, from where ".." would lead out again.
+  // chroot(2) leaves the working folder outside; ".." from there would escape the new root.
   process.chdir('/');
 }
 
 /**
- * Nice value, -20 to 19, of the calling thread and of the threads and processes it makes afterwards:
- * setpriority(2); on Linux the attribute is one of the thread, not of the process.
+ * Nice value, -20 to 19, of the calling thread and of threads and processes that it makes later: setpriority(2). On
+ * Linux the attribute belongs to the thread.
  *
  * @throws PosixError EACCES when an unprivileged process lowers the value.
  */
@@ -89,7 +89,7 @@ export function setPriority(nice: number): void {
 }
 
 /**
- * Whether {@link setPriority} would succeed: only lowering the value can fail, so that is tried and taken back.
+ * Whether {@link setPriority} would succeed. Only lowering the value can fail, so this lowers it and puts it back.
  *
  * @throws PosixError
  */
@@ -100,12 +100,12 @@ export function checkPriority(nice: number): void {
   setPriority(before);
 }
 
-/** The name of the calling thread, by which `ps -C` and pgrep(1) find a process; 15 bytes at most: prctl(2) PR_SET_NAME. */
+/** Name of the calling thread, at most 15 bytes, by which `ps -C` and pgrep(1) find a process: prctl(2) PR_SET_NAME. */
 export function setThreadName(name: string): void {
   check('prctl', cPrctlText(PR_SET_NAME, 'void *', cString(name)), name);
 }
 
-/** Whether a crash may write a core file and others of the same user may trace: prctl(2) PR_SET_DUMPABLE. */
+/** Whether a crash may write a core file and processes of the same user may trace: prctl(2) PR_SET_DUMPABLE. */
 export function setDumpable(dumpable: boolean): void {
   prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0);
 }

@@ -1,4 +1,6 @@
-/** File locks: flock(2), and open-file-description locks of fcntl(2). Never waiting: the caller decides how to wait. */
+/**
+ * File locks: flock(2), and open-file-description locks of fcntl(2). They never block: the caller decides how to wait.
+ */
 
 import { constants } from 'node:os';
 import { declare, lastErrno, PosixError } from './libc.ts';
@@ -7,7 +9,7 @@ import { declare, lastErrno, PosixError } from './libc.ts';
 export const lockKind = { read: 0, write: 1, unlock: 2 } as const;
 export type LockKind = (typeof lockKind)[keyof typeof lockKind];
 
-/** A byte range; length 0 reaches to the end of the file, however long it gets. */
+/** A byte range; length 0 reaches to the end of the file, even when it grows. */
 export interface LockRange {
   readonly kind: LockKind;
   readonly start: number;
@@ -34,7 +36,7 @@ function wouldBlock(errno: number): boolean {
 /**
  * Locks or unlocks a whole file, flock(2) with LOCK_NB.
  *
- * @returns false when somebody else holds a conflicting lock
+ * @returns false when another open file holds a conflicting lock
  * @throws PosixError for a bad descriptor or a file system without locks
  */
 export function tryFlock(fd: number, operation: number): boolean {
@@ -53,11 +55,11 @@ function encode(range: LockRange): Buffer {
 }
 
 /**
- * Locks or unlocks a byte range for the open file description, fcntl(2) F_OFD_SETLK. It conflicts with ordinary
- * POSIX locks of other processes and with locks of other descriptions, of this process, too.
+ * Locks or unlocks a byte range for the open file description, fcntl(2) F_OFD_SETLK. It conflicts with POSIX locks of
+ * other processes and with locks of other descriptions, including those of this process.
  *
- * @returns false when somebody else holds a conflicting lock
- * @throws PosixError for a bad descriptor, or a write lock on a descriptor opened for reading
+ * @returns false when another open file holds a conflicting lock
+ * @throws PosixError for a bad descriptor, or a write lock on a read-only descriptor
  */
 export function tryLockRange(fd: number, range: LockRange): boolean {
   if (cFcntl(fd, ofdSet, encode(range)) === 0) return true;
@@ -66,7 +68,7 @@ export function tryLockRange(fd: number, range: LockRange): boolean {
   throw new PosixError('fcntl', errno);
 }
 
-/** The kind of lock that would stop {@link tryLockRange}, `unlock` when nothing would. fcntl(2) F_OFD_GETLK. */
+/** The kind of lock that blocks {@link tryLockRange}; `unlock` when it would succeed. fcntl(2) F_OFD_GETLK. */
 export function conflictingLock(fd: number, range: LockRange): LockKind {
   const lock = encode(range);
   if (cFcntl(fd, ofdGet, lock) !== 0) throw new PosixError('fcntl', lastErrno());

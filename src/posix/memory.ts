@@ -2,7 +2,7 @@
 
 import { check, declare } from './libc.ts';
 
-/** `MADV_DONTNEED` of madvise(2): the pages read as zero afterwards and take no memory until they are written. */
+/** `MADV_DONTNEED` of madvise(2): the pages read as zero afterwards and use no memory until the next write. */
 const dontNeed = 4;
 
 /** `MADV_HUGEPAGE` and `MADV_NOHUGEPAGE`. */
@@ -14,10 +14,10 @@ const cMadvise = declare<[Uint8Array, number, number], number>(
 );
 
 /**
- * Fills a stretch of anonymous memory with zeros by giving its pages back to the kernel.
+ * Zeroes a range of anonymous memory by returning its pages to the kernel.
  *
- * @param bytes starts and ends at a page boundary of the machine (64 KiB is one on every machine); nothing else uses
- *   the memory at this moment
+ * @param bytes starts and ends at a page boundary of the machine (64 KiB is one on every machine); no other thread may
+ *   use the range during the call
  * @throws PosixError EINVAL when it does not start at a page boundary
  */
 export function releasePages(bytes: Uint8Array): void {
@@ -25,9 +25,9 @@ export function releasePages(bytes: Uint8Array): void {
 }
 
 /**
- * Says whether the kernel should back memory by huge pages where it can (transparent_hugepage = madvise or always):
- * filling it is then a few page faults instead of thousands, but one byte takes a huge page. A kernel without them
- * refuses the advice, which changes nothing.
+ * Advises the kernel to back memory by huge pages, or not to (transparent_hugepage = madvise or always): filling it
+ * then takes a few page faults instead of thousands, but a single byte uses a whole huge page. A kernel without huge
+ * pages refuses the advice; that is a no-op.
  *
  * @param bytes starts at a page boundary of the machine
  */
@@ -41,11 +41,11 @@ const mmapThreshold = -3;
 const cMallopt = declare<[number, number], number>('int mallopt(int param, int value)');
 
 /**
- * Has the C library map every allocation from this size on by itself, and unmap it when it is freed. Left alone, glibc
- * raises the size to that of what was freed, up to 32 MB, and takes such blocks from its heaps from then on, which
- * keep what is free between two that are not. For the whole process, threads included.
+ * Makes the C library map every allocation of this size and above separately, and unmap it when it is freed. By default
+ * glibc raises the threshold to the size of freed blocks, up to 32 MB, then takes such blocks from its heaps, and a
+ * heap keeps free memory between two used blocks. Applies to all threads of the process.
  *
- * @returns false where the C library has no such setting (musl gives large blocks back without)
+ * @returns false where the C library lacks the setting (musl always unmaps large blocks)
  */
 export function mapLargeAllocations(bytes: number): boolean {
   try {

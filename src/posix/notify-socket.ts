@@ -1,4 +1,4 @@
-/** One datagram to a Unix socket: all that sd_notify(3) needs. Node has no Unix datagram sockets. */
+/** Sends one datagram to a Unix socket, as sd_notify(3) needs. Node has no Unix datagram sockets. */
 import { closeSync } from 'node:fs';
 import { declare, lastErrno } from './libc.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Processes by descriptor: what is signalled is the process that was looked at, whoever may have got its pid since.
+ * Processes by descriptor: a signal reaches the process that was checked, even if its pid has been reused.
  * pidfd_open(2), pidfd_send_signal(2).
  */
 import { closeSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { isReadable } from './descriptors.ts';
 import { declare } from './libc.ts';
 import { parentOf } from './process-stat.ts';
 
-/** Since these two, all architectures have the same numbers. */
+/** From these two on, all architectures have the same numbers. */
 const SYS_pidfd_send_signal = 424;
 const SYS_pidfd_open = 434;
 
@@ -17,7 +17,7 @@ const cSend = declare<[number, 'long', number, 'long', number, 'void *', null, '
   'long syscall(long number, ...)',
 );
 
-/** One process that is not a child of this one. Close it. */
+/** One process, usually not a child of this one. The caller closes it. */
 export class ProcessHandle {
   readonly pid: number;
   readonly #fd: number;
@@ -28,28 +28,28 @@ export class ProcessHandle {
   }
 
   /**
-   * A handle on a process, if it is a child of that parent.
+   * Opens a handle on a process if it is a child of the given parent.
    *
-   * @returns undefined when there is no such process, it has another parent, or the system has no such descriptors
+   * @returns undefined when the process is unknown, has another parent, or the kernel lacks pidfds
    */
   static openChild(pid: number, parent: number): ProcessHandle | undefined {
-    // Pids of 1 and below mean init, groups and everybody to kill(2); none of them is a worker.
+    // For kill(2), pids of 1 and below mean init, groups and everybody; a worker never has one.
     if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
     const fd = cOpen(SYS_pidfd_open, 'long', pid, 'long', 0);
     if (fd < 0) return undefined;
     const handle = new ProcessHandle(pid, fd);
-    // While it lives nobody else can have its pid: alive after the look, it is the one that was looked at.
+    // Pids are not reused while the process lives. If it is alive after the check, the check saw the same process.
     if (parentOf(pid) === parent && handle.isAlive) return handle;
     handle.close();
     return undefined;
   }
 
-  /** False from the moment on at which it has ended, reaped or not. */
+  /** False as soon as the process has ended, reaped or not. */
   get isAlive(): boolean {
     return !isReadable(this.#fd, 0);
   }
 
-  /** @returns false when it is gone, or this process may not */
+  /** @returns false when it has ended, or this process lacks the permission */
   signal(signal: NodeJS.Signals): boolean {
     const number = constants.signals[signal];
     return cSend(SYS_pidfd_send_signal, 'long', this.#fd, 'long', number, 'void *', null, 'long', 0) === 0;

@@ -1,41 +1,41 @@
-/** What the kernel says of a process or thread, proc_pid_stat(5); readable without rights over it. */
+/** The kernel's view of a process or thread, proc_pid_stat(5); readable without rights over it. */
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { declare } from './libc.ts';
 
 export interface ProcessStat {
-  /** Start in clock ticks since boot: tells a process from a later one of the same pid. */
+  /** Start time in clock ticks since boot; distinguishes a process from a later one with the same pid. */
   readonly startTicks: number;
-  /** CPU time of itself, and of its children that ended and were waited for. */
+  /** CPU time of the process and of its reaped children. */
   readonly cpuMicros: number;
   readonly childrenCpuMicros: number;
-  /** Memory that is resident, shared pages included; of a thread that of its process. */
+  /** Resident memory, including shared pages; for a thread, that of its process. */
   readonly residentBytes: number;
 }
 
-/** Linux tells user space of 100 ticks a second on every machine that Node runs on. */
+/** Linux reports 100 ticks a second to user space on every machine that Node supports. */
 const microsPerTick = 10_000;
 
 const cPageSize = declare<[], number>('int getpagesize()');
 
-/** @returns undefined when there is no such process, or /proc does not show it */
+/** @returns undefined when the process is unknown or /proc hides it */
 export function processStat(pid: number): ProcessStat | undefined {
   return readStat(`/proc/${pid}/stat`);
 }
 
-/** The same of a thread, by its thread id. */
+/** The same for a thread, by its thread id. */
 export function threadStat(pid: number, tid: number): ProcessStat | undefined {
   return readStat(`/proc/${pid}/task/${tid}/stat`);
 }
 
-/** Pid of the parent; undefined when there is no such process, or /proc does not show it. */
+/** Pid of the parent; undefined when the process is unknown or /proc hides it. */
 export function parentOf(pid: number): number | undefined {
   const text = readShort(`/proc/${pid}/stat`);
   const parent = text === undefined ? Number.NaN : Number(fieldsAfterName(text)[1]);
   return Number.isSafeInteger(parent) ? parent : undefined;
 }
 
-/** Pid of the process that traces this one (a debugger); 0 for none, or where /proc does not tell. */
+/** Pid of the process (a debugger) that traces this one; 0 without one, or where /proc hides it. */
 export function tracerOf(pid: number): number {
   return Number(/^TracerPid:\s+(\d+)$/m.exec(readShort(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);
 }
@@ -45,10 +45,13 @@ function readStat(path: string): ProcessStat | undefined {
   return text === undefined ? undefined : parseStat(text, cPageSize());
 }
 
-/** A line has less than 50 numbers and a name of at most 64 bytes. */
+/** A line has fewer than 50 numbers and a name of at most 64 bytes. */
 const line = Buffer.alloc(2048);
 
-/** The start of a file; a third of what readFileSync takes, which asks for the size that /proc does not tell. */
+/**
+ * Reads the start of a file in a third of the time of readFileSync, which first asks for a size that /proc does not
+ * report.
+ */
 function readShort(path: string): string | undefined {
   let fd: number | undefined;
   try {
@@ -61,14 +64,14 @@ function readShort(path: string): string | undefined {
   }
 }
 
-/** The name of the program stands in brackets and may hold anything: what counts comes after the last one. */
+/** The program name is in brackets and may contain anything, brackets too: split after the last one. */
 function fieldsAfterName(text: string): string[] {
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 export function parseStat(text: string, pageBytes: number): ProcessStat | undefined {
   const fields = fieldsAfterName(text).map(Number);
-  // Field 3 of the manual page is the first one here.
+  // The list starts at field 3 of the manual page.
   const field = (number: number): number => fields[number - 3] ?? Number.NaN;
   const stat = {
     startTicks: field(22),

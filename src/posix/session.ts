@@ -1,4 +1,4 @@
-/** Session and file-mode mask of this process. */
+/** Session and umask of this process. */
 import { constants } from 'node:os';
 import { declare, lastErrno, PosixError } from './libc.ts';
 
@@ -6,8 +6,8 @@ const cSetsid = declare<[], number>('int setsid(void)');
 const cUmask = declare<[number], number>('uint umask(uint mask)');
 
 /**
- * Makes this process the leader of a session of its own, without a terminal: setsid(2). False when it already
- * leads its process group (started by a shell), which is no failure: PHP-FPM goes on as well.
+ * Makes this process the leader of a new session without a terminal: setsid(2). Returns false when it already leads its
+ * process group (started by a shell); that is no failure: PHP-FPM goes on as well.
  */
 export function newSession(): boolean {
   if (cSetsid() >= 0) return true;
@@ -16,7 +16,7 @@ export function newSession(): boolean {
   throw new PosixError('setsid', errno);
 }
 
-/** Runs `action` under a file-mode mask and puts the old one back: umask(2), one for the whole process. */
+/** Runs `action` under a umask and restores the old one: umask(2), which applies to the whole process. */
 export function withUmask<T>(mask: number, action: () => T): T {
   const before = cUmask(mask);
   try {

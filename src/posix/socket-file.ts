@@ -1,6 +1,6 @@
 /**
- * The file of a Unix socket in a folder that others may write to. It is found without following a link, told apart by
- * its identity, and changed through a descriptor: whoever swaps the name meanwhile gains nothing.
+ * The file of a Unix socket in a folder that others may write to. It is opened without following a link, identified by
+ * device and inode, and changed through its descriptor, so a swapped name gains an attacker nothing.
  */
 import { closeSync, constants, fstatSync, readFileSync, type Stats } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -9,7 +9,7 @@ import { AT_FDCWD, O_PATH, openAt, unlinkAt } from './files.ts';
 import { PosixError } from './libc.ts';
 import { askUnixSocket } from './unix-diag.ts';
 
-/** Device and inode, stat(2). No other file has the same as long as the file, or a socket bound to it, is open. */
+/** Device and inode, stat(2). Unique while the file, or a socket bound to it, is open. */
 export interface FileIdentity {
   readonly dev: number;
   readonly ino: number;
@@ -19,15 +19,15 @@ export function isSameFile(left: FileIdentity | undefined, right: FileIdentity |
   return left !== undefined && right !== undefined && left.dev === right.dev && left.ino === right.ino;
 }
 
-/** A file that is open by O_PATH, as long as {@link withFile} runs. */
+/** A file held open (O_PATH) while {@link withFile} runs. */
 export interface OpenFile {
   readonly stat: Stats;
-  /** A path that names this very file, whatever has become of its name: proc(5), `/proc/self/fd`. */
+  /** A path to this very file, even after a rename: proc(5), `/proc/self/fd`. */
   readonly place: string;
   readonly fd: number;
   /**
-   * Removes its name, unless that names another file by now: the error is ESTALE then. The folder is pinned, so
-   * that only those who may write to it, and hence remove the name themselves, can still swap the name at the last moment.
+   * Removes the name. Fails with ESTALE when the name refers to another file by now. The folder is pinned, so only
+   * users who may write to it (and so could remove the name themselves) can still swap the name at the last moment.
    *
    * @throws PosixError
    */
@@ -35,10 +35,10 @@ export interface OpenFile {
 }
 
 /**
- * Opens what is at `path` for the time of `action`; a symbolic link at its end is not followed.
+ * Opens the file at `path` while `action` runs; does not follow a symbolic link in its last component.
  *
- * @returns the result of `action`; undefined when there is nothing at the path
- * @throws the error of open(2) where one cannot tell
+ * @returns the result of `action`; undefined when the path does not exist
+ * @throws other errors of open(2)
  */
 export function withFile<T>(path: string, action: (file: OpenFile) => T): T | undefined {
   const folder = openOrNothing(AT_FDCWD, dirname(path), O_PATH | constants.O_DIRECTORY);
@@ -79,12 +79,12 @@ function unlinkExactly(folder: number, name: string, identity: FileIdentity): vo
 }
 
 /**
- * The file that a Unix socket was bound to, when that is what `path` names now.
+ * Identity of the file that a Unix socket was bound to, if `path` still refers to it.
  *
- * The kernel says which file it is (sock_diag). Where it does not, the file has to be a socket with one name, made by
- * this user: root's sockets are all that somebody else could have put there, and only those from the same folder.
+ * The kernel tells the identity (sock_diag). Where it does not, the file has to be a socket with one link, owned by
+ * this user: then others could only have moved in one of root's sockets from the same folder.
  *
- * @returns undefined when something else, or nothing, is at the path, or when it cannot be looked at
+ * @returns undefined when the path refers to something else, does not exist or cannot be inspected
  */
 export function boundFile(socketFd: number, path: string): FileIdentity | undefined {
   try {
@@ -98,12 +98,15 @@ export function boundFile(socketFd: number, path: string): FileIdentity | undefi
       return isOurs ? { dev: stat.dev, ino: stat.ino } : undefined;
     });
   } catch {
-    // A folder that became a link to itself, or that may not be searched any more: clients do not get there either.
+    // ELOOP or EACCES on a folder of the path: clients cannot connect through it either.
     return undefined;
   }
 }
 
-/** btrfs and overlayfs show stat(2) other numbers than the kernel uses itself: those are in fdinfo and mountinfo. */
+/**
+ * On btrfs and overlayfs stat(2) shows other numbers than the kernel uses internally; fdinfo and mountinfo have the
+ * internal ones.
+ */
 function isBoundTo([ino, device]: readonly [number, number], fd: number, stat: Stats): boolean {
   const { dev } = stat;
   const major = ((dev >>> 8) & 0xfff) | 0;

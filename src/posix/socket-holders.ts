@@ -1,4 +1,4 @@
-/** Which processes hold a listening socket, from /proc: proc(5). What belongs to others shows to root only. */
+/** Finds the processes that hold a listening socket, from /proc: proc(5). Only root sees processes of other users. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { SocketAddress } from './sockets.ts';
 
@@ -14,8 +14,8 @@ const listenState = '0A';
 const acceptsFlag = 0x10000;
 
 /**
- * Processes that listen on an address: its port on any address for TCP, its path for Unix. Empty when nobody
- * does or when this process may not see who.
+ * Processes that listen on an address: for TCP its port on any address, for Unix its path. Empty when there are none or
+ * this process may not see them.
  */
 export function listeningProcesses(address: SocketAddress): SocketHolder[] {
   const inodes = address.family === 'unix' ? unixInodes(address.path) : tcpInodes(address.port);
@@ -61,7 +61,7 @@ function holdsOneOf(pid: number, inodes: ReadonlySet<string>): boolean {
       return match?.[1] !== undefined && inodes.has(match[1]);
     });
   } catch {
-    // Gone meanwhile, or another user's: either way not to be seen.
+    // The process has ended or belongs to another user.
     return false;
   }
 }
@@ -79,7 +79,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // /proc/net/tcp6 is missing without IPv6; a process may be gone.
+    // /proc/net/tcp6 is missing without IPv6; the process may have ended.
     return '';
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Listening sockets as raw descriptors that libuv never sees: `net.Server` would accept on them, make them
- * non-blocking for every process that shares them, and close them with the server.
+ * Listening sockets as raw descriptors, hidden from libuv: `net.Server` would accept on them, make them non-blocking
+ * for every process that shares them, and close them with the server.
  */
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -10,7 +10,7 @@ import { check, declare, lastErrno, PosixError, retryInterrupted } from './libc.
 export const families = { unix: 1, ipv4: 2, ipv6: 10 } as const;
 export type Family = keyof typeof families;
 
-/** Where a socket listens. */
+/** Address of a listening socket. */
 export type SocketAddress =
   | { readonly family: 'unix'; readonly path: string }
   | {
@@ -20,7 +20,7 @@ export type SocketAddress =
       readonly scope?: number;
     };
 
-/** A Unix socket's path in bytes, without the NUL that ends it: unix(7). */
+/** Maximum length of a Unix socket's path in bytes, without the final NUL: unix(7). */
 export const maxUnixPathBytes = 107;
 
 const SOCK_STREAM = 1;
@@ -28,7 +28,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
-/** PowerPC has numbers of its own, where 17 is another option. */
+/** PowerPC numbers its options differently; 17 is another one there. */
 const SO_PEERCRED = process.arch === 'ppc64' ? 21 : 17;
 const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
@@ -67,7 +67,7 @@ export function openSocket(family: Family): number {
   return check('socket', cSocket(families[family], SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
-/** Lets an address be taken over from closed connections that linger: socket(7) SO_REUSEADDR. */
+/** Allows binding an address while closed connections linger on it: socket(7) SO_REUSEADDR. */
 export function setReuseAddress(fd: number): void {
   const one = Buffer.alloc(4);
   one.writeInt32LE(1);
@@ -80,12 +80,12 @@ export function bind(fd: number, address: SocketAddress): void {
   check('bind', cBind(fd, encoded, encoded.length));
 }
 
-/** listen(2). On an open listening socket it changes the backlog. -1 means the system's limit. */
+/** listen(2). On a listening socket it changes the backlog. -1 means the system's limit. */
 export function listen(fd: number, backlog: number): void {
   check('listen', cListen(fd, backlog));
 }
 
-/** Address that a descriptor is bound to: getsockname(2). A socket without a name has an empty path. */
+/** Local address of a descriptor: getsockname(2). An unnamed socket has an empty path. */
 export function boundAddress(fd: number): SocketAddress {
   const address = Buffer.alloc(maxAddressBytes);
   const length = Buffer.alloc(4);
@@ -94,7 +94,7 @@ export function boundAddress(fd: number): SocketAddress {
   return decodeAddress(address.subarray(0, length.readUInt32LE()));
 }
 
-/** True when the descriptor is a socket that listens: socket(7) SO_ACCEPTCONN. */
+/** True for a listening socket: socket(7) SO_ACCEPTCONN. */
 export function isListening(fd: number): boolean {
   const value = Buffer.alloc(4);
   const length = Buffer.alloc(4);
@@ -104,10 +104,10 @@ export function isListening(fd: number): boolean {
 }
 
 /**
- * True when somebody listens on an address, tried with connect(2) and without waiting: a full backlog or a
- * connection in progress is an answer as well. The trial connection is closed unused.
+ * True when a process listens on an address, tested by connect(2) without waiting: a full backlog or a connection in
+ * progress counts as well. The test connection is closed unused.
  *
- * @throws PosixError when the question cannot be asked (EACCES, ENAMETOOLONG).
+ * @throws PosixError when the test is impossible (EACCES, ENAMETOOLONG).
  */
 export function somebodyListens(address: SocketAddress): boolean {
   const encoded = encodeAddress(address);
@@ -129,15 +129,15 @@ export function somebodyListens(address: SocketAddress): boolean {
   }
 }
 
-/** How many connections wait in a listening socket, and how many may. */
+/** Length and limit of a listening socket's backlog, in connections. */
 export interface ListenQueue {
   readonly current: number;
   readonly limit: number;
 }
 
 /**
- * Queue of a listening TCP socket: tcp(7) TCP_INFO, whose unacked and sacked fields hold length and limit of
- * the accept queue there. Undefined for other sockets, which do not say.
+ * Backlog of a listening TCP socket: tcp(7) TCP_INFO, whose unacked and sacked fields hold length and limit of the
+ * accept queue there. Undefined for other sockets.
  */
 export function tcpListenQueue(fd: number): ListenQueue | undefined {
   const info = Buffer.alloc(tcpInfo.size);
@@ -152,13 +152,13 @@ export function tcpListenQueue(fd: number): ListenQueue | undefined {
   return limit === 0 ? undefined : { current: info.readUInt32LE(tcpInfo.unacked), limit };
 }
 
-/** Who connected to a Unix socket: unix(7), SO_PEERCRED, struct ucred. @throws PosixError */
+/** Credentials of a Unix socket's peer: unix(7), SO_PEERCRED, struct ucred. @throws PosixError */
 export function peerCredentials(fd: number): { readonly pid: number; readonly uid: number } {
   const credentials = Buffer.alloc(12);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(credentials.length);
   check('getsockopt', cGetsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length));
-  // Zeros are root: an answer that is too short must not be taken for one.
+  // A short answer would read as zeros, and zero is root.
   if (length.readUInt32LE() !== credentials.length)
     throw new PosixError('getsockopt', constants.errno.EPROTO);
   return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4) };

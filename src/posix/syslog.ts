@@ -12,14 +12,14 @@ const cSyslog = declare<[number, Buffer, 'void *', Buffer], void>(
 );
 const cCloselog = declare<[], void>('void closelog(void)');
 
-/** openlog(3) keeps the pointer it is given, so the text must outlive the call. */
+/** openlog(3) keeps the pointer, so the text must outlive the call. */
 let ident: Buffer | undefined;
 const format = cString('%s');
 
 /**
- * Connects to the system log; lines carry `name` and the process id, and go to the console when it is down.
+ * Connects to the system log; lines carry `name` and the process id, and go to the console when the log is down.
  *
- * @param facility as syslog.h has it, LOG_DAEMON being 24.
+ * @param facility number of syslog.h, such as 24 for LOG_DAEMON.
  */
 export function openSystemLog(name: string, facility: number): void {
   ident = cString(name);
@@ -28,12 +28,12 @@ export function openSystemLog(name: string, facility: number): void {
 
 /** Sends one message. `priority` is 0 (emergency) to 7 (debug). */
 export function writeSystemLog(priority: number, message: Uint8Array): void {
-  // A NUL byte would end the C string; what follows it is still worth having.
+  // A NUL byte would end the C string and lose the rest of the message.
   const text = message.includes(0) ? Buffer.from(message).map((byte) => (byte === 0 ? 0x20 : byte)) : message;
   cSyslog(priority, format, 'void *', cString(text));
 }
 
-/** Ends the connection. */
+/** Closes the connection to the system log. */
 export function closeSystemLog(): void {
   cCloselog();
   ident = undefined;

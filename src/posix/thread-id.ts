@@ -4,7 +4,7 @@ import { declare } from './libc.ts';
 
 const cGettid = declare<[], number>('int gettid()');
 
-/** What `ps -L` and /proc show for this thread. Never fails. */
+/** The id that `ps -L` and /proc show for this thread. Never fails. */
 export function threadId(): number {
   return cGettid();
 }

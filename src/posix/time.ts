@@ -1,4 +1,4 @@
-/** Wall clock and calendar as the C library sees them, so that log lines match those of C programs. */
+/** Wall clock and calendar of the C library, so that log lines match those of C programs. */
 import { check, cString, declare } from './libc.ts';
 
 const CLOCK_REALTIME = 0;
@@ -16,7 +16,7 @@ const cStrftime = declare<[Buffer, number, Buffer, Buffer], number>(
 
 let zoneIsRead = false;
 
-/** Microseconds since the epoch by the system's clock, which Date gives to the millisecond only: clock_gettime(2). */
+/** Microseconds since the epoch by the system's clock: clock_gettime(2). Date has milliseconds only. */
 export function wallClockMicroseconds(): number {
   const time = Buffer.alloc(16);
   check('clock_gettime', cClockGettime(CLOCK_REALTIME, time));
@@ -24,14 +24,14 @@ export function wallClockMicroseconds(): number {
 }
 
 /**
- * Local time by a strftime(3) format, in the C locale (Node never calls setlocale for times). Empty when the
- * result is empty or longer than 1023 bytes.
+ * Local time by a strftime(3) format, in the C locale (Node never calls setlocale for times). Empty when the result is
+ * empty or longer than 1023 bytes.
  *
- * @param format bytes of the format, passed through as they are; must not hold a NUL byte.
+ * @param format bytes of the format, passed through unchanged; must not contain a NUL byte.
  * @param seconds whole seconds since the epoch.
  */
 export function formatLocalTime(format: Uint8Array, seconds: number): Buffer {
-  // localtime_r(3) need not read TZ by itself; TZ does not change while a process of ours runs.
+  // localtime_r(3) may skip reading TZ, so tzset runs once; TZ never changes while our processes run.
   if (!zoneIsRead) {
     cTzset();
     zoneIsRead = true;

@@ -1,21 +1,21 @@
 /**
  * Paths through folders that others may write.
  *
- * Root opens logs and pid files in folders of the pools' users, who can put a link, a FIFO or somebody's file under the
- * name at any moment. So a path is walked one component at a time, each by the descriptor of its folder. A symbolic link
- * is followed only in a folder that is *ours*: nobody but root and the user of this process can change what is in it, or
- * lead elsewhere on the way to it.
+ * Root opens logs and pid files in folders of the pools' users, who can put a link, a FIFO or another file under the
+ * name at any moment. So the path is walked one component at a time, each by the descriptor of its folder. A symbolic
+ * link is followed only in a folder that is *ours*: only root and the user of this process can change its entries or
+ * redirect the way to it.
  */
 import { closeSync, constants, fstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { AT_FDCWD, O_PATH, openAt, readLinkAt } from './files.ts';
 import { PosixError } from './libc.ts';
 
-/** What stands at a path is of others' making, and not fit to be opened. The message says why, and what to do. */
+/** The file at a path is under the control of others and unsafe to open. The message has reason and remedy. */
 export class ForeignFileError extends Error {
   readonly code = 'HATHI_FOREIGN_FILE';
   readonly path: string;
-  /** Of the system call that failed there; undefined where what was found was refused. */
+  /** errno of the failed system call; undefined when the file itself was refused. */
   readonly errno: number | undefined;
 
   constructor(path: string, reason: string, cause?: PosixError) {
@@ -26,19 +26,19 @@ export class ForeignFileError extends Error {
   }
 }
 
-/** As many links as the kernel follows. */
+/** The kernel's own limit of links in a path. */
 const maxLinks = 40;
 const writableByGroup = 0o020;
 const writableByAll = 0o002;
 const sticky = 0o1000;
-/** The owner that a file shows whose real one has no number in this user namespace, user_namespaces(7). */
+/** The owner that stat(2) shows for users without a number in this user namespace, user_namespaces(7). */
 const overflowUser = 65534;
 
-/** A folder on a path, held open (O_PATH). Its entries are looked up in it, whatever becomes of its name. */
+/** A folder on a path, held open (O_PATH). Its entries are looked up through the descriptor, even after a rename. */
 export class Folder implements Disposable {
   readonly fd: number;
   readonly path: string;
-  /** Nobody else could lead elsewhere on the way to it. */
+  /** Others cannot redirect the way to it. */
   readonly #isReached: boolean;
   readonly #stat: Stats;
 
@@ -53,12 +53,12 @@ export class Folder implements Disposable {
     return this.#isReached && this.#isClosed;
   }
 
-  /** Whether its links are the kernel's own, which may lead to what has no path: `/proc/1/fd/2`. */
+  /** Whether its links are the kernel's own, whose targets may lack a path: `/proc/1/fd/2`. */
   get isProc(): boolean {
     return this.#stat.dev === statSync('/proc', { throwIfNoEntry: false })?.dev;
   }
 
-  /** What stands under a name, links not followed; undefined where nothing does. */
+  /** Status of an entry, links not followed; undefined when it is missing. */
   look(name: string): Stats | undefined {
     let fd: number;
     try {
@@ -74,7 +74,7 @@ export class Folder implements Disposable {
     }
   }
 
-  /** @returns the folder in it, or the path that a link leads to */
+  /** @returns the subfolder, or the target when the entry is a link */
   enter(name: string): Folder | string {
     if (!this.#followsByKernel && this.look(name)?.isSymbolicLink()) return this.linkTarget(name);
     const flags = O_PATH | constants.O_DIRECTORY | (this.#followsByKernel ? 0 : constants.O_NOFOLLOW);
@@ -82,22 +82,22 @@ export class Folder implements Disposable {
   }
 
   /**
-   * Where a link in it leads.
+   * Target of a link in this folder.
    *
-   * @throws ForeignFileError where somebody else may have made the link
+   * @throws ForeignFileError where others may have made the link
    */
   linkTarget(name: string): string {
     if (!this.isOurs) {
       throw new ForeignFileError(
         this.pathOf(name),
-        `'${this.pathOf(name)}' is a symbolic link in ${this.othersFolder}: remove it, or name the place that it leads to`,
+        `'${this.pathOf(name)}' is a symbolic link in ${this.othersFolder}: remove it, or name its target`,
       );
     }
     const target = readLinkAt(this.fd, name);
     return target.startsWith('/') ? target : `${this.path}/${target}`;
   }
 
-  /** For messages. */
+  /** Description for messages. */
   get othersFolder(): string {
     const uid = process.geteuid?.() ?? 0;
     const us = uid === 0 ? 'root' : `root and the user ${uid}`;
@@ -122,7 +122,7 @@ export class Folder implements Disposable {
     return isOurUser(uid) && (mode & others) === 0;
   }
 
-  /** Whether others have no hand on the entry: in a sticky folder, such as /tmp, they cannot move what is ours. */
+  /** Whether only we can move or remove the entry: in a sticky folder, such as /tmp, others cannot move our files. */
   #keeps(entry: Stats): boolean {
     const isSticky = isOurUser(this.#stat.uid) && (this.#stat.mode & sticky) !== 0;
     return this.#isReached && (this.#isClosed || (isSticky && isOurUser(entry.uid)));
@@ -136,10 +136,10 @@ export interface Place {
 }
 
 /**
- * Opens the folder that an absolute path names a file in, and does something there. Where `use` finds that the file is a
- * link, it gives back the path that it leads to, and is called again with the place of that.
+ * Opens the folder of the file that an absolute path names, and calls `use` with it. When `use` finds a link it returns
+ * the target, and is called again with the place of that.
  *
- * @throws ForeignFileError for anything that goes wrong in a folder that is not ours; PosixError elsewhere
+ * @throws ForeignFileError for any error in a folder that is not ours; PosixError elsewhere
  */
 export function atPlace<T extends object | number>(path: string, use: (place: Place) => T | string): T {
   let next = path;
@@ -172,12 +172,12 @@ function walk<T>(path: string, use: (place: Place) => T | string): T | string {
   }
 }
 
-/** Whether a user is root, who runs this process, or the system outside of this user namespace. */
+/** Whether a user is root, the user of this process, or the system outside of this user namespace. */
 export function isOurUser(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.() || (uid === overflowUser && !isMapped(overflowUser));
 }
 
-/** Whether a number of a user stands for somebody here: /proc/self/uid_map, user_namespaces(7). */
+/** Whether a user id maps into this user namespace: /proc/self/uid_map, user_namespaces(7). */
 function isMapped(uid: number): boolean {
   try {
     return readFileSync('/proc/self/uid_map', 'latin1')

@@ -1,4 +1,4 @@
-/** What the kernel knows of a Unix socket and getsockopt(2) does not tell: sock_diag(7). */
+/** Facts about a Unix socket that getsockopt(2) does not have: sock_diag(7). */
 import { closeSync, fstatSync } from 'node:fs';
 import { declare } from './libc.ts';
 import { families } from './sockets.ts';
@@ -10,7 +10,7 @@ const MSG_DONTWAIT = 0x40;
 const NETLINK_SOCK_DIAG = 4;
 const SOCK_DIAG_BY_FAMILY = 20;
 const NLM_F_REQUEST = 1;
-/** What can be asked for (UDIAG_SHOW_), and the attribute that answers it (UNIX_DIAG_). */
+/** Questions (UDIAG_SHOW_) and the attribute that answers each (UNIX_DIAG_). */
 const questions = {
   file: { show: 0x02, attribute: 1 },
   queue: { show: 0x10, attribute: 4 },
@@ -23,7 +23,7 @@ const diagnosis = { size: 16, inode: 4 } as const;
 const attribute = { size: 4, type: 2 } as const;
 const anyCookie = 0xffff_ffff;
 const anyState = 0xffff_ffff;
-/** The answers to these questions have less than 64 bytes. */
+/** The answers are shorter than 64 bytes. */
 const answerLimit = 512;
 
 const cSocket = declare<[number, number, number], number>('int socket(int domain, int type, int protocol)');
@@ -35,23 +35,23 @@ const cRecv = declare<[number, Buffer, number, number], number>(
 );
 
 /**
- * Asks the kernel about a Unix socket. Costs five system calls, some 20 us, and needs no rights.
+ * Asks the kernel about a Unix socket. Takes five system calls, about 20 us, and needs no privilege.
  *
  * @returns the two 32-bit numbers of the answer: length and limit of the queue, or inode and device (in the kernel's
  *   own form, 12 bits major and 20 bits minor) of the file that the socket was bound to. Undefined where the kernel
- *   does not say: it was built without CONFIG_UNIX_DIAG, a seccomp filter refuses netlink, or the descriptor is no Unix
- *   socket of this network namespace, or has no file.
+ *   does not answer: it lacks CONFIG_UNIX_DIAG, a seccomp filter refuses netlink, the descriptor is no Unix socket of
+ *   this network namespace, or the socket has no file.
  * @throws the error of fstat(2) for a descriptor that is not open
  */
 export function askUnixSocket(fd: number, question: keyof typeof questions): [number, number] | undefined {
-  // The kernel's number has 32 bits here.
+  // The kernel truncates the inode to 32 bits here.
   const inode = fstatSync(fd).ino >>> 0;
   const netlink = cSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return undefined;
   try {
     const bytes = encodeQuestion(inode, questions[question].show);
     if (cSend(netlink, bytes, bytes.length, 0) !== bytes.length) return undefined;
-    // The kernel answers within send(): nothing to wait for.
+    // The kernel answers within send(), so recv() never waits.
     const reply = Buffer.alloc(answerLimit);
     const length = cRecv(netlink, reply, reply.length, MSG_DONTWAIT);
     return decodeAnswer(reply.subarray(0, Math.max(0, length)), inode, questions[question].attribute);

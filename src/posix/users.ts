@@ -1,4 +1,4 @@
-/** Users and groups through the name service (NSS), so LDAP and containers' extra files count as well. */
+/** Users and groups through the name service (NSS), which includes LDAP and extra files of containers. */
 import { constants } from 'node:os';
 import { lookedUp } from '../runtime/one-look.ts';
 import { cString, declare, ffi, PosixError } from './libc.ts';
@@ -18,17 +18,17 @@ export interface Group {
   readonly gid: number;
 }
 
-/** What a pool's workers run as. */
+/** The identity of a pool's workers. */
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
-  /** Supplementary groups with `gid` among them, for setgroups(2). */
+  /** Supplementary groups including `gid`, for setgroups(2). */
   readonly groups: readonly number[];
-  /** Entry of the user, absent for a numeric id that no database knows. */
+  /** The user's entry; absent for a numeric id without one. */
   readonly entry?: User;
 }
 
-/** A user or group that no database knows, or an id whose group nobody names. */
+/** An unknown user or group, or an id without a group. */
 export class UnknownNameError extends Error {
   readonly kind: 'user' | 'group';
   readonly value: string;
@@ -57,7 +57,7 @@ function unknownGroup(name: string): UnknownNameError {
   );
 }
 
-/** Without this error such a worker would keep the master's own group, which is root's. */
+/** Without this error such a worker would keep the master's group, which is root's. */
 function groupOfIdUnknown(id: string): UnknownNameError {
   return new UnknownNameError(
     'user',
@@ -88,16 +88,16 @@ const cGetgrouplist = declare<[Buffer, number, Buffer, Buffer], number>(
 /** struct passwd and struct group, glibc and musl, 64-bit. */
 const passwd = { size: 48, name: 0, uid: 16, gid: 20, home: 32, shell: 40 } as const;
 const group = { size: 32, name: 0, gid: 16 } as const;
-/** A group with thousands of members needs room; beyond this the database is broken. */
+/** A group with thousands of members needs room; a larger entry means a broken database. */
 const maxEntryBytes = 4 * 1024 * 1024;
 
-/** Text that is an id and not a name, by PHP-FPM's rule: digits only. */
+/** Whether a text is an id by PHP-FPM's rule: digits only. */
 export function isNumericId(text: string): boolean {
   return /^[0-9]+$/.test(text);
 }
 
 /**
- * Entry of a user given by name or by all-digit id: getpwnam_r(3), getpwuid_r(3). Undefined when there is none.
+ * Entry of a user given by name or by all-digit id: getpwnam_r(3), getpwuid_r(3). Undefined when it is unknown.
  *
  * @throws PosixError when the name service itself fails.
  */
@@ -126,7 +126,7 @@ function lookForUser(nameOrId: string | number): User | undefined {
 }
 
 /**
- * Entry of a group given by name or by all-digit id: getgrnam_r(3), getgrgid_r(3). Undefined when there is none.
+ * Entry of a group given by name or by all-digit id: getgrnam_r(3), getgrgid_r(3). Undefined when it is unknown.
  *
  * @throws PosixError when the name service itself fails.
  */
@@ -153,7 +153,7 @@ function numericId(nameOrId: string | number): number | undefined {
   return isNumericId(nameOrId) ? Number(nameOrId) : undefined;
 }
 
-/** These calls return the error number; the entry's strings live in `buffer`. */
+/** These calls return the error number; the entry's strings are in `buffer`. */
 function lookup<T>(
   syscall: string,
   entrySize: number,
@@ -176,16 +176,16 @@ function lookup<T>(
   }
 }
 
-/** getpwnam_r(3) lists what name services return instead of a plain "no entry". */
+/** getpwnam_r(3) lists the error numbers that name services return instead of a plain "no entry". */
 function meansNotFound(errno: number): boolean {
   const { ENOENT, ESRCH, EBADF, EPERM } = constants.errno;
   return errno === ENOENT || errno === ESRCH || errno === EBADF || errno === EPERM;
 }
 
-/** The kernel's own bound on supplementary groups, NGROUPS_MAX. */
+/** The kernel's limit of supplementary groups, NGROUPS_MAX. */
 const maxGroups = 65_536;
 
-/** Every group of a user, `gid` included: getgrouplist(3). */
+/** All groups of a user, including `gid`: getgrouplist(3). */
 export function groupsOfUser(name: string, gid: number): readonly number[] {
   return lookedUp(JSON.stringify(['groups', name, gid]), () => lookForGroups(name, gid));
 }
@@ -203,11 +203,10 @@ function lookForGroups(name: string, gid: number): readonly number[] {
 }
 
 /**
- * Resolves a pool's `user` and `group` by PHP-FPM's rules: all-digit names are ids; the group is the user's
- * own unless given; an id without an entry gets exactly its group.
+ * Resolves a pool's `user` and `group` by PHP-FPM's rules: all-digit names are ids; the group is the user's own unless
+ * given; an id without an entry gets exactly its group.
  *
- * @throws UnknownNameError for a name that no database knows, and for an id without an entry when no group
- * is given with it.
+ * @throws UnknownNameError for an unknown name, and for an id without an entry when no group is given.
  */
 export function resolveIdentity(userName: string, groupName?: string): Identity {
   const entry = lookupUser(userName);
@@ -219,7 +218,7 @@ export function resolveIdentity(userName: string, groupName?: string): Identity 
   return { uid, gid, groups: groupsOfUser(entry.name, gid), entry };
 }
 
-/** Group id of a name or all-digit id. @throws UnknownNameError */
+/** Group id for a name or an all-digit id. @throws UnknownNameError */
 export function resolveGroup(groupName: string): number {
   if (isNumericId(groupName)) return Number(groupName);
   const entry = lookupGroup(groupName);

@@ -1,11 +1,11 @@
-/** Binary strings, one character a byte, as the configuration, the scoreboard and requests have them. */
+/** Binary strings: one character is one byte. Configuration, scoreboard and requests use them. */
 
-/** The text that the bytes are in UTF-8; what is none becomes U+FFFD. */
+/** Decodes the bytes as UTF-8; invalid bytes become U+FFFD. */
 export function decodeBinary(binary: string): string {
   return Buffer.from(binary, 'latin1').toString('utf8');
 }
 
-/** The bytes of a text in UTF-8. */
+/** Encodes a text as UTF-8 bytes. */
 export function encodeBinary(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }

@@ -1,22 +1,24 @@
-/** Text from strangers in JSON: nothing is lost, and the document is one line that a terminal may show. */
+/** Untrusted text in JSON: nothing is lost, and the document is one line that is safe on a terminal. */
 import { replaceUnsafe } from './unsafe.ts';
 
-/** A value as a document. */
+/** Encodes a value as a document. */
 export function jsonDocument(value: unknown): string {
   return guardedJson(JSON.stringify(value));
 }
 
-/** The same for a document that is there already: unsafe characters can only be inside its strings, or blanks around. */
+/**
+ * The same for a finished document: unsafe characters can only occur inside its strings or as blanks between tokens.
+ */
 export function guardedJson(json: string): string {
   return replaceUnsafe(json.replace(/[\t\r\n]/g, ' '), escaped);
 }
 
-/** A document in ASCII, in as many lines as JSON.stringify makes with that indentation. */
+/** An ASCII document, with the lines that JSON.stringify makes for that indentation. */
 export function asciiJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, undefined, indent).replace(/[\u007f-\uffff]/g, escaped);
 }
 
-/** A string with its quotes as PHP's encoder writes it: ASCII only, and `/` as `\/`. */
+/** A quoted string as PHP's encoder writes it: ASCII only, and `/` as `\/`. */
 export function phpJsonString(text: string): string {
   return asciiJson(text).replaceAll('/', '\\/');
 }

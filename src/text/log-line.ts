@@ -1,34 +1,34 @@
 /**
- * Text from strangers on a line of a text log: one message is one line, and reads as it is. Bytes that are no UTF-8 are
- * kept, since logs of other encodings exist; unsafe characters are written as `\n` or `\x1b`, byte by byte, and so are the
- * bytes 80 to 9f outside of UTF-8, which are controls to a terminal of eight bits. The tab stays.
+ * Untrusted text on a line of a text log: one message is one line and stays readable. Bytes outside UTF-8 are kept,
+ * since logs in other encodings exist. Unsafe characters are written as `\n` or `\x1b`, byte by byte; so are the bytes
+ * 80 to 9f outside UTF-8, which are controls on an eight-bit terminal. Tabs stay.
  */
 import { decodeBinary } from './binary.ts';
 import { isUnsafe } from './unsafe.ts';
 
-/** A printable line of ASCII: most are. */
+/** A printable ASCII line, the usual case. */
 const plain = /^[\t\x20-\x7e]*$/;
-/** Well-formed UTF-8 (RFC 3629, section 4) of more than one byte, else one byte; of a binary string. */
+/** In a binary string: a well-formed multi-byte UTF-8 sequence (RFC 3629, section 4), else one byte. */
 const token =
   /[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|./gs;
-/** Longest sequence of UTF-8. */
+/** Longest UTF-8 sequence. */
 const maxTokenBytes = 4;
 
-/** The bytes as they go into the line. */
+/** Escapes bytes for a log line. */
 export function logLine(bytes: Buffer): Buffer {
   const binary = bytes.toString('latin1');
   return plain.test(binary) ? bytes : Buffer.from(binary.replace(token, shown), 'latin1');
 }
 
-/** The same for a binary string that becomes part of a message. */
+/** The same for a binary string within a message. */
 export function logText(binary: string): string {
   return logLine(Buffer.from(binary, 'latin1')).toString('utf8');
 }
 
 /**
- * As much of a text as fits `most` bytes of the line, at least one character.
+ * The longest start of a text, at least one character, whose escaped form fits into `most` bytes.
  *
- * @returns how many bytes of the text that is, and what they look like
+ * @returns the number of bytes used and their escaped form
  */
 export function fitLogLine(bytes: Buffer, most: number): { readonly used: number; readonly line: Buffer } {
   const start = bytes.subarray(0, most);
@@ -44,7 +44,7 @@ export function fitLogLine(bytes: Buffer, most: number): { readonly used: number
   return { used, line: Buffer.from(line, 'latin1') };
 }
 
-/** How many of at most `most` bytes are whole characters; all of them where there is no end of one near. */
+/** The number of bytes, up to `most`, that end at a character boundary; `most` itself where no boundary is near. */
 export function wholeCharacters(bytes: Buffer, most: number): number {
   if (bytes.length <= most) return bytes.length;
   let end = most;
@@ -52,24 +52,24 @@ export function wholeCharacters(bytes: Buffer, most: number): number {
   return end > 0 && !isContinuation(bytes[end]) ? end : most;
 }
 
-/** A value of the access log as a binary string, by nginx's rule: its form is a syntax. */
+/** Escapes a value of the access log, a binary string, by nginx's rule, so that it cannot forge syntax. */
 export function logField(value: string): string {
   return value.replace(/["\\]|[^"\\]+/g, (part) =>
     part === '"' || part === '\\' ? hex(part, true) : field(part),
   );
 }
 
-/** The same where a script may print quotes, as in a header of its own. */
+/** The same for values in which quotes are allowed, such as a script's own headers. */
 export function logFieldWithQuotes(value: string): string {
   return field(value);
 }
 
-/** The reference's rule for paths of scripts in its own messages: a point for every byte that is not plain ASCII. */
+/** php-fpm's rule for script paths in its own messages: a point for every byte outside plain ASCII. */
 export function logWord(binary: string): string {
   return binary.replace(/[^\x20-\x7e]/g, '.');
 }
 
-/** Blanks in place of unsafe bytes, as many: for a line of a file with a caret under it. */
+/** Replaces each unsafe byte by a blank, so that a caret below a line of a file stays in its column. */
 export function sameColumns(binary: string): string {
   return binary.replace(token, (bytes) => (isUnsafeToken(bytes) ? ' '.repeat(bytes.length) : bytes));
 }
@@ -83,7 +83,7 @@ function field(value: string): string {
   return value.replace(token, (character) => (isUnsafeToken(character) ? hex(character, true) : character));
 }
 
-/** @param character one byte, which stands for the Latin-1 character of its number, or one of UTF-8 in several */
+/** @param character a single byte as a Latin-1 character, or a UTF-8 sequence of several bytes */
 function isUnsafeToken(character: string): boolean {
   return isUnsafe(character.length === 1 ? character : decodeBinary(character));
 }

@@ -1,4 +1,4 @@
-/** Text from strangers in HTML, XML and SVG. */
+/** Untrusted text in HTML, XML and SVG. */
 import { replaceUnsafe } from './unsafe.ts';
 
 const entities: Readonly<Record<string, string>> = {
@@ -9,7 +9,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#039;',
 };
 
-/** For elements and quoted attributes. */
+/** Escapes for element content and quoted attributes. */
 export function markup(text: string): string {
   return replaceUnsafe(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }

@@ -1,8 +1,8 @@
 /**
- * Characters that are never shown as they are, wherever a text from strangers goes: controls (an escape sequence starts
- * with one), what ends a line for some readers, what turns the direction of the text around it, halves of surrogate
- * pairs, and the two non-characters that XML forbids. Joiners and other format characters stay: Persian and emoji are
- * written with them. The native engine has the same set in text_line.c.
+ * Characters that are never shown raw in untrusted text: controls (an escape sequence starts with one), line
+ * separators, characters that change the text direction, halves of surrogate pairs, and the two non-characters that XML
+ * forbids. Joiners and other format characters stay: Persian and emoji need them. The native engine has the same set in
+ * text_line.c.
  */
 import { decodeBinary } from './binary.ts';
 
@@ -15,12 +15,12 @@ export function isUnsafe(character: string): boolean {
   return one.test(character);
 }
 
-/** A text with something else in place of each unsafe character; by default U+FFFD. */
+/** Replaces each unsafe character; by default with U+FFFD. */
 export function replaceUnsafe(text: string, by: string | ((character: string) => string) = '\ufffd'): string {
   return typeof by === 'string' ? text.replaceAll(all, by) : text.replaceAll(all, by);
 }
 
-/** From the bytes of PHP or of a request, as a binary string, to text without unsafe characters. */
+/** Decodes a binary string from PHP or a request and replaces unsafe characters. */
 export function shownText(binary: string): string {
   return replaceUnsafe(decodeBinary(binary));
 }
