@@ -46,4 +46,6 @@ export interface PoolSample {
   /** Undefined when unknown. */
   readonly memoryBytes: number | undefined;
   readonly counts: PoolCounts;
+  /** It has no process, and is not told of again until that changes. */
+  readonly isAtRest?: boolean;
 }

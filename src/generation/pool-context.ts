@@ -55,9 +55,13 @@ export interface PoolContext {
   /**
    * Prepares what the pool's next host is started from.
    *
-   * @param done with the reason when it cannot be started; called in a later turn of the event loop
+   * @param done with the reason when it cannot be started; called from the master's queue, inside the pool's wall
    */
-  readonly prepareStart: (pool: PreparedPool, done: (failure: string | undefined) => void) => void;
+  readonly prepareStart: (
+    runner: PoolRunner,
+    pool: PreparedPool,
+    done: (failure: string | undefined) => void,
+  ) => void;
   readonly sleepers: Sleepers;
   /** Puts the first connection of a pool that sleeps into the master's queue. */
   readonly enqueueWake: (runner: PoolRunner) => void;
@@ -74,6 +78,14 @@ export interface PoolContext {
   readonly onOutcome: (outcome: PoolOutcome) => void;
   /** A request went into the slow log. */
   readonly onSlowRequest: (request: SlowRequest) => void;
+}
+
+/** Who is told which pools in force there is something to see of. */
+export interface PoolWatcher {
+  /** Something happens to it. */
+  roused(runner: PoolRunner): void;
+  /** It is not in force any more. */
+  removed(runner: PoolRunner): void;
 }
 
 export type PoolOutcome =

@@ -116,6 +116,11 @@ export class PoolRunner {
     return this.#sleep.isAsleep;
   }
 
+  /** It sleeps and has no process: nothing of it changes without an event of its own. */
+  get isAtRest(): boolean {
+    return this.#sleep.isAsleep && this.generations().length === 0 && this.#orphans.size === 0;
+  }
+
   /** When the host that serves was started, or the pool fell asleep, milliseconds since 1970; undefined otherwise. */
   get startedAt(): number | undefined {
     return this.#sleep.isAsleep ? this.#sleep.since : this.#serving?.launchedEpochMs;
@@ -296,7 +301,7 @@ export class PoolRunner {
     this.#pool = pool;
     this.#failure = undefined;
     this.#sleep.begin(pool, () => this.#context.enqueueWake(this));
-    this.#context.prepareStart(pool, (failure) => {
+    this.#context.prepareStart(this, pool, (failure) => {
       if (!this.#sleep.isAsleep || this.#pool !== pool) return;
       if (failure === undefined) return this.#context.onOutcome({ type: 'asleep', runner: this });
       this.#sleep.end();

@@ -48,7 +48,10 @@ export type MasterEvent =
   | {
       readonly type: 'later';
       readonly runner: PoolRunner;
-      readonly generation: Generation;
+      /** Undefined where it is not about one of its hosts. */
+      readonly generation: Generation | undefined;
+      /** For the log, behind "while". */
+      readonly doing: string;
       readonly act: () => void;
     }
   /** A connection waits at a pool that sleeps. */

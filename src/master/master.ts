@@ -65,7 +65,7 @@ export class Master {
     this.#stage = new MasterStage(options.log);
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
-    this.#pools = new PoolSet(this.#makeContext());
+    this.#pools = new PoolSet(this.#makeContext(), this.admin);
     this.#resources = new MasterResources(options, this.admin, this.#pools.source);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
   }
@@ -161,21 +161,19 @@ export class Master {
       case 'host':
         return this.#onHostEvent(event);
       case 'later':
-        contain(event.runner, 'answering its host', event.act, event.generation);
+        this.#pools.rouse(event.runner);
+        contain(event.runner, event.doing, event.act, event.generation);
         return;
       case 'wake':
+        this.#pools.rouse(event.runner);
         contain(event.runner, 'waking it', () => event.runner.wake());
         return;
       case 'outcome':
         return this.#onOutcome(event.outcome);
       case 'heartbeat':
-        for (const runner of this.#pools.all) runner.watchHosts();
-        if (this.#stage.isStopping) return;
-        for (const runner of this.runners) contain(runner, 'counting its workers', () => runner.heartbeat());
-        if (this.#isObserved) this.admin.beat();
-        return;
+        return this.#heartbeat();
       case 'deadlines':
-        for (const runner of this.#pools.all)
+        for (const runner of this.#pools.awake)
           contain(runner, 'checking deadlines', () => runner.checkDeadlines());
         return;
       default:
@@ -183,7 +181,17 @@ export class Master {
     }
   }
 
+  #heartbeat(): void {
+    const { awake } = this.#pools;
+    for (const runner of awake) runner.watchHosts();
+    if (this.#stage.isStopping) return;
+    for (const runner of awake) contain(runner, 'counting its workers', () => runner.heartbeat());
+    this.#pools.letRest();
+    if (this.#isObserved) this.admin.beat();
+  }
+
   #onHostEvent({ runner, generation, event }: Extract<MasterEvent, { type: 'host' }>): void {
+    this.#pools.rouse(runner);
     const handle = (): void => runner.onHostEvent(generation, event);
     contain(runner, `handling "${event.type}" of its host`, handle, generation);
   }
@@ -411,7 +419,16 @@ export class Master {
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#processControlTimeout(),
       patience: this.#options.patience ?? hostPatience,
-      prepareStart: (pool, done) => this.#templates.prepare(pool, done),
+      prepareStart: (runner, pool, done) =>
+        this.#templates.prepare(pool, (failure) =>
+          this.#queue.enqueue({
+            type: 'later',
+            runner,
+            generation: undefined,
+            doing: 'preparing its start',
+            act: () => done(failure),
+          }),
+        ),
       sleepers: this.#sleepers,
       enqueueWake: (runner) => this.#queue.enqueue({ type: 'wake', runner }),
       startHost: (pool, descriptors, listener) => this.#templates.startHost(pool, descriptors, listener),
@@ -419,7 +436,9 @@ export class Master {
       enqueueHostEvent: (runner, generation, event) =>
         this.#queue.enqueue({ type: 'host', runner, generation, event }),
       later: (runner, generation, act) =>
-        setImmediate(() => this.#queue.enqueue({ type: 'later', runner, generation, act })),
+        setImmediate(() =>
+          this.#queue.enqueue({ type: 'later', runner, generation, doing: 'answering its host', act }),
+        ),
       wakeAt: (time) => this.#timers.wakeAt(time),
       onSlowRequest: (request) => this.admin.addSlowRequest(request),
       onOutcome: (outcome) => this.#queue.enqueue({ type: 'outcome', outcome }),

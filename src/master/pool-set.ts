@@ -1,7 +1,8 @@
 /** The pools of a master: those that serve or are to serve, and those that a reload removed and that only finish. */
 
+import { AwakeSet } from '../generation/awake-set.ts';
 import { contain } from '../generation/bulkhead.ts';
-import type { PoolContext, PreparedPool, ReloadScope } from '../generation/pool-context.ts';
+import type { PoolContext, PoolWatcher, PreparedPool, ReloadScope } from '../generation/pool-context.ts';
 import { PoolRunner } from '../generation/pool-runner.ts';
 import type { StatusSource } from './status-listeners.ts';
 import type { ActivitySums } from './systemd.ts';
@@ -13,9 +14,12 @@ export class PoolSet {
   readonly #retired = new Set<PoolRunner>();
   /** Those whose outcome the start or the reload under way waits for. */
   readonly #awaited = new Set<PoolRunner>();
+  readonly #awake = new AwakeSet();
+  readonly #watcher: PoolWatcher;
 
-  constructor(context: PoolContext) {
+  constructor(context: PoolContext, watcher: PoolWatcher) {
     this.#context = context;
+    this.#watcher = watcher;
   }
 
   /** Those that serve or are to serve. */
@@ -33,8 +37,24 @@ export class PoolSet {
     return this.#awaited.size === 0;
   }
 
+  /** Those that may have a host, or wait for something. */
+  get awake(): readonly PoolRunner[] {
+    return this.#awake.pools;
+  }
+
+  /** Something happens to the pool: it is looked at until it is at rest again. */
+  rouse(runner: PoolRunner): void {
+    this.#awake.rouse(runner);
+    if (this.#runners.get(runner.name) === runner) this.#watcher.roused(runner);
+  }
+
+  /** To be called when those awake have been looked at. */
+  letRest(): void {
+    this.#awake.letRest();
+  }
+
   get workerCount(): number {
-    return this.all.reduce((sum, runner) => sum + runner.workerCount, 0);
+    return this.awake.reduce((sum, runner) => sum + runner.workerCount, 0);
   }
 
   /**
@@ -58,6 +78,7 @@ export class PoolSet {
       const runner = known ?? new PoolRunner(pool, this.#context);
       this.#runners.set(runner.name, runner);
       this.#awaited.add(runner);
+      this.rouse(runner);
       if (known === undefined) runner.start();
       else runner.reload(pool);
     }
@@ -71,9 +92,13 @@ export class PoolSet {
 
   /** No host of the pool is left. */
   remove(runner: PoolRunner): void {
-    if (this.#runners.get(runner.name) === runner) this.#runners.delete(runner.name);
+    if (this.#runners.get(runner.name) === runner) {
+      this.#runners.delete(runner.name);
+      this.#watcher.removed(runner);
+    }
     this.#retired.delete(runner);
     this.#awaited.delete(runner);
+    this.#awake.remove(runner);
   }
 
   /** What the status page of the pool of that name shows. */
@@ -97,7 +122,8 @@ export class PoolSet {
   /** Activity of all pools together. */
   sums(): ActivitySums {
     const sums = { active: 0, idle: 0, requests: 0, slow: 0 };
-    for (const runner of this.#runners.values()) {
+    for (const runner of this.awake) {
+      if (this.#retired.has(runner)) continue;
       const { serving } = runner;
       if (serving === undefined) continue;
       const read = contain(runner, 'counting its requests', () => serving.reader.read());
@@ -115,6 +141,9 @@ export class PoolSet {
     this.#runners.delete(runner.name);
     this.#awaited.delete(runner);
     this.#retired.add(runner);
+    this.#watcher.removed(runner);
+    // It is gone when its last host is, and is asked until then.
+    this.rouse(runner);
     runner.finish();
   }
 }

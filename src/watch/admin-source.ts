@@ -8,6 +8,7 @@ import { statusSnapshot } from '../generation/status-page.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { Listener } from '../sockets/listener.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { PoolMemory } from './pool-memory.ts';
 import type { ReloadJournal } from './reload-journal.ts';
 
 const startedAt = Date.now();
@@ -16,8 +17,7 @@ export interface MasterView {
   readonly state: string;
   readonly reloads: ReloadJournal;
   readonly runners: readonly PoolRunner[];
-  /** Bytes by name of the pool. */
-  readonly memory: ReadonlyMap<string, number>;
+  readonly memory: Pick<PoolMemory, 'of'>;
 }
 
 export function adminSnapshot(
@@ -36,7 +36,7 @@ export function adminSnapshot(
     master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
     // Where one cannot be shown its host is ended, and then it can.
     pools: runners.flatMap((runner) => {
-      const show = (): PoolSnapshot => poolSnapshot(runner, memory.get(runner.name), detail);
+      const show = (): PoolSnapshot => poolSnapshot(runner, memory.of(runner.name), detail);
       return contain(runner, 'showing it', show) ?? contain(runner, 'showing it', show) ?? [];
     }),
   };

@@ -13,6 +13,7 @@ import type {
   SnapshotDetail,
 } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
+import type { PoolWatcher } from '../generation/pool-context.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
@@ -34,7 +35,7 @@ export interface AdministeredMaster {
   enqueue(order: AdminOrder): void;
 }
 
-export class MasterAdmin implements AdminSource {
+export class MasterAdmin implements AdminSource, PoolWatcher {
   readonly #master: AdministeredMaster;
   readonly #records = new Records();
   readonly #slowRequests = new SlowRequests();
@@ -46,7 +47,15 @@ export class MasterAdmin implements AdminSource {
 
   /** Once a second, where somebody can ask. */
   beat(): void {
-    this.#records.beat(this.#master.runners());
+    this.#records.beat();
+  }
+
+  roused(runner: PoolRunner): void {
+    this.#records.rouse(runner);
+  }
+
+  removed(runner: PoolRunner): void {
+    this.#records.forget(runner);
   }
 
   addSlowRequest(request: SlowRequest): void {

@@ -15,19 +15,24 @@ const fileBytes = 4096;
 const gone: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH']);
 
 export class PoolMemory {
-  /** Bytes by pool; without those that the master has no right to look at. */
-  #bytes: ReadonlyMap<string, number> = new Map();
+  /** Bytes by pool; undefined where the master has no right to look. Nothing before the first look. */
+  #bytes: ReadonlyMap<string, number | undefined> | undefined;
   #nextAt = Number.NEGATIVE_INFINITY;
 
-  /** Bytes by name of the pool, at most half a minute old, older with over 150 processes. */
-  get bytes(): ReadonlyMap<string, number> {
-    return this.#bytes;
+  /**
+   * Bytes of the pool of that name, at most half a minute old, older with over 150 processes; 0 for one that had no
+   * process then.
+   */
+  of(pool: string): number | undefined {
+    if (this.#bytes === undefined) return undefined;
+    return this.#bytes.has(pool) ? this.#bytes.get(pool) : 0;
   }
 
   /**
    * Looks again when it is time; called once a second. The figures follow a moment later.
    *
    * @param now monotonic milliseconds
+   * @param runners those that may have processes
    */
   refresh(now: number, runners: readonly PoolRunner[]): void {
     if (now < this.#nextAt) return;
@@ -38,12 +43,11 @@ export class PoolMemory {
   }
 
   async #look(processes: ReadonlyMap<string, readonly number[]>): Promise<void> {
-    const bytes = new Map<string, number>();
+    const bytes = new Map<string, number | undefined>();
     // One for all: readFile takes 64 KiB for each file of unknown size, and leaves them to the collector.
     const buffer = Buffer.alloc(fileBytes);
     for (const [pool, pids] of processes) {
-      const sum = await sumOf(pids, buffer);
-      if (sum !== undefined) bytes.set(pool, sum);
+      bytes.set(pool, await sumOf(pids, buffer));
     }
     this.#bytes = bytes;
   }

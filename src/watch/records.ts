@@ -1,6 +1,7 @@
 /** What the master remembers of its pools for whoever asks: the last hour, and the memory that they take. */
 
 import type { PoolSample } from '../figures/history.ts';
+import { AwakeSet } from '../generation/awake-set.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
@@ -9,31 +10,40 @@ import { PoolMemory } from './pool-memory.ts';
 
 export class Records {
   readonly history = new History();
-  readonly #memory = new PoolMemory();
+  readonly memory = new PoolMemory();
+  /** Those that were no longer at rest at any time since the last sample. */
+  readonly #awake = new AwakeSet();
 
-  /** Bytes by name of the pool. */
-  get memory(): ReadonlyMap<string, number> {
-    return this.#memory.bytes;
+  /** Something happens to a pool in force. */
+  rouse(runner: PoolRunner): void {
+    this.#awake.rouse(runner);
+  }
+
+  /** The pool is not in force any more. */
+  forget(runner: PoolRunner): void {
+    this.#awake.remove(runner);
+    this.history.forget(runner.name);
   }
 
   /** Once a second. */
-  beat(runners: readonly PoolRunner[]): void {
-    this.#memory.refresh(monotonicMicros() / 1000, runners);
+  beat(): void {
+    this.memory.refresh(monotonicMicros() / 1000, this.#awake.pools);
     const at = Date.now();
     if (!this.history.isDue(at)) return;
-    this.history.add(
-      at,
-      runners.flatMap((runner) => contain(runner, 'recording it', () => this.#sample(runner)) ?? []),
-      monotonicMicros(),
+    const samples = this.#awake.pools.flatMap(
+      (runner) => contain(runner, 'recording it', () => this.#sample(runner)) ?? [],
     );
+    this.history.add(at, samples, monotonicMicros());
+    this.#awake.letRest();
   }
 
-  #sample({ name, config, figures }: PoolRunner): PoolSample {
+  #sample({ name, config, figures, isAtRest }: PoolRunner): PoolSample {
     return {
       name,
       limit: config['pm.max_children'],
       ...figures.historySample(),
-      memoryBytes: this.memory.get(name),
+      memoryBytes: this.memory.of(name),
+      isAtRest,
     };
   }
 }

@@ -144,3 +144,59 @@ test('no quantile of a sample is over its longest request', () => {
   history.add(at(5), [slow(3, 3_000_100)], clock);
   for (const scope of ['www', undefined]) assert.equal(history.read(scope, 0).p99Micros[1], 3_000_100);
 });
+
+test('a pool at rest is told of once: its samples go on, those before and after are kept', () => {
+  const history = new History();
+  const kept = (fields: Partial<PoolSample> & { accepted?: number }) => pool('shop', fields);
+  history.add(at(0), [pool('www', { busy: 1 }), kept({ busy: 2, memoryBytes: 7, limit: 3 })]);
+  history.add(at(5), [pool('www', { busy: 1 }), kept({ busy: 1, accepted: 5, limit: 3, isAtRest: true })]);
+  history.add(at(10), [pool('www', { busy: 1 })]);
+  history.add(at(15), [pool('www', { busy: 1 })]);
+  assert.deepEqual(history.read('shop', 0).busy, [2, 1, 0, 0]);
+  assert.deepEqual(history.read('shop', 0).requestsPerSecond, [null, 1, 0, 0]);
+  assert.deepEqual(history.read('shop', 0).memoryBytes, [7, null, 0, 0]);
+  assert.deepEqual(history.read('shop', 0).p50Micros, [null, null, null, null]);
+  assert.deepEqual(history.read(undefined, 0).limit, [7, 7, 7, 7], 'its limit counts on');
+  history.add(at(20), [pool('www', { busy: 1 }), kept({ busy: 3, accepted: 15, limit: 9 })]);
+  history.add(at(25), [pool('www', { busy: 1 }), kept({ busy: 3, accepted: 15, limit: 9 })]);
+  assert.deepEqual(history.read('shop', 0).busy, [2, 1, 0, 0, 3, 3]);
+  assert.deepEqual(history.read('shop', 0).limit, [3, 3, 3, 3, 9, 9]);
+  assert.deepEqual(history.read('shop', 0).requestsPerSecond, [null, 1, 0, 0, 2, 0]);
+  assert.deepEqual(history.read(undefined, 0).limit, [7, 7, 7, 7, 13, 13]);
+});
+
+test('pools that have never done anything have a history, and one that is forgotten at rest is', () => {
+  const history = new History();
+  history.add(at(0), [pool('www', { isAtRest: true }), pool('shop', { limit: 6, isAtRest: true })]);
+  history.add(at(5), []);
+  history.add(at(10), [pool('shop', { limit: 8, isAtRest: true })]);
+  assert.deepEqual(history.read('www', 0).requestsPerSecond, [0, 0, 0]);
+  assert.deepEqual(history.read(undefined, 0).requestsPerSecond, [0, 0, 0]);
+  assert.deepEqual(history.read('shop', 0).limit, [6, 6, 8], 'a limit that a reload changes in its sleep');
+  assert.deepEqual(history.read(undefined, 0).limit, [10, 10, 12]);
+  history.forget('www');
+  history.add(at(15), []);
+  assert.deepEqual(history.read('www', 0).limit, [null, null, null, null]);
+  assert.deepEqual(history.read(undefined, 0).limit.at(-1), 8);
+});
+
+test('a pool that has done something before its first sample has no rates there, also when it rests by then', () => {
+  const history = new History();
+  history.add(at(0), [pool('www', { accepted: 5, isAtRest: true })]);
+  history.add(at(5), []);
+  assert.deepEqual(history.read('www', 0).requestsPerSecond, [null, 0]);
+});
+
+test('a rest over more than an hour leaves no older figure, and a clock that is set back keeps the pool', () => {
+  const history = new History();
+  history.add(at(0), [pool('www', { busy: 4, isAtRest: true })]);
+  for (let sample = 1; sample < historySamples + 10; sample += 1) history.add(at(5 * sample), []);
+  assert.ok(history.read('www', 0).busy.every((busy) => busy === 0));
+  history.add(at(5 * (historySamples + 10)), [pool('www', { busy: 2 })]);
+  const { busy } = history.read('www', 0);
+  assert.deepEqual([busy.length, busy.at(-2), busy.at(-1)], [historySamples, 0, 2]);
+  history.add(at(5 * (historySamples + 11)), [pool('www', { isAtRest: true })]);
+  history.add(at(1), []);
+  assert.deepEqual(history.read('www', 0).limit, [4]);
+  assert.deepEqual(history.read(undefined, 0).limit, [4]);
+});
