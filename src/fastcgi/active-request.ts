@@ -4,18 +4,18 @@ import type { RoleName, ServerRequest } from './server-api.ts';
 import type { StreamOutput } from './stream-output.ts';
 import { endOfResponse, streamRecords } from './writer.ts';
 
-/** What a request needs of its connection. */
+/** The operations that a request needs from its connection. */
 export interface RequestConnection {
   readonly output: StreamOutput;
-  /** The application began or stopped waiting for body bytes. */
+  /** The application started or stopped waiting for body bytes. */
   bodyWanted(wanted: boolean): void;
-  /** END_REQUEST is written. */
+  /** END_REQUEST has been written. */
   requestEnded(): void;
 }
 
 const noop = (): void => {};
 
-/** The application's view of the running request. It is cut off from the connection when it is over. */
+/** The application's view of the running request. At its end it is detached from the connection. */
 export class ActiveRequest implements ServerRequest {
   readonly id: number;
   readonly role: RoleName;
@@ -88,12 +88,12 @@ export class ActiveRequest implements ServerRequest {
     this.#onEnd(complete);
   }
 
-  /** For the connection: there is room again. */
+  /** For the connection: the buffer has room again. */
   drained(): void {
     this.onDrain?.();
   }
 
-  /** For the connection: nobody waits for this response any more. A request that is still connected can be ended. */
+  /** For the connection: the response is no longer wanted. A request on an open connection can still be ended. */
   abort(stillConnected: boolean): void {
     const onAbort = this.onAbort;
     this.onAbort = undefined;

@@ -1,22 +1,22 @@
 /**
- * How much of a request's body was promised, announced by record headers and handed on. It decides whether the
- * connection can be used again: a body that is not read to its end, or is longer than promised, would pass for
- * the next request (CVE-2026-129289).
+ * Counts the bytes of a request's body: promised, announced by record headers and delivered. It decides whether the
+ * connection can be reused: the rest of an unread or overlong body would be parsed as the next request
+ * (CVE-2026-129289).
  */
 export class BodyMeter {
   readonly promised: number;
   #announced = 0;
   #seen = 0;
-  /** The empty STDIN record was seen. */
+  /** The empty STDIN record has arrived. */
   streamEnded = false;
-  /** The application was told the end. */
+  /** The application knows the end. */
   endTold = false;
 
   constructor(promised: number) {
     this.promised = promised;
   }
 
-  /** A STDIN record with that much content begins. */
+  /** A STDIN record with this content length starts. */
   announce(bytes: number): void {
     this.#announced += bytes;
   }
@@ -36,7 +36,7 @@ export class BodyMeter {
     return this.#announced > this.promised;
   }
 
-  /** The stream holds nothing that could be taken for the next request. */
+  /** The rest of the stream cannot be mistaken for a next request. */
   get leavesNothing(): boolean {
     return !this.hasSurplus && (this.complete || (this.streamEnded && this.#seen === this.#announced));
   }

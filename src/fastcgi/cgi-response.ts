@@ -3,24 +3,24 @@ import { errorCode, FastCgiError } from './errors.ts';
 
 /** The header block of a CGI response (RFC 3875, section 6). */
 export interface CgiHead {
-  /** 200 when the script named none; 302 when it named only a Location (section 6.2.4, as web servers read it). */
+  /** 200 when the script set none; 302 when it set only a Location (section 6.2.4, as web servers read it). */
   readonly status: number;
-  /** The text after the status code, empty when there was none. */
+  /** Text after the status code, or empty. */
   readonly reason: string;
-  /** Without Status; in order, duplicates kept; names as written, values are binary strings. */
+  /** Without Status; in order, duplicates kept; names as written, values as binary strings. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** Header blocks of real applications stay under 16 KiB; web servers in front give up earlier than this. */
+/** Header blocks of real applications stay below 16 KiB; the limits of web servers are lower than this one. */
 export const defaultHeadLimit = 64 * 1024;
 
 const lineFeed = 0x0a;
 const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/s;
 const statusValue = /^([1-9][0-9]{2})(?: +(.*))?$/s;
-/** What PHP writes first with cgi.rfc2616_headers = 1. */
+/** PHP's first line with cgi.rfc2616_headers = 1. */
 const statusLine = /^HTTP\/[0-9.]+ +(.*)$/s;
 
-/** Splits STDOUT, arriving in pieces, into header block and body. */
+/** Splits STDOUT, which arrives in pieces, into header block and body. */
 export class CgiResponseParser {
   readonly #limit: number;
   #buffer = Buffer.alloc(0);
@@ -31,13 +31,13 @@ export class CgiResponseParser {
   #headers: [string, string][] = [];
   #complete = false;
 
-  /** @param limit most bytes of the header block, its empty line included. */
+  /** @param limit maximum bytes of the header block, including its empty line. */
   constructor(limit = defaultHeadLimit) {
     this.#limit = limit;
   }
 
   /**
-   * @returns the head, once, with the piece that completes it; and the part of the piece that is body.
+   * @returns the head, once, with the piece that completes it; and the part of the piece that belongs to the body.
    * @throws FastCgiError `bad-cgi-head` or `cgi-head-too-large`.
    */
   push(bytes: Uint8Array): { head: CgiHead | undefined; body: Uint8Array } {
@@ -55,7 +55,7 @@ export class CgiResponseParser {
     return { head: this.#head(), body: bytes.subarray(end - before) };
   }
 
-  /** @throws FastCgiError `bad-cgi-head` when the response ended before its header block did. */
+  /** @throws FastCgiError `bad-cgi-head` when the response ended inside its header block. */
   finish(): void {
     if (this.#complete) return;
     throw new FastCgiError(
@@ -77,7 +77,7 @@ export class CgiResponseParser {
     this.#filled = needed;
   }
 
-  /** Takes complete lines. @returns the offset after the empty line, or undefined before it is there. */
+  /** Consumes complete lines. @returns the offset after the empty line, or undefined before it arrives. */
   #scan(): number | undefined {
     for (;;) {
       const lineEnd = this.#buffer.subarray(0, this.#filled).indexOf(lineFeed, this.#scanned);

@@ -16,14 +16,14 @@ import { StreamOutput } from './stream-output.ts';
 import { beginRequest, endOfStream, paramsRecords, streamRecords } from './writer.ts';
 
 export interface ClientRequest {
-  /** Binary strings, in the order in which they are sent. CONTENT_LENGTH is the caller's to set. */
+  /** Binary strings, in sending order. The caller sets CONTENT_LENGTH. */
   readonly params: readonly Pair[];
-  /** Pulled at the speed at which the application takes it. */
+  /** Pulled at the application's pace. */
   readonly body?: AsyncIterable<Uint8Array> | Uint8Array | undefined;
-  /** Pieces of STDOUT. While a promise that it returned is pending nothing more is read. */
+  /** Receives pieces of STDOUT. While its promise is pending, reading pauses. */
   readonly onStdout: (chunk: Uint8Array) => void | Promise<void>;
   readonly onStderr?: ((chunk: Uint8Array) => void) | undefined;
-  /** Ends the request by closing the connection, which is how an application learns of it. */
+  /** Closes the connection and so ends the request; that is how an application learns of it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,12 +50,12 @@ export class ClientConnection {
   #endFilled = 0;
   #header: RecordHeader | undefined;
   #exchange: Exchange | undefined;
-  /** onStdout asked for time. */
+  /** onStdout is pending. */
   #held = false;
   #inputEnded = false;
   #responseBytes = 0;
   #socketError: Error | undefined;
-  /** The connection cannot be used any more. */
+  /** Called when the connection is no longer usable. */
   onClosed: (() => void) | undefined;
 
   private constructor(socket: Socket, keepConnection: boolean) {
@@ -89,17 +89,17 @@ export class ClientConnection {
     return new ClientConnection(socket, keepConnection);
   }
 
-  /** True when another request can be sent. */
+  /** True when the connection can take another request. */
   get isReusable(): boolean {
     return this.#keepConnection && this.#exchange === undefined && this.#socket.writable && !this.#inputEnded;
   }
 
-  /** True when the running or last request got at least one byte in answer. */
+  /** True when the running or last request received at least one byte. */
   get wasAnswered(): boolean {
     return this.#responseBytes > 0;
   }
 
-  /** An unused connection keeps no process alive. */
+  /** An idle connection does not keep the process alive. */
   setIdle(idle: boolean): void {
     if (idle) this.#socket.unref();
     else this.#socket.ref();
@@ -109,7 +109,7 @@ export class ClientConnection {
     this.#socket.destroy();
   }
 
-  /** Sends the request. @returns when END_REQUEST is in and onStdout has taken everything. */
+  /** Sends the request. @returns after END_REQUEST, when onStdout has taken everything. */
   async run(request: ClientRequest): Promise<ClientResult> {
     const { signal } = request;
     if (signal?.aborted) {
@@ -156,7 +156,7 @@ export class ClientConnection {
     exchange.bodySent = true;
   }
 
-  /** Waits for room, or for the end of the connection: 'close' always comes when 'drain' does not. */
+  /** Waits for room or for the end of the connection: without 'drain', 'close' always follows. */
   #drained(): Promise<void> {
     if (this.#socket.destroyed || !this.#output.isFull) return Promise.resolve();
     return new Promise((resolve) => {
@@ -274,7 +274,7 @@ export class ClientConnection {
     const exchange = this.#exchange!;
     this.#exchange = undefined;
     const status = this.#endContent[4]!;
-    // A body that was not sent to its end would be taken for the next request.
+    // The application would parse the rest of an unfinished body as the next request.
     if (!this.#keepConnection || !exchange.bodySent || status !== 0) this.#socket.destroy();
     if (status === protocolStatus.requestComplete) {
       exchange.resolve({ appStatus: this.#endContent.readUInt32BE(0) });
@@ -298,7 +298,7 @@ export class ClientConnection {
   }
 }
 
-/** A large body in pieces, so that it enters the socket's buffer no faster than it leaves. */
+/** A large body in slices, so that it fills the socket's buffer no faster than it drains. */
 function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   const size = 64 * 1024;
   for (let offset = 0; offset < bytes.length; offset += size) yield bytes.subarray(offset, offset + size);

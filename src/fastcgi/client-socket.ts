@@ -5,8 +5,7 @@ import { errorCode, FastCgiError } from './errors.ts';
 export type ConnectAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /**
- * Connects. The socket is half-open, because a response is to be read to its end even when the body could not be
- * sent to its end.
+ * Connects. The socket is half-open: the response is read to its end even if the body was sent in part only.
  * @throws FastCgiError `connect-failed` or `aborted`.
  */
 export async function connectSocket(address: ConnectAddress, signal?: AbortSignal): Promise<net.Socket> {
@@ -22,7 +21,7 @@ export async function connectSocket(address: ConnectAddress, signal?: AbortSigna
   }
 }
 
-/** The failure of a request whose signal was aborted. */
+/** The error of a request whose signal was aborted. */
 export function abortedError(signal: AbortSignal): FastCgiError {
   const { reason } = signal;
   const text = reason instanceof Error ? reason.message : String(reason);

@@ -6,15 +6,15 @@ export type { ClientRequest, ClientResult } from './client-connection.ts';
 export type { ConnectAddress } from './client-socket.ts';
 
 export interface ClientOptions {
-  /** Ask the application to leave connections open, and use them again. */
+  /** Asks the application to keep connections open, and reuses them. */
   readonly keepConnection?: boolean;
-  /** Idle connections that are kept; further ones are closed. */
+  /** Maximum of idle connections; further ones are closed. */
   readonly maxIdle?: number;
 }
 
 /**
- * Requests to one FastCGI application, each on a connection of its own or, with keepConnection, on one that an
- * earlier request has left open.
+ * Requests to one FastCGI application, each on its own connection or, with keepConnection, on one that an earlier
+ * request left open.
  */
 export class FastCgiClient {
   readonly #address: ConnectAddress;
@@ -32,7 +32,7 @@ export class FastCgiClient {
   /**
    * Runs one request.
    * @returns after END_REQUEST.
-   * @throws FastCgiError for every failure; its cause is the error below it.
+   * @throws FastCgiError for every failure; its cause is the underlying error.
    */
   async request(request: ClientRequest): Promise<ClientResult> {
     const kept = this.#idle.pop();
@@ -47,7 +47,7 @@ export class FastCgiClient {
     return this.#run(fresh, request);
   }
 
-  /** Closes idle connections, and the others when their request is over. */
+  /** Closes idle connections now, and the others at the end of their request. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
@@ -77,8 +77,8 @@ export class FastCgiClient {
 }
 
 /**
- * A kept connection that the application closed while the request was on its way. That it has not run is likely but
- * not known, so only a request that may run twice (RFC 9110, section 9.2.1) is sent again.
+ * A kept connection that the application closed while the request was in flight. The request probably did not run, but
+ * that is unknown, so only a request that may run twice (RFC 9110, section 9.2.1) is repeated.
  */
 function isStale(error: unknown, connection: ClientConnection, request: ClientRequest): boolean {
   if (!(error instanceof FastCgiError) || connection.wasAnswered) return false;
@@ -89,7 +89,7 @@ function isStale(error: unknown, connection: ClientConnection, request: ClientRe
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
-/** One request on a connection of its own; see {@link FastCgiClient.request}. */
+/** One request on its own connection; see {@link FastCgiClient.request}. */
 export function requestFastCgi(
   request: ClientRequest & { readonly connect: ConnectAddress },
 ): Promise<ClientResult> {

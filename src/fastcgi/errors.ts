@@ -1,37 +1,37 @@
 /**
- * What can be wrong with what a FastCGI peer sent. The codes are stable: tests, logs and documents name them.
- * A retired code is never used again.
+ * Protocol errors of a FastCGI peer. The codes are stable: tests, logs and documents name them. A retired code is never
+ * reused.
  */
 export const errorCode = {
-  /** The version byte of a record is not 1. Almost always: the peer does not speak FastCGI. */
+  /** The version byte of a record differs from 1: almost always the peer speaks another protocol. */
   badVersion: 'bad-version',
-  /** BEGIN_REQUEST whose content is not 8 bytes, or END_REQUEST likewise (client side). */
+  /** BEGIN_REQUEST (client side: END_REQUEST) whose content is not 8 bytes. */
   badBeginLength: 'bad-begin-length',
   badEndLength: 'bad-end-length',
-  /** An application record with request id 0, which belongs to management records. */
+  /** An application record with request id 0, which is reserved for management records. */
   badRequestId: 'bad-request-id',
-  /** A record that the state of the connection does not allow. */
+  /** A record that is invalid in the connection's state. */
   unexpectedRecord: 'unexpected-record',
   /** A name-value stream ended inside a pair. */
   truncatedPair: 'truncated-pair',
   paramsTooLarge: 'params-too-large',
   tooManyParams: 'too-many-params',
-  /** A management record longer than any that has a meaning. */
+  /** A management record longer than any valid one. */
   managementTooLarge: 'management-too-large',
   bodyTooLarge: 'body-too-large',
-  /** More requests with other ids while one was running than a connection is forgiven. */
+  /** More requests with other ids during a running one than a connection is allowed. */
   tooManyRefused: 'too-many-refused',
   headerTimeout: 'header-timeout',
   bodyTimeout: 'body-timeout',
   sendTimeout: 'send-timeout',
-  /** The peer ended the connection in the middle of a record or a request. */
+  /** The peer closed the connection inside a record or a request. */
   unexpectedEnd: 'unexpected-end',
-  /** A string with characters over U+00FF where a binary string is needed. */
+  /** A string with characters over U+00FF in place of a binary string. */
   notBinary: 'not-binary',
   /** The CGI header block of a response. */
   badCgiHead: 'bad-cgi-head',
   cgiHeadTooLarge: 'cgi-head-too-large',
-  /** Client side: no connection, or it was lost. */
+  /** Client side: connecting failed, or the connection was lost. */
   connectFailed: 'connect-failed',
   connectionLost: 'connection-lost',
   aborted: 'aborted',
@@ -41,7 +41,7 @@ export const errorCode = {
 
 export type FastCgiErrorCode = (typeof errorCode)[keyof typeof errorCode];
 
-/** The one class for every failure of this room; `code` tells which, the message carries the offending value. */
+/** The error class of this room; `code` is the kind, the message has the offending value. */
 export class FastCgiError extends Error {
   override readonly name = 'FastCgiError';
   readonly code: FastCgiErrorCode;

@@ -4,10 +4,12 @@ import { type RecordHeader, recordType, recordTypeName } from './records.ts';
 import type { ServerLimits } from './server-api.ts';
 import { getValuesResult, unknownType } from './writer.ts';
 
-/** A GET_VALUES record longer than this asks for nothing that exists. */
+/** A longer GET_VALUES record cannot ask for anything that exists. */
 const valuesLimits = { bytes: 1024, count: 32 };
 
-/** Answers management records: GET_VALUES with what is asked and known, every other type with UNKNOWN_TYPE. */
+/**
+ * Answers management records: GET_VALUES with the requested values that are known, every other type with UNKNOWN_TYPE.
+ */
 export class ManagementAnswers {
   readonly #limits: ServerLimits;
   #type = 0;
@@ -17,7 +19,7 @@ export class ManagementAnswers {
     this.#limits = limits;
   }
 
-  /** A record begins. @returns why it cannot be taken, or undefined. */
+  /** A record starts. @returns the reason for a refusal, or undefined. */
   begin(header: RecordHeader): FastCgiError | undefined {
     this.#type = header.type;
     if (header.type === recordType.getValues) {
@@ -31,12 +33,12 @@ export class ManagementAnswers {
     return new FastCgiError(errorCode.badRequestId, text);
   }
 
-  /** Content of the record; that of an unknown type has no meaning. */
+  /** Content of the record; ignored for an unknown type. */
   push(bytes: Uint8Array): FastCgiError | undefined {
     return this.#type === recordType.getValues ? this.#asked.push(bytes) : undefined;
   }
 
-  /** The record is over. @returns the reply, or the error of a record that ended inside a pair. */
+  /** The record ends. @returns the reply, or the error of a record that ended inside a pair. */
   end(): Uint8Array | FastCgiError {
     if (this.#type !== recordType.getValues) return unknownType(this.#type);
     const error = this.#asked.finish();

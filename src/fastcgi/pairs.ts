@@ -22,8 +22,8 @@ export interface PairLimits {
 const pairState = { lengths: 0, data: 1 } as const;
 
 /**
- * Decodes a stream of pairs that arrives in pieces of any size: a pair may cross the border of a record. A pair's
- * lengths are held against the limit before a byte of it is kept.
+ * Decodes a stream of pairs that arrives in pieces of any size: a pair may cross a record boundary. The lengths of a
+ * pair are checked against the limit before any of it is buffered.
  */
 export class PairsDecoder {
   readonly pairs: Pair[] = [];
@@ -33,7 +33,7 @@ export class PairsDecoder {
   #lengthsFilled = 0;
   #nameLength = 0;
   #valueLength = 0;
-  /** Name and value of a pair that did not arrive in one piece. */
+  /** Name and value of a pair that arrives in several pieces. */
   #partial: Buffer | undefined;
   #partialFilled = 0;
   #consumed = 0;
@@ -42,7 +42,7 @@ export class PairsDecoder {
     this.#limits = limits;
   }
 
-  /** @returns the error that ends the stream, or undefined. `bytes` is not kept. */
+  /** @returns the error that ends the stream, or undefined. Does not keep `bytes`. */
   push(bytes: Uint8Array): FastCgiError | undefined {
     const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let offset = 0;
@@ -109,7 +109,7 @@ export class PairsDecoder {
     return undefined;
   }
 
-  /** @returns the offset after the pair, or undefined when it is not complete yet. */
+  /** @returns the offset after the pair, or undefined while it is incomplete. */
   #takeData(input: Buffer, offset: number): number | undefined {
     const total = this.#nameLength + this.#valueLength;
     if (this.#partial === undefined && input.length - offset >= total) {
@@ -142,7 +142,7 @@ export function pairBytes(pair: Pair): number {
 }
 
 /**
- * @returns the pairs as one stream of bytes.
+ * Encodes pairs as one stream of bytes.
  * @throws FastCgiError `not-binary` for a character over U+00FF: convert text with Buffer first.
  */
 export function encodePairs(pairs: Iterable<Pair>): Buffer {

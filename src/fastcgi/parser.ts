@@ -7,15 +7,15 @@ export type RecordEvent =
   | { readonly kind: 'content'; readonly bytes: Uint8Array }
   /** The record is complete, padding included. */
   | { readonly kind: 'end' }
-  /** The input is no FastCGI; the parser gives nothing else any more. */
+  /** The input is not FastCGI; the parser returns nothing more. */
   | { readonly kind: 'error'; readonly error: FastCgiError };
 
 const parserState = {
-  /** Collecting the 8 bytes of a header. Between records no byte of it is there. */
+  /** Collects the 8 bytes of a header; between records, zero of them. */
   header: 0,
   content: 1,
   padding: 2,
-  /** All of the record was seen, its end is to be told. */
+  /** The record is complete and its end must be reported. */
   end: 3,
   failed: 4,
 } as const;
@@ -23,10 +23,10 @@ const parserState = {
 const endEvent: RecordEvent = { kind: 'end' };
 
 /**
- * Cuts input of any chunking into record events. The caller pulls: nothing is parsed ahead of what it asked for, so
- * it can stop in the middle of a chunk. Content is never copied or collected; the only bytes kept are those of an
- * incomplete header and the rest of the chunk that was given last. So no record can make it grow, and limits are
- * the business of whoever collects content (headers announce the length before a byte of it is seen).
+ * Splits input of any chunking into record events. The caller pulls: nothing is parsed ahead, so it can stop in the
+ * middle of a chunk. Content is never copied or collected; the parser keeps only an incomplete header and the rest of
+ * the last chunk. So no record can make it grow; limits belong to the collector of the content (a header announces the
+ * length in advance).
  */
 export class RecordParser {
   #state: (typeof parserState)[keyof typeof parserState] = parserState.header;
@@ -38,7 +38,7 @@ export class RecordParser {
   #paddingLeft = 0;
   #error: FastCgiError | undefined;
 
-  /** Adds input. The bytes must stay unchanged until next() has returned undefined. */
+  /** Adds input. The caller must leave the bytes unchanged until next() has returned undefined. */
   feed(bytes: Uint8Array): void {
     if (this.#offset === this.#input.length) {
       this.#input = bytes;
@@ -59,7 +59,7 @@ export class RecordParser {
     );
   }
 
-  /** True between two records, whatever input is left. */
+  /** True between two records, with or without more input. */
   get betweenRecords(): boolean {
     return this.#state === parserState.header && this.#headerFilled === 0;
   }
@@ -99,7 +99,7 @@ export class RecordParser {
   #fillHeader(): boolean {
     while (this.#headerFilled < headerBytes && this.#offset < this.#input.length) {
       this.#header[this.#headerFilled++] = this.#input[this.#offset++]!;
-      // The first byte decides at once: a peer that speaks something else may never send eight.
+      // The first byte is enough: a peer of another protocol may never send eight.
       if (this.#headerFilled === 1 && this.#header[0] !== protocolVersion) return true;
     }
     return this.#headerFilled === headerBytes;
@@ -143,8 +143,8 @@ export class RecordParser {
 }
 
 /**
- * Versions other than 1 do not exist. PHP-FPM takes every version but 0; we do not, because the byte is the only
- * mark by which a stream that is out of step, or another protocol, can be told from FastCGI.
+ * Only version 1 exists. PHP-FPM accepts every version except 0; we refuse the others, because this byte is the only
+ * way to detect another protocol or a stream that is out of step.
  */
 function versionError(version: number): FastCgiError {
   const hint =

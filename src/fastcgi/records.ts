@@ -18,7 +18,7 @@
 export const protocolVersion = 1;
 export const headerBytes = 8;
 export const maxContentBytes = 65535;
-/** Largest content that needs no padding: what is written for long streams. */
+/** Largest content without padding, used for long streams. */
 export const alignedContentBytes = 65528;
 /** Content length of BEGIN_REQUEST, END_REQUEST and UNKNOWN_TYPE. */
 export const fixedContentBytes = 8;
@@ -38,7 +38,7 @@ export const recordType = {
 } as const;
 export type RecordType = (typeof recordType)[keyof typeof recordType];
 
-/** Request id of the records that concern the connection and no request. */
+/** Request id of records that concern the connection instead of a request. */
 export const managementId = 0;
 
 export const role = { responder: 1, authorizer: 2, filter: 3 } as const;
@@ -84,7 +84,7 @@ export function paddingFor(contentLength: number): number {
   return -contentLength & 7;
 }
 
-/** Writes the 8 bytes of a header at `offset`; the values are the caller's own and are not checked. */
+/** Writes the 8 bytes of a header at `offset`; the values come from our own code and are not checked. */
 export function putHeader(
   target: Uint8Array,
   offset: number,

@@ -11,7 +11,7 @@ export interface RequestHead {
   readonly contentLength: number;
 }
 
-/** @returns what the 8 bytes of BEGIN_REQUEST say; `role` is undefined for a number without a meaning. */
+/** @returns the fields of BEGIN_REQUEST; `role` is undefined for an unknown number. */
 export function readBegin(content: Uint8Array): { role: RoleName | undefined; keepConnection: boolean } {
   return {
     role: roleName((content[0]! << 8) | content[1]!),
@@ -32,7 +32,7 @@ function roleName(number: number): RoleName | undefined {
   }
 }
 
-/** As C's atol reads the last CONTENT_LENGTH; what is negative counts as 0 (PHP-FPM: as unlimited). */
+/** The last CONTENT_LENGTH, parsed as C's atol does; negative counts as 0 (PHP-FPM: as unlimited). */
 export function contentLengthOf(params: readonly Pair[]): number {
   const text = params.findLast(([name]) => name === 'CONTENT_LENGTH')?.[1] ?? '';
   const digits = /^[ \t\n\v\f\r]*\+?(\d+)/.exec(text)?.[1] ?? '0';

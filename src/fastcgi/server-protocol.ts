@@ -16,7 +16,7 @@ import { contentLengthOf, type RequestHead, readBegin } from './request-head.ts'
 import type { RoleName, ServerLimits } from './server-api.ts';
 import { endRequest } from './writer.ts';
 
-/** What the protocol wants done. Every call may call back into the protocol. */
+/** Actions of the protocol. Each may call back into the protocol. */
 export interface ProtocolActions {
   requestStarted(): void;
   requestAbandoned(): void;
@@ -25,7 +25,7 @@ export interface ProtocolActions {
   bodyEnd(complete: boolean): void;
   /** ABORT_REQUEST for the running request. */
   aborted(): void;
-  /** Bytes for the peer; afterwards the connection closes when `thenClose` is set. */
+  /** Bytes for the peer; with `thenClose` the connection closes afterwards. */
   reply(bytes: Uint8Array, thenClose: boolean): void;
   failed(error: FastCgiError): void;
 }
@@ -33,22 +33,22 @@ export interface ProtocolActions {
 const phase = {
   /** Between requests. */
   idle: 'idle',
-  /** BEGIN_REQUEST's header is in, its content is not. */
+  /** The header of BEGIN_REQUEST has arrived, its content is due. */
   begin: 'begin',
   params: 'params',
-  /** The request is with the application. */
+  /** The application handles the request. */
   running: 'running',
-  /** No further request is read. What is left of the last one may be read to its end, for a clean close. */
+  /** No further request is read. The rest of the last one may still be read, for a clean close. */
   closed: 'closed',
 } as const;
 export type ProtocolPhase = (typeof phase)[keyof typeof phase];
 
-/** What becomes of the content of the record at hand. */
+/** Destination of the current record's content. */
 type Use = 'drop' | 'begin' | 'params' | 'management' | 'body';
 
 /**
- * The server side of one connection as a state machine without input and output: bytes in, actions out. The owner
- * feeds input with push() and calls run() whenever something changed that may let it go on.
+ * The server side of one connection as a state machine without input and output: bytes in, actions out. The owner feeds
+ * input with push() and calls run() after any change that may unblock it.
  */
 export class ServerProtocol {
   readonly #actions: ProtocolActions;
@@ -68,15 +68,15 @@ export class ServerProtocol {
   #paramsBytes = 0;
   #body = new BodyMeter(0);
   #inputEnded = false;
-  /** Closed after a response: records are skipped up to the end of the request's STDIN. */
+  /** Closed after a response: skips records up to the end of the request's STDIN. */
   #draining = false;
   readonly #refused = new RefusedRequests();
-  /** BEGIN_REQUEST of a request that was sent behind the running one, under the same id: it waits for that. */
+  /** BEGIN_REQUEST of a request sent behind the running one under the same id: it waits for the running one. */
   #next: RecordHeader | undefined;
 
-  /** The application wants body bytes now. */
+  /** The application waits for body bytes. */
   bodyWanted = false;
-  /** Replies wait for the peer to read: no further record is taken, or a peer that only asks grows our memory. */
+  /** Replies wait for the peer to read. Meanwhile no record is read, or a peer that only asks would grow our memory. */
   repliesBlocked = false;
 
   constructor(actions: ProtocolActions, limits: ServerLimits) {
@@ -89,22 +89,22 @@ export class ServerProtocol {
     return this.#phase;
   }
 
-  /** True when no byte of a next request has been seen. */
+  /** True before the first byte of a next request. */
   get isIdle(): boolean {
     return this.#phase === phase.idle && this.#parser.atBoundary;
   }
 
-  /** True when input waits for the application or the peer, so no more should be read. */
+  /** True when input waits for the application or the peer, so reading must pause. */
   get isBlocked(): boolean {
     return this.repliesBlocked || this.#next !== undefined || this.#bodyHeld();
   }
 
-  /** True while bytes of the body are due that the application asked for. */
+  /** True while body bytes are due that the application asked for. */
   get awaitsBody(): boolean {
     return this.#phase === phase.running && this.bodyWanted && !this.#body.endTold;
   }
 
-  /** True when the client has nothing left to send for its request: a close cannot cross anything. */
+  /** True when the client has sent its whole request: a close cannot cross input. */
   get inputConsumed(): boolean {
     return this.#inputEnded || (this.#body.streamEnded && this.#parser.atBoundary);
   }
@@ -113,12 +113,12 @@ export class ServerProtocol {
     if (this.#phase !== phase.closed || this.#draining) this.#parser.feed(bytes);
   }
 
-  /** The peer will send nothing more (a half-close is no reason to stop working for it). */
+  /** The peer will send nothing more (a half-close; its request continues). */
   endInput(): void {
     this.#inputEnded = true;
   }
 
-  /** Drops all further input. */
+  /** Discards all further input. */
   close(): void {
     this.#phase = phase.closed;
   }
@@ -126,7 +126,8 @@ export class ServerProtocol {
   /**
    * The application ended its response.
    * @param mayReuse false when the owner wants no further request.
-   * @returns true when the connection may serve another request: asked for, and this body was read to its end.
+   * @returns true when the connection may serve another request: the client asked for it and the body was read to its
+   *   end.
    */
   finishRequest(mayReuse = true): boolean {
     const reusable =
@@ -134,7 +135,7 @@ export class ServerProtocol {
       this.#keepConnection &&
       this.#body.leavesNothing &&
       (!this.#inputEnded || this.#next !== undefined) &&
-      // The FCGI_DATA of a filter is dropped while it runs, not read to its end.
+      // The FCGI_DATA of a filter is dropped while it runs and may be unread at its end.
       this.#role !== 'FILTER';
     this.#phase = reusable ? phase.idle : phase.closed;
     this.#draining = !reusable;
@@ -146,7 +147,7 @@ export class ServerProtocol {
     return reusable;
   }
 
-  /** Works off input until it is used up or something blocks. A nested call leaves the work to the outer one. */
+  /** Processes input until it is used up or blocked. A nested call leaves the work to the outer one. */
   run(): void {
     if (this.#running) return;
     this.#running = true;
@@ -158,7 +159,7 @@ export class ServerProtocol {
     }
   }
 
-  /** @returns false when there is nothing to do until more input comes. */
+  /** @returns false when it needs more input. */
   #step(): boolean {
     const event = this.#parser.next();
     if (event === undefined) return this.#atInputEnd();
@@ -181,7 +182,7 @@ export class ServerProtocol {
     }
   }
 
-  /** @returns false when there is nothing to skip until more input comes. */
+  /** @returns false when it needs more input. */
   #drainStep(): boolean {
     const event = this.#parser.next();
     if (event?.kind === 'header' && isEndOf(recordType.stdin, event.header, this.#id)) {
@@ -271,11 +272,11 @@ export class ServerProtocol {
     }
   }
 
-  /** Records of a request that does not run: refused, just ended, or never begun. */
+  /** Records of a request that is not running: refused, just ended, or never begun. */
   #onInactive(header: RecordHeader): void {
     if (this.#refused.skips(header)) return;
-    // The specification has records of inactive ids ignored. Between requests that rule is what lets an unread
-    // body pass for a request, so there only what a finished request may leave behind is skipped.
+    // The specification says to ignore records of inactive ids. Between requests that rule would let an unread body
+    // pass for a request, so there only the possible remains of a finished request are skipped.
     if (this.#phase !== phase.idle) return;
     if (header.type === recordType.stdin && header.contentLength === 0) return;
     if (header.type === recordType.abortRequest) return;
@@ -364,19 +365,19 @@ export class ServerProtocol {
     else this.#actions.reply(answer, false);
   }
 
-  /** Content of the body is at hand that nobody wants yet. Surplus is wanted: it is dropped. */
+  /** Body content is held that the application does not want yet. Surplus is always wanted: it is dropped. */
   #bodyHeld(): boolean {
     return this.#phase === phase.running && this.#use === 'body' && !this.bodyWanted && !this.#body.complete;
   }
 
   #endBody(): void {
-    // An end that nobody waits for is told when the application asks; see requestBody.
+    // Nobody waits for this end yet; requestBody reports it later.
     if (this.#body.endTold || !this.bodyWanted) return;
     this.#body.endTold = true;
     this.#actions.bodyEnd(this.#body.complete);
   }
 
-  /** The application asks for the body: tells an end that has been reached already, then goes on reading. */
+  /** The application asks for the body: reports an end reached earlier, then continues reading. */
   requestBody(): void {
     if (this.#phase !== phase.running) return;
     this.bodyWanted = true;

@@ -9,7 +9,7 @@ import { StreamOutput } from './stream-output.ts';
 export type { RoleName, ServerHandler, ServerLimits, ServerRequest } from './server-api.ts';
 export { defaultServerLimits } from './server-api.ts';
 
-/** What the connection waits for with a clock running. */
+/** Things that the connection waits for under a deadline. */
 const wait = {
   nothing: 'nothing',
   /** The first byte of a new connection. */
@@ -20,16 +20,16 @@ const wait = {
   header: 'header',
   /** A piece of the body. */
   body: 'body',
-  /** The peer to take the rest of the response. */
+  /** The peer to read the rest of the response. */
   send: 'send',
-  /** The peer's end, after the response was sent. */
+  /** The peer's end, after the response has been sent. */
   linger: 'linger',
 } as const;
 type Wait = (typeof wait)[keyof typeof wait];
 
 /**
- * The application side of one FastCGI connection over a duplex stream. One request at a time, as many in a row as
- * the client asks for. The owner of a TCP socket switches Nagle's algorithm off; half-open is switched on here,
+ * The application side of one FastCGI connection over a duplex stream. Serves one request at a time, and further ones
+ * if the client keeps the connection. The owner of a TCP socket disables Nagle's algorithm; half-open is enabled here,
  * because a client may end its side and still wait for the response.
  */
 export class ServerConnection {
@@ -64,27 +64,27 @@ export class ServerConnection {
     stream.on('end', () => this.#onInputEnd());
     stream.on('drain', () => this.#onDrain());
     stream.on('finish', () => this.#onFinish());
-    // A reset is a client that is gone, which 'close' reports; without a listener it would end the process.
+    // 'close' reports a reset by the client; an 'error' event without a listener would end the process.
     stream.on('error', () => {});
     stream.on('close', () => this.#onClose());
     this.#update();
   }
 
-  /** True when no request runs and no byte of one has come. */
+  /** True when no request is running or has started to arrive. */
   get isIdle(): boolean {
     return !this.#closing && this.#request === undefined && this.#protocol.isIdle;
   }
 
-  /** Ends the connection after the request that runs or has arrived, without reading another one. */
+  /** Closes the connection after a running or arrived request, without reading another one. */
   closeWhenIdle(): void {
     if (this.#drainAsked) return;
     this.#drainAsked = true;
-    // A request may already be in the socket's buffer, sent in the belief that the connection lives. Two turns of
-    // the check phase have one whole poll phase between them, which brings it in.
+    // A request may already be in the socket's buffer, sent while the client saw the connection open. Two turns of the
+    // check phase enclose a whole poll phase, which reads it.
     setImmediate(() => setImmediate(() => this.#closeIfIdle()));
   }
 
-  /** Ends the connection at once; what is unsent is lost, a running request gets onAbort. */
+  /** Closes the connection at once: unsent bytes are lost, a running request gets onAbort. */
   destroy(): void {
     this.#stream.destroy();
   }
@@ -151,7 +151,7 @@ export class ServerConnection {
     this.#update();
   }
 
-  /** The application may answer the abort itself; if it does not, the request is ended for it. */
+  /** The application may answer the abort itself; if it does not, this ends the request for it. */
   #onAbortRecord(): void {
     const request = this.#request;
     request?.abort(true);
@@ -160,7 +160,8 @@ export class ServerConnection {
 
   #onRequestEnded(): void {
     this.#request = undefined;
-    // The next answer waits until the peer has taken this one: they would gather here, one request after the other.
+    // The next answer waits until the peer has read this one: otherwise answers would pile up here, one request after
+    // the other.
     if (this.#output.isFull) this.#protocol.repliesBlocked = true;
     if (this.#protocol.finishRequest(!this.#drainAsked)) this.#advance();
     else this.#close();
@@ -170,7 +171,7 @@ export class ServerConnection {
     if (this.isIdle) this.#close();
   }
 
-  /** Lets the protocol work off its input, then brings reading and timers in line with its state. */
+  /** Lets the protocol process its input, then updates reading and timers to match its state. */
   #advance(): void {
     this.#protocol.run();
     this.#update();
@@ -195,8 +196,8 @@ export class ServerConnection {
   }
 
   /**
-   * Ends our side after what is still unsent. Input is read on and dropped: closing a socket with unread input
-   * resets it, and a reset can destroy a response that the peer has not read yet.
+   * Ends our side after the unsent bytes. Reads on and discards input: closing a socket with unread input resets it,
+   * and a reset can destroy a response that the peer has not read yet.
    */
   #close(): void {
     if (this.#closing) return;
@@ -295,5 +296,5 @@ export class ServerConnection {
 }
 
 function timeoutError(code: FastCgiError['code'], action: string, ms: number): FastCgiError {
-  return new FastCgiError(code, `Cannot ${action}: nothing came of it for "${ms}" ms`);
+  return new FastCgiError(code, `Cannot ${action}: no progress for "${ms}" ms`);
 }

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 
-/** Up to here chunks are copied together and leave by one write(2): cheaper than handing each to the stream. */
+/** Up to this size chunks are copied together and leave by one write(2): cheaper than separate stream writes. */
 const joinLimit = 16 * 1024;
 
 /**
- * Gathers what is written in one turn of the event loop, so that it leaves in one system call, and ends the
- * gathering at once when there is as much as the stream buffers.
+ * Collects the writes of one turn of the event loop, so that they leave in one system call; sends at once when there is
+ * as much as the stream buffers.
  */
 export class StreamOutput {
   readonly #stream: Duplex;
@@ -18,12 +18,12 @@ export class StreamOutput {
     this.#stream = stream;
   }
 
-  /** Bytes that the stream has not handed on yet. */
+  /** Bytes that the stream still holds. */
   get pendingBytes(): number {
     return this.#stream.writableLength + this.#gatheredBytes;
   }
 
-  /** Something was sent: a hard close could take it away from the peer. */
+  /** Bytes have been sent: a hard close could destroy them before the peer reads them. */
   get used(): boolean {
     return this.#used;
   }

@@ -12,13 +12,13 @@ import {
   recordType,
 } from './records.ts';
 
-/** Up to this size a content is copied beside its header (one buffer); above, it is sent from where it lies. */
+/** Up to this size content is copied beside its header (one buffer); larger content is sent without a copy. */
 const copyLimitBytes = 4096;
 
 const padding = new Uint8Array(8);
 
 /**
- * Records for a piece of a stream. No empty record is made of an empty piece, because that would end the stream.
+ * Records for a piece of a stream. An empty piece makes no record, because that would end the stream.
  * @returns buffers to be written in order; large contents are views of `bytes`.
  */
 export function streamRecords(type: number, id: number, bytes: Uint8Array): Uint8Array[] {
@@ -51,7 +51,7 @@ export function record(type: number, id: number, content: Uint8Array): Buffer {
   return target;
 }
 
-/** The record without content that ends a stream. */
+/** The empty record that ends a stream. */
 export function endOfStream(type: number, id: number): Buffer {
   const target = Buffer.allocUnsafe(headerBytes);
   putHeader(target, 0, type, id, 0, 0);
@@ -66,7 +66,7 @@ export function endRequest(id: number, appStatus: number, status: number): Buffe
   return target;
 }
 
-/** The end of a response in one buffer: end of STDOUT, of STDERR when it was used, END_REQUEST. */
+/** The end of a response in one buffer: end of STDOUT, end of STDERR if used, END_REQUEST. */
 export function endOfResponse(id: number, appStatus: number, status: number, stderrUsed: boolean): Buffer {
   const parts = [endOfStream(recordType.stdout, id)];
   if (stderrUsed) parts.push(endOfStream(recordType.stderr, id));
@@ -98,8 +98,8 @@ export function abortRequest(id: number): Buffer {
 }
 
 /**
- * The whole PARAMS stream with its end. Pairs are kept in one record wherever they fit, because PHP-FPM refuses a
- * pair that crosses a border; only a pair that is larger than a record is split.
+ * The whole PARAMS stream with its end. A pair stays within one record wherever it fits, because PHP-FPM refuses a pair
+ * that crosses a boundary; only a pair larger than a record is split.
  */
 export function paramsRecords(id: number, pairs: Iterable<Pair>): Uint8Array[] {
   const out: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** The body of a request, in the form that FastCGI needs it: with its length known before the first byte. */
+/** The body of a request for FastCGI, which needs the length before the first byte. */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -6,31 +6,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Refusal } from './target.ts';
 
-/** A request body that can be sent on. */
+/** A request body ready for FastCGI. */
 export interface RequestBody {
-  /** Bytes; undefined when the request has no body at all. */
+  /** Bytes; undefined for a request without a body. */
   readonly length: number | undefined;
   readonly chunks: AsyncIterable<Uint8Array> | undefined;
-  /** Frees the temporary file, if there is one. May be called at any time, once or more. */
+  /** Deletes the temporary file, if any. May be called at any time and repeatedly. */
   dispose(): Promise<void>;
 }
 
-/** Bytes of a chunked body that are kept in memory; what is longer goes to a file. */
+/** Bytes of a chunked body kept in memory; a longer one goes to a file. */
 const memoryBytes = 64 * 1024;
 
 const tooLarge = (limit: number): Refusal => {
   return { status: 413, reason: `The request body is larger than ${limit} bytes, the limit of this server` };
 };
 
-/** Checks what can be told from the header alone, so that `Expect: 100-continue` saves an upload in vain. */
+/** Checks the length in the header alone, so that `Expect: 100-continue` prevents a useless upload. */
 export function refuseByLength(request: IncomingMessage, limit: number): Refusal | undefined {
   return Number(request.headers['content-length'] ?? 0) > limit ? tooLarge(limit) : undefined;
 }
 
 /**
- * Gets hold of the body. One with a Content-Length is passed through as it comes; a chunked one is read to its
- * end first (RFC 3875 knows no body of unknown length), up to 64 KiB in memory and beyond that in a file
- * without a name in the temporary folder.
+ * Prepares the body. With a Content-Length it streams through; a chunked body is read to its end first (RFC 3875 has no
+ * body of unknown length), up to 64 KiB in memory and beyond that in an unlinked temporary file.
  *
  * @param limit - Largest size in bytes.
  */
@@ -72,7 +71,7 @@ async function spool(request: IncomingMessage, limit: number): Promise<RequestBo
   return file === undefined ? inMemory(kept, length) : inFile(file, length);
 }
 
-/** A loop that ends early must not destroy the request: the answer still has to go out on its connection. */
+/** Leaving the loop early must keep the request alive: its connection still carries the answer. */
 function chunksOf(request: IncomingMessage): AsyncIterable<Buffer> {
   return request.iterator({ destroyOnReturn: false });
 }
@@ -99,7 +98,7 @@ function inFile(file: FileHandle, length: number): RequestBody {
   };
 }
 
-/** A file that is gone with its descriptor, so that a crash leaves nothing behind. */
+/** An unlinked file: closing the descriptor frees it, even after a crash. */
 async function namelessFile(first: readonly Buffer[]): Promise<FileHandle> {
   const path = join(tmpdir(), `hathi-body-${randomUUID()}`);
   const file = await open(path, 'wx+', 0o600);

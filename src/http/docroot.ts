@@ -1,18 +1,18 @@
-/** The file system below a document root, as the front may see it. */
+/** The file system below a document root, as far as the front exposes it. */
 import { realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { type Found, hasHiddenSegment, type Probe } from './resolve.ts';
 
 /**
- * Returns a probe for a document root, which must be a real path (no symbolic link in it).
+ * Returns a probe for a document root, which must be a real path (without symbolic links).
  *
- * The rule for symbolic links: they are followed as long as they end inside the document root and not at a name
- * that is hidden there. One that leaves the root is treated as not there.
+ * Symbolic links are followed if their target is inside the document root and not a hidden name. A link that leaves the
+ * root counts as missing.
  */
 export function docrootProbe(docroot: string): Probe {
   const root = docroot.endsWith(sep) ? docroot.slice(0, -1) : docroot;
   return async (path) => {
-    // Names are bytes: a path that is no UTF-8 must still reach the file of that name.
+    // Names are bytes: a path outside UTF-8 must still find the file of that name.
     const asked = Buffer.concat([Buffer.from(root), Buffer.from(path, 'latin1')]);
     try {
       const real = (await realpath(asked, { encoding: 'buffer' })).toString('latin1');

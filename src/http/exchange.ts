@@ -1,14 +1,14 @@
-/** One request and its response, with what every way of answering it needs. */
+/** One request and its response, with the operations that all kinds of answers share. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorPage } from './pages.ts';
 
-/** How long a client may go on sending a body that nobody wants before the connection is cut. */
+/** Time for which a client may continue to send an unwanted body before the connection is cut. */
 const lingerMs = 2000;
 
-/** What an error page may have beside status and reason. */
+/** Optional parts of an error page. */
 export interface FailureDetails {
-  /** What to do about it. */
+  /** The remedy. */
   readonly hint?: string;
   /** For the log, instead of the reason. */
   readonly logged?: string;
@@ -18,9 +18,9 @@ export interface FailureDetails {
 export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** What the log line is to tell beside the figures. */
+  /** Extra text for the log line. */
   readonly details: string[] = [];
-  /** Set when PHP is to answer: what it is told as REQUEST_ID. */
+  /** REQUEST_ID, when PHP handles the request. */
   requestId: string | undefined;
   /** Bytes of the response body so far. */
   bytes = 0;
@@ -32,29 +32,29 @@ export class Exchange {
     response.on('close', () => {
       if (!response.writableFinished) this.#left.abort(new ClientLeft());
     });
-    // A reset by the client is told by `close`; without a listener it would end the process.
+    // `close` reports a reset by the client; an `error` event without a listener would end the process.
     response.on('error', () => {});
     request.on('error', () => {});
   }
 
-  /** Aborted with a ClientLeft when the connection ends before the response does. */
+  /** Aborted with a ClientLeft when the connection closes before the response ends. */
   get clientLeft(): AbortSignal {
     return this.#left.signal;
   }
 
-  /** True while a part of the request's body is still to come. */
+  /** True while part of the request's body is unread. */
   get hasUnreadBody(): boolean {
     const { complete, headers } = this.request;
-    // Without one of these fields there is no body (RFC 9112, 6.3), even if Node has not yet noticed the end.
+    // Without these fields the request has no body (RFC 9112, 6.3), even before Node reports its end.
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0)
       return false;
     return !complete;
   }
 
   /**
-   * Sends a part of the body.
+   * Sends part of the body.
    *
-   * @returns a promise when the client has to catch up first; it is rejected when the client leaves.
+   * @returns a promise when the client has to catch up first; it rejects when the client leaves.
    */
   write(chunk: Uint8Array): void | Promise<void> {
     if (this.clientLeft.aborted) throw this.clientLeft.reason;
@@ -62,13 +62,13 @@ export class Exchange {
     if (!this.response.write(chunk)) return this.#drained();
   }
 
-  /** Ends a response whose header was sent. */
+  /** Ends a response whose header has been sent. */
   async end(): Promise<void> {
     if (this.hasUnreadBody) await this.#linger();
     this.response.end();
   }
 
-  /** Answers with an error page. Harmless once a header was sent: then only the connection can be cut. */
+  /** Sends an error page. After the header it can only cut the connection. */
   async fail(status: number, reason: string, more: FailureDetails = {}): Promise<void> {
     this.details.push(more.logged ?? reason);
     const { request, response } = this;
@@ -86,7 +86,7 @@ export class Exchange {
       'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'",
       'X-Content-Type-Options': 'nosniff',
       'Cache-Control': 'no-store',
-      // A body that nobody read would be taken for the next request.
+      // The unread body would be parsed as the next request.
       ...(unread ? { Connection: 'close' } : {}),
     });
     response.write(page);
@@ -94,7 +94,7 @@ export class Exchange {
     await this.end();
   }
 
-  /** Sends the client to another place for good. */
+  /** Redirects the client permanently. */
   async redirect(location: string): Promise<void> {
     const { request, response } = this;
     request.resume();
@@ -106,7 +106,9 @@ export class Exchange {
     await once(this.response, 'drain', { signal: this.clientLeft });
   }
 
-  /** Reads on for a while: closing on a client that still sends would reset it before it saw the answer. */
+  /**
+   * Reads on for a while: a close while the client still sends would reset the connection before it reads the answer.
+   */
   async #linger(): Promise<void> {
     this.request.resume();
     const enough = AbortSignal.any([AbortSignal.timeout(lingerMs), this.clientLeft]);
@@ -114,7 +116,7 @@ export class Exchange {
   }
 }
 
-/** The client closed the connection before it had the whole response. */
+/** The client closed the connection before the response was complete. */
 export class ClientLeft extends Error {
   override readonly name = 'ClientLeft';
   constructor() {

@@ -1,6 +1,6 @@
 /**
- * The HTTP server of `hathi serve`: static files from the document root, everything else to a FastCGI pool.
- * It is made for development and for small sites; it speaks plain HTTP/1.1.
+ * The HTTP server of `hathi serve`: static files from the document root, everything else to a FastCGI pool. It is for
+ * development and small sites, and speaks plain HTTP/1.1.
  */
 import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
@@ -16,21 +16,21 @@ import { type FastCgiRequester, runScript, type ScriptContext } from './script.t
 import { sendStatic } from './static.ts';
 import { parseTarget, type Target } from './target.ts';
 
-/** What a request may cost. Times are milliseconds. */
+/** Resource limits of a request. Times are milliseconds. */
 export interface FrontLimits {
-  /** Largest request body in bytes; PHP's own post_max_size comes after it. */
+  /** Largest request body in bytes; PHP's own post_max_size applies in addition. */
   readonly maxBodyBytes: number;
-  /** For the request's header to arrive. */
+  /** From the start of a request to the end of its header. */
   readonly headersTimeout: number;
-  /** For the whole request, body included, to arrive. */
+  /** From the start of a request to the end of its body. */
   readonly requestTimeout: number;
   /** Between two requests of one connection. */
   readonly keepAliveTimeout: number;
-  /** Without a sign of life from PHP; 0: no limit. */
+  /** Longest silence of PHP; 0: no limit. */
   readonly responseTimeout: number;
 }
 
-/** 300 s for PHP is what guides set for nginx's fastcgi_read_timeout; the rest are Node's own defaults. */
+/** 300 s for PHP is the usual value for nginx's fastcgi_read_timeout; the rest are Node's own defaults. */
 export const defaultFrontLimits: FrontLimits = {
   maxBodyBytes: 1024 ** 3,
   headersTimeout: 60_000,
@@ -42,14 +42,14 @@ export const defaultFrontLimits: FrontLimits = {
 export interface FrontOptions {
   readonly docroot: string;
   readonly host: string;
-  /** 0 takes any free port. */
+  /** 0 selects any free port. */
   readonly port: number;
-  /** Where the pool listens. */
+  /** The pool's address. */
   readonly connect: ConnectAddress;
   readonly limits?: Partial<FrontLimits>;
-  /** Called once a request, when its response is over. */
+  /** Called once a request, at the end of its response. */
   readonly onRequest?: (record: RequestRecord) => void;
-  /** What PHP wrote to FastCGI's stderr, as it came. */
+  /** FastCGI's stderr, unmodified. */
   readonly onStderr?: (chunk: Uint8Array) => void;
   /** SERVER_SOFTWARE. */
   readonly software?: string;
@@ -59,14 +59,14 @@ export interface FrontOptions {
 
 /** A running front. */
 export interface Front {
-  /** Such as `http://127.0.0.1:8080`. */
+  /** Base URL, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
   /** Real path of the document root. */
   readonly docroot: string;
   /**
-   * Stops listening, lets running requests finish for `graceMs` milliseconds (default 0, Infinity for as long as they
-   * take) and cuts what is left. Idempotent; every caller is told when it is over.
+   * Stops listening, lets running requests finish for `graceMs` milliseconds (default 0, Infinity for no limit) and
+   * cuts the rest. Idempotent; the promise of every call resolves at the end.
    */
   stop(graceMs?: number): Promise<void>;
 }
@@ -74,7 +74,7 @@ export interface Front {
 /**
  * Starts the front.
  *
- * @throws The error of `realpath` when the document root is missing, or of `listen` (EADDRINUSE, EACCES, …).
+ * @throws the error of `realpath` when the document root is missing, or of `listen` (EADDRINUSE, EACCES, …).
  */
 export async function startFront(options: FrontOptions): Promise<Front> {
   const docroot = await realpath(options.docroot);
@@ -114,16 +114,16 @@ async function stopServer(server: Server, handler: Handler, graceMs: number): Pr
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeIdleConnections();
   const grace = Promise.withResolvers<void>();
-  // A timer takes 31 bits of milliseconds.
+  // A timer is limited to 31 bits of milliseconds.
   const timer = Number.isFinite(graceMs) ? setTimeout(grace.resolve, graceMs) : undefined;
   await Promise.race([handler.idle(), grace.promise]);
   clearTimeout(timer);
-  // Browsers open connections ahead, which Node does not count as idle until they have sent something.
+  // Browsers open connections in advance; Node counts them as idle only after their first byte.
   server.closeAllConnections();
   await closed;
 }
 
-/** Takes requests from the server and brings each to its answer and its log record. */
+/** Brings each request to its answer and its log record. */
 class Handler {
   readonly #docroot: string;
   /** The document root as a binary string, for parameters. */
@@ -150,7 +150,7 @@ class Handler {
     };
   }
 
-  /** The client waits for `100 Continue`: it is spared the upload when its size is refused anyway. */
+  /** The client waits for `100 Continue`. If its size is refused, it need not upload at all. */
   handleExpecting(request: IncomingMessage, response: ServerResponse): void {
     if (!refuseByLength(request, this.#limits.maxBodyBytes)) response.writeContinue();
     this.handle(request, response);
@@ -167,13 +167,13 @@ class Handler {
       if (this.#running === 0) this.#onIdle?.();
     });
     this.#answer(exchange).catch((error: Error) => {
-      // Reading a body fails as well when its sender is gone, which the record tells already.
+      // When the client leaves, reading the body fails too; the record reports the client already.
       if (exchange.clientLeft.aborted || request.socket.destroyed) return;
       return exchange.fail(500, `The front failed: ${error.message}`);
     });
   }
 
-  /** Fulfilled when no request runs. */
+  /** Fulfilled when no request is running. */
   idle(): Promise<void> {
     if (this.#running === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -245,7 +245,7 @@ class Handler {
       time,
       method: request.method ?? '',
       uri: request.url ?? '',
-      // 499 is nginx's number for a client that left before it had a header.
+      // 499 is nginx's status for a client that left before the response header.
       status: left && !response.headersSent ? 499 : response.statusCode,
       duration,
       bytes: exchange.bytes,
@@ -262,7 +262,7 @@ function endpoints({ socket }: IncomingMessage): { remote: Endpoint; local: Endp
   };
 }
 
-/** `::ffff:127.0.0.1` is how a dual-stack socket writes an IPv4 address. */
+/** A dual-stack socket writes IPv4 addresses as `::ffff:127.0.0.1`. */
 function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '');
 }

@@ -8,8 +8,8 @@ const noBytes = new Uint8Array(0);
 /**
  * Sends the header at once, so that a client sees it while the script still runs.
  *
- * @returns The bytes of body that the header promises, undefined when it does not say.
- * @throws Error when a field cannot be part of an HTTP header.
+ * @returns the announced length of the body in bytes; undefined when unknown.
+ * @throws Error when a field is invalid in HTTP.
  */
 export function sendHead(exchange: Exchange, head: CgiHead): number | undefined {
   const { response } = exchange;
@@ -25,11 +25,11 @@ export function sendHead(exchange: Exchange, head: CgiHead): number | undefined 
   }
   const bodiless = head.status === 204 || head.status === 304;
   if (length !== undefined && head.status !== 204) response.setHeader('Content-Length', length);
-  // A body that PHP did not read would be taken for the next request.
+  // The unread body would be parsed as the next request.
   if (exchange.hasUnreadBody) response.setHeader('Connection', 'close');
   if (head.reason === '') response.writeHead(head.status);
   else response.writeHead(head.status, head.reason);
-  // Not flushHeaders(): it encodes the header as UTF-8, which would change values that are bytes.
+  // flushHeaders() would encode the header as UTF-8 and change values that are bytes.
   response.write(noBytes);
   return bodiless ? undefined : length;
 }

@@ -1,9 +1,9 @@
-/** One line a request for people who watch a terminal. */
+/** One line a request, for a terminal. */
 
 import { logText } from '../text/log-line.ts';
 import { terminalText } from '../text/terminal.ts';
 
-/** What is known when a response is over. */
+/** Facts about a finished response. */
 export interface RequestRecord {
   readonly time: Date;
   readonly method: string;
@@ -13,9 +13,9 @@ export interface RequestRecord {
   readonly duration: number;
   /** Bytes of the response body that were sent. */
   readonly bytes: number;
-  /** What else is to be told: why a request was refused, `client left`, the memory that PHP took. */
+  /** Extra text: the reason for a refusal, `client left`, PHP's memory use. */
   readonly details: readonly string[];
-  /** REQUEST_ID of a request that PHP was to answer. */
+  /** REQUEST_ID, when PHP handled the request. */
   readonly id?: string;
 }
 
@@ -23,7 +23,7 @@ const maxUri = 200;
 const reset = '\x1b[0m';
 const dim = '\x1b[2m';
 
-/** Renders a record; with `color`, the status is coloured by its class. No newline at the end. */
+/** Renders a record; with `color`, the colour of the status tells its class. Without a final newline. */
 export function renderRequest(record: RequestRecord, color = false): string {
   const clock = [record.time.getHours(), record.time.getMinutes(), record.time.getSeconds()]
     .map((n) => String(n).padStart(2, '0'))
@@ -42,13 +42,13 @@ export function renderRequest(record: RequestRecord, color = false): string {
   ].join('  ');
 }
 
-/** Milliseconds for people: `0.8 ms`, `34 ms`, `2.50 s`. */
+/** A duration: `0.8 ms`, `34 ms`, `2.50 s`. */
 export function formatDuration(ms: number): string {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** Bytes for people, in powers of 1024: `512 B`, `1.5 KB`, `20 MB`. */
+/** A size in powers of 1024: `512 B`, `1.5 KB`, `20 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let value = bytes;
@@ -61,7 +61,7 @@ export function formatBytes(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** What a client chose, as bytes of a binary string. */
+/** Text chosen by the client, from a binary string. */
 function shown(binary: string): string {
   return terminalText(logText(binary));
 }

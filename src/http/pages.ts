@@ -1,9 +1,9 @@
-/** The pages that the front itself answers with: plain, self-contained, and they say what happened. */
+/** The front's own pages: plain, self-contained, with the reason. */
 
 import { STATUS_CODES } from 'node:http';
 import { markup } from '../text/markup.ts';
 
-/** An HTML page for an error status. `reason` is one sentence without its full stop, `hint` says what to do. */
+/** An HTML page for an error status. `reason` is one sentence without its full stop, `hint` is the remedy. */
 export function errorPage(status: number, reason: string, hint?: string): string {
   const title = `${status} ${STATUS_CODES[status] ?? 'Error'}`;
   const advice = hint === undefined ? '' : `\n<p>${markup(hint)}</p>`;

@@ -1,10 +1,10 @@
 /**
- * The CGI parameters of a request (RFC 3875, section 4.1), with the names and the meaning that nginx's own
- * `fastcgi_params` file gives them.
+ * The CGI parameters of a request (RFC 3875, section 4.1), with the names and meaning of nginx's own `fastcgi_params`
+ * file.
  */
 import type { Refusal } from './target.ts';
 
-/** Everything about a request that PHP is told. Strings are binary: one character a byte. */
+/** The facts about a request from which its parameters are made. Strings are binary: one character a byte. */
 export interface RequestFacts {
   readonly method: string;
   /** Such as `1.1`. */
@@ -19,12 +19,12 @@ export interface RequestFacts {
   readonly host: Host;
   readonly remote: Endpoint;
   readonly local: Endpoint;
-  /** Bytes of the body; undefined when the request has none. */
+  /** Bytes of the body; undefined without one. */
   readonly contentLength: number | undefined;
   /** Header fields with all their values, names in lower case. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly software: string;
-  /** Tells the requests of this front apart, in the application's log too. */
+  /** Identifies a request of this front, in the application's log too. */
   readonly requestId: string;
 }
 
@@ -33,13 +33,13 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** The host that a client asked for: as it was written, and without the port. */
+/** The requested host: as written, and without the port. */
 export interface Host {
   readonly header: string;
   readonly name: string;
 }
 
-/** Fields that belong to one connection, not to the request (RFC 9110, 7.6.1). */
+/** Fields that belong to the connection (RFC 9110, 7.6.1). */
 export const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -51,12 +51,12 @@ export const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fields that never become `HTTP_*`: CGI has its own names for two of them, `Expect` was answered by the front,
- * and HTTP_PROXY is an environment variable that HTTP clients inside the application would obey (httpoxy).
+ * Fields that never become `HTTP_*`: CGI has its own names for two of them, the front answers `Expect` itself, and HTTP
+ * clients inside the application would obey HTTP_PROXY as an environment variable (httpoxy).
  */
 const withheld: ReadonlySet<string> = new Set(['content-type', 'content-length', 'expect', 'host', 'proxy']);
 
-/** The parameters in the order in which nginx sends them. */
+/** The parameters in nginx's order. */
 export function cgiParams(facts: RequestFacts): [string, string][] {
   const params: [string, string][] = [
     ['QUERY_STRING', facts.query],
@@ -88,7 +88,7 @@ export function cgiParams(facts: RequestFacts): [string, string][] {
 }
 
 /**
- * `HTTP_*` parameters. A field name that has more than letters, digits and dashes is dropped, as nginx does:
+ * `HTTP_*` parameters. A field name with other characters than letters, digits and dashes is dropped, as in nginx:
  * `X-Real_IP` and `X-Real-IP` would become the same variable, and one of them may be a forgery.
  */
 export function headerParams(headers: Readonly<Record<string, readonly string[]>>): [string, string][] {
@@ -106,8 +106,8 @@ export function headerParams(headers: Readonly<Record<string, readonly string[]>
 }
 
 /**
- * Checks the host that a request names. An absolute-form target beats the header (RFC 9112, 3.2.2), so that PHP
- * never sees another host than the one that the front acted on.
+ * Checks the requested host. An absolute-form target beats the header (RFC 9112, 3.2.2), so that PHP sees the host on
+ * which the front acted.
  */
 export function requestHost(authority: string | undefined, fields: readonly string[]): Host | Refusal {
   if (fields.length > 1) return { status: 400, reason: 'The request has more than one Host field' };

@@ -1,10 +1,10 @@
-/** Finds out who listens on a TCP port, from Linux's /proc (proc_net_tcp, proc(5)). */
+/** Finds the process that listens on a TCP port, from Linux's /proc (proc_net_tcp, proc(5)). */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
-/** A process that listens. */
+/** A listening process. */
 export interface PortOwner {
   readonly pid: number;
-  /** Its command line, for people. */
+  /** Command line, for messages. */
   readonly command: string;
 }
 
@@ -12,10 +12,9 @@ export interface PortOwner {
 const listening = '0A';
 
 /**
- * Looks for the process that listens on a port.
+ * Finds the process that listens on a port.
  *
- * @returns undefined when it cannot be known: no /proc, another network namespace, or no right to look at the
- *   other user's processes.
+ * @returns undefined when it is unknown: no /proc, another network namespace, or another user's process.
  */
 export async function findPortOwner(port: number, proc = '/proc'): Promise<PortOwner | undefined> {
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => read(`${proc}/net/${name}`)));
@@ -30,7 +29,7 @@ export async function findPortOwner(port: number, proc = '/proc'): Promise<PortO
   return undefined;
 }
 
-/** Socket inodes that listen on the port, from the text of /proc/net/tcp or tcp6. */
+/** Inodes of sockets that listen on the port, from the text of /proc/net/tcp or tcp6. */
 export function listeningInodes(table: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return table
@@ -41,7 +40,7 @@ export function listeningInodes(table: string, port: number): string[] {
 }
 
 async function holdsSocket(folder: string, inodes: ReadonlySet<string>): Promise<boolean> {
-  // Processes come and go, and other users' descriptors are not to be seen: both mean "not this one".
+  // The process has ended or belongs to another user: skip it.
   const names = await readdir(folder).catch(() => []);
   const links = await Promise.all(names.map((name) => readlink(`${folder}/${name}`).catch(() => '')));
   return links.some((link) => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? ''));

@@ -1,21 +1,21 @@
 /**
- * What a path means below a document root: `try_files $uri $uri/ /index.php`, with the index and the PHP rules
- * of a usual nginx site. Pure: the file system is asked through a `Probe`.
+ * Maps a path below a document root to an action: `try_files $uri $uri/ /index.php`, with the index and PHP rules of a
+ * usual nginx site. Pure: a `Probe` reads the file system.
  */
 import { encodePath, type Refusal, type Target } from './target.ts';
 
-/** What is found at a path below the document root. */
+/** Result of a probe. */
 export type Found =
   | { readonly kind: 'file'; readonly realPath: string }
   | { readonly kind: 'folder' }
   | { readonly kind: 'missing' }
-  /** There is something, but it must not be shown; the reason is for the log. */
+  /** It exists but must stay hidden; the reason is for the log. */
   | { readonly kind: 'hidden'; readonly reason: string };
 
 /** Looks at a path (binary string, starts with a slash) below the document root. */
 export type Probe = (path: string) => Promise<Found>;
 
-/** What to do with a request. */
+/** The action for a request. */
 export type Action =
   | { readonly kind: 'static'; readonly path: string }
   | { readonly kind: 'script'; readonly scriptName: string; readonly pathInfo: string }
@@ -26,7 +26,7 @@ const frontController = '/index.php';
 const indexNames = ['index.php', 'index.html'];
 const notFound = { kind: 'refuse', status: 404, reason: 'There is no such file' } as const;
 
-/** Decides what a target means. Refusals do not tell a client whether a hidden file exists. */
+/** Decides on the action for a target. A refusal does not reveal whether a hidden file exists. */
 export async function resolveTarget(target: Target, probe: Probe): Promise<Action> {
   const { path } = target;
   if (hasHiddenSegment(withoutPathInfo(path))) {
@@ -54,8 +54,8 @@ export function hasHiddenSegment(path: string): boolean {
 }
 
 /**
- * True for names whose content is PHP source although PHP does not run them: other PHP endings, and the copies
- * that editors and people leave beside a script.
+ * True for names that contain PHP source which PHP does not run: other PHP extensions, and copies that editors and
+ * people leave beside a script.
  */
 export function isPhpSource(name: string): boolean {
   return /\.(?:php[0-9]?|phps|pht|phtml|phar)(?:[~_#. ]|\.(?:bak|old|orig|save|swp|swo|tmp|dist|copy))*$/i.test(
@@ -65,7 +65,7 @@ export function isPhpSource(name: string): boolean {
 
 function fileAction(path: string, realPath: string): Action {
   if (path.endsWith('.php')) return { kind: 'script', scriptName: path, pathInfo: '' };
-  // The name that was asked for and the file behind a symbolic link both have to be harmless.
+  // Both the requested name and the file behind a symbolic link must be harmless.
   if (isPhpSource(path) || isPhpSource(realPath)) {
     return { ...notFound, logged: 'PHP source is not served' };
   }
@@ -74,7 +74,7 @@ function fileAction(path: string, realPath: string): Action {
 
 async function folderAction({ path, query }: Target, probe: Probe): Promise<Action> {
   if (!path.endsWith('/')) {
-    // A relative reference with one leading slash: it can never point to another host.
+    // A relative reference with one leading slash can never point to another host.
     return { kind: 'redirect', location: `${encodePath(path)}/${query === '' ? '' : `?${query}`}` };
   }
   for (const name of indexNames) {
@@ -90,18 +90,18 @@ async function missingAction(path: string, probe: Probe): Promise<Action> {
     const found = await probe(scriptName);
     if (found.kind === 'file') return { kind: 'script', scriptName, pathInfo: path.slice(end) };
   }
-  // As with nginx's `try_files $uri =404` for PHP: a script that is not there is no page of the application.
+  // As with nginx's `try_files $uri =404` for PHP: a missing script does not go to the application.
   if (path.endsWith('.php')) return notFound;
   const front = await probe(frontController);
   return front.kind === 'file' ? { kind: 'script', scriptName: frontController, pathInfo: '' } : notFound;
 }
 
-/** Ends of the prefixes that could be scripts followed by path info: after each `.php` before a slash. */
+/** Ends of the prefixes that may be a script followed by path info: after each `.php` before a slash. */
 function scriptEnds(path: string): number[] {
   return [...path.matchAll(/\.php(?=\/)/g)].map((match) => match.index + match[0].length);
 }
 
-/** Path info is the application's own business, so it may have any segment. */
+/** Path info belongs to the application and may have any segment. */
 function withoutPathInfo(path: string): string {
   return path.slice(0, scriptEnds(path)[0] ?? path.length);
 }

@@ -1,4 +1,4 @@
-/** A request that PHP answers: HTTP in, FastCGI out, and the CGI response back as HTTP. */
+/** A request for PHP: converts HTTP to FastCGI, and the CGI response back to HTTP. */
 import { CgiResponseParser } from '../fastcgi/cgi-response.ts';
 import type { ConnectAddress, requestFastCgi } from '../fastcgi/client.ts';
 import { errorCode, FastCgiError } from '../fastcgi/errors.ts';
@@ -6,30 +6,30 @@ import { type RequestBody, takeBody } from './body.ts';
 import { ClientLeft, type Exchange } from './exchange.ts';
 import { sendHead } from './head.ts';
 
-/** What runs a FastCGI request. */
+/** Runs a FastCGI request. */
 export type FastCgiRequester = typeof requestFastCgi;
 
-/** What a script request needs of the front. */
+/** Settings of the front for script requests. */
 export interface ScriptContext {
   readonly connect: ConnectAddress;
   readonly client: FastCgiRequester;
   /** Largest request body in bytes. */
   readonly maxBodyBytes: number;
-  /** Milliseconds without a sign of life from PHP before the request is given up; 0: no limit. */
+  /** Longest silence of PHP in milliseconds before the request is aborted; 0: no limit. */
   readonly responseTimeout: number;
-  /** What PHP wrote to FastCGI's stderr, as it came. */
+  /** FastCGI's stderr, unmodified. */
   readonly onStderr: (chunk: Uint8Array) => void;
 }
 
-/** PHP said nothing for too long. */
+/** PHP was silent for too long. */
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
 /**
- * Runs the script and sends its response. Fulfilled when the response is over.
+ * Runs the script and sends its response. Fulfilled at the end of the response.
  *
- * @param paramsFor - Makes the parameters once the length of the body is known.
+ * @param paramsFor - Makes the parameters once the body's length is known.
  */
 export async function runScript(
   exchange: Exchange,
@@ -71,11 +71,11 @@ async function forward(
   }
 }
 
-/** Passes a CGI response on as it comes. */
+/** Streams a CGI response to the client. */
 class Relay {
   readonly #exchange: Exchange;
   readonly #parser = new CgiResponseParser();
-  /** Body bytes that PHP's own Content-Length leaves; undefined when it gave none. */
+  /** Body bytes left of PHP's Content-Length; undefined without one. */
   #left: number | undefined;
 
   constructor(exchange: Exchange) {
@@ -92,7 +92,7 @@ class Relay {
     const { response, request } = this.#exchange;
     this.#parser.finish();
     if (this.#left !== undefined && this.#left > 0 && request.method !== 'HEAD') {
-      // Only a cut connection tells the client that what it has is not the whole.
+      // Only a cut connection tells the client that the response is incomplete.
       this.#exchange.details.push(`${this.#left} bytes short of its Content-Length`);
       response.destroy();
       return;
@@ -100,7 +100,7 @@ class Relay {
     await this.#exchange.end();
   }
 
-  /** Bytes over the announced length are dropped: the client would take them for the next response. */
+  /** Bytes beyond the announced length are dropped: the client would parse them as the next response. */
   #pass(body: Uint8Array): void | Promise<void> {
     if (this.#exchange.request.method === 'HEAD') return;
     const fits = this.#left === undefined ? body : body.subarray(0, this.#left);
@@ -109,14 +109,14 @@ class Relay {
   }
 }
 
-/** Watches for an application that says nothing. Time that the client takes is not held against it. */
+/** Detects a silent application. Time that the client needs does not count. */
 class Patience {
   readonly #limit: number;
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
-  /** @param limit - Milliseconds; 0 switches it off. */
+  /** @param limit - Milliseconds; 0 disables it. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -125,7 +125,7 @@ class Patience {
     return this.#controller.signal;
   }
 
-  /** Starts to wait, or starts again. */
+  /** Starts or restarts the wait. */
   start(): void {
     if (this.#limit === 0 || this.#over) return;
     if (this.#timer !== undefined) {
@@ -141,7 +141,7 @@ class Patience {
     this.#timer = undefined;
   }
 
-  /** Stops for good: what is still under way may not start it again. */
+  /** Stops for good: later start() calls are no-ops. */
   end(): void {
     this.#over = true;
     this.stop();
@@ -175,16 +175,16 @@ async function explain(exchange: Exchange, error: unknown): Promise<void> {
     case errorCode.connectFailed:
       return exchange.fail(502, `The PHP pool does not answer: ${message}`, { hint: poolHint });
     case errorCode.refused:
-      return exchange.fail(502, `The PHP pool did not take the request: ${message}`, { hint: poolHint });
+      return exchange.fail(502, `The PHP pool refused the request: ${message}`, { hint: poolHint });
     case errorCode.connectionLost:
     case errorCode.unexpectedEnd:
       return exchange.fail(502, `PHP went away during the request: ${message}`, { hint: crashHint });
     default:
-      return exchange.fail(502, `PHP's response cannot be used: ${message}`, { hint: crashHint });
+      return exchange.fail(502, `PHP's response is invalid: ${message}`, { hint: crashHint });
   }
 }
 
-/** What the relay throws comes back from the client as the cause of an abort. */
+/** The client wraps an error that the relay threw as the cause of an abort. */
 function rootFailure(error: unknown): { code: string | undefined; message: string } {
   if (!(error instanceof Error)) return { code: undefined, message: String(error) };
   const root = error.cause instanceof Error && codeOf(error) === errorCode.aborted ? error.cause : error;
@@ -195,6 +195,6 @@ function codeOf(error: Error): string | undefined {
   return error instanceof FastCgiError ? error.code : undefined;
 }
 
-const givenUpHint = 'The request was given up and its connection to the pool closed.';
-const poolHint = 'It may be starting again. The terminal in which the server runs tells more.';
-const crashHint = 'The script may have crashed. The terminal in which the server runs tells more.';
+const givenUpHint = 'The request was aborted and its connection to the pool closed.';
+const poolHint = 'It may be restarting. See the terminal in which the server runs.';
+const crashHint = 'The script may have crashed. See the terminal in which the server runs.';

@@ -1,12 +1,12 @@
-/** Static files: types, ranges, etags and conditional requests are the `send` package's work. */
+/** Static files: the `send` package handles types, ranges, etags and conditional requests. */
 import send from 'send';
 import type { Exchange } from './exchange.ts';
 import { encodePath } from './target.ts';
 
 /**
- * Sends a file of the document root. Fulfilled when the response is over, for whatever reason.
+ * Sends a file of the document root. Fulfilled at the end of the response, whatever the outcome.
  *
- * @param path - Decoded path below the document root that was resolved to a file that may be shown.
+ * @param path - Decoded path below the document root, resolved to a file that may be shown.
  */
 export async function sendStatic(exchange: Exchange, docroot: string, path: string): Promise<void> {
   const { request, response } = exchange;
@@ -16,7 +16,7 @@ export async function sendStatic(exchange: Exchange, docroot: string, path: stri
     });
   }
   countBytes(exchange);
-  // Dot names were refused before; what is left of them is `.well-known`.
+  // Other dot names were refused earlier; only `.well-known` can occur.
   const stream = send(request, encodePath(path), { root: docroot, dotfiles: 'allow', index: false });
   const failure = await new Promise<SendError | undefined>((resolve) => {
     stream.on('error', resolve);
@@ -34,17 +34,17 @@ interface SendError extends Error {
 function reasonOf({ status, message }: SendError): string {
   switch (status) {
     case 404:
-      return 'The file went away while it was looked at';
+      return 'The file disappeared while it was read';
     case 412:
-      return 'The file is not the one that the request is about';
+      return 'The file no longer matches the condition of the request';
     case 416:
-      return 'The file has no such range';
+      return 'The file does not have the requested range';
     default:
       return message;
   }
 }
 
-/** The log tells what was sent, which `send` writes to the response by itself. */
+/** Counts for the log, because `send` writes to the response itself. */
 function countBytes(exchange: Exchange): void {
   const { response } = exchange;
   response.on('finish', () => {

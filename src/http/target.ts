@@ -1,31 +1,31 @@
 /**
- * From a request target, as the client wrote it, to a path that may be looked up below a document root.
- * Everything that could leave the root or name two things at once is refused here, before any file is touched.
+ * Converts a request target, as the client wrote it, to a path below a document root. Every target that could leave the
+ * root or is ambiguous is refused here, before any file access.
  */
 
-/** Why a target was refused: an HTTP status and a sentence for the error page. */
+/** A refused target: an HTTP status and a sentence for the error page. */
 export interface Refusal {
   readonly status: number;
   readonly reason: string;
-  /** What the log is told instead, where the client must not learn it. */
+  /** Text for the log that the client must not see. */
   readonly logged?: string;
 }
 
-/** A request target taken apart. Paths are binary strings: one character a byte. */
+/** The parts of a request target. Paths are binary strings: one character a byte. */
 export interface Target {
   /** Path and query as the client sent them: REQUEST_URI. */
   readonly uri: string;
-  /** Decoded and normalised: starts with a slash, has no empty, `.` or `..` segment. */
+  /** Decoded and normalised: starts with a slash, without empty, `.` or `..` segments. */
   readonly path: string;
-  /** After the first question mark; empty when there is none. */
+  /** Text after the first question mark, or empty. */
   readonly query: string;
-  /** Host and port of an absolute-form target, which then beats the Host header (RFC 9112, 3.2.2). */
+  /** Host and port of an absolute-form target; takes precedence over the Host header (RFC 9112, 3.2.2). */
   readonly authority?: string;
 }
 
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/is;
 
-/** Takes a request target apart: origin form (`/a?b`) or absolute form (`http://host/a?b`). */
+/** Splits a request target: origin form (`/a?b`) or absolute form (`http://host/a?b`). */
 export function parseTarget(raw: string): Target | Refusal {
   const absolute = absoluteForm.exec(raw);
   let uri = absolute ? absolute[2]! : raw;
@@ -58,7 +58,7 @@ function decodePercent(path: string): string | undefined {
   return path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** Resolves `.` and `..` and merges slashes, as nginx does; undefined when the path climbs above its root. */
+/** Resolves `.` and `..` and merges slashes, as nginx does; undefined when the path leaves its root. */
 function normalise(path: string): string | undefined {
   const kept: string[] = [];
   const segments = path.split('/').slice(1);

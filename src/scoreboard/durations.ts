@@ -1,41 +1,41 @@
 /**
- * Classes of durations: a histogram that every worker counts its requests in, what comes of it, and the longest
- * requests of the last seconds, which bound its estimates.
+ * Duration classes: the histogram of each worker's requests, estimates from it, and the longest requests of the last
+ * seconds, which bound the estimates.
  */
 
-/** Ten steps a decade, each about a quarter more than the last one, so that round numbers are bounds. */
+/** Ten steps a decade, each about a quarter more than the previous, so that round numbers are bounds. */
 const steps = [100, 125, 160, 200, 250, 300, 400, 500, 600, 800] as const;
 
-/** Where defaults end: PHP's max_execution_time is 30 s, nginx's fastcgi_read_timeout 60 s. */
+/** Default limits: PHP's max_execution_time is 30 s, nginx's fastcgi_read_timeout 60 s. */
 const lastBound = 60_000_000;
 
 /**
- * Upper ends of the classes, microseconds; what is longer than the last one has a class of its own. An estimate between
- * two ends is wrong by a third at most, mostly by less.
+ * Upper bounds of the classes in microseconds; longer durations have a class of their own. An estimate between two
+ * bounds is wrong by a third at most, usually by less.
  */
 export const durationBounds: readonly number[] = [1, 10, 100, 1000, 10_000, 100_000]
   .flatMap((decade) => steps.map((step) => step * decade))
   .filter((bound) => bound <= lastBound);
 
-/** Number of classes, the open one included. */
+/** Number of classes, including the open one. */
 export const durationClasses = durationBounds.length + 1;
 
-/** Longest requests are kept by periods of so many microseconds of CLOCK_MONOTONIC, … */
+/** Length of a period for longest requests, in microseconds of CLOCK_MONOTONIC. */
 export const peakPeriodMicros = 5_000_000;
-/** … so many of them, the present one included. */
+/** Number of periods, including the current one. */
 export const peakPeriods = 4;
 
 /** The longest requests of the last periods. */
 export interface DurationPeaks {
-  /** Number of the newest period in which a request ended; 0 for none. */
+  /** Number of the newest period in which a request ended; 0 before the first request. */
   readonly period: number;
-  /** The longest request of that period, of the one before it, and so on; microseconds. */
+  /** The longest request of that period, of the one before it, and so on, in microseconds. */
   readonly micros: readonly number[];
 }
 
-/** Requests that ended, by their duration from accept to end. */
+/** Ended requests by duration, from accept to end. */
 export interface DurationCounts {
-  /** By class, one more than there are bounds; not cumulative. */
+  /** By class, one more than there are bounds; without accumulation. */
   readonly counts: readonly number[];
   readonly sumMicros: number;
   readonly peaks: DurationPeaks;
@@ -49,13 +49,13 @@ export const noDurations: DurationCounts = {
   peaks: noPeaks,
 };
 
-/** The class of a duration; one that equals a bound is in the class that the bound ends. */
+/** The class of a duration; a bound belongs to the class below it. */
 export function durationClass(micros: number): number {
   const index = durationBounds.findIndex((bound) => micros <= bound);
   return index < 0 ? durationBounds.length : index;
 }
 
-/** The period that a moment of CLOCK_MONOTONIC is in. */
+/** The period of a moment of CLOCK_MONOTONIC. */
 export function peakPeriod(clockMicros: number): number {
   return Math.floor(clockMicros / peakPeriodMicros);
 }
@@ -80,7 +80,7 @@ function peakAt({ period, micros }: DurationPeaks, wanted: number): number {
   return micros[period - wanted] ?? 0;
 }
 
-/** What came between two readings; never below 0, whatever a worker wrote. */
+/** Difference of two readings; never below 0, whatever a worker wrote. */
 export function durationsSince(now: DurationCounts, before: DurationCounts): DurationCounts {
   return {
     counts: now.counts.map((count, index) => Math.max(0, count - (before.counts[index] ?? 0))),
@@ -92,7 +92,7 @@ export function durationsSince(now: DurationCounts, before: DurationCounts): Dur
 /**
  * The longest request that ended in that period or later.
  *
- * @returns undefined when none is known, or the period is so long ago that a longer one may be forgotten
+ * @returns undefined when unknown, or when the period is so old that a longer request may be forgotten
  */
 export function longestSince(
   { peaks: { period, micros } }: DurationCounts,
@@ -104,12 +104,12 @@ export function longestSince(
 }
 
 /**
- * An estimate of a quantile in microseconds: linear within the class, as PromQL's histogram_quantile makes it, but not
- * more than the longest request.
+ * Estimates a quantile in microseconds: linear within the class, as PromQL's histogram_quantile does, but at most the
+ * longest request.
  *
  * @param quantile from 0 to 1
- * @param longest microseconds; without it what is longer than the last bound counts as that
- * @returns undefined when no request was counted
+ * @param longest microseconds; without it durations above the last bound count as that bound
+ * @returns undefined without requests
  */
 export function durationQuantile(
   { counts }: Pick<DurationCounts, 'counts'>,

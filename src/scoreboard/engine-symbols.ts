@@ -1,21 +1,21 @@
 /**
- * What the native host publishes in the header's `engine_symbols`, so that a worker's PHP stack can be read from
- * outside its process: where the executor keeps the running call, and how PHP's structures are laid out in that build.
- * The only list of it: the master's reading and native/php/symbols.h are made from here. A symbol is added at the end.
+ * The content of the header's `engine_symbols`, by which a worker's PHP stack can be read from outside its process:
+ * where the executor keeps the running call, and the layout of PHP's structures in that build. This is the only list:
+ * the master's reader and native/php/symbols.h derive from it. New symbols go at the end.
  *
- * The host and its workers share every address: workers are forked from it.
+ * The host and its workers share all addresses: workers are forked from it.
  */
 
 import { readU64 } from './numbers.ts';
 
 /** First eight bytes; the host writes them last. */
 export const engineSymbolsMagic = 'HATHISY\0';
-/** Raised when a symbol moves or changes its meaning. */
+/** Incremented when a symbol moves or changes its meaning. */
 export const engineSymbolsVersion = 1;
 
 export interface EngineSymbol {
   readonly name: string;
-  /** The C expression that it is. */
+  /** Its C expression. */
   readonly value: string;
 }
 
@@ -61,19 +61,19 @@ const versionAt = 8;
 const addressAt = 16;
 const numbersAt = 24;
 
-/** Bytes from the start of `engine_symbols`. */
+/** Offset in bytes from the start of `engine_symbols`. */
 export function engineNumberAt(index: number): number {
   return numbersAt + 4 * index;
 }
 
-/** No structure of PHP is as large: what is said to lie behind it is not looked for. */
+/** No structure of PHP is this large; a larger offset is refused. */
 const largestOffset = 4096;
 
 /**
- * Reads what a host published. The host may be under a script's control, so an offset is only taken in bounds;
- * addresses are checked where they are used.
+ * Reads the symbols that a host published. The host may be under a script's control, so offsets are bounded here;
+ * addresses are checked at use.
  *
- * @returns undefined where nothing is published, by an engine that has none or of another version
+ * @returns undefined when the host has published nothing, or another version
  */
 export function readEngineSymbols(bytes: Buffer): EngineSymbols | undefined {
   const magic = bytes.toString('latin1', 0, engineSymbolsMagic.length);

@@ -1,22 +1,22 @@
 /**
- * The scoreboard's bytes: the only list of its fields. Reader, writer, the table in docs/contract.md and the C
- * header are made from it. Everything is little-endian and naturally aligned; a string is a u16 length followed
- * by its bytes.
+ * The bytes of the scoreboard: the only list of its fields. Reader, writer, the table in docs/contract.md and the C
+ * header derive from it. Everything is little-endian and naturally aligned; a string is a u16 length followed by its
+ * bytes.
  *
- * Two clocks: `_epoch_micros` is CLOCK_REALTIME, for people; `_clock_micros` is CLOCK_MONOTONIC, which all
- * processes of a machine share and which no time step moves, for durations and time-outs.
+ * Two clocks: `_epoch_micros` is CLOCK_REALTIME, for display; `_clock_micros` is CLOCK_MONOTONIC, for durations and
+ * time-outs: all processes of a machine share it and no time step moves it.
  */
 
 import { durationBounds, durationClasses, peakPeriodMicros, peakPeriods } from './durations.ts';
 
 /** First eight bytes of every scoreboard. */
 export const scoreboardMagic = 'HATHISB\0';
-/** Raised when a field moves or changes its meaning; added fields leave it alone. */
+/** Incremented when a field moves or changes its meaning; a new field leaves it unchanged. */
 export const scoreboardVersion = 2;
 export const headerSize = 4096;
 export const slotSize = 4096;
 
-/** Who writes a field. No byte has two writers. */
+/** The writer of a field. No byte has two writers. */
 export type FieldWriter = 'creation' | 'master' | 'host' | 'worker';
 
 /** The engines of src/engine/select.ts. */
@@ -25,21 +25,21 @@ export type FieldEngine = 'embedded' | 'native';
 export interface Field {
   /** Name in C and in the documentation. */
   readonly name: string;
-  /** `bytes` is opaque; `string` is a u16 length and then `size` bytes. */
+  /** `bytes` is opaque; `string` is a u16 length, then `size` bytes. */
   readonly type: 'u32' | 'u64' | 'bytes' | 'string';
-  /** Bytes from the start of the header or slot. */
+  /** Offset in bytes from the start of the header or slot. */
   readonly offset: number;
-  /** Bytes of content: for `string` the capacity without the length. */
+  /** Bytes of content; for `string` the capacity without the length. */
   readonly size: number;
-  /** Elements of an array of numbers; absent is a plain field. */
+  /** Elements of an array of numbers; undefined for a single field. */
   readonly count?: number;
   readonly writer: FieldWriter;
-  /** The only engine that has the field: for a pool of the other one it reads as zero, whatever is in the file. */
+  /** The only engine that has the field: for a pool of the other one it reads as zero, whatever the file contains. */
   readonly engine?: FieldEngine;
   readonly about: string;
 }
 
-/** Fields of the header: written once at creation, by the master, by the host. */
+/** Fields of the header: written at creation, by the master or by the host. */
 export const headerFields = [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, writer: 'creation', about: '`HATHISB` and a zero' },
   { name: 'version', type: 'u32', offset: 8, size: 4, writer: 'creation', about: 'version of this layout' },
@@ -61,7 +61,7 @@ export const headerFields = [
     offset: 128,
     size: 4,
     writer: 'master',
-    about: 'raised by every reload',
+    about: 'incremented by every reload',
   },
   {
     name: 'process_manager',
@@ -86,7 +86,7 @@ export const headerFields = [
     offset: 144,
     size: 4,
     writer: 'master',
-    about: 'at the last heartbeat: every worker that is not idle',
+    about: 'at the last heartbeat: all workers that are not idle',
   },
   {
     name: 'listen_queue',
@@ -94,7 +94,7 @@ export const headerFields = [
     offset: 148,
     size: 4,
     writer: 'master',
-    about: 'connections that wait to be accepted, at the last heartbeat',
+    about: 'connections in the backlog, at the last heartbeat',
   },
   {
     name: 'max_listen_queue',
@@ -110,7 +110,7 @@ export const headerFields = [
     offset: 156,
     size: 4,
     writer: 'master',
-    about: 'how many connections may wait; 0 when the system does not say',
+    about: 'limit of the backlog; 0 when unknown',
   },
   {
     name: 'max_children_reached',
@@ -134,7 +134,7 @@ export const headerFields = [
     offset: 176,
     size: 8,
     writer: 'master',
-    about: 'when the master wrote its region',
+    about: 'last write of this region',
   },
 
   {
@@ -143,7 +143,7 @@ export const headerFields = [
     offset: 512,
     size: 8,
     writer: 'host',
-    about: 'requests begun, all workers together (atomic add)',
+    about: 'requests begun, by all workers (atomic add)',
   },
   {
     name: 'memory_peak',
@@ -176,7 +176,7 @@ export const headerFields = [
     size: 4,
     writer: 'host',
     engine: 'embedded',
-    about: 'connections that the host accepted and that wait for a worker; native workers accept themselves',
+    about: 'accepted connections that wait in the host for a worker; native workers accept themselves',
   },
   {
     name: 'max_queued_requests',
@@ -193,8 +193,7 @@ export const headerFields = [
     offset: 544,
     size: 8,
     writer: 'host',
-    about:
-      'when the figures of OPcache below were taken; 0: there are none. One worker at a time writes them',
+    about: 'time of the OPcache figures below; 0: unknown. One worker at a time writes them',
   },
   {
     name: 'opcache_hits',
@@ -218,7 +217,7 @@ export const headerFields = [
     offset: 568,
     size: 8,
     writer: 'host',
-    about: 'scripts in it',
+    about: 'cached scripts',
   },
   {
     name: 'opcache_keys',
@@ -234,7 +233,7 @@ export const headerFields = [
     offset: 584,
     size: 8,
     writer: 'host',
-    about: 'names that it can hold',
+    about: 'capacity in names',
   },
   {
     name: 'opcache_restarts_memory',
@@ -242,7 +241,7 @@ export const headerFields = [
     offset: 592,
     size: 8,
     writer: 'host',
-    about: 'times that it was emptied because its memory was used up',
+    about: 'restarts because its memory was used up',
   },
   {
     name: 'opcache_restarts_keys',
@@ -250,7 +249,7 @@ export const headerFields = [
     offset: 600,
     size: 8,
     writer: 'host',
-    about: 'because there were too many names',
+    about: 'restarts because of too many names',
   },
   {
     name: 'opcache_restarts_manual',
@@ -258,7 +257,7 @@ export const headerFields = [
     offset: 608,
     size: 8,
     writer: 'host',
-    about: 'because a script asked for it',
+    about: 'restarts that a script asked for',
   },
   {
     name: 'opcache_memory_used',
@@ -282,7 +281,7 @@ export const headerFields = [
     offset: 632,
     size: 8,
     writer: 'host',
-    about: 'bytes of scripts that have changed',
+    about: 'bytes of outdated scripts',
   },
   {
     name: 'opcache_strings_used',
@@ -290,7 +289,7 @@ export const headerFields = [
     offset: 640,
     size: 8,
     writer: 'host',
-    about: 'bytes of the buffer for interned strings',
+    about: 'bytes of the interned strings buffer',
   },
   {
     name: 'opcache_strings_free',
@@ -311,7 +310,7 @@ export const headerFields = [
   },
 ] as const satisfies readonly Field[];
 
-/** Fields of a slot, all written by its worker (embedded: by the host on its behalf). */
+/** Fields of a slot, all written by its worker (embedded engine: by the host on its behalf). */
 export const slotFields = [
   {
     name: 'sequence',
@@ -319,7 +318,7 @@ export const slotFields = [
     offset: 0,
     size: 4,
     writer: 'worker',
-    about: 'odd while the slot is being changed',
+    about: 'odd during a change of the slot',
   },
   {
     name: 'state',
@@ -328,7 +327,7 @@ export const slotFields = [
     size: 4,
     writer: 'worker',
     about:
-      'stage of the worker, see below; of one that is gone (`pid` is 0) the native engine leaves its last',
+      'stage of the worker, see below; the native engine leaves the last one of an ended worker (`pid` is 0)',
   },
   { name: 'pid', type: 'u32', offset: 8, size: 4, writer: 'worker', about: '0: the slot is free' },
   {
@@ -337,7 +336,7 @@ export const slotFields = [
     offset: 12,
     size: 4,
     writer: 'worker',
-    about: 'status of the last answer, 0 before the first one',
+    about: 'status of the last answer, 0 before the first',
   },
   {
     name: 'started_epoch_micros',
@@ -345,7 +344,7 @@ export const slotFields = [
     offset: 16,
     size: 8,
     writer: 'worker',
-    about: 'birth of the worker',
+    about: 'start of the worker',
   },
   {
     name: 'requests',
@@ -369,7 +368,7 @@ export const slotFields = [
     offset: 40,
     size: 8,
     writer: 'worker',
-    about: 'when `state` last changed',
+    about: 'last change of `state`',
   },
   {
     name: 'duration_micros',
@@ -377,7 +376,7 @@ export const slotFields = [
     offset: 48,
     size: 8,
     writer: 'worker',
-    about: 'the last request that ended, from accept to end',
+    about: 'duration of the last request that ended, from accept to end',
   },
   {
     name: 'cpu_micros',
@@ -499,14 +498,14 @@ export const slotFields = [
   },
 ] as const satisfies readonly Field[];
 
-/** Routes that are told apart; place 0 is for all others together. */
+/** Number of separate routes; place 0 is for all other requests. */
 export const routeCount = 100;
 export const routesSize = 49_152;
-/** Where the first route is in the table of routes, and bytes from one to the next. */
+/** Offset of the first route in the table of routes, and size of a route. */
 export const routesStart = 1344;
 export const routeSize = 448;
 
-/** Fields before the routes. Native: a worker changes the table while it holds a lock that the master does not see. */
+/** Fields before the routes. Native: a worker changes the table under a lock that the master does not see. */
 export const routeTableFields = [
   {
     name: 'sequence',
@@ -514,7 +513,7 @@ export const routeTableFields = [
     offset: 0,
     size: 4,
     writer: 'worker',
-    about: 'odd while the table is being changed',
+    about: 'odd during a change of the table',
   },
   {
     name: 'uncounted',
@@ -523,7 +522,7 @@ export const routeTableFields = [
     size: 8,
     writer: 'worker',
     engine: 'native',
-    about: 'requests that are in no route, since another worker held the table (atomic add)',
+    about: 'requests counted in no route, because another worker held the lock (atomic add)',
   },
   {
     name: 'hashes',
@@ -533,7 +532,7 @@ export const routeTableFields = [
     count: routeCount + 1,
     writer: 'worker',
     engine: 'native',
-    about: 'FNV-1a of the names, 0 for a free place: for the writer alone',
+    about: 'FNV-1a of the names, 0 for a free place: for the writer only',
   },
   {
     name: 'weights',
@@ -543,11 +542,11 @@ export const routeTableFields = [
     count: routeCount + 1,
     writer: 'worker',
     engine: 'native',
-    about: 'which route goes when the table is full (the lightest): for the writer alone',
+    about: 'the lightest route is replaced when the table is full: for the writer only',
   },
 ] as const satisfies readonly Field[];
 
-/** Fields of a route: its requests since it has its place. */
+/** Fields of a route: its requests since it got its place. */
 export const routeFields = [
   { name: 'requests', type: 'u64', offset: 0, size: 8, writer: 'worker', about: 'requests that ended' },
   { name: 'errors', type: 'u64', offset: 8, size: 8, writer: 'worker', about: 'answers 5xx' },
@@ -557,7 +556,7 @@ export const routeFields = [
     offset: 16,
     size: 8,
     writer: 'worker',
-    about: 'from accept to end, together',
+    about: 'sum of durations, from accept to end',
   },
   { name: 'duration_max_micros', type: 'u64', offset: 24, size: 8, writer: 'worker', about: 'the longest' },
   {
@@ -575,60 +574,60 @@ export const routeFields = [
     offset: 272,
     size: 160,
     writer: 'worker',
-    about: 'method and folded path; empty: no route',
+    about: 'method and folded path; empty: free',
   },
 ] as const satisfies readonly Field[];
 
 export type HeaderFieldName = (typeof headerFields)[number]['name'];
 export type OpcacheFieldName = Extract<HeaderFieldName, `opcache_${string}`>;
-/** A figure of OpcacheFieldName; the other one says when they were taken. */
+/** An OPcache figure of OpcacheFieldName; the excluded one is their time. */
 export type OpcacheFigureName = Exclude<OpcacheFieldName, 'opcache_epoch_micros'>;
 export type SlotFieldName = (typeof slotFields)[number]['name'];
 export type RouteFieldName = (typeof routeFields)[number]['name'];
 export type SlotStringName = Extract<(typeof slotFields)[number], { type: 'string' }>['name'];
 
-/** Offsets of the header's fields by name. */
+/** Offsets of header fields by name. */
 export const headerAt = offsets<HeaderFieldName>(headerFields);
-/** Offsets of a slot's fields by name. */
+/** Offsets of slot fields by name. */
 export const slotAt = offsets<SlotFieldName>(slotFields);
 
-/** Offsets of the fields of the table of routes by name. */
+/** Offsets of table fields by name. */
 export const routeTableAt = offsets<(typeof routeTableFields)[number]['name']>(routeTableFields);
-/** Offsets of a route's fields by name. */
+/** Offsets of route fields by name. */
 export const routeAt = offsets<RouteFieldName>(routeFields);
-/** Capacity in bytes of a route's name. */
+/** Capacity of a route's name in bytes. */
 export const routeNameCapacity = routeFields.find(({ name }) => name === 'name')!.size;
 
-/** Every figure of OPcache, in order. */
+/** All OPcache figures, in order. */
 export const opcacheFigureNames = headerFields
   .map(({ name }) => name)
   .filter(
     (name): name is OpcacheFigureName => name.startsWith('opcache_') && name !== 'opcache_epoch_micros',
   );
 
-/** Regions of the header that are written as one piece. */
+/** Regions of the header with one write each. */
 export const masterRegion = { start: 128, end: 512 } as const;
 export const hostRegion = { start: 512, end: 1024 } as const;
 export const opcacheRegion = {
   start: headerAt.opcache_epoch_micros,
   end: headerAt.opcache_strings_free + 8,
 } as const;
-/** The numbers that are looked at every second lie before this offset, strings and further counters after it. */
+/** Numbers that are read every second come before this offset, strings and further counters after it. */
 export const slotNumbersEnd = 256;
-/** End of the last field: nothing after it is written. */
+/** End of the last field; the rest of a slot is unused. */
 export const slotUsedEnd = Math.max(...slotFields.map((field) => field.offset + fieldBytes(field)));
 
-/** Capacity in bytes of a slot's string fields. */
+/** Capacity of a slot's string fields in bytes. */
 export const stringCapacity = Object.fromEntries(
   slotFields.filter(({ type }) => type === 'string').map(({ name, size }) => [name, size]),
 ) as Readonly<Record<SlotStringName, number>>;
 
-/** Size of the whole file for that many slots. */
+/** File size for a number of slots. */
 export function scoreboardSize(slotCount: number): number {
   return routesPosition(slotCount) + routesSize;
 }
 
-/** Position of the table of routes, which comes after the slots. */
+/** Position of the table of routes, after the slots. */
 export function routesPosition(slotCount: number): number {
   return slotPosition(slotCount);
 }
@@ -638,7 +637,7 @@ export function slotPosition(slot: number): number {
   return headerSize + slot * slotSize;
 }
 
-/** Bytes that a field takes, the length of a string included. */
+/** Size of a field in bytes, including the length of a string. */
 export function fieldBytes(field: Field): number {
   if (field.type === 'string') return 2 + field.size;
   return field.size * (field.count ?? 1);

@@ -1,4 +1,4 @@
-/** OPcache's figures, as a worker told them last. Sizes are bytes. */
+/** OPcache's figures as a worker last reported them. Sizes are bytes. */
 export interface OpcacheFigures {
   readonly epochMicros: number;
   readonly hits: number;

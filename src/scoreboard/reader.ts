@@ -1,4 +1,4 @@
-/** Reading side of the scoreboard. What comes out of it is safe to use; what it says may still be untrue. */
+/** Reading side of the scoreboard. Its results are safe to use, but may be untrue. */
 
 import { readSync } from 'node:fs';
 import { type DurationCounts, type DurationPeaks, durationClasses, peakPeriods } from './durations.ts';
@@ -83,7 +83,7 @@ export interface SlotSnapshot {
   readonly requestId: string;
 }
 
-/** What a worker counted since its birth. */
+/** Counters of a worker since its start. */
 export interface SlotCounters {
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly responses: readonly number[];
@@ -96,7 +96,7 @@ export interface ScoreboardSnapshot {
   readonly slots: readonly SlotSnapshot[];
 }
 
-/** What the scoreboard of a pool without a host would show. */
+/** The scoreboard of a pool without a host. */
 export const emptyScoreboard: ScoreboardSnapshot = {
   header: {
     startEpochMicros: 0,
@@ -120,17 +120,17 @@ export const emptyScoreboard: ScoreboardSnapshot = {
   slots: [],
 };
 
-/** Slots that are read at once; all readers share the room for two copies, since no reading is interrupted. */
+/** Slots per read. All readers share the buffers for two copies, since a read is never interrupted. */
 const batchSlots = 16;
 const batches = [Buffer.alloc(batchSlots * slotSize), Buffer.alloc(batchSlots * slotSize)] as const;
 
-/** Looks at a slot that is being written before its copy is taken as it is. */
+/** Reads of a slot under change before its copy is used as it is. */
 const maxAttempts = 16;
 
 /**
- * Reads a scoreboard through its descriptor with plain preads. The slot count is the caller's own: what the
- * header says about sizes is not looked at. Nothing that a worker can write makes a method throw; only a
- * descriptor that cannot be read does. A file that is too short reads as zeros.
+ * Reads a scoreboard through its descriptor with plain preads. The caller gives the slot count: sizes in the header are
+ * ignored. No content that a worker can write makes a method throw; only an unreadable descriptor does. A short file
+ * reads as zeros.
  */
 export class ScoreboardReader {
   readonly slotCount: number;
@@ -141,7 +141,7 @@ export class ScoreboardReader {
   readonly #first = Buffer.alloc(slotUsedEnd);
   readonly #second = Buffer.alloc(slotUsedEnd);
 
-  /** @param engine which engine the caller chose for the pool; fields of another one read as zero */
+  /** @param engine the pool's engine; fields of the other engine read as zero */
   constructor(fd: number, slotCount: number, engine: FieldEngine) {
     this.#fd = fd;
     this.#foreign = fieldsOfOthers(headerFields, engine);
@@ -159,7 +159,7 @@ export class ScoreboardReader {
     return { header: this.readHeader(), slots };
   }
 
-  /** The same without strings, which are empty: what is looked at every second, so many slots are read at once. */
+  /** The same with empty strings: this is read every second, many slots at a time. */
   readNumbers(): ScoreboardSnapshot {
     const slots: SlotSnapshot[] = [];
     for (let slot = 0; slot < this.slotCount; slot += 1) {
@@ -176,7 +176,7 @@ export class ScoreboardReader {
     for (const batch of batches) this.#fill(batch, slotPosition(slot), length);
   }
 
-  /** By the rule of steady copies; one that is not steady is read alone. */
+  /** A slot by the rule of steady copies; one that is not steady is read again alone. */
   #fromBatch(slot: number, at: number): SlotSnapshot | undefined {
     const [first, second] = batches;
     const end = at + slotNumbersEnd;
@@ -209,7 +209,7 @@ export class ScoreboardReader {
     };
   }
 
-  /** Undefined where OPcache is off, or has not been asked yet. */
+  /** Undefined where OPcache is off, or not asked yet. */
   readOpcache(): OpcacheFigures | undefined {
     const bytes = this.#readHeader(hostRegion.end);
     const figure = (name: OpcacheFieldName): number => readU64(bytes, headerAt[name]);
@@ -235,7 +235,7 @@ export class ScoreboardReader {
     };
   }
 
-  /** What the native host published of its engine; undefined where there is nothing. */
+  /** The symbols that the native host published; undefined without them. */
   readEngineSymbols(): EngineSymbols | undefined {
     return readEngineSymbols(this.#readHeader(headerSize).subarray(headerAt.engine_symbols));
   }
@@ -246,23 +246,23 @@ export class ScoreboardReader {
     return bytes.readUInt32LE(slotAt.pid) === 0 ? undefined : slotSnapshot(slot, bytes, true);
   }
 
-  /** One slot without its strings, which are empty: what process managers and timers look at every second. */
+  /** One slot with empty strings: process managers and timers read it every second. */
   readSlotNumbers(slot: number): SlotSnapshot | undefined {
     const bytes = this.#steadyCopy(slot, slotNumbersEnd);
     return bytes.readUInt32LE(slotAt.pid) === 0 ? undefined : slotSnapshot(slot, bytes, false);
   }
 
-  /** The slot of its latest worker in full, which may be gone already: its pid is 0 then, the stage that it died in. */
+  /** The slot of its latest worker in full. If that worker has ended, its pid is 0 and the stage is its last one. */
   readLatest(slot: number): SlotSnapshot {
     return slotSnapshot(slot, this.#steadyCopy(slot, slotUsedEnd), true);
   }
 
-  /** Requests that the latest worker of the slot began; it may be gone already, unlike for the other readings. */
+  /** Number of requests that the slot's latest worker began, even after its end. */
   readRequestCount(slot: number): number {
     return readU64(this.#steadyCopy(slot, slotNumbersEnd), slotAt.requests);
   }
 
-  /** Counters of the latest worker of the slot, which may be gone already. */
+  /** Counters of the slot's latest worker, even after its end. */
   readCounters(slot: number): SlotCounters {
     const bytes = this.#steadyCopy(slot, slotUsedEnd);
     return {
@@ -277,7 +277,7 @@ export class ScoreboardReader {
     };
   }
 
-  /** What the pool's requests were, since its host was started. */
+  /** Requests of the pool by route, since the start of its host. */
   readRoutes(): RouteTable {
     const position = routesPosition(this.slotCount);
     let [last, next] = [Buffer.alloc(routesSize), Buffer.alloc(routesSize)];
@@ -293,8 +293,8 @@ export class ScoreboardReader {
   }
 
   /**
-   * Two copies in a row that are equal and carry an even sequence number. The number alone would do for writers
-   * who make it odd first; those that write with one pwrite are caught by the comparison.
+   * Reads until two consecutive copies are equal and have an even sequence number. For writers that make the number odd
+   * first it alone would do; the comparison catches those that write with one pwrite.
    */
   #steadyCopy(slot: number, length: number): Buffer {
     const position = slotPosition(slot);
@@ -309,7 +309,7 @@ export class ScoreboardReader {
     return last;
   }
 
-  /** The header up to `end`, without what the engine does not write: workers can write there all the same. */
+  /** The header up to `end`, with fields of the other engine zeroed: workers can write there too. */
   #readHeader(end: number): Buffer {
     this.#fill(this.#header, 0, end);
     erase(this.#foreign, this.#header);
@@ -370,7 +370,7 @@ function responseCounts(bytes: Buffer): number[] {
   return [0, 1, 2, 3, 4].map((index) => readU64(bytes, slotAt.responses + 8 * index));
 }
 
-/** The length comes from the worker, so it is cut to the field. */
+/** The length comes from the worker, so it is limited to the field. */
 function readString(bytes: Buffer, name: SlotStringName): string {
   const offset = slotAt[name];
   const length = Math.min(bytes.readUInt16LE(offset), stringCapacity[name]);

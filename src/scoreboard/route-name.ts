@@ -1,28 +1,28 @@
 /**
- * The name under which a request is counted: its method, and its path with what differs from one object to the next
- * folded, so that `/users/17` and `/users/18` are one route. All texts are binary strings. The native engine's is
- * native/record/route_name.c, and a test compares the two.
+ * The name under which a request is counted: its method, and its path with ids folded, so that `/users/17` and
+ * `/users/18` are one route. All texts are binary strings. The native engine's version is native/record/route_name.c; a
+ * test compares the two.
  */
 
-/** Path of a REQUEST_URI, which may have a query; `uri` where it is none (absent, or the `*` of OPTIONS). */
+/** Path of a REQUEST_URI without its query; `uri` where REQUEST_URI is no path (missing, or the `*` of OPTIONS). */
 export function requestPath(requestUri: string | undefined, uri: string): string {
   if (requestUri === undefined || !requestUri.startsWith('/')) return uri;
   const end = requestUri.search(/[?#]/);
   return end < 0 ? requestUri : requestUri.slice(0, end);
 }
 
-/** Bytes of a path that are looked at. */
+/** Bytes of a path that count; the rest is ignored. */
 const readMost = 512;
-/** Longest path of a name, in bytes; the end of a longer one is `...`. */
+/** Longest path of a name in bytes; a longer one ends in `...`. */
 const pathMost = 140;
-/** Methods have up to 16 letters; what is none is one word, since a client may send anything. */
+/** A method has up to 16 letters; clients may send anything, so all else counts as one method. */
 const methodPattern = /^[A-Z]{1,16}$/;
-/** A part of a path that is still longer when its ids are folded is one itself. */
+/** A segment still longer than this after folding is an id itself. */
 const segmentMost = 64;
 
 /**
  * @param path without its query
- * @returns at most 160 bytes; empty where there is no path
+ * @returns at most 160 bytes; empty without a path
  */
 export function routeName(method: string, path: string): string {
   if (path === '') return '';
@@ -32,7 +32,7 @@ export function routeName(method: string, path: string): string {
 }
 
 const uuidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/iy;
-/** An end of up to five letters and digits, one of them a letter, tells the kind of a file and stays. */
+/** An extension of up to five letters and digits, with at least one letter, tells the kind of a file and stays. */
 const extensionPattern = /\.(?=[0-9]{0,4}[a-z])[0-9a-z]{1,5}$/i;
 const separators = '-_.,;:=@+~';
 
@@ -40,7 +40,7 @@ const digitPattern = /[0-9]/;
 const idPattern = /^[0-9A-Za-z]+$/;
 
 function foldSegment(segment: string): string {
-  // Most are words: only a UUID may be an id without a digit.
+  // Most segments are words: without a digit only a UUID can be an id.
   if (segment.length < 36 && !digitPattern.test(segment)) return segment;
   const extension = extensionPattern.exec(segment)?.[0] ?? '';
   const stem = segment.slice(0, segment.length - extension.length);
@@ -70,14 +70,16 @@ function uuidEnd(stem: string, at: number): number | undefined {
   return uuidPattern.test(stem) ? end : undefined;
 }
 
-/** Where the next separator is. */
+/** Position of the next separator. */
 function partEnd(stem: string, at: number): number {
   let end = at;
   while (end < stem.length && !separators.includes(stem.charAt(end))) end += 1;
   return end;
 }
 
-/** The placeholder for a part; undefined for a word. A word with a digit before or behind, `v1` or `2nd`, is one. */
+/**
+ * The placeholder for a part; undefined for a word. A word with digits at one end, such as `v1` or `2nd`, is a word.
+ */
 function idOf(part: string): string | undefined {
   if (!digitPattern.test(part)) return undefined;
   if (/^[0-9]+$/.test(part)) return '{n}';

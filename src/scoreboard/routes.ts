@@ -1,8 +1,8 @@
 /**
- * The requests of a pool by route, in a table of fixed size (weighted Space-Saving, Metwally and others 2005). A route
- * weighs what its requests took; a new one takes the place of the lightest and inherits its weight, while the figures
- * of that one go to the route of all others. So each request is counted in one route, and a route that takes more than
- * a hundredth of a pool's time is among them, whatever paths strangers ask for.
+ * The requests of a pool by route, in a table of fixed size (weighted Space-Saving, Metwally and others 2005). The
+ * weight of a route is the time of its requests. A new route takes the place of the lightest and inherits its weight;
+ * the figures of the old one move to the route of all others. So each request counts in one route, and a route with
+ * more than a hundredth of a pool's time is always in the table, whatever paths clients invent.
  */
 
 import { durationClass, durationClasses } from './durations.ts';
@@ -17,15 +17,15 @@ import {
 } from './layout.ts';
 import { readU64, writeU32, writeU64 } from './numbers.ts';
 
-/** What a request weighs beside its time, microseconds: many short ones count as well. */
+/** Weight of a request in addition to its time, in microseconds: many short requests count as well. */
 const weightOfRequest = 1000;
 
 /** A route's requests. */
 export interface RouteCounts {
   readonly requests: number;
-  /** Answers with a 5xx status. */
+  /** Answers with status 5xx. */
   readonly errors: number;
-  /** By class of duration. */
+  /** By duration class. */
   readonly counts: readonly number[];
   readonly sumMicros: number;
   readonly maxMicros: number;
@@ -34,9 +34,9 @@ export interface RouteCounts {
 export interface RouteTable {
   /** By name, a binary string. */
   readonly routes: ReadonlyMap<string, RouteCounts>;
-  /** Those that have no place of their own. */
+  /** Requests of routes without a place of their own. */
   readonly others: RouteCounts;
-  /** Requests that could not be counted in any. */
+  /** Requests counted in no route. */
   readonly uncounted: number;
 }
 
@@ -63,12 +63,12 @@ export function addRoutes(left: RouteTable, right: RouteTable): RouteTable {
   });
 }
 
-/** Requests that a table knows of. */
+/** All requests in a table. */
 export function countedRequests({ routes, others, uncounted }: RouteTable): number {
   return [...routes.values()].reduce((sum, { requests }) => sum + requests, others.requests + uncounted);
 }
 
-/** As many routes as one table holds; the rest goes to the others. */
+/** Keeps as many routes as one table holds; the rest goes to the others. */
 function heaviest({ routes, others, uncounted }: RouteTable): RouteTable {
   if (routes.size <= routeCount) return { routes, others, uncounted };
   const ordered = [...routes].sort(([, a], [, b]) => weightOf(b) - weightOf(a));
@@ -93,7 +93,7 @@ function addCounts(left: RouteCounts, right: RouteCounts): RouteCounts {
   };
 }
 
-/** Reads the bytes of a table. Nothing in them is trusted: lengths are cut, numbers stay numbers. */
+/** Reads the bytes of a table. They are untrusted: lengths are limited, numbers stay numbers. */
 export function readRouteTable(bytes: Buffer): RouteTable {
   const routes = new Map<string, RouteCounts>();
   for (let place = 1; place <= routeCount; place += 1) {
@@ -130,16 +130,16 @@ function readCounts(bytes: Buffer, at: number): RouteCounts {
   };
 }
 
-/** The table of an embedded host, which it alone writes. */
+/** The table of an embedded host, its only writer. */
 export class RouteCounter {
   readonly bytes = Buffer.alloc(routesSize);
-  /** Where each name is. */
+  /** Place by name. */
   readonly #places = new Map<string, number>();
   readonly #weights = new Float64Array(routeCount + 1);
-  /** Places that have changed since they were last taken. */
+  /** Places changed since the last takeChanges(). */
   #changed = new Set<number>();
 
-  /** A request has ended. @param name empty for one that names no path */
+  /** A request has ended. @param name empty when its path is unknown */
   count(name: string, durationMicros: number, isError: boolean): void {
     const place = name === '' ? 0 : (this.#places.get(name) ?? this.#newPlace(name));
     const at = placeOf(place);
@@ -152,7 +152,7 @@ export class RouteCounter {
     this.#changed.add(place);
   }
 
-  /** Byte ranges that have changed since the last call. */
+  /** Byte ranges changed since the last call. */
   takeChanges(): { readonly start: number; readonly end: number }[] {
     const places = [...this.#changed];
     this.#changed = new Set();

@@ -1,22 +1,22 @@
 /**
- * What a worker is doing, as it stands in its scoreboard slot. The names are those of PHP-FPM's status page;
- * the codes are the numbers in shared memory.
+ * The stage of a worker in its scoreboard slot. The names are those of PHP-FPM's status page; the codes are the numbers
+ * in shared memory.
  */
 
-/** Stages in the order in which a request passes them. A zeroed slot reads as `creating`. */
+/** Stages in the order of a request. A zeroed slot reads as `creating`. */
 export const workerStages = {
-  /** The slot was given out, the worker does not accept yet. */
+  /** The slot is assigned, the worker does not accept yet. */
   creating: { code: 0, label: 'Creating' },
   /** Waits in accept. */
   idle: { code: 1, label: 'Idle' },
-  /** A connection is there, its parameters are not complete. A kept-alive connection at rest is in here too. */
+  /** Accepted, parameters incomplete. Includes an idle keep-alive connection. */
   readingHeaders: { code: 2, label: 'Reading headers' },
-  /** Parameters are complete and being looked at. */
+  /** Parameters are complete and being evaluated. */
   requestInformation: { code: 3, label: 'Getting request information' },
   running: { code: 4, label: 'Running' },
-  /** Shutdown functions, destructors and the flush of the output. */
+  /** Shutdown functions, destructors and the flush of output. */
   ending: { code: 5, label: 'Ending' },
-  /** The answer is complete, the connection is being closed. */
+  /** The answer is complete, the connection is closing. */
   finishing: { code: 6, label: 'Finishing' },
 } as const;
 
@@ -26,7 +26,7 @@ const stageByCode = new Map<number, WorkerStage>(
   Object.entries(workerStages).map(([stage, { code }]) => [code, stage as WorkerStage]),
 );
 
-/** Stage for a number read from shared memory; `unknown` for one that is no stage. */
+/** Stage for a number from shared memory; `unknown` for any other number. */
 export function stageFromCode(code: number): WorkerStage {
   return stageByCode.get(code) ?? 'unknown';
 }
@@ -36,11 +36,11 @@ export function stageLabel(stage: WorkerStage): string {
   return stage === 'unknown' ? 'unknown' : workerStages[stage].label;
 }
 
-/** Process managers as numbers in the header of the scoreboard. 0 is "not written yet". */
+/** Process managers as numbers in the header. 0 means "not written yet". */
 export const processManagerCodes = { static: 1, dynamic: 2, ondemand: 3 } as const;
 export type ProcessManagerName = keyof typeof processManagerCodes;
 
-/** Process manager for a number read from shared memory; `unknown` for one that is none. */
+/** Process manager for a number from shared memory; `unknown` for any other number. */
 export function processManagerFromCode(code: number): ProcessManagerName | 'unknown' {
   for (const [name, value] of Object.entries(processManagerCodes)) {
     if (value === code) return name as ProcessManagerName;

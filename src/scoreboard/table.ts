@@ -1,4 +1,4 @@
-/** The layout as tables for docs/contract.md, made from the list of fields. */
+/** The layout as tables for docs/contract.md, derived from the list of fields. */
 
 import {
   type Field,
@@ -13,7 +13,7 @@ import {
 } from './layout.ts';
 import { workerStages } from './states.ts';
 
-/** Text that stands between the two `layout` markers of docs/contract.md, without the markers. */
+/** Text between the two `layout` markers of docs/contract.md. */
 export function layoutTables(): string {
   const stages = Object.values(workerStages).map(({ code, label }) => `${code} \`${label}\``);
   return [
@@ -30,12 +30,12 @@ export function layoutTables(): string {
     '',
     ...table(routeTableFields),
     '',
-    `Route, ${routeCount + 1} of them from offset ${routesStart}, ${routeSize} bytes each; the first one is for all that have no place of their own:`,
+    `Route, ${routeCount + 1} of them from offset ${routesStart}, ${routeSize} bytes each; the first one is for all requests without a route of their own:`,
     '',
     ...table(routeFields),
     '',
-    `\`state\`: ${stages.join(', ')}. A \`string\` is its length as u16, then its bytes; the type names its capacity.`,
-    'A field of one engine is not read for a pool of the other. Bytes that no field covers are zero. `_epoch_micros` is CLOCK_REALTIME, `_clock_micros` is CLOCK_MONOTONIC.',
+    `\`state\`: ${stages.join(', ')}. A \`string\` is its length as u16, then its bytes; the type tells its capacity.`,
+    'A field of one engine is ignored for a pool of the other. Unused bytes are zero. `_epoch_micros` is CLOCK_REALTIME, `_clock_micros` is CLOCK_MONOTONIC.',
     '',
   ].join('\n');
 }

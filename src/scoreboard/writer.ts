@@ -1,4 +1,4 @@
-/** Writing side of the scoreboard: the master's for the header, the embedded host's for its workers' slots. */
+/** Writing side of the scoreboard: the header for the master, the slots for the embedded host. */
 
 import { ftruncateSync, readSync, writeSync } from 'node:fs';
 import { epochMicros, monotonicMicros } from './clock.ts';
@@ -27,7 +27,7 @@ import { routeName } from './route-name.ts';
 import { RouteCounter } from './routes.ts';
 import { type ProcessManagerName, processManagerCodes, type WorkerStage, workerStages } from './states.ts';
 
-/** What the master publishes at every heartbeat. */
+/** The master's figures, written at every heartbeat. */
 export interface MasterFigures {
   readonly generation: number;
   readonly processManager: ProcessManagerName;
@@ -41,48 +41,46 @@ export interface MasterFigures {
   readonly slowRequests: number;
 }
 
-/** What is known of a request once its parameters are complete. Strings are binary strings, cut to their field. */
+/** Facts about a request with complete parameters. Strings are binary strings, cut to their field. */
 export interface RequestInformation {
   readonly method: string;
   /** URI of the script, without query. */
   readonly uri: string;
-  /** Path that the client asked for. */
+  /** The requested path. */
   readonly path: string;
   readonly query: string;
   readonly script: string;
-  /** User of HTTP authentication, empty without one. */
+  /** User of HTTP authentication, or empty. */
   readonly user: string;
   readonly contentLength: number;
-  /** Empty where there is none. */
+  /** Empty without an id. */
   readonly requestId: string;
 }
 
-/** What is known of a request when its answer is complete. */
+/** Facts about a request with a complete answer. */
 export interface RequestResult {
   /** HTTP status of the answer. */
   readonly status: number;
   /** CPU time of the request in microseconds. */
   readonly cpuMicros: number;
-  /** Highest memory use of PHP in the request, bytes. */
+  /** PHP's memory peak in the request, bytes. */
   readonly memoryPeak: number;
-  /** Replaces the user of the request information: PHP learns it later than the host. */
+  /** Replaces the user of the request information: PHP knows it later than the host. */
   readonly user?: string;
 }
 
-/** How long counts of routes wait to be written, milliseconds: nobody looks at them more often than every second. */
+/** Delay of writing route counts in milliseconds: they are read once a second at most. */
 const routesDelay = 250;
 
 /**
- * Writes a scoreboard through its descriptor. There is one writer for the header's master region (the master)
- * and one for the host region and the slots (the host); each keeps an image of what it wrote, changes it, and
- * puts the changed range into the file with one pwrite.
+ * Writes a scoreboard through its descriptor. The master is the only writer of the header's master region, the host of
+ * the host region and the slots. Each keeps an image, changes it, and writes the changed range with one pwrite.
  *
- * A pwrite is one unit, so the sequence number only ever holds even values here. A reader that comes in the
- * middle of the kernel's copy is caught by its second look (reader.ts); C writers, who write through a mapping,
- * need the odd value.
+ * A pwrite is one unit, so here the sequence number is always even. A reader in the middle of the kernel's copy is
+ * saved by its second read (reader.ts). C writers use a mapping and need the odd value.
  *
- * Every method throws the system's error when the write fails: the scoreboard's file is of full size from the
- * start, so that means a closed descriptor.
+ * Every method throws the system's error when the write fails: the file has its full size from the start, so that means
+ * a closed descriptor.
  */
 export class ScoreboardWriter {
   readonly slotCount: number;
@@ -90,22 +88,22 @@ export class ScoreboardWriter {
   readonly #header: Buffer;
   readonly #slots: Buffer;
   readonly #isGathering: boolean;
-  /** Slots to be written, with the end of what changed in them. */
+  /** Slots to write, with the end of their changed range. */
   readonly #changed = new Map<number, number>();
-  /** Of a host; the master's writer has none. */
+  /** For a host; the master's writer has none. */
   #routes: RouteCounter | undefined;
-  /** By slot: the route of its request. */
+  /** Route of the current request, by slot. */
   readonly #routeNames: string[] = [];
   #routesTimer: NodeJS.Timeout | undefined;
   #isHostChanged = false;
   #isScheduled = false;
 
   /**
-   * Takes over an existing scoreboard; its counters go on.
+   * Takes over an existing scoreboard; its counters continue.
    *
-   * @param isGathering what happens to requests in one turn of the event loop goes into the file at its end, with one
-   *   write a slot: a busy worker ends a request and begins the next one in the same turn.
-   * @throws Error when the file is no scoreboard of this version or has another number of slots.
+   * @param isGathering writes the changes of one turn of the event loop at its end, once a slot: a busy worker ends a
+   *   request and begins the next one in the same turn.
+   * @throws Error for another version or number of slots, or when the file is no scoreboard.
    */
   constructor(fd: number, slotCount: number, isGathering = false) {
     this.#fd = fd;
@@ -126,8 +124,8 @@ export class ScoreboardWriter {
   }
 
   /**
-   * Makes an empty file into a scoreboard. Every page is written, because a tmpfs that is full would otherwise
-   * show it at the first request, to a native worker as SIGBUS.
+   * Initialises an empty file as a scoreboard. Writes every page, because on a full tmpfs the error would otherwise
+   * come with the first request, for a native worker as SIGBUS.
    *
    * @param startEpochMicros start of the pool, CLOCK_REALTIME.
    */
@@ -147,7 +145,7 @@ export class ScoreboardWriter {
     return new ScoreboardWriter(fd, slotCount);
   }
 
-  /** Publishes the master's figures: the master region in one write. */
+  /** Publishes the master's figures in one write. */
   master(figures: MasterFigures): void {
     const header = this.#header;
     writeU32(header, figures.generation, headerAt.generation);
@@ -170,7 +168,7 @@ export class ScoreboardWriter {
     );
   }
 
-  /** How many requests wait in the host for a worker; also keeps the highest figure. */
+  /** Sets the number of requests that wait in the host, and updates its maximum. */
   queued(requests: number): void {
     writeU32(this.#header, requests, headerAt.queued_requests);
     const highest = Math.max(requests, this.#header.readUInt32LE(headerAt.max_queued_requests));
@@ -178,7 +176,7 @@ export class ScoreboardWriter {
     this.#hostChanged();
   }
 
-  /** A new worker has the slot; everything of the one before is gone. */
+  /** A new worker uses the slot; all data of the previous one is cleared. */
   created(slot: number, pid: number): void {
     const at = this.#start(slot);
     if (this.#isActive(at)) this.#countActive(-1);
@@ -198,10 +196,10 @@ export class ScoreboardWriter {
   }
 
   /**
-   * A connection is there, or the next read on a kept-alive one begins: counts a request and forgets what was
-   * known of the one before.
+   * A connection was accepted, or the next read on a kept-alive one starts: counts a request and clears the data of the
+   * previous one.
    *
-   * @param acceptedClock CLOCK_MONOTONIC in microseconds, where the worker has the request from an earlier moment on.
+   * @param acceptedClock CLOCK_MONOTONIC in microseconds, when the worker got the request earlier.
    */
   readingHeaders(slot: number, acceptedClock: number = monotonicMicros()): void {
     const at = this.#start(slot);
@@ -224,18 +222,18 @@ export class ScoreboardWriter {
     this.#enter(slot, 'requestInformation', slotUsedEnd);
   }
 
-  /** The script (or status or ping page) runs. With information the stage before is written along with it. */
+  /** The script (or status or ping page) runs. With information, writes the previous stage as well. */
   running(slot: number, information?: RequestInformation): void {
     if (information !== undefined) this.#describe(slot, information);
     this.#enter(slot, 'running', information === undefined ? slotNumbersEnd : slotUsedEnd);
   }
 
-  /** The script is over, shutdown functions and the flush of the output remain. */
+  /** The script has ended; shutdown functions and the flush of output remain. */
   ending(slot: number): void {
     this.#enter(slot, 'ending', slotNumbersEnd);
   }
 
-  /** The answer is complete; takes down what it cost. */
+  /** The answer is complete; records its cost. */
   finishing(slot: number, result: RequestResult): void {
     const at = this.#start(slot);
     const duration = monotonicMicros() - readU64(this.#slots, at + slotAt.accepted_clock_micros);
@@ -260,7 +258,7 @@ export class ScoreboardWriter {
     this.#enter(slot, 'finishing', slotUsedEnd);
   }
 
-  /** OPcache's figures of the whole pool, by their fields in the header. */
+  /** Writes OPcache's figures of the whole pool by header field. */
   opcache(figures: Iterable<readonly [OpcacheFieldName, number]>): void {
     for (const [name, value] of figures) writeU64(this.#header, value, headerAt[name]);
     writeU64(this.#header, epochMicros(), headerAt.opcache_epoch_micros);
@@ -268,7 +266,7 @@ export class ScoreboardWriter {
     writeSync(this.#fd, this.#header, start, end - start, start);
   }
 
-  /** The worker is gone. */
+  /** The worker has ended. */
   free(slot: number): void {
     const at = this.#start(slot);
     if (this.#isActive(at)) this.#countActive(-1);
@@ -278,7 +276,7 @@ export class ScoreboardWriter {
     this.#flushRoutes();
   }
 
-  /** Writes what was gathered; for those who tell others to look at the scoreboard now. */
+  /** Writes pending changes; call it before others are told to read the scoreboard. */
   flush(): void {
     for (const [slot, end] of this.#changed) {
       writeSync(this.#fd, this.#slots, this.#start(slot), end, slotPosition(slot));

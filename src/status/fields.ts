@@ -1,11 +1,11 @@
 /**
- * The fields of the status page: one table for the pool, one for a process. Every format and fpm_get_status()
- * are made from these two. Order and names are PHP-FPM's; `memory peak` is there from PHP 8.4 on.
+ * The fields of the status page: one table for the pool, one for a process. All formats and fpm_get_status() derive
+ * from these two. Order and names are PHP-FPM's; `memory peak` exists from PHP 8.4 on.
  */
 
 import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
 
-/** How a value is written; `time` differs between formats. */
+/** Type of a value; formats write `time` differently. */
 export type FieldKind = 'string' | 'number' | 'percent' | 'time';
 
 /** A metric of the OpenMetrics format. */
@@ -18,11 +18,11 @@ export interface Metric {
 }
 
 export interface PoolField {
-  /** Label in text, html and json; with `-` for blanks it is the xml element and the key of fpm_get_status(). */
+  /** Label in text, html and json; with `-` for blanks also the xml element and the key of fpm_get_status(). */
   readonly label: string;
   readonly kind: FieldKind;
   /**
-   * Undefined where the page of that PHP has no such field.
+   * Undefined where the pool's PHP has no such field.
    *
    * @param nowSeconds seconds since 1970
    */
@@ -30,7 +30,7 @@ export interface PoolField {
   readonly metric?: Metric;
 }
 
-/** A field of a page that is being written. */
+/** A field with its value. */
 export interface ShownField extends Pick<PoolField, 'label' | 'kind' | 'metric'> {
   readonly value: string | number;
 }
@@ -38,7 +38,7 @@ export interface ShownField extends Pick<PoolField, 'label' | 'kind' | 'metric'>
 export interface ProcessField {
   /** Label in the text format. */
   readonly label: string;
-  /** Label in html and json where it differs; with `-` for blanks it is the xml element. */
+  /** Label in html and json where it differs; with `-` for blanks also the xml element. */
   readonly lowerLabel?: string;
   /** Key of fpm_get_status() where it differs from the xml element. */
   readonly key?: string;
@@ -46,7 +46,7 @@ export interface ProcessField {
   readonly value: (process: ProcessStatus, nowSeconds: number) => string | number;
 }
 
-/** Name of a label as xml element and as key. */
+/** Converts a label to an xml element or a key. */
 export function dashed(label: string): string {
   return label.replaceAll(' ', '-');
 }

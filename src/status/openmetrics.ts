@@ -1,4 +1,4 @@
-/** Status page as OpenMetrics text; there is no per-process data in it. */
+/** Status page as OpenMetrics text; it has no per-process data. */
 
 import { shownText } from '../text/unsafe.ts';
 import { type Metric, shownFields } from './fields.ts';
@@ -20,7 +20,9 @@ function block({ name, type, help, typeFirst }: Metric, value: string): string {
   return `${lines.join('')}${name} ${value}\n`;
 }
 
-/** The format escapes backslash, quote and newline in the text behind the name; of these no newline is left. */
+/**
+ * The format escapes backslash, quote and newline in the help text; control characters such as newline are gone by now.
+ */
 function metricHelp(binary: string): string {
   return shownText(binary).replace(/[\\"]/g, '\\$&');
 }

@@ -1,4 +1,4 @@
-/** The answer to a request for the status page. */
+/** Answers a request for the status page. */
 
 import { renderHtml } from './html.ts';
 import { renderJson } from './json.ts';
@@ -12,13 +12,13 @@ export type HeaderLine = readonly [name: string, value: string];
 
 export interface StatusAnswer {
   readonly status: number;
-  /** In the reference's order and spelling. */
+  /** In php-fpm's order and spelling. */
   readonly headers: readonly HeaderLine[];
   readonly body: Buffer;
 }
 
 interface Renderer {
-  /** The reference gets its charset for text types from PHP, hence the other spelling of the name. */
+  /** php-fpm gets the charset of text types from PHP, hence the other spelling of the name. */
   readonly contentType: HeaderLine;
   readonly render: (snapshot: StatusSnapshot, full: boolean, nowSeconds: number) => string;
 }
@@ -39,20 +39,20 @@ const cacheHeaders: readonly HeaderLine[] = [
   ['Cache-Control', 'no-cache, no-store, must-revalidate, max-age=0'],
 ];
 
-/** Headers for a HEAD request: the reference answers it before it looks at the format. */
+/** Headers for a HEAD request: php-fpm answers it before it selects a format. */
 export const statusHeadHeaders: readonly HeaderLine[] = [
   ...cacheHeaders,
   ['Content-type', 'text/html; charset=UTF-8'],
 ];
 
-/** Headers of the answer to a ping; the content type stands first, as in the reference. */
+/** Headers of the answer to a ping; the content type comes first, as in php-fpm. */
 export const pingHeaders: readonly HeaderLine[] = [
   ['Content-type', 'text/plain;charset=UTF-8'],
   ...cacheHeaders,
 ];
 
 /**
- * Renders the status page that a query string asks for.
+ * Renders the status page for a query string.
  *
  * @param now milliseconds since 1970.
  */

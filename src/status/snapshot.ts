@@ -1,29 +1,29 @@
-/** What the status page shows, independent of any format. */
+/** Content of the status page, independent of its format. */
 
-/** One worker. Strings are binary strings (one character a byte) and may hold anything a client sent. */
+/** One worker. Strings are binary strings (one character a byte) with any content that a client sent. */
 export interface ProcessStatus {
   readonly pid: number;
-  /** Label of its stage. */
+  /** Label of the worker's stage. */
   readonly state: string;
   /** Seconds since 1970. */
   readonly startTime: number;
   readonly requests: number;
-  /** Microseconds: of the last request while idle, else of the running one so far. */
+  /** Microseconds. An idle worker's last request, or the running one so far. */
   readonly requestDuration: number;
   readonly method: string;
-  /** Of the script, without query. */
+  /** URI of the script, without query. */
   readonly uri: string;
   readonly query: string;
   readonly contentLength: number;
   readonly user: string;
   readonly script: string;
-  /** What the client asked for, without query; no format shows it, nor the next one. */
+  /** Requested path, without query. No format shows this field or the next one. */
   readonly path: string;
-  /** Empty where it has none. */
+  /** Empty without an id. */
   readonly requestId: string;
-  /** Percent of one CPU that the last request used; 0 unless idle. */
+  /** CPU use of the last request in percent of one CPU; 0 unless idle. */
   readonly lastRequestCpu: number;
-  /** Bytes; 0 unless idle. */
+  /** Memory peak of the last request in bytes; 0 unless idle. */
   readonly lastRequestMemory: number;
 }
 
@@ -36,14 +36,14 @@ export interface StatusSnapshot {
   readonly acceptedConnections: number;
   readonly listenQueue: number;
   readonly maxListenQueue: number;
-  /** How many connections may wait; 0 when unknown. */
+  /** Limit of the backlog in connections; 0 when unknown. */
   readonly listenQueueLength: number;
   readonly idleProcesses: number;
   readonly activeProcesses: number;
   readonly maxActiveProcesses: number;
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
-  /** Highest memory use of a request since the start, bytes; undefined where the pool's PHP does not show it. */
+  /** Highest memory use of a request since the start, in bytes; undefined where the pool's PHP has no such field. */
   readonly memoryPeak: number | undefined;
   readonly maxChildren: number;
   /** In slot order. */

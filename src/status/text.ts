@@ -5,7 +5,7 @@ import { type FieldKind, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
-/** Column in which values start. */
+/** Column of the values. */
 const valueColumn = 22;
 
 export function renderText(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {

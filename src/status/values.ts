@@ -4,7 +4,7 @@ import type { FieldKind } from './fields.ts';
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Local time as `%d/%b/%Y:%H:%M:%S %z`; months are English whatever the locale. */
+/** Local time as `%d/%b/%Y:%H:%M:%S %z`; months are English in every locale. */
 export function localTime(epochSeconds: number): string {
   const date = new Date(epochSeconds * 1000);
   if (Number.isNaN(date.getTime())) return '-';
@@ -16,9 +16,9 @@ export function localTime(epochSeconds: number): string {
 }
 
 /**
- * A number, percentage or epoch time in decimal. Whole numbers are written without exponent.
+ * A number, percentage or epoch time in decimal. Whole numbers have no exponent.
  *
- * @throws Error for a string, which has to go through an escape instead.
+ * @throws Error for a string, which needs an escape instead.
  */
 export function numberText(kind: FieldKind, value: string | number): string {
   if (typeof value !== 'number') throw new Error(`cannot print ${JSON.stringify(value)} as a ${kind}`);

@@ -1,4 +1,4 @@
-/** What runs inside a flame graph: zoom by click or Enter, search by a regular expression. It makes no request. */
+/** The script inside a flame graph: zoom by click or Enter, search by regular expression. It makes no requests. */
 
 export const flameGraphStyle = `
 :root { background: #fff } .ground { fill: #fff } .head { font-size: 14px; font-weight: bold } .note { fill: #555 }
@@ -7,7 +7,7 @@ export const flameGraphStyle = `
 #bars .hidden { display: none }
 @media (prefers-color-scheme: dark) { :root { background: #1b1b1f } .ground { fill: #1b1b1f } .head { fill: #eee } .note { fill: #aaa } }`;
 
-/** Positions come from the attributes in samples; names are only ever set as text. */
+/** Positions come from the attributes, in samples; names are only ever set as text. */
 export const flameGraphScript = `'use strict';
 const width = 1200, characterWidth = 7;
 const holder = document.getElementById('bars');

@@ -1,6 +1,6 @@
 /**
- * A profile as a flame graph: one SVG that a browser opens by itself, with zoom and search, and that asks no other
- * host for anything. The outermost call is at the top; the width is the share of the samples.
+ * A profile as a flame graph: a self-contained SVG with zoom and search that loads nothing from other hosts. The
+ * outermost call is at the top; the width is the share of the samples.
  */
 
 import { markup } from '../text/markup.ts';
@@ -11,7 +11,7 @@ import type { Profile } from './profile.ts';
 const width = 1200;
 const rowHeight = 17;
 const headHeight = 64;
-/** A bar under this share of the whole could not be seen, however far it is zoomed. */
+/** A bar below this share of the whole stays invisible at any zoom. */
 const smallestShare = 1 / 20_000;
 /** Width of a character of the 12 pixel font. */
 const characterWidth = 7;
@@ -37,7 +37,7 @@ export function flameGraph(profile: Profile): string {
   const title = `${profile.pool}: ${profile.samples} samples in ${profile.seconds} s at ${profile.hertz} Hz`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    // As wide as the window, and as high as it takes: a deep graph is scrolled, not scaled down into the window.
+    // As wide as the window, and as high as necessary: a deep graph scrolls and keeps its scale.
     `<svg xmlns="http://www.w3.org/2000/svg" width="100%" style="height:max(100vh,${height}px)" viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMidYMin" font-family="monospace" font-size="12">`,
     `<title>${markup(title)}</title>`,
     `<style>${flameGraphStyle}</style>`,
@@ -74,7 +74,7 @@ function tree(profile: Profile): Node {
   return root;
 }
 
-/** In order of depth first; neighbours by name, so that two profiles can be compared. */
+/** Depth first; siblings by name, so that two profiles can be compared. */
 function barsOf(root: Node, smallest: number): Bar[] {
   const bars: Bar[] = [];
   const open: { node: Node; from: number; depth: number }[] = [{ node: root, from: 0, depth: 0 }];
@@ -105,7 +105,7 @@ function barText({ name, samples, from, depth }: Bar, total: number): string {
   );
 }
 
-/** Warm, and the same for the same name in every profile. */
+/** A warm colour that depends on the name alone, so it is the same in every profile. */
 function colour(name: string): string {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 9973;

@@ -1,4 +1,4 @@
-/** A profile as folded stacks, the input of most flame graph programs: one stack a line, then its samples. */
+/** A profile as folded stacks, the input of most flame graph programs: one stack a line, then its sample count. */
 
 import { profileName } from './frames.ts';
 import type { Profile } from './profile.ts';
@@ -11,7 +11,7 @@ export function foldedText({ stacks }: Profile): string {
     .join('');
 }
 
-/** The semicolon separates and the last blank ends; control characters are gone already. */
+/** A semicolon separates calls and the last blank ends the stack; control characters were removed earlier. */
 function plain(name: string): string {
   return name.replaceAll(';', ':');
 }

@@ -1,4 +1,4 @@
-/** A stack as people want it: with classes, where a closure is from, and what was included how. */
+/** Converts a stack to readable frames: with classes, places of closures and kinds of include. */
 
 import { shownText } from '../text/unsafe.ts';
 import type { StackFrame } from './frame.ts';
@@ -15,10 +15,10 @@ const inclusions: Readonly<Record<number, string>> = {
 
 const fileCalls: ReadonlySet<string> = new Set(['{main}', ...Object.values(inclusions)]);
 
-/** All calls, innermost first, down to `{main}`, which is the request's script. */
+/** All calls, innermost first, down to `{main}`, the request's script. */
 export function stackFrames(calls: readonly Call[]): StackFrame[] {
   return calls.map((call, index) => {
-    // PHP's own functions have no place of their own: they are where they were called.
+    // PHP's own functions have no place; their frame shows the place of the call.
     const position = calls.slice(index).find(({ file }) => file !== '');
     return frameOf(call, calls[index + 1], position?.file ?? '', position?.line ?? 0);
   });
@@ -33,7 +33,7 @@ function frameOf(call: Call, caller: Call | undefined, file: string, line: numbe
   };
 }
 
-/** The same with the place where each function is declared, which does not change from look to look. */
+/** The same with the place of each function's declaration, which stays the same in all samples. */
 export function declaredFrames(calls: readonly Call[]): StackFrame[] {
   return calls.map((call, index) => frameOf(call, calls[index + 1], call.file, call.startLine));
 }
@@ -43,7 +43,7 @@ export function callName({ class: className, function: name }: StackFrame): stri
   return className === undefined ? name : `${className}::${name}`;
 }
 
-/** What a profile calls it: a file that was run or included is told by its path. */
+/** Name in a profile: a script or an included file is named by its path. */
 export function profileName(frame: StackFrame): string {
   return fileCalls.has(frame.function) ? `${frame.function} ${frame.file}` : callName(frame);
 }
@@ -65,7 +65,10 @@ function nameOf(call: Call, caller: Call | undefined): string {
   }
 }
 
-/** PHP 8.4 names closures by their place already; older ones, with a namespace or without, get the same form. */
+/**
+ * PHP 8.4 names closures by their place; the names of older versions, with or without a namespace, are converted to
+ * that form.
+ */
 function closureName({ name, file, startLine }: Call): string {
   return /(?:^|\\)\{closure\}$/.test(name) ? `{closure:${file}:${startLine}}` : name;
 }

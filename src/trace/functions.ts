@@ -1,4 +1,4 @@
-/** What PHP knows of a function, read from its zend_function. */
+/** Facts about a function, read from its zend_function. */
 
 import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
 import { readU64 } from '../scoreboard/numbers.ts';
@@ -6,18 +6,18 @@ import type { Memory } from './memory.ts';
 import { pointerAt, readAt, stringAt } from './reading.ts';
 
 export interface FunctionFacts {
-  /** Of PHP itself or of an extension. */
+  /** A function of PHP itself or of an extension. */
   readonly isInternal: boolean;
   readonly isClosure: boolean;
-  /** Names are binary strings; empty where there is none. */
+  /** Names are binary strings, empty when missing. */
   readonly name: string;
   readonly scope: string;
-  /** Of one written in PHP, and the line where it starts. */
+  /** For a function written in PHP: its file and first line. */
   readonly file: string;
   readonly startLine: number;
 }
 
-/** Functions that are remembered: more than a large application has. */
+/** Size of the cache: more functions than a large application has. */
 const remembered = 20_000;
 
 export class FunctionReader {
@@ -25,9 +25,8 @@ export class FunctionReader {
   readonly #head: Buffer;
   readonly #source: Buffer;
   /**
-   * Functions that no request makes or frees (PHP's own, OPcache's), by their addresses, which all workers share: what
-   * they are is read once. Others may be somebody else's memory a moment later, and are another function in another
-   * worker.
+   * Functions that outlive requests (PHP's own, OPcache's) by address, which all workers share, so each is read once.
+   * The address of any other function may be reused a moment later and differs between workers.
    */
   readonly #lasting = new Map<number, FunctionFacts>();
 
@@ -55,7 +54,7 @@ export class FunctionReader {
     };
     const source = isInternal ? { file: '', startLine: 0 } : this.#sourceOf(memory, address);
     const facts = { isInternal, isClosure, ...names, ...source };
-    // The main code of a file is copied for each request, and so is a closure.
+    // The main code of a file is copied for each request; so is a closure.
     const isLasting = (isInternal || (flags & symbols.immutable_flag) !== 0) && name !== 0 && !isClosure;
     if (isLasting && this.#lasting.size < remembered) this.#lasting.set(address, facts);
     return facts;

@@ -1,4 +1,4 @@
-/** Looking until the stack holds still: a worker that is slow because it waits does at once, a busy one soon. */
+/** Reads the stack until it is steady. A worker that waits is steady at once, a busy one soon. */
 
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { Memory } from './memory.ts';
@@ -6,10 +6,10 @@ import type { StackWalker, Walk } from './walker.ts';
 
 /** A look takes about 50 microseconds. */
 const looks = 64;
-/** Of a deep stack with long names it takes milliseconds, and the master has other things to do. */
+/** A deep stack with long names takes milliseconds, and the master has other work. */
 const longestMicros = 20_000;
 
-/** @returns a steady walk, else the last whole one, else the last that was one at all, else undefined */
+/** @returns a steady walk, else the last whole one, else the last walk of any kind, else undefined */
 export function lookAtStack(walker: StackWalker, memory: Memory, depth: number): Walk | undefined {
   let best: Walk | undefined;
   const end = monotonicMicros() + longestMicros;
@@ -21,7 +21,7 @@ export function lookAtStack(walker: StackWalker, memory: Memory, depth: number):
   return best;
 }
 
-/** There is another sample soon: only what is no whole stack is looked at again. */
+/** The next sample comes soon, so only an incomplete stack is read again. */
 const glances = 4;
 
 /** One sample of a profile, without lines. */

@@ -1,4 +1,4 @@
-/** A profile: how often which stack was seen in a pool's busy workers. */
+/** A profile: stacks of a pool's busy workers and how often each was seen. */
 
 import type { StackFrame } from './frame.ts';
 import { declaredFrames } from './frames.ts';
@@ -7,16 +7,16 @@ import type { Walk } from './walker.ts';
 export interface ProfileOptions {
   readonly pool: string;
   readonly seconds: number;
-  /** Looks at each busy worker a second. */
+  /** Samples a second of each busy worker. */
   readonly hertz: number;
 }
 
-/** Bounds of what may be asked for; the answer is held back for as long as it takes, and a client waits so long at most. */
+/** Upper limits. The answer is sent at the end, and clients wait only so long. */
 export const profileLimits = { seconds: 100, hertz: 1000 } as const;
 
-/** Why a profile was not made. */
+/** A refused profile. */
 export class ProfileRefused extends Error {
-  /** The HTTP status that says it. */
+  /** The HTTP status of the answer. */
   readonly status: 404 | 409 | 501;
 
   constructor(status: ProfileRefused['status'], message: string) {
@@ -25,9 +25,9 @@ export class ProfileRefused extends Error {
   }
 }
 
-/** A stack and how often it was seen. */
+/** A stack and its sample count. */
 export interface ProfileStack {
-  /** Outermost first; a frame's place is where its function is declared, empty for PHP's own. */
+  /** Outermost first; a frame's place is the declaration of its function, empty for PHP's own. */
   readonly frames: readonly StackFrame[];
   readonly samples: number;
 }
@@ -36,29 +36,31 @@ export interface Profile extends ProfileOptions {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly stacks: readonly ProfileStack[];
-  /** Stacks that were seen, all together. */
+  /** Number of stacks in total. */
   readonly samples: number;
-  /** Of these, stacks whose innermost calls changed while they were read, and may be of different moments. */
+  /** Of these, stacks whose innermost calls changed during the read and may be of different moments. */
   readonly unsteady: number;
-  /** Looks at busy workers. Those that are no samples and were not dropped found no PHP code: a response on its way. */
+  /** Reads of busy workers. Those that are neither samples nor dropped found no PHP code: a response being sent. */
   readonly looks: number;
-  /** Looks that saw no stack, because it moved meanwhile. */
+  /** Reads without a stack, because it changed meanwhile. */
   readonly dropped: number;
-  /** Looks that were left out so that the master is not held up. */
+  /** Reads left out to keep the master responsive. */
   readonly skipped: number;
-  /** Time that the looks took, microseconds. */
+  /** Time spent in reads, microseconds. */
   readonly lookMicros: number;
 }
 
-/** Different stacks in one profile: what comes beyond is counted as dropped. */
+/** Different stacks in one profile; samples of further stacks count as dropped. */
 const mostStacks = 50_000;
-/** The same for their text: names and paths are the application's, and each may have 4096 bytes. */
+/** The same for their text: names and paths come from the application, up to 4096 bytes each. */
 const mostCharacters = 16_000_000;
 
-/** Collects stacks. Functions are told apart by class, name and place, not by the line where they are. */
+/**
+ * Collects stacks. Functions are identified by class, name and place of declaration; the current line does not matter.
+ */
 export class ProfileCounts {
   readonly #stacks = new Map<string, { frames: readonly StackFrame[]; samples: number }>();
-  /** Of the stacks that are kept. */
+  /** Characters in the kept stacks. */
   #characters = 0;
   samples = 0;
   unsteady = 0;
@@ -67,7 +69,7 @@ export class ProfileCounts {
   skipped = 0;
   lookMicros = 0;
 
-  /** @param walk undefined for a look that saw nothing */
+  /** @param walk undefined for a read without a stack */
   add(walk: Walk | undefined): void {
     this.looks += 1;
     if (walk === undefined) this.dropped += 1;
@@ -97,7 +99,7 @@ export class ProfileCounts {
     return this.#stacks.size < mostStacks && this.#characters + key.length <= mostCharacters;
   }
 
-  /** The stack that was seen most comes first. */
+  /** Most frequent stack first. */
   get stacks(): ProfileStack[] {
     return [...this.#stacks.values()].sort((left, right) => right.samples - left.samples);
   }

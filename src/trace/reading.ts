@@ -1,24 +1,24 @@
-/** Reading what is not trusted: addresses are checked, lengths bounded, and what cannot be is torn. */
+/** Reads untrusted memory: addresses are checked, lengths are bounded, impossible values are torn. */
 
 import { readU64 } from '../scoreboard/numbers.ts';
 import type { Memory } from './memory.ts';
 
-/** What was read is no stack: it was freed or changed meanwhile, or a script made it up. */
+/** The memory is no valid stack: it was freed or changed meanwhile, or a script forged it. */
 export class TornError extends Error {}
 
-/** Longest name and path that are taken for one: PATH_MAX. */
+/** Longest accepted name or path: PATH_MAX. */
 const longestString = 4096;
-/** Lower addresses are never mapped (mmap_min_addr), higher ones no Node number holds exactly. */
+/** Lower addresses are never mapped (mmap_min_addr); higher ones exceed exact numbers. */
 const lowestAddress = 65_536;
 const highestAddress = 2 ** 53 - 65_536;
 
-/** Whether a pointer may be one: PHP's structures are aligned. */
+/** Whether a value can be a pointer: PHP's structures are aligned. */
 export function isAddress(pointer: number): boolean {
   return pointer >= lowestAddress && pointer <= highestAddress && pointer % 8 === 0;
 }
 
 /**
- * Fills `target`, which is given back, from `offset` bytes behind an address.
+ * Fills and returns `target` from `offset` bytes after an address.
  *
  * @throws TornError
  */
@@ -29,12 +29,12 @@ export function readAt(memory: Memory, address: number, target: Buffer, offset =
 
 const pointer = Buffer.alloc(8);
 
-/** The pointer that stands there, which may be none. @throws TornError */
+/** The pointer stored there, which may be null. @throws TornError */
 export function pointerAt(memory: Memory, address: number, offset = 0): number {
   return readU64(readAt(memory, address, pointer, offset), 0);
 }
 
-/** Most names and paths fit, so that one read is enough for them. */
+/** Most names and paths fit, so one read is enough. */
 const usualString = Buffer.alloc(136);
 
 /** PHP's string at an address, as a binary string. @throws TornError */
@@ -43,7 +43,7 @@ export function stringAt(
   address: number,
   { string_length, string_bytes }: { readonly string_length: number; readonly string_bytes: number },
 ): string {
-  // The end of what is mapped may be nearer.
+  // The mapping may end earlier.
   const isRead = isAddress(address) && string_length <= 128 && memory.read(address, usualString);
   const length = isRead ? readU64(usualString, string_length) : pointerAt(memory, address, string_length);
   if (length > longestString) throw new TornError();

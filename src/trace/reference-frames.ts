@@ -1,18 +1,18 @@
-/** A stack in the words of PHP-FPM's slow log (fpm-behaviour 11.7), which monitoring parses. */
+/** A stack in the format of PHP-FPM's slow log, which monitoring parses. */
 
 import { type Call, callKinds } from './walker.ts';
 
 /**
- * One line a call: its address, the function's name without its class, and where the next call below that is written
- * in PHP is now. The request's script itself is no call.
+ * One line a call: its address, the function's name without its class, and the current place of the nearest outer call
+ * written in PHP. The request's script itself is omitted.
  *
- * @param depth at most as many lines
+ * @param depth maximum of lines
  */
 export function referenceFrames(calls: readonly Call[], depth: number): string[] {
   const lines: string[] = [];
   for (const [index, call] of calls.entries()) {
     if (lines.length >= depth || call.kind === callKinds.main) break;
-    // The search goes no further than a place-holder.
+    // The search stops at a place-holder.
     const caller = calls.slice(index + 1).find(({ kind, file }) => kind === callKinds.unknown || file !== '');
     const place = caller === undefined || caller.file === '' ? 'unknown:0' : `${caller.file}:${caller.line}`;
     lines.push(`[0x${call.address.toString(16).padStart(16, '0')}] ${nameOf(call)}() ${place}`);
@@ -25,7 +25,7 @@ function nameOf({ kind, name }: Call): string {
     case callKinds.user:
     case callKinds.internal:
     case callKinds.included:
-      // A function without a name, as the one that a fiber begins with, passes for an included file.
+      // php-fpm shows a function without a name, such as the first one of a fiber, as an included file.
       return name === '' ? '[INCLUDE_OR_EVAL]' : name;
     case callKinds.unknown:
     case callKinds.main:

@@ -1,7 +1,7 @@
 /**
- * Walks the PHP stack in a worker's memory while the worker runs on. Nothing that is read there is trusted: it may
- * have been freed a moment before, or a script may have written it. Each address is checked, each length is bounded,
- * and so is the number of calls; a walk that meets what cannot be is torn, and the caller tries again.
+ * Walks the PHP stack in a worker's memory while the worker runs on. The memory is untrusted: it may have been freed a
+ * moment before, or a script may have written it. Each address is checked; lengths and the number of calls are bounded.
+ * A walk that meets an impossible value is torn, and the caller tries again.
  */
 
 import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
@@ -10,50 +10,50 @@ import { type FunctionFacts, FunctionReader } from './functions.ts';
 import type { Memory } from './memory.ts';
 import { isAddress, pointerAt, readAt, TornError } from './reading.ts';
 
-/** What a call runs. */
+/** Kinds of code that a call runs. */
 export const callKinds = {
   /** A function written in PHP. */
   user: 'user',
   /** A function of PHP itself or of an extension. */
   internal: 'internal',
-  /** A file that was included, or a text for eval(). */
+  /** An included file, or a text for eval(). */
   included: 'included',
   /** The request's script. */
   main: 'main',
-  /** The executor's own place-holder, for instance below a generator. */
+  /** The executor's own place-holder, for example below a generator. */
   unknown: 'unknown',
 } as const;
 export type CallKind = (typeof callKinds)[keyof typeof callKinds];
 
-/** A call that is running: its function and where it is. */
+/** A running call: its function and current place. */
 export interface Call extends Omit<FunctionFacts, 'isInternal'> {
-  /** Of its execute_data. */
+  /** Address of its execute_data. */
   readonly address: number;
   readonly kind: CallKind;
-  /** Where code written in PHP is now; 0 for all else. */
+  /** Current line of code written in PHP; otherwise 0. */
   readonly line: number;
-  /** By which construct an `included` call below this one came: the extended value of its opcode; 0 for none. */
+  /** The construct by which this call runs an `included` call: the extended value of its opcode, or 0. */
   readonly includes: number;
 }
 
 const noFunction = { isClosure: false, name: '', scope: '', file: '', startLine: 0 } as const;
 
 export interface Walk {
-  /** Innermost first; none while no PHP code runs. */
+  /** Innermost first; empty while no PHP code runs. */
   readonly calls: readonly Call[];
   /**
-   * The same call was running at the first and the last read. Else calls came and went meanwhile: the stack is one that
-   * the worker has passed through, but its innermost calls may be of different moments.
+   * The same call was running at the first and the last read. Otherwise calls came and went: the worker did pass
+   * through the stack, but its innermost calls may be of different moments.
    */
   readonly isSteady: boolean;
-  /** It goes down to where PHP itself was called, or as deep as was asked for. */
+  /** The stack reaches the outermost call or the requested depth. */
   readonly isWhole: boolean;
 }
 
-/** The calls of a request lie close together: read as one piece they are of one moment. */
+/** The calls of a request are close together; one read of this size sees them at one moment. */
 const windowBytes = 16_384;
 
-/** The pointers of a call, read before anything that they point to. */
+/** The pointers of a call, read before their targets. */
 interface Place {
   readonly address: number;
   readonly func: number;
@@ -63,9 +63,9 @@ interface Place {
 }
 
 export interface WalkOptions {
-  /** Calls beyond this one are left out. */
+  /** Further calls are left out. */
   readonly depth: number;
-  /** Without them a walk is shorter: a look at each instruction is left out. */
+  /** Without lines a walk is shorter: it does not read instructions. */
   readonly lines: boolean;
 }
 
@@ -86,9 +86,9 @@ export class StackWalker {
   }
 
   /**
-   * One look at the stack.
+   * Reads the stack once.
    *
-   * @returns undefined for what is no stack, because it moved too far meanwhile: to be tried again
+   * @returns undefined when it changed too much meanwhile: try again
    */
   walk(memory: Memory, { depth, lines }: WalkOptions): Walk | undefined {
     try {
@@ -120,7 +120,7 @@ export class StackWalker {
     return current;
   }
 
-  /** A chain that comes back to itself ends at `depth` as well. */
+  /** A cyclic chain ends at `depth` as well. */
   #places(memory: Memory, current: number, depth: number): Place[] {
     const places: Place[] = [];
     const symbols = this.#symbols;
@@ -146,9 +146,9 @@ export class StackWalker {
   }
 
   /**
-   * Whether a chain ends where PHP itself was called. What is left of a call that is gone, or a call that is still being
-   * prepared, does not lead there. The same call may run again by the last read. Where another one runs by then, the
-   * chain has to lead to the request's script: a left-over may look like a call that PHP itself made.
+   * Whether a chain ends at the outermost call. Remains of an ended call, or a call still being prepared, do not lead
+   * there. The same call may run again by the last read. If another one runs by then, the chain has to lead to the
+   * request's script: remains may look like an outermost call.
    */
   #isWhole(places: readonly Place[], isSame: boolean): boolean {
     const outermost = places.at(-1);
@@ -167,14 +167,14 @@ export class StackWalker {
     return { ...facts, ...(withLine ? this.#position(memory, opline) : nowhere), address, kind };
   }
 
-  /** Code without a name is a file, or a text for eval(). */
+  /** Code without a name is a file or a text for eval(). */
   #codeKind(callInfo: number): CallKind {
     const { call_code, call_top } = this.#symbols;
     if ((callInfo & call_code) === 0) throw new TornError();
     return (callInfo & call_top) === 0 ? callKinds.included : callKinds.main;
   }
 
-  /** A call that has not run its first instruction has no line yet. */
+  /** A call has no line before its first instruction. */
   #position(memory: Memory, opline: number): Pick<Call, 'line' | 'includes'> {
     if (!isAddress(opline)) return { line: 0, includes: 0 };
     const { op_lineno, op_opcode, op_extended_value, include_opcode } = this.#symbols;

@@ -254,7 +254,7 @@ test('PHP that goes away before it answers is 502', async () => {
   await using s = await stage((r) => r.end());
   const { status, body } = await ask(s.front.port, '/');
   assert.equal(status, 502);
-  assert.match(String(body), /cannot be used/);
+  assert.match(String(body), /is invalid/);
 });
 
 test('PHP that says nothing for too long is 504', async () => {
