@@ -67,6 +67,7 @@ export const definitions = [
     steps: whole,
     lines: [
       { column: 'busy', name: 'busy', kind: 'main' },
+      { column: 'busyMean', name: 'on average', kind: 'second' },
       { column: 'limit', name: 'limit', kind: 'limit' },
     ],
   },

@@ -7,7 +7,7 @@ import { Charts, reloadWord } from './charts.js';
 import { Client, Refused, SignInNeeded, Unreachable } from './client.js';
 import { find, setAttribute, setText } from './dom.js';
 import { Figures } from './figures.js';
-import { clock, foreign, span } from './format.js';
+import { bytes, clock, foreign, span } from './format.js';
 import { HistoryFeed } from './history-feed.js';
 import { fullest, Pools } from './pools.js';
 import { Profile } from './profile.js';
@@ -111,6 +111,7 @@ function show(next, history) {
     `v${version}`,
     `pid ${pid}`,
     `up ${span((at - startedAt) / 1000)}`,
+    ...memoryFacts(next),
     ...(state === 'normal' ? [] : [state]),
   ];
   setText(find('facts', HTMLElement), facts.join(' · '));
@@ -129,6 +130,14 @@ function show(next, history) {
   setText(find('charts-reloads', HTMLElement), reloadsIn(history, minutes));
   figures.show(history, minutes);
   dialog.show(workers.show(next.pools.filter(({ name }) => selected === undefined || name === selected)));
+}
+
+/** What is in use under the memory limit. @param {Snapshot} next */
+function memoryFacts({ memory }) {
+  if (memory === undefined) return [];
+  const { usedBytes, limitBytes, othersBytes, source } = memory;
+  const others = othersBytes === undefined ? '' : `, others ${bytes(othersBytes)}`;
+  return [`memory ${bytes(usedBytes)} of ${bytes(limitBytes)} (${source}${others})`];
 }
 
 /** The tab tells of trouble while another one is looked at. @param {Snapshot} next */

@@ -51,6 +51,14 @@ const cells = [
     text: ({ recent }) => duration(recent.p99Micros),
   },
   {
+    name: '5xx/s',
+    since: 'recent',
+    place: 'wide',
+    about: 'Answers with a status 5xx a second',
+    text: ({ recent }) => rate(recent.errorsPerSecond),
+    alarm: ({ recent }) => (recent.errorsPerSecond > 0 ? 'warn' : undefined),
+  },
+  {
     name: '5xx',
     since: 'start',
     place: 'middle',
@@ -78,6 +86,20 @@ const cells = [
     about: 'Of all processes of the pool',
     place: 'wide',
     text: ({ memoryBytes }) => bytes(memoryBytes),
+  },
+  {
+    name: 'A worker',
+    since: 'now',
+    about: 'Memory that would be free without it, on average',
+    place: 'wide',
+    text: ({ workerMemory }) => bytes(workerMemory?.averageBytes),
+  },
+  {
+    name: 'CPU',
+    since: 'recent',
+    about: 'Of all processes of the pool; 100 % are one processor',
+    place: 'wide',
+    text: ({ cpuPercent }) => (cpuPercent === undefined ? '–' : percent(cpuPercent, 100)),
   },
   {
     name: 'PHP',

@@ -9,7 +9,7 @@ import type {
   WorkerStackAnswer,
 } from '../figures/answers.ts';
 import type { RequestFacts, SlowRequest, WorkerStack } from '../figures/slow-request.ts';
-import type { AdminSnapshot, PoolProcesses, PoolSnapshot, WorkerSnapshot } from '../figures/snapshot.ts';
+import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from '../figures/snapshot.ts';
 import { durationBounds } from '../scoreboard/durations.ts';
 import { shownText } from '../text/unsafe.ts';
 
@@ -27,21 +27,22 @@ export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): PoolsAns
 }
 
 function poolJson(pool: PoolSnapshot, withQuery: boolean): PoolAnswer {
-  const { processes, totals, ...shown } = pool;
+  const { processes, totals, privateBytes, ...shown } = pool;
   const { counts, sumMicros } = totals.durations;
   return {
     ...shown,
     totals: { ...totals, durations: { counts, sumMicros } },
     hostResidentBytes: processes?.hostBytes,
     cpuSeconds: processes?.cpuSeconds,
-    workers: pool.workers.map((worker) => workerJson(worker, processes, withQuery)),
+    cpuPercent: processes?.cpuPercent,
+    workers: pool.workers.map((worker) => workerJson(worker, pool, withQuery)),
   };
 }
 
 /** Written out field by field: `user` and whatever is added to a slot later stay inside. */
 function workerJson(
   worker: WorkerSnapshot,
-  processes: PoolProcesses | undefined,
+  { processes, privateBytes }: Pick<PoolSnapshot, 'processes' | 'privateBytes'>,
   withQuery: boolean,
 ): WorkerAnswer {
   const isIdle = worker.state === 'Idle';
@@ -60,6 +61,7 @@ function workerJson(
     durationMicros: worker.requestDuration,
     ...(isIdle ? { cpuPercent: worker.lastRequestCpu, memoryBytes: worker.lastRequestMemory } : {}),
     residentBytes: process?.residentBytes,
+    privateBytes: privateBytes?.get(worker.pid),
     processCpuPercent: process?.cpuPercent,
   };
 }

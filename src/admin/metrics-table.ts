@@ -180,6 +180,14 @@ export const metrics: readonly Metric[] = [
     samples: eachPool(({ maxChildren }) => maxChildren),
   },
   {
+    name: 'hathi_workers_busy_seconds',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'The integral of active workers over time, looked at once a second: its rate is how many were busy on average.',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.busySeconds),
+  },
+  {
     name: 'hathi_workers_active_peak',
     type: 'gauge',
     help: 'Most active workers at once since the last reload.',
@@ -250,6 +258,60 @@ export const metrics: readonly Metric[] = [
     help: 'Memory of all processes of the pool, what they share counted once (proportional set size); at most 30 seconds old, with over 150 processes 0.2 seconds a process.',
     labels: ['pool'],
     samples: eachKnown(({ memoryBytes }) => memoryBytes),
+  },
+  {
+    name: 'hathi_memory_shared_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Of hathi_memory_bytes what does not belong to a single worker: host, OPcache, pages that workers have in common.',
+    labels: ['pool'],
+    samples: eachKnown(({ sharedBytes }) => sharedBytes),
+  },
+  {
+    name: 'hathi_worker_memory_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'What a worker has for itself, that is what would be free without it: average (of those that have served 20 requests, where there is one), largest, and peak, the largest ever seen. With the embedded engine the size of its PHP instance.',
+    labels: ['pool', 'of'],
+    samples: eachPart('of', ({ workerMemory }) =>
+      workerMemory === undefined
+        ? []
+        : [
+            ['average', workerMemory.averageBytes],
+            ['largest', workerMemory.largestBytes],
+            ['peak', workerMemory.peakBytes],
+          ],
+    ),
+  },
+  {
+    name: 'hathi_worker_growth_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'By how much a request leaves its worker larger, from its 20th request on; absent until a hundred were seen.',
+    labels: ['pool'],
+    samples: eachKnown(({ workerMemory }) => workerMemory?.growthBytesPerRequest),
+  },
+  {
+    name: 'hathi_memory_limit_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'The memory limit that the master and its pools run under: of the cgroup, of its parents or of the machine that with the least room.',
+    labels: ['source'],
+    samples: ({ memory }) => (memory === undefined ? [] : [[{ source: memory.source }, memory.limitBytes]]),
+  },
+  {
+    name: 'hathi_memory_used_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Memory in use under that limit, without file pages that the kernel gives back first: by the master and its pools (own), and by others.',
+    labels: ['by'],
+    samples: ({ memory }) =>
+      memory?.ownBytes === undefined || memory.othersBytes === undefined
+        ? []
+        : [
+            [{ by: 'own' }, memory.ownBytes],
+            [{ by: 'others' }, memory.othersBytes],
+          ],
   },
   {
     name: 'hathi_workers_resident_bytes',

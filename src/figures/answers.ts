@@ -7,6 +7,7 @@ import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 import type { StackFrame } from '../trace/frame.ts';
 import type { HistorySamples } from './history.ts';
+import type { MemoryLimitFigures, WorkerMemory } from './memory.ts';
 
 export interface WorkerAnswer {
   readonly pid: number;
@@ -31,6 +32,8 @@ export interface WorkerAnswer {
   readonly memoryBytes?: number;
   /** Of its process; undefined of a thread. */
   readonly residentBytes: number | undefined;
+  /** What would be free without the worker; undefined until it has been looked at. At most half a minute old. */
+  readonly privateBytes: number | undefined;
   readonly processCpuPercent: number | undefined;
 }
 
@@ -54,6 +57,8 @@ export interface TotalsAnswer {
    * pool could not be handled.
    */
   readonly faults: number;
+  /** The integral of busy workers over time: as looked at once a second. */
+  readonly busySeconds: number;
 }
 
 /** What happened in the last seconds. Quantiles are estimates, undefined when no request ended. */
@@ -61,6 +66,12 @@ export interface RecentFigures {
   /** How long the time is that is looked at. */
   readonly seconds: number;
   readonly requestsPerSecond: number;
+  /** Answers with a status 5xx. */
+  readonly errorsPerSecond: number;
+  /** Workers that were busy, on average. */
+  readonly busyWorkers: number;
+  /** What a request took on average; undefined when none ended. */
+  readonly meanMicros: number | undefined;
   readonly p50Micros: number | undefined;
   readonly p95Micros: number | undefined;
   readonly p99Micros: number | undefined;
@@ -97,12 +108,18 @@ export interface PoolAnswer {
   readonly memoryPeakBytes: number;
   /** Of all its processes, what they share counted once; undefined when unknown. At most half a minute old. */
   readonly memoryBytes: number | undefined;
+  /** Of that what does not belong to a single worker: host, OPcache, pages that workers have in common. */
+  readonly sharedBytes: number | undefined;
+  /** What its workers have for themselves; undefined until they have been looked at. */
+  readonly workerMemory: WorkerMemory | undefined;
   readonly totals: TotalsAnswer;
   readonly recent: RecentFigures;
   /** Resident memory of its hosts, bytes. With the embedded engine workers are threads of the host. */
   readonly hostResidentBytes: number | undefined;
   /** CPU time of hosts and workers since the master's start. */
   readonly cpuSeconds: number | undefined;
+  /** Percent of one CPU lately, all its processes together. */
+  readonly cpuPercent: number | undefined;
   /** Undefined where OPcache is off or has not been asked yet. With the embedded engine the sum of its threads, which have one each. */
   readonly opcache: OpcacheFigures | undefined;
   readonly generation: number | undefined;
@@ -150,6 +167,8 @@ export interface PoolsAnswer {
   readonly lastReload: ReloadResult | undefined;
   /** The master's own process. */
   readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };
+  /** Undefined where /proc does not tell. */
+  readonly memory: MemoryLimitFigures | undefined;
   /** Upper ends of the classes of `durations`; what is longer has a class of its own. */
   readonly durationBoundsMicros: readonly number[];
   readonly pools: readonly PoolAnswer[];

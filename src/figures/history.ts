@@ -10,8 +10,12 @@ export const historyColumns = [
   'p50Micros',
   'p95Micros',
   'p99Micros',
+  /** What a request took on average. */
+  'meanMicros',
   /** The most active workers at once, as the queue: looked at once a second. */
   'busy',
+  /** On average over the time since the last sample. */
+  'busyMean',
   'limit',
   /** Busy workers against the limit, from 0 to 1: the pool's, or that of the pool where it is highest. */
   'fullest',
@@ -41,6 +45,8 @@ export interface PoolSample {
   readonly name: string;
   /** The most active workers and waiting connections of the seconds since the sample before. */
   readonly busy: number;
+  /** Active workers on average. */
+  readonly busyMean: number;
   readonly queue: number;
   readonly limit: number;
   /** Undefined when unknown. */

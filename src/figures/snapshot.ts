@@ -36,6 +36,8 @@ export interface PoolProcesses {
   readonly workers: ReadonlyMap<number, WorkerProcess>;
   /** CPU time of hosts and workers since the master's start, as far as it has been sampled. */
   readonly cpuSeconds: number;
+  /** Percent of one CPU since the sample before; undefined without one in the last 30 seconds. */
+  readonly cpuPercent: number | undefined;
 }
 
 /** Counts since the master's start, over reloads. */
@@ -44,10 +46,12 @@ export interface PoolTotals extends TotalsAnswer {
 }
 
 export interface PoolSnapshot
-  extends Omit<PoolAnswer, 'workers' | 'hostResidentBytes' | 'cpuSeconds' | 'totals'> {
+  extends Omit<PoolAnswer, 'workers' | 'hostResidentBytes' | 'cpuSeconds' | 'cpuPercent' | 'totals'> {
   readonly totals: PoolTotals;
   /** Undefined where it was not asked for. */
   readonly processes: PoolProcesses | undefined;
+  /** What would be free without the worker, by pid; undefined until they have been looked at. */
+  readonly privateBytes: ReadonlyMap<number, number> | undefined;
   readonly workers: readonly WorkerSnapshot[];
 }
 

@@ -6,12 +6,16 @@ import type { PoolTotals } from '../figures/snapshot.ts';
 export class HistorySource {
   #busy = 0;
   #queue = 0;
+  #beats = 0;
+  #busySum = 0;
   #totals: PoolTotals | undefined;
 
   /** At every heartbeat: the highest of the beats since the last sample is kept, so that a short peak is seen. */
   beat(busy: number, queue: number): void {
     this.#busy = Math.max(this.#busy, busy);
     this.#queue = Math.max(this.#queue, queue);
+    this.#beats += 1;
+    this.#busySum += busy;
   }
 
   /**
@@ -20,17 +24,23 @@ export class HistorySource {
    * @param accepted requests begun by now
    * @param readTotals reads the slots of all workers
    */
-  take(accepted: number, readTotals: () => PoolTotals): Pick<PoolSample, 'busy' | 'queue' | 'counts'> {
+  take(
+    accepted: number,
+    readTotals: () => PoolTotals,
+  ): Pick<PoolSample, 'busy' | 'busyMean' | 'queue' | 'counts'> {
     const totals = this.#standing(accepted) ?? readTotals();
     const { durations, responses } = totals;
     const sample = {
       busy: this.#busy,
+      busyMean: this.#beats === 0 ? 0 : this.#busySum / this.#beats,
       queue: this.#queue,
       counts: { accepted, errors: responses[4] ?? 0, durations },
     };
     this.#totals = totals;
     this.#busy = 0;
     this.#queue = 0;
+    this.#beats = 0;
+    this.#busySum = 0;
     return sample;
   }
 

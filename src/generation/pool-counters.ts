@@ -25,10 +25,16 @@ export class PoolCounters {
   #slowRequests = 0;
   #terminatedRequests = 0;
   #faults = 0;
+  #busySeconds = 0;
 
   /** Something of the pool went wrong, and its host was ended. */
   faulted(): void {
     this.#faults += 1;
+  }
+
+  /** @param seconds of all busy workers together */
+  wasBusy(seconds: number): void {
+    this.#busySeconds += seconds;
   }
 
   restarted(cause: RestartCause): void {
@@ -84,6 +90,7 @@ export class PoolCounters {
       terminatedRequests: this.#terminatedRequests,
       restarts: { ...this.#restarts },
       faults: this.#faults,
+      busySeconds: this.#busySeconds,
     };
   }
 

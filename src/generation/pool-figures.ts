@@ -11,6 +11,9 @@ import type { PoolCounters } from './pool-counters.ts';
 import { ProcessSampler } from './process-sampler.ts';
 import { RecentTotals } from './recent-totals.ts';
 
+/** Seconds that a beat counts at most. */
+const longestBeat = 2;
+
 export class PoolFigures {
   readonly #counters: PoolCounters;
   readonly #generations: () => readonly Generation[];
@@ -18,6 +21,7 @@ export class PoolFigures {
   readonly #recent: RecentTotals;
   readonly #history = new HistorySource();
   readonly #processes = new ProcessSampler();
+  #beatAt: number;
 
   /**
    * @param generations those that have a host
@@ -27,11 +31,17 @@ export class PoolFigures {
     this.#counters = counters;
     this.#generations = generations;
     this.#now = now;
+    this.#beatAt = now();
     this.#recent = new RecentTotals(now(), this.totals());
   }
 
   /** At every heartbeat, with what the status page says then. */
   beat(status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue'>): void {
+    const now = this.#now();
+    // Over a longer gap (the master stood still) nothing is known.
+    const seconds = Math.min((now - this.#beatAt) / 1000, longestBeat);
+    this.#beatAt = now;
+    this.#counters.wasBusy(seconds * status.activeProcesses);
     this.#history.beat(status.activeProcesses, status.listenQueue);
     this.#recent.note(this.#now(), () => this.totals());
   }
@@ -52,7 +62,7 @@ export class PoolFigures {
   }
 
   /** What the history is to keep now. */
-  historySample(): Pick<PoolSample, 'busy' | 'queue' | 'counts'> {
+  historySample(): Pick<PoolSample, 'busy' | 'busyMean' | 'queue' | 'counts'> {
     return this.#history.take(this.#counters.accepted(this.#generations()), () => this.totals());
   }
 

@@ -23,6 +23,7 @@ export class ProcessSampler {
   /** CPU time by generation, as last sampled; and that of those which are gone. */
   #cpuMicros = new Map<number, number>();
   #goneCpuMicros = 0;
+  #account: { readonly at: number; readonly cpuSeconds: number } | undefined;
 
   /**
    * @param now monotonic ms
@@ -51,7 +52,8 @@ export class ProcessSampler {
       cpuMicros.set(generation.number, Math.max(cpu, this.#cpuMicros.get(generation.number) ?? 0));
     }
     this.#seen = seen;
-    const figures = { hostBytes, workers, cpuSeconds: this.#account(cpuMicros) / 1e6 };
+    const cpuSeconds = this.#sumOf(cpuMicros) / 1e6;
+    const figures = { hostBytes, workers, cpuSeconds, cpuPercent: this.#poolPercent(now, cpuSeconds) };
     this.#last = { until: now + shortestPeriod + periodPerProcess * workers.size, figures };
     return figures;
   }
@@ -62,8 +64,15 @@ export class ProcessSampler {
     return Math.max(0, stat.cpuMicros - before.cpuMicros) / (now - before.at) / 10;
   }
 
+  #poolPercent(at: number, cpuSeconds: number): number | undefined {
+    const before = this.#account;
+    this.#account = { at, cpuSeconds };
+    if (before === undefined || at <= before.at || at - before.at > longestPeriod) return undefined;
+    return (100_000 * (cpuSeconds - before.cpuSeconds)) / (at - before.at);
+  }
+
   /** All CPU time so far: never less than before, whatever ended meanwhile. */
-  #account(current: Map<number, number>): number {
+  #sumOf(current: Map<number, number>): number {
     for (const [number, cpu] of this.#cpuMicros) {
       if (!current.has(number)) this.#goneCpuMicros += cpu;
     }

@@ -22,6 +22,8 @@ interface Sample {
   /** The same for the longest requests. */
   readonly period: number;
   readonly accepted: number;
+  readonly errors: number;
+  readonly busySeconds: number;
   readonly durations: DurationCounts;
 }
 
@@ -45,10 +47,16 @@ export class RecentTotals {
     const seconds = (now - oldest.at) / 1000;
     const durations = durationsSince(totals.durations, oldest.durations);
     const longest = longestSince(durations, oldest.period);
-    const requests = Math.max(0, totals.accepted - oldest.accepted);
+    // Never below 0, whatever a worker wrote.
+    const perSecond = (now: number, before: number): number =>
+      seconds > 0 ? Math.max(0, now - before) / seconds : 0;
+    const ended = durations.counts.reduce((sum, count) => sum + count, 0);
     return {
       seconds,
-      requestsPerSecond: seconds > 0 ? requests / seconds : 0,
+      requestsPerSecond: perSecond(totals.accepted, oldest.accepted),
+      errorsPerSecond: perSecond(errorsOf(totals), oldest.errors),
+      busyWorkers: perSecond(totals.busySeconds, oldest.busySeconds),
+      meanMicros: ended === 0 ? undefined : durations.sumMicros / ended,
       p50Micros: durationQuantile(durations, 0.5, longest),
       p95Micros: durationQuantile(durations, 0.95, longest),
       p99Micros: durationQuantile(durations, 0.99, longest),
@@ -56,6 +64,18 @@ export class RecentTotals {
   }
 }
 
-function sample(at: number, { accepted, durations }: PoolTotals): Sample {
-  return { at, period: peakPeriod(monotonicMicros()), accepted, durations };
+function sample(at: number, totals: PoolTotals): Sample {
+  const { accepted, busySeconds, durations } = totals;
+  return {
+    at,
+    period: peakPeriod(monotonicMicros()),
+    accepted,
+    errors: errorsOf(totals),
+    busySeconds,
+    durations,
+  };
+}
+
+function errorsOf({ responses }: PoolTotals): number {
+  return responses[4] ?? 0;
 }

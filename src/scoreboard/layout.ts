@@ -444,6 +444,16 @@ export const slotFields = [
     writer: 'worker',
     about: `highest \`duration_micros\` of the last ${peakPeriods} periods, that of period N at place N modulo ${peakPeriods}`,
   },
+  {
+    name: 'instance_bytes',
+    type: 'u64',
+    offset: 176,
+    size: 8,
+    writer: 'worker',
+    engine: 'embedded',
+    about:
+      "memory of the worker's PHP instance, which is its own; a native worker is a process, and the kernel tells",
+  },
   { name: 'method', type: 'string', offset: 256, size: 16, writer: 'worker', about: 'REQUEST_METHOD' },
   {
     name: 'uri',

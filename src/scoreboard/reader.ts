@@ -68,6 +68,8 @@ export interface SlotSnapshot {
   readonly cpuMicros: number;
   readonly cpuWallMicros: number;
   readonly memoryPeak: number;
+  /** Of the worker's PHP instance; 0 for a native worker, which is a process. */
+  readonly instanceBytes: number;
   readonly contentLength: number;
   readonly httpStatus: number;
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
@@ -344,6 +346,7 @@ function slotSnapshot(slot: number, bytes: Buffer, withStrings: boolean): SlotSn
     cpuMicros: readU64(bytes, slotAt.cpu_micros),
     cpuWallMicros: readU64(bytes, slotAt.cpu_wall_micros),
     memoryPeak: readU64(bytes, slotAt.memory_peak),
+    instanceBytes: readU64(bytes, slotAt.instance_bytes),
     contentLength: readU64(bytes, slotAt.content_length),
     httpStatus: bytes.readUInt32LE(slotAt.http_status),
     responses: responseCounts(bytes),

@@ -65,7 +65,9 @@ export interface RequestResult {
   readonly cpuMicros: number;
   /** PHP's memory peak in the request, bytes. */
   readonly memoryPeak: number;
-  /** Replaces the user of the request information: PHP knows it later than the host. */
+  /** Memory of the worker's instance, bytes; left as it is where it is not known. */
+  readonly instanceBytes?: number;
+  /** Replaces the user of the request information: PHP learns it later than the host. */
   readonly user?: string;
 }
 
@@ -242,6 +244,8 @@ export class ScoreboardWriter {
     writeU64(this.#slots, result.cpuMicros, at + slotAt.cpu_micros);
     writeU64(this.#slots, duration, at + slotAt.cpu_wall_micros);
     writeU64(this.#slots, result.memoryPeak, at + slotAt.memory_peak);
+    if (result.instanceBytes !== undefined)
+      writeU64(this.#slots, result.instanceBytes, at + slotAt.instance_bytes);
     const statusClass = Math.floor(result.status / 100);
     if (statusClass >= 1 && statusClass <= 5) this.#add(at + slotAt.responses + 8 * (statusClass - 1), 1);
     this.#add(at + slotAt.durations + 8 * durationClass(duration), 1);

@@ -15,7 +15,10 @@ export interface WorkerView {
   readonly script: string;
   /** Microseconds: of the running request so far, of the last one while idle. */
   readonly durationMicros: number;
-  /** Bytes that the process has in memory, else those of its last request; undefined when unknown. */
+  /**
+   * Bytes that would be free without it; until that is known those that the process has in memory, else those of its last
+   * request; undefined when unknown.
+   */
   readonly memoryBytes: number | undefined;
   /** Percent of one CPU, lately, else in the last request; undefined when unknown. */
   readonly cpuPercent: number | undefined;
@@ -41,6 +44,12 @@ export interface PoolView {
   readonly p50Micros: number | undefined;
   readonly p95Micros: number | undefined;
   readonly p99Micros: number | undefined;
+  /** Answers 5xx a second; undefined when unknown. */
+  readonly errorsPerSecond: number | undefined;
+  /** Of all processes of the pool, what they share counted once; undefined when unknown. */
+  readonly memoryBytes: number | undefined;
+  /** Percent of one CPU; undefined when unknown. */
+  readonly cpuPercent: number | undefined;
   readonly workers: readonly WorkerView[];
 }
 
@@ -104,6 +113,9 @@ function readPool(pool: Fields): PoolView {
     p50Micros: number(recent['p50Micros']),
     p95Micros: number(recent['p95Micros']),
     p99Micros: number(recent['p99Micros']),
+    errorsPerSecond: number(recent['errorsPerSecond']),
+    memoryBytes: number(pool['memoryBytes']),
+    cpuPercent: number(pool['cpuPercent']),
     workers: workers.filter(isFields).map(readWorker),
   };
 }
@@ -126,7 +138,8 @@ function readWorker(worker: Fields): WorkerView {
     uri: text(worker['uri']),
     script: text(worker['script']),
     durationMicros: number(worker['durationMicros']) ?? 0,
-    memoryBytes: number(worker['residentBytes']) ?? number(worker['memoryBytes']),
+    memoryBytes:
+      number(worker['privateBytes']) ?? number(worker['residentBytes']) ?? number(worker['memoryBytes']),
     cpuPercent: number(worker['processCpuPercent']) ?? number(worker['cpuPercent']),
   };
 }

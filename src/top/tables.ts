@@ -12,6 +12,8 @@ export type Mood = 'alarm' | 'warning' | 'plain';
 interface PoolColumn {
   readonly name: string;
   readonly size: number;
+  /** It gives way on a narrow terminal. */
+  readonly isWide?: true;
   readonly cell: (pool: PoolView) => string;
 }
 
@@ -25,14 +27,31 @@ const poolColumns: readonly PoolColumn[] = [
     cell: ({ queue, queueLimit }) => (queueLimit === 0 ? `${queue}` : `${queue}/${queueLimit}`),
   },
   { name: 'REQ/S', size: 5, cell: ({ requestsPerSecond }) => rate(requestsPerSecond) },
-  { name: '~P50', size: 6, cell: ({ p50Micros }) => duration(p50Micros) },
+  { name: 'ERR/S', size: 5, cell: ({ errorsPerSecond }) => rate(errorsPerSecond) },
+  { name: '~P50', size: 6, isWide: true, cell: ({ p50Micros }) => duration(p50Micros) },
   { name: '~P95', size: 6, cell: ({ p95Micros }) => duration(p95Micros) },
-  { name: '~P99', size: 6, cell: ({ p99Micros }) => duration(p99Micros) },
-  { name: 'TOTAL', size: 5, cell: ({ accepted }) => count(accepted) },
+  { name: '~P99', size: 6, isWide: true, cell: ({ p99Micros }) => duration(p99Micros) },
+  { name: 'MEM', size: 5, cell: ({ memoryBytes }) => bytes(memoryBytes) },
+  {
+    name: 'CPU',
+    size: 5,
+    cell: ({ cpuPercent }) => (cpuPercent === undefined ? '-' : `${Math.floor(cpuPercent)}%`),
+  },
+  { name: 'TOTAL', size: 5, isWide: true, cell: ({ accepted }) => count(accepted) },
   { name: 'MAXED', size: 5, cell: ({ maxChildrenReached }) => count(maxChildrenReached) },
   { name: 'SLOW', size: 5, cell: ({ slowRequests }) => count(slowRequests) },
 ];
-const poolColumnsWidth = poolColumns.reduce((sum, { size }) => sum + size + 1, 0);
+const narrowColumns = poolColumns.filter(({ isWide }) => isWide !== true);
+/** The least room for a name. */
+const leastName = 8;
+
+function widthOf(columns: readonly PoolColumn[]): number {
+  return columns.reduce((sum, { size }) => sum + size + 1, 0);
+}
+
+function columnsFor(width: number): readonly PoolColumn[] {
+  return width >= leastName + widthOf(poolColumns) ? poolColumns : narrowColumns;
+}
 
 export function poolHeading(width: number): string {
   return poolLine('POOL', ({ name }) => name, width);
@@ -55,12 +74,12 @@ export function saturation({ active, maxChildren }: PoolView): number {
 }
 
 function poolLine(name: string, text: (column: PoolColumn) => string, width: number): string {
-  const cells = poolColumns.map((column) => right(text(column), column.size));
+  const cells = columnsFor(width).map((column) => right(text(column), column.size));
   return cut([left(name, nameWidth(width)), ...cells].join(' '), width);
 }
 
 function nameWidth(width: number): number {
-  return Math.min(40, Math.max(8, width - poolColumnsWidth));
+  return Math.min(40, Math.max(leastName, width - widthOf(columnsFor(width))));
 }
 
 const workerCells = ['PID', 'POOL', 'STATE', 'TIME', 'MEM', 'CPU', 'REQS'] as const;

@@ -1,5 +1,6 @@
 /** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
 
+import type { PoolMemoryFigures } from '../figures/memory.ts';
 import type { AdminSnapshot, PoolSnapshot, SnapshotDetail, WorkerSnapshot } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { Generation } from '../generation/generation.ts';
@@ -8,6 +9,7 @@ import { statusSnapshot } from '../generation/status-page.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { Listener } from '../sockets/listener.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
+import { memoryLimit } from './memory-limit.ts';
 import type { PoolMemory } from './pool-memory.ts';
 import type { ReloadJournal } from './reload-journal.ts';
 
@@ -25,6 +27,7 @@ export function adminSnapshot(
   detail: SnapshotDetail,
 ): AdminSnapshot {
   const { user, system } = process.cpuUsage();
+  const residentBytes = process.memoryUsage.rss();
   return {
     at: Date.now(),
     version: ownVersion(),
@@ -33,7 +36,8 @@ export function adminSnapshot(
     startedAt,
     reloads: reloads.counts,
     lastReload: reloads.last,
-    master: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+    memory: memoryLimit(runners, memory, residentBytes),
+    master: { residentBytes, cpuSeconds: (user + system) / 1e6 },
     // Where one cannot be shown its host is ended, and then it can.
     pools: runners.flatMap((runner) => {
       const show = (): PoolSnapshot => poolSnapshot(runner, memory.of(runner.name), detail);
@@ -44,7 +48,7 @@ export function adminSnapshot(
 
 function poolSnapshot(
   runner: PoolRunner,
-  memoryBytes: number | undefined,
+  memory: PoolMemoryFigures | undefined,
   detail: SnapshotDetail,
 ): PoolSnapshot {
   const { serving, config, prepared } = runner;
@@ -73,7 +77,10 @@ function poolSnapshot(
     slowRequests: status?.slowRequests ?? 0,
     // The status page of an older PHP has no such field; the workers write it all the same.
     memoryPeakBytes: serving?.reader.readHeader().memoryPeak ?? 0,
-    memoryBytes,
+    memoryBytes: memory?.bytes,
+    sharedBytes: memory?.sharedBytes,
+    workerMemory: memory?.workers,
+    privateBytes: memory?.privateBytes,
     totals,
     recent: runner.figures.recent(totals),
     processes: detail === 'full' ? runner.figures.processes() : undefined,

@@ -1,7 +1,7 @@
 /**
  * The last hour of every pool, one sample every few seconds, in memory of a fixed size.
  *
- * All pools share one ring of times; a pool has a ring of figures beside it, 29 kB whatever happens, from its first
+ * All pools share one ring of times; a pool has a ring of figures beside it, 35 kB whatever happens, from its first
  * request on. One at rest is not told of again: what its samples would be is known. A pool that a reload removes takes its
  * figures with it, as it does in the metrics.
  */
@@ -15,6 +15,7 @@ import {
 } from '../figures/history.ts';
 import {
   addDurations,
+  type DurationCounts,
   durationQuantile,
   durationsSince,
   longestSince,
@@ -248,20 +249,21 @@ function emptyFigures(): Float32Array {
 }
 
 /** Figures that are no growth. */
-type Levels = Pick<Figures, 'busy' | 'limit' | 'fullest' | 'queue' | 'memoryBytes'>;
+type Levels = Pick<Figures, 'busy' | 'busyMean' | 'limit' | 'fullest' | 'queue' | 'memoryBytes'>;
 
-function levelsOf({ busy, limit, queue, memoryBytes = Number.NaN }: PoolSample): Levels {
-  return { busy, limit, fullest: limit > 0 ? busy / limit : 0, queue, memoryBytes };
+function levelsOf({ busy, busyMean, limit, queue, memoryBytes = Number.NaN }: PoolSample): Levels {
+  return { busy, busyMean, limit, fullest: limit > 0 ? busy / limit : 0, queue, memoryBytes };
 }
 
 function levelsAtRest(limit: number): Levels {
-  return { busy: 0, limit, fullest: 0, queue: 0, memoryBytes: 0 };
+  return { busy: 0, busyMean: 0, limit, fullest: 0, queue: 0, memoryBytes: 0 };
 }
 
 function sumOfLevels(levels: readonly Levels[]): Levels {
   const sum = (of: (level: Levels) => number) => levels.reduce((total, level) => total + of(level), 0);
   return {
     busy: sum(({ busy }) => busy),
+    busyMean: sum(({ busyMean }) => busyMean),
     limit: sum(({ limit }) => limit),
     fullest: Math.max(0, ...levels.map(({ fullest }) => fullest)),
     queue: sum(({ queue }) => queue),
@@ -293,6 +295,7 @@ function rowOf(levels: Levels, growth: PoolCounts | undefined, { seconds, period
     p50Micros: quantile(0.5),
     p95Micros: quantile(0.95),
     p99Micros: quantile(0.99),
+    meanMicros: growth === undefined ? Number.NaN : meanOf(growth.durations),
   };
   return historyColumns.map((name) => row[name]);
 }
@@ -308,6 +311,11 @@ function store(figures: Float32Array, sample: number, row: readonly number[]): v
 function rowIn(figures: Float32Array, sample: number): Float32Array {
   const from = (sample % historySamples) * width;
   return figures.subarray(from, from + width);
+}
+
+/** NaN where no request ended. */
+function meanOf({ counts, sumMicros }: DurationCounts): number {
+  return sumMicros / counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Five digits are more than a chart can show, and half the bytes of the answer. */

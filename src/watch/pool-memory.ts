@@ -1,31 +1,57 @@
 /**
  * How much memory each pool takes: the proportional set size of its processes, in which a page that they share
- * counts once (proc_pid_smaps(5)). Resident sizes would count the OPcache and the pages of a fork once a worker.
+ * counts once, and what each worker has for itself (proc_pid_smaps(5)). Resident sizes would count the OPcache and the
+ * pages of a fork once a worker. Workers of the embedded engine are threads: their PHP instances say how large they are.
  */
 
-import { open } from 'node:fs/promises';
+import type { PoolMemoryFigures } from '../figures/memory.ts';
+import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
+import {
+  type GrowthMemory,
+  type MemorySample,
+  noGrowth,
+  noteMemory,
+  workerMemory,
+} from '../pool/memory-growth.ts';
+import { MemoryLook, type ProcessMemory } from '../posix/smaps.ts';
 
-/** The kernel walks all pages of a process for it (0.3 ms were measured), so it is asked seldom, one after another. */
+/** The kernel walks all pages of a process for it, so it is asked seldom, one after another. */
 const intervalMs = 30_000;
 /** Where there are many processes: five a second take less than two thousandths of a core. */
 const msForEach = 200;
-/** The file has about 25 short lines. */
-const fileBytes = 4096;
+/** The first looks after a start come sooner: somebody waits for the figures. */
+const firstMs = 1_000;
+const firstLooks = 5;
 const gone: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH']);
+const nothing: ProcessMemory = { proportionalBytes: 0, privateBytes: 0 };
+
+/** Of a pool without a process. */
+const atRest: PoolMemoryFigures = { bytes: 0, sharedBytes: 0, workers: undefined, privateBytes: new Map() };
+
+/** A pool's processes at the moment at which the look begins. */
+interface Subject {
+  readonly hosts: readonly number[];
+  /** `bytes` is known of a thread. */
+  readonly workers: readonly { readonly pid: number; readonly requests: number; readonly bytes?: number }[];
+}
 
 export class PoolMemory {
-  /** Bytes by pool; undefined where the master has no right to look. Nothing before the first look. */
-  #bytes: ReadonlyMap<string, number | undefined> | undefined;
+  /** By pool; undefined where the master has no right to look. Nothing before the first look. */
+  #figures: ReadonlyMap<string, PoolMemoryFigures | undefined> | undefined;
+  #growth = new Map<string, GrowthMemory>();
   #nextAt = Number.NEGATIVE_INFINITY;
+  #looks = 0;
+  #isLooking = false;
+  readonly #look = new MemoryLook();
 
   /**
-   * Bytes of the pool of that name, at most half a minute old, older with over 150 processes; 0 for one that had no
-   * process then.
+   * Of the pool of that name, at most half a minute old, older with over 150 processes; nothing of one that had no
+   * process then. Undefined where the master has no right to look, and before the first look.
    */
-  of(pool: string): number | undefined {
-    if (this.#bytes === undefined) return undefined;
-    return this.#bytes.has(pool) ? this.#bytes.get(pool) : 0;
+  of(pool: string): PoolMemoryFigures | undefined {
+    if (this.#figures === undefined) return undefined;
+    return this.#figures.has(pool) ? this.#figures.get(pool) : atRest;
   }
 
   /**
@@ -35,51 +61,98 @@ export class PoolMemory {
    * @param runners those that may have processes
    */
   refresh(now: number, runners: readonly PoolRunner[]): void {
-    if (now < this.#nextAt) return;
-    const processes = new Map(runners.map((runner) => [runner.name, processesOf(runner)]));
-    const count = [...processes.values()].reduce((sum, { length }) => sum + length, 0);
-    this.#nextAt = now + Math.max(intervalMs, count * msForEach);
-    void this.#look(processes);
-  }
-
-  async #look(processes: ReadonlyMap<string, readonly number[]>): Promise<void> {
-    const bytes = new Map<string, number | undefined>();
-    // One for all: readFile takes 64 KiB for each file of unknown size, and leaves them to the collector.
-    const buffer = Buffer.alloc(fileBytes);
-    for (const [pool, pids] of processes) {
-      bytes.set(pool, await sumOf(pids, buffer));
+    if (now < this.#nextAt || this.#isLooking) return;
+    const subjects = new Map<string, Subject>();
+    for (const runner of runners) {
+      const subject = contain(runner, 'counting its memory', () => subjectOf(runner));
+      if (subject !== undefined) subjects.set(runner.name, subject);
     }
-    this.#bytes = bytes;
+    const count = [...subjects.values()].reduce(
+      (sum, { hosts, workers }) => sum + hosts.length + workers.length,
+      0,
+    );
+    this.#looks += 1;
+    this.#nextAt = now + Math.max(this.#looks <= firstLooks ? firstMs : intervalMs, count * msForEach);
+    this.#isLooking = true;
+    void this.#lookAt(subjects).finally(() => {
+      this.#isLooking = false;
+    });
+  }
+
+  async #lookAt(subjects: ReadonlyMap<string, Subject>): Promise<void> {
+    const figures = new Map<string, PoolMemoryFigures | undefined>();
+    const growth = new Map<string, GrowthMemory>();
+    for (const [pool, subject] of subjects) {
+      const seen = await this.#measure(subject);
+      if (seen === undefined) {
+        figures.set(pool, undefined);
+        continue;
+      }
+      const grown = noteMemory(this.#growth.get(pool) ?? noGrowth, seen.workers);
+      growth.set(pool, grown);
+      figures.set(pool, figuresOf(seen, grown));
+    }
+    this.#figures = figures;
+    this.#growth = growth;
+  }
+
+  /** @returns undefined when there is a process that the master has no right to look at: half a sum would be a lie */
+  async #measure({ hosts, workers }: Subject): Promise<Seen | undefined> {
+    let bytes = 0;
+    const samples: MemorySample[] = [];
+    for (const pid of hosts) {
+      const host = await this.#process(pid);
+      if (host === undefined) return undefined;
+      bytes += host.proportionalBytes;
+    }
+    for (const { pid, requests, bytes: known } of workers) {
+      const own = known === undefined ? await this.#process(pid) : nothing;
+      if (own === undefined) return undefined;
+      bytes += own.proportionalBytes;
+      const privateBytes = known ?? own.privateBytes;
+      // One that has ended meanwhile, or a thread that has not run anything yet.
+      if (privateBytes > 0) samples.push({ pid, bytes: privateBytes, requests });
+    }
+    return { bytes, workers: samples };
+  }
+
+  async #process(pid: number): Promise<ProcessMemory | undefined> {
+    try {
+      return await this.#look.of(pid);
+    } catch (error) {
+      // A process that has ended meanwhile takes none.
+      return gone.has((error as NodeJS.ErrnoException).code) ? nothing : undefined;
+    }
   }
 }
 
-/** Workers of the embedded engine are threads of their host. */
-function processesOf(runner: PoolRunner): number[] {
-  return runner.generations().flatMap(({ host, workers, engine }) => {
-    const own = engine === 'embedded' ? [] : workers.all().map(({ pid }) => pid);
-    return [host.pid, ...own.filter((pid) => pid !== 0)];
-  });
+interface Seen {
+  readonly bytes: number;
+  readonly workers: readonly MemorySample[];
 }
 
-/** @returns undefined when there is one that the master has no right to look at: half a sum would be a lie */
-async function sumOf(pids: readonly number[], buffer: Buffer): Promise<number | undefined> {
-  let sum = 0;
-  for (const pid of pids) {
-    const bytes = await proportionalSize(pid, buffer);
-    if (bytes === undefined) return undefined;
-    sum += bytes;
-  }
-  return sum;
+function figuresOf({ bytes, workers }: Seen, growth: GrowthMemory): PoolMemoryFigures {
+  const own = workers.reduce((sum, worker) => sum + worker.bytes, 0);
+  return {
+    bytes,
+    // Instances of threads are sizes of address space, of which not every page has been used.
+    sharedBytes: Math.max(0, bytes - own),
+    workers: workerMemory(growth),
+    privateBytes: new Map(workers.map((worker) => [worker.pid, worker.bytes])),
+  };
 }
 
-async function proportionalSize(pid: number, buffer: Buffer): Promise<number | undefined> {
-  try {
-    await using file = await open(`/proc/${pid}/smaps_rollup`);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    const text = buffer.toString('latin1', 0, bytesRead);
-    return Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
-  } catch (error) {
-    // A process that has ended meanwhile takes none.
-    return gone.has((error as NodeJS.ErrnoException).code) ? 0 : undefined;
-  }
+function subjectOf(runner: PoolRunner): Subject {
+  const generations = runner.generations();
+  return {
+    hosts: generations.map(({ host }) => host.pid),
+    workers: generations.flatMap(({ workers, engine, reader }) => {
+      const slots = new Map(reader.readNumbers().slots.map((slot) => [slot.slot, slot]));
+      return workers.all().flatMap(({ pid, slot }) => {
+        if (pid === 0) return [];
+        const { requests = 0, instanceBytes = 0 } = slots.get(slot) ?? {};
+        return [{ pid, requests, ...(engine === 'embedded' ? { bytes: instanceBytes } : {}) }];
+      });
+    }),
+  };
 }

@@ -42,7 +42,7 @@ export class Records {
       name,
       limit: config['pm.max_children'],
       ...figures.historySample(),
-      memoryBytes: this.memory.of(name),
+      memoryBytes: this.memory.of(name)?.bytes,
       isAtRest,
     };
   }

@@ -17,7 +17,7 @@ function pool(
     peaks: noDurations.peaks,
   };
   const counts = { accepted, errors, durations };
-  return { name, busy: 0, limit: 4, queue: 0, memoryBytes: undefined, counts, ...rest };
+  return { name, busy: 0, busyMean: 0, limit: 4, queue: 0, memoryBytes: undefined, counts, ...rest };
 }
 
 /** End of the class of the quickest. */

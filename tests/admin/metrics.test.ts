@@ -22,6 +22,7 @@ const empty: AdminSnapshot = {
   reloads: { succeeded: 2, partial: 0, refused: 1 },
   lastReload: undefined,
   master: { residentBytes: 1, cpuSeconds: 2 },
+  memory: { source: 'cgroup v2', limitBytes: 8, usedBytes: 5, ownBytes: 3, othersBytes: 2 },
   pools: [],
 };
 
@@ -98,6 +99,19 @@ for ($end = cpu() + 2e4; cpu() < $end;);`,
   assert.ok((await value('hathi_request_duration_seconds_bucket{pool="www",le="60.0"}')) >= 9);
   assert.equal(await value('hathi_reloads_total{outcome="succeeded"}'), 1);
   assert.ok((await value('hathi_restarts_total{pool="www",cause="exit"}')) >= 1);
+  const measured = await poll('a look at the memory of the worker', async () => {
+    const seen = JSON.parse((await askAdmin({ ...admin, path: '/api/pools' })).body);
+    return seen.pools[0].workers[0]?.privateBytes === undefined ? undefined : seen;
+  });
+  const [{ memoryBytes, sharedBytes, workerMemory }] = measured.pools;
+  assert.ok(workerMemory.averageBytes > 2 ** 17 && workerMemory.peakBytes >= workerMemory.averageBytes);
+  // What is shared is the larger part, and is in none of the workers.
+  assert.ok(sharedBytes < memoryBytes && workerMemory.largestBytes < 2 ** 28, JSON.stringify(workerMemory));
+  assert.ok(measured.memory.limitBytes > measured.memory.usedBytes && measured.memory.ownBytes > memoryBytes);
+  assert.equal(
+    await value('hathi_worker_memory_bytes{pool="www",of="peak"}'),
+    JSON.parse((await askAdmin({ ...admin, path: '/api/pools' })).body).pools[0].workerMemory.peakBytes,
+  );
   const open = await askAdmin({
     ...admin,
     headers: { accept: 'application/openmetrics-text; version=1.0.0' },

@@ -10,13 +10,14 @@ function after(requests: number, peaks = noDurations.peaks): PoolTotals {
   const counts = [...noDurations.counts];
   counts[durationClass(15_000)] = requests;
   return {
-    responses: [0, requests, 0, 0, 0],
+    responses: [0, requests - requests / 10, 0, 0, requests / 10],
     durations: { counts, sumMicros: requests * 15_000, peaks },
     accepted: requests,
     maxChildrenReached: 0,
     slowRequests: 0,
     terminatedRequests: 0,
     faults: 0,
+    busySeconds: requests * 0.015,
     restarts: { exit: 0, signal: 0, timeout: 0, host: 0 },
   };
 }
@@ -26,6 +27,9 @@ test('figures are about the last 10 to 15 seconds, and about less after a start'
   assert.deepEqual(recent.figures(0, after(0)), {
     seconds: 0,
     requestsPerSecond: 0,
+    errorsPerSecond: 0,
+    busyWorkers: 0,
+    meanMicros: undefined,
     p50Micros: undefined,
     p95Micros: undefined,
     p99Micros: undefined,
@@ -33,6 +37,9 @@ test('figures are about the last 10 to 15 seconds, and about less after a start'
   assert.deepEqual(recent.figures(2000, after(20)), {
     seconds: 2,
     requestsPerSecond: 10,
+    errorsPerSecond: 1,
+    busyWorkers: 0.15,
+    meanMicros: 15_000,
     p50Micros: 14_250,
     p95Micros: 15_825,
     p99Micros: 15_965,

@@ -14,6 +14,7 @@ export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
     cpuMicros: 0,
     cpuWallMicros: 0,
     memoryPeak: 0,
+    instanceBytes: 0,
     contentLength: 0,
     httpStatus: 0,
     responses: [0, 0, 0, 0, 0],

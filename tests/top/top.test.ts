@@ -24,7 +24,15 @@ const answer = {
       active: 1,
       queue: 3,
       queueLimit: 511,
-      recent: { requestsPerSecond: 12.3, p50Micros: 1000, p95Micros: 20_000, p99Micros: 1_500_000 },
+      memoryBytes: 300 * 2 ** 20,
+      cpuPercent: 150,
+      recent: {
+        requestsPerSecond: 12.3,
+        errorsPerSecond: 0.5,
+        p50Micros: 1000,
+        p95Micros: 20_000,
+        p99Micros: 1_500_000,
+      },
       workers: [
         { ...worker, pid: 71, script: '/srv/idle.php', residentBytes: 2 ** 25 },
         {
@@ -98,7 +106,7 @@ test('on a terminal: keys, size, and everything given back at the end and on a s
 
   const first = await terminal.shows(/hostile/);
   assert.match(first[0] ?? '', /^hathi 1\.2\.3 {2}normal {2}up 1m40s {2}\d\d:\d\d:\d\d$/);
-  assert.match(first.join('\n'), /^www +1\/2 +50% +3\/511 +12 +1ms +20ms +1\.5s +0 +0 +0$/m);
+  assert.match(first.join('\n'), /^www +1\/2 +50% +3\/511 +12 +0\.5 +20ms +300M +150% +0 +0$/m);
   assert.match(first.join('\n'), /^>72 +www +Running +9s +- +- +3 \/srv\/\ufffd\[2J\ufffd31mhostile\.php$/m);
   assert.match(first.join('\n'), /^ 71 +www +Idle +2\.5ms +32M +- +3 \/srv\/idle\.php$/m);
   assert.match(first[23] ?? '', /^q quit {2}h help {2}s sort: time/);

@@ -279,8 +279,8 @@ export class HostPool {
     seat.served++;
     seat.exchange = undefined;
     exchange.finish(result);
-    const { status, cpuMicros, memoryPeak, user } = result;
-    this.#options.books.end(seat, { status, cpuMicros, memoryPeak, user });
+    const { status, cpuMicros, memoryPeak, user, heapBytes: instanceBytes } = result;
+    this.#options.books.end(seat, { status, cpuMicros, memoryPeak, user, instanceBytes });
     this.#options.books.log(seat, exchange, { status, cpuMicros, memoryPeak, user });
     if (seat.hasOutput) this.#options.workerLog.flush(seat);
     this.#rate.count(performance.now());

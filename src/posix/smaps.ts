@@ -1,0 +1,54 @@
+/** What memory a process has, proc_pid_smaps(5). */
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+
+export interface ProcessMemory {
+  /** Its part of everything that is resident: a page that several processes have counts once over all of them. */
+  readonly proportionalBytes: number;
+  /** What would be free without it: pages that nobody else has, and what of it was swapped out. */
+  readonly privateBytes: number;
+}
+
+/** The file has about 25 short lines. */
+const fileBytes = 4096;
+
+export function parseSmapsRollup(text: string): ProcessMemory {
+  const bytes = (name: string): number =>
+    Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0) * 1024;
+  return {
+    proportionalBytes: bytes('Pss'),
+    privateBytes:
+      bytes('Private_Clean') + bytes('Private_Dirty') + bytes('Private_Hugetlb') + bytes('SwapPss'),
+  };
+}
+
+/**
+ * Looks at one process after the other: the kernel walks all its pages for it (0.3 ms were measured).
+ */
+export class MemoryLook {
+  /** One for all: readFile takes 64 KiB for each file of unknown size, and leaves them to the collector. */
+  readonly #buffer = Buffer.alloc(fileBytes);
+
+  /** @throws the system's error: EACCES for a process of others, ENOENT or ESRCH for one that is gone */
+  async of(pid: number): Promise<ProcessMemory> {
+    await using file: FileHandle = await open(`/proc/${pid}/smaps_rollup`);
+    const { bytesRead } = await file.read(this.#buffer, 0, fileBytes, 0);
+    return parseSmapsRollup(this.#buffer.toString('latin1', 0, bytesRead));
+  }
+}
+
+const line = Buffer.alloc(fileBytes);
+
+/** The same at once. @returns undefined where it cannot be told */
+export function processMemory(pid: number): ProcessMemory | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(`/proc/${pid}/smaps_rollup`, 'r');
+    return parseSmapsRollup(line.toString('latin1', 0, readSync(fd, line, 0, fileBytes, 0)));
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
