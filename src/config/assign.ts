@@ -1,4 +1,4 @@
-/** One statement of a section into the configuration that is being read. */
+/** Applies one statement of a section to the configuration being read. */
 
 import type { Directive, DirectiveType, ValueTypes } from './directive.ts';
 import {
@@ -15,7 +15,7 @@ import type { Messages } from './messages.ts';
 import { nearest } from './suggest.ts';
 import * as values from './values.ts';
 
-/** Where a statement goes: the global section or a pool. */
+/** The section of a statement: global or a pool. */
 export interface Section {
   readonly settings: Draft<GlobalConfig> | Draft<PoolConfig>;
   /** Undefined in the global section. */
@@ -28,7 +28,7 @@ interface Target extends Section {
   readonly messages: Messages;
 }
 
-/** The parsers of the types that have one value. */
+/** The parsers of single-value types. */
 const PARSERS: {
   readonly [Type in DirectiveType]?: (
     text: string,
@@ -52,10 +52,10 @@ const PARSERS: {
   bytes: values.parseBytes,
 };
 
-/** Names that the reference tells apart by case: arrays and `include`. */
+/** Names that php-fpm compares with case: arrays and `include`. */
 const ARRAY_NAMES = DIRECTIVES.filter(isArray).map((row) => row.name);
 
-/** `name = value`. Refuses through `messages` when that cannot be. */
+/** `name = value`. Refuses invalid ones through `messages`. */
 export function assignEntry(target: Target, entry: Extract<IniStatement, { kind: 'entry' }>): void {
   const { pool } = target;
   const at = where(target.place);
@@ -77,7 +77,7 @@ export function assignEntry(target: Target, entry: Extract<IniStatement, { kind:
   target.settings.places.set(row.name, target.place);
 }
 
-/** `name[key] = value`. Refuses through `messages` when that cannot be. */
+/** `name[key] = value`. Refuses invalid ones through `messages`. */
 export function assignArray(
   target: Target,
   { name, key, value }: Extract<IniStatement, { kind: 'array' }>,
@@ -121,7 +121,7 @@ function parseFlag(text: string): values.Parsed<string> {
   return 'reason' in parsed ? parsed : { value: parsed.value ? '1' : '0' };
 }
 
-/** `access.suppress_path` has no keys, everything else needs one. */
+/** `access.suppress_path` takes no keys, every other array needs one. */
 function checkKey(target: Target, { name, key, value }: { name: string; key: string; value: string }): void {
   const at = where(target.place);
   if (name !== 'access.suppress_path') {
@@ -138,7 +138,7 @@ function checkKey(target: Target, { name, key, value }: { name: string; key: str
   if (key !== '' || !value.startsWith('/')) target.messages.stop();
 }
 
-/** The row of a directive with one value; its name in any case. */
+/** The row of a single-value directive; its name in any case. */
 function scalarRow({ pool, platform }: Target, name: string): Directive | undefined {
   const lower = name.toLowerCase();
   const row = directive(pool ? 'pool' : 'global', lower);
@@ -146,14 +146,14 @@ function scalarRow({ pool, platform }: Target, name: string): Directive | undefi
   return row.platform === undefined || row.platform === platform ? row : undefined;
 }
 
-/** The place as the reference puts it in front of a message. */
+/** A place in php-fpm's form, for the start of a message. */
 function where({ file, line }: Place): string {
   return `[${file}:${line}]`;
 }
 
 function withoutValue(name: string): string {
   if (name.startsWith('#')) return 'A comment starts with a semicolon, not with #.';
-  if (name.startsWith(`'`)) return `An empty value is written as nothing, or as "".`;
+  if (name.startsWith(`'`)) return `For an empty value write nothing, or "".`;
   return `'${name}' needs an equals sign and a value.`;
 }
 

@@ -1,7 +1,7 @@
 import type { Directive } from './directive.ts';
 import type { Messages } from './messages.ts';
 
-/** Applies a row's own check; `pool` is put in front of the message. */
+/** Applies a row's own check and prefixes its message with the pool. */
 export function checkValue(
   row: Directive | undefined,
   value: unknown,

@@ -1,6 +1,6 @@
 /**
- * What is checked beyond reading: names of users and groups, and that no pool runs as root. The reference finds root
- * and the names of access control lists only when it starts, so `-t` only warns of them.
+ * Checks beyond parsing: names of users and groups, and pools that would run as root. php-fpm checks root and names in
+ * access control lists only at the start, so `-t` only warns about them.
  */
 
 import type { Configuration, PoolConfig } from './directives.ts';
@@ -11,9 +11,9 @@ import type { ConfigSystem } from './system.ts';
 import { isNumber, resolveIdentity, unknownGroup, unknownUser } from './users.ts';
 
 /**
- * What `-t` (and `-tt`, with `dump`) says about a configuration that was loaded.
+ * The result of `-t` (and `-tt`, with `dump`) for a loaded configuration.
  *
- * @returns messages without those of the loading; `ok` is false when the start would fail
+ * @returns messages without those of loading; `ok` is false when the start would fail
  */
 export function testConfiguration(
   configuration: Configuration,
@@ -33,9 +33,9 @@ export function testConfiguration(
 }
 
 /**
- * The names and ids that would make a start fail; the first one is what a start reports. Sockets are the master's to
- * check. A start without root's rights looks up no user and no group of a pool, since it cannot become them; `-t`
- * does, since the same file may be meant for root.
+ * Names and ids that make a start fail; a start reports the first one. Sockets are the master's to check. A start
+ * without root's rights skips users and groups of pools, since it cannot switch to them; `-t` checks them, since the
+ * file may be meant for root.
  */
 export function checkStart(
   configuration: Configuration,
@@ -50,16 +50,16 @@ export function checkStart(
   ];
 }
 
-/** What a name is, by the directive that holds it; in the order in which the reference looks them up. */
+/** Kind of name by directive, in php-fpm's order of look-ups. */
 const NAMES = [
   { directive: 'user', kind: 'user', suffix: '', ofSocket: false },
   { directive: 'group', kind: 'group', suffix: '', ofSocket: false },
-  // The reference words these two as failed system calls.
+  // php-fpm words these two as failed system calls.
   { directive: 'listen.owner', kind: 'user', suffix: ': Success (0)', ofSocket: true },
   { directive: 'listen.group', kind: 'group', suffix: ': Success (0)', ofSocket: true },
 ] as const;
 
-/** Users and groups that do not exist. */
+/** Reports unknown users and groups. */
 export function checkNames(
   configuration: Configuration,
   system: ConfigSystem,
@@ -75,7 +75,7 @@ export function checkNames(
   );
 }
 
-/** Users and groups of sockets' access control lists that do not exist. */
+/** Reports unknown users and groups in access control lists of sockets. */
 export function checkAccessLists(configuration: Configuration, system: ConfigSystem): ConfigMessage[] {
   const lists = [
     ['listen.acl_users', 'user'],
@@ -98,12 +98,12 @@ function isKnown(kind: 'user' | 'group', name: string, system: ConfigSystem): bo
   return (kind === 'user' ? system.lookupUser(name) : system.lookupGroup(name)) !== undefined;
 }
 
-/** Pools that would run as root although nobody asked for it with `-R`. */
+/** Reports pools that would run as root without `-R`. */
 export function checkRoot(configuration: Configuration, system: ConfigSystem): ConfigMessage[] {
   if (!system.isRoot || system.allowRoot) return [];
   return configuration.pools.flatMap((pool) => {
     const identity = resolveIdentity(pool, system);
-    // Names that do not exist are another check's.
+    // checkNames reports unknown names.
     if ('reason' in identity || (identity.uid !== 0 && identity.gid !== 0)) return [];
     const reason = 'please specify user and group other than root';
     const remedy = `Set 'user' and 'group' in the section [${pool.name}], or allow root with -R.`;
@@ -112,8 +112,8 @@ export function checkRoot(configuration: Configuration, system: ConfigSystem): C
 }
 
 /**
- * `process.max` that the pools exceed as soon as they start. A start goes on with fewer workers, as the reference's; its
- * newer versions refuse it at the test.
+ * Reports a `process.max` that the pools exceed at their start. A start continues with fewer workers, as in php-fpm;
+ * newer versions refuse it in the test.
  */
 export function checkProcessMax({ global, pools }: Configuration): ConfigMessage[] {
   const most = global['process.max'];
@@ -137,10 +137,10 @@ export function checkProcessMax({ global, pools }: Configuration): ConfigMessage
   ];
 }
 
-/** Directives of a pool that need root's rights, in the order in which the reference mentions them. */
+/** Directives of a pool that need root's rights, in php-fpm's order. */
 const NEED_ROOT = ['user', 'group', 'chroot', 'process.priority'] as const;
 
-/** What a start without root's rights says about directives that it cannot follow. */
+/** Messages of a start without root's rights about directives that it ignores. */
 export function ignoredWithoutRoot(configuration: Configuration): ConfigMessage[] {
   return configuration.pools.flatMap((pool) =>
     NEED_ROOT.filter((name) => pool[name] !== undefined && pool[name] !== '').map((name) => ({

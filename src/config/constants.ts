@@ -1,7 +1,7 @@
 /**
- * The PHP constants that a configuration may name: `error_reporting = E_ALL & ~E_NOTICE`. PHP-FPM knows every
- * constant of the PHP it is built into; the master here runs no PHP, so it knows those that make sense in an ini
- * value. Whoever knows more (the PHP version, for instance) adds to them.
+ * PHP constants allowed in a configuration: `error_reporting = E_ALL & ~E_NOTICE`. PHP-FPM knows every constant of its
+ * PHP; the master runs no PHP, so it has those that make sense in an ini value. Callers may add others, such as the PHP
+ * version.
  */
 export const PHP_CONSTANTS: Readonly<Record<string, string>> = {
   E_ERROR: '1',
@@ -50,9 +50,9 @@ export const PHP_CONSTANTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Looks a constant up as PHP does: by its exact name, and `true`, `false` and `null` in any case.
+ * Looks up a constant by PHP's rule: exact name, but `true`, `false` and `null` in any case.
  *
- * @param more constants beside `PHP_CONSTANTS`; they win
+ * @param more additional constants, which take precedence over `PHP_CONSTANTS`
  */
 export function phpConstant(name: string, more: Readonly<Record<string, string>> = {}): string | undefined {
   if (Object.hasOwn(more, name)) return more[name];

@@ -1,8 +1,8 @@
-/** Defaults that more than one place has to know. Engines' hosts have none: the master sends what holds. */
+/** Defaults needed in several places. Hosts have no defaults: the master sends them every value. */
 
-/** `log_limit`, bytes: also before there is a configuration. */
+/** `log_limit` in bytes, also before a configuration is loaded. */
 export const defaultLogLimit = 1024;
-/** `access.format`, where there is an access log. */
+/** `access.format` of an access log. */
 export const defaultAccessFormat = '%R - %u %t "%m %r" %s';
-/** `ping.response`, where there is a `ping.path`. */
+/** `ping.response` of a `ping.path`. */
 export const defaultPingResponse = 'pong';

@@ -1,6 +1,6 @@
 /**
- * Whether the limits of open files leave enough to run at all. PHP-FPM says nothing and fails when the descriptors
- * are used up; master and embedded engine need more than its processes, so that is told beforehand.
+ * Checks that limits of open files allow a pool to run at all. PHP-FPM starts and fails when it runs out of
+ * descriptors; master and embedded engine need more of them, so the start is refused.
  */
 
 import type { Engine } from './directive.ts';
@@ -8,9 +8,8 @@ import type { Configuration, PoolConfig } from './directives.ts';
 import type { ConfigMessage } from './messages.ts';
 
 /**
- * Descriptors, counted on running processes (Node 24) with a few to spare. A reload has two hosts of a pool at once.
- * A thread of the embedded engine has its event loop, one connection and one file of its script; one thread more
- * than there are workers is the spare.
+ * Descriptors, counted on running processes (Node 24) with a few in reserve. During a reload a pool has two hosts. A
+ * thread of the embedded engine has its event loop, one connection and one script file; there is one spare thread.
  */
 const needs = {
   master: { base: 40, perPool: 12 },
@@ -18,9 +17,9 @@ const needs = {
 } as const;
 
 /**
- * Errors for limits that are too small to start with.
+ * Errors for limits that are too small for a start.
  *
- * @param engineOf the engine that runs a pool, once `auto` is decided
+ * @param engineOf the engine of a pool after `auto` is resolved
  */
 export function checkDescriptors(
   { global, pools }: Configuration,
@@ -33,10 +32,10 @@ export function checkDescriptors(
     prefix: '',
   });
   for (const pool of pools) {
-    // A worker of the native engine has its connection and what its script opens, as one of PHP-FPM has.
+    // A worker of the native engine has its connection and the files of its script, as in PHP-FPM.
     if (engineOf(pool) !== 'embedded') continue;
     messages.push(
-      // A host inherits the limit of the master.
+      // A host inherits the master's limit.
       ...complain(pool.rlimit_files > 0 ? pool : global, {
         least: embeddedNeed(pool['pm.max_children']),
         subject: `an embedded engine of ${counted(pool['pm.max_children'], 'worker')}`,
@@ -61,7 +60,7 @@ function complain(
   return [
     {
       level: 'error',
-      text: `${prefix}rlimit_files = ${limit} is not enough: ${subject} needs at least ${least} descriptors`,
+      text: `${prefix}rlimit_files = ${limit} is too low: ${subject} needs at least ${least} descriptors`,
       detail: [
         ...(place === undefined ? [] : [`${place.file}:${place.line}: rlimit_files = ${limit}`]),
         `Set it to ${least} or more, or leave it out.`,

@@ -1,4 +1,4 @@
-/** What a row of the directive table says. */
+/** The content of a row of the directive table. */
 
 import type {
   EngineChoice,
@@ -11,10 +11,10 @@ import type {
   SlowlogFormat,
 } from './values.ts';
 
-/** An engine that runs a pool, once `auto` is decided. */
+/** An engine of a pool after `auto` is resolved. */
 export type Engine = Exclude<EngineChoice, 'auto'>;
 
-/** What a directive's value is once it is parsed, by the directive's type. */
+/** Types of parsed values, by directive type. */
 export interface ValueTypes {
   string: string;
   integer: number;
@@ -22,7 +22,7 @@ export interface ValueTypes {
   time: number;
   boolean: boolean;
   log_level: LogLevel;
-  /** The number of syslog(3). */
+  /** Number of syslog(3). */
   facility: number;
   /** Bytes; -1 for unlimited, 0 for unchanged. */
   rlimit_core: number;
@@ -34,19 +34,19 @@ export interface ValueTypes {
   slowlog_format: SlowlogFormat;
   log_format: LogFormat;
   bytes: number;
-  /** Key and value in the order of the file; of two with one key the first wins. */
+  /** Keys and values in file order; of equal keys the first one counts. */
   pairs: readonly (readonly [key: string, value: string])[];
-  /** Stored with the `pairs` directive that the row names in `into`, as `1` or `0`. */
+  /** Stored as `1` or `0` in the `pairs` directive that `into` names. */
   flags: never;
   list: readonly string[];
-  /** A pattern of files, read at once and not kept. */
+  /** A pattern of files; read at once, not stored. */
   include: never;
 }
 export type DirectiveType = keyof ValueTypes;
 
-/** What an engine does with a directive that it does not honour. */
+/** An engine's treatment of a directive that it does not support. */
 export interface Limit {
-  /** `refused`: the pool does not start. `warned`: it starts. `ignored`: accepted for compatibility. */
+  /** `refused`: the pool does not start. `warned`: it starts with a warning. `ignored`: accepted for compatibility. */
   readonly standing: 'refused' | 'warned' | 'ignored';
   /** One sentence for the log and the documentation. */
   readonly because: string;
@@ -56,44 +56,44 @@ interface Row<Type extends DirectiveType, Value> {
   readonly name: string;
   readonly scope: 'global' | 'pool';
   readonly type: Type;
-  /** The value where the file has none; a directive without one is `undefined` then. */
+  /** Value without an entry in the file; without a default it is `undefined`. */
   readonly default?: Value;
-  /** The file has to set it. */
+  /** The file must set it. */
   readonly required?: true;
-  /** Why a value is not acceptable, in the words of the log and without the pool's name; undefined if it is. */
+  /** Reason for refusing a value, in the log's words and without the pool's name; undefined for a valid value. */
   readonly check?: (value: Value) => string | undefined;
-  /** A value that fails `check` is an alert, not an error. */
+  /** A failed `check` is an alert instead of an error. */
   readonly alert?: true;
-  /** The default, where it depends on something or needs words. */
+  /** Text for a default that is computed. */
   readonly defaultText?: string;
   readonly help: string;
-  /** The PHP version that introduced it, or Hathi's. */
+  /** First PHP version with it, or `Hathi`. */
   readonly since: string;
-  /** Engines that do not honour it; the others do. */
+  /** Engines that do not support it; all others do. */
   readonly limits?: Partial<Record<Engine, Limit>>;
-  /** The only system that has it; unknown elsewhere. */
+  /** The only system with this directive; elsewhere it is unknown. */
   readonly platform?: string;
-  /** For `flags`: the directive that the values go to. */
+  /** For `flags`: the directive that receives the values. */
   readonly into?: 'php_value' | 'php_admin_value';
-  /** Not one of PHP-FPM's. */
+  /** Hathi's own directive. */
   readonly own?: true;
-  /** Its value is shown nowhere. */
+  /** Its value is never shown. */
   readonly secret?: true;
 }
 
 export type Directive = { [Type in DirectiveType]: Row<Type, ValueTypes[Type]> }[DirectiveType];
 
-/** A row's value type: with undefined where neither the file nor the table need have one. */
+/** A row's value type; includes undefined if neither the file nor the table has to set it. */
 type ValueOf<R extends Directive> = R extends { readonly default: unknown } | { readonly required: true }
   ? ValueTypes[R['type']]
   : ValueTypes[R['type']] | undefined;
 
-/** The object that a list of rows describes, keyed by the directives' own names. */
+/** The object described by a list of rows, keyed by directive names. */
 export type Settings<Rows extends Directive> = {
   readonly [R in Rows as R['type'] extends 'include' | 'flags' ? never : R['name']]: ValueOf<R>;
 };
 
-/** The check of a nice value, the same in both scopes. */
+/** Checks a nice value; the same in both scopes. */
 export function checkPriority(value: number): string | undefined {
   return value < -19 || value > 20 ? 'process.priority must be included into [-19,20]' : undefined;
 }

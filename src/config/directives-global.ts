@@ -4,21 +4,21 @@ import { checkPriority, type Directive } from './directive.ts';
 
 const NO_EVENT_CHOICE = {
   standing: 'ignored',
-  because: 'the name is checked, but the event loop is that of Node.js whatever it says',
+  because: 'the name is checked, but the event loop is always that of Node.js',
 } as const;
 
 const WHOLE_LINES = {
   standing: 'ignored',
-  because: 'a line is always written at once, since pieces of several workers would run into one another',
+  because: 'lines are always written whole, because pieces of several workers would mix',
 } as const;
 
-/** The directives of the `[global]` section, in the order in which `-tt` prints them. */
+/** The directives of the `[global]` section, in `-tt`'s order. */
 export const GLOBAL_DIRECTIVES = [
   {
     name: 'pid',
     scope: 'global',
     type: 'string',
-    help: 'Path of the file that the process id of the master is written to. A relative path starts at `/var`.',
+    help: "Path of the file for the master's process id. A relative path starts at `/var`.",
     since: '5.3.3',
   },
   {
@@ -34,7 +34,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'string',
     default: 'php-fpm',
-    help: 'The name that syslog puts in front of every message, to tell several instances apart.',
+    help: 'The name in front of every syslog message; tells several instances apart.',
     since: '5.3.9',
   },
   {
@@ -43,7 +43,7 @@ export const GLOBAL_DIRECTIVES = [
     type: 'facility',
     default: 24,
     defaultText: '`daemon`',
-    help: 'The kind of program that syslog takes the messages for: `daemon`, `local0` and so on.',
+    help: 'The syslog facility of the messages: `daemon`, `local0` and so on.',
     since: '5.3.9',
   },
   {
@@ -51,7 +51,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'boolean',
     default: true,
-    help: "Whether a line of a worker's output is put together in memory and written at once.",
+    help: "Whether a line of a worker's output is collected in memory and written as a whole.",
     since: '7.3.0',
     limits: { native: WHOLE_LINES, embedded: WHOLE_LINES },
   },
@@ -60,7 +60,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'log_level',
     default: 'notice',
-    help: 'Messages below this level are not logged: `debug`, `notice`, `warning`, `error` or `alert`.',
+    help: 'The lowest level that is logged: `debug`, `notice`, `warning`, `error` or `alert`.',
     since: '5.3.3',
   },
   {
@@ -77,7 +77,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'time',
     default: 0,
-    help: 'The time in which `emergency_restart_threshold` crashes lead to a reload. 0 is off.',
+    help: 'The interval in which `emergency_restart_threshold` crashes cause a reload. 0 is off.',
     since: '5.3.3',
   },
   {
@@ -85,7 +85,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'integer',
     default: 0,
-    help: 'The number of workers killed by SIGSEGV or SIGBUS within the interval that leads to a reload. 0 is off.',
+    help: 'The number of workers killed by SIGSEGV or SIGBUS within the interval that causes a reload. 0 is off.',
     since: '5.3.3',
   },
   {
@@ -93,7 +93,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'time',
     default: 0,
-    help: 'How long the master waits for a worker to react to a signal before it sends a harder one.',
+    help: 'The time that a worker has to react to a signal before the master sends a harder one.',
     since: '5.3.3',
   },
   {
@@ -102,7 +102,7 @@ export const GLOBAL_DIRECTIVES = [
     type: 'integer',
     default: 0,
     check: (value) => (value < 0 ? `process_max can't be negative` : undefined),
-    help: 'The most workers over all pools together. 0 is no limit.',
+    help: 'The maximum number of workers in all pools together. 0 is no limit.',
     since: '5.3.9',
   },
   {
@@ -118,7 +118,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'boolean',
     default: true,
-    help: 'Whether the master goes to the background. `-D` and `-F` overrule it.',
+    help: 'Whether the master runs in the background. `-D` and `-F` override it.',
     since: '5.3.3',
   },
   {
@@ -126,7 +126,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'integer',
     default: 0,
-    help: 'The limit of open files of the master. 0 leaves it as it is.',
+    help: 'The limit of open files of the master. 0 leaves it unchanged.',
     since: '5.3.7',
   },
   {
@@ -134,7 +134,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'rlimit_core',
     default: 0,
-    help: 'The limit of the core file of the master in bytes, or `unlimited`. 0 leaves it as it is.',
+    help: 'The limit of the core file of the master in bytes, or `unlimited`. 0 leaves it unchanged.',
     since: '5.3.7',
   },
   {
@@ -151,14 +151,14 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'time',
     default: 10,
-    help: 'How often systemd is told how the service does, when it started the master. 0 is never.',
+    help: 'The interval of status reports to systemd, if it started the master. 0 is off.',
     since: '5.4.16',
   },
   {
     name: 'include',
     scope: 'global',
     type: 'include',
-    help: 'Reads further files in this place; `*`, `?` and `[...]` in the name match several, in their sorted order. Allowed in pools as well. A relative path starts at the prefix.',
+    help: 'Reads further files at this point; `*`, `?` and `[...]` in the name match several, in sorted order. Allowed in pools as well. A relative path starts at the prefix.',
     since: '5.3.3',
   },
   {
@@ -166,7 +166,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'log_format',
     default: 'text',
-    help: "Form of the error log, and of the access logs of pools that set no `access.log_format`. `text` is PHP-FPM's, `json` is an object a line.",
+    help: "Format of the error log, and of the access logs of pools without `access.log_format`. `text` is PHP-FPM's, `json` is an object a line.",
     since: 'Hathi 0.1',
     own: true,
   },
@@ -174,9 +174,9 @@ export const GLOBAL_DIRECTIVES = [
     name: 'admin.listen',
     scope: 'global',
     type: 'string',
-    defaultText: 'a socket in `/run/hathi`, for other users than root in `$XDG_RUNTIME_DIR/hathi`',
+    defaultText: 'a socket in `/run/hathi`, for users other than root in `$XDG_RUNTIME_DIR/hathi`',
     check: checkAdminListen,
-    help: 'Where the master answers `/api/pools`, `/healthz` and the rest of [observability.md](observability.md): the path of a Unix socket, which only the user of the master can open, `127.0.0.1:port` or `[::1]:port`, which needs `admin.token`, or `off`. A relative path starts at `/var`. The default socket bears the name of the configuration file and is found by `hathi status -y FILE`; a start never fails for it.',
+    help: 'The address of the admin endpoint (`/api/pools`, `/healthz` and the rest of [observability.md](observability.md)): the path of a Unix socket, which only the user of the master can open; `127.0.0.1:port` or `[::1]:port`, which needs `admin.token`; or `off`. A relative path starts at `/var`. The default socket has the name of the configuration file, and `hathi status -y FILE` finds it; it never makes a start fail.',
     since: 'Hathi 0.1',
     own: true,
   },
@@ -185,7 +185,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'string',
     check: checkAdminToken,
-    help: 'What a client has to send as `Authorization: Bearer` where `admin.listen` is a TCP address; at least 16 characters. Keep the file that holds it unreadable for others.',
+    help: 'The token that clients send as `Authorization: Bearer` when `admin.listen` is a TCP address; at least 16 characters. Other users must not be able to read the file.',
     since: 'Hathi 0.1',
     own: true,
     secret: true,

@@ -2,28 +2,28 @@ import { defaultAccessFormat, defaultPingResponse } from './defaults.ts';
 import { checkPriority, type Directive } from './directive.ts';
 
 const NO_STACK =
-  'the embedded engine cannot be read from outside, so an entry names the script without the PHP stack';
+  'the memory of the embedded engine cannot be read from outside, so an entry has the script but no PHP stack';
 
-/** A check for numbers that have to be 1 or more; `withValue` puts the number behind the name. */
+/** A check for numbers of 1 or more; `withValue` adds the number after the name. */
 function positive(name: string, withValue: boolean): (value: number) => string | undefined {
   return (value) =>
     value < 1 ? `${name}${withValue ? `(${value})` : ''} must be a positive value` : undefined;
 }
 
-/** The directives of a pool's section, in the order in which `-tt` prints them. */
+/** The directives of a pool's section, in `-tt`'s order. */
 export const POOL_DIRECTIVES = [
   {
     name: 'prefix',
     scope: 'pool',
     type: 'string',
-    help: 'The folder that relative paths of the pool start at.',
+    help: 'The base folder of relative paths of the pool.',
     since: '5.3.4',
   },
   {
     name: 'user',
     scope: 'pool',
     type: 'string',
-    help: 'The Unix user of the workers, by name or number. Needed when the master runs as root.',
+    help: 'The Unix user of the workers, by name or number. Required when the master runs as root.',
     since: '5.3.3',
   },
   {
@@ -39,7 +39,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'string',
     required: true,
-    help: 'The address that requests come in at: `host:port`, `[ipv6]:port`, a port of every address, or the path of a Unix socket.',
+    help: 'The address that the pool listens on: `host:port`, `[ipv6]:port`, a port of every address, or the path of a Unix socket.',
     since: '5.3.3',
   },
   {
@@ -47,7 +47,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'integer',
     default: -1,
-    help: "How many connections may wait to be accepted. -1 is the system's maximum.",
+    help: "The backlog: the maximum number of connections that wait to be accepted. -1 is the system's maximum.",
     since: '5.3.3',
   },
   {
@@ -118,7 +118,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'boolean',
     default: false,
-    help: 'Whether a worker may be traced and may leave a core file although it changed its user.',
+    help: 'Whether a worker may be traced and may dump core after it changed its user.',
     since: '7.0.29',
   },
   {
@@ -126,7 +126,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'pm',
     required: true,
-    help: 'How workers are kept: `static` (a fixed number), `dynamic` (as many as are needed, within limits) or `ondemand` (none while nothing is to be done).',
+    help: 'The process manager: `static` (a fixed number of workers), `dynamic` (as many as needed, within limits) or `ondemand` (no worker while there is no work).',
     since: '5.3.3',
   },
   {
@@ -134,10 +134,10 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'integer',
     default: 0,
-    defaultText: 'none, it has to be set',
+    defaultText: 'required',
     check: positive('pm.max_children', false),
     alert: true,
-    help: 'The number of workers with `static`, the most workers otherwise.',
+    help: 'The number of workers with `static`, otherwise the maximum.',
     since: '5.3.3',
   },
   {
@@ -156,7 +156,7 @@ export const POOL_DIRECTIVES = [
     default: 0,
     check: positive('pm.min_spare_servers', true),
     alert: true,
-    help: 'With fewer idle workers than this, more are made. `dynamic` only, needed there.',
+    help: 'With fewer idle workers than this, more are started. `dynamic` only, required there.',
     since: '5.3.3',
   },
   {
@@ -166,7 +166,7 @@ export const POOL_DIRECTIVES = [
     default: 0,
     check: positive('pm.max_spare_servers', true),
     alert: true,
-    help: 'With more idle workers than this, some are ended. `dynamic` only, needed there.',
+    help: 'With more idle workers than this, some are stopped. `dynamic` only, required there.',
     since: '5.3.3',
   },
   {
@@ -176,7 +176,7 @@ export const POOL_DIRECTIVES = [
     default: 32,
     check: positive('pm.max_spawn_rate', false),
     alert: true,
-    help: 'The most workers that are made at once. `dynamic` only.',
+    help: 'The maximum number of workers that are started at once. `dynamic` only.',
     since: '8.1.0',
   },
   {
@@ -186,7 +186,7 @@ export const POOL_DIRECTIVES = [
     default: 10,
     check: (value) => (value < 1 ? `pm.process_idle_timeout(${value}s) must be greater than 0s` : undefined),
     alert: true,
-    help: 'An idle worker is ended after this time. `ondemand` only.',
+    help: 'An idle worker is stopped after this time. `ondemand` only.',
     since: '5.3.9',
   },
   {
@@ -194,28 +194,28 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'integer',
     default: 0,
-    help: 'A worker is replaced after so many requests, against leaks. 0 is never.',
+    help: 'A worker is replaced after this number of requests, to limit leaks. 0 is never.',
     since: '5.3.3',
   },
   {
     name: 'pm.status_path',
     scope: 'pool',
     type: 'string',
-    help: 'The URI of the status page, for instance `/status`. Without it there is none.',
+    help: 'The URI of the status page, for example `/status`. Unset: no status page.',
     since: '5.3.3',
   },
   {
     name: 'pm.status_listen',
     scope: 'pool',
     type: 'string',
-    help: 'A second address, at which the status page is answered even while every worker is busy.',
+    help: 'A second address for the status page, which answers even while every worker is busy.',
     since: '8.0.0',
   },
   {
     name: 'ping.path',
     scope: 'pool',
     type: 'string',
-    help: 'The URI that answers as long as the pool works, for monitoring.',
+    help: 'The URI of the health check: it answers while the pool works.',
     since: '5.3.3',
   },
   {
@@ -224,14 +224,14 @@ export const POOL_DIRECTIVES = [
     type: 'string',
     defaultText: `\`${defaultPingResponse}\``,
     check: (value) => (value === '' ? `the ping response page '' is not long enough` : undefined),
-    help: 'The text that `ping.path` answers with.',
+    help: 'The answer of `ping.path`.',
     since: '5.3.3',
   },
   {
     name: 'access.log',
     scope: 'pool',
     type: 'string',
-    help: 'Path of a file with one line for each request.',
+    help: 'Path of a file with one line per request.',
     since: '5.3.7',
   },
   {
@@ -239,7 +239,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'string',
     defaultText: `\`${defaultAccessFormat}\``,
-    help: 'The line of the access log; `%` codes stand for parts of the request.',
+    help: 'The format of a line of the access log; `%` codes stand for parts of the request.',
     since: '5.3.7',
   },
   {
@@ -247,14 +247,14 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'list',
     default: [],
-    help: 'Written with empty brackets, repeatedly. Successful GET and HEAD requests for exactly this URI, without a query, are not in the access log.',
+    help: 'A URI that the access log omits: successful GET and HEAD requests for exactly this URI, without a query. Write it with empty brackets, once for each URI.',
     since: '8.2.0',
   },
   {
     name: 'slowlog',
     scope: 'pool',
     type: 'string',
-    help: 'Path of the log of requests that took longer than `request_slowlog_timeout`.',
+    help: 'Path of the log of requests that run longer than `request_slowlog_timeout`.',
     since: '5.3.3',
     limits: { embedded: { standing: 'warned', because: NO_STACK } },
   },
@@ -263,7 +263,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'time',
     default: 0,
-    help: 'A request that runs longer is written to the slow log. 0 is off. With `request_terminate_timeout_track_finished` what follows the script counts as well.',
+    help: 'A request that runs longer is written to the slow log. 0 is off. With `request_terminate_timeout_track_finished`, the time after the script counts as well.',
     since: '5.3.3',
   },
   {
@@ -274,7 +274,7 @@ export const POOL_DIRECTIVES = [
     defaultText: '20',
     check: (value) =>
       value <= 0 ? `'request_slowlog_trace_depth' (${value}) must be a positive value` : undefined,
-    help: 'The most functions of the PHP stack in an entry of the slow log.',
+    help: 'The maximum number of stack frames in an entry of the slow log.',
     since: '7.2.0',
     limits: { embedded: { standing: 'warned', because: NO_STACK } },
   },
@@ -283,7 +283,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'time',
     default: 0,
-    help: 'A worker whose request runs longer is ended, whatever the script set as its own limit. 0 is off.',
+    help: 'A worker whose request runs longer is terminated, even if the script changed its own limit. 0 is off.',
     since: '5.3.3',
   },
   {
@@ -291,7 +291,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'boolean',
     default: false,
-    help: 'Whether the time counts on after `fastcgi_finish_request()` and in shutdown functions.',
+    help: 'Whether the clock continues after `fastcgi_finish_request()` and in shutdown functions.',
     since: '7.3.0',
   },
   {
@@ -299,7 +299,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'integer',
     default: 0,
-    help: 'The limit of open files of a worker (embedded engine: of all workers of the pool together). 0 leaves it as it is.',
+    help: 'The limit of open files of a worker (embedded engine: of all workers of the pool together). 0 leaves it unchanged.',
     since: '5.3.3',
   },
   {
@@ -307,21 +307,21 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'rlimit_core',
     default: 0,
-    help: 'The limit of the core file of a worker in bytes, or `unlimited`. 0 leaves it as it is.',
+    help: 'The limit of the core file of a worker in bytes, or `unlimited`. 0 leaves it unchanged.',
     since: '5.3.3',
   },
   {
     name: 'chroot',
     scope: 'pool',
     type: 'string',
-    help: 'The folder that is the root of the file system for the workers. Needs root. It may start with `$prefix`.',
+    help: 'The root folder of the workers, chroot(2). Needs root. May start with `$prefix`.',
     since: '5.3.3',
   },
   {
     name: 'chdir',
     scope: 'pool',
     type: 'string',
-    help: 'The working directory of the workers, inside `chroot` where that is set.',
+    help: 'The working directory of the workers, inside `chroot` if that is set.',
     since: '5.3.3',
   },
   {
@@ -329,7 +329,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'boolean',
     default: false,
-    help: 'Whether what workers write to stdout and stderr goes to the log of the master, or nowhere.',
+    help: "Whether workers' stdout and stderr go to the log of the master, or nowhere.",
     since: '5.3.3',
   },
   {
@@ -337,7 +337,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'boolean',
     default: true,
-    help: "Whether a worker's line in the log has the pool and the worker in front.",
+    help: 'Whether a logged line of a worker starts with pool and worker.',
     since: '7.3.0',
   },
   {
@@ -353,14 +353,14 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'string',
     default: '.php .phar',
-    help: 'The endings of files that may run as PHP, separated by blanks. Empty allows any.',
+    help: 'The file extensions that may run as PHP, separated by blanks. Empty allows any.',
     since: '5.3.9',
   },
   {
     name: 'apparmor_hat',
     scope: 'pool',
     type: 'string',
-    help: 'The AppArmor hat, below the profile of the master, that the workers change to. The profile has to allow `change_profile -> PROFILE//*`.',
+    help: 'The AppArmor hat, below the profile of the master, of the workers. The profile has to allow `change_profile -> PROFILE//*`.',
     since: '5.6.0',
     limits: { embedded: { standing: 'refused', because: 'its workers are threads of one process' } },
   },
@@ -369,7 +369,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'pairs',
     default: [],
-    help: 'An environment variable of the workers. A value `$NAME` stands for that variable of the master.',
+    help: 'An environment variable of the workers. A value `$NAME` is replaced by that variable of the master.',
     since: '5.3.3',
   },
   {
@@ -377,7 +377,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'pairs',
     default: [],
-    help: 'A value of php.ini for this pool, which a script may change.',
+    help: 'A value of php.ini for this pool, which scripts may change.',
     since: '5.3.3',
   },
   {
@@ -393,7 +393,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'pairs',
     default: [],
-    help: 'A value of php.ini for this pool, which no script can change.',
+    help: 'A value of php.ini for this pool, which scripts cannot change.',
     since: '5.3.3',
   },
   {
@@ -409,7 +409,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'engine',
     default: 'auto',
-    help: "What runs the pool's PHP: `native` (the PHP of this machine), `embedded` (PHP compiled to WebAssembly), or `auto`: native where it is built, else embedded. In the folder of a PHP, such as `/etc/php/8.2`, `auto` takes the native engine for that PHP and no other.",
+    help: 'The engine of the pool: `native` (the PHP of this machine), `embedded` (PHP compiled to WebAssembly), or `auto`: native if it is built, else embedded. In the folder of a PHP version, such as `/etc/php/8.2`, `auto` means the native engine of that version only.',
     since: 'Hathi 0.1',
     own: true,
   },
@@ -419,7 +419,7 @@ export const POOL_DIRECTIVES = [
     type: 'string',
     check: (value) =>
       /^[0-9]+\.[0-9]+$/.test(value) ? undefined : `engine.php '${value}' is not a PHP version such as 8.4`,
-    help: "The pool's PHP version, such as `8.4`. With the embedded engine one of 7.4 to 8.5, from its package; with the native one the build of that version; its php.ini and further files are that version's own where the configuration is in the folder of another.",
+    help: "The pool's PHP version, such as `8.4`. With the embedded engine, one of 7.4 to 8.5, from its package; with the native engine, the build of that version. If the configuration is in the folder of another version, php.ini and further ini files are still those of `engine.php`.",
     since: 'Hathi 0.1',
     own: true,
   },
@@ -428,11 +428,11 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'scheduler',
     default: 'batch',
-    help: 'How the kernel schedules the workers, sched(7). With `batch` a worker that is woken waits for its turn: web server and workers sleep and wake each other less often, which leaves more of the processor for requests; on a machine full of other work a lone request may wait a little longer. Where the policy of the master is another one than the usual, or `batch` is not to be had, it stays as it is. What scripts start has the usual policy.',
+    help: "The kernel's scheduling policy for the workers, sched(7). With `batch`, a woken worker waits for its turn: web server and workers wake each other less often, which leaves more CPU time for requests; on a machine with much other work a single request may wait a little longer. If the master has a policy other than the default, or `batch` is not available, the policy stays unchanged. Child processes of scripts have the default policy.",
     since: 'Hathi 0.1',
     own: true,
     limits: {
-      embedded: { standing: 'ignored', because: 'workers are threads, to which the host hands requests' },
+      embedded: { standing: 'ignored', because: 'workers are threads that get requests from the host' },
     },
   },
   {
@@ -440,7 +440,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'host_start',
     default: 'fork',
-    help: 'How the host of the pool comes to be: by `fork` from a process that has started PHP once for all pools of the same PHP, in a sixth of the time and memory; with `exec` the host starts PHP by itself, and shares neither its layout in memory nor what extensions made at their start with other pools.',
+    help: "The way the pool's host starts. `fork`: from a process that has started PHP once for all pools of the same PHP, in a sixth of the time and memory. `exec`: the host starts PHP itself, and shares neither its memory layout nor the start-up state of extensions with other pools.",
     since: 'Hathi 0.1',
     own: true,
     limits: {
@@ -452,7 +452,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'time',
     default: 600,
-    help: 'The host of a pool without workers is ended after this time, and started again by the next connection; its OPcache goes with it. 0 keeps it. `pm = ondemand` only.',
+    help: 'The host of a pool without workers stops after this time, together with its OPcache; the next connection starts it again. 0 keeps it. `pm = ondemand` only.',
     since: 'Hathi 0.1',
     own: true,
   },
@@ -461,13 +461,13 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'isolation',
     default: 'worker',
-    help: 'What a request may leave behind: with `worker` the next one finds the same PHP, as in PHP-FPM; with `request` PHP starts each request from the same fresh state.',
+    help: 'The isolation of requests: with `worker` the next request runs in the same PHP, as in PHP-FPM; with `request` each one starts from the same fresh state of PHP.',
     since: 'Hathi 0.1',
     own: true,
     limits: {
       native: {
         standing: 'refused',
-        because: 'a native worker cannot be put back to a fresh state after a request',
+        because: 'a native worker cannot be reset to a fresh state after a request',
       },
     },
   },
@@ -475,11 +475,11 @@ export const POOL_DIRECTIVES = [
     name: 'engine.heap_limit',
     scope: 'pool',
     type: 'bytes',
-    // Twice what a worker uses after thousands of WordPress requests.
+    // Twice the use of a worker after thousands of WordPress requests.
     default: 256 * 1024 * 1024,
     defaultText: '`256M`',
     check: (value) => (value < 1 ? 'engine.heap_limit must be a positive size' : undefined),
-    help: "A worker whose memory, OPcache's own aside, has grown beyond this is replaced after its request. WebAssembly memory never shrinks: one request with a large `memory_limit` would otherwise keep it for good.",
+    help: "A worker whose memory, not counting OPcache's, exceeds this is replaced after its request. WebAssembly memory never shrinks: one request with a large `memory_limit` would otherwise keep it for good.",
     since: 'Hathi 0.1',
     own: true,
     limits: {
@@ -494,7 +494,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'log_format',
     defaultText: '`log_format` of `[global]`',
-    help: 'Form of the access log. `text` is `access.format`. `json` is an object a request with all its figures; `access.format` then counts for nothing.',
+    help: 'Format of the access log. `text` is `access.format`. `json` is an object a request with all its figures and ignores `access.format`.',
     since: 'Hathi 0.1',
     own: true,
   },
@@ -512,7 +512,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'slowlog_format',
     default: 'compat',
-    help: "Form of the entries in the slow log. `compat` is PHP-FPM's, byte for byte, for the programs that parse it. `detailed` adds the request, its duration and memory, and shows classes, the places of closures, what was included how, and the line where each function is now.",
+    help: "Format of the entries in the slow log. `compat` is PHP-FPM's, byte for byte, for the programs that parse it. `detailed` adds the request, its duration and memory, and shows classes, places of closures, kinds of include, and the current line of each function.",
     since: 'Hathi 0.1',
     own: true,
   },

@@ -1,5 +1,5 @@
 /**
- * The only list of directives: parser, defaults, checks, types, `-tt` and documentation read it. Its rows are in
+ * The only list of directives: parser, defaults, checks, types, `-tt` and documentation derive from it. Its rows are in
  * `directives-global.ts` and `directives-pool.ts`.
  */
 
@@ -9,7 +9,7 @@ import { POOL_DIRECTIVES } from './directives-pool.ts';
 
 export const DIRECTIVES: readonly Directive[] = [...GLOBAL_DIRECTIVES, ...POOL_DIRECTIVES];
 
-/** Where a section or a value stands. */
+/** Place of a section or a value. */
 export interface Place {
   readonly file: string;
   /** 1-based. */
@@ -17,7 +17,7 @@ export interface Place {
 }
 
 interface Configured {
-  /** Where the files set a directive; those with their default value are absent. */
+  /** Places of the directives that the files set; defaults have none. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
@@ -28,26 +28,26 @@ export type GlobalConfig = Settings<(typeof GLOBAL_DIRECTIVES)[number]> & Config
 export type PoolConfig = Settings<(typeof POOL_DIRECTIVES)[number]> &
   Configured &
   Place & {
-    /** The section's name; `file` and `line` tell where it was first opened. */
+    /** The section's name; `file` and `line` are its first place. */
     readonly name: string;
     /** For the hidden pool of `pm.status_listen`: the pool whose status page it answers. */
     readonly statusOf?: string;
-    /** The PHP version in whose folder the pool's file or the main file is, such as `8.2`. */
+    /** The PHP version of the folder that contains the pool's file or the main file, such as `8.2`. */
     readonly folderVersion?: string;
   };
 
-/** A validated configuration. Its texts are binary strings (latin1, one character a byte). */
+/** A validated configuration. All text is binary strings (latin1, one character a byte). */
 export interface Configuration {
   readonly global: GlobalConfig;
-  /** In the order in which the files open them; at least one. */
+  /** In file order; at least one. */
   readonly pools: readonly PoolConfig[];
   /** `-p`. */
   readonly prefix?: string;
-  /** The main file, as it was given. */
+  /** Path of the main file, as given. */
   readonly file: string;
 }
 
-/** A configuration that is being read: the same, to be written to. */
+/** A configuration being read: the same, but writable. */
 export type Draft<T> = { -readonly [Key in keyof T]: T[Key] } & { places: Map<string, Place> };
 
 /** The row of a directive, by its exact name. */
@@ -55,17 +55,17 @@ export function directive(scope: Directive['scope'], name: string): Directive | 
   return DIRECTIVES.find((row) => row.scope === scope && row.name === name);
 }
 
-/** Whether the directive's values carry a key in brackets. */
+/** Whether the directive takes a key in brackets. */
 export function isArray(row: Directive): boolean {
   return row.type === 'pairs' || row.type === 'flags' || row.type === 'list';
 }
 
-/** A `[global]` section in which the file has set nothing yet. */
+/** A `[global]` section with default values only. */
 export function newGlobal(): Draft<GlobalConfig> {
   return { ...defaults('global'), places: new Map() } as Draft<GlobalConfig>;
 }
 
-/** A pool in which the file has set nothing yet; what is `required` is still undefined. */
+/** A pool with default values only; `required` directives are still undefined. */
 export function newPool(name: string, place: Place): Draft<PoolConfig> {
   return { ...defaults('pool'), name, ...place, places: new Map() } as Draft<PoolConfig>;
 }

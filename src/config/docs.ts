@@ -1,4 +1,4 @@
-/** The directive table as a page for people. */
+/** The directive table as a document. */
 
 import type { Directive } from './directive.ts';
 import { DIRECTIVES, isArray } from './directives.ts';
@@ -40,7 +40,7 @@ Both engines honour a directive unless its row says otherwise. An engine that ca
 when the pool starts: *refused* means that the pool does not start.
 `;
 
-/** The whole of `docs/directives.md`. */
+/** The complete `docs/directives.md`. */
 export function directivesPage(): string {
   return [
     INTRODUCTION,
@@ -81,7 +81,7 @@ function sinceOf(row: Directive): string {
 
 function defaultOf(row: Directive): string {
   if (row.defaultText !== undefined) return row.defaultText;
-  if (row.required) return 'none, it has to be set';
+  if (row.required) return 'required';
   if (row.default === undefined || isArray(row)) return 'none';
   if (typeof row.default === 'boolean') return row.default ? 'yes' : 'no';
   if (row.type === 'time') return `${row.default} s`;

@@ -1,4 +1,4 @@
-/** What `-tt` prints: every directive with its value, in PHP-FPM's order and form. */
+/** The output of `-tt`: every directive with its value, in PHP-FPM's order and format. */
 
 import type { Directive } from './directive.ts';
 import { type Configuration, DIRECTIVES, type GlobalConfig, type PoolConfig } from './directives.ts';
@@ -6,7 +6,7 @@ import type { ConfigMessage } from './messages.ts';
 
 type Settings = GlobalConfig | PoolConfig;
 
-/** Directives that the reference leaves out of its dump. */
+/** Directives missing in php-fpm's dump. */
 const NOT_DUMPED: ReadonlySet<string> = new Set(['apparmor_hat', 'include']);
 
 /** The dump as messages of level notice, in order. */
@@ -31,14 +31,14 @@ function rowsOf(scope: Directive['scope']): Directive[] {
   );
 }
 
-/** The lines of one directive; those of Hathi's own only where they differ from the default. */
+/** The lines of one directive; Hathi's own ones only where they differ from the default. */
 function dumpRow(row: Directive, settings: Settings): string[] {
   const value = (settings as unknown as Record<string, unknown>)[row.name];
   if (row.own && value === row.default) return [];
   if (row.secret) return [`\t${row.name} = ***`];
   switch (row.type) {
     case 'pairs':
-      // The reference keeps them in a list that grows at its head.
+      // php-fpm keeps them in a list that grows at its head.
       return (value as PoolConfig['env']).map(([key, text]) => `\t${row.name}[${key}] = ${text}`).reverse();
     case 'list':
       return (value as readonly string[]).map((text) => `\t${row.name}[] = ${text}`).reverse();

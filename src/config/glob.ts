@@ -1,27 +1,27 @@
-/** glob(7) for `include`, with what PHP-FPM asks of it: a folder that cannot be read is an error. */
+/** glob(7) for `include`, with PHP-FPM's options: an unreadable folder is an error. */
 
 import { type ConfigSystem, failed } from './system.ts';
 
-/** What matched, sorted, folders included; or glob(3)'s number for an error. */
+/** Matches, sorted, including folders; or glob(3)'s error number. */
 export type GlobResult = { readonly paths: readonly string[] } | { readonly error: number };
 
 /** GLOB_ABORTED of glibc. */
 const ABORTED = 2;
 
-/** The parts of ConfigSystem that a pattern needs. */
+/** The part of ConfigSystem that a pattern needs. */
 export type GlobSystem = Pick<ConfigSystem, 'exists' | 'readDirectory'>;
 
 /**
- * Finds the paths that a pattern matches.
+ * Finds the paths that match a pattern.
  *
- * @param pattern `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash in front of one of them for the character itself
+ * @param pattern `*`, `?`, `[a-z]`, `[!a-z]`; a backslash before one of them makes it literal
  */
 export function glob(pattern: string, system: GlobSystem): GlobResult {
   const paths = expand(pattern, system);
   return paths === undefined ? { error: ABORTED } : { paths };
 }
 
-/** Paths that match, folders included; undefined when a folder could not be read. */
+/** Matching paths, including folders; undefined when a folder is unreadable. */
 function expand(pattern: string, system: GlobSystem): readonly string[] | undefined {
   if (!hasWildcard(pattern)) {
     const path = pattern.replace(/\\(.)/gs, '$1');
@@ -41,7 +41,7 @@ function expand(pattern: string, system: GlobSystem): readonly string[] | undefi
   return matches.sort();
 }
 
-/** The names in a folder that match one component; undefined when the folder could not be read. */
+/** The names in a folder that match one component; undefined when the folder is unreadable. */
 function namesIn(folder: string, component: string, system: GlobSystem): readonly string[] | undefined {
   if (!hasWildcard(component)) {
     const name = component.replace(/\\(.)/gs, '$1');
@@ -74,7 +74,7 @@ function componentPattern(component: string): RegExp {
   try {
     return new RegExp(`^${source}$`, 's');
   } catch {
-    // A range that runs backwards matches nothing.
+    // A reversed range matches nothing.
     return /(?!)/;
   }
 }

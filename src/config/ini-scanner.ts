@@ -1,10 +1,10 @@
 /**
- * The lexical half of PHP's INI grammar in normal mode, as PHP-FPM uses it: one line at a time. It works on
- * binary strings (latin1, one character a byte). The longest match wins; of equally long ones the first rule
- * of the list. Which rules apply depends on where in the line the scanner is (its state).
+ * The lexical half of PHP's INI grammar in normal mode, as PHP-FPM uses it: one line at a time. It works on binary
+ * strings (latin1, one character a byte). The longest match wins; among equal ones the first rule of the list. The
+ * scanner's state selects the rules.
  */
 
-/** Token names as the syntax error prints them. */
+/** Token names as in syntax errors. */
 export type TokenType =
   | 'end of file'
   | 'END_OF_LINE'
@@ -23,20 +23,20 @@ export type TokenType =
   | 'BOOL_TRUE'
   | 'BOOL_FALSE'
   | 'NULL_NULL'
-  /** A single character that stands for itself, in quotes: `'='`. */
+  /** A single character token, in quotes: `'='`. */
   | `'${string}'`;
 
 export interface Token {
   readonly type: TokenType;
-  /** The token's value: quotes removed, escapes resolved, names trimmed. */
+  /** The token's value: without quotes, escapes resolved, names trimmed. */
   readonly text: string;
   /** Offset of its first character in the line. */
   readonly at: number;
-  /** 1-based count of line ends seen once the token was read; the number that a syntax error prints. */
+  /** 1-based number of line ends up to the token; syntax errors print it. */
   readonly line: number;
 }
 
-/** A token before its place is known. */
+/** A token without its place. */
 type Made = Pick<Token, 'type' | 'text'>;
 
 const State = {
@@ -57,9 +57,9 @@ const State = {
 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/** What a rule does with its match: a token, or undefined to go on without one. */
+/** The action of a rule for its match: makes a token, or returns undefined to continue without one. */
 type Action = (scanner: Scanner, match: string) => Made | undefined;
-/** How many characters match at `position`; 0 for no match. */
+/** Length of the match at `position` in characters; 0 for no match. */
 type Pattern = (text: string, position: number) => number;
 type Rule = readonly [states: readonly State[], pattern: Pattern, action: Action];
 
@@ -68,7 +68,7 @@ const LABEL = `${LABEL_CHARACTER}+`;
 const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 const NEWLINE = '(?:\\r\\n|\\r|\\n)';
 
-/** A regular expression, matched where the scanner stands. */
+/** A regular expression, matched at the scanner's position. */
 function at(source: string, flags = ''): Pattern {
   const pattern = new RegExp(source, `y${flags}`);
   return (text, position) => {
@@ -78,8 +78,8 @@ function at(source: string, flags = ''): Pattern {
 }
 
 /**
- * A run of pieces, matched to the longest possible end. The pieces overlap (`$\` may take a third character
- * with it or not), so that every end that can be reached is followed.
+ * A sequence of pieces, matched as long as possible. The pieces overlap (`$\` may include a third character or not), so
+ * every reachable end is followed.
  */
 function run(...pieces: readonly RegExp[]): Pattern {
   return (text, position) => {
@@ -97,21 +97,21 @@ function run(...pieces: readonly RegExp[]): Pattern {
   };
 }
 
-/** A dollar sign that starts no variable takes the next character with it, and an escaped one as well. */
+/** A dollar sign that starts no variable includes the next character; so does an escaped one. */
 const LITERAL_DOLLAR = [/\$[^{\0]/y, /\$\\./sy];
 
-/** An action that makes a token of the whole match. */
+/** An action that makes the whole match a token. */
 function token(type: TokenType): Action {
   return (_scanner, match) => ({ type, text: match });
 }
 
-/** An action that makes a token of the match's first visible character. */
+/** An action that makes the first visible character of the match a token. */
 function symbol(_scanner: Scanner, match: string): Made {
   const text = match.trim().charAt(0);
   return { type: text === '"' ? `'"'` : `'${text}'`, text };
 }
 
-/** Blanks and tabs off both ends. */
+/** Strips blanks and tabs at both ends. */
 function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;
@@ -149,7 +149,7 @@ const RULES: readonly Rule[] = [
     at('\\$\\{'),
     (s) => s.push(variable, { type: 'TC_DOLLAR_CURLY', text: '${' }),
   ],
-  // `:-` ends a name although both characters may be part of one.
+  // `:-` ends a name although both characters may occur in one.
   [
     [variable],
     at(`(?:(?!:-)${LABEL_CHARACTER})+`),
@@ -167,7 +167,7 @@ const RULES: readonly Rule[] = [
   [[section, value, offset, fallback], at('[0-9]*\\.[0-9]+|[0-9]+\\.[0-9]*|-?[0-9]+'), token('TC_NUMBER')],
   [[initial], at('[:,.\\[\\]"\'()&|^+\\-/*=%$!~<>?@{}]'), symbol],
   [[value], at('[&|^~()!][ \\t]*'), symbol],
-  // A second equals sign ends the value without being read, so that it becomes an error.
+  // A second equals sign ends the value unread, so that it becomes an error.
   [[value], at('='), (s) => s.endValue()],
   [[value], run(/[^$= \t\n\r;&|^~()!"'\0]/y, ...LITERAL_DOLLAR), token('TC_STRING')],
   [[section, offset], run(/[^$\n\r;"'\]\\]/y, /\\./sy, ...LITERAL_DOLLAR), token('TC_STRING')],
@@ -179,25 +179,25 @@ const RULES: readonly Rule[] = [
   [[initial, value], at(`[ \\t]*;[^\\r\\n]*${NEWLINE}`), (s) => s.endOfLine()],
 ];
 
-/** One line's tokens, on demand: the parser asks for the next, because an error ends the reading. */
+/** The tokens of one line, on demand: an error ends the reading. */
 export class Scanner {
   readonly #text: string;
   readonly #stack: State[] = [];
   #state: State = State.initial;
   #position = 0;
-  /** Where the token being read began. */
+  /** Start of the current token. */
   #restart = 0;
   #line = 1;
 
-  /** `text` is one line with its line end; a NUL ends it early, as it ends a C string. */
+  /** `text` is one line with its line end; a NUL ends it early, like a C string. */
   constructor(text: string) {
     const nul = text.indexOf('\0');
     this.#text = nul === -1 ? text : text.slice(0, nul);
-    // PHP skips it wherever a text begins, and each line is one here.
+    // PHP skips it at the start of a text, and here each line is one text.
     if (this.#text.startsWith(BYTE_ORDER_MARK)) this.#position = BYTE_ORDER_MARK.length;
   }
 
-  /** The next token; at the end, again and again `end of file`. */
+  /** The next token; at the end always `end of file`. */
   next(): Token {
     for (;;) {
       const start = this.#position;
@@ -212,24 +212,24 @@ export class Scanner {
     }
   }
 
-  /** Goes to another state. */
+  /** Changes the state. */
   enter<T>(state: State, result: T): T {
     this.#state = state;
     return result;
   }
 
-  /** Goes to a nested state, to be left with `pop`. */
+  /** Enters a nested state; `pop` leaves it. */
   push<T>(state: State, result: T): T {
     this.#stack.push(this.#state);
     return this.enter(state, result);
   }
 
-  /** Returns from a nested state. */
+  /** Leaves a nested state. */
   pop<T>(result: T): T {
     return this.enter(this.#stack.pop() ?? State.initial, result);
   }
 
-  /** A name at the very end, which only a NUL makes possible, is none to PHP. */
+  /** A name at the very end (possible only with a NUL) is no name to PHP. */
   label(text: string): Made {
     return this.#position < this.#text.length
       ? { type: 'TC_LABEL', text }
@@ -245,7 +245,7 @@ export class Scanner {
     return this.endValue(true);
   }
 
-  /** The value is over; what is at the position stays unread unless `consumed`. */
+  /** The value ends; the character at the position stays unread unless `consumed`. */
   endValue(consumed = false): Made {
     if (!consumed) this.#position = this.#restart;
     return this.enter(State.initial, { type: 'END_OF_LINE', text: '' });
@@ -267,17 +267,18 @@ export class Scanner {
     }
     if (this.#state === State.quoted) return this.#quotedText();
     if (this.#state === State.value && !/^'[^']/.test(this.#text.slice(this.#position))) {
-      // The input ends inside the value, or an empty pair of single quotes ends it (yes, and the second quote
-      // is then read as a name).
+      // The input ends inside the value, or an empty pair of single quotes ends it (really: PHP then reads the second
+      // quote as a name).
       this.#position++;
       return this.endValue(true);
     }
-    // Nothing fits, an open single quote for instance: PHP's scanner reports the end of the input, whatever follows.
+    // No rule matches, for example at an open single quote: PHP's scanner then reports the end of input, whatever
+    // follows.
     this.#position = this.#text.length;
     return { type: 'end of file', text: '' };
   }
 
-  /** Text between double quotes up to the closing quote, `${` or the end. */
+  /** Text between double quotes, up to the closing quote, `${` or the end. */
   #quotedText(): Made {
     const start = this.#position;
     let end = start;
@@ -292,7 +293,7 @@ export class Scanner {
     return { type: 'TC_QUOTED_STRING', text: raw.replace(/\\([\\"$])/g, '$1') };
   }
 
-  /** A quote before the line end closes even behind a backslash, for the sake of `"C:\path\"`. */
+  /** A quote before the line end closes even after a backslash, for `"C:\path\"`. */
   #closesLine(position: number): boolean {
     const after = this.#text[position + 1];
     return this.#text[position] === '"' && (after === undefined || after === '\n' || after === '\r');

@@ -1,12 +1,12 @@
 /**
- * The grammar half of PHP's INI syntax: one line in, its statements out. A line may hold several statements
- * (`[www] user = x`), and those before a syntax error count, as they do in PHP-FPM. Every text is a binary string.
+ * The grammar half of PHP's INI syntax: parses one line into statements. A line may have several (`[www] user = x`);
+ * those before a syntax error count, as in PHP-FPM. All text is binary strings.
  */
 
 import { Scanner, type Token, type TokenType } from './ini-scanner.ts';
 import { atoi } from './integer.ts';
 
-/** One statement of the line; `at` is the offset of its first character. */
+/** One statement of the line; `at` is its offset. */
 export type IniStatement =
   | { readonly kind: 'section'; readonly name: string; readonly at: number }
   /** `value` is undefined for a name without an equals sign. */
@@ -21,13 +21,13 @@ export type IniStatement =
     };
 
 export interface IniSyntaxError {
-  /** Offset in the line where the reading stopped. */
+  /** Offset in the line where parsing stopped. */
   readonly at: number;
-  /** What was met, as PHP prints it: `'='`, `end of file`, `BOOL_TRUE`. */
+  /** The unexpected token, as PHP prints it: `'='`, `end of file`, `BOOL_TRUE`. */
   readonly unexpected: string;
-  /** What would have been accepted; empty where PHP names nothing. */
+  /** The expected tokens; empty where PHP lists none. */
   readonly expected: readonly string[];
-  /** The line that PHP prints: `PHP:  syntax error, unexpected '=' in Unknown on line 1`. */
+  /** PHP's own line: `PHP: syntax error, unexpected '=' in Unknown on line 1`. */
   readonly raw: string;
 }
 
@@ -36,9 +36,9 @@ export interface IniLine {
   readonly error?: IniSyntaxError;
 }
 
-/** Where names in a line get their values from. */
+/** Values for names in a line. */
 export interface IniEnvironment {
-  /** The value of a PHP constant, undefined when there is none of that name. */
+  /** Value of a PHP constant; undefined when unknown. */
   constant(name: string): string | undefined;
   /** The value for `${name}`: php.ini's, else the environment's. */
   variable(name: string): string | undefined;
@@ -63,10 +63,10 @@ const VALUE_PIECES: ReadonlySet<TokenType> = new Set<TokenType>([
 ]);
 const BINARY: ReadonlySet<TokenType> = new Set<TokenType>([`'|'`, `'&'`, `'^'`]);
 
-/** How deep operators, parentheses and defaults may be nested. PHP gives up as well, only later. */
+/** Limit for nested operators, parentheses and defaults. PHP has one as well, a higher one. */
 const MAX_NESTING = 500;
 
-/** Thrown inside the parser to unwind; never leaves this file. */
+/** Unwinds the parser; never leaves this file. */
 class Unexpected {
   readonly token: Token;
   readonly expected: readonly string[];
@@ -111,7 +111,7 @@ class Parser {
       case 'TC_SECTION': {
         this.#advance();
         const section = this.#string(false) ?? '';
-        // The statement ends with the bracket: what follows is read later, as a statement of its own.
+        // The bracket ends the statement: the rest of the line is a statement of its own.
         this.#require(`']'`);
         this.#statements.push({ kind: 'section', name: section, at });
         this.#advance();
@@ -136,7 +136,7 @@ class Parser {
     }
   }
 
-  /** What follows an equals sign: a word for true or false, nothing, or an expression. */
+  /** The value after an equals sign: a boolean word, nothing, or an expression. */
   #value(): string {
     const { type, text } = this.#token;
     if (type === 'BOOL_TRUE' || type === 'BOOL_FALSE' || type === 'NULL_NULL' || type === 'END_OF_LINE') {
@@ -146,7 +146,7 @@ class Parser {
     return this.#expression();
   }
 
-  /** Binary operators have one precedence and bind to the left; `~` and `!` bind tighter. */
+  /** Binary operators have one precedence and are left-associative; `~` and `!` bind tighter. */
   #expression(): string {
     let left = this.#operand();
     while (BINARY.has(this.#token.type)) {
@@ -179,7 +179,7 @@ class Parser {
     }
   }
 
-  /** Adjacent pieces joined; undefined when there is none. Constants are looked up unless in a section name. */
+  /** Joins adjacent pieces; undefined without any. Constants are resolved except in section names. */
   #string(constants: boolean): string | undefined {
     let joined: string | undefined;
     for (;;) {
@@ -215,7 +215,7 @@ class Parser {
     }
   }
 
-  /** `${NAME}` and `${NAME:-default}`; the default counts where the name is unset or empty. */
+  /** `${NAME}` and `${NAME:-default}`; the default applies if the name is unset or empty. */
   #variable(): string {
     this.#advance();
     const name = this.#token.text;
@@ -231,7 +231,7 @@ class Parser {
     return found === '' ? substitute : found;
   }
 
-  /** Parses a part inside of another one. */
+  /** Parses a nested part. */
   #nested<T>(part: () => T): T {
     if (++this.#nesting > MAX_NESTING) throw new Unexpected(this.#token, [], true);
     const result = part();

@@ -1,17 +1,17 @@
-/** What an engine cannot do for a pool. Nothing is ignored in silence. */
+/** Limits of an engine for a pool. No directive is ignored silently. */
 
 import type { Engine, Limit } from './directive.ts';
 import { DIRECTIVES, type PoolConfig } from './directives.ts';
 import type { ConfigMessage } from './messages.ts';
 
-/** Settings of php.ini that load code into PHP, which the embedded one cannot take. */
+/** Settings of php.ini that load code into PHP; the embedded PHP does not support them. */
 const EXTENSION_KEYS: ReadonlySet<string> = new Set(['extension', 'zend_extension']);
 
 /**
- * The messages about directives that the pool sets and the engine does not honour. An error among them means that
- * the engine cannot run the pool.
+ * Messages about directives of a pool that the engine does not support. With an error among them the engine cannot run
+ * the pool.
  *
- * @param engine the engine that is to run the pool, once `auto` is decided
+ * @param engine the pool's engine after `auto` is resolved
  */
 export function checkEngineLimits(pool: PoolConfig, engine: Engine): ConfigMessage[] {
   const messages: ConfigMessage[] = [];
@@ -37,7 +37,7 @@ function describe(
       return [
         {
           level: 'error',
-          text: `[pool ${pool.name}] '${name}' cannot be had with the ${engine} engine: ${limit.because}`,
+          text: `[pool ${pool.name}] '${name}' is not supported by the ${engine} engine: ${limit.because}`,
           detail,
         },
       ];
@@ -64,7 +64,7 @@ function describe(
   }
 }
 
-/** Extensions that the engine's own packages bring; `redis` is always loaded. */
+/** Extensions in the engine's own packages; `redis` is always loaded. */
 const LOADABLE = /(?:^|\/)(?:redis|memcached)(?:\.so)?$/;
 
 function extensions(pool: PoolConfig): ConfigMessage[] {
@@ -76,7 +76,7 @@ function extensions(pool: PoolConfig): ConfigMessage[] {
       )
       .map(([key, value]) => ({
         level: 'error' as const,
-        text: `[pool ${pool.name}] '${name}[${key}]' cannot be had with the embedded engine: it loads no shared extensions but redis and memcached`,
+        text: `[pool ${pool.name}] '${name}[${key}]' is not supported by the embedded engine: its only shared extensions are redis and memcached`,
         detail: [`'${value}' has to be compiled in; 'engine = native' can load it.`],
       })),
   );

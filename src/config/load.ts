@@ -1,4 +1,4 @@
-/** From a file to a validated configuration. */
+/** Loads a file into a validated configuration. */
 
 import type { Configuration, GlobalConfig } from './directives.ts';
 import { type ConfigMessage, Messages, Refused } from './messages.ts';
@@ -6,15 +6,15 @@ import { Reader } from './reader.ts';
 import type { ConfigSystem } from './system.ts';
 import { type ValidationContext, validate } from './validate.ts';
 
-/** What the command line says about the configuration. */
+/** Command-line options about the configuration. */
 export interface LoadOptions {
   /** The main file, as given. */
   readonly file: string;
   /** `-p`. */
   readonly prefix?: string;
-  /** `-g`: a default that the file overrules. */
+  /** `-g`: a default that the file overrides. */
   readonly pidFile?: string;
-  /** `-D` (true) or `-F` (false): overrules the file. */
+  /** `-D` (true) or `-F` (false): overrides the file. */
   readonly daemonize?: boolean;
 }
 
@@ -22,25 +22,25 @@ export interface LoadResult {
   readonly ok: boolean;
   /** Present when `ok`. */
   readonly configuration?: Configuration;
-  /** In the order in which they are to be printed; there may be warnings when `ok`. */
+  /** In printing order; may contain warnings when `ok`. */
   readonly messages: readonly ConfigMessage[];
-  /** Present once `error_log` is known and could be opened, even where the rest was refused. */
+  /** Present once `error_log` is known and could be opened, even if the rest was refused. */
   readonly errorLog?: OpenedErrorLog;
   /** The section [global] as far as it was read, unchecked unless `ok`. */
   readonly global: GlobalConfig;
 }
 
-/** As in PHP-FPM, what is found after the log was opened is written to it; what was found before is not. */
+/** As in PHP-FPM, only messages after the log was opened go to it. */
 export interface OpenedErrorLog {
   readonly global: GlobalConfig;
-  /** Index of the first message that belongs into the log. */
+  /** Index of the first message for the log. */
   readonly from: number;
 }
 
 /**
- * Reads and checks a configuration. As in PHP-FPM this creates the log files that it names, if they can be opened.
- * It never throws for what a file says: what is wrong is in the messages. The last line of a failed start,
- * `FPM initialization failed`, is the caller's.
+ * Reads and checks a configuration. As in PHP-FPM this creates its log files, if they can be opened. Never throws for
+ * errors in a file: they are in the messages. The caller adds the last line of a failed start, `FPM initialization
+ * failed`.
  */
 export function loadConfiguration(options: LoadOptions, system: ConfigSystem): LoadResult {
   const messages = new Messages();
@@ -86,7 +86,7 @@ function load(
   return draft;
 }
 
-/** Runs a step; when it refuses, says what the step was for. */
+/** Runs a step; when it refuses, adds the purpose of the step. */
 function stage(messages: Messages, failure: string, step: () => void): void {
   try {
     step();

@@ -1,11 +1,11 @@
-/** Relative paths of the configuration: what they start at. */
+/** Base folders of relative paths in the configuration. */
 
-/** Where Debian's PHP-FPM was told to live when it was built. */
+/** Prefix of Debian's PHP-FPM build. */
 export const DEFAULT_PREFIX = '/usr';
-/** The folder that `pid` and `error_log` start at. */
+/** Base folder of `pid` and `error_log`. */
 export const STATE_DIRECTORY = '/var';
 
-/** Settings of php.ini that hold paths; PHP-FPM expands them like its own, unless the pool has a chroot. */
+/** Settings of php.ini that are paths; PHP-FPM expands them like its own, unless the pool has a chroot. */
 const INI_PATHS: ReadonlySet<string> = new Set([
   'error_log',
   'extension_dir',
@@ -24,27 +24,27 @@ const INI_PATHS: ReadonlySet<string> = new Set([
   'coin_acceptor.device',
 ]);
 
-/** Prefixes in the order in which they count. */
+/** Prefixes in order of precedence. */
 export interface Prefixes {
   readonly pool?: string | undefined;
   /** `-p`. */
   readonly global?: string | undefined;
-  /** Where neither is set. */
+  /** Applies if neither is set. */
   readonly fallback?: string;
 }
 
-/** An absolute path, or the path behind the first prefix that is set. */
+/** An absolute path, or the path below the first prefix that is set. */
 export function expandPath(path: string, { pool, global, fallback = DEFAULT_PREFIX }: Prefixes): string {
   if (path.startsWith('/')) return path;
   const expanded = `${pool ?? global ?? fallback}/${path}`;
-  // A prefix may itself be relative.
+  // The prefix itself may be relative.
   return expanded.startsWith('/') || pool === undefined ? expanded : `${global ?? fallback}/${expanded}`;
 }
 
 /**
- * Expands `chroot`, the only directive that knows `$prefix`.
+ * Expands `chroot`, the only directive with `$prefix`.
  *
- * @returns undefined when `$prefix` stands elsewhere than at the start
+ * @returns undefined when `$prefix` is not at the start
  */
 export function expandChroot(path: string, prefixes: Prefixes): string | undefined {
   if (path.startsWith('/') || !path.includes('$prefix')) return expandPath(path, prefixes);
@@ -54,12 +54,12 @@ export function expandChroot(path: string, prefixes: Prefixes): string | undefin
   return expandPath(rest === '' ? prefix : `${prefix}/${rest}`, { ...prefixes, pool: undefined });
 }
 
-/** Whether a php.ini setting holds a path that is expanded. */
+/** Whether a php.ini setting is a path to be expanded. */
 export function isIniPath(key: string): boolean {
   return INI_PATHS.has(key.toLowerCase());
 }
 
-/** Whether `listen` names a Unix socket: neither a port nor anything with a colon. */
+/** Whether `listen` is a Unix socket: neither a port nor a text with a colon. */
 export function isUnixAddress(address: string): boolean {
   return !address.includes(':') && !/^[0-9]+$/.test(address);
 }

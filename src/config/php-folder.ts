@@ -1,10 +1,10 @@
-/** Which PHP a configuration file belongs to, by the folder that it is in. */
+/** The PHP version of a configuration file, by its folder. */
 
 /** `/etc/php/8.2/…` (Debian) or `/etc/php82/…` (Alpine). */
 const folderOfVersion = /^\/etc\/php(?:\/(?<major>\d+)\.(?<minor>\d+)|(?<joined>\d\d+))\//;
 
 /**
- * The version whose folder holds the file, `8.2`; undefined where it is in no such folder.
+ * The version of the folder that contains the file, `8.2`; undefined in other folders.
  *
  * @param file an absolute path
  */

@@ -1,4 +1,4 @@
-/** The files of a configuration, line by line, with what they include. */
+/** Reads the files of a configuration line by line, including their includes. */
 
 import { assignArray, assignEntry } from './assign.ts';
 import { phpConstant } from './constants.ts';
@@ -17,12 +17,12 @@ import { expandPath } from './paths.ts';
 import { describeSyntaxError } from './syntax-error.ts';
 import { type ConfigSystem, describeFailure, failed } from './system.ts';
 
-/** How many files may be open inside one another, the main one included. */
+/** Limit for nested files, including the main one. */
 const MAX_DEPTH = 5;
-/** errno of reading a folder: PHP-FPM takes it for an empty file. */
+/** errno of reading a folder: to PHP-FPM it is an empty file. */
 const IS_A_DIRECTORY = 21;
 
-/** Reads the files into drafts. The current section outlives the end of an included file. */
+/** Reads the files into drafts. The current section continues after the end of an included file. */
 export class Reader {
   readonly global: Draft<GlobalConfig> = newGlobal();
   readonly pools: Draft<PoolConfig>[] = [];
@@ -43,7 +43,7 @@ export class Reader {
     };
   }
 
-  /** Reads a file and what it includes; refuses through the messages. */
+  /** Reads a file and its includes; refuses through the messages. */
   readFile(file: string): void {
     if (file === '') this.#messages.refuse('error', 'configuration filename is empty');
     const text = this.#system.readFile(file);
@@ -61,7 +61,7 @@ export class Reader {
     this.#depth--;
   }
 
-  /** Statements before a syntax error count, and the first one that is refused ends the line. */
+  /** Statements before a syntax error count; the first refused one ends the line. */
   #readLine(text: string, place: Place): void {
     const parsed = parseIniLine(`${text}\n`, this.#environment);
     let refused: unknown;
@@ -80,7 +80,7 @@ export class Reader {
     if (include !== undefined) this.#include(include, place);
   }
 
-  /** @returns the pattern of the line's `include` */
+  /** @returns the pattern of an `include` in the line */
   #assignAll({ statements }: IniLine, place: Place): string | undefined {
     let include: string | undefined;
     for (const statement of statements) {
@@ -130,7 +130,7 @@ export class Reader {
     const found = glob(pattern, this.#system);
     if ('error' in found) {
       const text = `Unable to globalize '${pattern}' (ret=${found.error}) from ${file} at line ${line}.`;
-      this.#messages.refuse('error', text, ['A folder of the pattern does not exist or cannot be read.']);
+      this.#messages.refuse('error', text, ['A folder of the pattern does not exist or is not readable.']);
     }
     if (found.paths.length === 0) {
       const text = `Nothing matches the include pattern '${pattern}' from ${file} at line ${line}.`;

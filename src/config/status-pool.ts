@@ -2,7 +2,7 @@
 
 import { type Draft, newPool, type PoolConfig } from './directives.ts';
 
-/** What the hidden pool takes over from its parent; everything else is at its default. */
+/** Directives that the hidden pool inherits; all others have their default. */
 const INHERITED = [
   'user',
   'group',
@@ -21,13 +21,13 @@ const INHERITED = [
   'engine.php',
 ] as const satisfies readonly (keyof PoolConfig)[];
 
-/** The name that the hidden pool has in logs. */
+/** The hidden pool's name in logs. */
 export function statusPoolName(parent: string): string {
   return `${parent}_status`;
 }
 
 /**
- * The hidden pool that answers a pool's status page on `pm.status_listen`: two workers on demand.
+ * The hidden pool for a pool's status page on `pm.status_listen`: two workers on demand.
  *
  * @returns undefined for a pool without `pm.status_listen`
  */

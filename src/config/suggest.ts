@@ -1,6 +1,6 @@
-/** "Did you mean": the nearest of a list of names. */
+/** "Did you mean": the nearest name of a list. */
 
-/** How many single edits (insert, delete, replace, swap of neighbours) lead from one word to the other. */
+/** Number of single edits (insert, delete, replace, swap of neighbours) between two words. */
 export function editDistance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
   for (let i = 1; i <= from.length; i++) {
@@ -17,7 +17,10 @@ export function editDistance(from: string, to: string): number {
   return rows[from.length]?.[to.length] ?? 0;
 }
 
-/** The nearest name, if it is near: a third of the word may be wrong, or only the part before a dot is missing. */
+/**
+ * The nearest name, if it is near enough: at most a third of the word is wrong, or only the part before a dot is
+ * missing.
+ */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const lower = word.slice(0, 60).toLowerCase();
   const ranked = names

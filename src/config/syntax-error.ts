@@ -1,10 +1,10 @@
-/** A syntax error in words, with the line and a caret under the place. */
+/** A readable syntax error, with the line and a caret below the place. */
 
 import { sameColumns } from '../text/log-line.ts';
 import { DIRECTIVES, type Place } from './directives.ts';
 import type { IniSyntaxError } from './ini.ts';
 
-/** Characters of the line that are shown around the place. */
+/** Characters of the line shown around the place. */
 const WINDOW = 100;
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<string, string>> = {
   NULL_NULL: `'null'`,
 };
 
-/** The lines that say what PHP's own message does not: file, line, place and remedy. */
+/** The lines that PHP's own message lacks: file, line, place and remedy. */
 export function describeSyntaxError(error: IniSyntaxError, text: string, place: Place): string[] {
   const expected = error.expected.map(inWords);
   const wanted = expected.length === 0 ? '' : `, expected ${expected.join(' or ')}`;
@@ -43,7 +43,7 @@ export function describeSyntaxError(error: IniSyntaxError, text: string, place: 
   ];
 }
 
-/** Of values that may be secrets, as in `/api/config`, only the character at the place is shown. */
+/** For values that may be secrets, as in `/api/config`, only the character at the place is shown. */
 const SECRETS = new Set(
   DIRECTIVES.filter((row) => row.secret || row.type === 'pairs').map(({ name }) => name),
 );
@@ -63,6 +63,6 @@ function inWords(token: string): string {
 function remedyFor({ unexpected, expected, at }: IniSyntaxError, text: string): string | undefined {
   if (expected.includes('TC_QUOTED_STRING') || text[at] === `'`) return 'Close the quote in the same line.';
   if (text.indexOf('=') !== -1 && text.indexOf('=') < at)
-    return 'Put the value in double quotes to have it taken as it is.';
+    return 'Put the value in double quotes to use it literally.';
   return unexpected.startsWith('BOOL') ? 'A word for true or false cannot be a name.' : undefined;
 }

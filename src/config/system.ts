@@ -1,16 +1,16 @@
 /**
- * Everything outside that a configuration depends on. The command line makes the real one; tests make theirs.
- * Every path, name and value is a binary string (latin1, one character a byte), as everything in a configuration:
- * `Buffer.from(path, 'latin1')` is what the system takes.
+ * The environment of a configuration. The command line has the real one, tests have their own. All paths, names and
+ * values are binary strings (latin1, one character a byte), as everywhere in a configuration: `Buffer.from(path,
+ * 'latin1')` is the form for system calls.
  */
 
-/** A system call that failed. */
+/** A failed system call. */
 export interface SystemFailure {
   /** strerror(3): `No such file or directory`. */
   readonly message: string;
-  /** 0 where no call failed, and what was found was refused. */
+  /** 0 when the file was refused without a failed call. */
   readonly errno: number;
-  /** What stands there is of others' making: no fault of the configuration. */
+  /** The file is under the control of others: no error of the configuration. */
   readonly isForeign?: boolean;
 }
 
@@ -20,7 +20,7 @@ export interface UserEntry {
   readonly gid: number;
   readonly name: string;
   readonly home: string;
-  /** Every group of the user, primary one included. */
+  /** All groups of the user, including the primary one. */
   readonly groups: readonly number[];
 }
 
@@ -35,31 +35,31 @@ export interface ConfigSystem {
   readFile(path: string): string | SystemFailure;
   /** The names in a folder, without `.` and `..`. */
   readDirectory(path: string): readonly string[] | SystemFailure;
-  /** lstat(2) succeeds. */
+  /** Whether lstat(2) succeeds. */
   exists(path: string): boolean;
-  /** stat(2) says that it is a folder. */
+  /** Whether stat(2) reports a folder. */
   isDirectory(path: string): boolean;
   /**
-   * Opens a log for appending, creates it with mode 0600, and closes it again; undefined when that worked.
+   * Opens a log for appending (mode 0600 when it is created) and closes it again; undefined on success.
    *
-   * @param user of the pool that the log is of: in a folder that others may write the file may be that user's
+   * @param user user of the log's pool: in a folder that others may write, that user may own the file
    */
   openForAppend(path: string, user?: string): SystemFailure | undefined;
-  /** By name, or by id when all are digits. */
+  /** By name, or by id if all digits. */
   lookupUser(user: string): UserEntry | undefined;
-  /** By name, or by id when all are digits. */
+  /** By name, or by id if all digits. */
   lookupGroup(group: string): { readonly gid: number; readonly name: string } | undefined;
   /** An environment variable of the master. */
   environment(name: string): string | undefined;
-  /** A value of the php.ini that was loaded and of `-d`, for `${name}`; undefined when it has none. */
+  /** A value of the loaded php.ini or of `-d`, for `${name}`; undefined when unset. */
   iniValue(name: string): string | undefined;
-  /** A PHP constant beyond those of `constants.ts`. */
+  /** A PHP constant in addition to `constants.ts`. */
   constant(name: string): string | undefined;
-  /** The warnings about a format of the access log; undefined or empty when it is right. */
+  /** Warnings about a format of the access log; undefined or empty when valid. */
   checkAccessFormat(format: string): readonly string[] | undefined;
 }
 
-/** Tells a failure from a result. */
+/** Distinguishes a failure from a result. */
 export function failed(result: unknown): result is SystemFailure {
   return typeof result === 'object' && result !== null && 'errno' in result;
 }

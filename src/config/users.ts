@@ -1,4 +1,4 @@
-/** Which Unix user and group a pool's workers run as. */
+/** User and group of a pool's workers. */
 
 import type { PoolConfig } from './directives.ts';
 import type { ConfigSystem } from './system.ts';
@@ -6,22 +6,22 @@ import type { ConfigSystem } from './system.ts';
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
-  /** Every group of the user, for setgroups(2). */
+  /** All groups of the user, for setgroups(2). */
   readonly groups: readonly number[];
-  /** Undefined for a number that no user has. */
+  /** Undefined for an id without a user. */
   readonly name: string | undefined;
   readonly home: string | undefined;
 }
 
-/** Why there is no identity, in PHP-FPM's words without the pool's name. */
+/** Reason for a missing identity, in PHP-FPM's words without the pool's name. */
 export interface UnknownIdentity {
   readonly reason: string;
   readonly remedy: string;
 }
 
 /**
- * Resolves `user` and `group`. A number needs no entry in the user database; its group is 0 then, unless
- * `group` says otherwise. Without `user` it is root.
+ * Resolves `user` and `group`. A numeric user needs no entry in the user database; its group is then 0 unless `group`
+ * is set. Without `user` the result is root.
  */
 export function resolveIdentity(pool: PoolConfig, system: ConfigSystem): Identity | UnknownIdentity {
   const { user, group } = pool;
@@ -38,7 +38,7 @@ export function resolveIdentity(pool: PoolConfig, system: ConfigSystem): Identit
   };
 }
 
-/** The number of a group given by name or number. */
+/** Group id for a name or a number. */
 export function groupId(group: string, system: ConfigSystem): number | undefined {
   return isNumber(group) ? Number(group) : system.lookupGroup(group)?.gid;
 }

@@ -1,4 +1,4 @@
-/** The checks of one pool, in PHP-FPM's order. */
+/** Checks of one pool, in PHP-FPM's order. */
 
 import { checkValue } from './check-value.ts';
 import { defaultAccessFormat, defaultPingResponse } from './defaults.ts';
@@ -12,17 +12,17 @@ export interface PoolContext {
   readonly system: ConfigSystem;
   /** `-p`. */
   readonly prefix: string | undefined;
-  /** The event mechanism fits `pm = ondemand`. */
+  /** The event mechanism supports `pm = ondemand`. */
   readonly edgeTriggered: boolean;
 }
 
 type Check = (pool: Draft<PoolConfig>, context: PoolContext) => void;
 
-/** PHP-FPM's default of `listen.backlog`, the smallest that `pm = ondemand` works with. */
+/** PHP-FPM's default of `listen.backlog` and the minimum for `pm = ondemand`. */
 const DEFAULT_BACKLOG = -1;
 const DEFAULT_TRACE_DEPTH = 20;
 
-/** In the order in which they are made. */
+/** In order of execution. */
 const CHECKS: readonly Check[] = [
   checkPrefix,
   checkUser,
@@ -46,7 +46,7 @@ export function validatePool(pool: Draft<PoolConfig>, context: PoolContext): voi
   for (const check of CHECKS) check(pool, context);
 }
 
-/** A check that the directive's row holds. */
+/** Runs the check of the directive's row. */
 function checkRow(name: keyof PoolConfig): Check {
   return (pool, { messages }) => checkValue(directive('pool', name), pool[name], messages, pool.name);
 }
@@ -250,7 +250,7 @@ function checkChdir(pool: Draft<PoolConfig>, context: PoolContext): void {
   );
 }
 
-/** Inside a chroot the paths of php.ini settings are the application's own business. */
+/** Inside a chroot, paths of php.ini settings belong to the application. */
 function expandIniPaths(pool: Draft<PoolConfig>, context: PoolContext): void {
   if (pool.chroot !== undefined) return;
   const prefixes = prefixesOf(pool, context);
@@ -267,7 +267,7 @@ function prefixesOf(pool: PoolConfig, { prefix }: PoolContext): Prefixes {
   return { pool: pool.prefix, global: prefix };
 }
 
-/** Where a directive was set, for a remedy. */
+/** Place of a directive, for a remedy. */
 function where(pool: PoolConfig, name: string): string {
   const place = pool.places.get(name);
   return place ? `'${name}' in ${place.file}:${place.line}` : `'${name}'`;

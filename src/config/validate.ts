@@ -1,4 +1,4 @@
-/** The checks of a configuration as a whole, in PHP-FPM's order: the first failure is the one that is reported. */
+/** Checks of a whole configuration, in PHP-FPM's order; the first failure is reported. */
 
 import { adminOff, checkAdmin } from './admin.ts';
 import { checkValue } from './check-value.ts';
@@ -10,7 +10,7 @@ import { statusPool } from './status-pool.ts';
 import { type ConfigSystem, describeFailure } from './system.ts';
 import { validatePool } from './validate-pool.ts';
 
-/** A configuration that was read and is being completed. */
+/** A configuration that has been read but not completed. */
 export interface ConfigurationDraft {
   readonly global: Draft<GlobalConfig>;
   readonly pools: readonly Draft<PoolConfig>[];
@@ -22,11 +22,11 @@ export interface ValidationContext {
   readonly system: ConfigSystem;
   /** `-D` and `-F`. */
   readonly daemonize?: boolean | undefined;
-  /** Called once the error log could be opened; what is said from then on belongs into it. */
+  /** Called once the error log could be opened; later messages belong in it. */
   readonly onErrorLog?: (global: GlobalConfig) => void;
 }
 
-/** The interfaces for waiting on connections, best first. Only the first two report each new connection once. */
+/** Interfaces for waiting on connections, best first. Only the first two report each new connection once. */
 const MECHANISMS: Readonly<Record<string, readonly string[]>> = {
   linux: ['epoll', 'poll', 'select'],
   darwin: ['kqueue', 'poll', 'select'],
@@ -47,7 +47,7 @@ export function validate(draft: ConfigurationDraft, context: ValidationContext):
   }
   global['events.mechanism'] = mechanism;
   const poolContext = { messages, system, prefix, edgeTriggered: EDGE_TRIGGERED.has(mechanism) };
-  // Pools for status pages are appended while the pools are checked, so they come after all others.
+  // Pools for status pages are appended during the checks, so they come after all others.
   const hidden: Draft<PoolConfig>[] = [];
   for (const pool of draft.pools) {
     validatePool(pool, poolContext);
@@ -105,11 +105,11 @@ function eventMechanism(name: string | undefined, { messages, system }: Validati
   if (name === undefined) return available[0] ?? 'poll';
   if (chosen !== undefined) return chosen;
   return messages.refuse('error', `event mechanism '${name}' is not available on this system`, [
-    `Available are ${available.join(', ')}; without 'events.mechanism' the best one is taken.`,
+    `Available are ${available.join(', ')}; without 'events.mechanism' the best one is used.`,
   ]);
 }
 
-/** `pm.status_listen` becomes the address that its hidden pool listens on. */
+/** `pm.status_listen` becomes the listen address of its hidden pool. */
 function shareListenPaths(pools: readonly Draft<PoolConfig>[], hidden: readonly PoolConfig[]): void {
   const withStatus = pools.filter((pool) => pool['pm.status_listen'] !== undefined);
   withStatus.forEach((pool, index) => {
@@ -140,7 +140,7 @@ function openAccessLogs(pools: readonly PoolConfig[], { messages, system }: Vali
     } else if (failure) {
       const remedy =
         path === ''
-          ? `Leave 'access.log' of the pool '${pool.name}' out where none is wanted.`
+          ? `Leave 'access.log' of the pool '${pool.name}' out for no access log.`
           : `Create its folder, or set 'access.log' of the pool '${pool.name}' to a file that can be written.`;
       messages.refuse('error', `failed to open access log (${path})${describeFailure(failure)}`, [remedy]);
     }

@@ -1,8 +1,8 @@
-/** From the text of a value to what the directive's type means. The reasons are PHP-FPM's own words. */
+/** Parses the text of a value by its directive's type. The reasons are PHP-FPM's own words. */
 
 import { atoi } from './integer.ts';
 
-/** A parser's answer: the value, or why it is none. */
+/** A parser's result: the value, or the reason for refusing it. */
 export type Parsed<T> = { readonly value: T } | { readonly reason: string };
 
 export const LOG_LEVELS = ['debug', 'notice', 'warning', 'error', 'alert'] as const;
@@ -50,15 +50,15 @@ const FALSE_WORDS: ReadonlySet<string> = new Set(['', '0', 'no', 'none', 'false'
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const POWERS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** Digits with an optional minus; nothing at all is 0. */
+/** Digits with an optional minus; empty is 0. */
 export function parseInteger(text: string): Parsed<number> {
   if (!/^-?[0-9]*$/.test(text)) return { reason: 'is not a valid number (greater or equal than zero)' };
   return { value: atoi(text) };
 }
 
 /**
- * Seconds, from a number with an optional `s`, `m`, `h` or `d`. Only the start of the number counts, so that
- * `1.5m` is a minute and `abcs` is 0, as in PHP-FPM.
+ * Seconds, from a number with an optional `s`, `m`, `h` or `d`. Only the start of the number counts: as in PHP-FPM
+ * `1.5m` is a minute and `abcs` is 0.
  */
 export function parseTime(text: string): Parsed<number> {
   if (text === '') return { reason: 'invalid time value' };
@@ -68,7 +68,7 @@ export function parseTime(text: string): Parsed<number> {
   return /[0-9]/.test(last) ? { value: atoi(text) } : { reason: 'unknown suffix used in time value' };
 }
 
-/** True and false as the INI scanner leaves them, and the lower-case words that reach it in quotes. */
+/** True and false as the INI scanner returns them, and the lower-case words that arrive in quotes. */
 export function parseBoolean(text: string): Parsed<boolean> {
   if (TRUE_WORDS.has(text)) return { value: true };
   return FALSE_WORDS.has(text) ? { value: false } : { reason: 'invalid boolean value' };
@@ -79,7 +79,7 @@ export function parseLogLevel(text: string): Parsed<LogLevel> {
   return parseWord(lower === 'warn' ? 'warning' : lower, LOG_LEVELS, `invalid value for 'log_level'`);
 }
 
-/** The facility's number. */
+/** Number of a facility. */
 export function parseFacility(text: string): Parsed<number> {
   const name = text.toUpperCase();
   const value = Object.hasOwn(FACILITIES, name) ? FACILITIES[name] : undefined;
@@ -131,18 +131,18 @@ export function parseBytes(text: string): Parsed<number> {
   return { value };
 }
 
-/** Replaces `$pool` by the pool's name, again and again, as the replacement may make a new one. */
+/** Replaces `$pool` by the pool's name, repeatedly, because a replacement may create a new one. */
 export function parseString(text: string, pool: string | undefined): Parsed<string> {
   if (!text.includes('$pool')) return { value: text };
   if (pool === undefined) return { reason: `Can't use '$pool' when the pool is not defined` };
-  // A name that holds the word itself would be replaced for ever.
+  // A name that contains `$pool` itself would be replaced for ever.
   if (pool.includes('$pool')) return { value: text.replaceAll('$pool', () => pool) };
   let value = text;
   while (value.includes('$pool')) value = value.replace('$pool', () => pool);
   return { value };
 }
 
-/** One of a few words, in any case. */
+/** One of a list of words, in any case. */
 function parseWord<T extends string>(text: string, words: readonly T[], reason: string): Parsed<T> {
   const lower = text.toLowerCase();
   const value = words.find((word) => word === lower);

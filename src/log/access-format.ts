@@ -1,28 +1,28 @@
 /**
  * `access.format`: compiled once, rendered for every request (fpm-behaviour 11.6).
  *
- * Strings are binary strings, one character a byte. What a client sends is escaped the way nginx does it, so a request
- * cannot forge a line or a field.
+ * Strings are binary strings, one character a byte. Client data is escaped as nginx does, so a request cannot forge a
+ * line or a field.
  */
 import { formatLocalTime } from '../posix/time.ts';
 import { logField, logFieldWithQuotes } from '../text/log-line.ts';
 
-/** What one line can say about a request. Empty and absent are told apart as PHP-FPM does. */
+/** The values of one request. As in PHP-FPM, empty and missing values differ. */
 export interface AccessValues {
   readonly pool: string;
-  /** Worker (`%p`) and its parent (`%P`). */
+  /** Pids of the worker (`%p`) and its parent (`%P`). */
   readonly pid: number;
   readonly parentPid: number;
   /** Peer's address, empty for a Unix socket (`%R` prints `-`). */
   readonly remoteAddress: string;
-  /** Empty when the request named none. */
+  /** Empty when the request has none. */
   readonly method: string;
-  /** Of the script, without the query string. */
+  /** URI of the script, without query string. */
   readonly uri: string;
-  /** What the client asked for, without the query string. */
+  /** Requested path, without query string. */
   readonly path: string;
   readonly query: string;
-  /** SCRIPT_FILENAME that ran, empty when there was none. */
+  /** SCRIPT_FILENAME of the script, empty without one. */
   readonly script: string;
   /** PHP_AUTH_USER. */
   readonly user: string;
@@ -30,7 +30,7 @@ export interface AccessValues {
   readonly contentLength: number;
   /** Response status. */
   readonly status: number;
-  /** Empty where there is none. */
+  /** Empty without an id. */
   readonly requestId: string;
   /** Peak memory of the script in bytes. */
   readonly memoryPeak: number;
@@ -44,13 +44,13 @@ export interface AccessValues {
   readonly loggedAt: number;
   /** FastCGI parameters. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** Response headers that the script set, in their order. */
+  /** Response headers set by the script, in order. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
 }
 
 export interface AccessFormat {
   readonly ok: true;
-  /** A line shows the id of the request, so there has to be one. */
+  /** A line contains the request id, so every request needs one. */
   readonly usesRequestId: boolean;
   /** One line without its newline. */
   render(values: AccessValues): Buffer;
@@ -63,11 +63,11 @@ export interface RefusedAccessFormat {
 }
 
 const defaultTime = '%d/%b/%Y:%H:%M:%S %z';
-/** Longest name between embraces; a longer one is cut, as in the reference. */
+/** Longest name between braces; a longer one is cut, as in php-fpm. */
 const maxNameBytes = 128;
 
 type Piece = (values: AccessValues) => string;
-/** Makes the piece for one code, or the text of a warning. */
+/** Compiles one code to a piece, or returns the text of a warning. */
 type Code = (modifier: string) => Piece | string;
 
 const orDash = (value: string): string => (value === '' ? '-' : value);
@@ -87,7 +87,7 @@ const cpu: ReadonlyMap<string, Piece> = new Map(
 const seconds: Piece = (v) => (v.duration / 1_000_000).toFixed(3);
 const milliseconds: Piece = (v) => (v.duration / 1000).toFixed(3);
 const microseconds: Piece = (v) => String(Math.trunc(v.duration));
-/** The misspelt ones have been accepted for so long that configurations use them. */
+/** php-fpm has accepted the misspelt words for so long that configurations use them. */
 const durations: ReadonlyMap<string, Piece> = new Map(
   Object.entries({
     seconds,
@@ -114,18 +114,18 @@ const memory: ReadonlyMap<string, Piece> = new Map(
   }),
 );
 
-/** A code whose modifier is one of a few words, any case. */
+/** A code with a modifier from a list of words, in any case. */
 function choice(words: ReadonlyMap<string, Piece>, standard: string, warning: string): Code {
   return (modifier) =>
     words.get((modifier === '' ? standard : modifier).toLowerCase()) ?? `${warning} ('${modifier}')`;
 }
 
-/** A code that takes no modifier. */
+/** A code without a modifier. */
 function plain(code: string, piece: Piece): Code {
   return (modifier) => (modifier === '' ? piece : `embrace is not allowed for modifier %${code}`);
 }
 
-/** A strftime time. Lines of one second share the formatted text. */
+/** A strftime time. Lines of the same second share the formatted text. */
 function time(read: (values: AccessValues) => number): Code {
   return (modifier) => {
     const format = Buffer.from(modifier === '' ? defaultTime : modifier, 'latin1');
@@ -179,17 +179,17 @@ const codes: Readonly<Record<string, Code>> = {
   t: time((v) => v.acceptedAt),
   T: time((v) => v.loggedAt),
   u: plain('u', (v) => logField(v.user)),
-  // Not one of the reference's.
+  // Hathi's own code.
   I: plain('I', (v) => orDash(logField(v.requestId))),
 };
 
-/** Literal text, a code without modifier, codes with one or several of them (the last counts), a lone `%`. */
+/** Literal text, a code without modifier, codes with one or several modifiers (the last one counts), a lone `%`. */
 const token = /([^%]+)|%((?:\{[^}]*\})*)([^{])|%((?:\{[^}]*\})*\{?.*)/gsy;
 
 /**
- * Compiles an `access.format`. A lone `%` at the end prints nothing, as in the reference.
+ * Compiles an `access.format`. A lone `%` at the end prints nothing, as in php-fpm.
  *
- * @param format a binary string, as the configuration file holds it.
+ * @param format a binary string, as in the configuration file.
  */
 export function compileAccessFormat(format: string): AccessFormat | RefusedAccessFormat {
   const pieces: Piece[] = [];

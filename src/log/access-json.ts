@@ -1,4 +1,7 @@
-/** The access log with `access.log_format = json`: an object a request. The native engine's is in access_json.c. */
+/**
+ * The access log with `access.log_format = json`: one object a request. The native engine's version is in
+ * access_json.c.
+ */
 
 import { jsonDocument } from '../text/json.ts';
 import type { AccessFormat, AccessValues } from './access-format.ts';
@@ -11,31 +14,31 @@ export interface AccessField {
   readonly value: (values: AccessValues) => string | number;
 }
 
-/** Bytes of a text; what is longer is cut and ends in `...`. */
+/** Maximum bytes of a text; a longer one is cut and ends in `...`. */
 const textMost = 1024;
 
-/** The only list of the fields, in their order; documentation and the tests of both engines are made from it. */
+/** The only list of the fields, in order; documentation and tests of both engines derive from it. */
 export const accessFields: readonly AccessField[] = [
-  field('time', 'when the line was written, ISO 8601, UTC', (v) => isoTime(v.loggedAt * 1e6)),
+  field('time', 'time of writing, ISO 8601, UTC', (v) => isoTime(v.loggedAt * 1e6)),
   field('pool', '', (v) => v.pool),
   count('pid', 'the worker', (v) => v.pid),
   field('request_id', 'see below', (v) => v.requestId),
-  field('remote_address', 'of the web server; empty for a Unix socket', (v) => v.remoteAddress),
+  field('remote_address', 'address of the web server; empty for a Unix socket', (v) => v.remoteAddress),
   field('user', 'of HTTP authentication', (v) => v.user),
   field('method', '', (v) => v.method),
-  field('uri', 'what the client asked for (REQUEST_URI), without query', (v) => v.path),
+  field('uri', 'requested path (REQUEST_URI), without query', (v) => v.path),
   field('query', 'only with `access.log_query`: it may hold secrets', (v) => v.query),
-  field('script', 'path of the script that ran', (v) => v.script),
-  count('status', 'of the answer', (v) => v.status),
+  field('script', 'path of the script', (v) => v.script),
+  count('status', 'status of the answer', (v) => v.status),
   count('duration_micros', 'from accept to the end of the script', (v) => v.duration),
   count('cpu_user_micros', 'CPU time of the request', (v) => v.cpuUser),
   count(
     'cpu_system_micros',
-    'the same in the kernel; 0 with the embedded engine, which tells both as one',
+    'the same for the kernel; 0 with the embedded engine, which reports only the sum',
     (v) => v.cpuSystem,
   ),
   count('memory_bytes', "PHP's peak", (v) => v.memoryPeak),
-  count('content_length', 'bytes of the body of the request', (v) => v.contentLength),
+  count('content_length', 'bytes of the request body', (v) => v.contentLength),
 ];
 
 function field(name: string, about: string, value: (values: AccessValues) => string): AccessField {
@@ -59,14 +62,14 @@ export function jsonAccessFormat(withQuery: boolean): AccessFormat {
   };
 }
 
-/** Binary strings become text. */
+/** Decodes binary strings to text. */
 function shown(value: string | number): string | number {
   if (typeof value === 'number') return value;
   const text = Buffer.from(value.slice(0, textMost), 'latin1').toString('utf8');
   return value.length > textMost ? `${text}...` : text;
 }
 
-/** The fields as Markdown. */
+/** The fields as a Markdown table. */
 export function accessFieldsMarkdown(): string {
   const rows = accessFields.map(({ name, type, about }) => `| \`${name}\` | ${type} | ${about} |\n`);
   return `\n| field | type | meaning |\n|---|---|---|\n${rows.join('')}\n`;

@@ -1,17 +1,17 @@
-/** The access log of one pool: lines of one turn of the loop go out in one write(2). */
+/** The access log of one pool: all lines of one turn of the event loop leave in one write(2). */
 import { closeSync } from 'node:fs';
 import type { AccessFormat, AccessValues } from './access-format.ts';
 import { LineWriter } from './file.ts';
 
 export interface AccessLogOptions {
-  /** Append-mode descriptor; the log owns it and closes it. */
+  /** Append-mode descriptor, owned and closed by the log. */
   readonly fd: number;
   readonly format: AccessFormat;
   /** Values of `access.suppress_path[]`. */
   readonly suppressPaths?: Iterable<string>;
-  /** Longest line in bytes, newline included. The reference cuts at 1024; since 8.5 `log_limit` rules. 0: none. */
+  /** Longest line in bytes, including its newline. php-fpm cuts at 1024; since 8.5 `log_limit` applies. 0: no limit. */
   readonly limit?: number;
-  /** Told about lines that were cut, and about lines that were lost because a write failed. */
+  /** Called for lines that were cut, and for lines lost by a failed write. */
   readonly onTrouble?: (trouble: AccessLogTrouble) => void;
 }
 
@@ -23,8 +23,8 @@ const defaultLimit = 1024;
 const newline = Buffer.from('\n');
 
 /**
- * Whether PHP-FPM leaves a request out of the log: exactly a listed path, GET or HEAD, no query, no body, and a
- * status in 200-299 (fpm-behaviour 11.6).
+ * Whether PHP-FPM omits a request from the log: exactly a listed path, GET or HEAD, no query, no body, and a status of
+ * 200-299 (fpm-behaviour 11.6).
  */
 export function isSuppressed(values: AccessValues, paths: ReadonlySet<string>): boolean {
   return (
@@ -58,8 +58,8 @@ export class AccessLog {
   }
 
   /**
-   * Adds the line of a request, unless its path is suppressed or there is nothing in it. It is written when this turn
-   * of the loop ends.
+   * Adds the line of a request, unless its path is suppressed or the line is empty. Written at the end of this turn of
+   * the event loop.
    */
   add(values: AccessValues): void {
     if (this.#closed || isSuppressed(values, this.#suppressed)) return;
@@ -69,7 +69,10 @@ export class AccessLog {
     this.#pending.push(this.#cut(line), newline);
   }
 
-  /** Writes what waits. Lines that cannot be written are lost and reported once, until a write succeeds again. */
+  /**
+   * Writes pending lines. Lines that cannot be written are lost; the loss is reported once, until a write succeeds
+   * again.
+   */
   flush(): void {
     if (this.#pending.length === 0) return;
     const batch = this.#pending;
@@ -83,7 +86,7 @@ export class AccessLog {
     }
   }
 
-  /** Goes on with another descriptor, after what waits was written to the old one, which is closed. */
+  /** Writes pending lines to the old descriptor, closes it and continues with the new one. */
   reopen(fd: number): void {
     this.flush();
     closeSync(this.#fd);
@@ -91,7 +94,7 @@ export class AccessLog {
     this.#writer = new LineWriter(fd);
   }
 
-  /** Writes what waits and closes the descriptor. May be called again. */
+  /** Writes pending lines and closes the descriptor. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.flush();

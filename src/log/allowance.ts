@@ -1,11 +1,11 @@
-/** How much one source of lines may say: so much a second, and a burst that was saved up before. */
+/** Rate limit for one source of lines: bytes a second, and a saved-up burst. */
 
 export interface AllowanceLimits {
   readonly bytesPerSecond: number;
   readonly burst: number;
 }
 
-/** A line costs this beside its bytes: what is written around it, and the work. */
+/** Cost of a line beyond its bytes: its prefix and the work. */
 const lineCost = 64;
 
 export class Allowance {
@@ -19,8 +19,8 @@ export class Allowance {
   }
 
   /**
-   * Whether something may be said. What is over the rest is still taken while there is a rest, so that no size is too
-   * large for ever.
+   * Whether the source may log these bytes. As long as anything is left, any size is admitted, so that no size is
+   * refused for ever.
    *
    * @param now monotonic milliseconds
    */

@@ -1,4 +1,6 @@
-/** Trouble that comes again and again, as with a file that is opened for each entry: said at once, then once a minute. */
+/**
+ * Limits a repeated complaint, such as a file that fails to open for each entry: logged at once, then once a minute.
+ */
 
 const silenceMs = 60_000;
 
@@ -9,7 +11,7 @@ export class Complaint {
 
   /**
    * @param now monotonic milliseconds
-   * @returns the line to log, undefined where it was said already
+   * @returns the line to log, or undefined when it was logged recently
    */
   about(text: string, now: number): string | undefined {
     if (text === this.#text && now - this.#saidAt < silenceMs) {
@@ -24,7 +26,7 @@ export class Complaint {
     return `${text}${again}`;
   }
 
-  /** It went well: the next trouble is new. */
+  /** The operation succeeded: the next failure is logged at once. */
   settled(): void {
     this.#text = undefined;
   }

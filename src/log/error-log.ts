@@ -1,6 +1,6 @@
 /**
- * The error log of the master: one class for every line of it. Lines are written synchronously, so the last
- * words before an exit are never lost; no failure of the log ever throws into the program.
+ * The error log of the master: one class writes every line of it. Writes are synchronous, so the last lines before an
+ * exit are never lost; a failure of the log never throws into the program.
  */
 import { closeSync, fstatSync } from 'node:fs';
 import { defaultLogLimit } from '../config/defaults.ts';
@@ -23,18 +23,18 @@ import { callerLocation } from './location.ts';
 import { isStandardStream, openLogFile } from './open-file.ts';
 import { PersistentWriter } from './persistent-writer.ts';
 
-/** Where lines go once the configuration is known (fpm-behaviour 1.7). */
+/** Destination of lines once the configuration is known (fpm-behaviour 1.7). */
 export type Destination =
   | {
       readonly kind: 'file';
       readonly path: string;
-      /** Foreground on a terminal, or `-O`: the file is opened, the lines go to stderr. */
+      /** Foreground on a terminal, or `-O`: the file is opened, but lines go to stderr. */
       readonly useStderr: boolean;
     }
   | {
       readonly kind: 'syslog';
       readonly ident: string;
-      /** As syslog.h has it, LOG_DAEMON being 24. */
+      /** Number of syslog.h, such as 24 for LOG_DAEMON. */
       readonly facility: number;
       readonly useStderr: boolean;
     };
@@ -45,15 +45,15 @@ export interface ErrorLogOptions {
   readonly limit?: number;
   /** Standard error; another descriptor in tests. */
   readonly stderr?: number;
-  /** How long a slow reader of stderr is waited for, ms: a server has less time than a command. */
+  /** Longest wait for a slow reader of stderr, ms: a server has less time than a command. */
   readonly patience?: number;
-  /** Microseconds since the epoch; the system's clock unless a test gives another. */
+  /** Microseconds since the epoch; by default the system's clock. */
   readonly clock?: () => number;
-  /** Takes every line instead of a file or stderr: for a master that runs inside another program. */
+  /** Receives every line in place of a file or stderr: for a master inside another program. */
   readonly sink?: LogSink;
 }
 
-/** One line without its newline; `worker` lines are what PHP workers wrote. */
+/** One line without its newline; the origin `worker` means output of PHP workers. */
 export type LogSink = (line: string, origin: 'master' | 'worker') => void;
 
 /** `log_format`. */
@@ -73,7 +73,7 @@ export class ErrorLog {
   #fileFd: number | undefined;
   #file: PersistentWriter | undefined;
   #standardError: LineWriter | undefined;
-  /** Lines of this level and up are copied to stderr while a start is under way; undefined ends that. */
+  /** Lines of this level and above are copied to stderr during a start; undefined ends that. */
   #copiedLevel: Level | undefined = 'notice';
   #tied = false;
   #stderrFailure: unknown;
@@ -97,22 +97,22 @@ export class ErrorLog {
     return this.#format;
   }
 
-  /** `log_limit`, bytes. */
+  /** `log_limit` in bytes. */
   get limit(): number {
     return this.#limit;
   }
 
-  /** Descriptor of the open log file, undefined for syslog and before {@link open}. */
+  /** Descriptor of the open log file; undefined for syslog and before {@link open}. */
   get fd(): number | undefined {
     return this.#fileFd;
   }
 
-  /** What the last failed write threw, undefined while the log works. */
+  /** The error of the last failed write; undefined while the log works. */
   get lastFailure(): unknown {
     return this.#file?.failure ?? this.#stderrFailure;
   }
 
-  /** Takes `log_level`, `log_limit` and `log_format` from a configuration. */
+  /** Applies `log_level`, `log_limit` and `log_format` of a configuration. */
   configure(settings: { readonly level: Level; readonly limit: number; readonly format?: LogFormat }): void {
     this.#level = settings.level;
     this.#format = settings.format ?? 'text';
@@ -120,18 +120,18 @@ export class ErrorLog {
   }
 
   /**
-   * Opens the destination; lines go there from now on. An earlier destination is closed.
+   * Opens the destination for all further lines and closes an earlier one.
    *
-   * @throws the error of open(2) after the line `failed to open error_log (PATH)` was logged.
+   * @throws the error of open(2), after logging `failed to open error_log (PATH)`.
    */
   open(destination: Destination): void {
     this.plan(destination).commit();
   }
 
   /**
-   * Opens a destination beside the one in use. Lines go there once it is committed; a discarded one is closed.
+   * Opens a destination beside the current one. commit() makes it current, discard() closes it.
    *
-   * @throws the error of open(2) after the line `failed to open error_log (PATH)` was logged.
+   * @throws the error of open(2), after logging `failed to open error_log (PATH)`.
    */
   plan(destination: Destination): { commit(): void; discard(): void } {
     const fd = destination.kind === 'file' ? this.#openFile(destination.path) : undefined;
@@ -154,15 +154,17 @@ export class ErrorLog {
     if (fd !== undefined && !destination.useStderr) this.#file = this.#fileWriter(fd);
   }
 
-  /** The sockets are bound: lines of success go to the log alone from now on, problems are still copied to stderr. */
+  /**
+   * The sockets are bound: from now on messages of success go to the log alone, problems are still copied to stderr.
+   */
   bound(): void {
     if (this.#copiedLevel !== undefined) this.#copiedLevel = 'warning';
   }
 
   /**
-   * Ends the time in which lines are copied to stderr.
+   * Stops copying lines to stderr.
    *
-   * @param tieStderr make stderr another name of the log file, so that what no code of ours writes is kept too.
+   * @param tieStderr makes stderr refer to the log file, so that output of foreign code is kept too.
    */
   launched(tieStderr: boolean): void {
     this.#copiedLevel = undefined;
@@ -171,8 +173,8 @@ export class ErrorLog {
   }
 
   /**
-   * Opens the log file anew under its path, on the same descriptor (fpm-behaviour 5.8). When that fails, the
-   * old file stays in use and the line says so.
+   * Reopens the log file by its path on the same descriptor (fpm-behaviour 5.8). On failure the old file stays in use,
+   * and a line reports it.
    */
   reopen(): boolean {
     const destination = this.#destination;
@@ -188,7 +190,7 @@ export class ErrorLog {
     return true;
   }
 
-  /** Closes what {@link open} opened; later lines go to stderr. */
+  /** Closes the destination; later lines go to stderr. */
   close(): void {
     this.#closeDestination();
     this.#destination = undefined;
@@ -214,7 +216,7 @@ export class ErrorLog {
     this.write('alert', text, this.alert);
   }
 
-  /** A message, an error by default, with the text of a failed system call behind it: `text: Permission denied (13)`. */
+  /** A message, by default an error, with the text of a failed system call after it: `text: Permission denied (13)`. */
   sysError(text: LogText, error: unknown, level: Level = 'error'): void {
     const failure = errorNumber(error);
     const suffix = failure === undefined && error instanceof Error ? `: ${error.message}` : '';
@@ -223,9 +225,9 @@ export class ErrorLog {
   }
 
   /**
-   * One message of a level that is not fixed in the program.
+   * One message whose level is a variable.
    *
-   * @param inside the function of the log that the program called; the debug form names its caller.
+   * @param inside the log's function that the program called; the debug form names the caller of that function.
    */
   write(
     level: Level,
@@ -246,22 +248,24 @@ export class ErrorLog {
     this.#deliver(level, [line], 'master');
   }
 
-  /** A message with further lines of ours: with `log_format = json` they are part of it, else they are left to the caller. */
+  /**
+   * A message with additional lines: with `log_format = json` they are part of it, otherwise the caller writes them.
+   */
   explained(level: Level, text: LogText, details: readonly string[]): void {
     this.write(level, text, this.explained, { details: details.length === 0 ? undefined : details });
   }
 
-  /** A message that somebody else wrote: `log_limit` bounds the line, as it does what workers write. */
+  /** A foreign message: `log_limit` applies to the line, as to worker output. */
   ofStranger(level: Level, text: string): void {
     this.write(level, text, this.ofStranger, { isBounded: true });
   }
 
-  /** A message about a request, which `log_format = json` names by its id where it has one. */
+  /** A message about a request; `log_format = json` adds the request id if it has one. */
   aboutRequest(level: Level, text: LogText, requestId: string | undefined): void {
     this.write(level, text, this.aboutRequest, { requestId });
   }
 
-  /** What stands before the text of a message of that level now; `at` is printed at log_level debug only. */
+  /** The current prefix of a message of that level; `at` is printed only at log_level debug. */
   prefix(level: Level, at: Omit<Location, 'pid'>): string {
     return linePrefix({
       level,
@@ -271,12 +275,12 @@ export class ErrorLog {
     });
   }
 
-  /** A line of a worker as JSON, now. */
+  /** The current JSON line of a worker's output. */
   workerLine(line: Omit<WorkerLine, 'time'>): Buffer {
     return workerJson({ ...line, time: this.#clock() });
   }
 
-  /** Writes finished lines (no newline in them) to where the log goes, when their level passes. */
+  /** Writes complete lines (without newlines in them) to the destination if their level passes. */
   writeLines(level: Level, lines: readonly Uint8Array[]): void {
     if (passes(level, this.#level)) this.#deliver(level, lines, 'worker');
   }
@@ -315,7 +319,7 @@ export class ErrorLog {
     });
   }
 
-  /** Once, not for every line: stderr may be on the same full disk. */
+  /** Reported once: stderr may be on the same full disk. */
   #reportFailure(error: unknown): void {
     if (this.#fileIsStderr()) return;
     const path = this.#destination?.kind === 'file' ? this.#destination.path : '';
@@ -330,7 +334,7 @@ export class ErrorLog {
     return Buffer.concat([line, newline]);
   }
 
-  /** There is nowhere to report a broken stderr to, so the failure is only kept. */
+  /** A broken stderr cannot be reported anywhere, so the failure is only stored. */
   #writeStderr(bytes: Buffer): void {
     try {
       this.#standardError ??= new LineWriter(this.#stderr, this.#patience);
@@ -341,7 +345,7 @@ export class ErrorLog {
     }
   }
 
-  /** True when the log file and stderr are one open file: a copy would be the same line twice. */
+  /** True when log file and stderr are one open file: a copy would duplicate the line. */
   #fileIsStderr(): boolean {
     if (this.#fileFd === undefined) return false;
     try {
@@ -349,7 +353,7 @@ export class ErrorLog {
       const stderr = fstatSync(this.#stderr);
       return file.dev === stderr.dev && file.ino === stderr.ino;
     } catch {
-      // stderr is closed: nothing to write a copy to either.
+      // stderr is closed, so a copy is impossible as well.
       return true;
     }
   }
@@ -363,7 +367,7 @@ export class ErrorLog {
     }
   }
 
-  /** The number stays the same: stderr, and whoever was handed the descriptor, follow by it. */
+  /** Keeps the descriptor's number, so that stderr and processes that share the descriptor follow. */
   #replaceFile(path: string): void {
     const fd = this.#openFile(path);
     if (this.#fileFd === undefined) throw new Error('the error log is a file and has no descriptor');

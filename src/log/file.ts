@@ -1,12 +1,12 @@
-/** Whole lines written to a log file. */
+/** Writes whole lines to a log file. */
 import { fstatSync, writeSync } from 'node:fs';
 import { isWritable } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 
-/** How long one line of a server may wait for a reader of a pipe or socket that is full. */
+/** Longest wait of a server for a full pipe or socket, per line. */
 const serverPatienceMs = 100;
 
-/** Writes whole lines to a descriptor, and remembers enough to keep lines whole after a failure. */
+/** Writes whole lines to a descriptor and keeps lines whole after a failed write. */
 export class LineWriter {
   readonly #fd: number;
   readonly #mayBlock: boolean;
@@ -14,7 +14,7 @@ export class LineWriter {
   #torn = false;
   #stuck = false;
 
-  /** @param patienceMs how long a reader that does not read is waited for, until he has failed once */
+  /** @param patienceMs longest wait for a stalled reader, until its first failure */
   constructor(fd: number, patienceMs: number = serverPatienceMs) {
     this.#fd = fd;
     this.#patienceMs = patienceMs;
@@ -22,16 +22,16 @@ export class LineWriter {
   }
 
   /**
-   * Writes lines (each with its newline), synchronously and in one write(2) where the system takes them. A pipe or
-   * socket whose reader does not read is waited for once, and from then on not at all.
+   * Writes lines (each with its newline) synchronously, in one write(2) if possible. Waits once for a pipe or socket
+   * whose reader stalls, and after that never again.
    *
-   * @throws the error of write(2); EAGAIN when the reader does not read.
+   * @throws the error of write(2); EAGAIN when the reader stalls.
    */
   write(lines: Uint8Array): void {
     let rest = this.#torn ? Buffer.concat([Buffer.from('\n'), lines]) : lines;
     while (rest.length > 0) {
       this.#waitForRoom();
-      // Room was reported for PIPE_BUF bytes (4096 on Linux) and no more: a longer write could block.
+      // poll(2) guarantees room for PIPE_BUF bytes (4096 on Linux); a longer write could block.
       const part = this.#mayBlock ? rest.subarray(0, 4096) : rest;
       const written = this.#attempt(part);
       if (written === 0) continue;
@@ -60,7 +60,7 @@ export class LineWriter {
   }
 }
 
-/** Text for people of anything that a write threw: `No space left on device (28)`. */
+/** Text of any error of a write: `No space left on device (28)`. */
 export function failureText(error: unknown): string {
   const failure = errorNumber(error);
   if (failure !== undefined) return `${failure.strerror} (${failure.errno})`;

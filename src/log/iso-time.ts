@@ -1,4 +1,4 @@
-/** Times in lines for machines. */
+/** Times in machine-readable lines. */
 
 /** ISO 8601, UTC. @param micros since 1970 */
 export function isoTime(micros: number): string {

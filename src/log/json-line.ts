@@ -1,11 +1,11 @@
-/** Lines of the error log with `log_format = json`: an object each; no state, no output. */
+/** Lines of the error log with `log_format = json`, one object each; stateless, without output. */
 
 import { guardedJson, jsonDocument } from '../text/json.ts';
 import { isoTime } from './iso-time.ts';
 import type { Level } from './levels.ts';
 import type { LineParts } from './line.ts';
 
-/** A line that a worker wrote. */
+/** A line of a worker's output. */
 export interface WorkerLine {
   readonly level: Level;
   /** Microseconds since the epoch. */
@@ -13,17 +13,17 @@ export interface WorkerLine {
   readonly pool: string;
   readonly pid: number;
   readonly stream: 'stdout' | 'stderr';
-  /** Undefined where it is not known which request wrote it. */
+  /** Undefined when the request that wrote the line is unknown. */
   readonly requestId: string | undefined;
   readonly text: Buffer;
   /** `decorate_workers_output`. */
   readonly decorate: boolean;
 }
 
-/** Texts of ours about a pool start with its name, those about a process with its id behind that. */
+/** Messages about a pool start with its name; those about a process have its id after that. */
 const subject = /^\[pool ([^\]]+)\] (?:(?:child|host) (\d+)\b)?/;
 
-/** A message of the master or of a host. A text over `limit` bytes is cut and ends in `...`. */
+/** A message of the master or a host. A text over `limit` bytes is cut and ends in `...`. */
 export function messageJson(parts: LineParts): Buffer {
   const { level, text, time, limit, location, failure, details, requestId } = parts;
   const message = cut(Buffer.from(text as Uint8Array), limit);
@@ -46,7 +46,7 @@ export function messageJson(parts: LineParts): Buffer {
 }
 
 /**
- * What a worker wrote. A line that is a JSON object stays one: it is the value of `data`, or without decoration the
+ * A line of a worker's output. A JSON object stays an object: it becomes the value of `data`, or without decoration the
  * line itself.
  */
 export function workerJson({ text, decorate, ...line }: WorkerLine): Buffer {

@@ -3,7 +3,7 @@
 export const levels = ['debug', 'notice', 'warning', 'error', 'alert'] as const;
 export type Level = (typeof levels)[number];
 
-/** Priority of a message of that level, syslog(3). */
+/** Syslog priority for a level, syslog(3). */
 export const syslogPriority: Readonly<Record<Level, number>> = {
   debug: 7,
   notice: 5,
@@ -12,12 +12,12 @@ export const syslogPriority: Readonly<Record<Level, number>> = {
   alert: 1,
 };
 
-/** True when a message of `level` is to be written under the threshold `threshold`. */
+/** True when a message of `level` passes `threshold`. */
 export function passes(level: Level, threshold: Level): boolean {
   return levels.indexOf(level) >= levels.indexOf(threshold);
 }
 
-/** Level of a `log_level` value (any case, `warn` allowed), undefined when it is none. */
+/** Level of a `log_level` value (any case, `warn` allowed); undefined when invalid. */
 export function parseLevel(text: string): Level | undefined {
   const name = text.toLowerCase();
   if (name === 'warn') return 'warning';

@@ -1,20 +1,20 @@
-/** The bytes of one line of the error log, fpm-behaviour 11.1 and 11.2; no state, no output. */
+/** The bytes of one line of the error log, fpm-behaviour 11.1 and 11.2; stateless, without output. */
 import { logLine } from '../text/log-line.ts';
 import type { Level } from './levels.ts';
 
-/** The reference builds a message in a buffer of this size. */
+/** Size of php-fpm's message buffer. */
 export const maxLineBytes = 2048;
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 
-/** Place in the program that wrote a message; printed at log_level debug only. */
+/** Place in the program that logged a message; printed only at log_level debug. */
 export interface Location {
   readonly pid: number;
   readonly function: string;
   readonly line: number;
 }
 
-/** Text is written as UTF-8; bytes (of a request, say) as they are. */
+/** Text is written as UTF-8, bytes (from a request, for example) unchanged. */
 export type LogText = string | Uint8Array;
 
 export interface LineParts {
@@ -24,23 +24,23 @@ export interface LineParts {
   readonly time: number;
   /** `log_limit`. */
   readonly limit: number;
-  /** Where the message comes from, given at log_level debug. */
+  /** Origin of the message, set at log_level debug. */
   readonly location?: Location | undefined;
-  /** Error number and text that a failed system call left. */
+  /** Error number and text of a failed system call. */
   readonly failure?: { readonly errno: number; readonly strerror: string } | undefined;
-  /** Further lines of ours, the place and what to do: shown by the style `json` only. */
+  /** Additional lines with place and remedy: shown only by the style `json`. */
   readonly details?: readonly string[] | undefined;
-  /** The request that the message is about: shown by the style `json` only. */
+  /** The request that the message is about: shown only by the style `json`. */
   readonly requestId?: string | undefined;
-  /** `log_limit` holds for this line although it fits the buffer. */
+  /** `log_limit` applies to this line even if it fits the buffer. */
   readonly isBounded?: boolean;
   readonly style: LineStyle;
 }
 
-/** `json` is the same in a file and in syslog. */
+/** `json` looks the same in a file and in syslog. */
 export type LineStyle = 'file' | 'syslog' | 'json';
 
-/** `[22-Nov-2026 14:53:34]` in local time, with microseconds when asked for. */
+/** `[22-Nov-2026 14:53:34]` in local time, optionally with microseconds. */
 export function timestamp(time: number, microseconds: boolean): string {
   const date = new Date(Math.floor(time / 1000));
   const two = (value: number): string => String(value).padStart(2, '0');
@@ -50,7 +50,7 @@ export function timestamp(time: number, microseconds: boolean): string {
   return `[${day} ${clock}${fraction}]`;
 }
 
-/** What stands before the text of a message. */
+/** The prefix of a message. */
 export function linePrefix(parts: Omit<LineParts, 'text' | 'limit'>): string {
   const level = parts.level.toUpperCase();
   const at = parts.location;
@@ -63,9 +63,8 @@ export function linePrefix(parts: Omit<LineParts, 'text' | 'limit'>): string {
 }
 
 /**
- * One line without its newline. A message that does not fit the buffer (2048 bytes), or that does not fit
- * `log_limit` once its error text is added, is cut to the smaller of the two less one byte and ends in `...`.
- * A message is one line whatever is in it.
+ * One line without its newline. A message over the buffer (2048 bytes), or over `log_limit` with its error text, is cut
+ * to the smaller limit minus one byte and ends in `...`. The result is one line, whatever the message contains.
  */
 export function formatLine(parts: LineParts): Buffer {
   const line = Buffer.concat([Buffer.from(linePrefix(parts)), logLine(bytesOf(parts.text))]);

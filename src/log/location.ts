@@ -1,12 +1,12 @@
-/** Where in the program a message was written: the debug form of the error log names it. */
+/** Place in the program that logged a message, for the debug form of the error log. */
 import type { Location } from './line.ts';
 
 /** `    at Listener.open (file:///…/listener.ts:88:5)`, or without a name `    at file:///…/main.ts:3:1`. */
 const frame = /^\s+at (?:(?:async |new )?(?<name>[^()]+?) (?:\[as [^\]]+\] )?\()?.*?:(?<line>\d+):\d+\)?$/;
 
 /**
- * Function and line of the code that called `inside`, the outermost function of the log itself. The reference
- * prints its C function here; we print ours, and `main` at the top level of a module.
+ * Function and line of the caller of `inside`, the outermost function of the log. php-fpm prints its C function here;
+ * we print ours, and `main` at the top level of a module.
  */
 export function callerLocation(inside: (...args: never[]) => unknown): Location {
   const holder: { stack?: string } = {};
@@ -15,7 +15,7 @@ export function callerLocation(inside: (...args: never[]) => unknown): Location 
   Error.captureStackTrace(holder, inside);
   Error.stackTraceLimit = limit;
   const groups = frame.exec(holder.stack?.split('\n')[1] ?? '')?.groups;
-  // A private method is a word like any other to what reads the log.
+  // Log parsers expect a plain word, so `#` of private methods is dropped.
   const name = groups?.['name']?.split('.').at(-1)?.replace('#', '') ?? 'main';
   return {
     pid: process.pid,

@@ -1,4 +1,4 @@
-/** Opening the files of logs: the only place that does, since they may stand in folders of the pools' users. */
+/** Opens the files of logs. Only this file does, because they may be in folders of the pools' users. */
 import { closeSync, constants, fstatSync, type Stats } from 'node:fs';
 import { setNonBlocking } from '../posix/descriptors.ts';
 import { openAt } from '../posix/files.ts';
@@ -6,20 +6,22 @@ import type { PosixError } from '../posix/libc.ts';
 import { atPlace, ForeignFileError, isOurUser, type Place } from '../posix/trusted-path.ts';
 import { openStandardStream, standardDescriptor } from './standard-streams.ts';
 
-/** How often a file may come or go between two looks before that is taken for mischief. */
+/** How often a file may appear or disappear between two checks before that counts as an attack. */
 const maxAttempts = 8;
-/** O_NONBLOCK: a FIFO without a reader (ENXIO) or a file under a lease (EWOULDBLOCK) is an error and not a wait. */
+/**
+ * O_NONBLOCK: a FIFO without a reader (ENXIO) or a file under a lease (EWOULDBLOCK) fails at once and does not block.
+ */
 const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY;
 const creating = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Opens a log file for appending, mode 0600 when it is created, close-on-exec. A path that names a descriptor of this
- * process, or a link of ours to one, gives a copy of it: open(2) of one that is a socket, as under systemd, fails.
+ * Opens a log file for appending, mode 0600 when it is created, close-on-exec. A path to a descriptor of this process,
+ * or a link of ours to one, gives a duplicate: open(2) fails for a socket, such as systemd's.
  *
- * In a folder that others may write it has to be a regular file without further names (hard links) that belongs to root,
- * to this process's user or to one of `owners`; in any other folder it is what the operator put there.
+ * In a folder that others may write, it has to be a regular file without further hard links that belongs to root, to
+ * this process's user or to one of `owners`; in any other folder the operator decides.
  *
- * @throws ForeignFileError for what others put there; PosixError of open(2) elsewhere
+ * @throws ForeignFileError for a file under the control of others; PosixError of open(2) elsewhere
  */
 export function openLogFile(path: string, owners: readonly number[] = []): number {
   const standard = standardDescriptor(path);
@@ -37,7 +39,9 @@ export function openLogFile(path: string, owners: readonly number[] = []): numbe
   });
 }
 
-/** Whether opening the path anew could only give the stream that is open already, or what took its number since. */
+/**
+ * Whether reopening the path could only return the stream that is open already, or the file that has its number now.
+ */
 export function isStandardStream(path: string): boolean {
   if (standardDescriptor(path) !== undefined) return true;
   try {
@@ -51,7 +55,7 @@ export function isStandardStream(path: string): boolean {
   }
 }
 
-/** The name may have got another file since it was looked at. */
+/** The name may refer to another file since the check. */
 function openChecked(place: Place, owners: readonly number[]): number {
   const fd = openOrCreate(place);
   try {
@@ -64,7 +68,7 @@ function openChecked(place: Place, owners: readonly number[]): number {
   }
 }
 
-/** Not in one call: the kernel may refuse O_CREAT for a file of others that is there (fs.protected_regular, proc(5)). */
+/** In two steps: with O_CREAT the kernel may refuse an existing file of others (fs.protected_regular, proc(5)). */
 function openOrCreate({ folder, name }: Place): number {
   const follow = folder.isOurs && folder.isProc ? 0 : constants.O_NOFOLLOW;
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -73,7 +77,7 @@ function openOrCreate({ folder, name }: Place): number {
       unless('EEXIST', () => openAt(folder.fd, name, appending | creating, 0o600));
     if (fd !== undefined) return fd;
   }
-  throw new ForeignFileError(folder.pathOf(name), `it comes and goes in ${folder.othersFolder}`);
+  throw new ForeignFileError(folder.pathOf(name), `it keeps changing in ${folder.othersFolder}`);
 }
 
 function unless(code: string, open: () => number): number | undefined {
@@ -98,7 +102,7 @@ function requireFit(stat: Stats, { folder, name }: Place, owners: readonly numbe
 }
 
 function faultOf(stat: Stats, owners: readonly number[]): string | undefined {
-  // open(2) has its own word for it.
+  // open(2) has its own error for folders.
   if (stat.isDirectory()) return undefined;
   if (!stat.isFile()) return `is ${kindOf(stat)} and no regular file`;
   if (stat.nlink > 1) return 'has a second name (a hard link)';

@@ -1,14 +1,14 @@
-/** A log file that may fail for a time (a full disk, a reader that went away) without harm to the program. */
+/** A log file whose failures (a full disk, a closed reader) are temporary and never harm the program. */
 import { LineWriter } from './file.ts';
 
 export interface FailureHooks {
-  /** The first failure after a time in which all went well. */
+  /** Called for the first failure after a success. */
   readonly onFailure: (error: unknown) => void;
-  /** The line that stands in the log for those that are missing, with its newline. */
+  /** The line in the log that stands for lost lines, with its newline. */
   readonly lossReport: (lines: number, error: unknown) => Uint8Array;
 }
 
-/** Writes lines, tries again with every further line after a failure, and says how many are missing. */
+/** Writes lines, tries again with every further line after a failure, and reports how many were lost. */
 export class PersistentWriter {
   readonly #writer: LineWriter;
   readonly #hooks: FailureHooks;
@@ -20,12 +20,12 @@ export class PersistentWriter {
     this.#hooks = hooks;
   }
 
-  /** What the last write threw, undefined while all goes well. */
+  /** The error of the last write; undefined while writes succeed. */
   get failure(): unknown {
     return this.#failure;
   }
 
-  /** Never throws. `lines` is how many lines the bytes are. */
+  /** Never throws. `lines` is the number of lines in the bytes. */
   write(bytes: Uint8Array, lines: number): void {
     try {
       if (this.#lost > 0) {

@@ -1,21 +1,21 @@
 /**
- * What a pool's host and workers say, on its way into the error log. Both run foreign code: neither may fill the log,
- * or keep the master busy with it. What is too much is dropped, and a line a second says how much that was.
+ * Output of a pool's host and workers on its way into the error log. Both run foreign code: neither may fill the log or
+ * keep the master busy. Excess is dropped, and one line a second reports how much.
  */
 import { Allowance, type AllowanceLimits } from './allowance.ts';
 import type { ErrorLog } from './error-log.ts';
 import { type Level, passes } from './levels.ts';
 
 export interface VoiceLimits {
-  /** What workers write to stdout and stderr: an application may log much that way. */
+  /** Limit for workers' stdout and stderr: an application may log much that way. */
   readonly output: AllowanceLimits;
-  /** What the host says itself, and its stdout and stderr: rare, and never much. */
+  /** Limit for the host's own messages, stdout and stderr: rare and short. */
   readonly messages: AllowanceLimits;
 }
 
 const mebibyte = 1024 * 1024;
 
-/** docs/differences.md and docs/security.md tell these. */
+/** docs/differences.md and docs/security.md state these numbers. */
 export const voiceLimits: VoiceLimits = {
   output: { bytesPerSecond: 4 * mebibyte, burst: 32 * mebibyte },
   messages: { bytesPerSecond: 64 * 1024, burst: 512 * 1024 },
@@ -43,7 +43,7 @@ export class PoolVoice {
     this.#messages = new Allowance(limits.messages);
   }
 
-  /** Whether these bytes of a worker may be logged; where not, their lines count as dropped. */
+  /** Whether these bytes of a worker may be logged; if not, their lines count as dropped. */
   admits(bytes: Uint8Array): boolean {
     const lines = linesIn(bytes);
     if (this.#output.take(bytes.length, lines, this.#now())) return true;
@@ -61,14 +61,14 @@ export class PoolVoice {
     }
   }
 
-  /** What the host wrote into its own stdout or stderr, where nothing is expected. */
+  /** Unexpected output on the host's own stdout or stderr. */
   chatter(pid: number, stream: 'stdout' | 'stderr', text: string): void {
     for (const line of text.split('\n')) {
       if (line !== '') this.message('warning', `host ${pid} said into ${stream}: "${line}"`);
     }
   }
 
-  /** Says what was dropped so far. */
+  /** Reports the lines dropped so far. */
   report(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -82,7 +82,7 @@ export class PoolVoice {
     this.#level = 'warning';
   }
 
-  /** @param level at least so high is the report's, or it would not be seen where the lines would */
+  /** @param level minimum level of the report, so that it shows wherever the lines would have shown */
   #drop(lines: number, level: Level): void {
     this.#dropped += Math.max(1, lines);
     if (!passes(this.#level, level)) this.#level = level;

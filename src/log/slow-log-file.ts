@@ -1,4 +1,4 @@
-/** The file of a slow log. It is opened for each entry, so that rotation needs nothing. */
+/** The file of a slow log. It is opened for each entry, so that rotation needs no signal. */
 import { closeSync } from 'node:fs';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { Complaint } from './complaint.ts';
@@ -12,14 +12,14 @@ export class SlowLogFile {
   readonly #log: ErrorLog;
   readonly #complaint = new Complaint();
 
-  /** @param owners users whose files it may be in a folder that others may write, beside root */
+  /** @param owners users other than root that may own the file in a folder that others may write */
   constructor(path: string, owners: readonly number[], log: ErrorLog) {
     this.#path = path;
     this.#owners = owners;
     this.#log = log;
   }
 
-  /** Appends an entry. Where that is not possible, the error log says so, and not for every entry. */
+  /** Appends an entry. The error log reports failures, at a limited rate. */
   append(entry: Uint8Array): void {
     try {
       this.#write(entry);

@@ -1,15 +1,15 @@
 /**
- * What `/dev/stderr` and its like stand for in a configuration: the stream that the master was started with. Its
- * descriptors 1 and 2 become other files later, /dev/null and the error log; logs that are opened after that, by a reload
- * or for one entry, must not end there.
+ * The meaning of `/dev/stderr` and similar paths in a configuration: the stream that the master was started with. Its
+ * descriptors 1 and 2 become /dev/null and the error log later; logs opened after that, by a reload or for one entry,
+ * must not end there.
  */
 import { duplicate } from '../posix/descriptors.ts';
 
 const kept = new Map<number, number>();
 
 /**
- * Keeps stdout and stderr as they are now. Not for a master in the background, which would hold its caller's terminal
- * or pipe open for ever.
+ * Keeps duplicates of stdout and stderr. A master in the background must not call it: it would keep its caller's
+ * terminal or pipe open for ever.
  */
 export function keepStandardStreams(): void {
   for (const number of [1, 2]) {
@@ -17,12 +17,12 @@ export function keepStandardStreams(): void {
   }
 }
 
-/** A new descriptor, close-on-exec, for the stream. @throws PosixError EBADF where there is none of that number */
+/** A new descriptor, close-on-exec, for the stream. @throws PosixError EBADF when it was not open */
 export function openStandardStream(number: number): number {
   return duplicate(kept.get(number) ?? number);
 }
 
-/** Descriptor that a path such as `/dev/stderr` or `/proc/self/fd/2` names, undefined for every other path. */
+/** The descriptor of a path such as `/dev/stderr` or `/proc/self/fd/2`; undefined for other paths. */
 export function standardDescriptor(path: string): number | undefined {
   const plain = path.replace(/\/(?:\.?\/)+/g, '/');
   if (plain === '/dev/stderr') return 2;

@@ -1,9 +1,9 @@
 /**
- * What workers write to stdout and stderr, as lines of the error log (fpm-behaviour 11.3 and 11.4). The bytes come
- * framed by the contract and are never searched for anything but newlines; the end of a request is a call. In a text log
- * what a terminal would obey is escaped, and counts as it is written.
+ * Workers' stdout and stderr as lines of the error log (fpm-behaviour 11.3 and 11.4). The contract frames the bytes;
+ * only newlines are searched in them, and the end of a request is a call. In a text log, characters that a terminal
+ * would obey are escaped, and the escaped length counts.
  *
- * Lines are always written whole, also with `log_buffering = no`: the bytes are the same.
+ * Lines are always written whole, even with `log_buffering = no`: the bytes are the same.
  */
 import { fitLogLine, logLine, wholeCharacters } from '../text/log-line.ts';
 import type { ErrorLog } from './error-log.ts';
@@ -17,26 +17,26 @@ export interface WorkerOutputOptions {
   readonly pool: string;
   /** `decorate_workers_output`. */
   readonly decorate: boolean;
-  /** How much the pool may say; all of it where there is none. */
+  /** Rate limit of the pool; undefined: no limit. */
   readonly voice?: Pick<PoolVoice, 'admits'>;
 }
 
 const level: Level = 'warning';
 const newline = 0x0a;
-/** The reference names no function for these lines, and monitoring of debug logs may know it so. */
+/** php-fpm names no function for these lines, and monitoring of debug logs may rely on it. */
 const nowhere = { function: '(null)', line: 0 } as const;
-/** A decorated line holds at least so much of the text, should the prefix alone fill `log_limit`. */
+/** Minimum of text in a decorated line, in case the prefix alone fills `log_limit`. */
 const minPieceBytes = 16;
 
-/** The line that a worker is at. */
+/** A worker's unfinished line. */
 interface Unfinished {
   stream: OutputStream;
   bytes: Buffer;
-  /** Of the request that wrote last; undefined where it is not known. */
+  /** Request of the last write; undefined when unknown. */
   requestId: string | undefined;
-  /** Something of this worker has been logged. */
+  /** A line of this worker has been logged. */
   hasSpoken: boolean;
-  /** Some of the line was dropped: so is the rest of it. */
+  /** Part of the line was dropped, so the rest is dropped as well. */
   isTorn: boolean;
 }
 
@@ -49,8 +49,8 @@ export class WorkerOutput {
   }
 
   /**
-   * Takes bytes of a worker. Complete lines are logged, empty ones dropped, a line that fills `log_limit` goes
-   * on in the next; a change of the stream ends the line.
+   * Takes output of a worker. Complete lines are logged, empty ones dropped; a line that fills `log_limit` continues in
+   * the next one; a change of the stream ends the line.
    */
   write(pid: number, stream: OutputStream, bytes: Uint8Array, requestId?: string): void {
     const worker = this.#worker(pid, stream);
@@ -77,12 +77,12 @@ export class WorkerOutput {
     this.#log(worker, lines);
   }
 
-  /** The request that wrote so far is over: its unfinished line is complete. */
+  /** The current request has ended, so its unfinished line is complete. */
   flush(pid: number): void {
     this.#finish(pid, '');
   }
 
-  /** The worker has ended. What it said last is logged, and when that is all it ever said, so is its end. */
+  /** The worker has ended. Logs its last line, and its end if it wrote nothing else. */
   end(pid: number): void {
     const neverSpoke = this.#workers.get(pid)?.hasSpoken === false;
     this.#finish(pid, neverSpoke ? ', pipe is closed' : '');
@@ -106,7 +106,7 @@ export class WorkerOutput {
     return worker;
   }
 
-  /** Moves the worker's line, in as many pieces as `log_limit` asks for, to `lines`. */
+  /** Moves the worker's line to `lines`, in pieces of at most `log_limit`. */
   #take(pid: number, worker: Unfinished, lines: Buffer[], suffix = ''): void {
     const rest = this.#takeFullPieces(pid, worker, worker.bytes, lines);
     if (rest.length > 0) lines.push(this.#line(pid, worker, rest, suffix));
@@ -114,7 +114,7 @@ export class WorkerOutput {
     worker.isTorn = false;
   }
 
-  /** @returns what fits one line and may still grow */
+  /** @returns the rest, which fits one line and may still grow */
   #takeFullPieces(pid: number, worker: Unfinished, text: Buffer, lines: Buffer[]): Buffer {
     let rest = text;
     const room = this.#room(pid, worker.stream);
@@ -126,7 +126,7 @@ export class WorkerOutput {
     }
   }
 
-  /** How much of a text a line has room for. */
+  /** The part of a text that fits a line. */
   #usedOf(text: Buffer, room: number): number {
     return this.#options.log.format === 'json' ? wholeCharacters(text, room) : fitLogLine(text, room).used;
   }
@@ -134,7 +134,7 @@ export class WorkerOutput {
   /** Bytes of text in one line: with prefix and quotes it has at most `log_limit` - 1, and a newline. */
   #room(pid: number, stream: OutputStream): number {
     const { log } = this.#options;
-    // Of an object the text alone counts: what is around it does not depend on it.
+    // For an object only the text counts; the size of the rest does not depend on it.
     if (log.format === 'json') return log.limit;
     const around = this.#options.decorate ? this.#prefix(pid, stream).length + 1 : 0;
     return Math.max(log.limit - 1 - around, minPieceBytes);
@@ -161,7 +161,7 @@ export class WorkerOutput {
   }
 }
 
-/** The bytes from the next line on where the beginning of this one is missing. */
+/** The bytes from the next line on, when the start of this line was dropped. */
 function withoutTorn(worker: Unfinished, bytes: Uint8Array): Uint8Array {
   if (!worker.isTorn) return bytes;
   const end = bytes.indexOf(newline);

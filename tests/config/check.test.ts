@@ -103,7 +103,7 @@ describe('what an engine cannot do', () => {
     assert.equal(ok, false);
     assert.match(
       messages[0]?.text ?? '',
-      /^\[pool www\] 'apparmor_hat' cannot be had with the embedded engine/,
+      /^\[pool www\] 'apparmor_hat' is not supported by the embedded engine/,
     );
   });
 });

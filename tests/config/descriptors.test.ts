@@ -24,12 +24,12 @@ test('limits that are not set, or are enough', () => {
 
 test('one descriptor less than the master needs, or than a pool needs', () => {
   assert.deepEqual(said({ global: 63 }), [
-    'rlimit_files = 63 is not enough: the master of 2 pools needs at least 64 descriptors',
+    'rlimit_files = 63 is too low: the master of 2 pools needs at least 64 descriptors',
     '/f:2: rlimit_files = 63',
     'Set it to 64 or more, or leave it out.',
   ]);
   assert.deepEqual(said({ pool: 51 }), [
-    '[pool three] rlimit_files = 51 is not enough: an embedded engine of 3 workers needs at least 52 descriptors',
+    '[pool three] rlimit_files = 51 is too low: an embedded engine of 3 workers needs at least 52 descriptors',
     '/f:14: rlimit_files = 51',
     'Set it to 52 or more, or leave it out.',
   ]);
@@ -38,8 +38,8 @@ test('one descriptor less than the master needs, or than a pool needs', () => {
 test('a pool without a limit has that of the master', () => {
   const pools = said({ global: 30 }).filter((text) => text.startsWith('[pool'));
   assert.deepEqual(pools, [
-    '[pool one] rlimit_files = 30 is not enough: an embedded engine of 1 worker needs at least 38 descriptors',
-    '[pool three] rlimit_files = 30 is not enough: an embedded engine of 3 workers needs at least 52 descriptors',
+    '[pool one] rlimit_files = 30 is too low: an embedded engine of 1 worker needs at least 38 descriptors',
+    '[pool three] rlimit_files = 30 is too low: an embedded engine of 3 workers needs at least 52 descriptors',
   ]);
 });
 

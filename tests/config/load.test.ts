@@ -278,7 +278,7 @@ describe('what is said beyond the reference', () => {
       "/etc/f.conf:2:10: unexpected '='",
       '     pid = a = b',
       '             ^',
-      'Put the value in double quotes to have it taken as it is.',
+      'Put the value in double quotes to use it literally.',
     ],
     [
       'an open quote',
@@ -305,7 +305,7 @@ describe('what is said beyond the reference', () => {
       "/etc/f.conf:1:21: unexpected '('",
       '    admin.token = ******(*',
       '                        ^',
-      'Put the value in double quotes to have it taken as it is.',
+      'Put the value in double quotes to use it literally.',
     ],
     [
       'an address twice',
