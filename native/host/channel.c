@@ -1,7 +1,8 @@
-#include "hathi.h"
+#include "host/channel.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -91,8 +92,14 @@ int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *mess
 	return message->word_count < 1 ? -1 : 1;
 }
 
+/* Whether the message has that word at that place. */
+bool hathi_message_is(const struct hathi_message *message, int index, const char *word)
+{
+	return index < message->word_count && strcmp(message->words[index], word) == 0;
+}
+
 /* Sends bytes in full, waiting where the peer is slow. Returns false when it is gone. */
-bool hathi_send_all(int fd, const void *bytes, size_t length)
+static bool send_all(int fd, const void *bytes, size_t length)
 {
 	const uint8_t *at = bytes;
 	while (length > 0) {
@@ -116,7 +123,7 @@ static bool say_line(struct hathi_channel *channel, const char *suffix, const ch
 	int length = vsnprintf(line, HATHI_LINE_BYTES, format, arguments);
 	if (length < 0 || length >= HATHI_LINE_BYTES) return false;
 	length += snprintf(line + length, 32, "%s\n", suffix);
-	return hathi_send_all(channel->fd, line, (size_t)length);
+	return send_all(channel->fd, line, (size_t)length);
 }
 
 /* Sends a message with a payload. Returns false when the master is gone. */
@@ -128,7 +135,7 @@ bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_
 	va_start(arguments, format);
 	bool sent = say_line(channel, suffix, format, arguments);
 	va_end(arguments);
-	return sent && hathi_send_all(channel->fd, payload, length);
+	return sent && send_all(channel->fd, payload, length);
 }
 
 /* Sends a message without a payload. */
@@ -141,21 +148,13 @@ bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...)
 	return sent;
 }
 
-const char *hathi_level_name(enum hathi_level level)
-{
-	static const char *const names[] = {"debug", "notice", "warning", "error", "alert"};
-	return names[level];
-}
-
 /* Sends a line for the error log. */
 void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, const char *format, ...)
 {
 	char text[2048];
 	va_list arguments;
 	va_start(arguments, format);
-	int length = vsnprintf(text, sizeof text, format, arguments);
+	size_t length = hathi_format(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (length < 0) return;
-	if ((size_t)length >= sizeof text) length = sizeof text - 1;
-	hathi_channel_say(channel, text, (size_t)length, "log %s", hathi_level_name(level));
+	hathi_channel_say(channel, text, length, "log %s", hathi_level_name(level));
 }

@@ -6,15 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HATHI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#include "shared/level.h"
+#include "shared/text.h"
 
 enum {
+	HATHI_CONTRACT_VERSION = 2,
 	HATHI_LINE_BYTES = 4096,
 	HATHI_PAYLOAD_BYTES = 1024 * 1024,
 	HATHI_WORDS = 8,
 };
-
-enum hathi_level { HATHI_DEBUG, HATHI_NOTICE, HATHI_WARNING, HATHI_ERROR, HATHI_ALERT };
 
 struct hathi_message {
 	const char *words[HATHI_WORDS];
@@ -34,12 +34,12 @@ struct hathi_channel {
 };
 
 bool hathi_channel_fill(struct hathi_channel *channel, bool wait);
+bool hathi_message_is(const struct hathi_message *message, int index, const char *word);
 int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *message);
 bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_t length, const char *format, ...)
 	HATHI_PRINTF(4, 5);
 bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...) HATHI_PRINTF(2, 3);
 void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, const char *format, ...)
 	HATHI_PRINTF(3, 4);
-const char *hathi_level_name(enum hathi_level level);
 
 #endif

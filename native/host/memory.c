@@ -1,11 +1,14 @@
-#include "hathi.h"
+#include "host/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "shared/process.h"
 
 /*
  * A worker hands the master a descriptor of its own memory, open for reading, before it runs any script: then the

@@ -1,9 +1,13 @@
 #include "host/relay.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
+
+#include "host/memory.h"
+#include "record/slot.h"
+#include "wire/request_id.h"
 
 /*
  * Nothing that a worker sends is trusted: it runs scripts. A datagram has a fixed form, its text is passed on as a

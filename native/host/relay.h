@@ -2,7 +2,11 @@
 #ifndef HATHI_RELAY_H
 #define HATHI_RELAY_H
 
-#include "hathi.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/host.h"
+#include "shared/control.h"
 
 bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream);
 void hathi_relay_rest(struct hathi_host *host, uint32_t slot);

@@ -1,7 +1,8 @@
-#include "hathi.h"
+#include "host/rights.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -9,56 +10,14 @@
 #include <unistd.h>
 
 #include "host/apparmor.h"
+#include "host/memory.h"
+#include "worker/limits.h"
 
 /*
  * The host gives up the master's rights before it makes a worker, so that nothing that runs scripts has ever had
  * them, and a worker that breaks out finds a host with no more rights than its own. Only the limits are the
  * workers' own: the host needs more descriptors than one of them.
  */
-
-/* rlimit_core; -1 is the directive's "unlimited". */
-static rlim_t core_limit(const struct hathi_settings *settings)
-{
-	long long value = 0;
-	if (!hathi_setting_number(settings, HATHI_SETTING_RLIMIT_CORE, &value)) return 0;
-	return value < 0 ? RLIM_INFINITY : (rlim_t)value;
-}
-
-static rlim_t files_limit(const struct hathi_settings *settings)
-{
-	long long value = 0;
-	if (!hathi_setting_number(settings, HATHI_SETTING_RLIMIT_FILES, &value) || value <= 0) return 0;
-	return (rlim_t)value;
-}
-
-/* Raises the hard limit while the right is there, so that a worker can set its own; 0 leaves it alone. */
-static void allow_limit(int resource, rlim_t value)
-{
-	struct rlimit limit;
-	if (value == 0 || getrlimit(resource, &limit) != 0) return;
-	if (limit.rlim_max == RLIM_INFINITY || (value != RLIM_INFINITY && value <= limit.rlim_max)) return;
-	limit.rlim_max = value;
-	/* What cannot be is reported by each worker, which goes on without it. */
-	setrlimit(resource, &limit);
-}
-
-static void set_limit(struct hathi_host *host, int resource, rlim_t value, const char *name, const char *call)
-{
-	if (value == 0) return;
-	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-	if (setrlimit(resource, &limit) == 0) return;
-	int error = errno;
-	hathi_host_note(host, HATHI_ERROR,
-		"[pool %s] failed to set %s for this pool. Please check your system limits or decrease %s. setrlimit(%s, %d): "
-		"%s (%d)", host->pool, name, name, call, (int)value, strerror(error), error);
-}
-
-/* A new worker's own limits; what cannot be is noted for its log. */
-void hathi_rights_limit_worker(struct hathi_host *host)
-{
-	set_limit(host, RLIMIT_NOFILE, files_limit(&host->settings), "rlimit_files", "RLIMIT_NOFILE");
-	set_limit(host, RLIMIT_CORE, core_limit(&host->settings), "rlimit_core", "RLIMIT_CORE");
-}
 
 /* Reads the blank-separated list. Returns the number of groups, -1 when there are too many or no memory. */
 static int read_groups(const char *text, gid_t gid, gid_t **groups)
@@ -118,8 +77,7 @@ bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 	bool is_root = hathi_setting_flag(settings, HATHI_SETTING_ROOT);
 	const char *root = hathi_setting_text(settings, HATHI_SETTING_CHROOT);
 	const char *folder = hathi_setting_text(settings, HATHI_SETTING_CHDIR);
-	allow_limit(RLIMIT_NOFILE, files_limit(settings));
-	allow_limit(RLIMIT_CORE, core_limit(settings));
+	hathi_limits_allow(settings);
 	if (is_root && root != NULL) {
 		if (chroot(root) != 0) FAIL("failed to chroot(%s): %s", root, strerror(errno));
 		if (folder == NULL) folder = "/";

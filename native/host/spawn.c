@@ -1,4 +1,4 @@
-#include "hathi.h"
+#include "host/workers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #include "host/host_events.h"
+#include "host/memory.h"
+#include "shared/process.h"
+#include "worker/worker.h"
 
 /* Closes the host's ends of a worker's descriptors. */
 void hathi_child_close(struct hathi_child *child)
@@ -100,7 +103,23 @@ _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct 
 	if (getppid() != host_pid) _exit(0);
 	const int output[] = {pipes->out[1], pipes->err[1]};
 	if (!redirect_output(output)) _exit(HATHI_EXIT_FAILED);
-	hathi_worker_main(host, slot, pipes->control[1]);
+	const struct hathi_worker_setup setup = {
+		.engine = host->php->engine,
+		.settings = &host->settings,
+		.access_format = host->access_format,
+		.pool = host->pool,
+		.scoreboard = host->scoreboard,
+		.shared = host->shared,
+		.notes = &host->notes,
+		.slot_number = slot,
+		.slot_count = host->slot_count,
+		.control = pipes->control[1],
+		.listen_fd = host->listen_fd,
+		.log_fd = host->log_fd,
+		.catches_output = host->catches_output,
+		.accepting = host->accepting,
+	};
+	hathi_worker_main(&setup);
 }
 
 static void watch(const struct hathi_host *host, int fd, enum hathi_host_source source, uint32_t slot)

@@ -1,9 +1,10 @@
-#include "hathi.h"
+#include "host/template.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,8 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "php/php_glue.h"
-#include "php_version.h"
+#include "host/host.h"
+#include "host/setup.h"
+#include "shared/process.h"
 
 /*
  * The template: a PHP that has started but for its OPcache, runs no script and knows no pool, and makes hosts by fork
@@ -188,7 +190,7 @@ static void serve_forks(struct hathi_host *host)
 {
 	struct template template = {.host = host};
 	prepare_signals(&template);
-	hathi_php_ready(host);
+	host->php->announce(host);
 	for (;;) {
 		struct pollfd sources[] = {
 			{.fd = host->channel.fd, .events = POLLIN},
@@ -203,20 +205,21 @@ static void serve_forks(struct hathi_host *host)
 }
 
 /* The life of a template, and of the hosts that it makes: in a child this is hathi_host_main(). Returns the exit code. */
-int hathi_template_main(int argc, char **argv, char **environment)
+int hathi_template_main(const struct hathi_host_php *php, int argc, char **argv, char **environment)
 {
 	static struct hathi_host host;
 	char title[64];
-	hathi_title_init(argc, argv, environment);
+	hathi_title_init(php->program, argc, argv, environment);
 	if (!hathi_title_keep_environment()) return HATHI_EXIT_FAILED;
+	host.php = php;
 	host.channel.fd = HATHI_FD_CONTROL;
 	hathi_host_read_settings(&host);
-	snprintf(title, sizeof title, "php-fpm: template for PHP %d.%d", PHP_MAJOR_VERSION, PHP_MINOR_VERSION);
+	snprintf(title, sizeof title, "php-fpm: template for PHP %s", php->version);
 	hathi_title_set(title);
 	fcntl(HATHI_FD_CONTROL, F_SETFD, FD_CLOEXEC);
 	fcntl(FD_PASSED, F_SETFD, FD_CLOEXEC);
-	hathi_startup_hook(&host, serve_forks);
-	hathi_php_start(&host);
+	php->hold(&host, serve_forks);
+	php->start(&host);
 	/* Only a host comes so far: the template stays in the hook. */
 	return hathi_host_run(&host);
 }

@@ -1,11 +1,12 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/php_start.h"
 
 #include <limits.h>
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "php/php_glue.h"
 
 /*
  * The folder of php.ini that is compiled into the host program is not always PHP-FPM's: Debian's command line has

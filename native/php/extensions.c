@@ -1,10 +1,11 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/pool_ini.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "php/php_glue.h"
 
 #include <ext/standard/dl.h>
 
@@ -59,12 +60,12 @@ static bool can_be_loaded(const char *name)
 }
 
 /* PHP says why it does not work. */
-static void load(struct hathi_host *host, const char *name)
+static void load(struct hathi_host *host, const char *name, hathi_ini_report *report)
 {
 	zval loaded;
 	php_dl(name, MODULE_PERSISTENT, &loaded, 1);
 	zend_collect_module_handlers();
-	hathi_pool_ini_tell(host, HATHI_SETTING_PHP_ADMIN_VALUE, "extension",
+	report(host, HATHI_SETTING_PHP_ADMIN_VALUE, "extension",
 		Z_TYPE(loaded) == IS_TRUE ? HATHI_INI_SET : HATHI_INI_REFUSED);
 }
 
@@ -82,11 +83,11 @@ static size_t names_in(const struct hathi_settings *settings, const char *list, 
 }
 
 /* Loads the first of those that wait which can be loaded. Returns false when there is none. */
-static bool load_one(struct hathi_host *host, const char **names, size_t count)
+static bool load_one(struct hathi_host *host, const char **names, size_t count, hathi_ini_report *report)
 {
 	for (size_t index = 0; index < count; index++) {
 		if (names[index] == NULL || !can_be_loaded(names[index])) continue;
-		load(host, names[index]);
+		load(host, names[index], report);
 		names[index] = NULL;
 		return true;
 	}
@@ -94,14 +95,14 @@ static bool load_one(struct hathi_host *host, const char **names, size_t count)
 }
 
 /* Loads what php_value[extension] and php_admin_value[extension] name. What cannot be loaded PHP complains about. */
-void hathi_extensions_load(struct hathi_host *host)
+void hathi_extensions_load(struct hathi_host *host, hathi_ini_report *report)
 {
 	enum { MOST = 256 };
 	const char *names[MOST];
 	size_t count = names_in(&host->settings, HATHI_SETTING_PHP_VALUE, names, MOST);
 	count += names_in(&host->settings, HATHI_SETTING_PHP_ADMIN_VALUE, names + count, MOST - count);
-	while (load_one(host, names, count)) continue;
+	while (load_one(host, names, count, report)) continue;
 	for (size_t index = 0; index < count; index++) {
-		if (names[index] != NULL) load(host, names[index]);
+		if (names[index] != NULL) load(host, names[index], report);
 	}
 }

@@ -1,8 +1,9 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/sapi.h"
 
 #include <string.h>
 #include <strings.h>
+
+#include "php/directives.h"
 
 /* The response head as it goes over FastCGI; the rules are those of src/engine/embedded/php/head.ts. */
 

@@ -1,12 +1,16 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/pool_ini.h"
 
 #include <ctype.h>
 #include <limits.h>
 #include <string.h>
 
+#include "php/php_glue.h"
+
 #include <zend_ini_parser.h>
 #include <zend_ini_scanner.h>
+
+
+#include "worker/log.h"
 
 /* ini values of one request: what the web server sends, sections of php.ini, .user.ini files. */
 

@@ -1,41 +1,21 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/module.h"
 
 #include <string.h>
 
 #include <ext/standard/head.h>
+#include <ext/standard/info.h>
 
-/* The PHP module of the SAPI, with PHP-FPM's name for it, its ini settings and its functions. */
+#include "php/directives.h"
+#include "php/php_start.h"
+#include "php/request.h"
+#include "php/sapi.h"
 
-void hathi_status_array(zval *target);
-
-
-PHP_INI_BEGIN()
-	STD_PHP_INI_BOOLEAN("cgi.rfc2616_headers", "0", PHP_INI_ALL, OnUpdateBool, rfc2616_headers, struct hathi_ini,
-		hathi_ini)
-	STD_PHP_INI_BOOLEAN("cgi.nph", "0", PHP_INI_ALL, OnUpdateBool, nph, struct hathi_ini, hathi_ini)
-#if PHP_VERSION_ID < 80500
-	PHP_INI_ENTRY_EX("cgi.force_redirect", "1", PHP_INI_SYSTEM, NULL, zend_ini_boolean_displayer_cb)
-	PHP_INI_ENTRY("cgi.redirect_status_env", NULL, PHP_INI_SYSTEM, NULL)
-#endif
-	STD_PHP_INI_BOOLEAN("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, OnUpdateBool, fix_pathinfo, struct hathi_ini,
-		hathi_ini)
-	STD_PHP_INI_BOOLEAN("cgi.discard_path", "0", PHP_INI_SYSTEM, OnUpdateBool, discard_path, struct hathi_ini,
-		hathi_ini)
-	STD_PHP_INI_BOOLEAN("fastcgi.logging", "1", PHP_INI_SYSTEM, OnUpdateBool, logging, struct hathi_ini, hathi_ini)
-	STD_PHP_INI_ENTRY("fastcgi.error_header", NULL, PHP_INI_SYSTEM, OnUpdateString, error_header, struct hathi_ini,
-		hathi_ini)
-	STD_PHP_INI_ENTRY("fpm.config", NULL, PHP_INI_SYSTEM, OnUpdateString, fpm_config, struct hathi_ini, hathi_ini)
-#if PHP_VERSION_ID >= 80500
-	STD_PHP_INI_BOOLEAN("fastcgi.script_path_encoded", "1", PHP_INI_SYSTEM, OnUpdateBool, script_path_encoded,
-		struct hathi_ini, hathi_ini)
-#endif
-PHP_INI_END()
+/* The PHP module of the SAPI, with PHP-FPM's name for it, and its functions. */
 
 static PHP_MINIT_FUNCTION(hathi)
 {
 	hathi_sapi_take_environment();
-	REGISTER_INI_ENTRIES();
+	hathi_directives_register(module_number);
 	hathi_startup_hook_register();
 	return SUCCESS;
 }
@@ -62,8 +42,8 @@ static PHP_FUNCTION(fastcgi_finish_request)
 	if (request == NULL || request->finished) RETURN_FALSE;
 	php_output_end_all();
 	php_header();
-	hathi_request_end_response(request);
-	hathi_request_let_go(request);
+	hathi_response_end(request);
+	hathi_response_let_go(request);
 	RETURN_TRUE;
 }
 /* }}} */

@@ -1,10 +1,12 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/opcache.h"
 
 #include <string.h>
-#include <zend_exceptions.h>
 
+#include "php/php_glue.h"
 #include "record/layout.h"
+#include "shared/clock.h"
+
+#include <zend_exceptions.h>
 
 /*
  * OPcache's figures for the master. Host and workers share one OPcache, so any worker can tell of it; its own

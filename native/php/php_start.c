@@ -1,11 +1,17 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/php_start.h"
 
 #include <libgen.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <zend_exceptions.h>
+#include "php/module.h"
+#include "php/pool_ini.h"
+#include "php/programs.h"
+#include "php/sapi.h"
+#include "host/setup.h"
+#include "shared/process.h"
+#include "worker/calls.h"
+
 #include <zend_extensions.h>
 
 /*
@@ -212,7 +218,7 @@ static void add_extension(zend_extension *extension, void *stream)
 }
 
 /* Tells the master what runs. */
-void hathi_php_ready(struct hathi_host *host)
+void hathi_php_announce(struct hathi_host *host)
 {
 	char *text = NULL;
 	size_t length = 0;

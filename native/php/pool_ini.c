@@ -1,8 +1,9 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/pool_ini.h"
 
 #include <pwd.h>
 #include <string.h>
+
+#include "php/php_glue.h"
 
 /*
  * The pool's php_value and php_admin_value. Much of PHP reads a setting when it starts and never again: OPcache its
@@ -169,7 +170,7 @@ static enum hathi_ini_outcome set_for_good(const char *name, const char *value, 
 /* As in PHP-FPM a name that does not exist is told, and a value that is refused is not. */
 static void note_unknown(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome)
 {
-	if (outcome == HATHI_INI_UNKNOWN) hathi_host_note(host, HATHI_ERROR, "Unable to set %s '%s'", setting, name);
+	if (outcome == HATHI_INI_UNKNOWN) hathi_note(&host->notes, HATHI_ERROR, "Unable to set %s '%s'", setting, name);
 }
 
 static hathi_ini_report *tell = note_unknown;
@@ -178,12 +179,6 @@ static hathi_ini_report *tell = note_unknown;
 void hathi_pool_ini_report_to(hathi_ini_report *report)
 {
 	tell = report;
-}
-
-/* Tells what became of a value. */
-void hathi_pool_ini_tell(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome)
-{
-	tell(host, setting, name, outcome);
 }
 
 static int mode_of(const struct hathi_setting *setting)
@@ -197,7 +192,7 @@ static void apply(struct hathi_host *host, const struct hathi_setting *setting, 
 	if (name == NULL) return;
 	int mode = mode_of(setting);
 	hathi_ini_disable(name, equals + 1);
-	hathi_pool_ini_tell(host, setting->name, name, set_for_good(name, equals + 1, mode, ZEND_INI_STAGE_ACTIVATE));
+	tell(host, setting->name, name, set_for_good(name, equals + 1, mode, ZEND_INI_STAGE_ACTIVATE));
 	free(name);
 }
 
@@ -231,7 +226,7 @@ void hathi_pool_ini_apply(struct hathi_host *host)
 	zend_interned_strings_switch_storage(0);
 	/* A template has announced nothing, and extensions that are loaded now read their values from there. */
 	if (replaced_count == 0) for_each_value(host, announce);
-	hathi_extensions_load(host);
+	hathi_extensions_load(host, tell);
 	zend_interned_strings_switch_storage(1);
 	take_back();
 	for_each_value(host, apply);

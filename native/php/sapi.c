@@ -1,10 +1,14 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/sapi.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "php/directives.h"
+#include "php/pool_ini.h"
+#include "worker/connection.h"
+#include "worker/log.h"
 
 /*
  * PHP's callbacks. PHP gives them no context but SG(server_context), which is the running request; what it says
@@ -14,8 +18,6 @@ static struct hathi_worker *sapi_worker;
 
 /* What a script may still print behind fastcgi_finish_request() before it is ended: PHP-FPM's buffer. */
 enum { LATE_BYTES_MOST = 8192 };
-
-struct hathi_ini hathi_ini;
 
 /*
  * The process is a worker from now on, whose signal handlers are in place: PHP takes note of them here, and puts its
@@ -71,7 +73,7 @@ static int sapi_activate_request(void)
 static int sapi_deactivate_request(void)
 {
 	struct hathi_request *request = running();
-	if (request != NULL && !request->finished) hathi_request_end_response(request);
+	if (request != NULL && !request->finished) hathi_response_end(request);
 	return SUCCESS;
 }
 

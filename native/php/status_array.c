@@ -1,10 +1,11 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/module.h"
 
 #include <string.h>
 #include <time.h>
 
+#include "php/request.h"
 #include "record/layout.h"
+#include "shared/clock.h"
 
 /* fpm_get_status(): what the master's status page shows, read from the scoreboard; names as in PHP-FPM. */
 

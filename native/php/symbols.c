@@ -1,10 +1,10 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/symbols_publish.h"
 
 #include <string.h>
 
-#include "record/layout.h"
+#include "php/php_glue.h"
 #include "php/symbols.h"
+#include "record/layout.h"
 
 static void put_u32(uint8_t *at, uint32_t value)
 {

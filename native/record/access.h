@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/channel.h"
+#include "record/request_texts.h"
+#include "shared/settings.h"
+#include "shared/text.h"
 #include "wire/params.h"
-#include "host/settings.h"
 
 /* A line under way. What does not fit is cut off. */
 struct hathi_line {
@@ -30,16 +31,7 @@ struct hathi_access_values {
 	long pid;
 	long parent;
 	const char *peer;
-	const char *method;
-	const char *uri;
-	/* Of REQUEST_URI, not ended by NUL. */
-	const char *path;
-	size_t path_length;
-	const char *query;
-	const char *script;
-	const char *user;
-	const char *request_id;
-	uint64_t content_length;
+	const struct hathi_request_texts *request;
 	uint32_t status;
 	uint64_t memory;
 	uint64_t duration;
@@ -53,6 +45,31 @@ struct hathi_access_values {
 	void *context;
 };
 
+struct hathi_access_format;
+
+/* The log of one worker. */
+struct hathi_access_log {
+	int fd;
+	/* NULL where the pool has no access log. */
+	const struct hathi_access_format *format;
+	const struct hathi_settings *settings;
+	bool is_json;
+	bool with_query;
+	/* The last line could not be written; it is not whole. */
+	bool has_failed;
+	bool is_torn;
+};
+
+/* What the worker has to tell of a line. */
+struct hathi_access_outcome {
+	bool was_cut;
+	/* Of the system, once until a line can be written again; 0 for none. */
+	int error;
+};
+
+enum { HATHI_ACCESS_LINE_BYTES = 1024 };
+
+struct hathi_access_outcome hathi_access_write(struct hathi_access_log *log, const struct hathi_access_values *values);
 struct hathi_access_format *hathi_access_compile(const char *text, char *error, size_t size);
 size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
 	char *line, size_t size);

@@ -1,6 +1,6 @@
-#include "hathi.h"
+#include "record/access.h"
 
-#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -209,10 +209,10 @@ static void put_piece(struct hathi_line *line, const struct piece *piece, const 
 		found = hathi_params_get(values->params, piece->text);
 		put_escaped(line, found == NULL ? "-" : found, true);
 		return;
-	case 'f': put_or_dash(line, values->script); return;
-	case 'I': put_or_dash(line, values->request_id); return;
-	case 'l': hathi_line_format(line, "%llu", (unsigned long long)values->content_length); return;
-	case 'm': put_or_dash(line, values->method); return;
+	case 'f': put_or_dash(line, values->request->script); return;
+	case 'I': put_or_dash(line, values->request->request_id); return;
+	case 'l': hathi_line_format(line, "%llu", (unsigned long long)values->request->content_length); return;
+	case 'm': put_or_dash(line, values->request->method); return;
 	case 'M': put_memory(line, piece->text, values->memory); return;
 	case 'n': put_or_dash(line, values->pool); return;
 	case 'o':
@@ -221,14 +221,14 @@ static void put_piece(struct hathi_line *line, const struct piece *piece, const 
 		return;
 	case 'p': hathi_line_format(line, "%ld", values->pid); return;
 	case 'P': hathi_line_format(line, "%ld", values->parent); return;
-	case 'q': put_escaped(line, values->query, true); return;
-	case 'Q': hathi_line_put(line, "?", *values->query == '\0' ? 0 : 1); return;
-	case 'r': put_escaped(line, values->uri, true); return;
+	case 'q': put_escaped(line, values->request->query, true); return;
+	case 'Q': hathi_line_put(line, "?", *values->request->query == '\0' ? 0 : 1); return;
+	case 'r': put_escaped(line, values->request->uri, true); return;
 	case 'R': put_or_dash(line, values->peer); return;
 	case 's': hathi_line_format(line, "%u", values->status); return;
 	case 't': put_time(line, piece->text, values->accepted_at); return;
 	case 'T': put_time(line, piece->text, values->logged_at); return;
-	case 'u': put_escaped(line, values->user, true); return;
+	case 'u': put_escaped(line, values->request->user, true); return;
 	default: abort();
 	}
 }
@@ -250,10 +250,10 @@ bool hathi_access_suppressed(const struct hathi_settings *settings, const struct
 {
 	size_t cursor = 0;
 	const struct hathi_setting *path;
-	bool is_quiet = (strcmp(values->method, "GET") == 0 || strcmp(values->method, "HEAD") == 0) &&
-		*values->query == '\0' && values->content_length == 0 && values->status >= 200 && values->status < 300;
+	bool is_quiet = (strcmp(values->request->method, "GET") == 0 || strcmp(values->request->method, "HEAD") == 0) &&
+		*values->request->query == '\0' && values->request->content_length == 0 && values->status >= 200 && values->status < 300;
 	while (is_quiet && (path = hathi_setting_next(settings, HATHI_SETTING_ACCESS_SUPPRESS_PATH, &cursor)) != NULL) {
-		if (strcmp(path->value, values->uri) == 0) return true;
+		if (strcmp(path->value, values->request->uri) == 0) return true;
 	}
 	return false;
 }

@@ -1,7 +1,9 @@
-#include "hathi.h"
+#include "record/access.h"
 
 #include <string.h>
 #include <time.h>
+
+#include "shared/clock.h"
 
 /* The access log's line with access.log_format = json. The fields are those of src/log/access-json.ts. */
 
@@ -65,19 +67,19 @@ size_t hathi_access_json(const struct hathi_access_values *values, bool with_que
 	put_time(&line, hathi_clock(CLOCK_REALTIME));
 	put_field(&line, "pool", values->pool);
 	put_number(&line, "pid", (uint64_t)values->pid);
-	put_field(&line, "request_id", values->request_id);
+	put_field(&line, "request_id", values->request->request_id);
 	put_field(&line, "remote_address", values->peer);
-	put_field(&line, "user", values->user);
-	put_field(&line, "method", values->method);
-	put_bytes(&line, "uri", values->path, values->path_length);
-	if (with_query) put_field(&line, "query", values->query);
-	put_field(&line, "script", values->script);
+	put_field(&line, "user", values->request->user);
+	put_field(&line, "method", values->request->method);
+	put_bytes(&line, "uri", values->request->path, values->request->path_length);
+	if (with_query) put_field(&line, "query", values->request->query);
+	put_field(&line, "script", values->request->script);
 	put_number(&line, "status", values->status);
 	put_number(&line, "duration_micros", values->duration);
 	put_number(&line, "cpu_user_micros", values->cpu_user);
 	put_number(&line, "cpu_system_micros", values->cpu_system);
 	put_number(&line, "memory_bytes", values->memory);
-	put_number(&line, "content_length", values->content_length);
+	put_number(&line, "content_length", values->request->content_length);
 	hathi_line_put(&line, "}", 1);
 	return line.length;
 }

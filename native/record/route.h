@@ -2,8 +2,11 @@
 #ifndef HATHI_ROUTE_H
 #define HATHI_ROUTE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "record/slot.h"
 
 /* Method, blank, folded path and NUL. */
 enum { HATHI_ROUTE_NAME_BYTES = 161 };
@@ -11,12 +14,18 @@ enum { HATHI_ROUTE_NAME_BYTES = 161 };
 size_t hathi_request_path(const char **path, const char *request_uri, const char *uri);
 size_t hathi_route_name(char name[HATHI_ROUTE_NAME_BYTES], const char *method, const char *path, size_t length);
 
-struct hathi_worker;
-struct hathi_shared;
-struct hathi_slot_result;
+/* The table as one worker sees it. */
+struct hathi_routes {
+	uint8_t *table;
+	/* The slot, and 1, of the worker that changes the table; 0 for none. */
+	atomic_uint *holder;
+	uint32_t slot;
+};
 
-void hathi_routes_count(struct hathi_worker *worker, const char *name, size_t length,
+void hathi_routes_open(struct hathi_routes *routes, uint8_t *scoreboard, uint32_t slot_count, atomic_uint *holder,
+	uint32_t slot);
+void hathi_routes_count(const struct hathi_routes *routes, const char *name, size_t length,
 	const struct hathi_slot_result *result);
-void hathi_routes_let_go(struct hathi_shared *shared, uint32_t slot);
+void hathi_routes_let_go(atomic_uint *holder, uint32_t slot);
 
 #endif

@@ -1,9 +1,8 @@
-#include "hathi.h"
+#include "record/route.h"
 
 #include <string.h>
 
 #include "record/layout.h"
-#include "record/route.h"
 
 /*
  * The table of routes after the last slot of the scoreboard; src/scoreboard/routes.ts says by which rule a route has a
@@ -12,11 +11,6 @@
  */
 
 enum { ATTEMPTS = 100, WEIGHT_OF_REQUEST = 1000, OTHERS = 0 };
-
-static uint8_t *table_of(const struct hathi_worker *worker)
-{
-	return worker->slot.header + HATHI_SB_HEADER_SIZE + (size_t)worker->slot_count * HATHI_SB_SLOT_SIZE;
-}
 
 static uint8_t *route_at(uint8_t *table, size_t place)
 {
@@ -112,23 +106,34 @@ static void count(uint8_t *table, const char *name, size_t length, const struct 
 	weights_of(table)[place] += result->duration + WEIGHT_OF_REQUEST;
 }
 
-static bool take(struct hathi_shared *shared, uint32_t slot)
+static bool take(const struct hathi_routes *routes)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		unsigned nobody = 0;
-		if (atomic_compare_exchange_weak_explicit(&shared->routes_holder, &nobody, slot + 1, memory_order_acquire,
+		if (atomic_compare_exchange_weak_explicit(routes->holder, &nobody, routes->slot + 1, memory_order_acquire,
 				memory_order_relaxed))
 			return true;
 	}
 	return false;
 }
 
+/* The table of a scoreboard with that many slots, for the worker of `slot`. */
+void hathi_routes_open(struct hathi_routes *routes, uint8_t *scoreboard, uint32_t slot_count, atomic_uint *holder,
+	uint32_t slot)
+{
+	*routes = (struct hathi_routes){
+		.table = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)slot_count * HATHI_SB_SLOT_SIZE,
+		.holder = holder,
+		.slot = slot,
+	};
+}
+
 /* Counts a request that has ended under the name of its route, which has at most HATHI_SB_ROUTE_NAME_CAPACITY bytes. */
-void hathi_routes_count(struct hathi_worker *worker, const char *name, size_t length,
+void hathi_routes_count(const struct hathi_routes *routes, const char *name, size_t length,
 	const struct hathi_slot_result *result)
 {
-	uint8_t *table = table_of(worker);
-	if (!take(worker->shared, worker->slot_number)) {
+	uint8_t *table = routes->table;
+	if (!take(routes)) {
 		atomic_fetch_add((_Atomic uint64_t *)(void *)(table + HATHI_SB_ROUTES_UNCOUNTED), 1);
 		return;
 	}
@@ -137,12 +142,12 @@ void hathi_routes_count(struct hathi_worker *worker, const char *name, size_t le
 	atomic_thread_fence(memory_order_release);
 	count(table, name, length, result);
 	atomic_fetch_add_explicit(sequence, 1, memory_order_release);
-	atomic_store_explicit(&worker->shared->routes_holder, 0, memory_order_release);
+	atomic_store_explicit(routes->holder, 0, memory_order_release);
 }
 
 /* The host has reaped the worker of a slot, which may have held the table. */
-void hathi_routes_let_go(struct hathi_shared *shared, uint32_t slot)
+void hathi_routes_let_go(atomic_uint *holder, uint32_t slot)
 {
-	unsigned holder = slot + 1;
-	atomic_compare_exchange_strong(&shared->routes_holder, &holder, 0);
+	unsigned own = slot + 1;
+	atomic_compare_exchange_strong(holder, &own, 0);
 }

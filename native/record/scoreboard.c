@@ -1,9 +1,10 @@
-#include "hathi.h"
+#include "record/slot.h"
 
+#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "record/layout.h"
+#include "shared/clock.h"
 
 /* The master reads while we write: see docs/contract.md, section 4, for the sequence counter. */
 
@@ -40,14 +41,6 @@ static void put_bytes(uint8_t *base, size_t offset, size_t capacity, const char 
 static void put_string(uint8_t *base, size_t offset, size_t capacity, const char *text)
 {
 	put_bytes(base, offset, capacity, text, text == NULL ? 0 : strlen(text));
-}
-
-/* Microseconds of a clock of clock_gettime(2). */
-uint64_t hathi_clock(int clock)
-{
-	struct timespec now;
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* Makes the counter odd: readers see that the slot is being changed. */
@@ -181,18 +174,18 @@ void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted)
 }
 
 /* What is asked for is known. */
-void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_information *information)
+void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_request_texts *texts)
 {
 	uint8_t *at = slot->slot;
 	begin_change(at);
-	put_string(at, HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_METHOD_CAPACITY, information->method);
-	put_string(at, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_URI_CAPACITY, information->uri);
-	put_string(at, HATHI_SB_SLOT_QUERY, HATHI_SB_SLOT_QUERY_CAPACITY, information->query);
-	put_string(at, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY, information->script);
-	put_string(at, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY, information->user);
-	put_string(at, HATHI_SB_SLOT_REQUEST_ID, HATHI_SB_SLOT_REQUEST_ID_CAPACITY, information->request_id);
-	put_bytes(at, HATHI_SB_SLOT_PATH, HATHI_SB_SLOT_PATH_CAPACITY, information->path, information->path_length);
-	put_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH, information->content_length);
+	put_string(at, HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_METHOD_CAPACITY, texts->method);
+	put_string(at, HATHI_SB_SLOT_URI, HATHI_SB_SLOT_URI_CAPACITY, texts->uri);
+	put_string(at, HATHI_SB_SLOT_QUERY, HATHI_SB_SLOT_QUERY_CAPACITY, texts->query);
+	put_string(at, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY, texts->script);
+	put_string(at, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY, texts->user);
+	put_string(at, HATHI_SB_SLOT_REQUEST_ID, HATHI_SB_SLOT_REQUEST_ID_CAPACITY, texts->request_id);
+	put_bytes(at, HATHI_SB_SLOT_PATH, HATHI_SB_SLOT_PATH_CAPACITY, texts->path, texts->path_length);
+	put_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH, texts->content_length);
 	set_stage(at, HATHI_STAGE_RUNNING);
 	end_change(at);
 }

@@ -1,7 +1,5 @@
 #include "record/access.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Appends bytes. */
@@ -18,10 +16,9 @@ void hathi_line_format(struct hathi_line *line, const char *format, ...)
 	char text[64];
 	va_list arguments;
 	va_start(arguments, format);
-	int length = vsnprintf(text, sizeof text, format, arguments);
+	size_t length = hathi_format(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (length < 0) return;
-	hathi_line_put(line, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
+	hathi_line_put(line, text, length);
 }
 
 /*

@@ -1,10 +1,10 @@
-#include "hathi.h"
+#include "wire/clients.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /*
  * listen.allowed_clients, with the meaning of src/engine/allowed-clients.ts: addresses and CIDR ranges, blanks

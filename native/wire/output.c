@@ -1,4 +1,4 @@
-#include "hathi.h"
+#include "wire/output.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "hathi.h"
+#include "wire/params.h"
 
 #include <stdlib.h>
 #include <string.h>

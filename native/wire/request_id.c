@@ -1,5 +1,7 @@
-#include "hathi.h"
+#include "wire/request_id.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 

@@ -1,7 +1,10 @@
-#include "hathi.h"
+#include "worker/calls.h"
 
 #include <link.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -1,23 +1,17 @@
-#include "hathi.h"
+#include "worker/connection.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "shared/clock.h"
+#include "worker/log.h"
 #include "worker/worker.h"
 
 enum {
-	/* How long a client may pause inside the body of its request. */
-	BODY_WAIT_MS = 60 * 1000,
-	/* While others wait for a worker, one that reads a body is to get so much a second, but for the first seconds. */
-	BODY_PACE_BYTES = 4 * 1024,
-	BODY_GRACE_MICROS = 5 * 1000 * 1000,
-	/* How often a worker that waits for a body looks whether others wait for it. */
-	BODY_LOOK_MS = 250,
 	/* After a response: how long, and how much, is read of what the client has not sent yet. */
 	DRAIN_WAIT_MS = 500,
 	DRAIN_BYTES = 1024 * 1024,
@@ -75,7 +69,7 @@ static enum hathi_read wait_for_body(const struct hathi_worker *worker, struct h
 	connection->awaits_body = connection->fcgi.content_length > 0 && connection->fcgi.content_length <= BODY_AHEAD_BYTES &&
 		worker->held_count < HATHI_HELD / 2 && !hathi_fcgi_has_body(&connection->fcgi, input, end);
 	if (!connection->awaits_body) return HATHI_READ_REQUEST;
-	connection->deadline = hathi_clock(CLOCK_MONOTONIC) + BODY_WAIT_MS * 1000;
+	connection->deadline = hathi_clock(CLOCK_MONOTONIC) + HATHI_BODY_WAIT_MS * 1000;
 	return HATHI_READ_MORE;
 }
 
@@ -105,7 +99,7 @@ static const char *error_text(const char *code)
  * Sends the protocol's own answer to a record, a few bytes. A worker must not wait for a client that reads nothing, so
  * one whose socket has no room for them counts as gone. Returns false then.
  */
-static bool send_reply(const struct hathi_connection *connection)
+bool hathi_connection_reply(const struct hathi_connection *connection)
 {
 	const struct hathi_fcgi *fcgi = &connection->fcgi;
 	ssize_t sent;
@@ -130,7 +124,7 @@ static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connectio
 		case HATHI_FCGI_REQUEST:
 			return wait_for_body(worker, connection);
 		case HATHI_FCGI_REPLY:
-			if (!send_reply(connection) || connection->fcgi.reply_closes) return HATHI_READ_CLOSED;
+			if (!hathi_connection_reply(connection) || connection->fcgi.reply_closes) return HATHI_READ_CLOSED;
 			break;
 		case HATHI_FCGI_STARTED:
 		case HATHI_FCGI_ABANDONED:
@@ -194,89 +188,6 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 		if (result != HATHI_READ_MORE || connection->awaits_body || (size_t)got < sizeof connection->bytes) return result;
 	}
 	return HATHI_READ_MORE;
-}
-
-/* Whether the body comes so slowly that the worker is to be had by those who wait for one all the time. */
-static bool is_too_slow(const struct hathi_worker *worker, struct hathi_connection *connection, uint64_t now)
-{
-	uint64_t spent = now - connection->body_began;
-	bool is_slow = spent >= BODY_GRACE_MICROS && connection->fcgi.body_seen < spent / 1000 * BODY_PACE_BYTES / 1000;
-	if (!is_slow || !hathi_worker_is_wanted(worker)) {
-		connection->wanted_since = 0;
-		return false;
-	}
-	/* A pool that may grow gets another worker for them meanwhile. */
-	if (connection->wanted_since == 0) connection->wanted_since = now;
-	return now - connection->wanted_since >= BODY_LOOK_MS * 1000;
-}
-
-static bool give_up_body(struct hathi_worker *worker, struct hathi_connection *connection, const char *why)
-{
-	connection->gave_up = true;
-	hathi_worker_tell(worker, HATHI_NOTICE, "a request%s%s was given up: %s (%llu of %llu bytes of its body have come)",
-		*connection->peer == '\0' ? "" : " from ", connection->peer, why, (unsigned long long)connection->fcgi.body_seen,
-		(unsigned long long)connection->fcgi.content_length);
-	return false;
-}
-
-/* Waits for more of the body. Returns false when none will come, or not soon enough. */
-static bool fill_body(struct hathi_worker *worker, struct hathi_connection *connection)
-{
-	uint64_t began = 0;
-	for (;;) {
-		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
-		if (got > 0) {
-			connection->at = 0;
-			connection->filled = (size_t)got;
-			/* Without a wait it is not the client who is slow. */
-			return began == 0 || !is_too_slow(worker, connection, hathi_clock(CLOCK_MONOTONIC)) ||
-				give_up_body(worker, connection, "it comes too slowly while others wait");
-		}
-		if (got == 0 || (errno != EINTR && errno != EAGAIN)) return false;
-		uint64_t now = hathi_clock(CLOCK_MONOTONIC);
-		if (began == 0) began = now;
-		if (now - began >= BODY_WAIT_MS * 1000) return give_up_body(worker, connection, "its client pauses");
-		if (is_too_slow(worker, connection, now))
-			return give_up_body(worker, connection, "it comes too slowly while others wait");
-		struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
-		poll(&wait, 1, BODY_LOOK_MS);
-	}
-}
-
-/*
- * Reads up to `size` bytes of the request's body. Returns their number, 0 at its end, and when `gave_up` is set because
- * the rest does not come.
- */
-size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
-	size_t size)
-{
-	struct hathi_fcgi *fcgi = &connection->fcgi;
-	if (connection->gave_up) return 0;
-	if (connection->body_began == 0) connection->body_began = hathi_clock(CLOCK_MONOTONIC);
-	while (fcgi->body_length == 0) {
-		/* What follows the body is the next request's. */
-		if (fcgi->body_end_told) return 0;
-		const uint8_t *input = connection->bytes + connection->at;
-		enum hathi_fcgi_event event = hathi_fcgi_next(fcgi, &input, connection->bytes + connection->filled);
-		connection->at = (size_t)(input - connection->bytes);
-		if (event == HATHI_FCGI_BODY) break;
-		if (event == HATHI_FCGI_REPLY) {
-			if (send_reply(connection)) continue;
-			/* A part of it may have gone: nothing that follows could be understood. */
-			worker->output.failed = true;
-			give_up_body(worker, connection, "its client does not read");
-			return 0;
-		}
-		if (event != HATHI_FCGI_NEED_INPUT || fcgi->input_ended) return 0;
-		if (fill_body(worker, connection)) continue;
-		if (connection->gave_up) return 0;
-		hathi_fcgi_end_input(fcgi);
-	}
-	size_t length = fcgi->body_length < size ? fcgi->body_length : size;
-	memcpy(target, fcgi->body, length);
-	fcgi->body += length;
-	fcgi->body_length -= length;
-	return length;
 }
 
 /* Reads off what the client still sends, so that its system does not throw our response away with a reset. */

@@ -1,14 +1,17 @@
+#include "worker/cpu_timer.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "hathi.h"
+#include "shared/clock.h"
 
 /*
  * PHP's time limit without its system calls. PHP arms ITIMER_PROF twice and disarms it once in every request, and

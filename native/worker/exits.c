@@ -1,7 +1,10 @@
-#include "hathi.h"
+#include "worker/faults.h"
 
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "worker/calls.h"
 
 /* _exit(2), by which PHP and its extensions leave a process where they see no other way: a client is answered first. */
 

@@ -1,4 +1,4 @@
-#include "hathi.h"
+#include "worker/faults.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -1,19 +1,24 @@
-#include "hathi.h"
+#include "worker/held.h"
 
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#include "worker/worker.h"
-
-/* The connections that a worker holds: silent ones, half-sent requests, kept ones. */
+#include "shared/clock.h"
+#include "worker/faults.h"
+#include "worker/worker_control.h"
 
 /*
  * So long nobody is given up for a new connection: a client that the kernel leaves no time is not a silent one. Half of
  * it after each that was given up, until one shows that it was worth the wait: many silent ones cost little.
  */
 enum { ROOM_MICROS = 500 * 1000, ROOM_HALVINGS = 9 };
+
+/* Holds a connection. There must be room for it (hathi_held_room_in()). */
+void hathi_held_add(struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	worker->held[worker->held_count++] = connection;
+}
 
 /* Takes a connection out of the list. */
 static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)

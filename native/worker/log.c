@@ -1,11 +1,12 @@
-#include "hathi.h"
+#include "worker/log.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "php/php_glue.h"
+#include "shared/control.h"
 
 /* What a message may have before it is cut to log_limit; PHP-FPM's buffer. */
 enum { MESSAGE_BYTES = 2048, LEAST_LIMIT = 512 };
@@ -52,7 +53,7 @@ void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const
 	size_t length = head + (size_t)written;
 	size_t limit = worker->log_limit < MESSAGE_BYTES ? worker->log_limit : MESSAGE_BYTES;
 	if (length >= MESSAGE_BYTES) length = cut(line, length, limit - 1);
-	hathi_php_message(line + head, length - head);
+	worker->engine->message(line + head, length - head);
 	if (level >= worker->log_level) write_line(worker, line, length);
 }
 
@@ -65,10 +66,8 @@ void hathi_worker_tell(struct hathi_worker *worker, enum hathi_level level, cons
 	struct hathi_control control = {.type = HATHI_CONTROL_LOG, .status = level};
 	va_list arguments;
 	va_start(arguments, format);
-	int length = vsnprintf(control.text, sizeof control.text, format, arguments);
+	control.length = (uint32_t)hathi_format(control.text, sizeof control.text, format, arguments);
 	va_end(arguments);
-	if (length < 0) return;
-	control.length = (size_t)length < sizeof control.text ? (uint32_t)length : sizeof control.text - 1;
 	hathi_control_send(worker->control, &control, -1);
 }
 
@@ -86,7 +85,7 @@ void hathi_worker_log_php(struct hathi_worker *worker, const char *text)
 	memcpy(line + head, mark, sizeof mark - 1);
 	memcpy(line + head + sizeof mark - 1, text, text_length);
 	size_t length = cut(line, head + sizeof mark - 1 + text_length, worker->log_limit - 1);
-	hathi_php_message(line + head, length - head);
+	worker->engine->message(line + head, length - head);
 	write_line(worker, line, length);
 	free(line);
 }
@@ -99,27 +98,10 @@ size_t hathi_log_limit(const struct hathi_settings *settings)
 		: LEAST_LIMIT;
 }
 
-/*
- * Keeps a message for the logs of the workers that are made from here on: what concerns each of them stands there,
- * as in PHP-FPM, whose workers apply the pool's settings themselves.
- */
-void hathi_host_note(struct hathi_host *host, enum hathi_level level, const char *format, ...)
-{
-	struct hathi_note *grown = realloc(host->notes, (host->note_count + 1) * sizeof *grown);
-	if (grown == NULL) return;
-	host->notes = grown;
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vasprintf(&grown[host->note_count].text, format, arguments);
-	va_end(arguments);
-	grown[host->note_count].level = level;
-	if (length >= 0) host->note_count++;
-}
-
 /* Says in a worker's log what was noted for it. */
 void hathi_worker_log_notes(struct hathi_worker *worker)
 {
-	const struct hathi_host *host = worker->host;
-	for (uint32_t index = 0; index < host->note_count; index++)
-		hathi_worker_log(worker, host->notes[index].level, "%s", host->notes[index].text);
+	const struct hathi_notes *notes = worker->notes;
+	for (uint32_t index = 0; index < notes->count; index++)
+		hathi_worker_log(worker, notes->list[index].level, "%s", notes->list[index].text);
 }

@@ -1,11 +1,15 @@
-#include "hathi.h"
+#include "worker/scheduler.h"
 
 #include <dlfcn.h>
 #include <sched.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "worker/calls.h"
 
 /*
  * process.scheduler, sched(7). Under SCHED_BATCH a worker that is woken does not take the processor from who runs there:

@@ -1,19 +1,89 @@
-/* Between the files of a worker's loop: worker.c, held.c, connection.c, worker_control.c. */
+/* A worker: one process that takes connections and serves requests (worker.c, worker_settings.c). */
 #ifndef HATHI_WORKER_H
 #define HATHI_WORKER_H
 
-#include "hathi.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* What a worker without connections waits for, in its epoll set. */
-enum { HATHI_WAIT_CONTROL = 1, HATHI_WAIT_LISTENER = 2, HATHI_WAIT_QUIT = 3 };
+#include "record/access.h"
+#include "record/route.h"
+#include "record/slot.h"
+#include "shared/level.h"
+#include "shared/memory.h"
+#include "shared/notes.h"
+#include "shared/settings.h"
+#include "wire/clients.h"
+#include "wire/output.h"
+#include "worker/connection.h"
+#include "worker/engine.h"
 
-void hathi_held_close(struct hathi_worker *worker, uint32_t index);
-struct hathi_connection *hathi_held_read(struct hathi_worker *worker, uint32_t index);
-int hathi_held_room_in(const struct hathi_worker *worker);
-struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker);
-struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits);
-struct hathi_connection *hathi_held_pipelined(struct hathi_worker *worker);
-bool hathi_worker_is_wanted(const struct hathi_worker *worker);
-void hathi_worker_accept(struct hathi_worker *worker);
+enum { HATHI_HELD = 8 };
+
+/* What a new worker has from its host. */
+struct hathi_worker_setup {
+	const struct hathi_engine *engine;
+	const struct hathi_settings *settings;
+	const struct hathi_access_format *access_format;
+	const char *pool;
+	uint8_t *scoreboard;
+	struct hathi_shared *shared;
+	struct hathi_notes *notes;
+	uint32_t slot_number;
+	uint32_t slot_count;
+	int control;
+	int listen_fd;
+	int log_fd;
+	bool catches_output;
+	bool accepting;
+};
+
+struct hathi_worker {
+	const struct hathi_engine *engine;
+	const struct hathi_settings *settings;
+	const struct hathi_notes *notes;
+	struct hathi_shared *shared;
+	struct hathi_slot slot;
+	struct hathi_routes routes;
+	struct hathi_clients clients;
+	struct hathi_connection *held[HATHI_HELD];
+	uint32_t held_count;
+	/* Clients in a row that did not write at once. */
+	uint32_t silent_clients;
+	/* How many were given up for others since one of the silent ones sent its request. */
+	uint32_t made_room;
+	struct hathi_connection *spare;
+	uint32_t slot_number;
+	uint32_t slot_count;
+	int control;
+	int listen_fd;
+	int epoll;
+	uint32_t log_generation;
+	bool accepting;
+	/* It may have been woken for a connection in place of another worker, and has not tried to accept since. */
+	bool owes_accept;
+	/* Connections come faster than they are served: the next one is probably there. A vain accept(2) is dear. */
+	bool is_pressed;
+	/* Its last request was over so soon that giving the processor away costs nobody anything. */
+	bool is_quick;
+	bool is_tcp;
+	bool catches_output;
+	bool may_reuse;
+	bool retires;
+	bool makes_request_ids;
+	uint64_t requests_left;
+	enum hathi_level log_level;
+	size_t log_limit;
+	const char *pool;
+	const char *ping_path;
+	const char *ping_response;
+	const char *status_path;
+	const char *extensions;
+	struct hathi_access_log access_log;
+	struct hathi_output output;
+};
+
+void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes *notes);
+_Noreturn void hathi_worker_main(const struct hathi_worker_setup *setup);
 
 #endif

@@ -1,15 +1,14 @@
-#include "hathi.h"
+#include "worker/worker_control.h"
 
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "worker/worker.h"
-
-/* What host and worker say to each other, seen from the worker. */
+#include "shared/clock.h"
+#include "shared/control.h"
+#include "worker/log.h"
 
 /* How long the master has for a status page, and the host to read what a request wrote. */
 enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 1000 };
@@ -37,8 +36,8 @@ static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control,
 		break;
 	case HATHI_CONTROL_ACCESS_LOG:
 		if (*descriptor < 0) break;
-		if (worker->log_fd >= 0) close(worker->log_fd);
-		worker->log_fd = *descriptor;
+		if (worker->access_log.fd >= 0) close(worker->access_log.fd);
+		worker->access_log.fd = *descriptor;
 		*descriptor = -1;
 		worker->log_generation++;
 		break;

@@ -1,9 +1,12 @@
-#include "hathi.h"
+#include "worker/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include "shared/process.h"
+#include "worker/log.h"
 
 /* What the pool's settings mean for one worker. */
 
@@ -29,17 +32,17 @@ static enum hathi_level read_level(const char *name)
 }
 
 /* Says which entries of listen.allowed_clients are no addresses. */
-static void report_clients(struct hathi_host *host, const struct hathi_clients *clients, char *wrong)
+static void report_clients(struct hathi_notes *notes, const struct hathi_clients *clients, char *wrong)
 {
 	char *state;
 	for (char *entry = strtok_r(wrong, ",", &state); entry != NULL; entry = strtok_r(NULL, ",", &state))
-		hathi_host_note(host, HATHI_ERROR, "Wrong IP address '%s' in listen.allowed_clients", entry);
+		hathi_note(notes, HATHI_ERROR, "Wrong IP address '%s' in listen.allowed_clients", entry);
 	if (!clients->admits_all && clients->count == 0)
-		hathi_host_note(host, HATHI_ERROR, "There are no allowed addresses");
+		hathi_note(notes, HATHI_ERROR, "There are no allowed addresses");
 }
 
 /* Fills in what the settings say; what is wrong with them is noted for the worker's log. */
-void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_host *host)
+void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes *notes)
 {
 	const struct hathi_settings *settings = worker->settings;
 	const char *kind = hathi_setting_text(settings, HATHI_SETTING_LISTEN_KIND);
@@ -47,8 +50,8 @@ void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_host *
 	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
 	worker->requests_left = draw_quota(settings);
 	const char *access_format = hathi_setting_text(settings, HATHI_SETTING_ACCESS_LOG_FORMAT);
-	worker->access_is_json = access_format != NULL && strcmp(access_format, "json") == 0;
-	worker->access_query = hathi_setting_flag(settings, HATHI_SETTING_ACCESS_LOG_QUERY);
+	worker->access_log.is_json = access_format != NULL && strcmp(access_format, "json") == 0;
+	worker->access_log.with_query = hathi_setting_flag(settings, HATHI_SETTING_ACCESS_LOG_QUERY);
 	worker->makes_request_ids = hathi_setting_flag(settings, HATHI_SETTING_REQUEST_ID);
 	worker->log_level = read_level(hathi_setting_text(settings, HATHI_SETTING_LOG_LEVEL));
 	worker->log_limit = hathi_log_limit(settings);
@@ -63,5 +66,5 @@ void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_host *
 	const char *clients = hathi_setting_text(settings, HATHI_SETTING_LISTEN_ALLOWED_CLIENTS);
 	if (!hathi_clients_read(&worker->clients, worker->is_tcp ? clients : NULL, wrong, sizeof wrong))
 		_exit(HATHI_EXIT_FAILED);
-	report_clients(host, &worker->clients, wrong);
+	report_clients(notes, &worker->clients, wrong);
 }

@@ -134,8 +134,8 @@ suite('every setting of the list', () => {
 });
 
 suite('the names in C', () => {
-  test('native/host/setting_names.h is made from the list', () => {
-    assert.equal(readFileSync(join(sourceFolder, 'host/setting_names.h'), 'utf8'), settingNamesHeader());
+  test('native/shared/setting_names.h is made from the list', () => {
+    assert.equal(readFileSync(join(sourceFolder, 'shared/setting_names.h'), 'utf8'), settingNamesHeader());
   });
 
   test('no setting is read by a text of its own', () => {

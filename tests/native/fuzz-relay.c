@@ -9,9 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../native/hathi.h"
-#include "../../native/record/layout.h"
+#include "../../native/host/host.h"
 #include "../../native/host/relay.h"
+#include "../../native/record/layout.h"
+#include "../../native/record/slot.h"
 #include "fuzz-target.h"
 
 enum act { SENDS_ANYTHING, SENDS_A_MESSAGE, WRITES_OUTPUT, WRITES_ITS_SLOT, ACTS };

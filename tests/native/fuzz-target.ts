@@ -6,15 +6,18 @@ import { checkout } from '../harness/folder.ts';
 /** The C files of the engine that a target is made of. */
 const sources = {
   fcgi: ['wire/fcgi.c', 'wire/pairs.c'],
-  channel: ['host/channel.c'],
+  channel: ['host/channel.c', 'shared/level.c', 'shared/text.c'],
   relay: [
     'host/relay.c',
-    'host/control.c',
     'host/channel.c',
-    'record/scoreboard.c',
-    'wire/request_id.c',
     'host/memory.c',
+    'record/scoreboard.c',
+    'shared/clock.c',
+    'shared/control.c',
+    'shared/level.c',
+    'shared/text.c',
     'wire/params.c',
+    'wire/request_id.c',
   ],
 } as const;
 

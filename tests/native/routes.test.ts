@@ -46,7 +46,7 @@ test('workers that count at once lose nothing, and one that dies with the table 
   using folder = new TestFolder();
   const program = compileChecked(folder.join('routes'), [
     join(checkout, 'tests/native/routes-program.c'),
-    ...['record/routes.c', 'record/route_name.c', 'record/scoreboard.c'].map((file) =>
+    ...['record/routes.c', 'record/route_name.c', 'record/scoreboard.c', 'shared/clock.c'].map((file) =>
       join(checkout, 'native', file),
     ),
   ]);

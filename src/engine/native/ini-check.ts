@@ -1,4 +1,4 @@
-/** Asks a native engine about ini values (native/host/check.c). */
+/** Asks a native engine about ini values (native/php/check.c). */
 
 import { spawnSync } from 'node:child_process';
 import { type IniAnswer, IniCheckError, type IniRemark, type PoolIniValues } from '../ini-check.ts';

@@ -1,4 +1,4 @@
-/** The names of the settings as a C header: native/host/setting_names.h is this text, which a test compares. */
+/** The names of the settings as a C header: native/shared/setting_names.h is this text, which a test compares. */
 
 import { namesOf, requiredSettings } from '../host-setting-names.ts';
 
@@ -7,7 +7,7 @@ export function settingConstant(name: string): string {
   return `HATHI_SETTING_${name.toUpperCase().replaceAll('.', '_')}`;
 }
 
-/** The text of native/host/setting_names.h. */
+/** The text of native/shared/setting_names.h. */
 export function settingNamesHeader(): string {
   return [
     '/* Made from src/engine/host-setting-names.ts; see src/engine/native/setting-names-header.ts. Do not edit. */',

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/setting_names.h"
+#include "shared/setting_names.h"
 
 struct hathi_setting {
 	char *name;

@@ -1,11 +1,15 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/programs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "php/php_start.h"
+#include "php/pool_ini.h"
+#include "php/sapi.h"
+#include "shared/process.h"
 
 /*
  * "hathi -t": which ini values of the pools PHP knows and takes. PHP is started once; a child tries each pool, so that no

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/request_texts.h"
+
 /* A worker's view of the scoreboard. */
 struct hathi_slot {
 	uint8_t *header;
@@ -30,25 +32,11 @@ struct hathi_slot_result {
 	uint64_t memory;
 };
 
-struct hathi_slot_information {
-	const char *method;
-	const char *uri;
-	const char *query;
-	const char *script;
-	const char *user;
-	const char *request_id;
-	/* Not ended by NUL. */
-	const char *path;
-	size_t path_length;
-	uint64_t content_length;
-};
-
-uint64_t hathi_clock(int clock);
 size_t hathi_duration_class(uint64_t micros);
 void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid);
 void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage);
 void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);
-void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_slot_information *information);
+void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_request_texts *texts);
 void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
 void hathi_slot_idle(struct hathi_slot *slot);
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);

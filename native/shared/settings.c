@@ -1,4 +1,4 @@
-#include "hathi.h"
+#include "shared/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>

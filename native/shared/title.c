@@ -1,12 +1,9 @@
-#include "hathi.h"
+#include "shared/process.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#include "php_version.h"
 
 /*
  * What ps(1) shows: the kernel keeps arguments and environment in one piece of memory at the end of the stack, and
@@ -14,12 +11,17 @@
  */
 static char *title_area;
 static size_t title_size;
+static const char *program_name = "";
 /* Where it was moved to; the environment itself may be another one by now. */
 static char **volatile kept_environment;
 
-/* Finds the area. The environment must not be used from there any more once a title is set: see clearenv(3). */
-void hathi_title_init(int argc, char **argv, char **environment)
+/*
+ * Finds the area, and keeps the name that top(1), pgrep(1) and `ps -C php-fpm8.2` go by: that of Debian's program. The
+ * environment must not be used from there any more once a title is set: see clearenv(3).
+ */
+void hathi_title_init(const char *name, int argc, char **argv, char **environment)
 {
+	program_name = name;
 	if (argc == 0) return;
 	char *end = argv[0];
 	for (int index = 0; index < argc; index++) {
@@ -56,8 +58,6 @@ void hathi_title_set(const char *title)
 	if (length >= title_size) length = title_size - 1;
 	memcpy(title_area, title, length);
 	memset(title_area + length, 0, title_size - length);
-	/* The name that top(1), pgrep(1) and `ps -C php-fpm8.2` go by: that of Debian's program, 15 bytes at most. */
-	char name[16];
-	snprintf(name, sizeof name, "php-fpm%d.%d", PHP_MAJOR_VERSION, PHP_MINOR_VERSION);
-	prctl(PR_SET_NAME, name);
+	/* The kernel keeps 15 bytes of it. */
+	prctl(PR_SET_NAME, program_name);
 }

@@ -2,7 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hathi.h"
+#include "host/host.h"
+#include "host/template.h"
+#include "php/host_php.h"
+#include "php/programs.h"
 
 /*
  * This object is preloaded into the PHP program of the system: its symbols are there, and nothing of PHP has to be
@@ -20,8 +23,8 @@ static int hathi_main(int argc, char **argv, char **environment)
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0) return hathi_php_probe();
 	if (argc >= 2 && strcmp(argv[1], "--info") == 0) return hathi_php_info(argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "--check") == 0) return hathi_php_check();
-	if (argc >= 2 && strcmp(argv[1], "--template") == 0) return hathi_template_main(argc, argv, environment);
-	return hathi_host_main(argc, argv, environment);
+	if (argc >= 2 && strcmp(argv[1], "--template") == 0) return hathi_template_main(&hathi_php, argc, argv, environment);
+	return hathi_host_main(&hathi_php, argc, argv, environment);
 }
 
 __attribute__((visibility("default"))) int __libc_start_main(main_function *main, int argc, char **argv,

@@ -1,4 +1,4 @@
-#include "hathi.h"
+#include "shared/control.h"
 
 #include <errno.h>
 #include <string.h>

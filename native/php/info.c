@@ -1,10 +1,14 @@
-#define HATHI_WITH_PHP
-#include "php/php_glue.h"
+#include "php/programs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "php/php_start.h"
+#include "php/pool_ini.h"
+#include "php/sapi.h"
+#include "shared/process.h"
 
 #include <ext/standard/info.h>
 

@@ -1,5 +1,7 @@
-#define HATHI_WITH_PHP
+#include "php/php_start.h"
+
 #include "php/php_glue.h"
+#include "php/pool_ini.h"
 
 #include <zend_extensions.h>
 

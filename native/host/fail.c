@@ -1,0 +1,17 @@
+#include <unistd.h>
+
+#include "host/setup.h"
+#include "shared/process.h"
+
+/* Tells the master why the pool cannot be run, and ends. */
+void hathi_host_fail(struct hathi_host *host, const char *format, ...)
+{
+	char text[4096];
+	va_list arguments;
+	va_start(arguments, format);
+	size_t length = hathi_format(text, sizeof text, format, arguments);
+	va_end(arguments);
+	hathi_channel_say(&host->channel, text, length, "failed");
+	/* PHP's own end is left out: it may not have started, and a module that failed may fail again. */
+	_exit(HATHI_EXIT_FAILED);
+}

@@ -1,0 +1,77 @@
+/* A host: one process for one pool, and its workers (host.c). */
+#ifndef HATHI_HOST_H
+#define HATHI_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "host/channel.h"
+#include "host/php.h"
+#include "record/access.h"
+#include "shared/memory.h"
+#include "shared/notes.h"
+#include "shared/settings.h"
+
+/* What a host inherits beside stdin, stdout and stderr. */
+enum hathi_fd {
+	HATHI_FD_CONTROL = 3,
+	HATHI_FD_SCOREBOARD = 4,
+	HATHI_FD_DESCRIPTORS = 5,
+	HATHI_FD_LISTEN = 6,
+	HATHI_FD_ACCESS_LOG = 7,
+};
+
+struct hathi_child {
+	pid_t pid;
+	/* -1 where there is none. */
+	int control;
+	int output[2];
+	bool is_up;
+	/* The host made it by itself, and the master has not asked for it. */
+	bool is_granted;
+	/* It sent its memory, or why it cannot. */
+	bool has_offered;
+	/* It asked for the status page, and has no answer yet. */
+	bool has_asked;
+	/* It wrote something since its last request ended. */
+	bool has_output;
+	/* Requests that it has begun and whose output has been read to its end; the low bits. */
+	uint32_t flushed;
+};
+
+struct hathi_host {
+	const struct hathi_host_php *php;
+	struct hathi_settings settings;
+	struct hathi_channel channel;
+	const char *pool;
+	uint8_t *scoreboard;
+	struct hathi_shared *shared;
+	struct hathi_child *children;
+	struct hathi_notes notes;
+	uint32_t slot_count;
+	uint32_t child_count;
+	int epoll;
+	int signals;
+	int listen_fd;
+	int log_fd;
+	bool accepting;
+	bool watching;
+	/* With `watching`: the slot in which a worker may be made for a connection at once, -1 for none. */
+	int32_t granted;
+	bool draining;
+	/* The master was told that no worker accepts any more. */
+	bool has_told_stopped;
+	bool catches_output;
+	/* A log shows ids of requests. */
+	bool names_requests;
+	/* /proc; and the saved group id that guards a worker while it opens its memory, -1 for none. */
+	int proc_fd;
+	int guard_group;
+	struct hathi_access_format *access_format;
+};
+
+int hathi_host_main(const struct hathi_host_php *php, int argc, char **argv, char **environment);
+int hathi_host_run(struct hathi_host *host);
+
+#endif

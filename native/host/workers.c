@@ -1,0 +1,129 @@
+#include "host/workers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/relay.h"
+#include "record/route.h"
+#include "record/slot.h"
+#include "shared/control.h"
+#include "shared/process.h"
+#include "worker/faults.h"
+
+/* Makes the worker that the master asks for. */
+void hathi_workers_start(struct hathi_host *host, uint32_t slot)
+{
+	struct hathi_child *child = host->children + slot;
+	/* The master asked for it just when it was made on its grant. */
+	bool is_made = child->pid != 0 && child->is_granted;
+	child->is_granted = false;
+	if (is_made) return;
+	int error = host->draining ? ECANCELED : child->pid != 0 ? EEXIST : hathi_spawn(host, slot);
+	if (error == 0) return;
+	if (!host->draining)
+		hathi_channel_log(&host->channel, HATHI_ERROR, "fork() failed: %s", strerror(error));
+	hathi_channel_word(&host->channel, "ended %u 0 exit %d", slot, HATHI_EXIT_FAILED);
+}
+
+/* Tells the master once that no worker accepts any more. */
+void hathi_workers_tell_stopped(struct hathi_host *host)
+{
+	if (!host->draining || host->has_told_stopped) return;
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (host->children[slot].pid != 0 && atomic_load(&host->shared->slots[slot].may_accept) != 0) return;
+	}
+	host->has_told_stopped = true;
+	hathi_channel_word(&host->channel, "stopped");
+}
+
+/*
+ * Tells a worker to end after its request. Not by a signal, which would end a sleep or a wait of its script: the flag is
+ * for one that runs, which looks before it waits, the message for one that waits.
+ */
+static void tell_to_end(struct hathi_host *host, uint32_t slot)
+{
+	const struct hathi_control quit = {.type = HATHI_CONTROL_QUIT};
+	if (host->children[slot].pid == 0) return;
+	atomic_store(&host->shared->slots[slot].is_to_end, 1);
+	if (host->children[slot].control >= 0) hathi_control_send(host->children[slot].control, &quit, -1);
+}
+
+/* "end SLOT MODE". Returns false for a mode that there is none of. */
+bool hathi_workers_end(struct hathi_host *host, uint32_t slot, const char *mode)
+{
+	int number = hathi_signal_for(mode);
+	bool is_graceful = strcmp(mode, "quit") == 0;
+	if (is_graceful) tell_to_end(host, slot);
+	else if (number != 0 && host->children[slot].pid != 0) kill(host->children[slot].pid, number);
+	return is_graceful || number != 0;
+}
+
+/* Tells all workers to end after their requests, and to accept no more. */
+void hathi_workers_drain(struct hathi_host *host)
+{
+	host->draining = true;
+	atomic_store(&host->shared->draining, 1);
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) tell_to_end(host, slot);
+	hathi_workers_tell_stopped(host);
+}
+
+/*
+ * The master has hung up, is gone or out of its mind: everything ends at once. What the workers wrote until then is still
+ * passed on; a master that hung up reads it.
+ */
+void hathi_workers_kill(struct hathi_host *host, int code)
+{
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (host->children[slot].pid != 0) kill(host->children[slot].pid, SIGKILL);
+	}
+	while (wait(NULL) > 0 || errno == EINTR) continue;
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (host->children[slot].pid != 0) hathi_relay_rest(host, slot);
+	}
+	_exit(code);
+}
+
+static void report_end(struct hathi_host *host, uint32_t slot, pid_t pid, int status)
+{
+	if (WIFSIGNALED(status))
+		hathi_channel_word(&host->channel, "ended %u %d signal %d%s", slot, (int)pid, WTERMSIG(status),
+			WCOREDUMP(status) ? " core" : "");
+	else
+		hathi_channel_word(&host->channel, "ended %u %d exit %d", slot, (int)pid, WEXITSTATUS(status));
+}
+
+/* Workers have ended: frees their slots and tells the master how each ended. */
+void hathi_workers_reap(struct hathi_host *host)
+{
+	struct signalfd_siginfo information;
+	while (read(host->signals, &information, sizeof information) > 0) continue;
+	int status;
+	pid_t pid;
+	bool ended = false;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+			struct hathi_child *child = host->children + slot;
+			if (child->pid != pid) continue;
+			hathi_relay_rest(host, slot);
+			hathi_child_close(child);
+			child->pid = 0;
+			host->child_count--;
+			hathi_routes_let_go(&host->shared->routes_holder, slot);
+			hathi_slot_clear(host->scoreboard, slot);
+			atomic_store(&host->shared->slots[slot].is_free, 0);
+			atomic_store(&host->shared->slots[slot].is_unsure, 0);
+			atomic_store(&host->shared->slots[slot].is_to_end, 0);
+			report_end(host, slot, pid, status);
+			ended = true;
+			break;
+		}
+	}
+	hathi_workers_tell_stopped(host);
+	/* The kernel may have woken just the one that is gone for a connection that still waits. */
+	if (ended && !host->draining) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
+}

@@ -1,0 +1,31 @@
+#include "php/host_php.h"
+
+#include "php/php_glue.h"
+#include "php/php_start.h"
+#include "php/request.h"
+#include "php/sapi.h"
+#include "php/symbols_publish.h"
+
+#define VERSION ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION)
+
+static void begin_worker(struct hathi_worker *worker)
+{
+	hathi_folder_start();
+	hathi_php_in_worker(worker);
+}
+
+static const struct hathi_engine engine = {
+	.begin = begin_worker,
+	.serve = hathi_request_serve,
+	.message = hathi_php_message,
+};
+
+const struct hathi_host_php hathi_php = {
+	.version = VERSION,
+	.program = "php-fpm" VERSION,
+	.engine = &engine,
+	.start = hathi_php_start,
+	.hold = hathi_startup_hook,
+	.announce = hathi_php_announce,
+	.publish_symbols = hathi_symbols_publish,
+};

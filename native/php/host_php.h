@@ -1,0 +1,9 @@
+/* What hosts and workers get of PHP (host_php.c). */
+#ifndef HATHI_PHP_HOST_PHP_H
+#define HATHI_PHP_HOST_PHP_H
+
+#include "host/php.h"
+
+extern const struct hathi_host_php hathi_php;
+
+#endif

@@ -1,0 +1,48 @@
+/* One request: from its parameters to its end (request.c), page or script (answer.c), the end of its response
+ * (response.c), its line in the access log (access_line.c). */
+#ifndef HATHI_REQUEST_H
+#define HATHI_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record/request_texts.h"
+#include "record/slot.h"
+#include "wire/params.h"
+#include "wire/request_id.h"
+#include "wire/script.h"
+#include "worker/worker.h"
+
+/* The request that runs; PHP's callbacks find it in SG(server_context). */
+struct hathi_request {
+	struct hathi_worker *worker;
+	struct hathi_connection *connection;
+	struct hathi_params params;
+	struct hathi_script script;
+	struct hathi_request_texts texts;
+	/* The response is complete: fastcgi_finish_request() or the end. */
+	bool finished;
+	/* The script was ended because its client is gone. */
+	bool client_aborted;
+	bool is_running;
+	/* A message has gone to the web server: the next one is joined. */
+	bool has_message;
+	/* For REQUEST_BODY_FILE; -1 while it is not open, -2 when there is none. */
+	int body_file;
+	/* Output after the end of the response. */
+	size_t late_bytes;
+	uint64_t started_cpu;
+	/* Empty where it has none. */
+	char id[HATHI_REQUEST_ID_BYTES];
+};
+
+bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *connection);
+void hathi_request_answer(struct hathi_request *request);
+void hathi_folder_start(void);
+void hathi_response_end(struct hathi_request *request);
+void hathi_response_let_go(struct hathi_request *request);
+void hathi_access_log_request(struct hathi_request *request, const struct hathi_slot_result *result, uint64_t user,
+	uint64_t system);
+
+#endif

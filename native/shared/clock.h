@@ -1,0 +1,10 @@
+/* The system's clocks (clock.c). */
+#ifndef HATHI_CLOCK_H
+#define HATHI_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+uint64_t hathi_clock(int clock);
+
+#endif

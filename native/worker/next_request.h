@@ -1,0 +1,14 @@
+/* Waiting for the next request (next_request.c), and taking a connection (accept.c). */
+#ifndef HATHI_NEXT_REQUEST_H
+#define HATHI_NEXT_REQUEST_H
+
+#include <stdbool.h>
+
+#include "worker/worker.h"
+
+struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took);
+bool hathi_worker_is_to_end(const struct hathi_worker *worker);
+bool hathi_worker_wait_prepare(struct hathi_worker *worker);
+struct hathi_connection *hathi_next_request(struct hathi_worker *worker);
+
+#endif
