@@ -1,13 +1,11 @@
 #include "wire/fcgi.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/pairs.h"
+#include "wire/management.h"
 
 enum {
-	VERSION = 1,
 	KEEP_CONNECTION = 1,
 	ROLE_FIRST = 1,
 	ROLE_FILTER = 3,
@@ -30,28 +28,6 @@ void hathi_fcgi_free(struct hathi_fcgi *fcgi)
 	fcgi->params = NULL;
 }
 
-/* Writes a record header; content and padding are the caller's. */
-void hathi_fcgi_put_header(uint8_t *target, uint8_t type, uint16_t id, size_t length, size_t padding)
-{
-	target[0] = VERSION;
-	target[1] = type;
-	target[2] = (uint8_t)(id >> 8);
-	target[3] = (uint8_t)id;
-	target[4] = (uint8_t)(length >> 8);
-	target[5] = (uint8_t)length;
-	target[6] = (uint8_t)padding;
-	target[7] = 0;
-}
-
-/* Writes a whole END_REQUEST record with application status 0. Returns its 16 bytes' count. */
-size_t hathi_fcgi_end_request(uint8_t *target, uint16_t id, enum hathi_protocol_status status)
-{
-	hathi_fcgi_put_header(target, HATHI_RECORD_END, id, 8, 0);
-	memset(target + HATHI_HEADER_BYTES, 0, 8);
-	target[HATHI_HEADER_BYTES + 4] = (uint8_t)status;
-	return HATHI_HEADER_BYTES + 8;
-}
-
 static enum hathi_fcgi_event fail(struct hathi_fcgi *fcgi, const char *code)
 {
 	fcgi->phase = HATHI_FCGI_CLOSED;
@@ -62,7 +38,7 @@ static enum hathi_fcgi_event fail(struct hathi_fcgi *fcgi, const char *code)
 static enum hathi_fcgi_event reply_end(struct hathi_fcgi *fcgi, uint16_t id, enum hathi_protocol_status status,
 	bool closes)
 {
-	fcgi->reply_length = hathi_fcgi_end_request(fcgi->reply, id, status);
+	fcgi->reply_length = hathi_record_end(fcgi->reply, id, status);
 	fcgi->reply_closes = closes;
 	if (closes) fcgi->phase = HATHI_FCGI_CLOSED;
 	return HATHI_FCGI_REPLY;
@@ -287,54 +263,20 @@ static enum hathi_fcgi_event take_params(struct hathi_fcgi *fcgi)
 	return HATHI_FCGI_REQUEST;
 }
 
-static size_t put_value(uint8_t *target, const char *name, const char *value)
-{
-	size_t name_length = strlen(name);
-	size_t value_length = strlen(value);
-	target[0] = (uint8_t)name_length;
-	target[1] = (uint8_t)value_length;
-	memcpy(target + 2, name, name_length);
-	memcpy(target + 2 + name_length, value, value_length);
-	return 2 + name_length + value_length;
-}
-
-static bool was_asked(const struct hathi_pair *asked, uint32_t count, const char *name)
-{
-	for (uint32_t index = 0; index < count; index++) {
-		if (asked[index].name_length == strlen(name) && strcmp(asked[index].name, name) == 0) return true;
-	}
-	return false;
-}
-
 /* Answers GET_VALUES with what is asked and known, every other management record with UNKNOWN_TYPE. */
 static enum hathi_fcgi_event answer_management(struct hathi_fcgi *fcgi)
 {
-	uint8_t *content = fcgi->reply + HATHI_HEADER_BYTES;
-	size_t length = 0;
-	uint8_t type = HATHI_RECORD_UNKNOWN_TYPE;
-	if (fcgi->type != HATHI_RECORD_GET_VALUES) {
-		memset(content, 0, 8);
-		content[0] = fcgi->type;
-		length = 8;
-	} else {
-		struct hathi_pair *asked;
-		uint32_t count;
-		const char *error = hathi_pairs_take(&fcgi->values, &asked, &count);
-		if (error != NULL) return fail(fcgi, error);
-		char connections[11];
-		char requests[11];
-		snprintf(connections, sizeof connections, "%u", fcgi->max_connections);
-		snprintf(requests, sizeof requests, "%u", fcgi->max_requests);
-		/* Three pairs of at most 26 bytes: the reply's room is enough. */
-		if (was_asked(asked, count, "FCGI_MAX_CONNS")) length += put_value(content, "FCGI_MAX_CONNS", connections);
-		if (was_asked(asked, count, "FCGI_MAX_REQS")) length += put_value(content + length, "FCGI_MAX_REQS", requests);
-		if (was_asked(asked, count, "FCGI_MPXS_CONNS")) length += put_value(content + length, "FCGI_MPXS_CONNS", "0");
-		free(asked);
-		type = HATHI_RECORD_GET_VALUES_RESULT;
-	}
-	hathi_fcgi_put_header(fcgi->reply, type, 0, length, 0);
-	fcgi->reply_length = HATHI_HEADER_BYTES + length;
 	fcgi->reply_closes = false;
+	if (fcgi->type != HATHI_RECORD_GET_VALUES) {
+		fcgi->reply_length = hathi_management_unknown(fcgi->reply, fcgi->type);
+		return HATHI_FCGI_REPLY;
+	}
+	struct hathi_pair *asked;
+	uint32_t count;
+	const char *error = hathi_pairs_take(&fcgi->values, &asked, &count);
+	if (error != NULL) return fail(fcgi, error);
+	fcgi->reply_length = hathi_management_values(fcgi->reply, asked, count, fcgi->max_connections, fcgi->max_requests);
+	free(asked);
 	return HATHI_FCGI_REPLY;
 }
 
@@ -357,7 +299,7 @@ static enum hathi_fcgi_event step(struct hathi_fcgi *fcgi, const uint8_t **input
 	if (!fcgi->in_record) {
 		fcgi->header[fcgi->header_filled++] = *(*input)++;
 		/* The first byte decides at once: a peer that speaks something else may never send eight. */
-		if (fcgi->header[0] != VERSION) return fail(fcgi, "bad-version");
+		if (fcgi->header[0] != HATHI_FCGI_VERSION) return fail(fcgi, "bad-version");
 		return fcgi->header_filled == HATHI_HEADER_BYTES ? on_header(fcgi) : HATHI_FCGI_NEED_INPUT;
 	}
 	size_t available = (size_t)(end - *input);
@@ -430,61 +372,4 @@ bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse)
 	if (reusable && fcgi->next_waits) on_begin(fcgi);
 	fcgi->next_waits = false;
 	return reusable;
-}
-
-/*
- * Whether the whole body of the request that has begun is in the input, which is left alone; also where something
- * else comes than its records, so that waiting for more is no use.
- */
-bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
-{
-	uint64_t wanted = fcgi->content_length - fcgi->body_seen;
-	size_t left = fcgi->in_record ? fcgi->content_left + (size_t)fcgi->padding_left : 0;
-	if (wanted == 0 || fcgi->stdin_ended || fcgi->header_filled > 0) return true;
-	if (fcgi->in_record && fcgi->use == HATHI_USE_BODY) return true;
-	while ((size_t)(end - input) >= left + HATHI_HEADER_BYTES) {
-		const uint8_t *header = input + left;
-		size_t content = ((size_t)header[4] << 8) | header[5];
-		bool is_body = header[0] == VERSION && header[1] == HATHI_RECORD_STDIN &&
-			((header[2] << 8) | header[3]) == fcgi->id;
-		if (!is_body || content == 0) return true;
-		input = header + HATHI_HEADER_BYTES;
-		if (content >= wanted && (size_t)(end - input) >= wanted) return true;
-		if (content >= wanted) return false;
-		wanted -= content;
-		left = content + header[6];
-	}
-	return false;
-}
-
-/*
- * Skips records after the response, up to the end of STDIN. Returns true when the peer has nothing left to send for
- * its request: a close cannot cross anything then.
- */
-bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
-{
-	if (fcgi->input_ended) return true;
-	while (input < end && !fcgi->stdin_ended) {
-		if (!fcgi->in_record) {
-			fcgi->header[fcgi->header_filled++] = *input++;
-			if (fcgi->header[0] != VERSION) return false;
-			if (fcgi->header_filled < HATHI_HEADER_BYTES) continue;
-			const uint8_t *bytes = fcgi->header;
-			fcgi->header_filled = 0;
-			fcgi->content_left = ((uint32_t)bytes[4] << 8) | bytes[5];
-			fcgi->padding_left = bytes[6];
-			fcgi->in_record = fcgi->content_left > 0 || fcgi->padding_left > 0;
-			bool is_ours = ((bytes[2] << 8) | bytes[3]) == fcgi->id;
-			if (is_ours && bytes[1] == HATHI_RECORD_STDIN && fcgi->content_left == 0) fcgi->stdin_ended = true;
-			continue;
-		}
-		size_t left = fcgi->content_left + (size_t)fcgi->padding_left;
-		size_t length = (size_t)(end - input) < left ? (size_t)(end - input) : left;
-		size_t content = length < fcgi->content_left ? length : fcgi->content_left;
-		input += length;
-		fcgi->content_left -= (uint32_t)content;
-		fcgi->padding_left -= (uint32_t)(length - content);
-		fcgi->in_record = fcgi->content_left > 0 || fcgi->padding_left > 0;
-	}
-	return fcgi->stdin_ended && input == end;
 }

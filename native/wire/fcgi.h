@@ -2,9 +2,6 @@
  * The server side of one FastCGI connection as a state machine: bytes in, events out. It knows no socket and no
  * PHP, so it can be run on a corpus and under a fuzzer by itself (tests/native). It keeps to the same rules as
  * src/fastcgi/server-protocol.ts, and the same corpus holds both to them.
- *
- *   byte   0        1      2 3   4 5              6               7
- *          version  type   id    content length   padding length  reserved
  */
 #ifndef HATHI_FCGI_H
 #define HATHI_FCGI_H
@@ -13,29 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum hathi_record {
-	HATHI_RECORD_BEGIN = 1,
-	HATHI_RECORD_ABORT = 2,
-	HATHI_RECORD_END = 3,
-	HATHI_RECORD_PARAMS = 4,
-	HATHI_RECORD_STDIN = 5,
-	HATHI_RECORD_STDOUT = 6,
-	HATHI_RECORD_STDERR = 7,
-	HATHI_RECORD_DATA = 8,
-	HATHI_RECORD_GET_VALUES = 9,
-	HATHI_RECORD_GET_VALUES_RESULT = 10,
-	HATHI_RECORD_UNKNOWN_TYPE = 11,
-};
-
-enum hathi_protocol_status {
-	HATHI_STATUS_COMPLETE = 0,
-	HATHI_STATUS_CANT_MULTIPLEX = 1,
-	HATHI_STATUS_OVERLOADED = 2,
-	HATHI_STATUS_UNKNOWN_ROLE = 3,
-};
+#include "wire/management.h"
+#include "wire/pairs.h"
+#include "wire/record.h"
 
 enum {
-	HATHI_HEADER_BYTES = 8,
 	/* Limits of what a peer may make us keep. */
 	HATHI_PARAMS_BYTES = 256 * 1024,
 	HATHI_PARAMS_COUNT = 2000,
@@ -72,26 +51,6 @@ enum hathi_fcgi_phase {
 	HATHI_FCGI_PARAMS,
 	HATHI_FCGI_RUNNING,
 	HATHI_FCGI_CLOSED,
-};
-
-/* Name and value, each with a NUL behind it that its length does not count. */
-struct hathi_pair {
-	char *name;
-	char *value;
-	uint32_t name_length;
-	uint32_t value_length;
-};
-
-/* A stream of name-value pairs that arrives in pieces. */
-struct hathi_pairs {
-	uint8_t *bytes;
-	size_t length;
-	size_t capacity;
-	/* Where the first pair starts whose lengths were not read yet; may lie behind `length`. */
-	size_t scanned;
-	size_t limit;
-	uint32_t count;
-	uint32_t count_limit;
 };
 
 struct hathi_fcgi {
@@ -135,7 +94,7 @@ struct hathi_fcgi {
 	uint32_t max_connections;
 	uint32_t max_requests;
 	/* Results. */
-	uint8_t reply[128];
+	uint8_t reply[HATHI_MANAGEMENT_BYTES];
 	size_t reply_length;
 	bool reply_closes;
 	const char *error;
@@ -149,7 +108,5 @@ void hathi_fcgi_end_input(struct hathi_fcgi *fcgi);
 bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse);
 bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end);
 bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end);
-size_t hathi_fcgi_end_request(uint8_t *target, uint16_t id, enum hathi_protocol_status status);
-void hathi_fcgi_put_header(uint8_t *target, uint8_t type, uint16_t id, size_t length, size_t padding);
 
 #endif

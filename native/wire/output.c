@@ -38,7 +38,7 @@ static void close_record(struct hathi_output *output)
 	if (output->record_type == 0) return;
 	size_t length = output->length - output->record_at - HATHI_HEADER_BYTES;
 	size_t padding = padding_of(length);
-	hathi_fcgi_put_header(output->bytes + output->record_at, output->record_type, output->id, length, padding);
+	hathi_record_header(output->bytes + output->record_at, output->record_type, output->id, length, padding);
 	memset(output->bytes + output->length, 0, padding);
 	output->length += padding;
 	output->record_type = 0;
@@ -98,7 +98,7 @@ static size_t send_direct(struct hathi_output *output, enum hathi_record type, c
 	for (size_t record = 0; record < RECORDS_AT_ONCE && taken < length; record++) {
 		size_t piece = length - taken < record_most ? length - taken : record_most;
 		size_t padding = padding_of(piece);
-		hathi_fcgi_put_header(headers[record], (uint8_t)type, output->id, piece, padding);
+		hathi_record_header(headers[record], (uint8_t)type, output->id, piece, padding);
 		parts[count++] = (struct iovec){.iov_base = headers[record], .iov_len = HATHI_HEADER_BYTES};
 		parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)(bytes + taken), .iov_len = piece};
 		if (padding > 0) parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = padding};
@@ -141,6 +141,6 @@ bool hathi_output_write(struct hathi_output *output, enum hathi_record type, con
 bool hathi_output_end(struct hathi_output *output)
 {
 	close_record(output);
-	output->length += hathi_fcgi_end_request(output->bytes + output->length, output->id, HATHI_STATUS_COMPLETE);
+	output->length += hathi_record_end(output->bytes + output->length, output->id, HATHI_STATUS_COMPLETE);
 	return hathi_output_flush(output);
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wire/fcgi.h"
+#include "wire/record.h"
 
 enum { HATHI_OUTPUT_BYTES = 32 * 1024 };
 

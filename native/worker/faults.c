@@ -47,10 +47,10 @@ static void answer(const char *page, size_t length)
 	fault_output = NULL;
 	if (output == NULL || output->begun || output->failed || output->fd < 0) return;
 	uint8_t bytes[512];
-	hathi_fcgi_put_header(bytes, HATHI_RECORD_STDOUT, output->id, length, 0);
+	hathi_record_header(bytes, HATHI_RECORD_STDOUT, output->id, length, 0);
 	memcpy(bytes + HATHI_HEADER_BYTES, page, length);
 	size_t total = HATHI_HEADER_BYTES + length;
-	total += hathi_fcgi_end_request(bytes + total, output->id, HATHI_STATUS_COMPLETE);
+	total += hathi_record_end(bytes + total, output->id, HATHI_STATUS_COMPLETE);
 	send(output->fd, bytes, total, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -5,7 +5,7 @@ import { checkout } from '../harness/folder.ts';
 
 /** The C files of the engine that a target is made of. */
 const sources = {
-  fcgi: ['wire/fcgi.c', 'wire/pairs.c'],
+  fcgi: ['wire/body_scan.c', 'wire/fcgi.c', 'wire/management.c', 'wire/pairs.c', 'wire/record.c'],
   channel: ['host/channel.c', 'shared/level.c', 'shared/text.c'],
   relay: [
     'host/relay.c',
