@@ -12,6 +12,7 @@ import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
 import { inventoryMarkdown } from './inventory.ts';
+import { roomsInShort, roomsMarkdown } from './rooms.ts';
 
 type Generator = (current: string) => string;
 
@@ -29,6 +30,8 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
       ),
   ],
   ['docs/embedded.md', (page) => replaceBetween(page, 'missing', inventoryMarkdown())],
+  ['docs/architecture.md', (page) => replaceBetween(page, 'rooms', roomsMarkdown())],
+  ['CONTRIBUTING.md', (page) => replaceBetween(page, 'rooms', roomsInShort())],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
 ];
 

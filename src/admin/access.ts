@@ -7,7 +7,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { peerCredentials } from '../posix/sockets.ts';
-import { type Answer, failure } from './routes.ts';
+import { type Answer, failure } from './answer.ts';
 
 /** Names that only a client on this machine uses: a page in a browser comes under the name of its own site. */
 const loopbackHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;

@@ -5,7 +5,7 @@ import { flameGraph } from '../trace/flame-graph.ts';
 import { foldedText } from '../trace/folded.ts';
 import { type Profile, type ProfileOptions, ProfileRefused, profileLimits } from '../trace/profile.ts';
 import { speedscopeText } from '../trace/speedscope.ts';
-import { type Answer, failure, type Question } from './routes.ts';
+import { type Answer, failure, type Question } from './answer.ts';
 
 interface Format {
   readonly type: string;

@@ -1,30 +1,13 @@
 /** The requests of the admin endpoint: each is a path, its method and its answer. */
 
 import type { AdminSource } from '../figures/snapshot.ts';
+import { type Answer, failure, json, plain, type Question } from './answer.ts';
 import { configurationJson } from './configuration-json.ts';
 import { poolsJson, slowJson, stackJson } from './json.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { answerProfile } from './profile-answer.ts';
 import { unreadiness } from './readiness.ts';
 import { routesJson } from './routes-json.ts';
-
-export interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-  /** Beside those that every answer has. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface Question {
-  readonly query: URLSearchParams;
-  /** The header of that name. */
-  readonly accept: string | undefined;
-  /** Who asks, for the log. */
-  readonly peer: string;
-  /** Aborted when who asked has gone away without waiting for the answer. */
-  readonly gone: AbortSignal;
-}
 
 export interface Route {
   readonly method: 'GET' | 'POST';
@@ -129,17 +112,4 @@ function requestRoutes(source: AdminSource, { query }: Question): Answer {
   const pools = source.routes(query.get('pool') ?? undefined);
   if (pools === undefined) return failure(404, 'no such pool');
   return json(200, routesJson(pools, source.read('summary').startedAt));
-}
-
-export function json(status: number, value: object): Answer {
-  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` };
-}
-
-/** What a request that fails is answered with. */
-export function failure(status: number, text: string): Answer {
-  return json(status, { error: text });
-}
-
-function plain(status: number, body: string): Answer {
-  return { status, type: 'text/plain; charset=utf-8', body };
 }

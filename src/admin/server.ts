@@ -3,9 +3,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AdminServerOptions } from '../figures/admin-server.ts';
 import { peerOf, refusal } from './access.ts';
+import { type Answer, failure } from './answer.ts';
 import { AdminConnections } from './connections.ts';
 import { dashboardRoute } from './dashboard.ts';
-import { type Answer, failure, type Route, routes } from './routes.ts';
+import { type Route, routes } from './routes.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
 export const adminLimits = {

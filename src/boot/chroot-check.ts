@@ -2,8 +2,8 @@
 
 import { statSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
+import { engineCommand } from '../engine/choice/select.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
-import { engineCommand } from '../engine/select.ts';
 import { hasGrants } from '../posix/acl.ts';
 import { poolIdentity } from './identity.ts';
 

@@ -2,7 +2,7 @@
 
 import { closeSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { ConfigSystem, SystemFailure, UserEntry } from '../config/system.ts';
-import { versionConstant } from '../engine/version-constants.ts';
+import { versionConstant } from '../engine/choice/version-constants.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
 import { openLogFile } from '../log/open-file.ts';
 import { errorNumber } from '../posix/libc.ts';

@@ -25,10 +25,13 @@ export const launchErrors: Readonly<Record<LaunchOutcome, string | undefined>> =
   timeout: "the master process didn't send back its status (via the pipe to the calling process)",
 };
 
-/** Starts this very command again as the master in the background and waits until it serves or has failed. */
-export async function launchInBackground(): Promise<LaunchOutcome> {
-  const [script = '', ...args] = process.argv.slice(1);
-  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+/**
+ * Starts this very command again as the master in the background and waits until it serves or has failed.
+ *
+ * @param command the script that Node runs, and its arguments
+ */
+export async function launchInBackground(command: readonly string[]): Promise<LaunchOutcome> {
+  const child = spawn(process.execPath, [...process.execArgv, ...command], {
     detached: true,
     env: { ...process.env, [marker]: String(statusFd) },
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],

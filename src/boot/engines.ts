@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { Configuration, PoolConfig } from '../config/directives.ts';
 import type { ConfigMessage } from '../config/messages.ts';
 import { versionOfFolder } from '../config/php-folder.ts';
-import { type ChosenEngine, chosenEngine, EngineError } from '../engine/select.ts';
+import { type ChosenEngine, chosenEngine, EngineError } from '../engine/choice/select.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 
 /** A pool, as the configuration room has it, and what runs it. */

@@ -5,7 +5,7 @@ import { flushCompileCache } from 'node:module';
 import { createAdminServer } from '../admin/server.ts';
 import { defaultAdminSocket } from '../config/admin-place.ts';
 import type { Configuration } from '../config/directives.ts';
-import { installedEngine } from '../engine/select.ts';
+import { installedEngine } from '../engine/choice/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { keepStandardStreams } from '../log/standard-streams.ts';
 import { Master } from '../master/master.ts';
@@ -35,6 +35,13 @@ import {
 } from './process-settings.ts';
 import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
 
+/** This process, as whoever started it knows it. */
+export interface OwnProcess {
+  readonly signals: MasterSignals;
+  /** The script that Node runs, and its arguments: a daemon is the same command again. */
+  readonly command: readonly string[];
+}
+
 /** What the master has to do with the world around it. */
 interface Surroundings {
   readonly log: ErrorLog;
@@ -45,7 +52,7 @@ interface Surroundings {
 }
 
 /** @returns the exit code, when the master has stopped or its start has failed */
-export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promise<number> {
+export async function runMaster(flags: FpmFlags, { signals, command }: OwnProcess): Promise<number> {
   const report = LaunchReport.fromEnvironment(process.env);
   releaseInherited(new Set([...announcedDescriptors(process.env), ...report.descriptors]));
   const log = new ErrorLog();
@@ -57,7 +64,7 @@ export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promis
   const { loaded } = read;
   // What the files say is reported before going to the background, who can run them is found out there: as in
   // php-fpm the caller's exit code tells the two apart (78, 70).
-  if (loaded?.global.daemonize === true && !report.isAwaited) return goToBackground(loaded, log);
+  if (loaded?.global.daemonize === true && !report.isAwaited) return goToBackground(loaded, log, command);
   // In the background they are the caller's, who is not to be held.
   if (!report.isAwaited) keepStandardStreams();
   try {
@@ -73,7 +80,11 @@ export async function runMaster(flags: FpmFlags, signals: MasterSignals): Promis
 }
 
 /** The limits come first, as in php-fpm: one that cannot be had is an error of the calling process. */
-async function goToBackground(configuration: Configuration, log: ErrorLog): Promise<number> {
+async function goToBackground(
+  configuration: Configuration,
+  log: ErrorLog,
+  command: readonly string[],
+): Promise<number> {
   try {
     openErrorLog(log, configuration.global, { useStderr: false });
     applyResourceLimits(configuration, log);
@@ -81,7 +92,7 @@ async function goToBackground(configuration: Configuration, log: ErrorLog): Prom
     log.error('FPM initialization failed');
     return exitCode.config;
   }
-  return launchAndWait(log);
+  return launchAndWait(log, command);
 }
 
 async function serve(
@@ -159,8 +170,8 @@ function refuse(log: ErrorLog, report: LaunchReport, says?: StartLog): number {
   return exitCode.config;
 }
 
-async function launchAndWait(log: ErrorLog): Promise<number> {
-  const outcome = await launchInBackground();
+async function launchAndWait(log: ErrorLog, command: readonly string[]): Promise<number> {
+  const outcome = await launchInBackground(command);
   const error = launchErrors[outcome];
   if (error !== undefined) log.error(error);
   return outcome === 'launched' ? exitCode.ok : exitCode.software;

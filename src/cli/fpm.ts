@@ -1,13 +1,11 @@
 /** `hathi` with php-fpm's own flags: test a configuration, or run a master on it. */
 
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { decodeText } from '../boot/binary-text.ts';
+import { defaultConfigFile } from '../boot/default-config-file.ts';
 import type { FpmFlags } from '../boot/flags.ts';
 import { findPhpIni, iniValues } from '../boot/php-ini.ts';
-import { runMaster } from '../boot/run-master.ts';
+import { type OwnProcess, runMaster } from '../boot/run-master.ts';
 import { testConfiguration } from '../boot/test-configuration.ts';
-import type { MasterSignals } from '../master/signals.ts';
 import { exitCode } from '../runtime/exit-code.ts';
 import { type GivenOption, readOptions, usage } from './options.ts';
 
@@ -20,13 +18,13 @@ export interface InfoPrinter {
 
 /**
  * @param program argv[0] as the usage text is to show it
- * @param signals of this process, for the master where it comes to that
+ * @param own this process, for the master where it comes to that
  */
 export async function fpmCommand(
   args: readonly string[],
   program: string,
   info: InfoPrinter,
-  signals: MasterSignals,
+  own: OwnProcess,
 ): Promise<number> {
   const given: GivenOption[] = [];
   // Who closes the pipe or fills the disk misses the text, and that is all, as in php-fpm.
@@ -47,7 +45,7 @@ export async function fpmCommand(
   if (given.some(({ name }) => name === 'info')) return answer(() => info.information(flags));
   // Only now, as in php-fpm: `-i x` answers.
   if (given.some(({ name }) => name === 'stray')) return refuse();
-  return flags.test > 0 ? testConfiguration(flags) : runMaster(flags, signals);
+  return flags.test > 0 ? testConfiguration(flags) : runMaster(flags, own);
 }
 
 /** An engine that is not there, or cannot answer, is no fault of the program: its reason is all there is to say. */
@@ -107,16 +105,4 @@ function iniConfigFile(ini: {
   const { files } = findPhpIni({ ...ini, configFile: defaultConfigFile(ini.prefix) }, process.env);
   const path = iniValues(files, ini.defines, process.env).get('fpm.config');
   return path === undefined ? undefined : decodeText(path);
-}
-
-/**
- * Without `-y`: `etc/php-fpm.conf` below the prefix; else Debian's place, newest PHP first; else the place that
- * php-fpm itself and other distributions have.
- */
-export function defaultConfigFile(prefix: string | undefined): string {
-  if (prefix !== undefined) return join(prefix || '/', 'etc/php-fpm.conf');
-  const debian = existsSync('/etc/php') ? readdirSync('/etc/php') : [];
-  const newestFirst = debian.sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));
-  const candidates = newestFirst.map((version) => `/etc/php/${version}/fpm/php-fpm.conf`);
-  return candidates.find((path) => existsSync(path)) ?? '/etc/php-fpm.conf';
 }

@@ -51,7 +51,7 @@ async function fpm(args: string[]): Promise<number> {
   const signals = new MasterSignals();
   const { fpmCommand } = await import('./fpm.ts');
   const { infoPrinter } = await import('./info.ts');
-  return fpmCommand(args, 'hathi', infoPrinter, signals);
+  return fpmCommand(args, 'hathi', infoPrinter, { signals, command: process.argv.slice(1) });
 }
 
 async function main(args: string[]): Promise<number> {

@@ -24,6 +24,11 @@ export const maxPayloadBytes = 1024 * 1024;
 export const endModes = ['quit', 'term', 'kill', 'timeout'] as const;
 export type EndMode = (typeof endModes)[number];
 
+/** How a worker ended. */
+export type WorkerEnd =
+  | { readonly type: 'exit'; readonly code: number }
+  | { readonly type: 'signal'; readonly signal: number; readonly core: boolean };
+
 /** One message: its words, and its payload where the line announced one. */
 export interface Message {
   readonly words: readonly string[];

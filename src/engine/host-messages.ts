@@ -3,8 +3,7 @@
  * each number is checked against its range before it is used.
  */
 
-import type { WorkerEnd } from '../pool/reap.ts';
-import { ContractError, contractVersion, type Message } from './contract.ts';
+import { ContractError, contractVersion, type Message, type WorkerEnd } from './contract.ts';
 import { type HostVerb, hostMessages, type MessageRow } from './message-table.ts';
 import { isRequestId } from './request-id.ts';
 

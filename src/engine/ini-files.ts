@@ -1,6 +1,6 @@
 /** Which php.ini files a pool's PHP starts with. */
 
-import type { EngineCommand } from './select.ts';
+import type { EngineCommand } from './engine-command.ts';
 
 /** The php.ini files that the master has found. */
 export interface PhpIniSource {

@@ -3,14 +3,14 @@
 import { drainDeadline, hangUpGraceMs } from '../pool/hand-over.ts';
 import type { Generation } from './generation.ts';
 import { hostStates } from './host-states.ts';
-import type { PoolContext } from './pool-context.ts';
+import type { MasterServices } from './master-services.ts';
 
 export class Departures {
-  readonly #context: PoolContext;
+  readonly #services: MasterServices;
   readonly #generations = new Set<Generation>();
 
-  constructor(context: PoolContext) {
-    this.#context = context;
+  constructor(services: MasterServices) {
+    this.#services = services;
   }
 
   get generations(): ReadonlySet<Generation> {
@@ -20,15 +20,15 @@ export class Departures {
   /** It accepts no more and finishes what runs, until its deadline. */
   drain(generation: Generation): void {
     const deadline = drainDeadline(
-      this.#context.now(),
-      this.#context.processControlTimeout(),
+      this.#services.now(),
+      this.#services.processControlTimeout(),
       generation.pool.request_terminate_timeout,
     );
     this.#generations.add(generation);
     generation.drainDeadline = deadline;
     generation.host.moveTo(hostStates.draining);
     generation.host.drain();
-    if (deadline !== undefined) this.#context.wakeAt(deadline);
+    if (deadline !== undefined) this.#services.wakeAt(deadline);
   }
 
   /** The host is hung up on: it ends its workers and goes, or is killed. Harmless when repeated. */
@@ -37,9 +37,9 @@ export class Departures {
     generation.mayFinish = false;
     if (generation.host.state === hostStates.ending) return;
     generation.host.moveTo(hostStates.ending);
-    generation.drainDeadline = this.#context.now() + hangUpGraceMs;
+    generation.drainDeadline = this.#services.now() + hangUpGraceMs;
     generation.host.hangUp();
-    this.#context.wakeAt(generation.drainDeadline);
+    this.#services.wakeAt(generation.drainDeadline);
   }
 
   /** The host is killed, since nothing that it is told counts; workers that are processes finish what they run. */
@@ -49,7 +49,7 @@ export class Departures {
     if (generation.host.state !== hostStates.ending) generation.host.moveTo(hostStates.ending);
     generation.host.ignore();
     // Killed again at each check until it is gone.
-    generation.drainDeadline = this.#context.now();
+    generation.drainDeadline = this.#services.now();
     generation.host.kill();
   }
 
@@ -58,7 +58,7 @@ export class Departures {
     const { host, name, drainDeadline: deadline } = generation;
     if (deadline === undefined || now < deadline) return;
     if (host.state === hostStates.draining) {
-      this.#context.log.debug(`[pool ${name}] requests did not finish in time, terminating them`);
+      this.#services.log.debug(`[pool ${name}] requests did not finish in time, terminating them`);
       this.end(generation);
     } else if (host.state === hostStates.ending) {
       host.kill();

@@ -12,7 +12,7 @@ import type { PoolVoice } from '../log/pool-voice.ts';
 import { SlowLogFile } from '../log/slow-log-file.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
-import type { ManagerMemory } from '../pool/manager.ts';
+import type { ManagerMemory } from '../pool/management.ts';
 import type { HostPatience } from '../pool/obedience.ts';
 import { moveWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';

@@ -5,7 +5,7 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
-import type { HostCommand } from '../engine/select.ts';
+import type { HostCommand } from '../engine/engine-command.ts';
 import type { ProcessEnd } from '../engine/template-messages.ts';
 import { duplicate, socketPair } from '../posix/descriptors.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';

@@ -1,7 +1,7 @@
 /** What a host says about itself, for the error log. */
 
+import type { EngineCommand } from '../engine/engine-command.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
-import type { EngineCommand } from '../engine/select.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
 
 /**

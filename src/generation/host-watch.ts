@@ -6,11 +6,20 @@ import type { ErrorLog } from '../log/error-log.ts';
 import { answerLiveness, checkLiveness, newLiveness, pardon } from '../pool/liveness.ts';
 import { type HostPatience, nextEndStep } from '../pool/obedience.ts';
 import { tracerOf } from '../posix/process-stat.ts';
-import type { Generation } from './generation.ts';
+import type { HostProcess } from './host-process.ts';
 import { type HostState, hostStates } from './host-states.ts';
+import type { WorkerTable } from './worker-table.ts';
 
 /** States in which a host has a loop that answers. */
 const answering: readonly HostState[] = [hostStates.ready, hostStates.serving, hostStates.draining];
+
+/** A host and the workers that it has. */
+export interface WatchedHost {
+  /** Of the pool. */
+  readonly name: string;
+  readonly host: Pick<HostProcess, 'pid' | 'state' | 'askAlive' | 'endWorker'>;
+  readonly workers: Pick<WorkerTable, 'all' | 'force'>;
+}
 
 export class HostWatch {
   readonly #rule: HostPatience;
@@ -42,12 +51,12 @@ export class HostWatch {
    * @param now monotonic ms
    * @returns why the host is to be replaced; undefined when it is not
    */
-  check(generation: Generation, now: number): string | undefined {
-    if (!answering.includes(generation.host.state)) return undefined;
-    return this.#checkLiveness(generation, now) ?? this.#checkWorkers(generation, now);
+  check(watched: WatchedHost, now: number): string | undefined {
+    if (!answering.includes(watched.host.state)) return undefined;
+    return this.#checkLiveness(watched, now) ?? this.#checkWorkers(watched, now);
   }
 
-  #checkLiveness({ host, name }: Generation, now: number): string | undefined {
+  #checkLiveness({ host, name }: WatchedHost, now: number): string | undefined {
     const { memory, asks, verdict } = checkLiveness(this.#rule, this.#liveness, now);
     this.#liveness = memory;
     if (asks) host.askAlive(String(memory.question));
@@ -62,7 +71,7 @@ export class HostWatch {
     return `the engine host ${host.pid} has not answered for ${seconds} seconds: it is ended with its workers`;
   }
 
-  #checkWorkers({ host, name, workers }: Generation, now: number): string | undefined {
+  #checkWorkers({ host, name, workers }: WatchedHost, now: number): string | undefined {
     for (const { slot, pid, ending, process } of workers.all()) {
       if (ending === undefined) continue;
       const step = nextEndStep(ending, process?.isAlive === true, now, this.#rule);

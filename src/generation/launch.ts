@@ -1,11 +1,12 @@
 /** Starting a generation: its scoreboard, its descriptor channel, its host. */
 
-import { initialMemory } from '../pool/manager.ts';
+import { initialMemory } from '../pool/management.ts';
 import { memoryFile, socketPair } from '../posix/descriptors.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
 import { Generation, type GenerationParts } from './generation.ts';
 import { type HostEvent, HostProcess } from './host-process.ts';
-import { logOwners, type PoolContext, type PreparedPool } from './pool-context.ts';
+import type { MasterServices } from './master-services.ts';
+import { logOwners, type PreparedPool } from './prepared-pool.ts';
 
 /**
  * Starts a host for the pool. It accepts nothing until it is told to.
@@ -18,24 +19,24 @@ import { logOwners, type PoolContext, type PreparedPool } from './pool-context.t
 export function launchGeneration(
   pool: PreparedPool,
   conditions: Pick<GenerationParts, 'wantedAtTakeOver' | 'besideOthers' | 'voice'>,
-  context: PoolContext,
+  services: MasterServices,
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): Generation {
-  const accessLog = context.accessLog(pool);
+  const accessLog = services.accessLog(pool);
   const slotCount = pool.config['pm.max_children'];
   const generation = new Generation({
-    number: context.nextGenerationNumber(),
+    number: services.nextGenerationNumber(),
     pool: pool.config,
     engine: pool.command.engine,
     logOwners: logOwners(pool),
     scoreboardFd: memoryFile(`hathi-scoreboard-${pool.config.name}`, scoreboardSize(slotCount)),
     memory: initialMemory,
-    log: context.log,
-    patience: context.patience,
+    log: services.log,
+    patience: services.patience,
     ...conditions,
   });
   try {
-    generation.attach(startHost(generation, pool, accessLog, context, onEvent));
+    generation.attach(startHost(generation, pool, accessLog, services, onEvent));
   } catch (error) {
     generation.close();
     throw error;
@@ -47,7 +48,7 @@ function startHost(
   generation: Generation,
   pool: PreparedPool,
   accessLog: number | undefined,
-  context: PoolContext,
+  services: MasterServices,
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): HostProcess {
   const descriptors = {
@@ -57,7 +58,7 @@ function startHost(
     descriptorPair: socketPair(),
   };
   return new HostProcess({
-    start: (listener) => context.startHost(pool, descriptors, listener),
+    start: (listener) => services.startHost(pool, descriptors, listener),
     descriptorChannel: descriptors.descriptorPair[0],
     slotCount: pool.config['pm.max_children'],
     settings: pool.settings,

@@ -32,10 +32,12 @@ import { sayHostFacts } from './host-reports.ts';
 import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
 import { launchGeneration } from './launch.ts';
+import type { MasterServices } from './master-services.ts';
 import { Orphans } from './orphans.ts';
-import type { PoolContext, PreparedPool } from './pool-context.ts';
 import { PoolCounters } from './pool-counters.ts';
 import { PoolFigures } from './pool-figures.ts';
+import type { PoolReports } from './pool-reports.ts';
+import type { PreparedPool } from './prepared-pool.ts';
 import { workerStack } from './request-facts.ts';
 import { Sleep } from './sleep.ts';
 import type { StatusQuestion } from './status-desk.ts';
@@ -50,7 +52,8 @@ const shortages: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM'
 export class PoolRunner {
   readonly name: string;
   readonly figures: PoolFigures;
-  readonly #context: PoolContext;
+  readonly #services: MasterServices;
+  readonly #reports: PoolReports;
   readonly #supervisor: WorkerSupervisor;
   readonly #counters = new PoolCounters();
   readonly #hostRestart = new HostRestart();
@@ -75,16 +78,17 @@ export class PoolRunner {
   #stopped = false;
   #toldIncident: string | undefined;
 
-  constructor(pool: PreparedPool, context: PoolContext) {
+  constructor(pool: PreparedPool, services: MasterServices, reports: PoolReports) {
     this.name = pool.config.name;
     this.#pool = pool;
-    this.#context = context;
-    this.#departures = new Departures(context);
-    this.#voice = new PoolVoice(context.log, this.name, context.now);
-    this.#sleep = new Sleep(context);
-    this.figures = new PoolFigures(this.#counters, () => this.generations(), context.now);
-    this.#supervisor = new WorkerSupervisor(this.name, context, this.#counters, () =>
-      context.onOutcome({ type: 'crash', runner: this }),
+    this.#services = services;
+    this.#reports = reports;
+    this.#departures = new Departures(services);
+    this.#voice = new PoolVoice(services.log, this.name, services.now);
+    this.#sleep = new Sleep(services);
+    this.figures = new PoolFigures(this.#counters, () => this.generations(), services.now);
+    this.#supervisor = new WorkerSupervisor(this.name, services, this.#counters, () =>
+      reports.outcome({ type: 'crash' }),
     );
   }
 
@@ -230,7 +234,7 @@ export class PoolRunner {
       if (this.#tellIncident(doing, error, hasEnded)) this.#counters.faulted();
       if (generation !== undefined) this.#abandon(generation, reasonOf(error));
     } catch (second) {
-      this.#context.log.alert(`[pool ${this.name}] its host cannot be ended: ${reasonOf(second)}`);
+      this.#services.log.alert(`[pool ${this.name}] its host cannot be ended: ${reasonOf(second)}`);
       generation?.host.kill();
     }
   }
@@ -240,7 +244,7 @@ export class PoolRunner {
    * @returns whether it is news
    */
   #tellIncident(doing: string, error: unknown, mayRepeat: boolean): boolean {
-    const { log } = this.#context;
+    const { log } = this.#services;
     const isHosts = error instanceof ContractError;
     const text = `${isHosts ? '' : `fault while ${doing}: `}${reasonOf(error)}`;
     if (mayRepeat && text === this.#toldIncident) return false;
@@ -273,7 +277,7 @@ export class PoolRunner {
 
   /** Once a second: numbers of workers. */
   heartbeat(): void {
-    if (this.#serving === undefined || !this.#context.isNormal()) return;
+    if (this.#serving === undefined || !this.#services.isNormal()) return;
     this.#checkSocket();
     const scoreboard = this.#serving.reader.readNumbers();
     this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
@@ -284,29 +288,32 @@ export class PoolRunner {
 
   /** A connection waits. */
   wake(): void {
-    if (!this.#sleep.isAsleep || !this.#context.isNormal()) return;
+    if (!this.#sleep.isAsleep || !this.#services.isNormal()) return;
     this.#sleep.end();
-    this.#context.log.debug(`[pool ${this.name}] a connection wakes it`);
+    this.#services.log.debug(`[pool ${this.name}] a connection wakes it`);
     this.#launch(this.#pool, 0);
   }
 
   #fallAsleep(): void {
-    this.#context.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
+    this.#services.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
     this.#retireServing();
-    this.#sleep.begin(this.#pool, () => this.#context.enqueueWake(this));
+    this.#sleep.begin(this.#pool, () => this.#reports.wake());
   }
 
   /** Nothing runs before the first connection; but whether its PHP can be started is known before. */
   #sleepFirst(pool: PreparedPool): void {
     this.#pool = pool;
     this.#failure = undefined;
-    this.#sleep.begin(pool, () => this.#context.enqueueWake(this));
-    this.#context.prepareStart(this, pool, (failure) => {
+    this.#sleep.begin(pool, () => this.#reports.wake());
+    const done = (failure: string | undefined): void => {
       if (!this.#sleep.isAsleep || this.#pool !== pool) return;
-      if (failure === undefined) return this.#context.onOutcome({ type: 'asleep', runner: this });
+      if (failure === undefined) return this.#reports.outcome({ type: 'asleep' });
       this.#sleep.end();
       this.#gaveUp(failure);
-    });
+    };
+    this.#services.prepareStart(pool, (failure) =>
+      this.#reports.enqueue(undefined, 'preparing its start', () => done(failure)),
+    );
   }
 
   #retireServing(): void {
@@ -319,7 +326,7 @@ export class PoolRunner {
     const { listener } = this.#pool;
     if (listener === this.#lostSocket || listener.isIntact()) return;
     this.#lostSocket = listener;
-    this.#context.log.alert(
+    this.#services.log.alert(
       `[pool ${this.name}] the descriptor ${listener.fd} of the listening socket '${listener.key}' has been closed: reload, which opens the socket again`,
     );
   }
@@ -335,7 +342,7 @@ export class PoolRunner {
 
   /** Once a second, also while the master stops: whether hosts answer and obey. */
   watchHosts(): void {
-    const now = this.#context.now();
+    const now = this.#services.now();
     for (const generation of this.generations()) {
       contain(this, 'watching its host', () => this.#watchHost(generation, now), generation);
     }
@@ -355,7 +362,7 @@ export class PoolRunner {
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */
   checkDeadlines(): void {
-    const now = this.#context.now();
+    const now = this.#services.now();
     this.#checkOrphans(now);
     if (this.#hostRestart.isDue(now)) this.#launch(this.#pool, workersForRestart(this.#pool.config));
     if (this.#serving !== undefined) this.#supervisor.replaceDue(this.#serving);
@@ -383,7 +390,7 @@ export class PoolRunner {
     } catch (error) {
       // A system that is short of descriptors or memory is no fault of the pool.
       if (!shortages.includes((error as NodeJS.ErrnoException).code)) throw error;
-      this.#context.log.sysError(`[pool ${this.name}] cannot give the status page`, error);
+      this.#services.log.sysError(`[pool ${this.name}] cannot give the status page`, error);
       generation.host.refuseStatus(id, reasonOf(error));
     }
   }
@@ -395,15 +402,15 @@ export class PoolRunner {
     try {
       const besideOthers = this.#serving !== undefined;
       const conditions = { wantedAtTakeOver: wanted, besideOthers, voice: this.#voice };
-      this.#next = launchGeneration(pool, conditions, this.#context, (generation, event) =>
-        this.#context.enqueueHostEvent(this, generation, event),
+      this.#next = launchGeneration(pool, conditions, this.#services, (generation, event) =>
+        this.#reports.hostEvent(generation, event),
       );
       const next = this.#next;
       next.openStatusDesk(
-        (act) => this.#context.later(this, next, act),
+        (act) => setImmediate(() => this.#reports.enqueue(next, 'answering its host', act)),
         (question) => this.#answerStatus(next, question),
       );
-      this.#context.wakeAt(next.progressAt + hostStartTimeoutMs);
+      this.#services.wakeAt(next.progressAt + hostStartTimeoutMs);
     } catch (error) {
       this.#gaveUp(`cannot start the engine host: ${(error as Error).message}`);
     }
@@ -437,7 +444,7 @@ export class PoolRunner {
       case 'waiting':
         generation.host.tookWatch();
         if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
-        if (generation === this.#serving && this.#context.isNormal()) this.#supervisor.waiting(generation);
+        if (generation === this.#serving && this.#services.isNormal()) this.#supervisor.waiting(generation);
         return;
       case 'output':
         if (!generation.hasVoice(message)) return;
@@ -461,7 +468,7 @@ export class PoolRunner {
     try {
       generation.stacks.take(slot, pid, generation.host.descriptorChannel);
     } catch (error) {
-      this.#context.log.warning(
+      this.#services.log.warning(
         `[pool ${this.name}] child ${pid} cannot be looked into: ${(error as Error).message}`,
       );
     }
@@ -481,14 +488,14 @@ export class PoolRunner {
 
   /** A pool of many workers may take its time as long as one after the other comes up. */
   #progress(generation: Generation): void {
-    generation.progressAt = this.#context.now();
-    if (generation === this.#next) this.#context.wakeAt(generation.progressAt + hostStartTimeoutMs);
+    generation.progressAt = this.#services.now();
+    if (generation === this.#next) this.#services.wakeAt(generation.progressAt + hostStartTimeoutMs);
   }
 
   #takeOverWhenUp(generation: Generation): void {
     if (generation !== this.#next || generation.host.state !== hostStates.ready) return;
     const isServed = this.#serving !== undefined;
-    if (!mayTakeOver(generation.startProgress(this.#context.now()), isServed)) return;
+    if (!mayTakeOver(generation.startProgress(this.#services.now()), isServed)) return;
     generation.host.moveTo(hostStates.serving);
     generation.host.accept();
     this.#supervisor.watch(generation);
@@ -496,11 +503,11 @@ export class PoolRunner {
     this.#serving = generation;
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
-    generation.tookOver(this.#context.now());
-    if (old === undefined) return this.#context.onOutcome({ type: 'serving', runner: this, generation });
-    const until = this.#context.now() + stopAcceptingMs;
+    generation.tookOver(this.#services.now());
+    if (old === undefined) return this.#reports.outcome({ type: 'serving', generation });
+    const until = this.#services.now() + stopAcceptingMs;
     this.#unannounced = { generation, old, until };
-    this.#context.wakeAt(until);
+    this.#services.wakeAt(until);
     this.#departures.drain(old);
   }
 
@@ -512,7 +519,7 @@ export class PoolRunner {
   #announce(): void {
     const generation = this.#unannounced?.generation;
     this.#unannounced = undefined;
-    if (generation !== undefined) this.#context.onOutcome({ type: 'serving', runner: this, generation });
+    if (generation !== undefined) this.#reports.outcome({ type: 'serving', generation });
   }
 
   #discardNext(): void {
@@ -556,8 +563,8 @@ export class PoolRunner {
 
   #orphanDeadline({ pool }: Generation): number {
     return orphanDeadline(
-      this.#context.now(),
-      this.#context.processControlTimeout(),
+      this.#services.now(),
+      this.#services.processControlTimeout(),
       pool.request_terminate_timeout,
     );
   }
@@ -601,15 +608,15 @@ export class PoolRunner {
 
   /** Workers that outlive their host. */
   #adoptWorkers(generation: Generation): void {
-    const until = generation.mayFinish ? this.#orphanDeadline(generation) : this.#context.now();
+    const until = generation.mayFinish ? this.#orphanDeadline(generation) : this.#services.now();
     this.#orphans.adopt(generation.workers.takeProcesses(), until);
     if (this.#orphans.size === 0) return;
-    this.#orphans.check(this.#context.now());
-    this.#context.wakeAt(this.#context.now() + orphanCheckMs);
+    this.#orphans.check(this.#services.now());
+    this.#services.wakeAt(this.#services.now() + orphanCheckMs);
   }
 
   #restart(generation: Generation, reason: string): void {
-    const served = generation.servingSince === undefined ? 0 : this.#context.now() - generation.servingSince;
+    const served = generation.servingSince === undefined ? 0 : this.#services.now() - generation.servingSince;
     const when = this.#restartLater(served >= usefulHostMillis);
     this.#fail(`${reason}${when === '' ? '' : `; starting a new one ${when}`}`);
   }
@@ -624,25 +631,25 @@ export class PoolRunner {
     this.#nextPool = undefined;
     const when = retry ? this.#restartLater(false) : '';
     this.#fail(`cannot start: ${reason}${when === '' ? '' : `; trying again ${when}`}`);
-    this.#context.onOutcome({ type: 'gaveUp', runner: this, reason });
+    this.#reports.outcome({ type: 'gaveUp', reason });
   }
 
   #fail(text: string): void {
     this.#failure = text;
-    this.#context.log.error(`[pool ${this.name}] ${text}`);
+    this.#services.log.error(`[pool ${this.name}] ${text}`);
   }
 
   /** @returns when, in words for the log; empty where there is no restart, or a host starts already */
   #restartLater(wasUseful: boolean): string {
-    if (this.#stopped || !this.#context.isNormal() || this.#next !== undefined) return '';
-    const { at, when } = this.#hostRestart.plan(this.#context.now(), wasUseful);
-    this.#context.wakeAt(at);
+    if (this.#stopped || !this.#services.isNormal() || this.#next !== undefined) return '';
+    const { at, when } = this.#hostRestart.plan(this.#services.now(), wasUseful);
+    this.#services.wakeAt(at);
     return when;
   }
 
   #reportGone(): void {
     if (this.#stopped && this.generations().length === 0 && this.#orphans.size === 0) {
-      this.#context.onOutcome({ type: 'gone', runner: this });
+      this.#reports.outcome({ type: 'gone' });
     }
   }
 }

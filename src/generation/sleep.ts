@@ -4,10 +4,11 @@ import type { PoolConfig } from '../config/directives.ts';
 import { isSleepDue } from '../pool/sleep.ts';
 import type { Listener } from '../sockets/listener.ts';
 import type { Generation } from './generation.ts';
-import type { PoolContext, PreparedPool } from './pool-context.ts';
+import type { MasterServices } from './master-services.ts';
+import type { PreparedPool } from './prepared-pool.ts';
 
 export class Sleep {
-  readonly #context: Pick<PoolContext, 'sleepers' | 'now'>;
+  readonly #services: Pick<MasterServices, 'sleepers' | 'now'>;
   /** Whose connections wake it. */
   #listener: Listener | undefined;
   /** Since when the host that serves has had no worker. */
@@ -15,8 +16,8 @@ export class Sleep {
   /** Wall clock, milliseconds: since when it sleeps. */
   #since = 0;
 
-  constructor(context: Pick<PoolContext, 'sleepers' | 'now'>) {
-    this.#context = context;
+  constructor(services: Pick<MasterServices, 'sleepers' | 'now'>) {
+    this.#services = services;
   }
 
   get isAsleep(): boolean {
@@ -30,20 +31,20 @@ export class Sleep {
   /** @throws PosixError for a socket that cannot be watched */
   begin({ listener }: PreparedPool, wake: () => void): void {
     this.end();
-    this.#context.sleepers.add(listener, wake);
+    this.#services.sleepers.add(listener, wake);
     this.#listener = listener;
     this.#since = Date.now();
   }
 
   end(): void {
-    if (this.#listener !== undefined) this.#context.sleepers.remove(this.#listener);
+    if (this.#listener !== undefined) this.#services.sleepers.remove(this.#listener);
     this.#listener = undefined;
     this.#empty = undefined;
   }
 
   /** Asked at every heartbeat of the host that serves. */
   isDue(generation: Generation, config: PoolConfig): boolean {
-    const now = this.#context.now();
+    const now = this.#services.now();
     const workers = generation.workers.size;
     if (workers > 0 || this.#empty?.generation !== generation) {
       this.#empty = workers > 0 ? undefined : { generation, since: now };

@@ -8,7 +8,7 @@ import type { Listener } from '../sockets/listener.ts';
 import { renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
-import type { PreparedPool } from './pool-context.ts';
+import type { PreparedPool } from './prepared-pool.ts';
 
 /** What the page shows of a generation at this moment. */
 export function statusSnapshot(

@@ -6,7 +6,8 @@
 import { ContractError } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import { lostRequest } from '../pool/lost-request.ts';
-import { decide, type ManagedWorker, type ManagerEvent } from '../pool/manager.ts';
+import type { ManagedWorker, ManagerEvent } from '../pool/management.ts';
+import { decide } from '../pool/manager.ts';
 import { slotForNext } from '../pool/ondemand.ts';
 import { reapWorker, startedMessage } from '../pool/reap.ts';
 import {
@@ -22,25 +23,25 @@ import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import type { Generation } from './generation.ts';
-import type { PoolContext } from './pool-context.ts';
+import type { MasterServices } from './master-services.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { writeSlowLog } from './slow-log.ts';
 
 type EndedMessage = Extract<HostMessage, { type: 'ended' }>;
 
 export class WorkerSupervisor {
-  readonly #context: PoolContext;
+  readonly #services: MasterServices;
   readonly #pool: string;
   readonly #onCrash: () => void;
   readonly #counters: PoolCounters;
   #backOff: BackOffMemory = initialBackOff;
 
   /** @param onCrash a worker died by a signal that counts for emergency_restart */
-  constructor(pool: string, context: PoolContext, counters: PoolCounters, onCrash: () => void) {
+  constructor(pool: string, services: MasterServices, counters: PoolCounters, onCrash: () => void) {
     this.#counters = counters;
     this.#pool = pool;
     this.#onCrash = onCrash;
-    this.#context = context;
+    this.#services = services;
   }
 
   /** First workers of a generation; at least as many as it needs to take over. */
@@ -87,7 +88,7 @@ export class WorkerSupervisor {
     const covered = all.filter(({ state }) => state === workerStates.starting).length;
     generation.host.watch(
       covered,
-      covered === 0 ? slotForNext(pool, all, this.#context.processMax()) : undefined,
+      covered === 0 ? slotForNext(pool, all, this.#services.processMax()) : undefined,
     );
   }
 
@@ -100,8 +101,8 @@ export class WorkerSupervisor {
     if (generation.engine === 'native') worker.process = ProcessHandle.openChild(pid, generation.host.pid);
     generation.bootSettled(slot);
     if (worker.state === workerStates.starting) worker.state = moveWorker(worker.state, workerStates.idle);
-    const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#context.isReloading());
-    this.#context.log.write(message.level, message.text);
+    const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#services.isReloading());
+    this.#services.log.write(message.level, message.text);
     this.watch(generation);
   }
 
@@ -121,14 +122,14 @@ export class WorkerSupervisor {
       end: message.end,
       lifetimeMicros,
       stoppedByManager: worker.stoppedByManager,
-      isNormal: this.#context.isNormal() && isServing,
+      isNormal: this.#services.isNormal() && isServing,
     });
-    this.#context.log.write(reaped.message.level, reaped.message.text);
+    this.#services.log.write(reaped.message.level, reaped.message.text);
     if (worker.pid !== 0) this.#tellLost(generation, message);
     if (reaped.crashed) this.#onCrash();
     if (!reaped.replace) {
       // Its slot is free for the next worker. After a crash the host is not to make one: that would be a storm.
-      if (isServing && this.#context.isNormal()) this.watch(generation);
+      if (isServing && this.#services.isNormal()) this.watch(generation);
       return;
     }
     this.#counters.restarted(worker.timedOut ? 'timeout' : message.end.type);
@@ -146,19 +147,19 @@ export class WorkerSupervisor {
       slot: generation.reader.readLatest(slot),
       withQuery: this.#showsQuery(generation),
     });
-    if (lost !== undefined) this.#context.log.aboutRequest(lost.level, lost.text, lost.requestId);
+    if (lost !== undefined) this.#services.log.aboutRequest(lost.level, lost.text, lost.requestId);
   }
 
   /** Lines for machines show what the access log shows; those of the reference have the query. */
   #showsQuery({ pool }: Generation): boolean {
-    return this.#context.log.format !== 'json' || pool['access.log_query'];
+    return this.#services.log.format !== 'json' || pool['access.log_query'];
   }
 
   /** Starts the workers whose time has come. */
   replaceDue(generation: Generation): void {
-    const now = this.#context.now();
+    const now = this.#services.now();
     const due = generation.replacements.filter((time) => time <= now);
-    if (due.length === 0 || !this.#context.isNormal()) return;
+    if (due.length === 0 || !this.#services.isNormal()) return;
     generation.replacements = generation.replacements.filter((time) => time > now);
     this.#manage(generation, { type: 'replace', count: due.length });
   }
@@ -177,15 +178,15 @@ export class WorkerSupervisor {
       if (worker === undefined) continue;
       worker.slowLogged = acceptedClockMicros;
       generation.slowRequests += 1;
-      this.#context.log.aboutRequest(message.level, message.text, message.requestId);
-      const request = writeSlowLog(generation, slot, pid, this.#context.log);
-      if (request !== undefined) this.#context.onSlowRequest(request);
+      this.#services.log.aboutRequest(message.level, message.text, message.requestId);
+      const request = writeSlowLog(generation, slot, pid, this.#services.log);
+      if (request !== undefined) this.#services.onSlowRequest(request);
     }
     for (const { slot, message } of terminate) {
       const worker = generation.workers.get(slot);
       // It is named again at every check until it is gone; a host that does not end it is another matter.
       if (worker === undefined || worker.timedOut) continue;
-      this.#context.log.aboutRequest(message.level, message.text, message.requestId);
+      this.#services.log.aboutRequest(message.level, message.text, message.requestId);
       worker.timedOut = true;
       this.#counters.terminated();
       generation.endWorker(slot, 'timeout');
@@ -196,7 +197,7 @@ export class WorkerSupervisor {
   hostGone(generation: Generation): void {
     for (const { slot, pid, startedMicros } of generation.workers.all()) {
       const lifetime = ((monotonicMicros() - startedMicros) / 1e6).toFixed(6);
-      this.#context.log.debug(
+      this.#services.log.debug(
         `[pool ${this.#pool}] child ${pid} exited with the engine host after ${lifetime} seconds from start`,
       );
       generation.output.end(pid);
@@ -211,24 +212,24 @@ export class WorkerSupervisor {
   }
 
   #scheduleReplacement(generation: Generation, wasUseful: boolean): void {
-    const { at, memory } = replacementTime(workerBackOff, this.#backOff, this.#context.now(), wasUseful);
+    const { at, memory } = replacementTime(workerBackOff, this.#backOff, this.#services.now(), wasUseful);
     this.#backOff = memory;
     generation.replacements.push(at);
-    this.#context.wakeAt(at);
+    this.#services.wakeAt(at);
   }
 
   #manage(generation: Generation, event: ManagerEvent, slots?: readonly SlotSnapshot[]): void {
     const decision = decide({
       pool: generation.pool,
       event,
-      now: this.#context.now(),
+      now: this.#services.now(),
       workers: this.#managed(generation, slots),
-      globalRunning: this.#context.runningWorkers(),
-      processMax: this.#context.processMax(),
+      globalRunning: this.#services.runningWorkers(),
+      processMax: this.#services.processMax(),
       memory: generation.memory,
     });
     generation.memory = decision.memory;
-    for (const message of decision.messages) this.#context.log.write(message.level, message.text);
+    for (const message of decision.messages) this.#services.log.write(message.level, message.text);
     for (const action of decision.actions) {
       if (action.type === 'spawn') {
         generation.spawn(action.slot, action.reason === 'replace' && generation.isServing);

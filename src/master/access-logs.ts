@@ -2,7 +2,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
-import { logOwners, type PreparedPool } from '../generation/pool-context.ts';
+import { logOwners, type PreparedPool } from '../generation/prepared-pool.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { isStandardStream, openLogFile } from '../log/open-file.ts';
 import { ForeignFileError } from '../posix/trusted-path.ts';

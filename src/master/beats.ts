@@ -1,7 +1,7 @@
 /** The master's regular ticks: the heartbeat of the process managers, and the check of running requests. */
 
 import type { Configuration } from '../config/directives.ts';
-import { heartbeatMillis } from '../pool/manager.ts';
+import { heartbeatMillis } from '../pool/management.ts';
 import { timeoutPeriod } from '../pool/timeouts.ts';
 
 export interface BeatHandlers {

@@ -4,7 +4,7 @@ import type { Configuration } from '../config/directives.ts';
 import type { AdminOrder } from '../figures/orders.ts';
 import type { Generation } from '../generation/generation.ts';
 import type { HostEvent } from '../generation/host-process.ts';
-import type { PoolOutcome } from '../generation/pool-context.ts';
+import type { PoolOutcome } from '../generation/pool-reports.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { HostPatience } from '../pool/obedience.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
@@ -56,7 +56,7 @@ export type MasterEvent =
     }
   /** A connection waits at a pool that sleeps. */
   | { readonly type: 'wake'; readonly runner: PoolRunner }
-  | { readonly type: 'outcome'; readonly outcome: PoolOutcome }
+  | { readonly type: 'outcome'; readonly runner: PoolRunner; readonly outcome: PoolOutcome }
   | AdminOrder
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };

@@ -8,8 +8,10 @@ import type { Configuration } from '../config/directives.ts';
 import type { EndOrder } from '../figures/orders.ts';
 import type { AdminVerb } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
-import type { PoolContext, PoolOutcome, ReloadScope } from '../generation/pool-context.ts';
+import type { MasterServices } from '../generation/master-services.ts';
+import type { PoolOutcome, PoolReports } from '../generation/pool-reports.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
+import type { ReloadScope } from '../generation/prepared-pool.ts';
 import { Sleepers } from '../generation/sleepers.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { hostPatience } from '../pool/obedience.ts';
@@ -65,7 +67,7 @@ export class Master {
     this.#stage = new MasterStage(options.log);
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
-    this.#pools = new PoolSet(this.#makeContext(), this.admin);
+    this.#pools = new PoolSet(this.#makeServices(), (runner) => this.#reportsOf(runner), this.admin);
     this.#resources = new MasterResources(options, this.admin, this.#pools.source);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
   }
@@ -169,7 +171,7 @@ export class Master {
         contain(event.runner, 'waking it', () => event.runner.wake());
         return;
       case 'outcome':
-        return this.#onOutcome(event.outcome);
+        return this.#onOutcome(event.runner, event.outcome);
       case 'heartbeat':
         return this.#heartbeat();
       case 'deadlines':
@@ -221,21 +223,21 @@ export class Master {
     return this.#options.isObserved === true || this.#resources.hasAdminEndpoint;
   }
 
-  #onOutcome(outcome: PoolOutcome): void {
+  #onOutcome(runner: PoolRunner, outcome: PoolOutcome): void {
     switch (outcome.type) {
       case 'serving':
       case 'asleep':
         // One that nothing waits for says nothing of a reload that is still being planned.
-        if (this.#pools.settle(outcome.runner)) this.#settle();
+        if (this.#pools.settle(runner)) this.#settle();
         return;
       case 'gaveUp':
-        if (!this.#pools.settle(outcome.runner)) return;
-        this.#reloads.poolFailed(outcome.runner.name, outcome.reason);
+        if (!this.#pools.settle(runner)) return;
+        this.#reloads.poolFailed(runner.name, outcome.reason);
         return this.#settle();
       case 'crash':
         return this.#onCrash();
       case 'gone':
-        this.#pools.remove(outcome.runner);
+        this.#pools.remove(runner);
         if (this.#stage.isStopping && this.#pools.all.length === 0) this.#finishStop();
         return;
       default:
@@ -406,7 +408,19 @@ export class Master {
     return this.#failure === undefined || seconds > 0 ? seconds : failureDrainSeconds;
   }
 
-  #makeContext(): PoolContext {
+  /** A pool's reports as events of the queue. */
+  #reportsOf(runner: () => PoolRunner): PoolReports {
+    const queue = this.#queue;
+    return {
+      wake: () => queue.enqueue({ type: 'wake', runner: runner() }),
+      hostEvent: (generation, event) => queue.enqueue({ type: 'host', runner: runner(), generation, event }),
+      enqueue: (generation, doing, act) =>
+        queue.enqueue({ type: 'later', runner: runner(), generation, doing, act }),
+      outcome: (outcome) => queue.enqueue({ type: 'outcome', runner: runner(), outcome }),
+    };
+  }
+
+  #makeServices(): MasterServices {
     const { log, env } = this.#options;
     return {
       log,
@@ -419,29 +433,12 @@ export class Master {
       processMax: () => this.#configuration.global['process.max'],
       processControlTimeout: () => this.#processControlTimeout(),
       patience: this.#options.patience ?? hostPatience,
-      prepareStart: (runner, pool, done) =>
-        this.#templates.prepare(pool, (failure) =>
-          this.#queue.enqueue({
-            type: 'later',
-            runner,
-            generation: undefined,
-            doing: 'preparing its start',
-            act: () => done(failure),
-          }),
-        ),
+      prepareStart: (pool, done) => this.#templates.prepare(pool, done),
       sleepers: this.#sleepers,
-      enqueueWake: (runner) => this.#queue.enqueue({ type: 'wake', runner }),
       startHost: (pool, descriptors, listener) => this.#templates.startHost(pool, descriptors, listener),
       accessLog: (pool) => this.#resources.accessLog(pool.config),
-      enqueueHostEvent: (runner, generation, event) =>
-        this.#queue.enqueue({ type: 'host', runner, generation, event }),
-      later: (runner, generation, act) =>
-        setImmediate(() =>
-          this.#queue.enqueue({ type: 'later', runner, generation, doing: 'answering its host', act }),
-        ),
       wakeAt: (time) => this.#timers.wakeAt(time),
       onSlowRequest: (request) => this.admin.addSlowRequest(request),
-      onOutcome: (outcome) => this.#queue.enqueue({ type: 'outcome', outcome }),
     };
   }
 }

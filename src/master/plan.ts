@@ -5,7 +5,7 @@
  */
 
 import type { Configuration } from '../config/directives.ts';
-import type { PreparedPool } from '../generation/pool-context.ts';
+import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 

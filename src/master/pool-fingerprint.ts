@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type { PreparedPool } from '../generation/pool-context.ts';
+import type { PreparedPool } from '../generation/prepared-pool.ts';
 import { lookedUp } from '../runtime/one-look.ts';
 
 /**

@@ -2,13 +2,17 @@
 
 import { AwakeSet } from '../generation/awake-set.ts';
 import { contain } from '../generation/bulkhead.ts';
-import type { PoolContext, PoolWatcher, PreparedPool, ReloadScope } from '../generation/pool-context.ts';
+import type { MasterServices } from '../generation/master-services.ts';
+import type { PoolReports } from '../generation/pool-reports.ts';
 import { PoolRunner } from '../generation/pool-runner.ts';
+import type { PoolWatcher } from '../generation/pool-watcher.ts';
+import type { PreparedPool, ReloadScope } from '../generation/prepared-pool.ts';
 import type { StatusSource } from './status-listeners.ts';
 import type { ActivitySums } from './systemd.ts';
 
 export class PoolSet {
-  readonly #context: PoolContext;
+  readonly #services: MasterServices;
+  readonly #reportsOf: (runner: () => PoolRunner) => PoolReports;
   readonly #runners = new Map<string, PoolRunner>();
   /** Removed by a reload, until their last request is done. */
   readonly #retired = new Set<PoolRunner>();
@@ -17,8 +21,14 @@ export class PoolSet {
   readonly #awake = new AwakeSet();
   readonly #watcher: PoolWatcher;
 
-  constructor(context: PoolContext, watcher: PoolWatcher) {
-    this.#context = context;
+  /** @param reportsOf what a pool's reports become; the runner is there once the first one comes */
+  constructor(
+    services: MasterServices,
+    reportsOf: (runner: () => PoolRunner) => PoolReports,
+    watcher: PoolWatcher,
+  ) {
+    this.#services = services;
+    this.#reportsOf = reportsOf;
     this.#watcher = watcher;
   }
 
@@ -75,7 +85,7 @@ export class PoolSet {
         unchanged.push(known.name);
         continue;
       }
-      const runner = known ?? new PoolRunner(pool, this.#context);
+      const runner = known ?? this.#make(pool);
       this.#runners.set(runner.name, runner);
       this.#awaited.add(runner);
       this.rouse(runner);
@@ -135,6 +145,12 @@ export class PoolSet {
       sums.slow += serving.slowRequests;
     }
     return sums;
+  }
+
+  #make(pool: PreparedPool): PoolRunner {
+    const reports = this.#reportsOf(() => runner);
+    const runner: PoolRunner = new PoolRunner(pool, this.#services, reports);
+    return runner;
   }
 
   #retire(runner: PoolRunner): void {

@@ -1,10 +1,10 @@
 /** A pool with everything that its hosts are made from. */
 
 import type { Configuration, PoolConfig } from '../config/directives.ts';
+import type { EngineCommand } from '../engine/engine-command.ts';
 import { hostSettings, type PoolIdentity } from '../engine/host-settings.ts';
 import { iniFilesFor, type PhpIniSource } from '../engine/ini-files.ts';
-import type { EngineCommand } from '../engine/select.ts';
-import type { PreparedPool } from '../generation/pool-context.ts';
+import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { poolFingerprint } from './pool-fingerprint.ts';
 

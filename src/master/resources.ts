@@ -1,9 +1,9 @@
 /** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
 
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
+import type { EngineCommand } from '../engine/engine-command.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
-import type { EngineCommand } from '../engine/select.ts';
 import type { AdminServerFactory } from '../figures/admin-server.ts';
 import type { AdminSource } from '../figures/snapshot.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';

@@ -3,7 +3,7 @@
  * reload begins anew, since ini files and PHP itself may have changed; a template of before goes with its last host.
  */
 
-import type { HostCommand } from '../engine/select.ts';
+import type { HostCommand } from '../engine/engine-command.ts';
 import {
   executeHost,
   forkHost,
@@ -11,7 +11,7 @@ import {
   type HostLife,
   type LifeListener,
 } from '../generation/host-life.ts';
-import type { PreparedPool, ReloadScope } from '../generation/pool-context.ts';
+import type { PreparedPool, ReloadScope } from '../generation/prepared-pool.ts';
 import { type TemplateEvent, TemplateProcess } from '../generation/template-process.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { filesState } from './pool-fingerprint.ts';

@@ -1,6 +1,6 @@
 /** `pm = dynamic`: between min_spare and max_spare workers wait for requests. */
 
-import type { ManagedWorker } from './manager.ts';
+import type { ManagedWorker } from './management.ts';
 import type { Plan } from './plan.ts';
 
 /** Spawn rate from which on the pool is reported to be busy. */

@@ -1,10 +1,10 @@
 /** Which request went with a worker that crashed or was killed. */
 
 import { constants } from 'node:os';
+import type { WorkerEnd } from '../engine/contract.ts';
 import type { SlotSnapshot } from '../scoreboard/reader.ts';
 import { workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
-import type { WorkerEnd } from './reap.ts';
 import { requestIdOf, requestOfChild } from './request-text.ts';
 
 /** What a worker is ended with: who asked for it said so, and a time-out names its request. */

@@ -1,6 +1,6 @@
 /** `pm = ondemand`: workers only while there are requests. */
 
-import type { ManagerSettings } from './manager.ts';
+import type { ManagerSettings } from './management.ts';
 import { freeSlots, type Plan } from './plan.ts';
 
 /** Starts workers when connections wait, stops the ones that have had nothing to do for long. */

@@ -7,7 +7,7 @@ import type {
   ManagerInput,
   ManagerMemory,
   SpawnReason,
-} from './manager.ts';
+} from './management.ts';
 import type { LogMessage, MessageLevel } from './messages.ts';
 
 /** Pids, slots and counters of {@link ManagerMemory} that can be changed. */

@@ -1,12 +1,8 @@
 /** What the master says and does about workers that came and went. Texts and levels are PHP-FPM's. */
 
 import { constants } from 'node:os';
+import type { WorkerEnd } from '../engine/contract.ts';
 import type { LogMessage } from './messages.ts';
-
-/** How a worker ended. */
-export type WorkerEnd =
-  | { readonly type: 'exit'; readonly code: number }
-  | { readonly type: 'signal'; readonly signal: number; readonly core: boolean };
 
 export interface WorkerDeath {
   readonly pool: string;

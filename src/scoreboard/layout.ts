@@ -19,7 +19,7 @@ export const slotSize = 4096;
 /** The writer of a field. No byte has two writers. */
 export type FieldWriter = 'creation' | 'master' | 'host' | 'worker';
 
-/** The engines of src/engine/select.ts. */
+/** The engines of src/engine/choice/select.ts. */
 export type FieldEngine = 'embedded' | 'native';
 
 export interface Field {

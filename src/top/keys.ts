@@ -1,5 +1,7 @@
 /** Keys out of the bytes that a terminal in raw mode sends. */
 
+import { isUnsafe } from '../text/unsafe.ts';
+
 /** A name for what is no character: the others are themselves. */
 const sequences: Readonly<Record<string, string>> = {
   '\x1b[A': 'up',
@@ -45,7 +47,7 @@ export class KeyReader {
       }
       this.#rest = this.#rest.slice(match.length);
       const key = Object.hasOwn(sequences, match) ? sequences[match] : match;
-      if (key !== undefined && !/^\p{Cc}/u.test(key)) keys.push(key);
+      if (key !== undefined && !isUnsafe(key)) keys.push(key);
     }
     return keys;
   }

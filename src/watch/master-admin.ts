@@ -13,8 +13,8 @@ import type {
   SnapshotDetail,
 } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
-import type { PoolWatcher } from '../generation/pool-context.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
+import type { PoolWatcher } from '../generation/pool-watcher.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import { adminSnapshot } from './admin-source.ts';

@@ -9,7 +9,7 @@ import { type LoadOptions, loadConfiguration } from '../../src/config/load.ts';
 import type { ConfigMessage } from '../../src/config/messages.ts';
 import type { ConfigSystem } from '../../src/config/system.ts';
 import { LOG_LEVELS } from '../../src/config/values.ts';
-import { versionConstant } from '../../src/engine/version-constants.ts';
+import { versionConstant } from '../../src/engine/choice/version-constants.ts';
 import { realSystem } from '../config/real-system.ts';
 import { isPhpAtLeast, phpFpm, testedPhp } from '../harness/debian.ts';
 import { CASES, type Case, OWN, STRICTER } from './config-cases.ts';

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { phpConstant } from '../../src/config/constants.ts';
 import { type IniStatement, parseIniLine } from '../../src/config/ini.ts';
-import { versionConstant } from '../../src/engine/version-constants.ts';
+import { versionConstant } from '../../src/engine/choice/version-constants.ts';
 import { isPhpAtLeast, phpCli, testedPhp } from '../harness/debian.ts';
 
 const PHP = phpCli;

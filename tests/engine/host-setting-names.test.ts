@@ -43,7 +43,7 @@ const master = [
 ].join('\n');
 
 function engineChoice(): string[] {
-  return ['engine/select.ts', 'engine/native/locate.ts', 'engine/host-settings.ts'].map((file) =>
+  return ['engine/choice/select.ts', 'engine/native/locate.ts', 'engine/host-settings.ts'].map((file) =>
     readFileSync(src(file), 'utf8'),
   );
 }

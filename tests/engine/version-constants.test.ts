@@ -1,7 +1,7 @@
 /** Constants of the configuration that tell the PHP that runs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { versionConstant } from '../../src/engine/version-constants.ts';
+import { versionConstant } from '../../src/engine/choice/version-constants.ts';
 
 test('the parts of a version', () => {
   const of = (name: string, version: string | undefined) => versionConstant(name, () => version);

@@ -13,7 +13,7 @@ import { readConfiguration } from '../../src/boot/configuration.ts';
 import { LaunchReport } from '../../src/boot/daemonize.ts';
 import { poolIdentity } from '../../src/boot/identity.ts';
 import { endByFault, reportFaults } from '../../src/boot/last-words.ts';
-import { engineCommand } from '../../src/engine/select.ts';
+import { engineCommand } from '../../src/engine/choice/select.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { Master } from '../../src/master/master.ts';
 import { MasterSignals } from '../../src/master/signals.ts';

@@ -6,7 +6,7 @@ import { createAdminServer } from '../../src/admin/server.ts';
 import { configSystem } from '../../src/boot/config-system.ts';
 import type { Configuration } from '../../src/config/directives.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
-import { installedEngine } from '../../src/engine/select.ts';
+import { installedEngine } from '../../src/engine/choice/select.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { Master } from '../../src/master/master.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';

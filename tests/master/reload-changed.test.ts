@@ -4,7 +4,7 @@ import { statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { newPool, type PoolConfig } from '../../src/config/directives.ts';
-import type { EngineCommand } from '../../src/engine/select.ts';
+import type { EngineCommand } from '../../src/engine/engine-command.ts';
 import { poolFingerprint } from '../../src/master/pool-fingerprint.ts';
 import { askAdmin } from '../admin/client.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';

@@ -1,10 +1,10 @@
 /** The native engine of this checkout, built once a test process into a folder of its own. */
 import { existsSync } from 'node:fs';
+import type { HostCommand } from '../../src/engine/engine-command.ts';
 import { buildEngine } from '../../src/engine/native/build.ts';
 import { hostCommand, locateEngine, templateCommand } from '../../src/engine/native/locate.ts';
 import { NativeEngineError, readPhpConfig } from '../../src/engine/native/php-config.ts';
 import type { BuiltEngine } from '../../src/engine/native/store.ts';
-import type { HostCommand } from '../../src/engine/select.ts';
 import { phpConfig } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { buildSanitized, sanitizerReports, wantedSanitizer } from './sanitizer.ts';

@@ -4,9 +4,9 @@ import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 
 import { basename, join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { PoolConfig } from '../../src/config/directives.ts';
+import { engineCommand } from '../../src/engine/choice/select.ts';
 import { locateEngine } from '../../src/engine/native/locate.ts';
 import { recordFile } from '../../src/engine/native/store.ts';
-import { engineCommand } from '../../src/engine/select.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
@@ -101,7 +101,7 @@ suite('builds and the PHP that they were made for', { skip }, () => {
 });
 
 suite('a native pool below the master', {
-  skip: skip || (!isChosen() && 'src/engine/select.ts does not know it'),
+  skip: skip || (!isChosen() && 'src/engine/choice/select.ts does not know it'),
 }, () => {
   test('workers share an OPcache, and a reload makes it fresh', async () => {
     await using server = await start(

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  decide,
   heartbeatMillis,
   initialMemory,
   type ManagedWorker,
   type ManagerMemory,
   type ManagerSettings,
-} from '../../src/pool/manager.ts';
+} from '../../src/pool/management.ts';
+import { decide } from '../../src/pool/manager.ts';
 import { settings } from './pool-of.ts';
 
 const pools: fc.Arbitrary<ManagerSettings> = fc

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decide, initialMemory, type ManagerDecision, type ManagerInput } from '../../src/pool/manager.ts';
+import { initialMemory, type ManagerDecision, type ManagerInput } from '../../src/pool/management.ts';
+import { decide } from '../../src/pool/manager.ts';
 import { slotForNext } from '../../src/pool/ondemand.ts';
 import { input, settings, workers } from './pool-of.ts';
 

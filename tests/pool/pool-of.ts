@@ -3,7 +3,7 @@ import {
   type ManagedWorker,
   type ManagerInput,
   type ManagerSettings,
-} from '../../src/pool/manager.ts';
+} from '../../src/pool/management.ts';
 import type { WorkerStage } from '../../src/scoreboard/states.ts';
 
 export function settings(changes: Partial<ManagerSettings>): ManagerSettings {

@@ -9,7 +9,7 @@ import { checkStart } from '../../config/check.ts';
 import type { Configuration } from '../../config/directives.ts';
 import { loadConfiguration } from '../../config/load.ts';
 import type { ConfigMessage } from '../../config/messages.ts';
-import { installedEngine } from '../../engine/select.ts';
+import { installedEngine } from '../../engine/choice/select.ts';
 import { ErrorLog } from '../../log/error-log.ts';
 import { Master } from '../../master/master.ts';
 import type { ReloadedConfiguration } from '../../master/master-types.ts';

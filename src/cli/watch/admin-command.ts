@@ -1,9 +1,9 @@
 /** What the commands that ask a running master have in common: which master is asked, and how it is shown. */
 
 import type { Writable } from 'node:stream';
+import { defaultConfigFile } from '../../boot/default-config-file.ts';
 import { type AdminAddress, AdminError, askAdmin, parseAdminAddress } from '../../top/admin-client.ts';
 import { SnapshotError } from '../../top/snapshot.ts';
-import { defaultConfigFile } from '../fpm.ts';
 import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
 
 /** Exit codes of the commands that show something. */

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PoolConfig } from '../../config/directives.ts';
 import { lookedUp } from '../../runtime/one-look.ts';
-import type { EngineCommand } from '../select.ts';
+import type { EngineCommand } from '../engine-command.ts';
 import { sourcesHash } from './build.ts';
 import { hostProgram } from './host-program.ts';
 import { type BuildRecord, type BuiltEngine, engineFolders, listEngines, staleReason } from './store.ts';

@@ -1,7 +1,7 @@
 /** Starts a worker thread with everything that it needs. */
 
-import { extname, join } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { siblingModule } from '../../../runtime/module.ts';
 import { Interrupts } from '../php/interrupts.ts';
 import { enlargeStacks } from '../php/main-stack.ts';
 import type { EnginePackage } from '../php/package.ts';
@@ -27,10 +27,7 @@ export interface ThreadBlueprint {
 
 /** Reads the program of the threads, which is in the room `thread`, in source or compiled; before rights are given up. */
 export function readThreadProgram({ loaderPath }: EnginePackage): ProgramImage {
-  return readProgram(
-    join(import.meta.dirname, `../thread/thread${extname(import.meta.filename)}`),
-    loaderPath,
-  );
+  return readProgram(siblingModule(import.meta.url, '../thread/thread'), loaderPath);
 }
 
 /** The host renews a worker that has grown too large by a warm one; in the thread that would cost the next request. */

@@ -1,7 +1,7 @@
 /** The PHP constants of a configuration that depend on which PHP runs: `php_value[x] = PHP_VERSION`. */
 
-import { defaultVersion, EnginePackageError, findEngine } from './embedded/php/package.ts';
-import { locateEngine } from './native/locate.ts';
+import { defaultVersion, EnginePackageError, findEngine } from '../embedded/php/package.ts';
+import { locateEngine } from '../native/locate.ts';
 
 /** By name, from the parts of a version `8.2.36-dev`. */
 const versionConstants: Readonly<Record<string, (version: VersionParts) => string>> = {

@@ -1,0 +1,338 @@
+/**
+ * The rooms of the sources and their rules: one table. `tests/architecture.test.ts` holds the code to it, and
+ * `docs/architecture.md` and CONTRIBUTING.md show it.
+ */
+
+/** A folder with the files in it; a folder below that has a row of its own is another room. */
+export interface Room {
+  readonly folder: string;
+  /** In a few words, for the documents. */
+  readonly purpose: string;
+  /** Rooms that its files may import, types included. Files of its own it may always import. */
+  readonly imports: readonly string[];
+  /** Every import is of a type: nothing of another room runs in it. */
+  readonly typesOnly?: true;
+  /** Files and descriptors that it writes; absent where it writes none. */
+  readonly writes?: string;
+  /** Where it may put lines: `log` is a log file or the error log, `terminal` the process's stdout and stderr. */
+  readonly speaks?: readonly Voice[];
+}
+
+export type Voice = 'log' | 'terminal';
+
+/** Rooms whose rules are part of the design; from the pure ones to those that act. */
+export const rooms: readonly Room[] = [
+  {
+    folder: 'src/text',
+    purpose:
+      'text from strangers made printable: a log line, a terminal, markup, JSON; nobody else escapes or strips unsafe characters',
+    imports: [],
+  },
+  { folder: 'src/runtime', purpose: 'exit codes and small types that every process has', imports: [] },
+  {
+    folder: 'src/posix',
+    purpose: 'system calls by FFI, each with its manual page; the only user of FFI',
+    imports: ['src/runtime'],
+    writes: 'memory files, wake-ups',
+  },
+  {
+    folder: 'src/config',
+    purpose: 'grammar, the table of directives (the only list of them), validation, `-tt`',
+    imports: ['src/text'],
+  },
+  { folder: 'src/fastcgi', purpose: 'records, parser, server, client', imports: [] },
+  {
+    folder: 'src/scoreboard',
+    purpose: 'layout, writer, reader',
+    imports: [],
+    writes: 'the scoreboard, by descriptor',
+  },
+  {
+    folder: 'src/status',
+    purpose: 'one snapshot as text, html, json, xml, openmetrics',
+    imports: ['src/text'],
+  },
+  {
+    folder: 'src/trace',
+    purpose: "PHP stacks from a worker's memory: reading, walking, names; profiles and their forms",
+    imports: ['src/scoreboard', 'src/text'],
+  },
+  {
+    folder: 'src/figures',
+    purpose: 'types that `watch`, `admin`, the commands and the dashboard share',
+    imports: ['src/config', 'src/engine', 'src/pool', 'src/scoreboard', 'src/status', 'src/trace'],
+    typesOnly: true,
+  },
+  {
+    folder: 'src/pool',
+    purpose: 'process managers, time-outs, back-off: pure functions; decides, never acts',
+    imports: ['src/config', 'src/engine', 'src/scoreboard', 'src/status', 'src/text'],
+  },
+  {
+    folder: 'src/log',
+    purpose: "error log, access log, slow log's file, worker output, syslog; opens log files",
+    imports: ['src/config', 'src/posix', 'src/scoreboard', 'src/text'],
+    writes: 'logs',
+    speaks: ['log'],
+  },
+  {
+    folder: 'src/engine',
+    purpose: 'the contract with hosts, how a script is found; knows no engine',
+    imports: ['src/config', 'src/log'],
+  },
+  {
+    folder: 'src/engine/native',
+    purpose: 'builds the native engine and finds the builds',
+    imports: ['native', 'src/config', 'src/engine', 'src/runtime', 'src/scoreboard'],
+    writes: 'built engines',
+  },
+  {
+    folder: 'src/engine/embedded/shared',
+    purpose: "what a host's main thread and its worker threads say to each other",
+    imports: [],
+  },
+  {
+    folder: 'src/engine/embedded/php',
+    purpose: 'PHP compiled to WebAssembly: its files, memory, sockets, calls',
+    imports: ['src/engine', 'src/engine/embedded/shared', 'src/fastcgi', 'src/posix', 'src/scoreboard'],
+    writes: 'what scripts write, a cache of guarded binaries',
+  },
+  {
+    folder: 'src/engine/embedded/thread',
+    purpose: "a worker: what runs in a thread of a pool's host",
+    imports: ['src/engine/embedded/php', 'src/engine/embedded/shared', 'src/posix'],
+  },
+  {
+    folder: 'src/engine/embedded/host',
+    purpose: "a pool's host: what runs in its main thread",
+    imports: [
+      'src/engine',
+      'src/engine/embedded/php',
+      'src/engine/embedded/shared',
+      'src/engine/embedded/thread',
+      'src/fastcgi',
+      'src/log',
+      'src/posix',
+      'src/runtime',
+      'src/scoreboard',
+    ],
+    writes: 'a cache of stripped scripts',
+    speaks: ['log', 'terminal'],
+  },
+  {
+    folder: 'src/engine/embedded',
+    purpose: 'PHP run once, for `-i`, `-m` and `-t`',
+    imports: [
+      'src/engine',
+      'src/engine/embedded/host',
+      'src/engine/embedded/php',
+      'src/engine/embedded/shared',
+    ],
+    writes: 'a script in a temporary folder',
+    speaks: ['terminal'],
+  },
+  {
+    folder: 'src/engine/choice',
+    purpose: 'which engine and which PHP runs a pool',
+    imports: [
+      'src/config',
+      'src/engine',
+      'src/engine/embedded/host',
+      'src/engine/embedded/php',
+      'src/engine/native',
+      'src/runtime',
+    ],
+  },
+  {
+    folder: 'src/sockets',
+    purpose: 'listening sockets: addresses, files, owners; knows settings, no pools',
+    imports: ['src/config', 'src/log', 'src/posix', 'src/runtime'],
+    writes: 'owner and mode of socket files',
+    speaks: ['log'],
+  },
+  {
+    folder: 'src/generation',
+    purpose: 'one pool: its hosts, its workers; a throw stays inside',
+    imports: [
+      'src/config',
+      'src/engine',
+      'src/figures',
+      'src/log',
+      'src/pool',
+      'src/posix',
+      'src/scoreboard',
+      'src/sockets',
+      'src/status',
+      'src/text',
+      'src/trace',
+    ],
+    writes: 'settings for a host, by descriptor',
+    speaks: ['log'],
+  },
+  {
+    folder: 'src/watch',
+    purpose: 'profiler, history, totals, what the admin endpoint shows; reads only',
+    imports: [
+      'src/config',
+      'src/engine',
+      'src/figures',
+      'src/generation',
+      'src/log',
+      'src/pool',
+      'src/posix',
+      'src/runtime',
+      'src/scoreboard',
+      'src/sockets',
+      'src/status',
+      'src/trace',
+    ],
+    speaks: ['log'],
+  },
+  {
+    folder: 'src/master',
+    purpose: 'the loop, signals, plan and commit, all pools; acts on what `pool` decides',
+    imports: [
+      'src/config',
+      'src/engine',
+      'src/fastcgi',
+      'src/figures',
+      'src/generation',
+      'src/log',
+      'src/pool',
+      'src/posix',
+      'src/runtime',
+      'src/scoreboard',
+      'src/sockets',
+      'src/status',
+      'src/watch',
+    ],
+    writes: "the pid file, the admin socket's folder",
+    speaks: ['log'],
+  },
+  {
+    folder: 'src/admin',
+    purpose: 'HTTP at the admin endpoint: limits, access, routes; reads snapshots and asks the master',
+    imports: [
+      'dashboard',
+      'src/config',
+      'src/figures',
+      'src/posix',
+      'src/scoreboard',
+      'src/text',
+      'src/trace',
+    ],
+  },
+  {
+    folder: 'src/boot',
+    purpose: 'from a configuration file to a running master; knows no argv',
+    imports: [
+      'src/admin',
+      'src/config',
+      'src/engine',
+      'src/engine/choice',
+      'src/engine/embedded',
+      'src/engine/embedded/php',
+      'src/engine/native',
+      'src/log',
+      'src/master',
+      'src/posix',
+      'src/runtime',
+      'src/sockets',
+      'src/text',
+    ],
+    writes: 'the word to whoever started a daemon',
+    speaks: ['log', 'terminal'],
+  },
+  {
+    folder: 'src/http',
+    purpose: 'the front of `hathi serve`: speaks FastCGI to the pool, nothing else',
+    imports: ['src/fastcgi', 'src/text'],
+    writes: 'long request bodies, to a file without a name',
+  },
+  {
+    folder: 'src/top',
+    purpose:
+      "the endpoint's answer as rows of text, for `hathi status` and `hathi top`; knows nothing of the master but its JSON",
+    imports: ['src/engine', 'src/posix', 'src/text'],
+  },
+  {
+    folder: 'src/cli/watch',
+    purpose: 'commands that ask a running master: status, top, profile, reload, stop',
+    imports: ['src/boot', 'src/config', 'src/figures', 'src/posix', 'src/text', 'src/top'],
+    writes: 'a profile, where it is told to',
+  },
+  {
+    folder: 'src/cli/serve',
+    purpose: '`hathi serve`: a master, a pool and the HTTP front in one process',
+    imports: [
+      'src/admin',
+      'src/boot',
+      'src/config',
+      'src/engine/choice',
+      'src/fastcgi',
+      'src/figures',
+      'src/http',
+      'src/log',
+      'src/master',
+      'src/posix',
+      'src/text',
+    ],
+    writes: 'a folder for its socket',
+    speaks: ['log', 'terminal'],
+  },
+  {
+    folder: 'src/cli',
+    purpose: "the command line: php-fpm's flags and the other commands",
+    imports: [
+      'src/boot',
+      'src/cli/serve',
+      'src/cli/watch',
+      'src/config',
+      'src/engine',
+      'src/engine/embedded',
+      'src/engine/embedded/host',
+      'src/engine/embedded/php',
+      'src/engine/native',
+      'src/fastcgi',
+      'src/master',
+      'src/runtime',
+    ],
+    writes: 'the folder of PHP packages',
+    speaks: ['terminal'],
+  },
+  {
+    folder: 'dashboard',
+    purpose: 'the page at the admin endpoint, for the browser: asks the endpoint only, sets text as text',
+    imports: ['src/figures', 'src/trace'],
+    typesOnly: true,
+  },
+];
+
+/** The whole table, for docs/architecture.md. */
+export function roomsMarkdown(): string {
+  const rows = rooms.map(({ folder, purpose, imports, typesOnly, writes = '', speaks = [] }) => {
+    const allowed = imports.map((name) => `\`${name.replace(/^src\//, '')}\``).join(' ');
+    return row([
+      `\`${folder}/\``,
+      purpose,
+      typesOnly === true ? `${allowed} (types)` : allowed,
+      writes,
+      speaks.join(', '),
+    ]);
+  });
+  return [
+    row(['room', 'it is', 'may import', 'writes', 'prints to']),
+    row(Array(5).fill('---')),
+    ...rows,
+  ].join('');
+}
+
+/** Its first two columns, for CONTRIBUTING.md. */
+export function roomsInShort(): string {
+  const rows = rooms.map(({ folder, purpose }) => row([`\`${folder}/\``, purpose]));
+  return [row(['room', 'it is']), row(['---', '---']), ...rows].join('');
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |\n`;
+}

@@ -1,0 +1,32 @@
+/** What the endpoint is asked, and what it answers. */
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  /** Beside those that every answer has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Question {
+  readonly query: URLSearchParams;
+  /** The header of that name. */
+  readonly accept: string | undefined;
+  /** Who asks, for the log. */
+  readonly peer: string;
+  /** Aborted when who asked has gone away without waiting for the answer. */
+  readonly gone: AbortSignal;
+}
+
+export function json(status: number, value: object): Answer {
+  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` };
+}
+
+/** What a request that fails is answered with. */
+export function failure(status: number, text: string): Answer {
+  return json(status, { error: text });
+}
+
+export function plain(status: number, body: string): Answer {
+  return { status, type: 'text/plain; charset=utf-8', body };
+}

@@ -1,0 +1,16 @@
+/** The configuration file of a command that was given none. */
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Without `-y`: `etc/php-fpm.conf` below the prefix; else Debian's place, newest PHP first; else the place that
+ * php-fpm itself and other distributions have.
+ */
+export function defaultConfigFile(prefix: string | undefined): string {
+  if (prefix !== undefined) return join(prefix || '/', 'etc/php-fpm.conf');
+  const debian = existsSync('/etc/php') ? readdirSync('/etc/php') : [];
+  const newestFirst = debian.sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));
+  const candidates = newestFirst.map((version) => `/etc/php/${version}/fpm/php-fpm.conf`);
+  return candidates.find((path) => existsSync(path)) ?? '/etc/php-fpm.conf';
+}
