@@ -9,22 +9,22 @@
 #include "worker/log.h"
 #include "worker/next_request.h"
 
-/* Taking a connection that waits. */
+/* Taking one connection off the backlog. */
 
 enum {
-	/* As PHP-FPM: a connection that says nothing at all is closed after this. */
+	/* A connection that sends nothing is closed after this, as by PHP-FPM. */
 	SILENT_WAIT_MICROS = 5 * 1000 * 1000,
-	/* A client writes right after it has connected: so long the worker waits before it looks for others. */
+	/* The worker waits this long for the first byte, which a client sends right after connect(2). */
 	FIRST_BYTE_WAIT_MS = 20,
 	ACCEPT_PAUSE_MICROS = 100 * 1000,
 };
 
 /*
- * Gives a new client a moment to write, without looking at anything else: ever less of it after clients that used it
- * for nothing, so that many silent ones cost little.
+ * Gives a new client a moment to write. Each client that does not use it shortens it for the next ones, so many
+ * silent clients cost little.
  *
- * The connection has woken the worker, often before the client could write: then the client gets the processor back,
- * and the worker need not sleep and be woken again. Where requests are long the time of others matters more.
+ * The connection often wakes the worker before the client could write. Yielding gives the client the processor back,
+ * and saves the worker a sleep and a wake-up. A worker with long requests does not yield: others need its time.
  */
 static enum hathi_read read_first(struct hathi_worker *worker, struct hathi_connection *connection)
 {
@@ -52,8 +52,8 @@ static bool admits(struct hathi_worker *worker, const struct sockaddr_storage *p
 }
 
 /*
- * No descriptor or memory is left for a connection: mostly a script has leaked them, so the worker ends, as
- * PHP-FPM's do. The pause keeps its successors from doing the same in a circle.
+ * No fd or memory is left for a connection. Usually a script has leaked them, so the worker ends, as PHP-FPM's do.
+ * The pause keeps its successors from failing the same way in a tight loop.
  */
 static void on_accept_error(struct hathi_worker *worker, int error)
 {
@@ -71,8 +71,8 @@ static void hold_new(struct hathi_worker *worker, struct hathi_connection *conne
 }
 
 /*
- * Takes a waiting connection. Returns it when its request is complete; else it is held or closed. *took tells
- * whether there was one.
+ * Accepts a connection. Returns it when its request is complete, else holds or closes it. *took tells whether there
+ * was a connection.
  */
 struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took)
 {

@@ -9,17 +9,17 @@
 #include "worker/log.h"
 #include "worker/worker.h"
 
-/* The body of a request, while its script or PHP asks for it. */
+/* The body of a request, read while PHP or the script asks for it. */
 
 enum {
-	/* While others wait for a worker, one that reads a body is to get so much a second, but for the first seconds. */
+	/* While others wait, a client must send this many bytes a second on average. The first seconds are free. */
 	BODY_PACE_BYTES = 4 * 1024,
 	BODY_GRACE_MICROS = 5 * 1000 * 1000,
-	/* How often a worker that waits for a body looks whether others wait for it. */
+	/* While it waits for a body, the worker looks this often whether others wait for it. */
 	BODY_LOOK_MS = 250,
 };
 
-/* Whether the body comes so slowly that the worker is to be had by those who wait for one all the time. */
+/* Whether the body comes too slowly while others have waited for this worker without a pause. */
 static bool is_too_slow(const struct hathi_worker *worker, struct hathi_connection *connection, uint64_t now)
 {
 	uint64_t spent = now - connection->body_began;
@@ -28,7 +28,7 @@ static bool is_too_slow(const struct hathi_worker *worker, struct hathi_connecti
 		connection->wanted_since = 0;
 		return false;
 	}
-	/* A pool that may grow gets another worker for them meanwhile. */
+	/* A pool that may grow gets another worker in the meantime. */
 	if (connection->wanted_since == 0) connection->wanted_since = now;
 	return now - connection->wanted_since >= BODY_LOOK_MS * 1000;
 }
@@ -42,7 +42,7 @@ static bool give_up_body(struct hathi_worker *worker, struct hathi_connection *c
 	return false;
 }
 
-/* Waits for more of the body. Returns false when none will come, or not soon enough. */
+/* Waits for more of the body. Returns false when no more will come, or not soon enough. */
 static bool fill_body(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	uint64_t began = 0;
@@ -51,7 +51,7 @@ static bool fill_body(struct hathi_worker *worker, struct hathi_connection *conn
 		if (got > 0) {
 			connection->at = 0;
 			connection->filled = (size_t)got;
-			/* Without a wait it is not the client who is slow. */
+			/* Without a wait the client is not the slow one. */
 			return began == 0 || !is_too_slow(worker, connection, hathi_clock(CLOCK_MONOTONIC)) ||
 				give_up_body(worker, connection, "it comes too slowly while others wait");
 		}
@@ -67,8 +67,8 @@ static bool fill_body(struct hathi_worker *worker, struct hathi_connection *conn
 }
 
 /*
- * Reads up to `size` bytes of the request's body. Returns their number, 0 at its end, and when `gave_up` is set because
- * the rest does not come.
+ * Reads up to `size` bytes of the request's body. Returns their number; 0 at the end of the body, and when the rest
+ * does not come, which sets `gave_up`.
  */
 size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,
 	size_t size)
@@ -77,7 +77,7 @@ size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connectio
 	if (connection->gave_up) return 0;
 	if (connection->body_began == 0) connection->body_began = hathi_clock(CLOCK_MONOTONIC);
 	while (fcgi->body_length == 0) {
-		/* What follows the body is the next request's. */
+		/* Input behind the body belongs to the next request. */
 		if (fcgi->body_end_told) return 0;
 		const uint8_t *input = connection->bytes + connection->at;
 		enum hathi_fcgi_event event = hathi_fcgi_next(fcgi, &input, connection->bytes + connection->filled);
@@ -85,7 +85,7 @@ size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connectio
 		if (event == HATHI_FCGI_BODY) break;
 		if (event == HATHI_FCGI_REPLY) {
 			if (hathi_connection_reply(connection)) continue;
-			/* A part of it may have gone: nothing that follows could be understood. */
+			/* The reply may have left in part, so the client could not parse anything that follows. */
 			worker->output.failed = true;
 			give_up_body(worker, connection, "its client does not read");
 			return 0;

@@ -11,20 +11,21 @@
 #include <unistd.h>
 
 /*
- * Some functions of the C library have others in their places here (HATHI_IN_PLACE). PHP finds those by itself. Extensions
- * do not: PHP binds them to the libraries that they name (RTLD_DEEPBIND), so their calls are led here one by one.
+ * This object replaces some functions of the C library (HATHI_IN_PLACE). PHP's own calls find them. Calls of
+ * extensions do not, because PHP binds extensions to the libraries that they name (RTLD_DEEPBIND). So this file
+ * redirects them one by one.
  */
 
 #if __SIZEOF_POINTER__ == 8 && defined(DT_RELA)
 
-/* What an object's headers say about the calls that it makes of others. */
+/* The calls that an object makes of others, by its headers. */
 struct calls {
 	const ElfW(Sym) *symbols;
 	const char *names;
-	/* By its table of procedures, and by addresses that it reads itself. */
+	/* Relocations of its procedure table, and of addresses that it reads itself. */
 	const ElfW(Rela) *lists[2];
 	size_t sizes[2];
-	/* What is read-only once the object has been bound. */
+	/* The range that becomes read-only once the object is bound (RELRO). */
 	uintptr_t sealed;
 	size_t sealed_size;
 	/* It is this object. */
@@ -43,7 +44,7 @@ static void read_dynamic(const ElfW(Dyn) *entry, struct calls *calls)
 	}
 }
 
-/* Returns false for an object whose section the loader has not filled with addresses: the kernel's own. */
+/* Returns false for the kernel's own object, in whose dynamic section the loader puts no addresses. */
 static bool read_calls(const struct dl_phdr_info *object, struct calls *calls)
 {
 	*calls = (struct calls){0};
@@ -71,7 +72,7 @@ static void lead(const struct calls *calls, uintptr_t slot, uintptr_t target)
 	if (is_sealed) mprotect(start, page, PROT_READ);
 }
 
-/* Our function of that name, 0 for any other. */
+/* Our function of that name; 0 for any other name. */
 static uintptr_t place_of(const char *name)
 {
 	const struct { const char *name; uintptr_t place; } ours[] = {
@@ -108,7 +109,7 @@ static int lead_object(struct dl_phdr_info *object, size_t size, void *ignored)
 	return 0;
 }
 
-/* To be called when all extensions have been loaded. */
+/* Call this when all extensions are loaded. */
 void hathi_calls_lead_here(void)
 {
 	dl_iterate_phdr(lead_object, NULL);

@@ -12,18 +12,18 @@
 #include "worker/worker.h"
 
 enum {
-	/* After a response: how long, and how much, is read of what the client has not sent yet. */
+	/* After a response the worker reads on for this long, and this many bytes, what the client still sends. */
 	DRAIN_WAIT_MS = 500,
 	DRAIN_BYTES = 1024 * 1024,
-	/* Bodies up to this size are waited for before the request takes a worker. */
+	/* The worker waits for bodies up to this size before the request occupies it. */
 	BODY_AHEAD_BYTES = 48 * 1024,
-	/* A connection whose parameters are not complete is given up this long after the first byte. */
+	/* Deadline for complete parameters, from the first byte. */
 	HEAD_WAIT_MICROS = 10 * 1000 * 1000,
-	/* Inputs that are read off one connection before others are looked at: more than all parameters take. */
+	/* Reads from one connection before the worker looks at others: more than all parameters take. */
 	READS_AT_ONCE = 8,
 };
 
-/* Takes a connection of the pool for a new client. Returns NULL without memory; the descriptor is closed then. */
+/* Makes a connection for a new client. Returns NULL, with the fd closed, when there is no memory. */
 struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int fd)
 {
 	struct hathi_connection *connection = worker->spare;
@@ -49,7 +49,7 @@ struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int 
 	return connection;
 }
 
-/* Closes the connection; its memory waits for the next one. */
+/* Closes the connection. Its memory serves the next one. */
 void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	close(connection->fd);
@@ -59,8 +59,8 @@ void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection
 }
 
 /*
- * A request has come but for its body, which is waited for like its parameters, so that a slow client holds no
- * worker: if it is to fit into the input, and unless as many wait already as a worker is to hold for that.
+ * A request is complete except for its body. The worker waits for the body as for the parameters, so a slow client
+ * does not occupy it. This holds for a body that fits into the input, while few others wait in the same way.
  */
 static enum hathi_read wait_for_body(const struct hathi_worker *worker, struct hathi_connection *connection)
 {
@@ -73,7 +73,7 @@ static enum hathi_read wait_for_body(const struct hathi_worker *worker, struct h
 	return HATHI_READ_MORE;
 }
 
-/* What a code of `error` means, for a log. */
+/* The text of a parser's error code, for the log. */
 static const char *error_text(const char *code)
 {
 	static const struct { const char *code; const char *text; } texts[] = {
@@ -96,8 +96,8 @@ static const char *error_text(const char *code)
 }
 
 /*
- * Sends the protocol's own answer to a record, a few bytes. A worker must not wait for a client that reads nothing, so
- * one whose socket has no room for them counts as gone. Returns false then.
+ * Sends the protocol's own answer to a record, a few bytes. The worker must not wait for a client that does not read,
+ * so a full socket counts as a lost client. Returns false then.
  */
 bool hathi_connection_reply(const struct hathi_connection *connection)
 {
@@ -108,7 +108,7 @@ bool hathi_connection_reply(const struct hathi_connection *connection)
 	return sent == (ssize_t)fcgi->reply_length;
 }
 
-/* Runs the parser over the input until a request is complete, the input used up or the connection done. */
+/* Runs the parser until a request is complete, the input is used up, or the connection is done. */
 static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	const uint8_t *input = connection->bytes + connection->at;
@@ -141,7 +141,10 @@ static enum hathi_read parse(struct hathi_worker *worker, struct hathi_connectio
 	}
 }
 
-/* More of a body that is waited for. It ends also with a client who has no more to send, or a full input. */
+/*
+ * Reads more of a body that the worker waits for. The wait also ends when the client stops sending, or the input is
+ * full.
+ */
 static enum hathi_read read_body_ahead(const struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	connection->filled -= connection->at;
@@ -157,13 +160,13 @@ static enum hathi_read read_body_ahead(const struct hathi_worker *worker, struct
 }
 
 /*
- * Reads what is there, without waiting. Returns whether a request is complete; the caller closes the connection
- * when it is done with.
+ * Reads the available input without waiting. Returns whether a request is complete. The caller closes a connection
+ * that is done.
  */
 enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	if (connection->awaits_body) return read_body_ahead(worker, connection);
-	/* A client that sends without a pause must not keep the worker from others: its socket stays readable. */
+	/* A client that sends without a pause must not keep the worker from others. Its socket stays readable. */
 	for (int round = 0; round < READS_AT_ONCE; round++) {
 		if (connection->at < connection->filled) {
 			enum hathi_read result = parse(worker, connection);
@@ -172,7 +175,7 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 		ssize_t got = recv(connection->fd, connection->bytes, sizeof connection->bytes, MSG_DONTWAIT);
 		if (got < 0 && errno == EINTR) continue;
 		if (got < 0) return errno == EAGAIN ? HATHI_READ_MORE : HATHI_READ_CLOSED;
-		/* Whoever closes his side before the request is complete wants no answer. */
+		/* A client that closes its side before the request is complete wants no answer. */
 		if (got == 0) return HATHI_READ_CLOSED;
 		if (connection->is_kept || !connection->has_spoken) {
 			uint64_t now = hathi_clock(CLOCK_MONOTONIC);
@@ -183,14 +186,17 @@ enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_
 		}
 		connection->at = 0;
 		connection->filled = (size_t)got;
-		/* A full buffer may hide more; a short read has emptied the socket. */
+		/* A full buffer may hide more input. A short read has emptied the socket. */
 		enum hathi_read result = parse(worker, connection);
 		if (result != HATHI_READ_MORE || connection->awaits_body || (size_t)got < sizeof connection->bytes) return result;
 	}
 	return HATHI_READ_MORE;
 }
 
-/* Reads off what the client still sends, so that its system does not throw our response away with a reset. */
+/*
+ * Reads what the client still sends. Unread input would make the kernel reset the connection, and the client's kernel
+ * would drop our response.
+ */
 static void drain(struct hathi_connection *connection)
 {
 	size_t total = 0;
@@ -206,7 +212,10 @@ static void drain(struct hathi_connection *connection)
 	}
 }
 
-/* Whether another request has come behind the one that runs. What is left of that one's body is looked over for it. */
+/*
+ * Whether another request has come behind the running one. A copy of the parser skips the rest of the running one's
+ * body.
+ */
 static bool has_next(const struct hathi_connection *connection)
 {
 	struct hathi_fcgi look = connection->fcgi;
@@ -217,9 +226,9 @@ static bool has_next(const struct hathi_connection *connection)
 }
 
 /*
- * The response is complete while its script goes on. A kept connection is given up, unless its next request has come
- * meanwhile, which is served after the script. As in give_up() of held.c a Unix socket is shut for reading first, so that
- * the web server's next write fails and nothing is lost.
+ * The response is complete while its script goes on. This gives up a kept connection, unless its next request has
+ * already come, which is served after the script. As give_up() in held.c does, it shuts a Unix socket for reading
+ * first: the web server's next write fails, and nothing is lost.
  */
 void hathi_connection_let_go(const struct hathi_worker *worker, struct hathi_connection *connection)
 {

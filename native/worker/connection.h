@@ -11,30 +11,30 @@
 enum {
 	HATHI_INPUT_BYTES = 64 * 1024,
 	HATHI_PEER_BYTES = 64,
-	/* How long a client may pause inside the body of its request. */
+	/* A client may pause this long inside the body of its request. */
 	HATHI_BODY_WAIT_MS = 60 * 1000,
 };
 
 struct hathi_connection {
 	int fd;
 	struct hathi_fcgi fcgi;
-	/* Input that is not parsed yet: bytes[at .. filled]. */
+	/* Unparsed input: bytes[at .. filled]. */
 	size_t at;
 	size_t filled;
 	uint64_t accepted;
-	/* When it is given up unless something comes, CLOCK_MONOTONIC microseconds; 0 is never. */
+	/* Deadline for the next input, CLOCK_MONOTONIC microseconds; 0 without one. */
 	uint64_t deadline;
-	/* It has served a request and waits for another one. */
+	/* It has served a request and waits for the next one. */
 	bool is_kept;
-	/* Something of it was read. */
+	/* Some of its input was read. */
 	bool has_spoken;
-	/* Its request has come but for the body. */
+	/* Its request is complete except for the body. */
 	bool awaits_body;
-	/* The rest of the body does not come, or too slowly: the request is not served. */
+	/* The rest of the body did not come, or came too slowly: the request is not served. */
 	bool gave_up;
-	/* When its script first asked for the body, CLOCK_MONOTONIC microseconds. */
+	/* CLOCK_MONOTONIC microseconds at which the script first asked for the body. */
 	uint64_t body_began;
-	/* Since when others wait for its worker without a pause, while the body comes too slowly; 0 when they do not. */
+	/* Since this time others have waited for the worker while the body comes too slowly; 0 while nobody waits. */
 	uint64_t wanted_since;
 	char peer[HATHI_PEER_BYTES];
 	uint8_t bytes[HATHI_INPUT_BYTES];

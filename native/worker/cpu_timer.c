@@ -14,16 +14,16 @@
 #include "shared/clock.h"
 
 /*
- * PHP's time limit without its system calls. PHP arms ITIMER_PROF twice and disarms it once in every request, and
- * installs the handler of SIGPROF again: five system calls for a limit that is nearly never reached. This object is
- * preloaded, so PHP calls the functions below in place of the C library's.
+ * PHP's time limit without its system calls. In every request PHP arms ITIMER_PROF twice, disarms it once and
+ * installs the handler of SIGPROF again: five system calls for a limit that is almost never reached. This object is
+ * preloaded, so PHP calls the functions below instead of the C library's.
  *
- * A worker has one timer on its CPU clock, armed for an earlier moment than the limit or for it, and left armed when
- * a request ends: most requests find it so and call nothing. When it fires and the limit of the running request is
- * reached, SIGPROF is sent as ITIMER_PROF would have done; else it is armed for what is left. So a worker gets one
- * signal of its own for each max_execution_time of processor time, and the limits are as exact as they were.
+ * A worker has one timer on its CPU clock. It is armed for the limit or an earlier moment, and stays armed when a
+ * request ends, so most requests find it armed and call nothing. When it fires after the limit of the running
+ * request, it sends SIGPROF as ITIMER_PROF would have done. Otherwise it is armed for the rest. So a worker gets one
+ * signal of its own per max_execution_time of CPU time, and the limits stay exact.
  *
- * Everything that is not PHP's time limit goes to the C library, and all of it does outside of workers.
+ * Every other use goes to the C library, and so does every use outside of workers.
  */
 
 #ifdef __GLIBC__
@@ -37,20 +37,20 @@ typedef int sigaction_function(int, const struct sigaction *, struct sigaction *
 typedef int sigprocmask_function(int, const sigset_t *, sigset_t *);
 
 enum {
-	/* Beside those of faults.c: SIGRTMIN + this. */
+	/* SIGRTMIN + this; faults.c has its own. */
 	SIGNAL_TICK = 5,
-	/* A reading of the CPU clock is good for so long: a thread cannot use more of it than passes on the wall. */
+	/* A reading of the CPU clock is used for this long: a thread cannot use more CPU time than wall time. */
 	READING_MICROS = 2000,
 };
 
 static timer_t tick_timer;
 static volatile sig_atomic_t is_started;
-/* Microseconds of the CPU clock, 0 for none. The tick's handler uses them, too. */
+/* Microseconds of the CPU clock, 0 when unset. The tick's handler uses them too. */
 static _Atomic uint64_t limit_at;
 static _Atomic uint64_t armed_at;
 static uint64_t reading;
 static uint64_t reading_clock;
-/* What SIGPROF's handler was set to, and whether SIGPROF may be blocked. */
+/* The action that SIGPROF was set to, and whether SIGPROF may be blocked. */
 static struct sigaction limit_action;
 static volatile sig_atomic_t has_limit_action;
 static volatile sig_atomic_t may_be_blocked = 1;
@@ -82,7 +82,7 @@ static int real_sigprocmask(int how, const sigset_t *set, sigset_t *old)
 	return call(how, set, old);
 }
 
-/* Arms the timer. Returns false when it cannot be. */
+/* Arms the timer. Returns false when the system refuses. */
 static bool arm(uint64_t at)
 {
 	const struct itimerspec when = {
@@ -102,20 +102,20 @@ static void on_tick(int number)
 		arm(limit);
 	} else if (limit != 0) {
 		limit_at = 0;
-		/* An extension that took the signal for itself in an earlier request must not take the limit with it. */
+		/* An earlier request's extension may have taken the signal. It must not take the limit with it. */
 		if (has_limit_action) real_sigaction(SIGPROF, &limit_action, NULL);
 		kill(getpid(), SIGPROF);
 	}
 	errno = error;
 }
 
-/* A process that a script forks has no timer. */
+/* A process that a script forks has no timer (timer_create(2)). */
 static void after_fork(void)
 {
 	is_started = 0;
 }
 
-/* Makes the timer of a new worker. Without it everything is left to the C library. */
+/* Makes the timer of a new worker. Without it every call goes to the C library. */
 void hathi_cpu_timer_start(void)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + SIGNAL_TICK};
@@ -133,7 +133,7 @@ uint64_t hathi_cpu_read(uint64_t clock)
 	return reading;
 }
 
-/* The CPU clock, not less than it is and at most READING_MICROS more. */
+/* The CPU clock or up to READING_MICROS more, never less. */
 static uint64_t cpu_now(void)
 {
 	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
@@ -155,7 +155,7 @@ __attribute__((visibility("default"))) int setitimer(timer_kind which, const str
 		return 0;
 	}
 	uint64_t limit = cpu_now() + (uint64_t)value->it_value.tv_sec * 1000000 + (uint64_t)value->it_value.tv_usec;
-	/* The order matters: a tick in between arms for this limit. */
+	/* The order matters: a tick in between arms the timer for this limit. */
 	limit_at = limit;
 	uint64_t armed = armed_at;
 	if ((armed != 0 && armed <= limit) || arm(limit)) return 0;
@@ -164,7 +164,7 @@ __attribute__((visibility("default"))) int setitimer(timer_kind which, const str
 	return real_setitimer(which, value, old);
 }
 
-/* A set has room for more signals than there are, and nobody fills that. */
+/* Compares the part of a set that the kernel uses; nobody fills the rest. */
 static bool is_same_set(const sigset_t *one, const sigset_t *other)
 {
 	return memcmp(one, other, _NSIG / 8) == 0;

@@ -2,7 +2,7 @@
 
 #include <poll.h>
 
-/* Tells the others whether this worker takes the next connection at once and gives up none for it. */
+/* Tells the other workers whether this one takes the next connection at once and gives up none for it. */
 void hathi_demand_show_free(const struct hathi_worker *worker, bool is_free)
 {
 	atomic_store_explicit(&worker->shared->slots[worker->slot_number].is_free, is_free, memory_order_relaxed);
@@ -24,7 +24,7 @@ bool hathi_demand_waits(const struct hathi_worker *worker)
 	return poll(&listener, 1, 0) > 0;
 }
 
-/* Whether somebody waits for a worker, and for no other one that is free. */
+/* Whether a connection waits and no other worker is free. */
 bool hathi_demand_wants(const struct hathi_worker *worker)
 {
 	return hathi_demand_waits(worker) && !hathi_demand_another_is_free(worker);

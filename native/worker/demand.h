@@ -1,4 +1,4 @@
-/* Whether somebody waits for a worker, and whether another one is free (demand.c). */
+/* Demand for workers: waiting connections, and other workers that are free (demand.c). */
 #ifndef HATHI_DEMAND_H
 #define HATHI_DEMAND_H
 

@@ -6,7 +6,7 @@
 
 #include "worker/calls.h"
 
-/* _exit(2), by which PHP and its extensions leave a process where they see no other way: a client is answered first. */
+/* PHP and its extensions leave a process by _exit(2) when they see no other way. The client is answered first. */
 
 HATHI_IN_PLACE void _exit(int code)
 {

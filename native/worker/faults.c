@@ -9,18 +9,19 @@
 #include <unistd.h>
 
 /*
- * How a worker ends. One that has to end while it runs a request answers its client first, if no byte of the response
- * has left: 504 for a time-out, 503 on the master's word or an operator's, 500 for a crash and for an exit(3) or _exit(2)
- * of PHP or an extension. SIGKILL and a system call past the C library leave no time for it. The handlers use what is
- * safe there and nothing else, hence these variables: a handler has no other way to know anything.
+ * How a worker ends. A worker that must end inside a request answers its client first, unless bytes of the response
+ * have left: 504 for a time-out, 503 on the master's or an operator's order, 500 for a crash and for exit(3) or
+ * _exit(2) by PHP or an extension. SIGKILL and raw system calls leave no time for an answer.
+ *
+ * Handlers may only use async-signal-safe functions and get no argument, hence these variables.
  */
 static const struct hathi_output *volatile fault_output;
-/* A process that a script forks has the same connection, and is not to answer. */
+/* A process that a script forks shares the connection and must not answer. */
 static pid_t fault_worker;
 static volatile sig_atomic_t fault_quitting;
 static int fault_quit_fd = -1;
 
-/* Real-time signals: PHP defers the ordinary ones while it is in a critical section. */
+/* Real-time signals, because PHP defers the ordinary ones inside critical sections. */
 enum { SIGNAL_TERM = 3, SIGNAL_TIMEOUT = 4, ALTERNATE_STACK = 32 * 1024 };
 
 static const char page_timeout[] =
@@ -33,13 +34,13 @@ static const char page_crash[] =
 	"Status: 500 Internal Server Error\r\nContent-type: text/html; charset=UTF-8\r\n\r\n"
 	"The worker that ran the script was lost.\n";
 
-/* Says which response is under way, or NULL between requests. */
+/* Sets the running response; NULL between requests. */
 void hathi_faults_watch(const struct hathi_output *output)
 {
 	fault_output = output;
 }
 
-/* Sends the page, if the response has not begun. */
+/* Sends the page unless the response has begun. */
 static void answer(const char *page, size_t length)
 {
 	if (getpid() != fault_worker) return;
@@ -65,7 +66,7 @@ static void die_by(int number)
 	kill(getpid(), number);
 }
 
-/* The request that runs comes to no proper end. */
+/* Answers a request that ends abnormally. */
 void hathi_faults_answer(void)
 {
 	answer(page_crash, sizeof page_crash - 1);
@@ -78,14 +79,14 @@ static void on_term(int number)
 	die_by(SIGTERM);
 }
 
-/* One of the ordinary signals, by which somebody ends the worker. */
+/* An ordinary signal that ends the worker. */
 static void on_ending(int number)
 {
 	answer(page_ended, sizeof page_ended - 1);
 	die_by(number);
 }
 
-/* A limit, a timer or a filter of system calls: the worker cannot go on. */
+/* A limit, a timer or a system call filter: the worker cannot go on. */
 static void on_limit(int number)
 {
 	answer(page_crash, sizeof page_crash - 1);
@@ -100,8 +101,8 @@ static void on_timeout(int number)
 }
 
 /*
- * The kernel has restored the default action (SA_RESETHAND): returning lets the fault happen again, so that a core
- * file shows where. A signal that somebody sent does not come again by itself.
+ * The kernel has restored the default action (SA_RESETHAND), so returning repeats the fault and a core file shows its
+ * place. A signal sent by kill(2) does not repeat by itself.
  */
 static void on_fault(int number, siginfo_t *information, void *context)
 {
@@ -119,8 +120,8 @@ static void on_quit(int number)
 }
 
 /*
- * True once a signal has asked the worker to end after its request: that of the kernel when the host has died, or an
- * operator's. The host's own word is no signal.
+ * True once a signal has asked the worker to end after its request: the kernel's when the host has died, or an
+ * operator's. The host itself sends a message, not a signal.
  */
 bool hathi_is_quitting(void)
 {
@@ -133,7 +134,7 @@ int hathi_quit_fd(void)
 	return fault_quit_fd;
 }
 
-/* The signal for a mode of the master's `end` that waits for no request. Returns 0 for any other. */
+/* The signal for a mode of the master's `end` that does not wait for the request; 0 for any other mode. */
 int hathi_signal_for(const char *mode)
 {
 	if (strcmp(mode, "term") == 0) return SIGRTMIN + SIGNAL_TERM;
@@ -147,7 +148,7 @@ static void handle(const int *numbers, size_t count, void (*handler)(int))
 	for (size_t index = 0; index < count; index++) sigaction(numbers[index], &action, NULL);
 }
 
-/* Sets up how a worker ends. Returns false when the system has no descriptor or memory left. */
+/* Installs the handlers. Returns false when the system has no fd or memory left. */
 bool hathi_faults_install(void)
 {
 	static const int endings[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};

@@ -9,8 +9,9 @@
 #include "worker/worker_control.h"
 
 /*
- * So long nobody is given up for a new connection: a client that the kernel leaves no time is not a silent one. Half of
- * it after each that was given up, until one shows that it was worth the wait: many silent ones cost little.
+ * No connection is given up this early for a new one: a client without processor time is not a silent one. Each one
+ * that was given up halves the time, until a client shows that waiting was worth it. So many silent clients cost
+ * little.
  */
 enum { ROOM_MICROS = 500 * 1000, ROOM_HALVINGS = 9 };
 
@@ -20,7 +21,7 @@ void hathi_held_add(struct hathi_worker *worker, struct hathi_connection *connec
 	worker->held[worker->held_count++] = connection;
 }
 
-/* Takes a connection out of the list. */
+/* Removes a connection from the list. */
 static struct hathi_connection *unhold(struct hathi_worker *worker, uint32_t index)
 {
 	struct hathi_connection *connection = worker->held[index];
@@ -36,7 +37,7 @@ void hathi_held_close(struct hathi_worker *worker, uint32_t index)
 	hathi_connection_close(worker, unhold(worker, index));
 }
 
-/* A held connection can be read. Returns it when its request is complete. */
+/* Reads a readable held connection. Returns it when its request is complete. */
 struct hathi_connection *hathi_held_read(struct hathi_worker *worker, uint32_t index)
 {
 	bool was_kept = worker->held[index]->is_kept;
@@ -62,7 +63,7 @@ static void expire(struct hathi_worker *worker)
 	}
 }
 
-/* Milliseconds until the next deadline, -1 without one. */
+/* Milliseconds until the next deadline; -1 without one. */
 static int next_deadline(const struct hathi_worker *worker)
 {
 	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
@@ -76,9 +77,9 @@ static int next_deadline(const struct hathi_worker *worker)
 }
 
 /*
- * Gives up a kept connection at rest, unless its next request has come meanwhile, which is returned. A web server does
- * not send a POST again that it has sent already: so its side is shut first, which makes its next write fail, and then
- * it is read. TCP knows no such order, and what crosses the close there is lost.
+ * Gives up an idle kept connection, unless its next request has just come, which is returned. A web server does not
+ * repeat a POST that it has sent. So its side is shut first, which makes its next write fail, and then read. TCP has
+ * no such order: a request that crosses the close is lost there.
  */
 static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t index)
 {
@@ -91,7 +92,10 @@ static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t in
 	return NULL;
 }
 
-/* The one that makes room. None has sent its parameters, but for those whose bodies are on their way. */
+/*
+ * The connection that makes room: the oldest without complete parameters. Connections that only await a body come
+ * last.
+ */
 static uint32_t oldest(const struct hathi_worker *worker)
 {
 	uint32_t index = 0;
@@ -99,7 +103,7 @@ static uint32_t oldest(const struct hathi_worker *worker)
 	return index;
 }
 
-/* Milliseconds until there is room for a new connection; 0 when there is. */
+/* Milliseconds until there is room for a new connection; 0 when there is room. */
 int hathi_held_room_in(const struct hathi_worker *worker)
 {
 	if (worker->held_count < HATHI_HELD) return 0;
@@ -112,8 +116,8 @@ int hathi_held_room_in(const struct hathi_worker *worker)
 }
 
 /*
- * A new connection comes in: kept ones at rest are given up, because their next request would have to wait for this
- * one's end. The web server opens another. Returns a request that came in the last moment.
+ * A new connection comes in. Idle kept connections are given up, because their next request would wait for this one's
+ * end; the web server opens another. Returns a request that came in the last moment.
  */
 struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 {
@@ -127,7 +131,10 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 	return NULL;
 }
 
-/* With connections: the same for all of them. Returns one whose request is complete; *waits tells of new ones. */
+/*
+ * Waits while the worker holds connections. Returns one whose request is complete. *waits tells whether a new
+ * connection waits.
+ */
 struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits)
 {
 	struct pollfd polled[HATHI_HELD + 3];
@@ -154,7 +161,7 @@ struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_
 	return NULL;
 }
 
-/* A kept connection's input that came with its last request. */
+/* Serves input that came behind a kept connection's last request. */
 struct hathi_connection *hathi_held_pipelined(struct hathi_worker *worker)
 {
 	for (uint32_t index = 0; index < worker->held_count; index++) {

@@ -19,14 +19,14 @@ static rlim_t files_limit(const struct hathi_settings *settings)
 	return (rlim_t)value;
 }
 
-/* Raises the hard limit while the right is there, so that a worker can set its own; 0 leaves it alone. */
+/* Raises the hard limit while the process may, so that a worker can set its own limit; 0 leaves it alone. */
 static void allow_limit(int resource, rlim_t value)
 {
 	struct rlimit limit;
 	if (value == 0 || getrlimit(resource, &limit) != 0) return;
 	if (limit.rlim_max == RLIM_INFINITY || (value != RLIM_INFINITY && value <= limit.rlim_max)) return;
 	limit.rlim_max = value;
-	/* What cannot be is reported by each worker, which goes on without it. */
+	/* Each worker reports a limit that it cannot set, and goes on without it. */
 	setrlimit(resource, &limit);
 }
 
@@ -42,14 +42,14 @@ static void set_limit(struct hathi_notes *notes, const char *pool, int resource,
 		"%s (%d)", pool, name, name, call, (int)value, strerror(error), error);
 }
 
-/* In a host that still has the master's rights. */
+/* For a host that still has the master's rights. */
 void hathi_limits_allow(const struct hathi_settings *settings)
 {
 	allow_limit(RLIMIT_NOFILE, files_limit(settings));
 	allow_limit(RLIMIT_CORE, core_limit(settings));
 }
 
-/* A new worker's own limits; what cannot be is noted for its log. */
+/* Sets a new worker's own limits. Failures are noted for its log. */
 void hathi_limits_set(const struct hathi_settings *settings, const char *pool, struct hathi_notes *notes)
 {
 	set_limit(notes, pool, RLIMIT_NOFILE, files_limit(settings), "rlimit_files", "RLIMIT_NOFILE");

@@ -8,7 +8,7 @@
 
 #include "shared/control.h"
 
-/* What a message may have before it is cut to log_limit; PHP-FPM's buffer. */
+/* PHP-FPM's buffer: a message may be this long before it is cut to log_limit. */
 enum { MESSAGE_BYTES = 2048, LEAST_LIMIT = 512 };
 
 static size_t put_level(char *line, enum hathi_level level)
@@ -21,7 +21,7 @@ static size_t put_level(char *line, enum hathi_level level)
 	return length;
 }
 
-/* Cuts a line to `most` bytes, its newline not among them; three dots say so. */
+/* Cuts a line to `most` bytes without its newline, and marks the cut by three dots. */
 static size_t cut(char *line, size_t length, size_t most)
 {
 	if (length <= most) return length;
@@ -29,7 +29,7 @@ static size_t cut(char *line, size_t length, size_t most)
 	return most;
 }
 
-/* A line in the worker's log, to its own stderr, which the host passes on when the pool catches it. */
+/* Writes a line to the worker's own stderr, which the host passes on when the pool catches output. */
 static void write_line(const struct hathi_worker *worker, char *line, size_t length)
 {
 	if (!worker->catches_output) return;
@@ -38,8 +38,8 @@ static void write_line(const struct hathi_worker *worker, char *line, size_t len
 }
 
 /*
- * A message of the worker: `LEVEL: text` for its log, the text alone for the web server, joined to earlier ones of
- * the request as PHP-FPM joins them.
+ * Logs a message of the worker: `LEVEL: text` in its log, the text alone for the web server, joined to earlier
+ * messages of the request as PHP-FPM joins them.
  */
 void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
 {
@@ -58,8 +58,8 @@ void hathi_worker_log(struct hathi_worker *worker, enum hathi_level level, const
 }
 
 /*
- * A line for the master's log, in the name of the pool: what an operator has to know whether or not the pool catches
- * its workers' output. It is lost where the host does not read.
+ * Sends a line for the master's log in the pool's name. It reaches the operator even if the pool does not catch its
+ * workers' output. It is lost when the host does not read.
  */
 void hathi_worker_tell(struct hathi_worker *worker, enum hathi_level level, const char *format, ...)
 {
@@ -72,8 +72,8 @@ void hathi_worker_tell(struct hathi_worker *worker, enum hathi_level level, cons
 }
 
 /*
- * A message of PHP. PHP-FPM cuts it at log_limit in either place, and shows it whatever log_level is, but without
- * its level where that is above notice.
+ * Logs a message of PHP. PHP-FPM cuts it at log_limit in both places, and shows it at any log_level; above notice
+ * without its level.
  */
 void hathi_worker_log_php(struct hathi_worker *worker, const char *text)
 {
@@ -90,7 +90,7 @@ void hathi_worker_log_php(struct hathi_worker *worker, const char *text)
 	free(line);
 }
 
-/* The directive log_limit. */
+/* The directive log_limit, in bytes. */
 size_t hathi_log_limit(const struct hathi_settings *settings)
 {
 	long long limit;
@@ -98,7 +98,7 @@ size_t hathi_log_limit(const struct hathi_settings *settings)
 		: LEAST_LIMIT;
 }
 
-/* Says in a worker's log what was noted for it. */
+/* Logs the host's notes in a worker's log. */
 void hathi_worker_log_notes(struct hathi_worker *worker)
 {
 	const struct hathi_notes *notes = worker->notes;

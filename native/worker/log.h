@@ -1,4 +1,4 @@
-/* What a worker says in logs (log.c). */
+/* Messages of a worker for the logs (log.c). */
 #ifndef HATHI_LOG_H
 #define HATHI_LOG_H
 

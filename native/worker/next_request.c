@@ -11,23 +11,23 @@
 #include "worker/worker_control.h"
 
 /*
- * A worker takes connections by itself. Idle workers without a connection sleep in an epoll set of their own, with
- * EPOLLEXCLUSIVE: a new connection wakes one of them. That wake-up is a debt. The kernel gives it to nobody else,
- * so whoever left epoll_wait(2) tries to accept before anything else, even when it was told to end meanwhile: else
- * the connection would wait while all the others sleep, also those of a newer generation on the same socket. One
- * that is killed in between cannot; its host then tells the others to look (HATHI_CONTROL_LOOK_AGAIN). A worker that
- * is not in epoll_wait(2) takes no wake-up.
+ * A worker accepts connections by itself. Idle workers without a connection sleep in epoll sets of their own with
+ * EPOLLEXCLUSIVE, so a new connection wakes one of them. The kernel passes that wake-up to nobody else. So a worker
+ * that left epoll_wait(2) tries to accept before anything else, even when it was told to end meanwhile. Otherwise the
+ * connection would wait while all others sleep, also those of a newer generation on the same socket. A worker that is
+ * killed in between cannot accept; its host then tells the others to look (HATHI_CONTROL_LOOK_AGAIN). A worker
+ * outside of epoll_wait(2) takes no wake-up.
  *
- * A worker that holds connections, silent ones or one that is kept, waits with poll(2) for all of them and for new
- * ones, beside the one that is woken: no client can hold it by silence.
+ * A worker that holds connections, silent or kept, waits with poll(2) for them and for new ones, beside the worker
+ * that is woken. So no client can occupy it by silence.
  */
 
 enum {
-	/* With a held connection: how many milliseconds a free worker has for taking a new one first. */
+	/* A worker with held connections leaves a new one to free workers for this many milliseconds. */
 	LEAVE_TO_OTHERS_MS = 50,
-	/* A worker that is to end waits so long for those who have connected and not sent their request yet. */
+	/* A worker that must end waits this long for clients that have connected and not sent their request yet. */
 	GRACE_MICROS = 1000 * 1000,
-	/* Less than this was no sleep: the next connection was there already. */
+	/* A shorter wait was no sleep: the next connection was already there. */
 	PRESSED_MICROS = 10,
 };
 
@@ -42,7 +42,7 @@ bool hathi_worker_wait_prepare(struct hathi_worker *worker)
 	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, hathi_quit_fd(), &event) == 0;
 }
 
-/* Without connections: sleeps until there is one, a word of the host or the order to quit. */
+/* Without connections: sleeps until a connection, a message of the host or the order to quit. */
 static void wait_free(struct hathi_worker *worker)
 {
 	struct epoll_event events[4];
@@ -55,20 +55,20 @@ static void wait_free(struct hathi_worker *worker)
 	}
 }
 
-/* Whether it ends after its request: a signal, the host or the worker itself has said so. */
+/* Whether the worker ends after its request: on a signal, on the host's order or by itself. */
 bool hathi_worker_is_to_end(const struct hathi_worker *worker)
 {
 	return hathi_is_quitting() || worker->retires ||
 		atomic_load(&worker->shared->slots[worker->slot_number].is_to_end) != 0;
 }
 
-/* Whether it may accept: asked before each time, after it has shown so. */
+/* Whether the worker may accept. Asked before each accept(2), after the worker has raised `may_accept`. */
 static bool is_to_accept(const struct hathi_worker *worker)
 {
 	return !hathi_worker_is_to_end(worker) && atomic_load(&worker->shared->draining) == 0;
 }
 
-/* It has accepted for now. A host that drains waits for that. */
+/* The worker stops accepting for now. A host that drains waits for that. */
 static void leave_accepting(struct hathi_worker *worker)
 {
 	atomic_uint *may_accept = &worker->shared->slots[worker->slot_number].may_accept;
@@ -78,8 +78,8 @@ static void leave_accepting(struct hathi_worker *worker)
 }
 
 /*
- * Ends what rests, and waits for those who connected in good faith and have not sent their request yet. Returns a
- * request, or NULL when nothing is left.
+ * Closes idle connections, and waits for clients that have connected and not sent their request yet. Returns a
+ * request; NULL when no connection is left.
  */
 static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 {
@@ -105,7 +105,7 @@ static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 	return NULL;
 }
 
-/* The next complete request; NULL when the worker is to end. */
+/* Finds the next complete request; NULL when the worker must end. */
 static struct hathi_connection *find_request(struct hathi_worker *worker)
 {
 	int left_to_others = 0;
@@ -130,8 +130,8 @@ static struct hathi_connection *find_request(struct hathi_worker *worker)
 		}
 		if (!waits) continue;
 		/*
-		 * A free worker has been woken as well. It need not give up a kept connection, and the client of a silent one
-		 * will not have to wait for this one's script.
+		 * A free worker was woken as well. It need not give up a kept connection, and a silent client of this worker
+		 * need not wait for the new one's script.
 		 */
 		if (worker->held_count > 0 && left_to_others < LEAVE_TO_OTHERS_MS && hathi_demand_another_is_free(worker)) {
 			left_to_others++;
@@ -151,7 +151,7 @@ static struct hathi_connection *find_request(struct hathi_worker *worker)
 	}
 }
 
-/* Waits for the next request, complete as far as it is waited for. Returns NULL when the worker is to end. */
+/* Waits for the next request; a large body may still be on its way. Returns NULL when the worker must end. */
 struct hathi_connection *hathi_next_request(struct hathi_worker *worker)
 {
 	atomic_store(&worker->shared->slots[worker->slot_number].may_accept, 1);

@@ -12,20 +12,20 @@
 #include "worker/calls.h"
 
 /*
- * process.scheduler, sched(7). Under SCHED_BATCH a worker that is woken does not take the processor from who runs there:
- * web server and workers do more at a time, and sleep less often. What a script starts is to have the usual policy, which
- * SCHED_RESET_ON_FORK does not give back: so the worker has it while it makes a process.
+ * process.scheduler, sched(7). Under SCHED_BATCH a woken worker does not preempt the running process, so web server
+ * and workers do more per time slice and sleep less often. Processes that a script starts must have the usual policy.
+ * SCHED_RESET_ON_FORK does not restore it, so the worker itself has it while it makes a process.
  */
 static bool is_batch;
 
 static void set_policy(int policy)
 {
 	const struct sched_param parameters = {.sched_priority = 0};
-	/* A filter of system calls may forbid it: the worker goes on as it is. */
+	/* A system call filter may forbid it. The worker goes on under its policy. */
 	if (sched_setscheduler(0, policy, &parameters) != 0) is_batch = false;
 }
 
-/* In a new worker: takes the pool's policy, unless the master was started under another one than the usual. */
+/* In a new worker: takes the pool's policy, unless the master was started under an unusual one. */
 void hathi_scheduler_start(const struct hathi_settings *settings)
 {
 	const char *name = hathi_setting_text(settings, HATHI_SETTING_PROCESS_SCHEDULER);
@@ -33,7 +33,7 @@ void hathi_scheduler_start(const struct hathi_settings *settings)
 	if (is_batch) set_policy(SCHED_BATCH);
 }
 
-/* The C library's function; there is always one, since this object is in front of it. */
+/* The C library's function, which always exists behind this object's. */
 static void *real(const char *name)
 {
 	void *symbol = dlsym(RTLD_NEXT, name);

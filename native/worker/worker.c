@@ -16,7 +16,7 @@
 #include "worker/scheduler.h"
 #include "worker/worker_control.h"
 
-/* After a longer request others get the processor first: answers come in a fair order then. */
+/* After a longer request the worker yields, so that answers come in a fair order. */
 enum { YIELD_MICROS = 500 };
 
 static void serve(struct hathi_worker *worker)
@@ -75,6 +75,6 @@ void hathi_worker_main(const struct hathi_worker_setup *setup)
 	struct hathi_control up = {.type = HATHI_CONTROL_UP};
 	hathi_control_send(worker->control, &up, -1);
 	serve(worker);
-	/* PHP's own end would run the shutdown of every extension in a process that is going anyway. */
+	/* PHP's own shutdown would run that of every extension in a process that ends anyway. */
 	_exit(0);
 }

@@ -20,7 +20,7 @@
 
 enum { HATHI_HELD = 8 };
 
-/* What a new worker has from its host. */
+/* A new worker's inheritance from its host. */
 struct hathi_worker_setup {
 	const struct hathi_engine *engine;
 	const struct hathi_settings *settings;
@@ -50,7 +50,7 @@ struct hathi_worker {
 	uint32_t held_count;
 	/* Clients in a row that did not write at once. */
 	uint32_t silent_clients;
-	/* How many were given up for others since one of the silent ones sent its request. */
+	/* Connections given up for others since a silent one last sent its request. */
 	uint32_t made_room;
 	struct hathi_connection *spare;
 	uint32_t slot_number;
@@ -60,11 +60,13 @@ struct hathi_worker {
 	int epoll;
 	uint32_t log_generation;
 	bool accepting;
-	/* It may have been woken for a connection in place of another worker, and has not tried to accept since. */
+	/* It may have been woken for a connection instead of another worker, and has not tried to accept since. */
 	bool owes_accept;
-	/* Connections come faster than they are served: the next one is probably there. A vain accept(2) is dear. */
+	/*
+	 * Connections come faster than they are served, so the next one is probably there. A vain accept(2) is expensive.
+	 */
 	bool is_pressed;
-	/* Its last request was over so soon that giving the processor away costs nobody anything. */
+	/* Its last request was so short that yielding the processor costs nobody anything. */
 	bool is_quick;
 	bool is_tcp;
 	bool catches_output;

@@ -10,10 +10,10 @@
 #include "shared/control.h"
 #include "worker/log.h"
 
-/* How long the master has for a status page, and the host to read what a request wrote. */
+/* Deadlines for the master's status page, and for the host to read a request's output. */
 enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 1000 };
 
-/* From now on it takes connections. */
+/* Starts to accept connections. */
 void hathi_worker_accept(struct hathi_worker *worker)
 {
 	if (worker->accepting) return;
@@ -23,11 +23,11 @@ void hathi_worker_accept(struct hathi_worker *worker)
 	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
 }
 
-/* Carries out one message. Returns its type, 0 when there was none. */
+/* Obeys one message. Returns its type; 0 when there was no message. */
 static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control, int *descriptor)
 {
 	int got = hathi_control_receive(worker->control, control, descriptor);
-	/* The host is gone: it would have to tell us to end. */
+	/* The host is gone, and with it the order to end. */
 	if (got < 0) worker->retires = true;
 	if (got <= 0) return 0;
 	switch (control->type) {
@@ -47,7 +47,7 @@ static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control,
 	return control->type;
 }
 
-/* Takes what the host has to say. A status page that comes too late belongs to nobody. */
+/* Obeys the host's messages. A status page that comes too late is dropped. */
 void hathi_worker_control(struct hathi_worker *worker)
 {
 	struct hathi_control control;
@@ -57,7 +57,10 @@ void hathi_worker_control(struct hathi_worker *worker)
 	}
 }
 
-/* Waits for an answer and puts it into *reply. Returns false when it does not come in time; *descriptor is the caller's. */
+/*
+ * Waits for an answer and puts it into *reply. Returns false when it does not come in time. The caller owns
+ * *descriptor.
+ */
 static bool await(struct hathi_worker *worker, uint32_t type, uint32_t sequence, uint64_t milliseconds,
 	struct hathi_control *reply, int *descriptor)
 {
@@ -78,7 +81,10 @@ static bool has_unread(int pipe)
 	return ioctl(pipe, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* Whether the host may not have passed on all that the worker wrote. The pipes first: their reader shows itself before. */
+/*
+ * Whether the host may not have passed on all output of the worker. The order matters: the host raises its flag
+ * before it reads a pipe.
+ */
 static bool awaits_reader(const struct hathi_worker *worker)
 {
 	return has_unread(STDOUT_FILENO) || has_unread(STDERR_FILENO) ||
@@ -86,9 +92,9 @@ static bool awaits_reader(const struct hathi_worker *worker)
 }
 
 /*
- * Tells the host that a request is over, so that what it wrote is whole. Where the host may not have read it yet, the
- * next request waits until it has: from its beginning on nobody could tell the two apart, an unfinished line would go
- * on with the next request's, and no request could be named. A host that is too slow is not waited for.
+ * Tells the host that a request is over, so its output is complete. If the host may not have read all of it, the next
+ * request waits: once that has begun, the host could not tell their output apart, an unfinished line would run into
+ * the next request's, and neither could be named. The worker does not wait for a host that is too slow.
  */
 void hathi_worker_flush(struct hathi_worker *worker)
 {
@@ -106,8 +112,8 @@ void hathi_worker_flush(struct hathi_worker *worker)
 }
 
 /*
- * Asks the master for the pool's status page. Returns false when it does not come in time; else *page is a file
- * with it, and the caller's.
+ * Asks the master for the pool's status page. Returns false when it does not come in time; otherwise *page is a file
+ * with it, which the caller owns.
  */
 bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page)
 {

@@ -1,4 +1,4 @@
-/* What host and worker say to each other, seen from the worker (worker_control.c). */
+/* Messages between host and worker, seen from the worker (worker_control.c). */
 #ifndef HATHI_WORKER_CONTROL_H
 #define HATHI_WORKER_CONTROL_H
 
@@ -7,7 +7,7 @@
 
 #include "worker/worker.h"
 
-/* What a worker without connections waits for, in its epoll set. */
+/* Event sources of a worker without connections, in its epoll set. */
 enum { HATHI_WAIT_CONTROL = 1, HATHI_WAIT_LISTENER = 2, HATHI_WAIT_QUIT = 3 };
 
 void hathi_worker_accept(struct hathi_worker *worker);

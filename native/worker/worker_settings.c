@@ -8,11 +8,11 @@
 #include "shared/process.h"
 #include "worker/log.h"
 
-/* What the pool's settings mean for one worker. */
+/* The pool's settings as one worker uses them. */
 
 /*
- * How many requests the worker serves: pm.max_requests less a jitter of up to a tenth, so that the workers of a
- * pool under even load do not all come to their end in the same second.
+ * The number of requests that the worker serves: pm.max_requests less a jitter of up to a tenth. Without it all
+ * workers of an evenly loaded pool would end in the same second.
  */
 static uint64_t draw_quota(const struct hathi_settings *settings)
 {
@@ -31,7 +31,7 @@ static enum hathi_level read_level(const char *name)
 	return HATHI_NOTICE;
 }
 
-/* Says which entries of listen.allowed_clients are no addresses. */
+/* Notes the entries of listen.allowed_clients that are no addresses. */
 static void report_clients(struct hathi_notes *notes, const struct hathi_clients *clients, char *wrong)
 {
 	char *state;
@@ -41,7 +41,7 @@ static void report_clients(struct hathi_notes *notes, const struct hathi_clients
 		hathi_note(notes, HATHI_ERROR, "There are no allowed addresses");
 }
 
-/* Fills in what the settings say; what is wrong with them is noted for the worker's log. */
+/* Reads the settings into the worker. Errors in them are noted for its log. */
 void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes *notes)
 {
 	const struct hathi_settings *settings = worker->settings;
@@ -60,7 +60,7 @@ void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes 
 	worker->status_path = hathi_setting_text(settings, HATHI_SETTING_PM_STATUS_PATH);
 	size_t cursor = 0;
 	const struct hathi_setting *extensions = hathi_setting_next(settings, HATHI_SETTING_SECURITY_LIMIT_EXTENSIONS, &cursor);
-	/* The host has made sure that it is there; an empty one admits every file. */
+	/* The host has checked that it is set; an empty list admits every file. */
 	if (extensions == NULL) _exit(HATHI_EXIT_FAILED);
 	worker->extensions = extensions->value;
 	const char *clients = hathi_setting_text(settings, HATHI_SETTING_LISTEN_ALLOWED_CLIENTS);
