@@ -7,7 +7,7 @@
 #include "worker/log.h"
 #include "worker/worker_control.h"
 
-/* Messages of the host may be on their way: a new log must be used for this line already. */
+/* The host's message may still be on its way, but this line must go to the new log. */
 static void follow_log(struct hathi_worker *worker)
 {
 	if (atomic_load(&worker->shared->log_generation) != worker->log_generation) hathi_worker_control(worker);

@@ -11,7 +11,7 @@
 
 /* Ping, status page, refusals, and the script. */
 
-/* A line for each of more workers than a machine has room for. */
+/* More than a line each for as many workers as a machine holds. */
 enum { STATUS_PAGE_MOST = 512 * 1024 * 1024 };
 
 static void add_header(const char *line, bool replace)
@@ -33,7 +33,7 @@ static void answer_ping(struct hathi_request *request)
 	if (!SG(request_info).headers_only) php_output_write(request->worker->ping_response, strlen(request->worker->ping_response));
 }
 
-/* Header lines, an empty line, the body. */
+/* Prints a page: header lines, an empty line, the body. */
 static void print_page(char *page, size_t length)
 {
 	char *at = page;
@@ -69,7 +69,7 @@ static void answer_status(struct hathi_request *request)
 		return;
 	}
 	off_t length = lseek(file, 0, SEEK_END);
-	/* Not PHP's memory: a page over memory_limit is still a page. */
+	/* Allocated outside of PHP's memory: a page larger than memory_limit is still a page. */
 	char *page = length > 0 && length <= STATUS_PAGE_MOST ? malloc((size_t)length) : NULL;
 	bool is_read = page != NULL && pread(file, page, (size_t)length, 0) == length;
 	close(file);
@@ -85,19 +85,19 @@ static void refuse(int status, const char *body)
 }
 
 /*
- * A script runs in its own folder, and what comes after it in the worker's again. PHP does that itself unless told
- * not to, but asks for the name of the worker's folder in every request.
+ * A script runs in its own folder, and the worker then returns to its own. PHP would do so unless told not to, but it
+ * asks for the name of the worker's folder in every request.
  */
 static int worker_folder = -1;
 
-/* In a new worker: from now on the folder is changed here. Where the folder cannot be held open PHP keeps on. */
+/* In a new worker: takes over the change of folders. If the folder cannot be held open, PHP goes on doing it. */
 void hathi_folder_start(void)
 {
 	worker_folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (worker_folder >= 0) SG(options) |= SAPI_OPTION_NO_CHDIR;
 }
 
-/* Goes to the folder of a file; where that fails the script runs in the worker's, as ever. */
+/* Changes to the folder of a file. If that fails, the script runs in the worker's folder, as in PHP-FPM. */
 static void enter_folder_of(const zend_file_handle *file)
 {
 	if (worker_folder >= 0 && file->filename != NULL && VCWD_CHDIR_FILE(ZSTR_VAL(file->filename)) != 0) return;
@@ -139,7 +139,7 @@ static bool is_path(const char *uri, const char *path)
 	return uri != NULL && path != NULL && strcmp(uri, path) == 0;
 }
 
-/* Answers by page or script: PHP-FPM's decisions, in its order. */
+/* Answers by a page or a script: PHP-FPM's decisions, in its order. */
 void hathi_request_answer(struct hathi_request *request)
 {
 	const struct hathi_worker *worker = request->worker;

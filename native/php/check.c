@@ -12,18 +12,18 @@
 #include "shared/process.h"
 
 /*
- * "hathi -t": which ini values of the pools PHP knows and takes. PHP is started once; a child tries each pool, so that no
- * pool's values are in the way of another's. What PHP takes at its start only is refused then: pools that have been
- * refused something are asked for again, one at a time, with a start of their own.
+ * "hathi -t" asks which ini values of the pools PHP knows and accepts. PHP is started once. A child tries each pool,
+ * so the values of pools do not affect each other. PHP refuses a value there that it accepts only at its start, so
+ * the caller asks for each pool with a refusal again, alone.
  */
 
 enum { INPUT_LIMIT = 64 * 1024 * 1024, MESSAGE_LIMIT = 1024 };
 
-/* What PHP said since it was last looked at. */
+/* PHP's messages since the last report. */
 static char said[MESSAGE_LIMIT];
 static const char *pool_name = "";
 
-/* Texts of others do not end a field or a line. */
+/* Control characters in a text must not end a field or a line. */
 static void print_field(const char *text)
 {
 	for (; *text != '\0'; text++) putchar((unsigned char)*text < ' ' ? ' ' : *text);
@@ -40,14 +40,14 @@ static void print_line(const char *kind, const char *setting, const char *name, 
 	putchar('\n');
 }
 
-/* While PHP starts. */
+/* Prints PHP's messages while it starts. */
 static void print_startup(const char *message, int type)
 {
 	(void)type;
 	print_line("startup", "", "", message);
 }
 
-/* Afterwards. An error that PHP does not come back from ends the trial of the pool. */
+/* Keeps PHP's messages after its start. A fatal error ends the trial of the pool. */
 static void keep_message(int type, zend_string *file, const uint32_t line, zend_string *message)
 {
 	(void)file;
@@ -69,7 +69,7 @@ static void report(struct hathi_host *host, const char *setting, const char *nam
 	*said = '\0';
 }
 
-/* Adds a setting NAME=VALUE. Returns false when it is none, or there is no memory. */
+/* Adds a setting NAME=VALUE. Returns false when the text has no "=", or there is no memory. */
 static bool add(struct hathi_settings *settings, char *text)
 {
 	char *value = strchr(text, '=');
@@ -78,7 +78,7 @@ static bool add(struct hathi_settings *settings, char *text)
 	return hathi_settings_add(settings, text, (const uint8_t *)value, strlen(value));
 }
 
-/* The next text of the input, which ends by NUL; NULL at its end. */
+/* The next NUL-terminated text of the input; NULL at its end. */
 static char *next(char **at, const char *end)
 {
 	char *text = *at;
@@ -94,7 +94,7 @@ static bool is_pool(const char *text)
 	return strncmp(text, pool_mark, sizeof pool_mark - 1) == 0;
 }
 
-/* Adds settings up to the next pool, at which *at stands afterwards. Returns false as add() does. */
+/* Adds settings up to the next pool, and moves *at there. Returns false as add() does. */
 static bool add_all(struct hathi_settings *settings, char **at, const char *end)
 {
 	while (*at < end && !is_pool(*at))
@@ -129,7 +129,7 @@ static bool try_in_child(char *at, const char *end)
 	return WIFSIGNALED(status) || WEXITSTATUS(status) == 0;
 }
 
-/* Reads standard input; NULL when it is too long or there is no memory. */
+/* Reads standard input. Returns NULL when it is too long, or there is no memory. */
 static char *read_input(size_t *length)
 {
 	size_t capacity = 65536;
@@ -155,9 +155,10 @@ static void print_names(void)
 }
 
 /*
- * Standard input holds settings, each NAME=VALUE with a NUL behind it: those that all pools share, then of each pool its
- * `pool`, `php_value` and `php_admin_value`. Values before the first pool count when PHP starts. Writes a line for each name that PHP knows, each message of its start, and
- * each value that is unknown, refused or remarked on. Returns the exit code.
+ * Standard input holds settings, each NAME=VALUE and a NUL: first those that all pools share, then of each pool its
+ * `pool`, `php_value` and `php_admin_value`. Values before the first pool count when PHP starts. Prints a line for
+ * each name that PHP knows, each message of its start, and each value that is unknown, refused or remarked on.
+ * Returns the exit code.
  */
 int hathi_php_check(void)
 {

@@ -9,10 +9,10 @@
 #include "php/php_glue.h"
 
 /*
- * The folder of php.ini that is compiled into the host program is not always PHP-FPM's: Debian's command line has
- * /etc/php/8.2/cli. Scripts see it in PHP_CONFIG_FILE_PATH and phpinfo(), and look there. The text is a constant of the
- * program that no function of PHP changes, so it is changed where it stands, before PHP starts. The build says which
- * folders PHP-FPM has: HATHI_INI_FOLDER, HATHI_SCAN_FOLDER.
+ * The host program has a folder of php.ini compiled in that is not always PHP-FPM's: Debian's command line has
+ * /etc/php/8.2/cli. Scripts see it in PHP_CONFIG_FILE_PATH and phpinfo(), and look there. No function of PHP changes
+ * that constant, so it is overwritten in memory before PHP starts. The build defines PHP-FPM's folders:
+ * HATHI_INI_FOLDER, HATHI_SCAN_FOLDER.
  */
 
 struct text {
@@ -20,7 +20,7 @@ struct text {
 	const char *wanted;
 };
 
-/* A read-only piece of memory: every whole occurrence of the text. The wanted one is not longer. */
+/* Replaces every whole occurrence of the text in a read-only segment. The wanted text is not longer. */
 static void replace(uint8_t *start, size_t size, const struct text *text)
 {
 	size_t length = strlen(text->old) + 1;
@@ -36,7 +36,7 @@ static void replace(uint8_t *start, size_t size, const struct text *text)
 	}
 }
 
-/* Whether PHP itself is in that object. */
+/* Whether that object contains PHP itself. */
 static bool is_php(const struct dl_phdr_info *object)
 {
 	uintptr_t known = (uintptr_t)php_module_startup;
@@ -60,7 +60,10 @@ static int replace_in_object(struct dl_phdr_info *object, size_t size, void *tex
 	return 1;
 }
 
-/* Puts PHP-FPM's folder in the place of the same one of other programs; nothing where it is no folder of its own. */
+/*
+ * Puts PHP-FPM's folder in the place of the same folder of other programs. No-op when PHP-FPM has no folder of its
+ * own.
+ */
 static void change(const char *wanted)
 {
 	static const char own[] = "/fpm";
@@ -76,7 +79,7 @@ static void change(const char *wanted)
 	}
 }
 
-/* To be called before PHP starts. Where the folders are not to be found in the program they stay as they are. */
+/* Call this before PHP starts. Folders that the program does not contain are left alone. */
 void hathi_config_folder(void)
 {
 	change(HATHI_INI_FOLDER);

@@ -24,7 +24,7 @@ PHP_INI_BEGIN()
 #endif
 PHP_INI_END()
 
-/* From the start of the module with that number. */
+/* Registers the settings for the module with that number. */
 void hathi_directives_register(int module_number)
 {
 	zend_register_ini_entries(ini_entries, module_number);

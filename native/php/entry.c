@@ -8,9 +8,9 @@
 #include "php/programs.h"
 
 /*
- * This object is preloaded into the PHP program of the system: its symbols are there, and nothing of PHP has to be
- * linked. Where that cannot be, a program of our own is linked with this object and libphp. Either way the C library
- * is told to call our main in place of the program's.
+ * This object is preloaded into the system's PHP program, which provides PHP's symbols, so nothing of PHP is linked.
+ * Where preloading does not work, a small program is linked with this object and libphp. In both cases this file
+ * makes the C library call our main instead of the program's.
  */
 
 typedef int main_function(int, char **, char **);
@@ -18,7 +18,7 @@ typedef int start_function(main_function *, int, char **, void (*)(void), void (
 
 static int hathi_main(int argc, char **argv, char **environment)
 {
-	/* Programs that scripts start are not to be taken over. */
+	/* Programs that scripts start must not be taken over. */
 	unsetenv("LD_PRELOAD");
 	if (argc == 2 && strcmp(argv[1], "--probe") == 0) return hathi_php_probe();
 	if (argc >= 2 && strcmp(argv[1], "--info") == 0) return hathi_php_info(argc - 2, argv + 2);

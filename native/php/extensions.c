@@ -10,11 +10,11 @@
 #include <ext/standard/dl.h>
 
 /*
- * Extensions of the pool. One may need another one that is named with it: the file's order serves those who know that,
- * and PHP-FPM's, which loads the last one first, those who found out by trying. So what cannot be loaded yet waits.
+ * Extensions of the pool. One may need another one that is also listed. Some operators list the needed one first;
+ * others list it last, because PHP-FPM loads the last one first. So an extension that cannot be loaded yet waits.
  */
 
-/* Where PHP looks for it. Returns false when the path is too long. */
+/* The path where PHP looks for an extension. Returns false when it is too long. */
 static bool file_of(const char *name, char *path, size_t size)
 {
 	const char *folder = zend_ini_string("extension_dir", sizeof "extension_dir" - 1, 0);
@@ -39,7 +39,7 @@ static bool is_loaded(const char *name)
 	return found;
 }
 
-/* Whether the symbols and the extensions that it needs are there. The file stays open: PHP opens it next. */
+/* Whether the symbols and the extensions that it needs are loaded. The file stays open, because PHP opens it next. */
 static bool can_be_loaded(const char *name)
 {
 	union {
@@ -51,7 +51,7 @@ static bool can_be_loaded(const char *name)
 	if (file == NULL) return false;
 	module.symbol = dlsym(file, "get_module");
 	const zend_module_entry *entry = module.symbol == NULL ? NULL : module.call();
-	/* The layout of another API's is not known; PHP refuses it by itself. */
+	/* The entry of another API has an unknown layout; PHP itself refuses it. */
 	if (entry == NULL || entry->zend_api != ZEND_MODULE_API_NO || entry->deps == NULL) return true;
 	for (const zend_module_dep *needed = entry->deps; needed->name != NULL; needed++) {
 		if (needed->type == MODULE_DEP_REQUIRED && !is_loaded(needed->name)) return false;
@@ -59,7 +59,7 @@ static bool can_be_loaded(const char *name)
 	return true;
 }
 
-/* PHP says why it does not work. */
+/* Loads an extension. PHP logs why it fails. */
 static void load(struct hathi_host *host, const char *name, hathi_ini_report *report)
 {
 	zval loaded;
@@ -69,7 +69,10 @@ static void load(struct hathi_host *host, const char *name, hathi_ini_report *re
 		Z_TYPE(loaded) == IS_TRUE ? HATHI_INI_SET : HATHI_INI_REFUSED);
 }
 
-/* The values of `extension` in one list, in the file's order. Returns their number; more than there is room for are left out. */
+/*
+ * The values of `extension` in one list, in the file's order. Returns their number; values beyond `room` are left
+ * out.
+ */
 static size_t names_in(const struct hathi_settings *settings, const char *list, const char **names, size_t room)
 {
 	static const char key[] = "extension=";
@@ -82,7 +85,7 @@ static size_t names_in(const struct hathi_settings *settings, const char *list, 
 	return count;
 }
 
-/* Loads the first of those that wait which can be loaded. Returns false when there is none. */
+/* Loads the first waiting extension that can be loaded. Returns false when none can. */
 static bool load_one(struct hathi_host *host, const char **names, size_t count, hathi_ini_report *report)
 {
 	for (size_t index = 0; index < count; index++) {
@@ -94,7 +97,9 @@ static bool load_one(struct hathi_host *host, const char **names, size_t count, 
 	return false;
 }
 
-/* Loads what php_value[extension] and php_admin_value[extension] name. What cannot be loaded PHP complains about. */
+/*
+ * Loads the extensions of php_value[extension] and php_admin_value[extension]. PHP logs those that cannot be loaded.
+ */
 void hathi_extensions_load(struct hathi_host *host, hathi_ini_report *report)
 {
 	enum { MOST = 256 };

@@ -5,7 +5,7 @@
 
 #include "php/directives.h"
 
-/* The response head as it goes over FastCGI; the rules are those of src/engine/embedded/php/head.ts. */
+/* The response head as FastCGI carries it; the rules are those of src/engine/embedded/php/head.ts. */
 
 /* Longest status line that PHP-FPM sends, without its line end. */
 enum { STATUS_LINE_MOST = 1023 };
@@ -56,7 +56,7 @@ static bool has_status_header(sapi_headers_struct *headers)
 	return false;
 }
 
-/* Writes the Status line where one is due. Returns whether there was one. */
+/* Writes the Status line if one is due. Returns whether it did. */
 static bool put_status(struct hathi_request *request, sapi_headers_struct *headers)
 {
 	char line[STATUS_LINE_MOST + sizeof "\r\n"];
@@ -103,7 +103,7 @@ int hathi_head_send(sapi_headers_struct *headers)
 	return SAPI_HEADER_SENT_SUCCESSFULLY;
 }
 
-/* The value of a response header that the script set, for the access log; NULL when there is none. */
+/* The value of a response header that the script set, for the access log; NULL when it is not set. */
 const char *hathi_head_find(const char *name, void *context)
 {
 	(void)context;

@@ -1,4 +1,4 @@
-/* What hosts and workers get of PHP (host_php.c). */
+/* PHP as hosts and workers use it (host_php.c). */
 #ifndef HATHI_PHP_HOST_PHP_H
 #define HATHI_PHP_HOST_PHP_H
 

@@ -12,7 +12,7 @@
 
 #include <ext/standard/info.h>
 
-/* phpinfo() as text, for "hathi -i": no pool, no request of a client, and the output is this process's own. */
+/* phpinfo() as text, for "hathi -i": without a pool and a client's request, and to this process's own stdout. */
 
 static size_t write_out(const char *text, size_t length)
 {
@@ -31,7 +31,7 @@ static void register_environment(zval *array)
 	php_import_environment_variables(array);
 }
 
-/* What belongs to requests of clients is left out. */
+/* Removes the callbacks that belong to requests of clients. */
 static void detach_callbacks(void)
 {
 	hathi_sapi.ub_write = write_out;
@@ -49,7 +49,9 @@ static void detach_callbacks(void)
 	hathi_sapi.phpinfo_as_text = 1;
 }
 
-/* Each word is a setting, NAME=VALUE: those of a pool's php.ini files and definitions. Returns the exit code. */
+/*
+ * Prints phpinfo(). Each word is a setting NAME=VALUE: a pool's php.ini files and definitions. Returns the exit code.
+ */
 int hathi_php_info(int count, char **words)
 {
 	static struct hathi_host host = {.channel.fd = STDERR_FILENO, .pool = "-i"};
@@ -61,7 +63,7 @@ int hathi_php_info(int count, char **words)
 			return HATHI_EXIT_FAILED;
 	}
 	detach_callbacks();
-	/* The start leads PHP to the ini files with it. */
+	/* PHP's start changes this variable to lead PHP to the ini files. */
 	const char *folders = getenv("PHP_INI_SCAN_DIR");
 	char *given = folders == NULL ? NULL : strdup(folders);
 	hathi_php_start(&host);

@@ -12,7 +12,7 @@
 
 #include "worker/log.h"
 
-/* ini values of one request: what the web server sends, sections of php.ini, .user.ini files. */
+/* ini values of one request: from the web server, sections of php.ini, and .user.ini files. */
 
 /* --- a request's: PHP_VALUE and PHP_ADMIN_VALUE --------------------------------------------------------------- */
 
@@ -42,13 +42,13 @@ static void on_request_entry(zval *name, zval *value, zval *index, int type, voi
 	}
 	bool cannot_be_undone = strcmp(key, "disable_functions") == 0 || strcmp(key, "disable_classes") == 0;
 	if (cannot_be_undone) {
-		/* The next request is not to suffer from it. */
+		/* The next request must not suffer from it. */
 		hathi_ini_disable(key, Z_STRVAL_P(value));
-		/* PHP has counted its own functions for this request already, and clears all that come after them. */
+		/* PHP has already counted its own functions for this request, and removes all later ones at its end. */
 		EG(persistent_functions_count) = EG(function_table)->nNumUsed;
 		level->worker->retires = true;
 	}
-	/* At this stage PHP takes the value and its lock back at the end of the request. */
+	/* At this stage PHP restores the value and its lock at the end of the request. */
 	if (zend_alter_ini_entry_chars(Z_STR_P(name), Z_STRVAL_P(value), Z_STRLEN_P(value), level->mode,
 		ZEND_INI_STAGE_ACTIVATE) == FAILURE && !cannot_be_undone)
 		hathi_worker_log(level->worker, HATHI_ERROR, "%s unable to set '%s'", passing, key);
@@ -58,7 +58,7 @@ static void apply_request_values(struct hathi_request *request, const char *vari
 {
 	const char *text = hathi_params_get(&request->params, variable);
 	if (text == NULL) return;
-	/* The scanner wants to write into the text and needs a line's end. */
+	/* The scanner writes into the text and needs a final newline. */
 	size_t length = strlen(text);
 	char *copy = emalloc(length + 2);
 	memcpy(copy, text, length);
@@ -107,13 +107,13 @@ static struct user_ini *find_user_ini(const char *folder, size_t length)
 	return file;
 }
 
-/* Sections and arrays are no values of settings, and PHP would take them for texts. */
+/* Drops sections and arrays: PHP would take them for texts. */
 static int keep_text(zval *value)
 {
 	return Z_TYPE_P(value) == IS_STRING ? ZEND_HASH_APPLY_KEEP : ZEND_HASH_APPLY_REMOVE;
 }
 
-/* Applies one folder's file, read again when what is known of it is older than user_ini.cache_ttl. */
+/* Applies one folder's file, and reads it again when its copy is older than user_ini.cache_ttl. */
 static void apply_user_ini(const char *folder, size_t length)
 {
 	struct user_ini *file = find_user_ini(folder, length);
@@ -129,9 +129,9 @@ static void apply_user_ini(const char *folder, size_t length)
 }
 
 /*
- * From the document root down to the script's folder where that is below it, else that folder alone. By their texts, as
- * in PHP-FPM, which resolves no links here: where the document root is a link it is one in the script's path as well. Of
- * a folder with a part of the root's text, which is above it, nothing is read unless the root ends in a slash.
+ * Applies the files from the document root down to the script's folder if that lies below it, otherwise that folder's
+ * alone. Like PHP-FPM this compares texts and resolves no links: where the document root is a link, it is one in the
+ * script's path as well. No file is read in a folder above the root, unless the root ends in a slash.
  */
 static void apply_user_inis(struct hathi_request *request, char *folder, size_t length)
 {
@@ -169,7 +169,7 @@ static void apply_host_sections(struct hathi_request *request)
 	efree(lower);
 }
 
-/* All values of one request, in the order in which later ones win. Called while PHP starts the request. */
+/* Applies all values of one request; later ones win. Called while PHP starts the request. */
 void hathi_ini_activate(struct hathi_request *request)
 {
 	apply_request_values(request, "PHP_VALUE", ZEND_INI_USER);

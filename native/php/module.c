@@ -10,7 +10,7 @@
 #include "php/request.h"
 #include "php/sapi.h"
 
-/* The PHP module of the SAPI, with PHP-FPM's name for it, and its functions. */
+/* The SAPI's PHP module, under PHP-FPM's name for it, and its functions. */
 
 static PHP_MINIT_FUNCTION(hathi)
 {
@@ -48,7 +48,7 @@ static PHP_FUNCTION(fastcgi_finish_request)
 }
 /* }}} */
 
-/* `X_FOO` as `X-Foo`: the first letter and that behind an underscore stay, whatever they are; the rest becomes small. */
+/* Turns `X_FOO` into `X-Foo`: the first letter and those behind an underscore stay, the others become lower case. */
 static void header_name(const char *variable, char *name)
 {
 	bool stays = true;
@@ -63,7 +63,7 @@ static void header_name(const char *variable, char *name)
 	*name = '\0';
 }
 
-/* {{{ apache_request_headers(): the request's headers as far as the variables tell. */
+/* {{{ apache_request_headers(): the request's headers, as the variables give them. */
 static PHP_FUNCTION(apache_request_headers)
 {
 	ZEND_PARSE_PARAMETERS_NONE();

@@ -1,4 +1,4 @@
-/* PHP's module of the engine (module.c), and what its functions return (status_array.c). */
+/* The engine's PHP module (module.c), and the array of fpm_get_status() (status_array.c). */
 #ifndef HATHI_MODULE_H
 #define HATHI_MODULE_H
 

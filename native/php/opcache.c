@@ -9,14 +9,14 @@
 #include <zend_exceptions.h>
 
 /*
- * OPcache's figures for the master. Host and workers share one OPcache, so any worker can tell of it; its own
- * function is asked, since the structure behind it differs between versions. That needs a request: the figures are
- * taken before its script begins, once a second at most and by one worker at a time, for about a microsecond.
+ * OPcache's figures for the master. Host and workers share one OPcache, so any worker can report it. The structure
+ * behind it differs between versions, so OPcache's own function is called. That needs a request: the figures are
+ * taken before its script begins, at most once a second and by one worker at a time, and take about a microsecond.
  */
 
 enum { PERIOD_MICROS = 1000000 };
 
-/* Where a figure is in what opcache_get_status() returns, and where it goes. */
+/* Places of a figure: in the array of opcache_get_status(), and in the scoreboard. */
 static const struct figure {
 	const char *section;
 	const char *name;
@@ -50,7 +50,7 @@ static uint64_t find(const HashTable *status, const struct figure *figure)
 	return value == NULL || Z_TYPE_P(value) != IS_LONG || Z_LVAL_P(value) < 0 ? 0 : (uint64_t)Z_LVAL_P(value);
 }
 
-/* Whether this worker is the one to ask now. */
+/* Whether this worker takes the figures now. */
 static bool take_turn(struct hathi_shared *shared, uint64_t now)
 {
 	uint64_t last = atomic_load_explicit(&shared->opcache_at, memory_order_relaxed);
@@ -59,8 +59,8 @@ static bool take_turn(struct hathi_shared *shared, uint64_t now)
 }
 
 /*
- * Publishes the figures if they are due. To be called in a request whose script has not begun. Where the function is
- * disabled or restricted, or OPcache is off, there is nothing to publish.
+ * Publishes the figures if they are due. Call it in a request before its script begins. No-op when the function is
+ * disabled or restricted, or OPcache is off.
  *
  * @param now CLOCK_MONOTONIC, microseconds
  */
@@ -68,7 +68,7 @@ void hathi_opcache_publish(struct hathi_worker *worker, uint64_t now)
 {
 	if (!take_turn(worker->shared, now)) return;
 	zend_function *function = zend_hash_str_find_ptr(CG(function_table), ZEND_STRL("opcache_get_status"));
-	/* Restricted, it would warn, and the warning would be the script's. */
+	/* A restricted function would warn, and the script would show the warning. */
 	const char *restriction = zend_ini_string("opcache.restrict_api", sizeof "opcache.restrict_api" - 1, 0);
 	if (function == NULL || (restriction != NULL && *restriction != '\0')) return;
 	zval status;

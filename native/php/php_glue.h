@@ -1,4 +1,4 @@
-/* PHP's headers, and what of them the engine is not made for. */
+/* PHP's headers. Builds of PHP that the engine does not support are refused. */
 #ifndef HATHI_PHP_GLUE_H
 #define HATHI_PHP_GLUE_H
 

@@ -15,11 +15,11 @@
 #include <zend_extensions.h>
 
 /*
- * PHP's start in the host. PHP looks for ini files by rules of its own; the master has found them already (the
- * setting php.ini), and PHP is led to the same ones.
+ * PHP's start in the host. PHP has its own rules for finding ini files. The master has already found them (setting
+ * php.ini), so PHP is led to the same files.
  */
 
-/* A folder without a php.ini: what PHP is given where there is no main file. */
+/* A folder without a php.ini, which PHP gets when there is no main file. */
 static const char no_ini_folder[] = "/proc";
 
 static char *folder_of(const char *path)
@@ -52,7 +52,7 @@ static char *scan_folders(const struct hathi_settings *settings, size_t cursor)
 	return list;
 }
 
-/* Whether the first file is one of the scan folder's: there is no main file then. */
+/* Whether there is a main file: the first file is not in the scan folder. */
 static bool has_main_file(const struct hathi_settings *settings)
 {
 	size_t cursor = 0;
@@ -79,12 +79,15 @@ static void choose_ini_files(struct hathi_host *host)
 	hathi_sapi.php_ini_path_override = strdup(has_main ? first->value : no_ini_folder);
 	char *folders = scan_folders(&host->settings, has_main ? cursor : 0);
 	if (folders == NULL) hathi_host_fail(host, "no memory for the ini files");
-	/* An empty list keeps PHP from its built-in folder. */
+	/* An empty list keeps PHP out of its built-in folder. */
 	setenv("PHP_INI_SCAN_DIR", folders, 1);
 	free(folders);
 }
 
-/* The -d definitions as ini text: a value that starts with another sign is quoted, as php-fpm does it. */
+/*
+ * The -d definitions as ini text. Like php-fpm this quotes a value unless it starts with a letter, a digit or a
+ * quote.
+ */
 static void choose_defines(struct hathi_host *host)
 {
 	size_t cursor = 0;
@@ -108,8 +111,8 @@ static void choose_defines(struct hathi_host *host)
 }
 
 /*
- * PHP_BINARY: the program that hosts the engine, where it is PHP's command line. A script can run others with it, which
- * it cannot with php-fpm's.
+ * PHP_BINARY: the program that hosts the engine, if it is PHP's command line. A script can run other scripts with it,
+ * which it cannot do with php-fpm.
  */
 static void choose_program(void)
 {
@@ -122,13 +125,12 @@ static void choose_program(void)
 }
 
 static int (*register_extensions)(void);
-/* The host whose PHP starts; PHP gives the callback nothing. NULL for a probe. */
+/* The host whose PHP starts, since PHP passes the callback no argument; NULL for a probe. */
 static struct hathi_host *starting;
 
 /*
- * Takes a module out before it has started. PHP numbers modules by how many there are, so the last one gets the number
- * that is free now: else the next one would get its number as well, and constants and ini entries, which know their
- * module by its number, would be those of both.
+ * Removes a module before it starts. PHP numbers a new module by their count, so the last module gets the freed
+ * number. Otherwise the next new module would share the last one's number, and with it its constants and ini entries.
  */
 static void remove_module(const char *name)
 {
@@ -146,9 +148,9 @@ static void remove_module(const char *name)
 }
 
 /*
- * The host program is PHP's command line, which has more built in than php-fpm: pcntl would let a script fork the
- * worker that it runs in, and chroot() is of the command line only. Functions are there since their module was
- * registered, so they go one by one. A pcntl that php.ini loads is what the operator wants.
+ * PHP's command line has more built in than php-fpm. With pcntl a script could fork its worker, and chroot() exists
+ * in the command line only. Functions exist since their module was registered, so they are removed one by one. A
+ * pcntl that php.ini loads stays: the operator wants it.
  */
 static int register_web_extensions(void)
 {
@@ -176,7 +178,7 @@ static int start_modules(void)
 #endif
 }
 
-/* "hathi build" asks which PHP the engine finds itself in. Returns the exit code. */
+/* For "hathi build": prints which PHP the engine runs in. Returns the exit code. */
 int hathi_php_probe(void)
 {
 	zend_signal_startup();
@@ -202,7 +204,7 @@ void hathi_php_start(struct hathi_host *host)
 	php_register_internal_extensions_func = register_web_extensions;
 	zend_signal_startup();
 	sapi_startup(&hathi_sapi);
-	/* sapi_startup() forgets earlier ones. */
+	/* sapi_startup() resets definitions that were set before it. */
 	choose_defines(host);
 	int started = start_modules();
 	if (started != SUCCESS)
@@ -217,7 +219,7 @@ static void add_extension(zend_extension *extension, void *stream)
 	fprintf(stream, "extension=%s\n", extension->name);
 }
 
-/* Tells the master what runs. */
+/* Announces engine, PHP version and extensions to the master. */
 void hathi_php_announce(struct hathi_host *host)
 {
 	char *text = NULL;

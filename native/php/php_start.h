@@ -1,4 +1,7 @@
-/* PHP's start (php_start.c), its middle (startup_hook.c), and where its php.ini is said to be (config_folder.c). */
+/*
+ * PHP's start (php_start.c), a hook in its middle (startup_hook.c), and the folder of php.ini that PHP shows
+ * (config_folder.c).
+ */
 #ifndef HATHI_PHP_START_H
 #define HATHI_PHP_START_H
 

@@ -6,12 +6,12 @@
 #include "php/php_glue.h"
 
 /*
- * The pool's php_value and php_admin_value. Much of PHP reads a setting when it starts and never again: OPcache its
- * memory and the script to preload, others theirs. So the values are among those of php.ini while PHP starts, and taken
- * out afterwards: get_cfg_var() tells what php.ini says. Then they become the master values of their entries.
+ * The pool's php_value and php_admin_value. Much of PHP reads a setting only when it starts: OPcache its memory and
+ * the script to preload, others theirs. So the values stand among those of php.ini while PHP starts, and are removed
+ * afterwards, because get_cfg_var() shows php.ini's values. Then they become the master values of their entries.
  */
 
-/* What php.ini says where the pool says something else; undefined where it says nothing. */
+/* php.ini's value where the pool has another one; undefined where php.ini has none. */
 struct replaced {
 	zend_string *name;
 	zval value;
@@ -20,7 +20,7 @@ struct replaced {
 static struct replaced *replaced;
 static size_t replaced_count;
 
-/* Remembers the entry of that name before it is changed the first time. Returns false when there is no memory. */
+/* Saves the entry of that name before its first change. Returns false when there is no memory. */
 static bool remember(zend_string *name, const zval *entry)
 {
 	for (size_t index = 0; index < replaced_count; index++) {
@@ -36,7 +36,7 @@ static bool remember(zend_string *name, const zval *entry)
 	return true;
 }
 
-/* While PHP starts its strings are interned, and stay. */
+/* Strings are interned while PHP starts, and stay. */
 static zend_string *permanent(const char *text, size_t length)
 {
 	return zend_new_interned_string(zend_string_init(text, length, 1));
@@ -56,7 +56,10 @@ static void announce_value(const char *name, size_t name_length, const char *val
 
 typedef void use_value(struct hathi_host *host, const struct hathi_setting *setting, const char *equals);
 
-/* php_value, then php_admin_value, each list backwards: admin wins over value, and the first of a name wins. */
+/*
+ * Calls `use` for php_value, then php_admin_value, each list backwards: admin wins over value, and the first of a
+ * name wins.
+ */
 static void for_each_value(struct hathi_host *host, use_value *use)
 {
 	static const char *const lists[] = {HATHI_SETTING_PHP_VALUE, HATHI_SETTING_PHP_ADMIN_VALUE};
@@ -78,8 +81,8 @@ static void announce(struct hathi_host *host, const struct hathi_setting *settin
 }
 
 /*
- * OPcache refuses to preload as root. The user of the pool is the one whose code it is. Returns the name of the user to
- * be set where the configuration names none, or NULL.
+ * OPcache refuses to preload as root, and the code belongs to the pool's user. Returns the user's name to be set when
+ * the configuration names none; NULL otherwise.
  */
 static const char *preload_user(struct hathi_host *host, const char *script, const char *user)
 {
@@ -91,7 +94,7 @@ static const char *preload_user(struct hathi_host *host, const char *script, con
 	return entry == NULL ? NULL : entry->pw_name;
 }
 
-/* To be called between PHP's reading of php.ini and the start of its modules. */
+/* Call this after PHP has read php.ini and before its modules start. */
 void hathi_pool_ini_announce(struct hathi_host *host)
 {
 	const char *script = NULL;
@@ -103,7 +106,7 @@ void hathi_pool_ini_announce(struct hathi_host *host)
 	if (user != NULL) announce_value("opcache.preload_user", sizeof "opcache.preload_user" - 1, user);
 }
 
-/* get_cfg_var() tells what php.ini says, and nothing else. */
+/* Restores php.ini's values for get_cfg_var(). */
 static void take_back(void)
 {
 	HashTable *configuration = php_ini_get_configuration_hash();
@@ -130,7 +133,7 @@ static void disable_classes(const char *list)
 }
 #endif
 
-/* Carries out the two settings that are no values but orders. */
+/* Carries out the two settings that are orders, not values. */
 void hathi_ini_disable(const char *name, const char *value)
 {
 	if (strcmp(name, "disable_functions") == 0) zend_disable_functions(value);
@@ -140,16 +143,16 @@ void hathi_ini_disable(const char *name, const char *value)
 }
 
 /*
- * Makes a value the master value of its entry. PHP's own function would note it for the end of the first request,
- * where it and its lock would be lost. A value that its handler refuses leaves the old one.
+ * Makes a value the master value of its entry. PHP's own function would restore the old value and lock at the end of
+ * the first request. A value that its handler refuses leaves the old one.
  */
 static enum hathi_ini_outcome set_for_good(const char *name, const char *value, int mode, int stage)
 {
 	zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
 	if (entry == NULL) return HATHI_INI_UNKNOWN;
-	/* PHP has started with it. */
+	/* PHP has already started with this value. */
 	bool is_set = entry->value != NULL && zend_string_equals_cstr(entry->value, value, strlen(value));
-	/* OPcache moves what entries have at its start into its own memory and frees what is not interned. */
+	/* At its start OPcache moves the values of entries into its own memory, and frees those that are not interned. */
 	bool is_starting = stage == ZEND_INI_STAGE_STARTUP;
 	zend_string *text = is_set ? entry->value : is_starting ? permanent(value, strlen(value)) : zend_string_init(value, strlen(value), 1);
 	if (!is_set) {
@@ -161,13 +164,13 @@ static enum hathi_ini_outcome set_for_good(const char *name, const char *value, 
 			return HATHI_INI_REFUSED;
 		}
 	}
-	/* The old text is left alone: handlers keep pointers into what they were given. */
+	/* The old text is not freed: handlers keep pointers into their values. */
 	entry->value = text;
 	if (mode == ZEND_INI_SYSTEM) entry->modifiable = ZEND_INI_SYSTEM;
 	return HATHI_INI_SET;
 }
 
-/* As in PHP-FPM a name that does not exist is told, and a value that is refused is not. */
+/* As PHP-FPM does, reports an unknown name and not a refused value. */
 static void note_unknown(struct hathi_host *host, const char *setting, const char *name, enum hathi_ini_outcome outcome)
 {
 	if (outcome == HATHI_INI_UNKNOWN) hathi_note(&host->notes, HATHI_ERROR, "Unable to set %s '%s'", setting, name);
@@ -175,7 +178,7 @@ static void note_unknown(struct hathi_host *host, const char *setting, const cha
 
 static hathi_ini_report *tell = note_unknown;
 
-/* From now on this is told what becomes of each value, in place of the workers' log. */
+/* Reports the outcome of each value to this function instead of the workers' log. */
 void hathi_pool_ini_report_to(hathi_ini_report *report)
 {
 	tell = report;
@@ -196,7 +199,7 @@ static void apply(struct hathi_host *host, const struct hathi_setting *setting, 
 	free(name);
 }
 
-/* Unknown names are told of by apply(); that OPcache is off is no matter of its start. */
+/* apply() reports unknown names. opcache.enable does not matter to OPcache's start. */
 static void set_for_opcache(struct hathi_host *host, const struct hathi_setting *setting, const char *equals)
 {
 	(void)host;
@@ -208,8 +211,8 @@ static void set_for_opcache(struct hathi_host *host, const struct hathi_setting 
 }
 
 /*
- * In a host that a template made: modules have started without the pool's values, as in PHP-FPM, but OPcache reads
- * those that it needs from now on.
+ * For a host that a template made: modules have started without the pool's values, as in PHP-FPM, but OPcache has
+ * not, and reads its own from here on.
  */
 void hathi_pool_ini_before_opcache(struct hathi_host *host)
 {
@@ -219,12 +222,12 @@ void hathi_pool_ini_before_opcache(struct hathi_host *host)
 	if (user != NULL) set_for_good("opcache.preload_user", user, ZEND_INI_SYSTEM, ZEND_INI_STAGE_STARTUP);
 }
 
-/* To be called when PHP has started: loads the pool's extensions, and makes its values good. */
+/* Call this when PHP has started: loads the pool's extensions and makes its values permanent. */
 void hathi_pool_ini_apply(struct hathi_host *host)
 {
-	/* Outside of a request there is no place for a request's strings, and a module's names stay for good. */
+	/* Outside of a request there is no place for strings of a request, and a module's names stay forever. */
 	zend_interned_strings_switch_storage(0);
-	/* A template has announced nothing, and extensions that are loaded now read their values from there. */
+	/* A template has announced nothing, but extensions loaded now read their values from there. */
 	if (replaced_count == 0) for_each_value(host, announce);
 	hathi_extensions_load(host, tell);
 	zend_interned_strings_switch_storage(1);

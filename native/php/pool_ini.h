@@ -5,7 +5,7 @@
 #include "host/host.h"
 #include "php/request.h"
 
-/* What became of an ini value of a pool. */
+/* Outcome of setting an ini value of a pool. */
 enum hathi_ini_outcome { HATHI_INI_SET, HATHI_INI_UNKNOWN, HATHI_INI_REFUSED };
 
 typedef void hathi_ini_report(struct hathi_host *host, const char *setting, const char *name,

@@ -1,4 +1,4 @@
-/* What the program does instead of being a host: the probe of "hathi build", "hathi -i", "hathi -t". */
+/* Runs of the program that are no host: the probe of "hathi build", "hathi -i", "hathi -t". */
 #ifndef HATHI_PROGRAMS_H
 #define HATHI_PROGRAMS_H
 

@@ -36,14 +36,14 @@ static bool decodes_paths(void)
 	return PHP_VERSION_ID >= 80405 || (PHP_VERSION_ID >= 80319 && PHP_VERSION_ID < 80400);
 }
 
-/* By PHP's cache of paths, which PHP-FPM asks as well: a script that was there a moment ago costs no system call. */
+/* Asks PHP's cache of paths, as PHP-FPM does: a script that existed a moment ago costs no system call. */
 static bool path_exists(const char *path)
 {
 	char real[MAXPATHLEN];
 	return VCWD_REALPATH(path, real) != NULL;
 }
 
-/* The ini setting doc_root; NULL when it is not set. */
+/* The ini setting doc_root; NULL when unset. */
 static const char *document_root(void)
 {
 #if PHP_VERSION_ID >= 80600
@@ -53,7 +53,7 @@ static const char *document_root(void)
 #endif
 }
 
-/* Brings the variables in order and tells PHP about the request. Returns false without memory. */
+/* Brings the variables in order and describes the request to PHP. Returns false when there is no memory. */
 static bool prepare(struct hathi_request *request)
 {
 	const struct hathi_script_rules rules = {
@@ -71,7 +71,7 @@ static bool prepare(struct hathi_request *request)
 	const char *request_uri = hathi_params_get(&request->params, "REQUEST_URI");
 	request->texts.path_length = hathi_request_path(&request->texts.path, request_uri, request->script.uri);
 	SG(server_context) = request;
-	/* A script that was named and is not there: seen where no method is given, so that nothing else is decided. */
+	/* A missing script gives 404. This shows only without a method, when nothing else sets the status. */
 	SG(sapi_headers).http_response_code = request->script.is_missing ? 404 : 200;
 	SG(request_info).request_method = hathi_params_get(&request->params, "REQUEST_METHOD");
 	SG(request_info).query_string = NULL;
@@ -81,7 +81,7 @@ static bool prepare(struct hathi_request *request)
 	SG(request_info).content_length = 0;
 	SG(request_info).proto_num = 1000;
 	SG(request_info).no_headers = 0;
-	/* Of a request that names no script PHP-FPM knows nothing but the method. */
+	/* Of a request without a script PHP-FPM knows only the method. */
 	if (!request->script.is_named) return true;
 	SG(request_info).query_string = (char *)(uintptr_t)text_of(request, "QUERY_STRING");
 	SG(request_info).content_type = text_of(request, "CONTENT_TYPE");
@@ -90,7 +90,7 @@ static bool prepare(struct hathi_request *request)
 	return true;
 }
 
-/* What is asked for is known from here on, and stays until the request ends. */
+/* Collects the request's texts, which stay until it ends, and publishes them. */
 static void describe(struct hathi_request *request)
 {
 	struct hathi_request_texts *texts = &request->texts;
@@ -110,7 +110,7 @@ static uint64_t micros_of(const struct timeval *time)
 	return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
 }
 
-/* The script is done: scoreboard and access log. */
+/* The script is done: accounts for it in scoreboard, routes and access log. */
 static void account(struct hathi_request *request, const struct rusage *before)
 {
 	struct hathi_worker *worker = request->worker;
@@ -141,8 +141,8 @@ static void release(struct hathi_request *request)
 }
 
 /*
- * Serves the request and lets go of its connection. Returns false when the worker must not serve another one: PHP
- * was left by a fatal error, or could not start the request.
+ * Serves the request and finishes its connection. Returns false when the worker must not serve another one: PHP was
+ * left by a fatal error, or could not start the request.
  */
 bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *connection)
 {
@@ -162,7 +162,7 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 		} else {
 			describe(&request);
 			zend_try {
-				/* A fatal error in it is the request's: there is one way out for both. */
+				/* A fatal error in here belongs to the request, so both share one way out. */
 				hathi_opcache_publish(worker, connection->accepted);
 				hathi_request_answer(&request);
 			} zend_end_try();
@@ -179,7 +179,7 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 	hathi_faults_watch(NULL);
 	SG(server_context) = NULL;
 	if (!request.finished) {
-		/* A response that has begun breaks off: the client is not to take it for a whole one. */
+		/* A response that has begun breaks off, so the client does not take it for complete. */
 		worker->output.failed = true;
 		is_sound = false;
 	}

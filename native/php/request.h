@@ -14,26 +14,26 @@
 #include "wire/script.h"
 #include "worker/worker.h"
 
-/* The request that runs; PHP's callbacks find it in SG(server_context). */
+/* The running request; PHP's callbacks find it in SG(server_context). */
 struct hathi_request {
 	struct hathi_worker *worker;
 	struct hathi_connection *connection;
 	struct hathi_params params;
 	struct hathi_script script;
 	struct hathi_request_texts texts;
-	/* The response is complete: fastcgi_finish_request() or the end. */
+	/* The response is complete, by fastcgi_finish_request() or the end. */
 	bool finished;
-	/* The script was ended because its client is gone. */
+	/* The script was ended because its client was gone. */
 	bool client_aborted;
 	bool is_running;
-	/* A message has gone to the web server: the next one is joined. */
+	/* A message has gone to the web server; the next one is joined to it. */
 	bool has_message;
-	/* For REQUEST_BODY_FILE; -1 while it is not open, -2 when there is none. */
+	/* fd for REQUEST_BODY_FILE; -1 until it is opened, -2 when it cannot be used. */
 	int body_file;
-	/* Output after the end of the response. */
+	/* Bytes of output after the end of the response. */
 	size_t late_bytes;
 	uint64_t started_cpu;
-	/* Empty where it has none. */
+	/* Empty when the request has no id. */
 	char id[HATHI_REQUEST_ID_BYTES];
 };
 

@@ -2,7 +2,7 @@
 
 #include "worker/faults.h"
 
-/* Ends the response, once: END_REQUEST, and everything that has gathered leaves. */
+/* Ends the response once: adds END_REQUEST and sends the gathered records. */
 void hathi_response_end(struct hathi_request *request)
 {
 	if (request->finished) return;
@@ -13,8 +13,8 @@ void hathi_response_end(struct hathi_request *request)
 
 /*
  * The response is over and its script goes on: the client sees the end of the connection, and the time-outs of the
- * request no longer count, as in PHP-FPM. A kept connection is given up as well: its next request would wait for the end
- * of the script, which may wait for just that request.
+ * request no longer apply, as in PHP-FPM. A kept connection is given up too: its next request would wait for the end
+ * of the script, and the script may wait for that request.
  */
 void hathi_response_let_go(struct hathi_request *request)
 {

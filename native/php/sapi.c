@@ -11,17 +11,17 @@
 #include "worker/log.h"
 
 /*
- * PHP's callbacks. PHP gives them no context but SG(server_context), which is the running request; what it says
- * outside of requests goes to the host or worker that this process is.
+ * PHP's callbacks. Their only context is SG(server_context), the running request. Output outside of requests goes to
+ * the process's own host or worker.
  */
 static struct hathi_worker *sapi_worker;
 
-/* What a script may still print behind fastcgi_finish_request() before it is ended: PHP-FPM's buffer. */
+/* PHP-FPM's buffer: a script may print this much after fastcgi_finish_request() before it is ended. */
 enum { LATE_BYTES_MOST = 8192 };
 
 /*
- * The process is a worker from now on, whose signal handlers are in place: PHP takes note of them here, and puts its
- * own in front, which hold a signal back while PHP must not be interrupted.
+ * In a new worker whose signal handlers are installed: PHP saves them and installs its own in front, which defer a
+ * signal inside critical sections.
  */
 void hathi_php_in_worker(struct hathi_worker *worker)
 {
@@ -30,8 +30,8 @@ void hathi_php_in_worker(struct hathi_worker *worker)
 }
 
 /*
- * After the first request PHP's handlers are in place for good: it need not look at them again for every request,
- * which is seven system calls. With pcntl a script may replace them.
+ * After the first request PHP's handlers stay in place. PHP need not check them in every request, which would take
+ * seven system calls. With pcntl a script may replace them.
  */
 void hathi_php_signals_settled(void)
 {
@@ -62,7 +62,7 @@ static int sapi_start(sapi_module_struct *module)
 	return SUCCESS;
 }
 
-/* Up to 8.4 PHP has read a form by then: post_max_size comes too late. */
+/* Up to 8.4 PHP has already read a form here, so post_max_size comes too late. */
 static int sapi_activate_request(void)
 {
 	struct hathi_request *request = running();
@@ -77,7 +77,7 @@ static int sapi_deactivate_request(void)
 	return SUCCESS;
 }
 
-/* The client is gone: PHP ends the script unless it ignores that. */
+/* The client is gone: PHP ends the script unless ignore_user_abort is set. */
 static void abort_script(struct hathi_request *request)
 {
 	request->client_aborted = true;
@@ -88,7 +88,7 @@ static size_t sapi_write(const char *text, size_t length)
 {
 	struct hathi_request *request = running();
 	if (request == NULL) {
-		/* Between requests only the start and the end of PHP say something. */
+		/* Between requests only PHP's start and end print something. */
 		ssize_t written = write(STDERR_FILENO, text, length);
 		return written < 0 ? 0 : (size_t)written;
 	}
@@ -113,7 +113,7 @@ static void sapi_flush_output(void *context)
 		return;
 	}
 #if PHP_VERSION_ID >= 80400
-	/* From here on flush() sends the head even when there is no body yet. */
+	/* Since 8.4 flush() sends the head even without a body. */
 	if (!SG(headers_sent)) sapi_send_headers();
 #endif
 	if (!hathi_output_flush(&request->worker->output)) abort_script(request);
@@ -131,7 +131,7 @@ static char *sapi_get_cookies(void)
 	return sapi_get_variable("HTTP_COOKIE", sizeof "HTTP_COOKIE" - 1);
 }
 
-/* REQUEST_BODY_FILE: the body is in a file that the web server wrote. */
+/* Reads from REQUEST_BODY_FILE, a file that the web server wrote the body to. Returns -1 without one. */
 static ssize_t read_body_file(struct hathi_request *request, char *target, size_t size)
 {
 	if (request->body_file == -1) {
@@ -162,8 +162,8 @@ static size_t sapi_read_body(char *target, size_t size)
 		filled += (size_t)got;
 	}
 	/*
-	 * Before the script PHP cannot be left: the request is refused then (request.c). Once is enough: at the end of the
-	 * request PHP asks for the rest of the body. What has been sent is no whole response, and is not to pass for one.
+	 * Before the script PHP cannot be left, so request.c refuses the request then. Once is enough: at its end PHP
+	 * asks for the rest of the body. The response so far is incomplete and must not pass for complete.
 	 */
 	if (request->connection->gave_up && request->is_running && !request->client_aborted) {
 		request->worker->output.failed = true;
@@ -177,7 +177,7 @@ static void add_variable(const char *name, const char *value, size_t length, zva
 	size_t new_length = length;
 	char *copy = estrndup(value, length);
 	int target = PARSE_SERVER;
-	/* $_ENV is filled by the same function. */
+	/* The same function fills $_ENV. */
 	if (Z_TYPE(PG(http_globals)[TRACK_VARS_ENV]) == IS_ARRAY &&
 		Z_ARR_P(array) == Z_ARR(PG(http_globals)[TRACK_VARS_ENV]))
 		target = PARSE_ENV;
@@ -191,7 +191,7 @@ static void (*load_environment)(zval *array);
 
 typedef void add_variable_function(const char *name, const char *value, size_t length, zval *array);
 
-/* The parameters, newest name first. */
+/* Adds the parameters, newest name first. */
 static void add_parameters(add_variable_function *add, zval *array)
 {
 	struct hathi_request *request = running();
@@ -202,20 +202,20 @@ static void add_parameters(add_variable_function *add, zval *array)
 	}
 }
 
-/* The environment as scripts see it in $_SERVER and $_ENV: the process's own, then the parameters. */
+/* Fills $_SERVER and $_ENV: the environment of the process, then the parameters. */
 static void import_variables(zval *array)
 {
 	import_environment(array);
 	add_parameters(add_variable, array);
 }
 
-/* Without the input filter, which stores what it is given in $_SERVER or $_ENV itself. */
+/* Skips the input filter, which stores its input in $_SERVER or $_ENV itself. */
 static void add_plain(const char *name, const char *value, size_t length, zval *array)
 {
 	php_register_variable_safe(name, value, length, array);
 }
 
-/* The same for getenv() without a name, which PHP reads in another way. */
+/* Fills the array of getenv() without a name, which PHP reads another way. */
 static void load_variables(zval *array)
 {
 	load_environment(array);
@@ -238,7 +238,7 @@ static void sapi_log(const char *text, int type)
 	else dprintf(STDERR_FILENO, "%s\n", text);
 }
 
-/* From now on $_SERVER and getenv() have the request's parameters in them. */
+/* Puts the request's parameters into $_SERVER and getenv(). */
 void hathi_sapi_take_environment(void)
 {
 	import_environment = php_import_environment_variables;

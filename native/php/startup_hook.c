@@ -6,10 +6,10 @@
 #include <zend_extensions.h>
 
 /*
- * The last moment of PHP's start before OPcache makes its shared memory. Every zend_extension has started by then, and
- * OPcache has put its own start behind zend_post_startup_cb; an extension that starts after it can wrap that. So a
- * template can wait here and fork hosts, each of which goes on with an OPcache of its own, and what a pool sets for
- * OPcache comes in time.
+ * The last moment of PHP's start before OPcache makes its shared memory. All zend_extensions have started, and
+ * OPcache has hung its own start on zend_post_startup_cb; an extension that starts later can wrap that. So a template
+ * can wait here and fork hosts, each of which continues with its own OPcache, in time for a pool's settings of
+ * OPcache.
  */
 
 static zend_result (*start_opcache)(void);
@@ -23,7 +23,7 @@ static zend_result run_hook(void)
 	return start_opcache == NULL ? SUCCESS : start_opcache();
 }
 
-/* Failing is how an extension leaves PHP's list: scripts and phpinfo() are not to see it. */
+/* An extension that fails leaves PHP's list, so scripts and phpinfo() do not see it. */
 static int wrap(zend_extension *extension)
 {
 	(void)extension;
@@ -41,14 +41,14 @@ static zend_extension hook = {
 	.startup = wrap,
 };
 
-/* Calls `action` in the middle of PHP's start, before OPcache's. To be set before PHP is started. */
+/* Calls `action` in the middle of PHP's start, before OPcache's. Set it before PHP starts. */
 void hathi_startup_hook(struct hathi_host *host, void (*action)(struct hathi_host *host))
 {
 	hook_host = host;
 	before_opcache = action;
 }
 
-/* From the module's own start: those that php.ini names have been registered, so this one starts last. */
+/* Called by our module's start: php.ini's extensions are already registered, so this one starts last. */
 void hathi_startup_hook_register(void)
 {
 	if (before_opcache != NULL) zend_register_extension(&hook, NULL);

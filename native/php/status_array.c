@@ -7,7 +7,7 @@
 #include "record/layout.h"
 #include "shared/clock.h"
 
-/* fpm_get_status(): what the master's status page shows, read from the scoreboard; names as in PHP-FPM. */
+/* fpm_get_status(): the figures of the master's status page, read from the scoreboard, under PHP-FPM's names. */
 
 static uint32_t get_u32(const uint8_t *base, size_t offset)
 {
@@ -28,7 +28,7 @@ static void add_number(zval *array, const char *name, uint64_t value)
 	add_assoc_long(array, name, (zend_long)value);
 }
 
-/* A string field; an empty one is shown as `missing`. */
+/* Adds a string field; an empty one becomes `missing`. */
 static void add_string(zval *array, const char *name, const uint8_t *slot, size_t offset, size_t capacity,
 	const char *missing)
 {
@@ -73,7 +73,7 @@ static void add_process(zval *list, const uint8_t *shared)
 	add_next_index_zval(list, &process);
 }
 
-/* The master counts once a second; here it is counted at this moment, as PHP-FPM does it. */
+/* Counts the workers now, as PHP-FPM does. The master's own count may be a second old. */
 static void count_workers(const struct hathi_worker *worker, uint32_t *idle, uint32_t *active)
 {
 	*idle = 0;

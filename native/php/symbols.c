@@ -12,8 +12,8 @@ static void put_u32(uint8_t *at, uint32_t value)
 }
 
 /*
- * Publishes where the executor keeps the running call and how this PHP lays out its structures, so that the master
- * can read a worker's stack (docs/contract.md, section 5). Called once PHP is up, before there is a worker.
+ * Publishes where the executor keeps the running call, and the layout of this PHP's structures, so that the master
+ * can read a worker's stack (docs/contract.md, section 5). Call it once PHP has started and before the first worker.
  */
 void hathi_symbols_publish(uint8_t *scoreboard)
 {

@@ -1,4 +1,4 @@
-/* Where PHP's stack is in a worker's memory, for the master (symbols.c). */
+/* Publishes the place of PHP's stack in a worker's memory (symbols.c). */
 #ifndef HATHI_SYMBOLS_PUBLISH_H
 #define HATHI_SYMBOLS_PUBLISH_H
 
