@@ -2,12 +2,14 @@
 
 import { checkProcessMax, checkStart } from '../config/check.ts';
 import { checkDescriptors } from '../config/descriptors.ts';
-import type { Configuration, GlobalConfig } from '../config/directives.ts';
+import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import { checkEngineLimits } from '../config/limits.ts';
-import { loadConfiguration } from '../config/load.ts';
+import { loadSteps } from '../config/load.ts';
 import { type ConfigMessage, lenient } from '../config/messages.ts';
+import { complete, type Steps } from '../config/steps.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import { inOneLook } from '../runtime/one-look.ts';
+import type { Turns } from '../runtime/turns.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 import { chooseEngines, type PoolEngine, withFolderVersions } from './engines.ts';
@@ -40,17 +42,26 @@ export function readConfiguration(
   env: NodeJS.ProcessEnv,
   purpose: Purpose,
 ): ReadConfiguration {
-  return inOneLook(() => read(flags, env, purpose));
+  return inOneLook(() => complete(readSteps(flags, env, purpose)));
 }
 
-function read(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): ReadConfiguration {
+/** The same for a reload, while requests are served. */
+export function readInTurns(
+  flags: FpmFlags,
+  env: NodeJS.ProcessEnv,
+  turns: Turns,
+): Promise<ReadConfiguration> {
+  return inOneLook(() => turns.run(readSteps(flags, env, 'start')));
+}
+
+function* readSteps(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): Steps<ReadConfiguration> {
   const { files } = phpIniSource(flags);
   const system = configSystem({
     allowRoot: flags.allowRoot,
     env,
     ini: iniValues(files, flags.defines, env),
   });
-  const result = loadConfiguration(
+  const result = yield* loadSteps(
     {
       file: encodeText(flags.configFile),
       ...(flags.prefix === undefined ? {} : { prefix: encodeText(flags.prefix) }),
@@ -61,6 +72,7 @@ function read(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): ReadCo
   );
   const { messages, errorLog } = result;
   const configuration = result.configuration && withFolderVersions(result.configuration);
+  yield;
   const from = errorLog?.from ?? messages.length;
   const start =
     configuration === undefined
@@ -68,14 +80,17 @@ function read(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): ReadCo
       : purpose === 'start'
         ? checkStart(configuration, system, 'start')
         : [...checkStart(configuration, system), ...checkProcessMax(configuration)];
+  yield;
   const further = firstRefusal(purpose === 'test' ? lenient(start) : start);
   const { engines, problems } =
     configuration === undefined || isRefused(further)
       ? { engines: [], problems: [] }
       : chooseEngines(configuration, { warnsOfEmbedded: purpose !== 'start' });
+  yield;
   further.push(...problems);
   if (configuration !== undefined && !isRefused(further)) further.push(...limitsOf(configuration, engines));
-  const loaded = configuration === undefined ? undefined : decodeText(configuration);
+  yield;
+  const loaded = configuration === undefined ? undefined : yield* decodeSteps(configuration);
   return {
     loaded,
     asWritten: configuration,
@@ -85,6 +100,15 @@ function read(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): ReadCo
     early: messages.slice(0, from),
     messages: [...messages.slice(from), ...further],
   };
+}
+
+function* decodeSteps(configuration: Configuration): Steps<Configuration> {
+  const pools: PoolConfig[] = [];
+  for (const pool of configuration.pools) {
+    pools.push(decodeText(pool));
+    yield;
+  }
+  return { ...decodeText({ ...configuration, pools: [] }), pools };
 }
 
 function refuses({ level }: ConfigMessage): boolean {

@@ -18,9 +18,10 @@ import { newSession } from '../posix/session.ts';
 import { exitCode } from '../runtime/exit-code.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
+import type { Turns } from '../runtime/turns.ts';
 import { announcedDescriptors } from '../sockets/listener-inherit.ts';
 import { decodeText } from './binary-text.ts';
-import { phpIniSource, readConfiguration } from './configuration.ts';
+import { phpIniSource, readConfiguration, readInTurns } from './configuration.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './flags.ts';
 import { poolIdentity } from './identity.ts';
@@ -111,7 +112,7 @@ async function serve(
     adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     createAdminServer,
     signals,
-    reloadConfiguration: () => reloadConfiguration(flags, new StartLog(log)),
+    reloadConfiguration: (turns) => reloadConfiguration(flags, new StartLog(log), turns),
     planProcess: (planned) => planProcess(planned, flags, log),
   });
   faults(master);
@@ -131,8 +132,12 @@ async function serve(
 }
 
 /** What is wrong goes to the log with its place; the caller keeps what runs. */
-function reloadConfiguration(flags: FpmFlags, says: StartLog): ReloadedConfiguration {
-  const { configuration, early, messages } = readConfiguration(flags, process.env, 'start');
+async function reloadConfiguration(
+  flags: FpmFlags,
+  says: StartLog,
+  turns: Turns,
+): Promise<ReloadedConfiguration> {
+  const { configuration, early, messages } = await readInTurns(flags, process.env, turns);
   const all = [...early, ...messages];
   says.write(all);
   if (configuration !== undefined) tellIgnored(configuration, says.log);

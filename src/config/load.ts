@@ -3,6 +3,7 @@
 import type { Configuration, GlobalConfig } from './directives.ts';
 import { type ConfigMessage, Messages, Refused } from './messages.ts';
 import { Reader } from './reader.ts';
+import { complete, type Steps } from './steps.ts';
 import type { ConfigSystem } from './system.ts';
 import { type ValidationContext, validate } from './validate.ts';
 
@@ -43,6 +44,11 @@ export interface OpenedErrorLog {
  * failed`.
  */
 export function loadConfiguration(options: LoadOptions, system: ConfigSystem): LoadResult {
+  return complete(loadSteps(options, system));
+}
+
+/** The same in steps: thousands of pools take a while. */
+export function* loadSteps(options: LoadOptions, system: ConfigSystem): Steps<LoadResult> {
   const messages = new Messages();
   const reader = new Reader(system, messages, options.prefix);
   const { global } = reader;
@@ -51,7 +57,7 @@ export function loadConfiguration(options: LoadOptions, system: ConfigSystem): L
     errorLog = { global, from: messages.list.length };
   };
   try {
-    const configuration = load(options, reader, {
+    const configuration = yield* load(options, reader, {
       system,
       messages,
       daemonize: options.daemonize,
@@ -64,32 +70,32 @@ export function loadConfiguration(options: LoadOptions, system: ConfigSystem): L
   }
 }
 
-function load(
+function* load(
   { file, prefix, pidFile }: LoadOptions,
   reader: Reader,
   context: ValidationContext,
-): Configuration {
+): Steps<Configuration> {
   const { system, messages } = context;
   if (prefix !== undefined && prefix !== '' && !system.isDirectory(prefix)) {
     const text = `the global prefix '${prefix}' does not exist or is not a directory`;
     messages.refuse('error', text, [`Create it, or give an existing folder with -p.`]);
   }
   if (pidFile) reader.global.pid = pidFile;
-  stage(messages, `failed to load configuration file '${file}'`, () => reader.readFile(file));
+  yield* stage(messages, `failed to load configuration file '${file}'`, () => reader.readFile(file));
   const draft = {
     global: reader.global,
     pools: reader.pools,
     file,
     ...(prefix === undefined ? {} : { prefix }),
   };
-  stage(messages, 'failed to post process the configuration', () => validate(draft, context));
+  yield* stage(messages, 'failed to post process the configuration', () => validate(draft, context));
   return draft;
 }
 
 /** Runs a step; when it refuses, adds the purpose of the step. */
-function stage(messages: Messages, failure: string, step: () => void): void {
+function* stage(messages: Messages, failure: string, step: () => Steps<void>): Steps<void> {
   try {
-    step();
+    yield* step();
   } catch (problem) {
     if (problem instanceof Refused) messages.add('error', failure);
     throw problem;

@@ -14,6 +14,7 @@ import { glob } from './glob.ts';
 import { type IniEnvironment, type IniLine, type IniStatement, parseIniLine } from './ini.ts';
 import { type Messages, Refused } from './messages.ts';
 import { expandPath } from './paths.ts';
+import type { Steps } from './steps.ts';
 import { describeSyntaxError } from './syntax-error.ts';
 import { type ConfigSystem, describeFailure, failed } from './system.ts';
 
@@ -26,6 +27,8 @@ const IS_A_DIRECTORY = 21;
 export class Reader {
   readonly global: Draft<GlobalConfig> = newGlobal();
   readonly pools: Draft<PoolConfig>[] = [];
+  /** By their names in lower case. */
+  readonly #byName = new Map<string, Draft<PoolConfig>>();
   readonly #system: ConfigSystem;
   readonly #messages: Messages;
   readonly #prefix: string | undefined;
@@ -44,7 +47,7 @@ export class Reader {
   }
 
   /** Reads a file and its includes; refuses through the messages. */
-  readFile(file: string): void {
+  *readFile(file: string): Steps<void> {
     if (file === '') this.#messages.refuse('error', 'configuration filename is empty');
     const text = this.#system.readFile(file);
     if (failed(text) && text.errno !== IS_A_DIRECTORY) {
@@ -55,14 +58,15 @@ export class Reader {
     }
     this.#depth++;
     const lines = failed(text) ? [] : text.split('\n');
-    lines.forEach((line, index) => {
-      if (line !== '') this.#readLine(line, { file, line: index + 1 });
-    });
+    for (const [index, line] of lines.entries()) {
+      if (line !== '') yield* this.#readLine(line, { file, line: index + 1 });
+      yield;
+    }
     this.#depth--;
   }
 
   /** Statements before a syntax error count; the first refused one ends the line. */
-  #readLine(text: string, place: Place): void {
+  *#readLine(text: string, place: Place): Steps<void> {
     const parsed = parseIniLine(`${text}\n`, this.#environment);
     let refused: unknown;
     let include: string | undefined;
@@ -77,7 +81,7 @@ export class Reader {
       this.#messages.stop();
     }
     if (refused !== undefined) throw refused;
-    if (include !== undefined) this.#include(include, place);
+    if (include !== undefined) yield* this.#include(include, place);
   }
 
   /** @returns the pattern of an `include` in the line */
@@ -118,14 +122,15 @@ export class Reader {
       this.#pool = undefined;
       return;
     }
-    this.#pool = this.pools.find((pool) => pool.name.toLowerCase() === lower);
+    this.#pool = this.#byName.get(lower);
     if (!this.#pool) {
       this.#pool = newPool(name, place);
       this.pools.push(this.#pool);
+      this.#byName.set(lower, this.#pool);
     }
   }
 
-  #include(value: string, { file, line }: Place): void {
+  *#include(value: string, { file, line }: Place): Steps<void> {
     const pattern = expandPath(value, { global: this.#prefix });
     const found = glob(pattern, this.#system);
     if ('error' in found) {
@@ -137,13 +142,13 @@ export class Reader {
       this.#messages.add('warning', text);
     }
     for (const path of found.paths) {
-      if (!this.#system.isDirectory(path)) this.#includeFile(path, { file, line });
+      if (!this.#system.isDirectory(path)) yield* this.#includeFile(path, { file, line });
     }
   }
 
-  #includeFile(path: string, { file, line }: Place): void {
+  *#includeFile(path: string, { file, line }: Place): Steps<void> {
     try {
-      this.readFile(path);
+      yield* this.readFile(path);
     } catch (problem) {
       if (problem instanceof Refused)
         this.#messages.add('error', `Unable to include ${path} from ${file} at line ${line}`);

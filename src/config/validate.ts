@@ -7,6 +7,7 @@ import { checkEngineLimits } from './limits.ts';
 import type { Messages } from './messages.ts';
 import { expandPath, isUnixAddress, STATE_DIRECTORY } from './paths.ts';
 import { statusPool } from './status-pool.ts';
+import type { Steps } from './steps.ts';
 import { type ConfigSystem, describeFailure } from './system.ts';
 import { validatePool } from './validate-pool.ts';
 
@@ -37,7 +38,7 @@ const MECHANISMS: Readonly<Record<string, readonly string[]>> = {
 const EDGE_TRIGGERED: ReadonlySet<string> = new Set(['epoll', 'kqueue']);
 
 /** Completes the drafts: defaults, expanded paths, checks. Refuses through the messages. */
-export function validate(draft: ConfigurationDraft, context: ValidationContext): void {
+export function* validate(draft: ConfigurationDraft, context: ValidationContext): Steps<void> {
   const { messages, system } = context;
   const { global, prefix } = draft;
   const mechanism = validateGlobal(draft, context);
@@ -53,12 +54,20 @@ export function validate(draft: ConfigurationDraft, context: ValidationContext):
     validatePool(pool, poolContext);
     const status = statusPool(pool);
     if (status) hidden.push(status);
+    yield;
   }
-  for (const pool of hidden) validatePool(pool, poolContext);
+  for (const pool of hidden) {
+    validatePool(pool, poolContext);
+    yield;
+  }
   shareListenPaths(draft.pools, hidden);
   checkListenTwice([...draft.pools, ...hidden], messages);
-  openAccessLogs(draft.pools, context);
-  checkAccessFormats(draft.pools, context);
+  yield;
+  for (const pool of draft.pools) {
+    openAccessLog(pool, context);
+    yield;
+  }
+  for (const pool of draft.pools) checkAccessFormat(pool, context);
   for (const pool of draft.pools) {
     if (pool.engine !== 'auto') messages.take(checkEngineLimits(pool, pool.engine));
   }
@@ -118,43 +127,37 @@ function shareListenPaths(pools: readonly Draft<PoolConfig>[], hidden: readonly 
 }
 
 function checkListenTwice(pools: readonly PoolConfig[], messages: Messages): void {
-  for (const [index, pool] of pools.entries()) {
-    const later = pools.slice(index + 1).find((other) => other.listen === pool.listen);
-    if (!later) continue;
+  const byAddress = Map.groupBy(pools, ({ listen }) => listen);
+  // In the order of the first of each: that is the one that is told of.
+  for (const [pool, later] of byAddress.values()) {
+    if (pool === undefined || later === undefined) continue;
     const text = `[pool ${later.name}] unable to set listen address as it's already used in another pool '${pool.name}'`;
     const place = pool.places.get('listen') ?? pool;
     messages.refuse('error', text, [`'${pool.listen}' is set in ${place.file}:${place.line}.`]);
   }
 }
 
-function openAccessLogs(pools: readonly PoolConfig[], { messages, system }: ValidationContext): void {
-  for (const pool of pools) {
-    const path = pool['access.log'];
-    if (path === undefined) continue;
-    const failure = system.openForAppend(path, pool.user);
-    if (failure?.isForeign) {
-      messages.add(
-        'warning',
-        `[pool ${pool.name}] access log (${path}) is refused${describeFailure(failure)}`,
-      );
-    } else if (failure) {
-      const remedy =
-        path === ''
-          ? `Leave 'access.log' of the pool '${pool.name}' out for no access log.`
-          : `Create its folder, or set 'access.log' of the pool '${pool.name}' to a file that can be written.`;
-      messages.refuse('error', `failed to open access log (${path})${describeFailure(failure)}`, [remedy]);
-    }
-    messages.add('debug', `open access log (${path})`);
+function openAccessLog(pool: PoolConfig, { messages, system }: ValidationContext): void {
+  const path = pool['access.log'];
+  if (path === undefined) return;
+  const failure = system.openForAppend(path, pool.user);
+  if (failure?.isForeign) {
+    messages.add('warning', `[pool ${pool.name}] access log (${path}) is refused${describeFailure(failure)}`);
+  } else if (failure) {
+    const remedy =
+      path === ''
+        ? `Leave 'access.log' of the pool '${pool.name}' out for no access log.`
+        : `Create its folder, or set 'access.log' of the pool '${pool.name}' to a file that can be written.`;
+    messages.refuse('error', `failed to open access log (${path})${describeFailure(failure)}`, [remedy]);
   }
+  messages.add('debug', `open access log (${path})`);
 }
 
-function checkAccessFormats(pools: readonly PoolConfig[], { messages, system }: ValidationContext): void {
-  for (const pool of pools) {
-    const format = pool['access.format'];
-    if (!pool['access.log'] || format === undefined) continue;
-    const warnings = system.checkAccessFormat(format) ?? [];
-    if (warnings.length === 0) continue;
-    for (const warning of warnings) messages.add('warning', warning);
-    messages.refuse('error', `[pool ${pool.name}] wrong format for access.format '${format}'`);
-  }
+function checkAccessFormat(pool: PoolConfig, { messages, system }: ValidationContext): void {
+  const format = pool['access.format'];
+  if (!pool['access.log'] || format === undefined) return;
+  const warnings = system.checkAccessFormat(format) ?? [];
+  if (warnings.length === 0) return;
+  for (const warning of warnings) messages.add('warning', warning);
+  messages.refuse('error', `[pool ${pool.name}] wrong format for access.format '${format}'`);
 }

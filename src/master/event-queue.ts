@@ -2,6 +2,9 @@
  * The one loop of the master: whoever has news enqueues it, one handler acts on one event at a time, in order.
  * So no decision is ever taken in the middle of another.
  */
+
+import { turnMs } from '../runtime/turns.ts';
+
 export class EventQueue<Event> {
   readonly #handle: (event: Event) => void;
   readonly #events: Event[] = [];
@@ -16,6 +19,10 @@ export class EventQueue<Event> {
   enqueue(event: Event): void {
     if (this.#closed) return;
     this.#events.push(event);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#drain());
@@ -29,9 +36,12 @@ export class EventQueue<Event> {
 
   #drain(): void {
     this.#scheduled = false;
+    const began = performance.now();
     for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
       this.#handle(event);
-      if (this.#closed) return;
+      if (this.#closed || this.#events.length === 0) return;
+      // Thousands of pools have their news at once: what comes meanwhile from elsewhere is not to wait for all of it.
+      if (performance.now() - began >= turnMs) return this.#schedule();
     }
   }
 }

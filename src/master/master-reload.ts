@@ -2,6 +2,7 @@
 
 import type { Configuration } from '../config/directives.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
+import { Abandoned, type Turns } from '../runtime/turns.ts';
 import type { MasterOptions } from './master-types.ts';
 import type { Plan } from './plan.ts';
 import type { MasterResources } from './resources.ts';
@@ -10,11 +11,15 @@ import type { MasterResources } from './resources.ts';
 export type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
 
 /** The configuration, unless it is not valid or cannot be read. */
-export function readAgain({ reloadConfiguration, log }: MasterOptions): Prepared<Configuration> {
+export async function readAgain(
+  { reloadConfiguration, log }: MasterOptions,
+  turns: Turns,
+): Promise<Prepared<Configuration>> {
   try {
-    const { configuration, problems } = reloadConfiguration();
+    const { configuration, problems } = await reloadConfiguration(turns);
     return configuration === undefined ? { refused: problems } : { ready: configuration };
   } catch (error) {
+    if (error instanceof Abandoned) return { refused: [error.message] };
     log.sysError('cannot read the configuration', error);
     return { refused: [`cannot read the configuration: ${(error as Error).message}`] };
   }
@@ -25,9 +30,10 @@ export async function planReload(
   configuration: Configuration,
   { log, planProcess }: MasterOptions,
   resources: MasterResources,
+  turns: Turns,
 ): Promise<Prepared<Plan>> {
   try {
-    return { ready: await resources.plan(configuration, planProcess) };
+    return { ready: await resources.plan(configuration, turns, planProcess) };
   } catch (error) {
     // What is expected has been logged; whatever else it is, the pools that run must not pay for it.
     if (!(error instanceof MasterStartError)) log.sysError('cannot reload', error);

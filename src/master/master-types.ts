@@ -8,13 +8,14 @@ import type { PoolOutcome } from '../generation/pool-reports.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { HostPatience } from '../pool/obedience.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
+import type { Turns } from '../runtime/turns.ts';
 import type { ResourceOptions } from './resources.ts';
 import type { MasterSignals, SignalRow } from './signals.ts';
 
 export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
   /** Reads the configuration again for a reload; logs what is wrong with it. */
-  readonly reloadConfiguration: () => ReloadedConfiguration;
+  readonly reloadConfiguration: (turns: Turns) => ReloadedConfiguration | Promise<ReloadedConfiguration>;
   /** When a host that does not answer or obey is replaced; for tests. */
   readonly patience?: HostPatience;
   /**

@@ -16,6 +16,7 @@ import { Sleepers } from '../generation/sleepers.ts';
 import { type CrashTimes, noteCrash } from '../pool/emergency.ts';
 import { hostPatience } from '../pool/obedience.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
+import { Abandoned, Turns } from '../runtime/turns.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { MasterAdmin } from '../watch/master-admin.ts';
 import { ReloadJournal } from '../watch/reload-journal.ts';
@@ -57,6 +58,9 @@ export class Master {
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
+  /** What is being planned and put in force, or was last. */
+  #underWay: Promise<void> = Promise.resolve();
+  #isEnding = false;
   readonly #started = Promise.withResolvers<StartOutcome>();
   #failure: Error | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -94,20 +98,37 @@ export class Master {
   async start(): Promise<StartOutcome> {
     this.#options.signals?.deliverTo((row) => this.#queue.enqueue({ type: 'signal', row }));
     this.#systemd.configure(this.#configuration.global);
-    const plan = await this.#resources.plan(this.#configuration);
-    if (this.#stage.isStopping) {
+    await this.#change(() => this.#startPools());
+    return await this.#started.promise;
+  }
+
+  async #startPools(): Promise<void> {
+    const turns = this.#turns();
+    let plan: Plan;
+    try {
+      plan = await this.#resources.plan(this.#configuration, turns);
+    } catch (error) {
       // The signal came while the sockets were being made.
-      plan.discard();
-      return 'stopped';
+      if (error instanceof Abandoned) return;
+      throw error;
     }
+    if (this.#stage.isStopping) return plan.discard();
     plan.commit();
     this.#options.log.bound();
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
-    this.#pools.putInForce(plan.pools);
-    // Sockets of a predecessor that no pool asked for.
-    this.#resources.retain(this.runners);
     this.#beats.start(this.#configuration);
-    return await this.#started.promise;
+    await this.#putPoolsInForce(plan, 'all', turns);
+  }
+
+  /** What is planned and put in force in turns; the end of the master waits for it. */
+  async #change(act: () => Promise<void>): Promise<void> {
+    const change = act();
+    this.#underWay = change;
+    return await change;
+  }
+
+  #turns(): Turns {
+    return new Turns(() => (this.#stage.isStopping ? `the master is ${this.#stage.state}` : undefined));
   }
 
   /**
@@ -302,19 +323,17 @@ export class Master {
     this.#stage.moveTo(masterStates.reloading);
     this.#options.log.notice(`reloading: reading ${this.#configuration.file} again`);
     this.#systemd.reloading();
-    void this.#reload(scope);
+    void this.#change(() => this.#reload(scope)).catch((error: unknown) => this.fail(error));
   }
 
   async #reload(scope: ReloadScope): Promise<void> {
-    const read = readAgain(this.#options);
-    const planned = 'refused' in read ? read : await planReload(read.ready, this.#options, this.#resources);
+    const turns = this.#turns();
+    const read = await readAgain(this.#options, turns);
+    const planned =
+      'refused' in read ? read : await planReload(read.ready, this.#options, this.#resources, turns);
     if (this.#stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
     if ('refused' in planned) return this.#refuseReload(planned.refused);
-    try {
-      this.#putInForce(planned.ready, scope);
-    } catch (error) {
-      this.fail(error);
-    }
+    await this.#putInForce(planned.ready, scope, turns);
   }
 
   #refuseReload(reasons: readonly string[]): void {
@@ -324,16 +343,33 @@ export class Master {
     this.#endReload();
   }
 
-  #putInForce(plan: Plan, scope: ReloadScope): void {
+  async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
     for (const reason of plan.commit()) this.#reloads.notApplied(reason);
     this.#configuration = plan.configuration;
     this.#systemd.configure(plan.configuration.global);
     this.#beats.start(plan.configuration);
     this.#templates.renew(scope);
-    const unchanged = this.#pools.putInForce(plan.pools, scope);
-    if (scope === 'all') return;
-    this.#reloads.leftAlone(unchanged);
-    if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
+    await this.#putPoolsInForce(plan, scope, turns);
+  }
+
+  /**
+   * Pool by pool, since each starts or goes on by itself. The master may be told to stop in between: then those that have
+   * not been reached stay as they are, or are never begun.
+   */
+  async #putPoolsInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
+    let unchanged: readonly string[];
+    try {
+      unchanged = await turns.run(this.#pools.putInForce(plan.pools, scope));
+    } catch (error) {
+      if (error instanceof Abandoned) return;
+      throw error;
+    }
+    // Sockets of a predecessor that no pool asked for.
+    if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
+    if (scope === 'changed') {
+      this.#reloads.leftAlone(unchanged);
+      if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
+    }
     this.#settle();
   }
 
@@ -360,7 +396,14 @@ export class Master {
     }
   }
 
+  /** A plan that is under way gives back what it opened first. */
   #finishStop(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    void this.#underWay.catch(() => {}).then(() => this.#end());
+  }
+
+  #end(): void {
     this.#options.log.notice('exiting, bye-bye!');
     try {
       this.#release();

@@ -18,6 +18,8 @@ export class PoolSet {
   readonly #retired = new Set<PoolRunner>();
   /** Those whose outcome the start or the reload under way waits for. */
   readonly #awaited = new Set<PoolRunner>();
+  /** Some pools have not been reached by the start or the reload under way. */
+  #isChanging = false;
   readonly #awake = new AwakeSet();
   readonly #watcher: PoolWatcher;
 
@@ -44,7 +46,7 @@ export class PoolSet {
 
   /** Whether every pool of the start or the reload under way has its outcome. */
   get isSettled(): boolean {
-    return this.#awaited.size === 0;
+    return this.#awaited.size === 0 && !this.#isChanging;
   }
 
   /** Those that may have a host, or wait for something. */
@@ -69,30 +71,45 @@ export class PoolSet {
 
   /**
    * Makes these pools the ones that serve: new ones start, those that are there get a new generation (those that have
-   * changed, where only these are asked for), those that are not in the list finish.
+   * changed, where only these are asked for), those that are not in the list finish. One pool a step: what happens in
+   * between happens to each as it is then.
    *
    * @returns names of the pools that are left alone
    */
-  putInForce(pools: readonly PreparedPool[], scope: ReloadScope = 'all'): readonly string[] {
-    const names = new Set(pools.map((pool) => pool.config.name));
-    for (const runner of this.runners) {
-      if (!names.has(runner.name)) this.#retire(runner);
-    }
-    const unchanged: string[] = [];
-    for (const pool of pools) {
-      const known = this.#runners.get(pool.config.name);
-      if (scope === 'changed' && known?.serves(pool) === true) {
-        unchanged.push(known.name);
-        continue;
+  *putInForce(
+    pools: readonly PreparedPool[],
+    scope: ReloadScope,
+  ): Generator<undefined, readonly string[], undefined> {
+    this.#isChanging = true;
+    try {
+      const names = new Set(pools.map((pool) => pool.config.name));
+      for (const runner of this.runners) {
+        if (names.has(runner.name)) continue;
+        this.#retire(runner);
+        yield;
       }
-      const runner = known ?? this.#make(pool);
-      this.#runners.set(runner.name, runner);
-      this.#awaited.add(runner);
-      this.rouse(runner);
-      if (known === undefined) runner.start();
-      else runner.reload(pool);
+      const unchanged: string[] = [];
+      for (const pool of pools) {
+        if (!this.#replace(pool, scope)) unchanged.push(pool.config.name);
+        yield;
+      }
+      return unchanged;
+    } finally {
+      this.#isChanging = false;
     }
-    return unchanged;
+  }
+
+  /** @returns whether the pool starts, or gets a new generation */
+  #replace(pool: PreparedPool, scope: ReloadScope): boolean {
+    const known = this.#runners.get(pool.config.name);
+    if (scope === 'changed' && known?.serves(pool) === true) return false;
+    const runner = known ?? this.#make(pool);
+    this.#runners.set(runner.name, runner);
+    this.#awaited.add(runner);
+    this.rouse(runner);
+    if (known === undefined) runner.start();
+    else runner.reload(pool);
+    return true;
   }
 
   /** The pool serves, or has been given up. @returns whether the start or reload under way waited for it */

@@ -7,10 +7,12 @@ import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { AdminServerFactory } from '../figures/admin-server.ts';
 import type { AdminSource } from '../figures/snapshot.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
+import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { inOneLook } from '../runtime/one-look.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
+import type { Turns } from '../runtime/turns.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { adoptInherited } from '../sockets/listener-inherit.ts';
 import { ListenerSet, type WantedSocket, wantedSockets } from '../sockets/listener-set.ts';
@@ -19,7 +21,7 @@ import { AdminEndpoint, type AdminTarget } from './admin-endpoint.ts';
 import { reopenLogs } from './log-reopening.ts';
 import { PidFile } from './pid-file.ts';
 import { Plan } from './plan.ts';
-import { preparePool } from './prepare-pool.ts';
+import { type PoolParts, preparePool } from './prepare-pool.ts';
 import { type StatusAddress, StatusListeners, type StatusSource } from './status-listeners.ts';
 
 export interface ResourceOptions {
@@ -67,20 +69,22 @@ export class MasterResources {
   }
 
   /**
-   * Opens everything that the configuration needs beside what is in use, which is used again where it can be.
+   * Opens everything that the configuration needs beside what is in use, which is used again where it can be. It takes
+   * several turns of the event loop.
    *
    * @param planProcess the part of the process itself, committed first: what is logged from then on, and where
    * @throws MasterStartError after what is wrong has been logged, and what was opened given back
    */
   async plan(
     configuration: Configuration,
+    turns: Turns,
     planProcess?: (configuration: Configuration) => PlannedPart,
   ): Promise<Plan> {
     const plan = new Plan(configuration, this.#log);
     try {
       this.#refuseObstacles(configuration);
       if (planProcess !== undefined) plan.add(logged(() => planProcess(configuration)));
-      await this.#open(plan);
+      await inOneLook(() => this.#open(plan, turns));
       return plan;
     } catch (error) {
       plan.discard();
@@ -88,20 +92,23 @@ export class MasterResources {
     }
   }
 
-  async #open(plan: Plan): Promise<void> {
+  async #open(plan: Plan, turns: Turns): Promise<void> {
     const { global, pools } = plan.configuration;
     const php = this.#options.php();
-    const engines = inOneLook(() =>
-      pools.map((config) => ({
+    const engines: Omit<PoolParts, 'listener'>[] = [];
+    for (const config of pools) {
+      engines.push({
         config,
         identity: this.#ask(() => this.#options.identify(config)),
         command: this.#ask(() => this.#options.engineFor(config)),
-      })),
-    );
+      });
+      await turns.pause();
+    }
     const listeners = plan.add(this.#listeners.plan());
     const sockets: [WantedSocket, Listener][] = [];
     for (const wanted of wantedSockets(plan.configuration)) {
       sockets.push([wanted, await listeners.acquire(wanted)]);
+      await turns.pause();
     }
     plan.add(this.#ask(() => this.#accessLogs.plan(engines)));
     const statusAddresses = sockets.flatMap(([{ role, pool }, listener]): StatusAddress[] =>
@@ -114,14 +121,14 @@ export class MasterResources {
     const ofPool = new Map(
       sockets.map(([{ role, pool }, listener]) => [role === 'pool' ? pool : undefined, listener]),
     );
-    plan.pools = inOneLook(() =>
-      engines.map((pool) => {
-        const listener = ofPool.get(pool.config);
-        if (listener === undefined)
-          throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
-        return preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env);
-      }),
-    );
+    const prepared: PreparedPool[] = [];
+    for (const pool of engines) {
+      const listener = ofPool.get(pool.config);
+      if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
+      prepared.push(preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env));
+      await turns.pause();
+    }
+    plan.pools = prepared;
   }
 
   #refuseObstacles(configuration: Configuration): void {

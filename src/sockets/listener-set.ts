@@ -17,13 +17,16 @@ import type { ListenSettings } from './listener-open.ts';
 
 export class ListenerSet {
   readonly #log: ErrorLog;
-  /** In the order in which they came. Of two with one address the earlier one lost its file; it is in use all the same. */
-  readonly #listeners = new Set<Listener>();
+  /**
+   * By address, in the order in which they came. Of two with one address the earlier one lost its file; it is in use all
+   * the same.
+   */
+  readonly #listeners = new Map<string, Set<Listener>>();
 
   /** @param inherited sockets of a predecessor or of systemd, taken by the first pool that asks for their address */
   constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
     this.#log = log;
-    for (const listener of inherited) this.#listeners.add(listener);
+    for (const listener of inherited) this.add(listener);
   }
 
   /**
@@ -31,21 +34,30 @@ export class ListenerSet {
    * nobody will ask for.
    */
   plan(): ListenerPlan {
-    for (const { fd, key } of this.#listeners) {
+    for (const { fd, key } of this.#all) {
       this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
     }
     return new ListenerPlan(this, this.#log);
   }
 
   add(listener: Listener): void {
-    this.#listeners.add(listener);
+    const known = this.#listeners.get(listener.key);
+    if (known === undefined) this.#listeners.set(listener.key, new Set([listener]));
+    else known.add(listener);
+  }
+
+  get #all(): readonly Listener[] {
+    return [...this.#listeners.values()].flatMap((listeners) => [...listeners]);
   }
 
   /** Closes and unlinks every socket that is not in the list. */
   retain(wanted: readonly Listener[]): void {
-    for (const listener of this.#listeners) {
-      if (wanted.includes(listener)) continue;
-      this.#listeners.delete(listener);
+    const kept = new Set(wanted);
+    for (const listener of this.#all) {
+      if (kept.has(listener)) continue;
+      const ofAddress = this.#listeners.get(listener.key);
+      ofAddress?.delete(listener);
+      if (ofAddress?.size === 0) this.#listeners.delete(listener.key);
       listener.remove(this.#log);
     }
   }
@@ -57,15 +69,16 @@ export class ListenerSet {
   /**
    * The open socket of an address. One whose file somebody removed is no use to clients, so it does not count.
    *
-   * @param more sockets that are not in force yet
+   * @param more sockets that are not in force yet, by address
    */
-  async find(address: ListenAddress, more: readonly Listener[]): Promise<Listener | undefined> {
-    const keys = (await resolveListenAddress(address)).map(socketKey);
-    const ofAddress = [...this.#listeners, ...more].filter(({ key }) => keys.includes(key));
-    const usable = ofAddress.filter((listener) => listener.isIntact() && listener.isReachable());
-    return keys
-      .map((key) => usable.find((listener) => listener.key === key))
-      .find((found) => found !== undefined);
+  async find(address: ListenAddress, more: ReadonlyMap<string, Listener>): Promise<Listener | undefined> {
+    for (const key of (await resolveListenAddress(address)).map(socketKey)) {
+      const fresh = more.get(key);
+      const ofAddress = [...(this.#listeners.get(key) ?? []), ...(fresh === undefined ? [] : [fresh])];
+      const usable = ofAddress.find((listener) => listener.isIntact() && listener.isReachable());
+      if (usable !== undefined) return usable;
+    }
+    return undefined;
   }
 }
 
@@ -74,6 +87,8 @@ export class ListenerPlan implements PlannedPart {
   readonly #set: ListenerSet;
   readonly #log: ErrorLog;
   readonly #opened: Listener[] = [];
+  /** The latest of each address. */
+  readonly #openedAt = new Map<string, Listener>();
   /** Sockets in use and what is to be applied to them. */
   readonly #kept: (readonly [Listener, ResolvedSettings])[] = [];
   /** Which pool took which socket: within one plan a socket goes to one pool only. */
@@ -88,9 +103,12 @@ export class ListenerPlan implements PlannedPart {
   async acquire(wanted: WantedSocket): Promise<Listener> {
     try {
       const settings = wanted.settings();
-      const found = await this.#set.find(settings.address, this.#opened);
+      const found = await this.#set.find(settings.address, this.#openedAt);
       const listener = found ?? (await Listener.open(settings, this.#log));
-      if (found === undefined) this.#opened.push(listener);
+      if (found === undefined) {
+        this.#opened.push(listener);
+        this.#openedAt.set(listener.key, listener);
+      }
       this.#claim(listener, settings.pool);
       if (found !== undefined) this.#kept.push([found, found.resolve(settings, this.#log)]);
       return listener;
