@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { metricsMarkdown } from '../src/admin/metrics-table.ts';
 import { directivesPage } from '../src/config/docs.ts';
+import { checksMarkdown } from '../src/doctor/docs.ts';
 import { hostMessages, masterMessages, messageTable, wordList } from '../src/engine/message-table.ts';
 import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
@@ -32,6 +33,7 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   ['docs/embedded.md', (page) => replaceBetween(page, 'missing', inventoryMarkdown())],
   ['docs/architecture.md', (page) => replaceBetween(page, 'rooms', roomsMarkdown())],
   ['CONTRIBUTING.md', (page) => replaceBetween(page, 'rooms', roomsInShort())],
+  ['docs/doctor.md', (page) => replaceBetween(page, 'checks', checksMarkdown())],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
 ];
 

@@ -256,6 +256,26 @@ export const rooms: readonly Room[] = [
     imports: ['src/engine', 'src/posix', 'src/text'],
   },
   {
+    folder: 'src/doctor',
+    purpose: '`hathi doctor`: the table of checks, pure functions over facts, and the forms of its report',
+    imports: ['src/config', 'src/engine', 'src/scoreboard', 'src/text'],
+  },
+  {
+    folder: 'src/doctor/read',
+    purpose:
+      'gathers the facts for the checks: configuration, php.ini, logs, folders of users, processes; reads only',
+    imports: [
+      'src/boot',
+      'src/config',
+      'src/doctor',
+      'src/engine',
+      'src/engine/native',
+      'src/posix',
+      'src/runtime',
+      'src/text',
+    ],
+  },
+  {
     folder: 'src/cli/watch',
     purpose: 'commands that ask a running master: status, top, profile, reload, stop',
     imports: ['src/boot', 'src/config', 'src/figures', 'src/posix', 'src/text', 'src/top'],
@@ -288,6 +308,8 @@ export const rooms: readonly Room[] = [
       'src/cli/serve',
       'src/cli/watch',
       'src/config',
+      'src/doctor',
+      'src/doctor/read',
       'src/engine',
       'src/engine/embedded',
       'src/engine/embedded/host',
@@ -296,8 +318,9 @@ export const rooms: readonly Room[] = [
       'src/fastcgi',
       'src/master',
       'src/runtime',
+      'src/text',
     ],
-    writes: 'the folder of PHP packages',
+    writes: "the folder of PHP packages, the doctor's page",
     speaks: ['terminal'],
   },
   {

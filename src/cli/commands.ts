@@ -13,6 +13,11 @@ export const commands = [
     form: 'profile POOL',
     summary: "show where the time of a pool's requests goes, as a flame graph",
   },
+  {
+    name: 'doctor',
+    form: 'doctor',
+    summary: 'say what is wrong with a configuration and its machine, and the lines that mend it',
+  },
   { name: 'reload', form: 'reload', summary: 'have a running master read its configuration again' },
   { name: 'stop', form: 'stop', summary: 'have a running master stop when its requests are done' },
   { name: 'request', form: 'request', summary: 'send one FastCGI request and print the response' },

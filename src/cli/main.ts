@@ -30,6 +30,11 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => profileCommand(args, { stdout, stderr, env });
   },
+  doctor: async () => {
+    const { doctorCommand } = await import('./doctor.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => doctorCommand(args, { stdout, stderr, env });
+  },
   reload: async () => {
     const { reloadCommand } = await import('./watch/reload.ts');
     const { stdout, stderr, env } = process;

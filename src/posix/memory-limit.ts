@@ -33,11 +33,11 @@ export function memoryAccount(root = '/'): MemoryAccount | undefined {
   );
 }
 
-/** Every limit that holds: those of the cgroup and its parents, and the machine's memory. */
-export function memoryAccounts(root = '/'): MemoryAccount[] {
+/** Every limit that holds for a process: those of its cgroup and the parents of that, and the machine's memory. */
+export function memoryAccounts(root = '/', process: number | 'self' = 'self'): MemoryAccount[] {
   const machine = machineAccount(read(join(root, 'proc/meminfo')));
   const cgroups = memoryFolders(
-    read(join(root, 'proc/self/cgroup')) ?? '',
+    read(join(root, `proc/${process}/cgroup`)) ?? '',
     read(join(root, 'proc/self/mountinfo')) ?? '',
   ).flatMap(({ version, folder }) => cgroupAccount(version, folder, root) ?? []);
   return machine === undefined ? cgroups : [...cgroups, machine];

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { securityReleases, securityWarning } from '../../src/engine/embedded/host/security.ts';
+import { securityWarning } from '../../src/engine/embedded/host/security.ts';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
+import { securityReleases } from '../../src/engine/security-releases.ts';
 import { requires } from '../harness/debian.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { cleanEnv, run, serverCommand } from '../harness/server.ts';
@@ -124,14 +125,33 @@ test('-i prints phpinfo() as text, with -c and -d in force', async () => {
 });
 
 test('every release that is older than the newest of its branch is warned about, the newest is not', () => {
-  for (const [branch, releases] of Object.entries(securityReleases)) {
-    const newest = releases.at(-1)?.release ?? '';
-    assert.equal(securityWarning(newest), undefined, newest);
+  const newest = securityReleases.at(-1)?.releases ?? {};
+  assert.ok(Object.keys(newest).length > 0);
+  for (const [branch, release] of Object.entries(newest)) {
+    assert.equal(securityWarning(release), undefined, release);
     assert.equal(securityWarning(`${branch}.99`), undefined);
     const warning = securityWarning(`${branch}.0`) ?? '';
-    for (const { release, date } of releases) assert.ok(warning.includes(`${release} of ${date}`), warning);
-    const last = releases.at(-2)?.release ?? '';
+    const last = securityReleases.at(-2)?.releases[branch] ?? '';
+    for (const missing of [last, release]) assert.ok(warning.includes(` ${missing} of 2`), warning);
+    assert.match(warning, /fixes of \d+ earlier releases and /);
+    assert.doesNotMatch(securityWarning(last) ?? '', /earlier/);
     assert.ok(!(securityWarning(last) ?? '').includes(`${last} of`), 'a release does not lack itself');
+    const previous = securityReleases.at(-3)?.releases[branch] ?? '';
+    const older = `${branch}.${Number(previous.split('.')[2]) - 1}`;
+    assert.match(securityWarning(older) ?? '', /fixes of an earlier release and /);
+  }
+});
+
+test('the table of security releases names each CVE once, and releases in their order', () => {
+  const cves = securityReleases.flatMap((row) => row.cves);
+  assert.equal(new Set(cves).size, cves.length);
+  for (const cve of cves) assert.match(cve, /^CVE-20\d\d-\d{4,}$/);
+  const last = new Map<string, number>();
+  for (const [branch, release] of securityReleases.flatMap((row) => Object.entries(row.releases))) {
+    assert.ok(release.startsWith(`${branch}.`), release);
+    const patch = Number(release.split('.')[2]);
+    assert.ok(patch > (last.get(branch) ?? 0), release);
+    last.set(branch, patch);
   }
 });
 

@@ -1,0 +1,117 @@
+/** `hathi doctor`: what is wrong with a configuration and its machine, what comes of it, and the line that mends it. */
+
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { defaultConfigFile } from '../boot/default-config-file.ts';
+import { nearest } from '../config/suggest.ts';
+import { checks } from '../doctor/checks.ts';
+import { examine, exitCodeOf } from '../doctor/finding.ts';
+import { readFacts } from '../doctor/read/facts.ts';
+import { renderHtml } from '../doctor/report-html.ts';
+import { renderJson } from '../doctor/report-json.ts';
+import { type Report, renderText } from '../doctor/report-text.ts';
+import { exitCode } from '../runtime/exit-code.ts';
+import { Progress } from './progress.ts';
+import { type AdminIo, wantsColor } from './watch/admin-command.ts';
+
+const usage = `Usage: hathi doctor [-y FILE] [-p PREFIX] [-c PATH] [--docroot DIR]... [--json] [--html FILE] [--silence ID,...]
+
+Looks at the configuration, PHP, logs and the machine, and says what is wrong, what comes of it, and the lines that
+mend it. It reads only, and needs no running master.
+
+  -y FILE            the configuration of the master
+  -p PREFIX          as the master is given it
+  -c PATH            the php.ini, or its folder, as the master is given it
+  --docroot DIR      a folder with scripts to be looked at; may be given again
+  --silence ID,...   leave out these checks: docs/doctor.md has all of them
+  --json             for programs
+  --html FILE        also write a page that needs no network
+  --help             this text
+
+Exit codes: 0 nothing, or advice alone; 1 warnings; 2 something critical; 64 wrong arguments.
+`;
+
+const optionTypes = {
+  'fpm-config': { type: 'string', short: 'y' },
+  prefix: { type: 'string', short: 'p' },
+  'php-ini': { type: 'string', short: 'c' },
+  docroot: { type: 'string', multiple: true },
+  silence: { type: 'string', multiple: true },
+  json: { type: 'boolean', default: false },
+  html: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/**
+ * Runs `hathi doctor`.
+ * @param args what follows the subcommand.
+ * @returns the exit code
+ */
+export async function doctorCommand(args: string[], io: AdminIo): Promise<number> {
+  let options: ReturnType<typeof parse>;
+  try {
+    options = parse(args);
+  } catch (error) {
+    io.stderr.write(`hathi doctor: ${(error as Error).message}\nTry: hathi doctor --help\n`);
+    return exitCode.usage;
+  }
+  if (options.help) {
+    io.stdout.write(usage);
+    return exitCode.ok;
+  }
+  const report = examineMachine(options, io);
+  if (options.html !== undefined && !writePage(options.html, report, io)) return exitCode.usage;
+  io.stdout.write(options.json ? renderJson(report) : renderText(report, wantsColor(io)));
+  return exitCodeOf(report.findings);
+}
+
+/** @throws Error in words for the user */
+function parse(args: string[]) {
+  const { values } = parseArgs({ args, options: optionTypes, strict: true, allowPositionals: false });
+  const silence = (values.silence ?? []).flatMap((list) => list.split(',')).filter((id) => id !== '');
+  const ids = checks.map(({ id }) => id);
+  for (const id of silence) {
+    if (ids.includes(id)) continue;
+    const meant = nearest(id, ids);
+    throw new Error(
+      `--silence: there is no check "${id}"${meant === undefined ? '' : `: did you mean "${meant}"?`}`,
+    );
+  }
+  return { ...values, silence };
+}
+
+function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): Report {
+  using progress = new Progress(io.stderr, io.env);
+  const file = options['fpm-config'] ?? defaultConfigFile(options.prefix);
+  const facts = readFacts({
+    file,
+    prefix: options.prefix,
+    phpIni: options['php-ini'],
+    docroots: options.docroot ?? [],
+    root: '/',
+    env: io.env,
+    now: Date.now(),
+    progress: progress.step,
+  });
+  const silenced = new Set(options.silence);
+  const made = checks.filter(
+    ({ id, live }) => !silenced.has(id) && (live !== true || facts.live !== undefined),
+  );
+  return {
+    file,
+    findings: examine(made, facts),
+    unknown: facts.unknown,
+    silenced: options.silence,
+    checks: made.length,
+  };
+}
+
+function writePage(path: string, report: Report, io: AdminIo): boolean {
+  try {
+    writeFileSync(path, renderHtml(report, new Date()));
+    return true;
+  } catch (error) {
+    io.stderr.write(`hathi doctor: cannot write "${path}": ${(error as Error).message}\n`);
+    return false;
+  }
+}

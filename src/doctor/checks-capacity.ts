@@ -1,0 +1,144 @@
+/** Whether the workers that a configuration allows fit into the machine, and are ever replaced. */
+
+import type { Facts, PoolFacts } from './facts.ts';
+import type { Check, Severity, Sighting } from './finding.ts';
+import { fpmManual, guide, iniManual } from './sources.ts';
+import { inSection, listing, placeOf, poolSubject, size } from './words.ts';
+
+/** What is left to the system, the web server and the database. */
+const reserve = 0.2;
+/** A worker that nobody has measured: the guide's own example. */
+const assumedBytes = 70 * 1024 ** 2;
+
+interface Need {
+  readonly pool: PoolFacts;
+  readonly children: number;
+  readonly eachBytes: number;
+  readonly isMeasured: boolean;
+}
+
+/** Pools of which the number of workers is fixed by their configuration. */
+function needsOf({ pools, machine }: Facts): Need[] {
+  return pools
+    .map((pool): Need => {
+      const measured = machine.workers.find((worker) => worker.pool === pool.name);
+      const children = pool.config['pm.max_children'];
+      const eachBytes = measured?.averageBytes ?? assumedBytes;
+      return { pool, children, eachBytes, isMeasured: measured !== undefined };
+    })
+    .filter(({ children }) => children > 0);
+}
+
+function lookAtMemory(facts: Facts): Sighting[] {
+  const { memory } = facts.machine;
+  const needs = needsOf(facts);
+  if (memory === undefined || needs.length === 0) return [];
+  const total = needs.reduce((sum, { children, eachBytes }) => sum + children * eachBytes, 0);
+  const isMeasured = needs.every((need) => need.isMeasured);
+  const severity = memorySeverity(total / memory.bytes, isMeasured);
+  if (severity === undefined) return [];
+  const share = Math.round((total / memory.bytes) * 100);
+  const how = isMeasured
+    ? 'by the private memory of the workers that run'
+    : `at ${size(assumedBytes)} a worker where none runs that could be measured`;
+  const seen = `${needs.map(wordsOf).join(', ')}: ${size(total)} are ${share} % of the ${size(memory.bytes)} of ${memory.of} (${how})`;
+  return [
+    { subject: memory.of, seen, mend: smallerPools(needs, (memory.bytes * (1 - reserve)) / total), severity },
+  ];
+}
+
+/** Without a measurement it is said only where it could not work, and no more than advice. */
+function memorySeverity(share: number, isMeasured: boolean): Severity | undefined {
+  if (!isMeasured) return share > 1 ? 'advice' : undefined;
+  if (share > 1) return 'critical';
+  return share > 1 - reserve ? 'warning' : undefined;
+}
+
+function wordsOf({ pool, children, eachBytes }: Need): string {
+  return `${pool.name} ${children} x ${size(eachBytes)}`;
+}
+
+function smallerPools(needs: readonly Need[], factor: number): string[] {
+  return needs.flatMap(({ pool, children }) =>
+    inSection(pool, `pm.max_children = ${Math.max(1, Math.floor(children * factor))}`),
+  );
+}
+
+function lookAtMaxRequests({ pools }: Facts): Sighting[] {
+  return pools
+    .filter(({ config }) => config['pm.max_requests'] === 0)
+    .map((pool) => ({
+      subject: poolSubject(pool),
+      place: placeOf(pool, 'pm.max_requests'),
+      seen: 'pm.max_requests is 0: a worker is never replaced',
+      mend: inSection(pool, 'pm.max_requests = 1000'),
+    }));
+}
+
+function lookAtMemoryLimit({ pools, machine }: Facts): Sighting[] {
+  return pools.flatMap((pool) => {
+    const limit = pool.ini.quantity('memory_limit');
+    const most = machine.memory?.bytes ?? Number.POSITIVE_INFINITY;
+    if (limit > 0 && limit <= most) return [];
+    const seen =
+      limit > 0
+        ? `memory_limit is ${size(limit)}, more than ${machine.memory?.of} has`
+        : 'memory_limit is off (-1)';
+    const mend = inSection(pool, 'php_admin_value[memory_limit] = 256M');
+    return [{ subject: poolSubject(pool), place: placeOf(pool), seen, mend }];
+  });
+}
+
+function lookAtProcessMax({ pools, processMax }: Facts): Sighting[] {
+  if (processMax === 0) return [];
+  const sum = pools.reduce((total, { config }) => total + firstWorkers(config), 0);
+  if (sum <= processMax) return [];
+  const names = listing(pools.map(({ config }) => `${config.name} ${firstWorkers(config)}`));
+  return [
+    {
+      subject: '[global]',
+      seen: `process.max = ${processMax}, and the pools start with ${sum} workers: ${names}`,
+      mend: ['[global]', `process.max = ${sum}`],
+    },
+  ];
+}
+
+function firstWorkers(config: PoolFacts['config']): number {
+  if (config.pm === 'static') return config['pm.max_children'];
+  return config.pm === 'dynamic' ? config['pm.start_servers'] : 0;
+}
+
+export const capacityChecks: readonly Check[] = [
+  {
+    id: 'memory',
+    severity: 'warning',
+    title: 'the workers that all pools may have, by what they take, against 80 % of the memory',
+    effect: 'Under load the kernel ends processes (OOM killer): workers, the database or the web server.',
+    source: guide,
+    look: lookAtMemory,
+  },
+  {
+    id: 'memory-limit',
+    severity: 'warning',
+    title: "`memory_limit` is off or larger than the machine's memory",
+    effect: 'One request may take all memory, and others are ended for it.',
+    source: iniManual,
+    look: lookAtMemoryLimit,
+  },
+  {
+    id: 'max-requests',
+    severity: 'advice',
+    title: '`pm.max_requests` is 0',
+    effect: 'What leaks in PHP or an extension adds up for as long as the worker lives.',
+    source: guide,
+    look: lookAtMaxRequests,
+  },
+  {
+    id: 'process-max',
+    severity: 'warning',
+    title: '`process.max` is below the workers that the pools start with',
+    effect: 'Pools that come late get fewer workers than their section says, or none.',
+    source: fpmManual,
+    look: lookAtProcessMax,
+  },
+];

@@ -1,0 +1,21 @@
+/** The table of checks, the only list: the command, its documentation and the tests read it. */
+
+import { capacityChecks } from './checks-capacity.ts';
+import { logChecks } from './checks-logs.ts';
+import { machineChecks } from './checks-machine.ts';
+import { phpChecks } from './checks-php.ts';
+import { socketChecks } from './checks-sockets.ts';
+import { wallChecks } from './checks-walls.ts';
+import type { Check } from './finding.ts';
+
+/** By what they are about, for the documentation. */
+export const checkGroups: readonly { readonly name: string; readonly checks: readonly Check[] }[] = [
+  { name: 'Configuration and machine', checks: machineChecks },
+  { name: 'Capacity', checks: capacityChecks },
+  { name: 'Sockets', checks: socketChecks },
+  { name: 'Walls', checks: wallChecks },
+  { name: 'Logs and time limits', checks: logChecks },
+  { name: 'PHP', checks: phpChecks },
+];
+
+export const checks: readonly Check[] = checkGroups.flatMap((group) => group.checks);

@@ -1,0 +1,79 @@
+/** What a finding is: a row of the table of checks, and what it saw. */
+
+import type { Place } from '../config/directives.ts';
+import type { Facts } from './facts.ts';
+
+/** From the worst one on. `advice` is what a checklist asks for and nothing suffers from yet. */
+export const severities = ['critical', 'warning', 'advice'] as const;
+export type Severity = (typeof severities)[number];
+
+/** The exit code for the worst finding; advice is no failure. */
+const codes: Readonly<Record<Severity, number>> = { critical: 2, warning: 1, advice: 0 };
+
+/** One thing that a check saw. Texts may hold what strangers wrote: who shows them makes them printable. */
+export interface Sighting {
+  /** `pool www`, `nginx`, `this machine`. */
+  readonly subject: string;
+  readonly place?: Place | undefined;
+  readonly seen: string;
+  /** The lines that mend it, ready to be pasted, or the command. */
+  readonly mend: readonly string[];
+  /** Where this one is worse or better than the check's own. */
+  readonly severity?: Severity;
+}
+
+/** Where it is said that this is a fault. */
+export interface Source {
+  readonly text: string;
+  readonly url?: string;
+}
+
+/** A row of the table. `look` is pure; what is not known is no sighting. */
+export interface Check {
+  readonly id: string;
+  readonly severity: Severity;
+  /** What is looked for. */
+  readonly title: string;
+  /** What comes of it. */
+  readonly effect: string;
+  readonly source: Source;
+  /** It needs a running master. */
+  readonly live?: true;
+  readonly look: (facts: Facts) => readonly Sighting[];
+}
+
+export interface Finding extends Sighting {
+  readonly id: string;
+  readonly severity: Severity;
+  readonly effect: string;
+  readonly source: Source;
+}
+
+/** The findings of all checks but the silenced ones, the worst first, else in the order of the table. */
+export function examine(
+  checks: readonly Check[],
+  facts: Facts,
+  silenced: ReadonlySet<string> = new Set(),
+): Finding[] {
+  return checks
+    .filter(({ id }) => !silenced.has(id))
+    .flatMap((check) =>
+      check.look(facts).map((sighting): Finding => {
+        const { id, severity, effect, source } = check;
+        return { id, severity, effect, source, ...sighting };
+      }),
+    )
+    .sort((left, right) => severities.indexOf(left.severity) - severities.indexOf(right.severity));
+}
+
+/** 0, 1 or 2. */
+export function exitCodeOf(findings: readonly Finding[]): number {
+  return Math.max(0, ...findings.map(({ severity }) => codes[severity]));
+}
+
+/** How many there are of each severity. */
+export function countFindings(findings: readonly Finding[]): Record<Severity, number> {
+  const count = (severity: Severity): number =>
+    findings.filter((finding) => finding.severity === severity).length;
+  return { critical: count('critical'), warning: count('warning'), advice: count('advice') };
+}

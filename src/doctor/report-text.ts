@@ -1,0 +1,50 @@
+/** Findings for a terminal or a pipe. */
+
+import { terminalText } from '../text/terminal.ts';
+import { countFindings, type Finding, type Severity, severities } from './finding.ts';
+
+const colors: Readonly<Record<Severity, string>> = { critical: '31', warning: '33', advice: '36' };
+
+export interface Report {
+  readonly file: string;
+  readonly findings: readonly Finding[];
+  readonly unknown: readonly string[];
+  readonly silenced: readonly string[];
+  /** How many checks were made. */
+  readonly checks: number;
+}
+
+export function renderText({ file, findings, unknown, silenced, checks }: Report, color: boolean): string {
+  const lines = findings.flatMap((finding) => [...block(finding, color), '']);
+  if (unknown.length > 0)
+    lines.push('Not looked at:', ...unknown.map((each) => `  ${terminalText(each)}`), '');
+  if (silenced.length > 0) lines.push(`Silenced: ${silenced.join(', ')}`, '');
+  lines.push(`${terminalText(file)}: ${summary(findings, checks)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** `2 critical, 1 warning, 3 advice`, or that there is nothing. */
+export function summary(findings: readonly Finding[], checks: number): string {
+  const counts = countFindings(findings);
+  const told = severities
+    .filter((severity) => counts[severity] > 0)
+    .map((name) => `${counts[name]} ${plural(name, counts[name])}`);
+  return `${told.length === 0 ? 'nothing found' : told.join(', ')} by ${checks} checks`;
+}
+
+function plural(severity: Severity, count: number): string {
+  return severity === 'warning' && count !== 1 ? 'warnings' : severity;
+}
+
+function block(finding: Finding, color: boolean): string[] {
+  const { id, severity, subject, place, seen, effect, mend, source } = finding;
+  const where = place === undefined ? '' : `, ${place.file}:${place.line}`;
+  const head = `${severity.toUpperCase()} ${id}`;
+  return [
+    `${color ? `\x1b[1;${colors[severity]}m${head}\x1b[0m` : head}  ${terminalText(subject + where)}`,
+    `  seen    ${terminalText(seen)}`,
+    `  effect  ${effect}`,
+    ...mend.map((line, index) => `  ${index === 0 ? 'mend  ' : '      '}  ${terminalText(line)}`),
+    `  source  ${source.text}${source.url === undefined ? '' : `, ${source.url}`}`,
+  ];
+}

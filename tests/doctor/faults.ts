@@ -1,0 +1,377 @@
+/** Faults that are planted into a site where nothing is wrong, each with the one check that has to see it. */
+import { chownSync, symlinkSync } from 'node:fs';
+import type { Severity } from '../../src/doctor/finding.ts';
+import { type Site, unixRows } from './site.ts';
+
+export interface Fault {
+  readonly name: string;
+  readonly id: string;
+  readonly severity: Severity;
+  readonly plant: (site: Site) => void;
+  /** What has to be said of it. */
+  readonly seen: RegExp;
+  /** Among the lines that mend it. */
+  readonly mend: RegExp;
+}
+
+function fault(
+  id: string,
+  severity: Severity,
+  name: string,
+  rest: Pick<Fault, 'plant' | 'seen' | 'mend'>,
+): Fault {
+  return { id, severity, name, ...rest };
+}
+
+/** Adds lines to the pool's section. */
+function add(...lines: readonly string[]): Fault['plant'] {
+  return (site) => {
+    site.pools += `${lines.join('\n')}\n`;
+  };
+}
+
+function edit(from: string | RegExp, to: string): Fault['plant'] {
+  return (site) => site.edit(from, to);
+}
+
+function addIni(...lines: readonly string[]): Fault['plant'] {
+  return (site) => {
+    site.ini += `${lines.join('\n')}\n`;
+  };
+}
+
+/** A second pool like the first one. */
+function secondPool(user: string): Fault['plant'] {
+  return (site) => {
+    const second = site.pools
+      .replaceAll('myapp', 'shop')
+      .replace('user = backup', `user = ${user}`)
+      .replace('group = backup', `group = ${user}`);
+    site.pools += `\n${second}`;
+  };
+}
+
+/** A master, a host and workers of so many kilobytes each. */
+function workers(kilobytes: number): Fault['plant'] {
+  return (site) => {
+    site.processes = [
+      { pid: 100, title: `php-fpm: master process (${site.file})` },
+      { pid: 101, parent: 100, title: 'php-fpm: pool myapp' },
+      ...[102, 103].map((pid) => ({ pid, parent: 101, title: 'php-fpm: pool myapp', privateKb: kilobytes })),
+    ];
+  };
+}
+
+const shared = '/run/php/myapp-fpm.sock';
+
+export const faults: readonly Fault[] = [
+  fault('configuration', 'critical', 'a directive with a typing error', {
+    plant: add('pm.max_childern = 3'),
+    seen: /pm\.max_childern/,
+    mend: /./,
+  }),
+  fault('configuration', 'critical', 'a user that nobody knows', {
+    plant: edit('user = backup', 'user = nobody-knows-him'),
+    seen: /nobody-knows-him/,
+    mend: /./,
+  }),
+  fault('node-unsupported', 'warning', 'a Node after its end', {
+    plant: (site) => {
+      site.now = Date.parse('2028-05-02');
+    },
+    seen: /support of Node 24 ended on 2028-04-30/,
+    mend: /HATHI_NODE/,
+  }),
+  fault('open-files', 'warning', 'a master with few descriptors', {
+    plant: (site) => {
+      site.processes = [{ pid: 100, title: `php-fpm: master process (${site.file})`, openFiles: 48 }];
+    },
+    seen: /may open 48 files, and needs 52/,
+    mend: /LimitNOFILE=65536/,
+  }),
+  fault('memory', 'critical', 'measured workers that do not fit', {
+    plant: workers(400 * 1024),
+    seen: /myapp 30 x 400 MB: 11\.7 GB are 146 % of the 8\.0 GB of this machine \(by the private memory/,
+    mend: /pm\.max_children = 16$/,
+  }),
+  fault('memory', 'warning', 'measured workers that eat the reserve', {
+    plant: workers(240 * 1024),
+    seen: /are 88 %/,
+    mend: /pm\.max_children = 27$/,
+  }),
+  fault('memory', 'advice', 'many workers that nobody has measured', {
+    plant: edit('pm.max_children = 30', 'pm.max_children = 200'),
+    seen: /myapp 200 x 70 MB.*at 70 MB a worker where none runs/,
+    mend: /pm\.max_children = 93$/,
+  }),
+  fault('memory', 'critical', 'a memory cgroup above the one of the master', {
+    plant: (site) => {
+      workers(70 * 1024)(site);
+      site.folder.write('proc/100/cgroup', '0::/web.slice/php.service\n');
+      site.folder.write('proc/self/mountinfo', '30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n');
+      site.folder.write('sys/fs/cgroup/web.slice/memory.current', '1000\n');
+      site.folder.write('sys/fs/cgroup/web.slice/memory.max', `${1024 ** 3}\n`);
+      site.folder.write('sys/fs/cgroup/web.slice/php.service/memory.max', 'max\n');
+    },
+    seen: /205 % of the 1\.0 GB of the cgroup .*web\.slice/,
+    mend: /pm\.max_children = 11$/,
+  }),
+  fault('memory-limit', 'warning', 'no memory_limit', {
+    plant: edit('[memory_limit] = 256M', '[memory_limit] = -1'),
+    seen: /memory_limit is off/,
+    mend: /memory_limit\] = 256M/,
+  }),
+  fault('memory-limit', 'warning', 'a memory_limit above the machine', {
+    plant: edit('[memory_limit] = 256M', '[memory_limit] = 16G'),
+    seen: /16\.0 GB, more than this machine/,
+    mend: /memory_limit\] = 256M/,
+  }),
+  fault('max-requests', 'advice', 'workers that live for ever', {
+    plant: edit(/^pm\.max_requests.*$/m, ''),
+    seen: /never replaced/,
+    mend: /pm\.max_requests = 1000/,
+  }),
+  fault('process-max', 'warning', 'process.max below the start', {
+    plant: (site) => {
+      site.global += 'process.max = 4\n';
+    },
+    seen: /process\.max = 4, and the pools start with 5 workers/,
+    mend: /process\.max = 5/,
+  }),
+  ...['9000', '0.0.0.0:9000', '[::]:9001', '192.0.2.7:9000'].map((listen) =>
+    fault('tcp-open', 'critical', `listen = ${listen}`, {
+      plant: edit(`listen = ${shared}`, `listen = ${listen}`),
+      seen: /without listen\.allowed_clients/,
+      mend: /listen = \/run\/php\/myapp\.sock/,
+    }),
+  ),
+  ...['127.0.0.1:9000', 'localhost:9000', '[::1]:9000'].map((listen) =>
+    fault('tcp-local', 'advice', `listen = ${listen}`, {
+      plant: edit(`listen = ${shared}`, `listen = ${listen}`),
+      seen: /listen = /,
+      mend: /\.sock/,
+    }),
+  ),
+  ...['0666', '0777', '0662'].map((mode) =>
+    fault('socket-mode', 'warning', `listen.mode = ${mode}`, {
+      plant: edit('listen.mode = 0660', `listen.mode = ${mode}`),
+      seen: /every user of this machine/,
+      mend: /listen\.mode = 0660/,
+    }),
+  ),
+  fault('somaxconn', 'warning', 'a backlog above the kernel’s', {
+    plant: add('listen.backlog = 5000'),
+    seen: /listen\.backlog = 5000, and net\.core\.somaxconn is 4096/,
+    mend: /net\.core\.somaxconn = 5000/,
+  }),
+  fault('other-master', 'critical', 'php-fpm beside a master on one socket', {
+    plant: (site) => {
+      site.folder.write(
+        'proc/net/unix',
+        unixRows([
+          [55, shared],
+          [56, shared],
+          [57, '/run/other.sock'],
+        ]),
+      );
+      site.processes = [
+        { pid: 100, title: 'php-fpm: master process (/etc/php-fpm.conf)', sockets: [55] },
+        { pid: 101, parent: 100, title: 'php-fpm: pool myapp', sockets: [55] },
+        { pid: 200, name: 'node', title: 'php-fpm: master process (/etc/other.conf)', sockets: [56, 57] },
+        { pid: 300, name: 'redis', title: 'redis', sockets: [57] },
+      ];
+    },
+    seen: /2 masters .*php-fpm8\.2 \(pid 100\), node \(pid 200\)/,
+    mend: /Stop all but one/,
+  }),
+  fault('pool-as-root', 'critical', 'a pool of root', {
+    plant: edit('user = backup', 'user = root'),
+    seen: /user = root/,
+    mend: /user = myapp/,
+  }),
+  fault('shared-user', 'warning', 'two pools of one user', {
+    plant: secondPool('backup'),
+    seen: /the pools myapp and shop run as the user backup; their open_basedir differ/,
+    mend: /user = shop/,
+  }),
+  fault('docroot-writable', 'warning', 'scripts of the pool’s user', {
+    plant: (site) => chownSync(site.folder.write('docroot/app/index.php', '<?php echo 1;'), 34, 34),
+    seen: /backup may write 1 of 3 scripts .*index\.php/,
+    mend: /chown -R root:backup/,
+  }),
+  fault('docroot-writable', 'warning', 'a folder that all may write', {
+    plant: (site) => {
+      site.folder.write('docroot/up/load.php', '<?php echo 1;');
+      site.folder.mkdir('docroot/up', 0o777);
+    },
+    seen: /backup may write 1 of 3 scripts and folders/,
+    mend: /chmod -R/,
+  }),
+  ...[
+    ['docroot/phpinfo.php', '<?php phpinfo();'],
+    ['docroot/a/b/test.php', '<?php\n// later\nPHPInfo ( INFO_ALL );\n'],
+    ['docroot/i.phtml', '<?= @phpinfo() ?>'],
+  ].map(([path = '', text = '']) =>
+    fault('phpinfo', 'warning', path, {
+      plant: (site) => site.folder.write(path, text),
+      seen: /calls phpinfo\(\)/,
+      mend: /^rm \/.*\.ph/,
+    }),
+  ),
+  fault('limit-extensions', 'warning', 'any file is a script', {
+    plant: add('security.limit_extensions ='),
+    seen: /any name/,
+    mend: /security\.limit_extensions = \.php/,
+  }),
+  fault('clear-env', 'warning', 'the master’s environment', {
+    plant: edit('clear_env = yes', 'clear_env = no'),
+    seen: /clear_env = no/,
+    mend: /clear_env = yes/,
+  }),
+  fault('display-errors', 'warning', 'errors in pages, by the pool', {
+    plant: add('php_flag[display_errors] = on'),
+    seen: /display_errors = 1/,
+    mend: /display_errors\] = off/,
+  }),
+  fault('display-errors', 'warning', 'errors in pages, by php.ini', {
+    plant: addIni('display_errors = stdout'),
+    seen: /display_errors = stdout/,
+    mend: /display_errors\] = off/,
+  }),
+  fault('url-include', 'warning', 'code from anywhere', {
+    plant: addIni('allow_url_include = On'),
+    seen: /allow_url_include is on/,
+    mend: /allow_url_include\] = off/,
+  }),
+  fault('open-basedir', 'advice', 'no open_basedir', {
+    plant: edit(/^php_admin_value\[open_basedir\].*$/m, ''),
+    seen: /open_basedir is not set/,
+    mend: /open_basedir\] = .*:\/tmp/,
+  }),
+  fault('disable-functions', 'advice', 'a list that leaves one', {
+    plant: edit('shell_exec,', ''),
+    seen: /scripts may call shell_exec$/,
+    mend: /disable_functions\] = exec,passthru,system,.*,shell_exec/,
+  }),
+  fault('no-time-limit', 'warning', 'nothing ends a request', {
+    plant: add('php_admin_value[max_execution_time] = 0'),
+    seen: /are both 0/,
+    mend: /request_terminate_timeout = /,
+  }),
+  fault('slow-log-late', 'warning', 'ended before it is slow', {
+    plant: add('request_terminate_timeout = 2s'),
+    seen: /request_slowlog_timeout = 2s, and request_terminate_timeout = 2s/,
+    mend: /request_slowlog_timeout = 1s/,
+  }),
+  fault('no-slow-log', 'advice', 'no threshold', {
+    plant: edit(/^request_slowlog_timeout.*$/m, ''),
+    seen: /slowlog is set, and request_slowlog_timeout is 0/,
+    mend: /request_slowlog_timeout = 2s/,
+  }),
+  fault('log-not-rotated', 'warning', 'an access log elsewhere', {
+    plant: add('access.log = /srv/logs/$pool.access.log'),
+    seen: /access\.log \/srv\/logs\/myapp\.access\.log is in no file/,
+    mend: /^\/srv\/logs\/myapp\.access\.log \{/,
+  }),
+  fault('log-not-rotated', 'warning', 'an error log below the folder of the pattern', {
+    plant: edit('/var/log/php-fpm/myapp-error.log', '/var/log/php-fpm/myapp/error.log'),
+    seen: /PHP's error_log/,
+    mend: /myapp\/error\.log \{/,
+  }),
+  fault('log-rotated-twice', 'warning', 'Debian’s log in a file of one’s own', {
+    plant: (site) =>
+      site.folder.write(
+        'etc/logrotate.d/mine',
+        '"/var/log/php8.2-fpm.log" /var/log/mine/*.log\n{\n  weekly\n  copytruncate\n}\n',
+      ),
+    seen: /error_log \/var\/log\/php8\.2-fpm\.log is in .*\/debian:1 and in .*\/mine:2/,
+    mend: /Take \/var\/log\/php8\.2-fpm\.log out of/,
+  }),
+  fault('log-not-reopened', 'warning', 'a rotation without a signal', {
+    plant: (site) => site.folder.write('etc/logrotate.d/php-fpm', '/var/log/php-fpm/*.log {\n  weekly\n}\n'),
+    seen: /slowlog \/var\/log\/php-fpm\/myapp-slow\.log is rotated, and no script/,
+    mend: /kill -USR1 "\$\(cat \/run\/php\/php8\.2-fpm\.pid\)"/,
+  }),
+  fault('php-ini-syntax', 'critical', 'a quote that is not closed', {
+    plant: (site) => site.folder.write('etc/php/conf.d/50-bad.ini', 'date.timezone = UTC\nx = (\ny = 1\n'),
+    seen: /syntax error/,
+    mend: /line 2 of .*50-bad\.ini/,
+  }),
+  fault('php-unsupported', 'warning', 'a branch after its end', {
+    plant: (site) => {
+      site.folder.write('etc/os-release', 'VERSION_CODENAME=unheard\n');
+      site.now = Date.parse('2027-03-01');
+    },
+    seen: /support of PHP 8\.2 ended on 2026-12-31; it runs the pool myapp/,
+    mend: /engine\.php/,
+  }),
+  fault('php-replaced', 'warning', 'a program that is gone from the disk', {
+    plant: (site) => {
+      site.processes = [
+        {
+          pid: 100,
+          title: 'php-fpm: master process (/etc/php-fpm.conf)',
+          program: '/usr/sbin/php-fpm8.2 (deleted)',
+        },
+        { pid: 200, title: 'node', program: '/usr/bin/node (deleted)' },
+      ];
+    },
+    seen: /it runs \/usr\/sbin\/php-fpm8\.2, which has been replaced/,
+    mend: /hathi reload/,
+  }),
+  fault('php-replaced', 'warning', 'a package that is newer than the engine', {
+    plant: (site) =>
+      site.folder.write(
+        'var/lib/dpkg/status',
+        'Package: php8.2-fpm\nStatus: install ok installed\nVersion: 8.2.99-1~deb12u1\n\n',
+      ),
+    seen: /it runs on PHP 8\.2\.\d+, and 8\.2\.99 is installed/,
+    mend: /hathi build/,
+  }),
+  fault('session-path', 'warning', 'sessions of root', {
+    plant: (site) => {
+      const folder = site.folder.mkdir('sessions', 0o700);
+      site.ini += `session.save_path = "1;0600;${folder}"\n`;
+    },
+    seen: /backup may not make files in session\.save_path \/.*sessions/,
+    mend: /session\.save_path\] = /,
+  }),
+  fault('xdebug', 'warning', 'Xdebug beside the JIT', {
+    plant: addIni('zend_extension=/usr/lib/php/20220829/xdebug.so'),
+    seen: /the JIT, which is configured, is switched off/,
+    mend: /phpdismod -s fpm xdebug/,
+  }),
+  fault('xdebug', 'warning', 'Xdebug without the JIT', {
+    plant: addIni('zend_extension=xdebug', 'opcache.jit=off'),
+    seen: /xdebug is loaded$/,
+    mend: /xdebug/,
+  }),
+  fault('opcache-off', 'warning', 'OPcache switched off', {
+    plant: addIni('opcache.enable=0'),
+    seen: /opcache\.enable is off/,
+    mend: /opcache\.enable=1/,
+  }),
+  fault('opcache-off', 'warning', 'OPcache not loaded', {
+    plant: (site) => site.folder.write('etc/php/conf.d/10-opcache.ini', '; nothing\n'),
+    seen: /loads OPcache/,
+    mend: /zend_extension=opcache/,
+  }),
+  fault('opcache-keys', 'warning', 'more scripts than keys', {
+    plant: (site) => {
+      site.ini += 'opcache.max_accelerated_files=200\n';
+      for (let index = 0; index < 201; index++) site.folder.write(`docroot/s${index}.php`, '<?php');
+    },
+    seen: /max_accelerated_files is 200, and its document roots hold 201 scripts/,
+    mend: /max_accelerated_files=512/,
+  }),
+  fault('opcache-timestamps', 'advice', 'files asked for their times', {
+    plant: addIni('opcache.validate_timestamps=1'),
+    seen: /validate_timestamps is on/,
+    mend: /validate_timestamps=0/,
+  }),
+];
+
+/** A link that leads out of a document root, for tests of what is not followed. */
+export function linkOut(site: Site, name: string, target: string): void {
+  symlinkSync(target, site.folder.join('docroot', name));
+}

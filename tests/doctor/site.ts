@@ -1,0 +1,191 @@
+/**
+ * A Debian installation with the pool, the OPcache settings and the web server's configuration of the guide whose
+ * checklist the doctor is, in a folder: nothing is wrong with it. A test plants a fault by changing a part.
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { checks } from '../../src/doctor/checks.ts';
+import type { Facts } from '../../src/doctor/facts.ts';
+import { examine, type Finding } from '../../src/doctor/finding.ts';
+import { readFacts } from '../../src/doctor/read/facts.ts';
+import { testedPhp } from '../harness/debian.ts';
+import { TestFolder } from '../harness/folder.ts';
+import { nativeBuild } from '../native/built-engine.ts';
+
+/** The guide's own lines, but for the user, who has to exist here. */
+const guidePool = `[myapp]
+user = backup
+group = backup
+listen = /run/php/myapp-fpm.sock
+listen.owner = www-data
+listen.group = www-data
+listen.mode = 0660
+pm = dynamic
+pm.max_children = 30
+pm.start_servers = 5
+pm.min_spare_servers = 3
+pm.max_spare_servers = 10
+pm.max_requests = 1000
+slowlog = /var/log/php-fpm/myapp-slow.log
+request_slowlog_timeout = 2s
+pm.status_path = /fpm-status
+ping.path = /fpm-ping
+clear_env = yes
+env[HOSTNAME] = $HOSTNAME
+env[PATH] = /usr/local/bin:/usr/bin:/bin
+php_admin_value[error_log] = /var/log/php-fpm/myapp-error.log
+php_admin_flag[log_errors] = on
+php_admin_value[memory_limit] = 256M
+php_admin_value[upload_max_filesize] = 64M
+php_admin_value[post_max_size] = 64M
+php_admin_value[disable_functions] = exec,passthru,shell_exec,system,proc_open,popen,curl_exec,curl_multi_exec,parse_ini_file,show_source
+php_admin_value[open_basedir] = /var/www/myapp:/tmp
+`;
+
+const guideOpcache = `opcache.enable=1
+opcache.memory_consumption=256
+opcache.interned_strings_buffer=16
+opcache.max_accelerated_files=20000
+opcache.revalidate_freq=0
+opcache.validate_timestamps=0
+opcache.jit_buffer_size=128M
+opcache.jit=tracing
+`;
+
+const rotation = `/var/log/php-fpm/*.log {
+  weekly
+  rotate 12
+  missingok
+  notifempty
+  postrotate
+    [ ! -r /run/php/php8.2-fpm.pid ] || kill -USR1 "$(cat /run/php/php8.2-fpm.pid)"
+  endscript
+}
+`;
+
+/** A process of the folder's own /proc. */
+export interface FakeProcess {
+  readonly pid: number;
+  readonly parent?: number;
+  readonly name?: string;
+  readonly title: string;
+  readonly program?: string;
+  /** Kilobytes of its own. */
+  readonly privateKb?: number;
+  /** Inodes of sockets. */
+  readonly sockets?: readonly number[];
+  readonly openFiles?: number;
+}
+
+/** The parts that a test may change before it asks. */
+export class Site implements Disposable {
+  readonly folder = new TestFolder('hathi-doctor-');
+  pools = guidePool;
+  global = 'pid = /run/php/php8.2-fpm.pid\nerror_log = /var/log/php8.2-fpm.log\n';
+  ini = guideOpcache;
+  memoryKb = 8 * 1024 ** 2;
+  now = Date.parse('2026-11-29');
+  processes: readonly FakeProcess[] = [];
+
+  constructor() {
+    this.folder.write('etc/logrotate.d/php-fpm', rotation);
+    this.folder.write('proc/sys/net/core/somaxconn', '4096\n');
+    this.folder.mkdir('docroot');
+    copyFromDebian(this.folder);
+  }
+
+  /** Path of the master's configuration. */
+  get file(): string {
+    return this.folder.join('etc/php/php-fpm.conf');
+  }
+
+  get docroot(): string {
+    return this.folder.join('docroot');
+  }
+
+  /** Changes a text of the pool, which has to be there. */
+  edit(from: string | RegExp, to: string): void {
+    const edited = this.pools.replace(from, to);
+    if (edited === this.pools) throw new Error(`the pool has no ${from}`);
+    this.pools = edited;
+  }
+
+  facts(): Facts {
+    const { folder } = this;
+    folder.write('etc/php/php-fpm.conf', `[global]\n${this.global}\n${this.pools}`);
+    folder.write('etc/php/conf.d/99-guide.ini', this.ini);
+    folder.write('proc/meminfo', `MemTotal:       ${this.memoryKb} kB\n`);
+    for (const each of this.processes) writeProcess(folder, each);
+    return readFacts({
+      file: this.file,
+      prefix: undefined,
+      phpIni: undefined,
+      docroots: [this.docroot],
+      root: folder.path,
+      env: {},
+      now: this.now,
+      progress: () => {},
+    });
+  }
+
+  findings(): Finding[] {
+    return examine(checks, this.facts());
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}
+
+/** php.ini files, logrotate's file, package and changelog as Debian has them on this machine. */
+function copyFromDebian(folder: TestFolder): void {
+  const php = `/etc/php/${testedPhp}/fpm`;
+  folder.write('etc/php/php.ini', readFileSync(join(php, 'php.ini')));
+  for (const name of readdirSync(join(php, 'conf.d'))) {
+    folder.write(`etc/php/conf.d/${name}`, readFileSync(join(php, 'conf.d', name)));
+  }
+  const logrotate = `/etc/logrotate.d/php${testedPhp}-fpm`;
+  if (existsSync(logrotate)) folder.write('etc/logrotate.d/debian', readFileSync(logrotate));
+  const status = readFileSync('/var/lib/dpkg/status', 'utf8').split('\n\n');
+  const stanzas = status.filter((stanza) => stanza.startsWith(`Package: php${testedPhp}-`));
+  folder.write('var/lib/dpkg/status', `${stanzas.join('\n\n')}\n`);
+  folder.write('etc/os-release', readFileSync('/etc/os-release'));
+  const changelog = `usr/share/doc/php${testedPhp}-fpm/changelog.Debian.gz`;
+  mkdirSync(folder.join(`usr/share/doc/php${testedPhp}-fpm`), { recursive: true });
+  if (existsSync(`/${changelog}`)) cpSync(`/${changelog}`, folder.join(changelog), { dereference: true });
+}
+
+function writeProcess(folder: TestFolder, each: FakeProcess): void {
+  const place = `proc/${each.pid}`;
+  folder.write(`${place}/status`, `Name:\t${each.name ?? 'php-fpm8.2'}\nPPid:\t${each.parent ?? 1}\n`);
+  folder.write(`${place}/cmdline`, `${each.title}\0`);
+  folder.write(
+    `${place}/smaps_rollup`,
+    `Rss: 1 kB\nPrivate_Clean: 0 kB\nPrivate_Dirty: ${each.privateKb ?? 0} kB\n`,
+  );
+  folder.write(`${place}/limits`, `Max open files            ${each.openFiles ?? 65536}   65536   files\n`);
+  symlinkSync(each.program ?? '/usr/sbin/php-fpm8.2', folder.join(place, 'exe'));
+  folder.mkdir(`${place}/fd`);
+  for (const [fd, inode] of (each.sockets ?? []).entries()) {
+    symlinkSync(`socket:[${inode}]`, folder.join(place, `fd/${fd + 3}`));
+  }
+}
+
+/** Rows of /proc/net/unix for listening sockets: inode and path. */
+export function unixRows(rows: readonly (readonly [number, string])[]): string {
+  const text = rows.map(
+    ([inode, path]) => `0000000000000000: 00000002 00000000 00010000 0001 01 ${inode} ${path}`,
+  );
+  return `Num       RefCount Protocol Flags    Type St Inode Path\n${text.join('\n')}\n`;
+}
+
+/** Whether the machine has what a site is copied from. */
+export function siteSkip(): string | false {
+  if (!existsSync(`/etc/php/${testedPhp}/fpm/php.ini`)) return `PHP-FPM ${testedPhp} is not installed`;
+  return nativeBuild().skip;
+}
+
+/** Engines are looked for where the environment of the process says. */
+export function useNativeEngine(): void {
+  if (nativeBuild().skip === false) process.env['HATHI_ENGINE_DIR'] = nativeBuild().folder;
+}
