@@ -1,4 +1,6 @@
-/** What the endpoint is asked, and what it answers. */
+/** A request of an endpoint: its path's method, what is asked, and the answer. */
+
+import type { AdminSource } from '../figures/snapshot.ts';
 
 export interface Answer {
   readonly status: number;
@@ -16,6 +18,14 @@ export interface Question {
   readonly peer: string;
   /** Aborted when who asked has gone away without waiting for the answer. */
   readonly gone: AbortSignal;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** It needs no token: what it says is no secret. Probes carry none, and a browser has none before its page. */
+  readonly isOpen?: true;
+  /** One that takes its time must not stop the others: it is awaited, and nothing in it blocks. */
+  readonly answer: (source: AdminSource, question: Question) => Answer | Promise<Answer>;
 }
 
 export function json(status: number, value: object): Answer {

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import type { Route } from './routes.ts';
+import type { Route } from './answer.ts';
 
 /** The same distance from src/admin as from dist/admin. */
 const folder = new URL('../../dashboard/', import.meta.url);

@@ -131,6 +131,20 @@ export const metrics: readonly Metric[] = [
     samples: eachPool(({ state }) => (state === 'serving' || state === 'asleep' ? 1 : 0)),
   },
   {
+    name: 'hathi_pool_saturation',
+    type: 'gauge',
+    help: 'Busy workers and waiting connections against pm.max_children: 1 is full, more is a queue. The number to scale by.',
+    labels: ['pool'],
+    samples: eachPool(({ saturation }) => saturation),
+  },
+  {
+    name: 'hathi_pool_saturated',
+    type: 'gauge',
+    help: 'Whether the pool has been full for 3 seconds, and not been below 80 % of its limit since: 1 or 0.',
+    labels: ['pool'],
+    samples: eachPool(({ isSaturated }) => Number(isSaturated)),
+  },
+  {
     name: 'hathi_pool_asleep',
     type: 'gauge',
     help: 'Whether the pool sleeps, that is has no host until a connection comes: 1 or 0.',

@@ -1,6 +1,7 @@
 /** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 where a client asks for it. */
 
 import type { AdminSnapshot } from '../figures/snapshot.ts';
+import { exporterMetrics } from './exporter-metrics.ts';
 import { type Metric, metrics, type Sample, sampleNames } from './metrics-table.ts';
 
 export type MetricsFormat = 'prometheus' | 'openmetrics';
@@ -15,8 +16,14 @@ export function metricsFormat(accept: string | undefined): MetricsFormat {
   return accept?.includes('application/openmetrics-text') ? 'openmetrics' : 'prometheus';
 }
 
-export function renderMetrics(snapshot: AdminSnapshot, format: MetricsFormat): string {
-  const text = metrics.map((metric) => block(metric, metric.samples(snapshot), format)).join('');
+/** @param aliases `metrics.aliases` */
+export function renderMetrics(
+  snapshot: AdminSnapshot,
+  format: MetricsFormat,
+  aliases?: string | undefined,
+): string {
+  const shown = aliases === 'phpfpm' ? [...metrics, ...exporterMetrics] : metrics;
+  const text = shown.map((metric) => block(metric, metric.samples(snapshot), format)).join('');
   return format === 'openmetrics' ? `${text}# EOF\n` : text;
 }
 

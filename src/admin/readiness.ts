@@ -12,23 +12,33 @@ const parameters: readonly string[] = ['queue', 'saturation', 'pool'];
  * Reasons against it, one a line; none when it is ready.
  *
  * @param query `queue` and `saturation` are thresholds that a pool has to stay below, `pool` looks at one only
+ * @param countsSaturation `readiness.saturation`: a pool that has been full for a while is a reason as well
  * @throws RangeError for anything else in it: a probe with a typing error must not look healthy
  */
-export function unreadiness(snapshot: AdminSnapshot, query: URLSearchParams): string[] {
+export function unreadiness(
+  snapshot: AdminSnapshot,
+  query: URLSearchParams,
+  countsSaturation = false,
+): string[] {
   const unknown = [...query.keys()].find((key) => !parameters.includes(key));
   if (unknown !== undefined) throw new RangeError(`must be asked with ${parameters.join(', ')} only`);
   const name = query.get('pool');
   const pools = snapshot.pools.filter((pool) => name === null || pool.name === name);
   const reasons = servingStates.includes(snapshot.state) ? [] : [`master: ${snapshot.state}`];
   if (pools.length === 0) reasons.push('no such pool');
-  return [...reasons, ...pools.flatMap((pool) => poolReasons(pool, query))];
+  const saturated = countsSaturation ? pools.filter(({ isSaturated }) => isSaturated) : [];
+  return [
+    ...reasons,
+    ...saturated.map(({ name: full }) => `pool ${full}: saturated`),
+    ...pools.flatMap((pool) => poolReasons(pool, query)),
+  ];
 }
 
 function poolReasons(pool: PoolSnapshot, query: URLSearchParams): string[] {
   if (pool.state !== 'serving' && pool.state !== 'asleep') return [`pool ${pool.name}: ${pool.state}`];
   const figures = [
     ['queue', pool.queue],
-    ['saturation', pool.active / pool.maxChildren],
+    ['saturation', pool.saturation],
   ] as const;
   return figures.flatMap(([figure, value]) => {
     const limit = threshold(query, figure);

@@ -1,32 +1,16 @@
 /** The requests of the admin endpoint: each is a path, its method and its answer. */
 
 import type { AdminSource } from '../figures/snapshot.ts';
-import { type Answer, failure, json, plain, type Question } from './answer.ts';
+import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
 import { configurationJson } from './configuration-json.ts';
 import { poolsJson, slowJson, stackJson } from './json.ts';
-import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
+import { probes } from './probes.ts';
 import { answerProfile } from './profile-answer.ts';
-import { unreadiness } from './readiness.ts';
 import { routesJson } from './routes-json.ts';
-
-export interface Route {
-  readonly method: 'GET' | 'POST';
-  /** It needs no token: what it says is no secret. Probes carry none, and a browser has none before its page. */
-  readonly isOpen?: true;
-  /** One that takes its time must not stop the others: it is awaited, and nothing in it blocks. */
-  readonly answer: (source: AdminSource, question: Question) => Answer | Promise<Answer>;
-}
 
 export const routes: Readonly<Record<string, Route>> = {
   '/healthz': { method: 'GET', isOpen: true, answer: () => plain(200, 'ok\n') },
-  '/readyz': { method: 'GET', isOpen: true, answer: readyz },
-  '/metrics': {
-    method: 'GET',
-    answer: (source, { accept }) => {
-      const format = metricsFormat(accept);
-      return { status: 200, type: metricsTypes[format], body: renderMetrics(source.read('full'), format) };
-    },
-  },
+  ...probes,
   '/api/pools': {
     method: 'GET',
     answer: (source, { query }) => json(200, poolsJson(source.read('full'), query.get('query') === '1')),
@@ -70,16 +54,6 @@ function stack(source: AdminSource, { query }: Question): Answer {
   const worker = source.stack(pool, Number(pid));
   if (worker === undefined) return failure(404, 'no such worker');
   return json(200, stackJson(worker, query.get('query') === '1'));
-}
-
-function readyz(source: AdminSource, { query }: Question): Answer {
-  try {
-    const reasons = unreadiness(source.read('summary'), query);
-    return reasons.length === 0 ? plain(200, 'ready\n') : plain(503, `${reasons.join('\n')}\n`);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return plain(400, `${error.message}\n`);
-  }
 }
 
 /** `quit` lets the worker finish its request, `term` does not. */

@@ -1,12 +1,13 @@
 /** HTTP at the admin endpoint: limits, access, and one answer a request. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AdminServerOptions } from '../figures/admin-server.ts';
+import type { AdminServerOptions, EndpointKind } from '../figures/admin-server.ts';
 import { peerOf, refusal } from './access.ts';
-import { type Answer, failure } from './answer.ts';
+import { type Answer, failure, type Route } from './answer.ts';
 import { AdminConnections } from './connections.ts';
 import { dashboardRoute } from './dashboard.ts';
-import { type Route, routes } from './routes.ts';
+import { probes } from './probes.ts';
+import { routes } from './routes.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
 export const adminLimits = {
@@ -108,8 +109,8 @@ async function answer(
 ): Promise<Answer> {
   try {
     const [path = '', search = ''] = splitOnce(request.url ?? '', '?');
-    const route = Object.hasOwn(routes, path) ? routes[path] : dashboardRoute(path);
-    const refused = refusal(request, route?.isOpen === true, options.token());
+    const route = routeAt(options.kind, path);
+    const refused = refusedBy(request, options, route);
     if (refused !== undefined) return refused;
     if (route === undefined) return failure(404, 'no such path');
     const asked = request.method === 'HEAD' ? 'GET' : request.method;
@@ -123,6 +124,22 @@ async function answer(
     options.onFault(error);
     return failure(500, 'the master could not answer; its log says why');
   }
+}
+
+function routeAt(kind: EndpointKind, path: string): Route | undefined {
+  if (kind === 'metrics') return Object.hasOwn(probes, path) ? probes[path] : undefined;
+  return Object.hasOwn(routes, path) ? routes[path] : dashboardRoute(path);
+}
+
+/** Figures are for whoever is let in, under any name; everything else is for clients of this machine. */
+function refusedBy(
+  request: IncomingMessage,
+  { kind, access }: AdminServerOptions,
+  route: Route | undefined,
+): Answer | undefined {
+  const { token, admits } = access();
+  if (!admits(request.socket.remoteAddress)) return failure(403, 'metrics.allowed_clients does not name you');
+  return kind === 'metrics' ? undefined : refusal(request, route?.isOpen === true, token);
 }
 
 /** The header that goes with a 405 (RFC 9110, 15.5.6). */

@@ -1,6 +1,7 @@
 import { checkAdminListen, checkAdminToken } from './admin.ts';
 import { defaultLogLimit } from './defaults.ts';
 import { checkPriority, type Directive } from './directive.ts';
+import { checkMetricsAliases, checkMetricsListen } from './metrics.ts';
 
 const NO_EVENT_CHOICE = {
   standing: 'ignored',
@@ -189,5 +190,49 @@ export const GLOBAL_DIRECTIVES = [
     since: 'Hathi 0.1',
     own: true,
     secret: true,
+  },
+  {
+    name: 'metrics.listen',
+    scope: 'global',
+    type: 'string',
+    check: checkMetricsListen,
+    help: 'A second address, for probes and scrapers of other machines: `/livez`, `/readyz`, `/startupz`, `/metrics` and `/scale`, read-only, without a token and under any name of the host. `address:port`, `port` (all addresses) or the path of a Unix socket. [observability.md](observability.md) has the answers.',
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'metrics.allowed_clients',
+    scope: 'global',
+    type: 'string',
+    help: 'Who may ask at `metrics.listen`: addresses and networks, separated by commas, as in `listen.allowed_clients`. Others are refused with 403. Empty admits everybody.',
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'metrics.aliases',
+    scope: 'global',
+    type: 'string',
+    check: checkMetricsAliases,
+    help: '`phpfpm` adds the metrics of the well-known exporter (`phpfpm_active_processes` and the others) to `/metrics`, so that existing dashboards, autoscalers and alerts go on.',
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'readiness.saturation',
+    scope: 'global',
+    type: 'boolean',
+    default: false,
+    help: 'Whether `/readyz` says 503 while a pool is saturated: busy workers and waiting connections have reached `pm.max_children` for 3 seconds, until they are below 80 % of it. Only for masters behind a balancer that has other nodes. `/livez` never depends on it.',
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'shutdown.delay',
+    scope: 'global',
+    type: 'time',
+    default: 0,
+    help: 'How long the master goes on accepting after it was told to stop (TERM, INT, QUIT, `hathi stop`), while `/readyz` says 503 already; then requests finish, also after TERM. In place of a `sleep` before the stop: a balancer needs the time to notice. A second signal ends the delay. Choose it shorter than the time-out of whoever stops the master.',
+    since: 'Hathi 0.1',
+    own: true,
   },
 ] as const satisfies readonly Directive[];

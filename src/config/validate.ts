@@ -87,6 +87,8 @@ function validateGlobal(
     'process.priority',
     'admin.listen',
     'admin.token',
+    'metrics.listen',
+    'metrics.aliases',
   ] as const) {
     checkValue(directive('global', name), global[name], messages);
   }
@@ -95,6 +97,9 @@ function validateGlobal(
   const listen = global['admin.listen'];
   if (listen !== undefined && listen !== adminOff && isUnixAddress(listen))
     global['admin.listen'] = expandPath(listen, { global: prefix, fallback: STATE_DIRECTORY });
+  const metricsListen = global['metrics.listen'];
+  if (metricsListen !== undefined && isUnixAddress(metricsListen))
+    global['metrics.listen'] = expandPath(metricsListen, { global: prefix, fallback: STATE_DIRECTORY });
   if (global.error_log.toLowerCase() !== 'syslog') {
     global.error_log = expandPath(global.error_log, { global: prefix, fallback: STATE_DIRECTORY });
     const failure = system.openForAppend(global.error_log);

@@ -12,15 +12,18 @@ export class AllowedClients {
   /** What PHP-FPM logs about the value, at level error; to be logged once, at start. */
   readonly problems: readonly string[];
 
-  /** @param value the directive; undefined and empty admit everybody. */
-  constructor(value: string | undefined) {
+  /**
+   * @param value undefined and empty admit everybody
+   * @param directive its name, for the problems
+   */
+  constructor(value: string | undefined, directive = 'listen.allowed_clients') {
     const entries = (value ?? '')
       .split(',')
       .map((entry) => entry.trim())
       .filter((entry) => entry !== '');
     this.#admitsAll = entries.length === 0;
     const wrong = entries.filter((entry) => !this.#add(entry));
-    const problems = wrong.map((entry) => `Wrong IP address '${entry}' in listen.allowed_clients`);
+    const problems = wrong.map((entry) => `Wrong IP address '${entry}' in ${directive}`);
     if (!this.#admitsAll && wrong.length === entries.length) problems.push('There are no allowed addresses');
     this.problems = problems;
   }

@@ -1,12 +1,23 @@
-/** What the admin endpoint's server is made from. */
+/** The servers of the admin and the metrics endpoint: what they are made from. */
 
 import type { Server } from 'node:http';
 import type { AdminSource } from './snapshot.ts';
 
+/** `admin` shows everything and takes orders from this machine; `metrics` shows figures to others and takes none. */
+export type EndpointKind = 'admin' | 'metrics';
+
+/** Who may ask. */
+export interface EndpointAccess {
+  /** `admin.token`, where the address is a TCP one. */
+  readonly token: string | undefined;
+  /** @param address of the peer; undefined at a Unix socket */
+  readonly admits: (address: string | undefined) => boolean;
+}
+
 export interface AdminServerOptions {
+  readonly kind: EndpointKind;
   readonly source: AdminSource;
-  /** `admin.token` on a TCP address. */
-  readonly token: () => string | undefined;
+  readonly access: () => EndpointAccess;
   /** A fault of ours; the client has been told. */
   readonly onFault: (error: unknown) => void;
 }

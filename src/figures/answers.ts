@@ -100,6 +100,10 @@ export interface PoolAnswer {
   readonly maxQueue: number;
   /** 0 when unknown. */
   readonly queueLimit: number;
+  /** (active + queue) / maxChildren: 1 is full. */
+  readonly saturation: number;
+  /** It has been full for 3 seconds, and has not been below 80 % of its limit since. */
+  readonly isSaturated: boolean;
   /** Requests begun by the generation that serves. */
   readonly accepted: number;
   /** Of the generation that serves. */

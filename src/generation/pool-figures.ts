@@ -3,6 +3,7 @@
 import type { RecentFigures } from '../figures/answers.ts';
 import type { PoolSample } from '../figures/history.ts';
 import type { PoolProcesses, PoolTotals } from '../figures/snapshot.ts';
+import { nextFullness, notFull, saturation } from '../pool/saturation.ts';
 import type { RouteTable } from '../scoreboard/routes.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
@@ -22,6 +23,7 @@ export class PoolFigures {
   readonly #history = new HistorySource();
   readonly #processes = new ProcessSampler();
   #beatAt: number;
+  #fullness = notFull;
 
   /**
    * @param generations those that have a host
@@ -35,15 +37,26 @@ export class PoolFigures {
     this.#recent = new RecentTotals(now(), this.totals());
   }
 
-  /** At every heartbeat, with what the status page says then. */
-  beat(status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue'>): void {
+  /**
+   * At every heartbeat, with what the status page says then.
+   *
+   * @param limit `pm.max_children`
+   */
+  beat(status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue'>, limit: number): void {
     const now = this.#now();
+    const load = { busy: status.activeProcesses, waiting: status.listenQueue, limit };
+    this.#fullness = nextFullness(this.#fullness, saturation(load), now);
     // Over a longer gap (the master stood still) nothing is known.
     const seconds = Math.min((now - this.#beatAt) / 1000, longestBeat);
     this.#beatAt = now;
     this.#counters.wasBusy(seconds * status.activeProcesses);
     this.#history.beat(status.activeProcesses, status.listenQueue);
     this.#recent.note(this.#now(), () => this.totals());
+  }
+
+  /** Whether it has been full for so long that others should take what comes. */
+  get isSaturated(): boolean {
+    return this.#fullness.isSaturated;
   }
 
   /** Counts since the master's start. */

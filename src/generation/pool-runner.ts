@@ -281,7 +281,10 @@ export class PoolRunner {
     this.#checkSocket();
     const scoreboard = this.#serving.reader.readNumbers();
     this.#supervisor.heartbeat(this.#serving, scoreboard.slots);
-    this.figures.beat(publishFigures(this.#serving, this.#pool.listener, scoreboard));
+    this.figures.beat(
+      publishFigures(this.#serving, this.#pool.listener, scoreboard),
+      this.config['pm.max_children'],
+    );
     this.#report(this.#serving);
     if (this.#next === undefined && this.#sleep.isDue(this.#serving, this.#pool.config)) this.#fallAsleep();
   }

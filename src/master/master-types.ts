@@ -59,6 +59,8 @@ export type MasterEvent =
   | { readonly type: 'wake'; readonly runner: PoolRunner }
   | { readonly type: 'outcome'; readonly runner: PoolRunner; readonly outcome: PoolOutcome }
   | AdminOrder
+  /** `shutdown.delay` is over. */
+  | { readonly type: 'leave' }
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };
 

@@ -55,6 +55,8 @@ export class Master {
   #configuration: Configuration;
   readonly #stage: MasterStage;
   #reloadAgain: ReloadScope | undefined;
+  /** Told to stop, and accepting for `shutdown.delay` all the same. */
+  #leaving: NodeJS.Timeout | undefined;
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
@@ -145,9 +147,9 @@ export class Master {
   request(verb: MasterVerb | AdminVerb): void {
     switch (verb) {
       case 'terminate':
-        return this.#stop(masterStates.terminating, 'Terminating ...');
+        return this.#leave() ? undefined : this.#stop(masterStates.terminating, 'Terminating ...');
       case 'finish':
-        return this.#stop(masterStates.finishing, 'Finishing ...');
+        return this.#leave() ? undefined : this.#stop(masterStates.finishing, 'Finishing ...');
       case 'reload':
         return this.#requestReload('all', 'Reloading in progress ...');
       case 'reloadChanged':
@@ -193,6 +195,8 @@ export class Master {
         return;
       case 'outcome':
         return this.#onOutcome(event.runner, event.outcome);
+      case 'leave':
+        return this.#stop(masterStates.finishing, 'Finishing ...');
       case 'heartbeat':
         return this.#heartbeat();
       case 'deadlines':
@@ -241,7 +245,7 @@ export class Master {
 
   /** Whether somebody can ask for the records. */
   get #isObserved(): boolean {
-    return this.#options.isObserved === true || this.#resources.hasAdminEndpoint;
+    return this.#options.isObserved === true || this.#resources.isObservable;
   }
 
   #onOutcome(runner: PoolRunner, outcome: PoolOutcome): void {
@@ -316,6 +320,8 @@ export class Master {
     }
     // As in php-fpm the line tells of the signal, also where it changes nothing any more.
     if (notice !== undefined) this.#options.log.notice(notice);
+    if (this.#leaving !== undefined && !this.#stage.isStopping)
+      return this.#reloads.impossible('the master is leaving');
     if (this.#stage.refuses(masterStates.reloading)) {
       return this.#reloads.impossible(`the master is ${this.#stage.state}`);
     }
@@ -381,6 +387,24 @@ export class Master {
     found?.generation.endWorker(found.slot, how);
   }
 
+  /**
+   * With `shutdown.delay` the first order to stop takes effect later: whoever sends requests here sees `/readyz` fail and
+   * goes elsewhere meanwhile.
+   *
+   * @returns false where the master is to stop now
+   */
+  #leave(): boolean {
+    const { 'shutdown.delay': seconds } = this.#configuration.global;
+    const { state } = this.#stage;
+    const serves = state === masterStates.normal || state === masterStates.reloading;
+    if (seconds === 0 || !serves || this.#leaving !== undefined) return false;
+    this.#options.log.notice(`Leaving: accepting for ${seconds} more seconds, not ready any more`);
+    this.#systemd.stopping();
+    this.#reloads.impossible('the master is leaving');
+    this.#leaving = setTimeout(() => this.#queue.enqueue({ type: 'leave' }), seconds * 1000);
+    return true;
+  }
+
   #stop(state: MasterState, notice: string | undefined): void {
     // As in php-fpm the line tells of the signal, also where it changes nothing any more.
     if (notice !== undefined) this.#options.log.notice(notice);
@@ -416,6 +440,7 @@ export class Master {
 
   /** Gives back everything that the master made; harmless when called twice. */
   #release(): void {
+    clearTimeout(this.#leaving);
     this.#beats.stop();
     this.#systemd.stop();
     this.#timers.close();
@@ -437,7 +462,7 @@ export class Master {
     return new MasterAdmin({
       log: this.#options.log,
       reloads: this.#reloads,
-      state: () => this.#stage.state,
+      state: () => (this.#leaving === undefined || this.#stage.isStopping ? this.#stage.state : 'leaving'),
       runners: () => this.runners,
       hasWorker: (pool, pid) => this.#pools.findWorker(pool, pid) !== undefined,
       configuration: () => this.#configuration,

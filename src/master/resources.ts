@@ -1,6 +1,7 @@
 /** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
 
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
+import { AllowedClients } from '../engine/allowed-clients.ts';
 import type { EngineCommand } from '../engine/engine-command.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
@@ -17,7 +18,7 @@ import type { Listener } from '../sockets/listener.ts';
 import { adoptInherited } from '../sockets/listener-inherit.ts';
 import { ListenerSet, type WantedSocket, wantedSockets } from '../sockets/listener-set.ts';
 import { AccessLogs } from './access-logs.ts';
-import { AdminEndpoint, type AdminTarget } from './admin-endpoint.ts';
+import { type EndpointTarget, HttpEndpoint } from './http-endpoint.ts';
 import { reopenLogs } from './log-reopening.ts';
 import { PidFile } from './pid-file.ts';
 import { Plan } from './plan.ts';
@@ -49,7 +50,8 @@ export class MasterResources {
   readonly #log: ErrorLog;
   readonly #listeners: ListenerSet;
   readonly #statusListeners: StatusListeners;
-  readonly #admin: AdminEndpoint;
+  readonly #admin: HttpEndpoint;
+  readonly #metrics: HttpEndpoint;
   readonly #accessLogs: AccessLogs;
   readonly #pidFile: PidFile;
 
@@ -65,7 +67,10 @@ export class MasterResources {
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
     this.#pidFile = new PidFile(options.log);
     this.#statusListeners = new StatusListeners(options.log, source);
-    this.#admin = new AdminEndpoint(options.log, options.createAdminServer, admin, options.adminSocket);
+    const { log, createAdminServer: createServer } = options;
+    const own = { log, source: admin, createServer };
+    this.#admin = new HttpEndpoint({ ...own, kind: 'admin', place: options.adminSocket });
+    this.#metrics = new HttpEndpoint({ ...own, kind: 'metrics' });
   }
 
   /**
@@ -118,6 +123,8 @@ export class MasterResources {
     plan.add(this.#ask(() => this.#pidFile.plan(global.pid)));
     const admin = sockets.find(([{ role }]) => role === 'admin')?.[1];
     plan.add(await this.#admin.plan(adminTarget(global, admin)));
+    const metrics = sockets.find(([{ role }]) => role === 'metrics')?.[1];
+    plan.add(await this.#metrics.plan(this.#metricsTarget(global, metrics)));
     const ofPool = new Map(
       sockets.map(([{ role, pool }, listener]) => [role === 'pool' ? pool : undefined, listener]),
     );
@@ -131,23 +138,40 @@ export class MasterResources {
     plan.pools = prepared;
   }
 
+  /** A list with an entry that is no address is refused: left out, it would let nobody in, or everybody. */
+  #metricsTarget(
+    { 'metrics.allowed_clients': list }: GlobalConfig,
+    listener: Listener | undefined,
+  ): EndpointTarget {
+    if (listener === undefined) return { kind: 'off' };
+    const clients = new AllowedClients(list, 'metrics.allowed_clients');
+    for (const problem of clients.problems) this.#log.error(problem);
+    if (clients.problems[0] !== undefined) throw new MasterStartError(clients.problems.join('; '));
+    return {
+      kind: 'placed',
+      listener,
+      access: { token: undefined, admits: (address) => clients.admits(address) },
+    };
+  }
+
   #refuseObstacles(configuration: Configuration): void {
     const obstacles = this.#options.obstacles(configuration);
     for (const obstacle of obstacles) this.#log.error(obstacle);
     if (obstacles[0] !== undefined) throw new MasterStartError(obstacles.join('; '));
   }
 
-  get hasAdminEndpoint(): boolean {
-    return this.#admin.listener !== undefined;
+  /** Whether somebody can ask for figures. */
+  get isObservable(): boolean {
+    return this.#admin.listener !== undefined || this.#metrics.listener !== undefined;
   }
 
   /** Gives back what these pools do not use. */
   retain(runners: readonly PoolRunner[]): void {
-    const admin = this.#admin.listener;
+    const own = [this.#admin.listener, this.#metrics.listener];
     this.#listeners.retain([
       ...runners.map((runner) => runner.prepared.listener),
       ...this.#statusListeners.listeners,
-      ...(admin === undefined ? [] : [admin]),
+      ...own.filter((listener) => listener !== undefined),
     ]);
     this.#accessLogs.retain(runners.map((runner) => runner.config));
   }
@@ -172,6 +196,7 @@ export class MasterResources {
     const steps = [
       () => this.#statusListeners.close(),
       () => this.#admin.close(),
+      () => this.#metrics.close(),
       () => this.#listeners.closeAll(),
       () => this.#accessLogs.close(),
       () => this.#pidFile.remove(),
@@ -201,8 +226,11 @@ export class MasterResources {
 function adminTarget(
   { 'admin.listen': listen, 'admin.token': token }: GlobalConfig,
   listener: Listener | undefined,
-): AdminTarget {
-  if (listener !== undefined) return { kind: 'placed', listener, token };
+): EndpointTarget {
+  if (listener !== undefined) {
+    const asked = listener.kind === 'tcp' ? token : undefined;
+    return { kind: 'placed', listener, access: { token: asked, admits: () => true } };
+  }
   return { kind: listen === undefined ? 'default' : 'off' };
 }
 

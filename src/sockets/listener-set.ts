@@ -151,9 +151,9 @@ export class ListenerPlan implements PlannedPart {
 
 /** A socket that a configuration asks for. */
 export interface WantedSocket {
-  /** Absent for that of the admin endpoint. */
+  /** Absent for those of the master's own endpoints. */
   readonly pool?: PoolConfig;
-  readonly role: 'pool' | 'status' | 'admin';
+  readonly role: 'pool' | 'status' | 'admin' | 'metrics';
   /** @throws ListenerError for an address that is none */
   readonly settings: () => ListenSettings;
 }
@@ -161,9 +161,13 @@ export interface WantedSocket {
 /** Every socket of a configuration, in the order in which they are opened. */
 export function wantedSockets({ global, pools }: Configuration): WantedSocket[] {
   const admin = adminAddress(global);
+  const metrics = global['metrics.listen'];
   return [
     ...pools.map((pool) => wantedBy(pool, 'pool', pool.listen)),
     ...(admin === undefined ? [] : [{ role: 'admin' as const, settings: () => adminListenSettings(admin) }]),
+    ...(metrics === undefined
+      ? []
+      : [{ role: 'metrics' as const, settings: () => metricsListenSettings(metrics) }]),
     ...pools.flatMap((pool) => {
       const address = pool['pm.status_listen'];
       return address === undefined ? [] : [wantedBy(pool, 'status', address)];
@@ -199,6 +203,11 @@ function listenSettings(pool: PoolConfig, text: string): ListenSettings {
 export function adminListenSettings(text: string): ListenSettings {
   // Lines about a socket start with its pool; this one's say which directive they are about.
   return { pool: 'admin.listen', address: parseListenAddress(text, '/'), backlog: 16, mode: 0o600 };
+}
+
+/** Whoever reaches the address may ask: what is to be kept out is so by its address, or by the folder of the socket. */
+function metricsListenSettings(text: string): ListenSettings {
+  return { pool: 'metrics.listen', address: parseListenAddress(text, '/'), backlog: 128, mode: 0o666 };
 }
 
 function splitList(text: string | undefined): string[] | undefined {

@@ -6,6 +6,7 @@ import { contain } from '../generation/bulkhead.ts';
 import type { Generation } from '../generation/generation.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import { statusSnapshot } from '../generation/status-page.ts';
+import { saturation } from '../pool/saturation.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { Listener } from '../sockets/listener.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
@@ -57,6 +58,9 @@ function poolSnapshot(
   // While nobody serves the pool its clients wait all the same.
   const kernel = serving === undefined ? prepared.listener?.queue() : undefined;
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
+  const active = status?.activeProcesses ?? 0;
+  const queue = status?.listenQueue ?? kernel?.current ?? 0;
+  const maxChildren = config['pm.max_children'];
   return {
     name: runner.name,
     state: stateOf(runner),
@@ -65,13 +69,15 @@ function poolSnapshot(
     phpVersion: serving?.facts?.php,
     listen: config.listen,
     processManager: config.pm,
-    maxChildren: config['pm.max_children'],
+    maxChildren,
     idle: status?.idleProcesses ?? 0,
-    active: status?.activeProcesses ?? 0,
+    active,
     maxActive: status?.maxActiveProcesses ?? 0,
-    queue: status?.listenQueue ?? kernel?.current ?? 0,
+    queue,
     maxQueue: status?.maxListenQueue ?? 0,
     queueLimit: status?.listenQueueLength ?? kernel?.limit ?? 0,
+    saturation: saturation({ busy: active, waiting: queue, limit: maxChildren }),
+    isSaturated: runner.figures.isSaturated,
     accepted: status?.acceptedConnections ?? 0,
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,

@@ -37,7 +37,8 @@ for (const [kind, at] of [
     using folder = new TestFolder();
     const server = createAdminServer({
       source,
-      token: () => undefined,
+      kind: 'admin',
+      access: () => ({ token: undefined, admits: () => true }),
       onFault: (error) => faults.push(error),
     });
     server.listen(at(folder));
@@ -79,7 +80,8 @@ for (const [kind, at] of [
 test('requests of one connection are answered in their order, one after the other', async () => {
   const server = createAdminServer({
     source,
-    token: () => undefined,
+    kind: 'admin',
+    access: () => ({ token: undefined, admits: () => true }),
     onFault: (error) => faults.push(error),
   });
   server.listen(0, '127.0.0.1');
@@ -105,7 +107,8 @@ test('more answers in the making than the master works on are refused', async ()
   const busy = { reload: () => release } as unknown as AdminSource;
   const server = createAdminServer({
     source: busy,
-    token: () => undefined,
+    kind: 'admin',
+    access: () => ({ token: undefined, admits: () => true }),
     onFault: (error) => faults.push(error),
   });
   server.listen(0, '127.0.0.1');

@@ -23,7 +23,12 @@ export async function openDashboard(
 ): Promise<Dashboard> {
   // Other users of this machine can reach the port.
   const token = randomBytes(18).toString('base64url');
-  const server = createAdminServer({ source, token: () => token, onFault });
+  const server = createAdminServer({
+    kind: 'admin',
+    source,
+    access: () => ({ token, admits: () => true }),
+    onFault,
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   server.on('error', onFault);

@@ -1,9 +1,9 @@
-/** The admin endpoint's server on a socket of the master, over reloads: at `admin.listen`, or at its default place. */
+/** A server of the master's own on a socket, over reloads: at `admin.listen` or its default place, at `metrics.listen`. */
 
 import { closeSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
-import type { AdminServerFactory } from '../figures/admin-server.ts';
+import type { AdminServerFactory, EndpointAccess, EndpointKind } from '../figures/admin-server.ts';
 import type { AdminSource } from '../figures/snapshot.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
@@ -13,37 +13,39 @@ import { ListenerError } from '../sockets/listener-error.ts';
 import { adminListenSettings } from '../sockets/listener-set.ts';
 
 /** Where the endpoint is to be. */
-export type AdminTarget =
-  /** `admin.listen`, on a socket of the set of listeners. */
-  | { readonly kind: 'placed'; readonly listener: Listener; readonly token: string | undefined }
+export type EndpointTarget =
+  /** On a socket of the set of listeners. */
+  | { readonly kind: 'placed'; readonly listener: Listener; readonly access: EndpointAccess }
   /** No `admin.listen`. */
   | { readonly kind: 'default' }
   | { readonly kind: 'off' };
 
-export class AdminEndpoint {
+/** Nobody is asked for anything, since the socket's mode guards it. */
+const guardedByMode: EndpointAccess = { token: undefined, admits: () => true };
+
+export interface EndpointOptions {
+  readonly kind: EndpointKind;
+  readonly log: ErrorLog;
+  readonly source: AdminSource;
+  readonly createServer: AdminServerFactory;
+  /** Path of the socket where the configuration names none; undefined where there is no place for one. */
+  readonly place?: string | undefined;
+}
+
+export class HttpEndpoint {
+  readonly #options: EndpointOptions;
   readonly #log: ErrorLog;
-  readonly #createServer: AdminServerFactory;
-  readonly #source: AdminSource;
-  /** Path of the socket without `admin.listen`; undefined where there is no place for one. */
-  readonly #place: string | undefined;
   #listener: Listener | undefined;
   /** The same where it is the one at the default place, which is nobody else's to close. */
   #own: Listener | undefined;
   #server: Server | undefined;
   /** Servers of earlier places that have answers to give: who asked for the reload that moves it waits for its outcome. */
   readonly #leaving = new Set<Server>();
-  #token: string | undefined;
+  #access: EndpointAccess = guardedByMode;
 
-  constructor(
-    log: ErrorLog,
-    createServer: AdminServerFactory,
-    source: AdminSource,
-    place: string | undefined,
-  ) {
-    this.#log = log;
-    this.#createServer = createServer;
-    this.#source = source;
-    this.#place = place;
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.#log = options.log;
   }
 
   /** The socket in use: one of the set of listeners, or the one at the default place. */
@@ -57,17 +59,17 @@ export class AdminEndpoint {
    *
    * @throws ListenerError, PosixError when there is no descriptor for it
    */
-  async plan(target: AdminTarget): Promise<PlannedPart> {
+  async plan(target: EndpointTarget): Promise<PlannedPart> {
     const isKept = target.kind === 'default' && this.#own?.isIntact() === true && this.#own.isReachable();
     if (isKept) return { commit: () => {}, discard: () => {} };
     const own = target.kind === 'default' ? await this.#openDefault() : undefined;
     const listener = target.kind === 'placed' ? target.listener : own;
-    const token = target.kind === 'placed' && listener?.kind === 'tcp' ? target.token : undefined;
+    const access = target.kind === 'placed' ? target.access : guardedByMode;
     const isSame = listener === this.#listener;
     const fd = listener === undefined || isSame ? undefined : duplicateFor(listener, own, this.#log);
     return {
       commit: () => {
-        this.#token = token;
+        this.#access = access;
         if (!isSame) this.#replace(listener, own, fd);
       },
       discard: () => {
@@ -95,17 +97,18 @@ export class AdminEndpoint {
     this.#own = own;
     this.#listener = listener;
     this.#server = fd === undefined ? undefined : this.#serve(fd);
-    if (listener !== undefined) this.#log.debug(`admin endpoint at '${listener.key}'`);
+    if (listener !== undefined) this.#log.debug(`${this.#options.kind} endpoint at '${listener.key}'`);
   }
 
   async #openDefault(): Promise<Listener | undefined> {
-    if (this.#place === undefined) {
+    const { place } = this.#options;
+    if (place === undefined) {
       this.#log.debug('admin endpoint: none, since there is no runtime folder: set admin.listen');
       return undefined;
     }
     try {
-      mkdirSync(dirname(this.#place), { recursive: true, mode: 0o755 });
-      return await Listener.open(adminListenSettings(this.#place), this.#log);
+      mkdirSync(dirname(place), { recursive: true, mode: 0o755 });
+      return await Listener.open(adminListenSettings(place), this.#log);
     } catch (error) {
       const why = error instanceof ListenerError ? error.line : (error as Error).message;
       this.#log.warning(`admin endpoint: ${why}; set admin.listen to another place, or to off`);
@@ -114,12 +117,14 @@ export class AdminEndpoint {
   }
 
   #serve(fd: number): Server {
-    const server = this.#createServer({
-      source: this.#source,
-      token: () => this.#token,
-      onFault: (error) => this.#log.sysError('admin endpoint: cannot answer', error),
+    const { kind, source } = this.#options;
+    const server = this.#options.createServer({
+      kind,
+      source,
+      access: () => this.#access,
+      onFault: (error) => this.#log.sysError(`${kind} endpoint: cannot answer`, error),
     });
-    server.on('error', (error) => this.#log.sysError('admin endpoint: cannot accept', error));
+    server.on('error', (error) => this.#log.sysError(`${kind} endpoint: cannot accept`, error));
     server.listen({ fd });
     return server;
   }

@@ -1,0 +1,42 @@
+/** How full a pool is, and when it counts as saturated. */
+
+/** Monotonic milliseconds that a pool has to be full before it counts as saturated: a short peak is served from the queue. */
+export const saturatedAfterMs = 3000;
+
+/** Below this share of its limit a saturated pool counts as free again. */
+export const freeBelow = 0.8;
+
+export interface Load {
+  /** Workers that serve a request. */
+  readonly busy: number;
+  /** Connections that wait for one. */
+  readonly waiting: number;
+  /** `pm.max_children`. */
+  readonly limit: number;
+}
+
+/** Demand against capacity: 0 is idle, 1 is full, more is a queue. */
+export function saturation({ busy, waiting, limit }: Load): number {
+  return limit > 0 ? (busy + waiting) / limit : 0;
+}
+
+/** Full since when, and whether that has lasted. */
+export interface Fullness {
+  readonly fullSince: number | undefined;
+  readonly isSaturated: boolean;
+}
+
+export const notFull: Fullness = { fullSince: undefined, isSaturated: false };
+
+/**
+ * The next state after a look at the pool. Between the two thresholds nothing changes, so that a pool at its limit does
+ * not leave and enter a load balancer at every probe.
+ *
+ * @param now monotonic milliseconds
+ */
+export function nextFullness(before: Fullness, level: number, now: number): Fullness {
+  if (level < freeBelow) return notFull;
+  if (level < 1) return { fullSince: undefined, isSaturated: before.isSaturated };
+  const fullSince = before.fullSince ?? now;
+  return { fullSince, isSaturated: before.isSaturated || now - fullSince >= saturatedAfterMs };
+}
