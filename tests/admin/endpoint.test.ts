@@ -60,7 +60,7 @@ test('it answers while every worker is busy, and shows no secret unasked', async
   assert.equal((await ask(server, '/healthz')).body, 'ok\n');
   assert.equal((await ask(server, '/readyz')).status, 200);
   const saturated = await ask(server, '/readyz?saturation=1');
-  assert.deepEqual([saturated.status, saturated.body], [503, 'pool www: saturation 1 >= 1\n']);
+  assert.deepEqual([saturated.status, saturated.body], [503, 'pool www: saturation 2.5 >= 1\n']);
   assert.equal((await ask(server, '/readyz?pool=other')).status, 503);
   assert.equal((await ask(server, '/readyz?queue=many')).status, 400);
   assert.equal((await ask(server, '/readyz?queu=1')).status, 400, 'a threshold that is none');
