@@ -38,7 +38,10 @@ const embeddedReader = src('engine/embedded/host/pool-settings.ts');
 const embedded = sourcesOf('.ts', src('engine/embedded'));
 /** Where the master acts on directives itself. */
 const master = [
-  ...sourcesOf('.ts', ...['master', 'generation', 'sockets', 'pool', 'boot', 'cli'].map(src)).values(),
+  ...sourcesOf(
+    '.ts',
+    ...['master', 'generation', 'sockets', 'pool', 'boot', 'cli', 'admin', 'watch'].map(src),
+  ).values(),
   ...engineChoice(),
 ].join('\n');
 
