@@ -3,6 +3,7 @@
 
 /** @import { History, Snapshot } from './types.d.ts' */
 
+import { Capacity } from './capacity.js';
 import { Charts, reloadWord } from './charts.js';
 import { Client, Refused, SignInNeeded, Unreachable } from './client.js';
 import { find, setAttribute, setText } from './dom.js';
@@ -38,6 +39,12 @@ const workers = new Workers(find('workers', HTMLTableElement), find('workers-res
   dialog.open(row),
 );
 const dialog = new WorkerDialog(client);
+const capacity = new Capacity(
+  find('capacity', HTMLTableElement),
+  find('capacity-said', HTMLElement),
+  find('capacity-rest', HTMLElement),
+  client,
+);
 const routes = new Routes(find('routes', HTMLTableElement), find('routes-rest', HTMLElement), client);
 const slow = new Slow(find('slow', HTMLElement), find('slow-rest', HTMLElement), client);
 const profile = new Profile(client, onFailure);
@@ -84,7 +91,11 @@ async function poll() {
     if (mine !== round) return;
     failures = 0;
     show(pools, history);
-    await Promise.all([routes.show(selected), slow.show(pools.pools, selected, queries.checked)]);
+    await Promise.all([
+      capacity.show(selected),
+      routes.show(selected),
+      slow.show(pools.pools, selected, queries.checked),
+    ]);
     again(pollMs);
   } catch (error) {
     if (mine === round) onFailure(error);

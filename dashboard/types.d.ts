@@ -1,8 +1,10 @@
 /** The answers of the admin endpoint under the names that the page has for them. What is not known is absent. */
 
 export type {
+  CapacityAnswer as Capacity,
   HistoryAnswer as History,
   PoolAnswer as Pool,
+  PoolCapacityAnswer as PoolCapacity,
   PoolsAnswer as Snapshot,
   ReloadResult,
   RequestAnswer as SlowRequest,

@@ -216,6 +216,7 @@ export const rooms: readonly Room[] = [
       'dashboard',
       'src/config',
       'src/figures',
+      'src/pool',
       'src/posix',
       'src/scoreboard',
       'src/text',
@@ -256,6 +257,12 @@ export const rooms: readonly Room[] = [
     imports: ['src/engine', 'src/posix', 'src/text'],
   },
   {
+    folder: 'src/plan',
+    purpose:
+      "a capacity plan of the endpoint's answers: as text, lines for the configuration, a page; the formulas are those of `pool`",
+    imports: ['src/figures', 'src/pool', 'src/text', 'src/top'],
+  },
+  {
     folder: 'src/doctor',
     purpose: '`hathi doctor`: the table of checks, pure functions over facts, and the forms of its report',
     imports: ['src/config', 'src/engine', 'src/scoreboard', 'src/text'],
@@ -277,9 +284,18 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/cli/watch',
-    purpose: 'commands that ask a running master: status, top, profile, reload, stop',
-    imports: ['src/boot', 'src/config', 'src/figures', 'src/posix', 'src/text', 'src/top'],
-    writes: 'a profile, where it is told to',
+    purpose: 'commands that ask a running master: status, top, profile, plan, reload, stop',
+    imports: [
+      'src/boot',
+      'src/config',
+      'src/figures',
+      'src/plan',
+      'src/pool',
+      'src/posix',
+      'src/text',
+      'src/top',
+    ],
+    writes: 'a profile or a plan, where it is told to',
   },
   {
     folder: 'src/cli/serve',

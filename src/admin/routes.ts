@@ -2,6 +2,7 @@
 
 import type { AdminSource } from '../figures/snapshot.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
+import { capacityJson } from './capacity-json.ts';
 import { configurationJson } from './configuration-json.ts';
 import { poolsJson, slowJson, stackJson } from './json.ts';
 import { probes } from './probes.ts';
@@ -22,6 +23,7 @@ export const routes: Readonly<Record<string, Route>> = {
   '/api/stack': { method: 'GET', answer: stack },
   '/api/profile': { method: 'GET', answer: answerProfile },
   '/api/history': { method: 'GET', answer: history },
+  '/api/plan': { method: 'GET', answer: (source) => json(200, capacityJson(source)) },
   '/api/routes': { method: 'GET', answer: requestRoutes },
   '/api/config': {
     method: 'GET',

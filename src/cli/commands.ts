@@ -14,6 +14,11 @@ export const commands = [
     summary: "show where the time of a pool's requests goes, as a flame graph",
   },
   {
+    name: 'plan',
+    form: 'plan [pool]',
+    summary: 'tell how many workers each pool needs, what fits, and the settings for it',
+  },
+  {
     name: 'doctor',
     form: 'doctor',
     summary: 'say what is wrong with a configuration and its machine, and the lines that mend it',

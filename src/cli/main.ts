@@ -30,6 +30,11 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => profileCommand(args, { stdout, stderr, env });
   },
+  plan: async () => {
+    const { planCommand } = await import('./watch/plan.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => planCommand(args, { stdout, stderr, env });
+  },
   doctor: async () => {
     const { doctorCommand } = await import('./doctor.ts');
     const { stdout, stderr, env } = process;

@@ -226,6 +226,39 @@ export interface RoutesAnswer {
   readonly uncounted: number;
 }
 
+/** What a pool needs by the last hour; what is not known is absent. */
+export interface PoolCapacityAnswer {
+  readonly pool: string;
+  readonly maxChildren: number;
+  /** Workers for the busiest minute, and how that comes. */
+  readonly needed: number;
+  readonly why: string;
+  /** Busy workers wanted in the busiest minute and on average, and when the minute ended, milliseconds since 1970. */
+  readonly peakLoad: number | undefined;
+  readonly meanLoad: number | undefined;
+  readonly peakAt: number | undefined;
+  /** What one worker has for itself. */
+  readonly workerBytes: number | undefined;
+  /** Of the needed workers with what they share, and of all that pm.max_children allows. */
+  readonly costBytes: number | undefined;
+  readonly worstBytes: number | undefined;
+  /** Workers that fit beside those that the other pools need. */
+  readonly fits: number | undefined;
+  /** What it should have. */
+  readonly recommended: number;
+  readonly advice: readonly { readonly directive: string; readonly value: string; readonly reason: string }[];
+}
+
+/** `GET /api/plan` */
+export interface CapacityAnswer {
+  /** The share of the memory limit that stays free. */
+  readonly reserve: number;
+  /** For all pools together; absent where the limit is not known. */
+  readonly availableBytes: number | undefined;
+  readonly costBytes: number | undefined;
+  readonly pools: readonly PoolCapacityAnswer[];
+}
+
 /** `GET /api/slow`, the latest one first. */
 export interface SlowAnswer {
   readonly requests: readonly RequestAnswer[];

@@ -67,7 +67,7 @@ export interface RequestResult {
   readonly memoryPeak: number;
   /** Memory of the worker's instance, bytes; left as it is where it is not known. */
   readonly instanceBytes?: number;
-  /** Replaces the user of the request information: PHP learns it later than the host. */
+  /** Replaces the user of the request information: PHP knows it later than the host. */
   readonly user?: string;
 }
 

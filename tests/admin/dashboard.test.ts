@@ -210,6 +210,7 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
         assert.doesNotMatch((await page.textContent('body')) ?? '', /hunter2/);
         await page.check('#queries');
         await says(page, '#workers', /hunter2/);
+        await says(page, '#capacity', /pm = (static|dynamic|ondemand) · pm\.max_children = \d/);
 
         assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 320);
       });

@@ -1,0 +1,102 @@
+/** What the directives of a pool's process manager should be, for what was measured, and why. Pure. */
+
+import type { Demand } from './demand.ts';
+import { defaultSafety } from './staffing.ts';
+
+export interface Advice {
+  readonly directive: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface AdviceInput {
+  readonly demand: Demand | undefined;
+  /** Workers that it is to have at most. */
+  readonly workers: number;
+  /** What one has for itself, and by how much a request leaves it larger; undefined when unknown. */
+  readonly workerBytes: number | undefined;
+  readonly growthBytesPerRequest: number | undefined;
+}
+
+/** A pool that is busy for less than this share of the time, on average over the hour, need not have workers. */
+const rareLoad = 0.02;
+/** With less than this between mean and peak the workers that are not needed now are needed soon. */
+const steadyShare = 0.5;
+/** By how much a worker may grow before it is renewed, as a share of its size. */
+const growthShare = 0.5;
+/** A growth below this is none: over 100,000 requests it is 6 MB. */
+const noGrowthBytes = 64;
+
+/** In the order in which they stand in a file. */
+export function adviceFor(input: AdviceInput): Advice[] {
+  return [...processManager(input), ...maxRequests(input)];
+}
+
+function processManager({ demand, workers }: AdviceInput): Advice[] {
+  const limit = { directive: 'pm.max_children', value: String(workers), reason: 'see above' };
+  const meanLoad = demand?.meanLoad ?? 0;
+  const peakLoad = demand?.peak.load ?? 0;
+  if (meanLoad < rareLoad && workers <= 2) {
+    const reason =
+      peakLoad === 0
+        ? 'nothing was asked of it'
+        : `it was busy for ${(100 * meanLoad).toFixed(1)} % of the time: a worker can be made when it is needed`;
+    return [{ directive: 'pm', value: 'ondemand', reason }, limit];
+  }
+  if (meanLoad >= steadyShare * peakLoad) {
+    const reason = `the load is steady: ${shown(meanLoad)} busy workers on average, ${shown(peakLoad)} in the busiest minute`;
+    return [{ directive: 'pm', value: 'static', reason }, limit];
+  }
+  const spare = Math.min(workers, Math.max(1, Math.ceil(defaultSafety * Math.sqrt(meanLoad))));
+  const most = Math.min(workers, Math.max(spare + 1, 2 * spare));
+  const start = Math.min(most, Math.max(spare, Math.ceil(meanLoad + spare)));
+  return [
+    {
+      directive: 'pm',
+      value: 'dynamic',
+      reason: `the load changes: ${shown(meanLoad)} busy workers on average, ${shown(peakLoad)} in the busiest minute`,
+    },
+    limit,
+    {
+      directive: 'pm.start_servers',
+      value: String(start),
+      reason: 'what is busy on average, and the spare ones',
+    },
+    {
+      directive: 'pm.min_spare_servers',
+      value: String(spare),
+      reason: `${defaultSafety} x the square root of ${shown(meanLoad)}: by so much the load rises without warning`,
+    },
+    {
+      directive: 'pm.max_spare_servers',
+      value: String(most),
+      reason: 'twice as many, so that workers are not made and ended in turn',
+    },
+  ];
+}
+
+function maxRequests({ workerBytes, growthBytesPerRequest: growth }: AdviceInput): Advice[] {
+  if (growth === undefined || workerBytes === undefined) return [];
+  const requests = requestsUntilRenewal(workerBytes, growth);
+  const kilobytes = (growth / 1024).toFixed(1);
+  return [
+    requests === 0
+      ? { directive: 'pm.max_requests', value: '0', reason: 'workers do not grow' }
+      : {
+          directive: 'pm.max_requests',
+          value: String(requests),
+          reason: `a request leaves its worker ${kilobytes} KB larger: after so many it has grown by half`,
+        },
+  ];
+}
+
+/** Requests after which a worker has grown by half of its size, with two digits; 0 for never. */
+export function requestsUntilRenewal(workerBytes: number, growthBytesPerRequest: number): number {
+  if (growthBytesPerRequest < noGrowthBytes) return 0;
+  const requests = Math.min(100_000, Math.max(100, (growthShare * workerBytes) / growthBytesPerRequest));
+  return Number(requests.toPrecision(2));
+}
+
+function shown(load: number): string {
+  return load.toFixed(load < 10 ? 1 : 0);
+}

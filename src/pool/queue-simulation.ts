@@ -1,0 +1,155 @@
+/**
+ * A pool as a queue, simulated: connections arrive at random at a rate that may change, each takes a time as measured,
+ * workers serve them in the order of their coming, as the kernel's queue does. Pure and repeatable.
+ */
+
+import { exponential, seededRandom } from './random.ts';
+import type { ServiceTimes } from './service-times.ts';
+
+/** A stretch of time of even load. */
+export interface LoadPhase {
+  readonly seconds: number;
+  /** Arrivals a second. */
+  readonly rate: number;
+  /** What service times are scaled to here; undefined: as they are. */
+  readonly serviceSeconds?: number | undefined;
+}
+
+export interface SimulatedPool {
+  readonly workers: number;
+  readonly phases: readonly LoadPhase[];
+  readonly times: ServiceTimes;
+  readonly seed?: number;
+  /** Who waits longer is sent away; undefined: nobody is. */
+  readonly maxWaitSeconds?: number | undefined;
+  /** Who comes when so many wait is sent away. */
+  readonly maxLength?: number | undefined;
+}
+
+/** What happened to those who arrived, over all phases or in one. */
+export interface Waiting {
+  readonly arrivals: number;
+  readonly refused: number;
+  /** The share that found no free worker. */
+  readonly waited: number;
+  /** Seconds from arrival to the start of service, of those who were served; 0 where there were none. */
+  readonly mean: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+export interface Simulation extends Waiting {
+  /** By phase, of those who arrived in it. */
+  readonly phases: readonly Waiting[];
+  /** Busy workers on average. */
+  readonly busy: number;
+}
+
+/** Simulates it from an empty queue on. */
+export function simulate(pool: SimulatedPool): Simulation {
+  const random = seededRandom(pool.seed ?? 1);
+  const workers = new FreeTimes(pool.workers);
+  const starts = new StartQueue();
+  const waits: number[][] = [];
+  const refused: number[] = [];
+  let phaseStart = 0;
+  let busySeconds = 0;
+  for (const phase of pool.phases) {
+    const inPhase: number[] = [];
+    let sentAway = 0;
+    const end = phaseStart + phase.seconds;
+    const scale = phase.serviceSeconds === undefined ? 1 : phase.serviceSeconds / pool.times.meanSeconds;
+    let at = phase.rate > 0 ? phaseStart + exponential(phase.rate, random) : end;
+    for (; at < end; at += exponential(phase.rate, random)) {
+      const start = Math.max(at, workers.earliest);
+      starts.forgetBefore(at);
+      const isTooLong = start - at > (pool.maxWaitSeconds ?? Number.POSITIVE_INFINITY);
+      if (isTooLong || (start > at && starts.size >= (pool.maxLength ?? Number.POSITIVE_INFINITY))) {
+        sentAway += 1;
+        continue;
+      }
+      const service = pool.times.draw(random) * scale;
+      workers.take(start + service);
+      if (start > at) starts.add(start);
+      busySeconds += service;
+      inPhase.push(start - at);
+    }
+    waits.push(inPhase);
+    refused.push(sentAway);
+    phaseStart = end;
+  }
+  return {
+    ...waitingOf(
+      waits.flat(),
+      refused.reduce((sum, count) => sum + count, 0),
+    ),
+    phases: waits.map((inPhase, index) => waitingOf(inPhase, refused[index] ?? 0)),
+    busy: phaseStart > 0 ? Math.min(pool.workers, busySeconds / phaseStart) : 0,
+  };
+}
+
+function waitingOf(waits: readonly number[], refused: number): Waiting {
+  const sorted = Float64Array.from(waits).sort();
+  const quantile = (part: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
+  const arrivals = waits.length + refused;
+  return {
+    arrivals,
+    refused,
+    waited: arrivals === 0 ? 0 : (waits.filter((wait) => wait > 0).length + refused) / arrivals,
+    mean: waits.length === 0 ? 0 : waits.reduce((sum, wait) => sum + wait, 0) / waits.length,
+    p50: quantile(0.5),
+    p95: quantile(0.95),
+    p99: quantile(0.99),
+  };
+}
+
+/** When each worker is free again, the earliest on top: a binary heap. */
+class FreeTimes {
+  readonly #times: Float64Array;
+
+  constructor(workers: number) {
+    this.#times = new Float64Array(Math.max(1, workers));
+  }
+
+  get earliest(): number {
+    return this.#times[0]!;
+  }
+
+  /** The worker that is free first is busy until then. */
+  take(until: number): void {
+    const times = this.#times;
+    let place = 0;
+    for (;;) {
+      const left = 2 * place + 1;
+      const right = left + 1;
+      const child = right < times.length && times[right]! < times[left]! ? right : left;
+      if (child >= times.length || times[child]! >= until) break;
+      times[place] = times[child]!;
+      place = child;
+    }
+    times[place] = until;
+  }
+}
+
+/** When those who wait will be served; they are served in the order of their coming, so the times only rise. */
+class StartQueue {
+  #starts: number[] = [];
+  #first = 0;
+
+  get size(): number {
+    return this.#starts.length - this.#first;
+  }
+
+  add(start: number): void {
+    this.#starts.push(start);
+  }
+
+  forgetBefore(now: number): void {
+    while (this.#first < this.#starts.length && this.#starts[this.#first]! <= now) this.#first += 1;
+    if (this.#first < 1024) return;
+    this.#starts = this.#starts.slice(this.#first);
+    this.#first = 0;
+  }
+}
