@@ -1,7 +1,16 @@
 /** The rules of the rooms, as checks over sources: each names what breaks it, in words for whoever broke it. */
 
 import { rooms as allRooms, type Room, type Voice } from './rooms.ts';
-import { codeOf, fileFunctions, type Import, importsOf, includesOf } from './source-scan.ts';
+import {
+  codeOf,
+  definitionsOf,
+  fileFunctions,
+  type Import,
+  importsOf,
+  includesOf,
+  phpHeadersOf,
+  usesOf,
+} from './source-scan.ts';
 
 /** Texts of the sources by their path from the root. */
 export type Sources = ReadonlyMap<string, string>;
@@ -97,6 +106,11 @@ const rules: readonly Rule[] = [
     return [`${path} handles unsafe characters itself (${found[0]}): only src/text does`];
   },
 
+  function includesPhp({ path, room, text }) {
+    if (!/\.[ch]$/.test(path) || room?.folder === 'native/php') return [];
+    return phpHeadersOf(text).map((name) => `${path} includes PHP's ${name}: only native/php does`);
+  },
+
   function readsArguments({ path, room, code }) {
     const mayRead = !path.startsWith('src/') || room?.folder.startsWith('src/cli') === true;
     const isProgram = /^#!|\bimport\.meta\.main\b/m.test(code);
@@ -108,7 +122,8 @@ const rules: readonly Rule[] = [
 
 /** Everything in the sources that breaks a rule, circles of imports among files and among rooms included. */
 export function violations(sources: Sources, rooms: readonly Room[] = allRooms): string[] {
-  const files = [...sources].map(([path, text]) => readFile(path, text, rooms));
+  const definitions = definitionsOf(sources);
+  const files = [...sources].map(([path, text]) => readFile(path, text, rooms, definitions));
   const links = new Map(files.map(({ path, imports }) => [path, imports.map(({ target }) => target)]));
   const roomLinks = new Map(rooms.map(({ folder, imports }) => [folder, imports]));
   return [
@@ -119,8 +134,15 @@ export function violations(sources: Sources, rooms: readonly Room[] = allRooms):
   ];
 }
 
-function readFile(path: string, text: string, rooms: readonly Room[]): File {
-  const imports = /\.[ch]$/.test(path) ? includesOf(text) : importsOf(path, text);
+/** A file of C imports what it includes, and the files whose functions it calls. */
+function readFile(
+  path: string,
+  text: string,
+  rooms: readonly Room[],
+  definitions: ReadonlyMap<string, string>,
+): File {
+  const isC = /\.[ch]$/.test(path);
+  const imports = isC ? [...includesOf(text), ...usesOf(path, text, definitions)] : importsOf(path, text);
   return { path, text, code: codeOf(text), room: roomOf(path, rooms), imports };
 }
 

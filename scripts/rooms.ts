@@ -345,6 +345,37 @@ export const rooms: readonly Room[] = [
     imports: ['src/figures', 'src/trace'],
     typesOnly: true,
   },
+  {
+    folder: 'native/wire',
+    purpose: "FastCGI's bytes, a request's parameters, the script that they mean; knows no worker",
+    imports: [],
+  },
+  {
+    folder: 'native/shared',
+    purpose: 'what a native host and its workers have in common: settings, messages, memory, clock',
+    imports: [],
+  },
+  {
+    folder: 'native/record',
+    purpose: 'what the master and operators read: scoreboard, routes, access log',
+    imports: ['native/shared', 'native/wire'],
+    writes: 'the scoreboard, the access log',
+  },
+  {
+    folder: 'native/worker',
+    purpose: 'a worker: waits, accepts, reads, ends; knows no PHP but `engine.h`',
+    imports: ['native/record', 'native/shared', 'native/wire'],
+  },
+  {
+    folder: 'native/host',
+    purpose: "a native host: the master's commands, workers, rights; knows no PHP but `php.h`",
+    imports: ['native/record', 'native/shared', 'native/wire', 'native/worker'],
+  },
+  {
+    folder: 'native/php',
+    purpose: "the SAPI: the only room with PHP's headers",
+    imports: ['native/host', 'native/record', 'native/shared', 'native/wire', 'native/worker'],
+  },
 ];
 
 /** The whole table, for docs/architecture.md. */

@@ -44,6 +44,36 @@ export function includesOf(text: string): Import[] {
   return [...text.matchAll(include)].map(([, name]) => ({ target: `native/${name}`, isType: false }));
 }
 
+/** A function or object of C that other files may use; the formatter's rule is that a definition begins its line. */
+const definition =
+  /^(?!static\b|extern\b|typedef\b|struct \w+ \{)[A-Za-z_][^;{}=()#]*?\b(hathi_\w+)\s*(?:\([^;{}]*\)\s*\{|=|;)/gm;
+
+/** By the name of each function and object of C, the file that defines it. */
+export function definitionsOf(sources: ReadonlyMap<string, string>): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [file, text] of sources) {
+    if (!file.endsWith('.c')) continue;
+    for (const [, name] of codeOf(text).matchAll(definition)) found.set(name!, file);
+  }
+  return found;
+}
+
+/** The files that define what a file of C uses, whatever it includes; a header declares, and uses nothing. */
+export function usesOf(file: string, text: string, definitions: ReadonlyMap<string, string>): Import[] {
+  if (!file.endsWith('.c')) return [];
+  const names = codeOf(text).match(/(?<!(?:struct|enum|union) )\bhathi_\w+/g) ?? [];
+  const targets = new Set(names.map((name) => definitions.get(name) ?? file));
+  targets.delete(file);
+  return [...targets].map((target) => ({ target, isType: false }));
+}
+
+/** The headers of PHP that a file of C includes. */
+export function phpHeadersOf(text: string): string[] {
+  return [...text.matchAll(/^#\s*include\s+<((?:php|zend|Zend\/|main\/|ext\/|SAPI|TSRM)[^>]*)>/gm)].map(
+    ([, name]) => name!,
+  );
+}
+
 function resolved(file: string, name: string): string {
   return name.startsWith('.') ? posix.join(posix.dirname(file), name) : name;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { circles, violations } from '../scripts/architecture.ts';
 import { type Room, rooms } from '../scripts/rooms.ts';
-import { importsOf, includesOf } from '../scripts/source-scan.ts';
+import { definitionsOf, importsOf, includesOf } from '../scripts/source-scan.ts';
 import { checkout } from './harness/folder.ts';
 
 /** The sources of the rooms; of `native` the folders that have a row. */
@@ -34,6 +34,7 @@ const madeUp: readonly Room[] = [
   { folder: 'src/text', purpose: 'text', imports: [] },
   { folder: 'native/wire', purpose: 'C', imports: [] },
   { folder: 'native/worker', purpose: 'C', imports: ['native/wire'] },
+  { folder: 'native/php', purpose: 'C', imports: ['native/worker'] },
 ];
 
 /** Sources that keep all rules and use all that the rows allow. */
@@ -46,8 +47,11 @@ const innocent: Readonly<Record<string, string>> = {
   'src/cli/a.ts': "import('../low/a.ts');\nprocess.stderr.write(process.argv[1]);\n",
   'src/posix/a.ts': "import type koffi from 'koffi';\n",
   'src/text/a.ts': 'const unsafe = /[\\x00-\\x1f]/;\n',
-  'native/worker/a.c': '#include <stdio.h>\n#include "wire/a.h"\n',
-  'native/wire/a.h': '',
+  'native/worker/a.c':
+    '#include <stdio.h>\n#include "wire/a.h"\n/* hathi_c() */\nvoid hathi_a(const struct hathi_c *c)\n{\n\thathi_b();\n}\n',
+  'native/wire/a.h': 'bool hathi_b(void);\n',
+  'native/wire/b.c': 'bool hathi_b(void)\n{\n\treturn true;\n}\n',
+  'native/php/a.c': '#include <php.h>\nint hathi_c(void)\n{\n\thathi_a();\n}\n',
 };
 
 const broken: readonly (readonly [rule: string, path: string, text: string, complaint: RegExp])[] = [
@@ -90,6 +94,26 @@ const broken: readonly (readonly [rule: string, path: string, text: string, comp
     /files import each other: src\/low\/a/,
   ],
   ['a file of C', 'native/wire/c.c', '#include "worker/a.h"', /native\/wire may not import native\/worker/],
+  [
+    'a call without a header',
+    'native/wire/c.c',
+    'void hathi_d(void)\n{\n\thathi_a();\n}',
+    /wire\/c\.c imports native\/worker\/a\.c/,
+  ],
+  [
+    'an object without a header',
+    'native/worker/c.c',
+    'extern int hathi_c;\nint hathi_d = hathi_c;',
+    /worker may not import native\/php/,
+  ],
+  [
+    'a circle of calls',
+    'native/wire/b.c',
+    'bool hathi_b(void)\n{\n\treturn hathi_a();\n}',
+    /files import each other: native\/wire\/b\.c, native\/worker\/a\.c/,
+  ],
+  ["a header of PHP's", 'native/worker/c.c', '#include <zend_extensions.h>', /only native\/php does/],
+  ["another header of PHP's", 'native/wire/c.h', '# include <SAPI.h>', /only native\/php does/],
 ];
 
 test('every rule can be broken', async (context) => {
@@ -132,4 +156,33 @@ test('imports are read as the compiler reads them', () => {
   assert.deepEqual(includesOf('# include "wire/fcgi.h"\n#include <php.h>\n'), [
     { target: 'native/wire/fcgi.h', isType: false },
   ]);
+});
+
+test('definitions of C are told from declarations and calls', () => {
+  const text = [
+    'static int hathi_own(void)\n{\n\treturn hathi_called(1);\n}',
+    'bool hathi_declared(int fd);',
+    'const char *hathi_long(const char *name,\n\tsize_t size)\n{\n}',
+    '_Noreturn void hathi_ends(void)\n{\n}',
+    'extern struct hathi_ini hathi_elsewhere;',
+    'struct hathi_ini hathi_object;',
+    'const struct hathi_table hathi_table = {\n\t.call = hathi_called,\n};',
+  ].join('\n\n');
+  const found = definitionsOf(new Map([['native/worker/a.c', text]]));
+  assert.deepEqual([...found.keys()], ['hathi_long', 'hathi_ends', 'hathi_object', 'hathi_table']);
+});
+
+test('every function that a header of the native engine declares is found where it is defined', () => {
+  const sources = allSources();
+  const found = definitionsOf(sources);
+  const declared = [...sources]
+    .filter(([path]) => path.endsWith('.h'))
+    .flatMap(([, text]) =>
+      [...text.matchAll(/^(?!static|typedef|\t|#| )[^\n]*\b(hathi_\w+)\(/gm)].map(([, name]) => name!),
+    );
+  assert.ok(declared.length > 100, `only ${declared.length} were read`);
+  assert.deepEqual(
+    declared.filter((name) => !found.has(name)),
+    [],
+  );
 });
