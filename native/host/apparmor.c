@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 /*
- * AppArmor's interface to a process is a file of /proc: reading it gives the profile that confines the process, and
- * "changeprofile NAME" written to it with one write(2) moves the process to another one (apparmor(7)). Kernels with
- * several security modules have a folder for this one; the file without it is that of the first of them.
+ * AppArmor's interface to a process is a file in /proc: a read gives the confining profile, and "changeprofile NAME"
+ * in one write(2) changes it (apparmor(7)). Kernels with several security modules have a folder for AppArmor; the
+ * file outside of it is the first module's.
  */
 static const char *const places[] = {"self/attr/apparmor/current", "self/attr/current"};
 
-/* A profile's name has no bound of its own; the kernel takes a page. */
+/* A profile's name has no bound of its own; the kernel's is a page. */
 enum { PROFILE_BYTES = 4096 };
 
 /* Opens the file for reading and writing. Returns the descriptor, or -1 with errno. */
@@ -48,8 +48,8 @@ static bool change_profile(int fd, const char *profile, const char *hat)
 }
 
 /*
- * Moves this process, and those that it will make, to a hat of the profile that confines it. Returns false with
- * PHP-FPM's words and the reason in `error`.
+ * Moves this process and its children to a hat of the confining profile. Returns false with PHP-FPM's words and the
+ * reason in `error`.
  */
 bool hathi_apparmor_enter(int proc_fd, const char *hat, char *error, size_t size)
 {

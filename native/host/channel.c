@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * Reads what the master has sent, waiting for it when `wait` is set. Returns false when the channel has ended;
- * true without anything read when nothing is there.
+ * Reads from the channel, waiting for input if `wait` is set. Returns false when the channel has ended; true without
+ * anything read when nothing is there.
  */
 bool hathi_channel_fill(struct hathi_channel *channel, bool wait)
 {
@@ -39,7 +39,7 @@ bool hathi_channel_fill(struct hathi_channel *channel, bool wait)
 	}
 }
 
-/* Splits a line at its blanks. Returns the number of words, -1 when there are too many or one is empty. */
+/* Splits a line at its blanks. Returns the number of words; -1 when there are too many or one is empty. */
 static int split(char *line, const char **words)
 {
 	int count = 0;
@@ -52,7 +52,7 @@ static int split(char *line, const char **words)
 	return count;
 }
 
-/* Reads a `#N` word. Returns false when it is none or N is over the limit. */
+/* Reads a `#N` word. Returns false when it is malformed or N is over the limit. */
 static bool read_length(const char *word, size_t *length)
 {
 	size_t digits = strspn(word + 1, "0123456789");
@@ -62,8 +62,8 @@ static bool read_length(const char *word, size_t *length)
 }
 
 /*
- * Takes the next complete message; it is valid until the next call or fill. Returns 1, 0 when more has to be read,
- * -1 when what came is no message.
+ * Takes the next complete message, which is valid until the next call or fill. Returns 1; 0 when more input is
+ * needed; -1 when the input is no message.
  */
 int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *message)
 {
@@ -98,7 +98,7 @@ bool hathi_message_is(const struct hathi_message *message, int index, const char
 	return index < message->word_count && strcmp(message->words[index], word) == 0;
 }
 
-/* Sends bytes in full, waiting where the peer is slow. Returns false when it is gone. */
+/* Sends bytes in full, waiting for a slow peer. Returns false when it is gone. */
 static bool send_all(int fd, const void *bytes, size_t length)
 {
 	const uint8_t *at = bytes;

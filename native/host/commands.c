@@ -32,7 +32,7 @@ static void reopen_log(struct hathi_host *host)
 	}
 	hathi_relay_to_all(host, HATHI_CONTROL_ACCESS_LOG, descriptor);
 	atomic_fetch_add(&host->shared->log_generation, 1);
-	/* New workers get it by inheritance. */
+	/* New workers inherit it. */
 	if (host->log_fd >= 0) {
 		dup3(descriptor, host->log_fd, O_CLOEXEC);
 		close(descriptor);
@@ -41,7 +41,7 @@ static void reopen_log(struct hathi_host *host)
 	}
 }
 
-/* "status-reply ID STATUS", whose page comes as a descriptor, or "no-status ID". */
+/* "status-reply ID STATUS", with the page as a descriptor, or "no-status ID". */
 static void answer_status(struct hathi_host *host, const struct hathi_message *message)
 {
 	int page = -1;
@@ -55,7 +55,9 @@ static void answer_status(struct hathi_host *host, const struct hathi_message *m
 	if (page >= 0) close(page);
 }
 
-/* "watch [COVERED [SLOT]]". How many connections wait cannot be seen here: with a number over 0 the next one counts. */
+/*
+ * "watch [COVERED [SLOT]]". The host cannot see how many connections wait, so a COVERED over 0 starts no watch.
+ */
 static bool start_watch(struct hathi_host *host, const struct hathi_message *message)
 {
 	char *end;
@@ -72,7 +74,7 @@ static void drain(struct hathi_host *host)
 	hathi_workers_drain(host);
 }
 
-/* Carries out a command. Returns false when it is none of the contract. */
+/* Obeys a command. Returns false when the contract has no such command. */
 static bool obey(struct hathi_host *host, const struct hathi_message *message)
 {
 	uint32_t slot;
@@ -101,7 +103,7 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 	return true;
 }
 
-/* Obeys all that the master has sent. Ends the process when the master is gone or talks nonsense. */
+/* Obeys all that the master has sent. Ends the process when the master is gone or breaks the contract. */
 void hathi_commands_obey(struct hathi_host *host)
 {
 	bool open = hathi_channel_fill(&host->channel, false);

@@ -18,10 +18,10 @@
 /* The host's loop: the master's commands, the ends of workers, their output. */
 
 enum {
-	/* How long the host waits before it looks again whether a connection that waits was taken. */
+	/* The host waits this long before it looks again whether a waiting connection was accepted. */
 	WATCH_AGAIN_MS = 2,
 	EVENTS = 64,
-	/* Messages of a worker that are taken before its output. */
+	/* Messages of a worker are read before its output, at most this many. */
 	MESSAGES_AHEAD = 16,
 };
 
@@ -44,7 +44,7 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 	case HATHI_FROM_STDOUT:
 	case HATHI_FROM_STDERR: {
 		int stream = data >> 32 == HATHI_FROM_STDOUT ? 0 : 1;
-		/* The end of the request before comes first; what a worker sends without end does not hold the host. */
+		/* The last request's end comes first. A worker that sends without end does not hold up the host. */
 		for (int round = 0; round < MESSAGES_AHEAD && hathi_relay_control(host, slot); round++) continue;
 		if (!hathi_relay_output(host, slot, stream)) {
 			close(host->children[slot].output[stream]);
@@ -64,13 +64,13 @@ static void run(struct hathi_host *host)
 		if (count < 0 && errno != EINTR) hathi_workers_kill(host, HATHI_EXIT_FAILED);
 		bool again = false;
 		for (int index = 0; index < count; index++) again |= on_event(host, events[index].data.u64);
-		/* The listener stays readable until a worker has accepted: not to be asked in a circle. */
+		/* The listener stays readable until a worker has accepted: avoids a busy loop. */
 		if (again && count == 1) usleep(WATCH_AGAIN_MS * 1000);
 	}
 	hathi_channel_word(&host->channel, "drained");
 }
 
-/* What a host does once PHP has started. Returns the exit code. */
+/* Runs a host once PHP has started. Returns the exit code. */
 int hathi_host_run(struct hathi_host *host)
 {
 	char error[1024];

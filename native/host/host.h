@@ -13,7 +13,7 @@
 #include "shared/notes.h"
 #include "shared/settings.h"
 
-/* What a host inherits beside stdin, stdout and stderr. */
+/* Descriptors that a host inherits beside stdin, stdout and stderr. */
 enum hathi_fd {
 	HATHI_FD_CONTROL = 3,
 	HATHI_FD_SCOREBOARD = 4,
@@ -24,19 +24,19 @@ enum hathi_fd {
 
 struct hathi_child {
 	pid_t pid;
-	/* -1 where there is none. */
+	/* -1 when closed. */
 	int control;
 	int output[2];
 	bool is_up;
-	/* The host made it by itself, and the master has not asked for it. */
+	/* The host made it on the master's grant, and the master has not asked for it yet. */
 	bool is_granted;
-	/* It sent its memory, or why it cannot. */
+	/* It sent its memory, or the reason why it cannot. */
 	bool has_offered;
-	/* It asked for the status page, and has no answer yet. */
+	/* It asked for the status page and has no answer yet. */
 	bool has_asked;
-	/* It wrote something since its last request ended. */
+	/* It has written output since its last request ended. */
 	bool has_output;
-	/* Requests that it has begun and whose output has been read to its end; the low bits. */
+	/* Number of its requests whose output has been read to its end; low bits. */
 	uint32_t flushed;
 };
 
@@ -57,15 +57,15 @@ struct hathi_host {
 	int log_fd;
 	bool accepting;
 	bool watching;
-	/* With `watching`: the slot in which a worker may be made for a connection at once, -1 for none. */
+	/* With `watching`: the slot for a worker that may be made for a connection at once; -1 without a grant. */
 	int32_t granted;
 	bool draining;
-	/* The master was told that no worker accepts any more. */
+	/* The master knows that no worker accepts any more. */
 	bool has_told_stopped;
 	bool catches_output;
 	/* A log shows ids of requests. */
 	bool names_requests;
-	/* /proc; and the saved group id that guards a worker while it opens its memory, -1 for none. */
+	/* /proc; and the saved group id that guards a worker while it opens its memory, -1 without one. */
 	int proc_fd;
 	int guard_group;
 	struct hathi_access_format *access_format;

@@ -1,4 +1,4 @@
-/* What the host's loop waits for. */
+/* Event sources of the host's loop. */
 #ifndef HATHI_HOST_EVENTS_H
 #define HATHI_HOST_EVENTS_H
 
@@ -13,7 +13,7 @@ enum hathi_host_source {
 	HATHI_FROM_STDERR,
 };
 
-/* What an event of epoll carries. */
+/* The data of an epoll event. */
 static inline uint64_t hathi_host_event(enum hathi_host_source source, uint32_t slot)
 {
 	return ((uint64_t)source << 32) | slot;

@@ -6,7 +6,7 @@
 #include "host/workers.h"
 #include "record/slot.h"
 
-/* Watches the listening socket, or no longer. */
+/* Starts or stops watching the listening socket. */
 void hathi_listener_watch(struct hathi_host *host, bool on)
 {
 	if (host->watching == on) return;
@@ -16,7 +16,7 @@ void hathi_listener_watch(struct hathi_host *host, bool on)
 }
 
 /*
- * A connection waits: unless an idle worker is about to take it, it is reported, and the worker made that the master
+ * A connection waits. Unless an idle worker is about to accept it, reports it, and makes the worker that the master
  * granted for it. Returns whether to look again soon.
  */
 bool hathi_listener_on_connection(struct hathi_host *host)
@@ -34,7 +34,7 @@ bool hathi_listener_on_connection(struct hathi_host *host)
 		return false;
 	}
 	uint32_t slot = (uint32_t)host->granted;
-	/* First, so that the master knows of the worker when it hears how the start ended. */
+	/* The report goes first, so that the master knows of the worker when it hears of a failed start. */
 	hathi_channel_word(&host->channel, "waiting %u", slot);
 	hathi_workers_start(host, slot);
 	host->children[slot].is_granted = host->children[slot].pid != 0;

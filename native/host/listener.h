@@ -1,4 +1,4 @@
-/* Connections that wait while no worker takes them (listener.c). */
+/* Connections that wait while no worker accepts them (listener.c). */
 #ifndef HATHI_LISTENER_H
 #define HATHI_LISTENER_H
 

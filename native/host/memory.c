@@ -11,37 +11,40 @@
 #include "shared/process.h"
 
 /*
- * A worker hands the master a descriptor of its own memory, open for reading, before it runs any script: then the
- * master can look at its PHP stack with no right of its own (no CAP_SYS_PTRACE, whatever Yama says), the worker is
- * never stopped, and the descriptor cannot come to mean another process that gets the same pid.
+ * A worker gives the master a read-only descriptor of its own memory before it runs any script. With it the master
+ * reads the worker's PHP stack without a right of its own (no CAP_SYS_PTRACE, under any Yama scope) and without
+ * stopping the worker, and the descriptor cannot come to mean another process with the same pid.
  *
- * After the change of user a process is not dumpable, so /proc/self/mem belongs to root and it cannot open it. To be
- * dumpable for that moment would let every process of the same user open it as well, also for writing
- * (CVE-2018-10545). So the host keeps a saved group id that nothing else has: whoever wants another process's memory
- * needs his group to be equal to *all three* of its group ids (ptrace(2)), and no process can have a group that is
- * equal to two different ones. The worker gives the extra id up with the very call that ends the moment: the kernel
- * clears the dumpable attribute in every change of the effective group.
+ * After the change of user a process is not dumpable, so /proc/self/mem belongs to root and the process cannot open
+ * it. If it became dumpable for that moment, every process of the same user could open it too, also for writing
+ * (CVE-2018-10545). So the host keeps a saved group id that no other process has. To open another process's memory, a
+ * process needs its group to equal *all three* group ids of the other (ptrace(2)), and no group equals two different
+ * ids. The worker drops the extra id with the same call that ends the moment: the kernel clears the dumpable
+ * attribute in every change of the effective group.
  */
 
-/* "nogroup", or its neighbour for a pool that is in it. */
+/* "nogroup"; its neighbour for a pool that has this group. */
 enum { GUARD_GROUP = 65534 };
 
-/* Before chroot: the workers may have no /proc. */
+/* Call this before chroot(2): the workers may have no /proc. */
 void hathi_memory_prepare(struct hathi_host *host)
 {
 	host->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	host->guard_group = -1;
 }
 
-/* Takes the guard as saved group id, between the change of group and the change of user. */
+/* Sets the guard as saved group id. Call it after the change of group and before the change of user. */
 void hathi_memory_guard(struct hathi_host *host)
 {
 	gid_t guard = getgid() == GUARD_GROUP ? GUARD_GROUP - 1 : GUARD_GROUP;
-	/* A user namespace may not have that id: then there is no moment, and no descriptor. */
+	/* A user namespace may lack that id. Then the memory is not opened. */
 	if (setresgid((gid_t)-1, (gid_t)-1, guard) == 0) host->guard_group = (int)guard;
 }
 
-/* Opens the memory of a new worker. Returns the descriptor, or -1 with errno; ends the process when it is left open. */
+/*
+ * Opens the memory of a new worker. Returns the descriptor, or -1 with errno. Ends the process if it would stay
+ * dumpable.
+ */
 static int open_memory(const struct hathi_host *host)
 {
 	const char file[] = "self/mem";
@@ -63,7 +66,7 @@ static int open_memory(const struct hathi_host *host)
 	return fd;
 }
 
-/* What an operator can do about a memory that cannot be opened. */
+/* The remedy when the memory cannot be opened. */
 static const char *remedy(const struct hathi_host *host)
 {
 	if (host->proc_fd < 0) return "; mount /proc where the master runs";
@@ -73,8 +76,8 @@ static const char *remedy(const struct hathi_host *host)
 }
 
 /*
- * In a new worker: sends the descriptor of its memory to the host, or why there is none. To be called before it asks
- * for the death signal, which a change of groups clears.
+ * In a new worker: sends the host the descriptor of its memory, or the reason why it has none. Call it before
+ * PR_SET_PDEATHSIG, which a change of groups clears.
  */
 void hathi_memory_offer(struct hathi_host *host, int control)
 {
@@ -96,14 +99,14 @@ static bool pass(int descriptor)
 	return hathi_send_descriptor(HATHI_FD_DESCRIPTORS, ".", 1, descriptor);
 }
 
-/* In the host: brings a worker's offer to the master, once a worker. */
+/* In the host: passes a worker's offer to the master, once per worker. */
 void hathi_memory_relay(struct hathi_host *host, uint32_t slot, const struct hathi_control *offer, int descriptor)
 {
 	struct hathi_child *child = host->children + slot;
 	char error[128];
 	const char *reason = offer->text;
 	size_t length = offer->length;
-	/* Once it is up it may run scripts, and what it sends then is theirs. */
+	/* A worker that is up may run scripts, so its later messages may be theirs. */
 	if (child->has_offered || child->is_up) return;
 	child->has_offered = true;
 	if (descriptor >= 0 && pass(descriptor)) {

@@ -10,16 +10,16 @@
 #include "wire/request_id.h"
 
 /*
- * Nothing that a worker sends is trusted: it runs scripts. A datagram has a fixed form, its text is passed on as a
- * payload that nobody parses, and one that cannot be sent back to it is dropped rather than waited for.
+ * A worker runs scripts, so nothing that it sends is trusted. A datagram has a fixed form, and its text is passed on
+ * as a payload that nobody parses. An answer that cannot be sent at once is dropped.
  */
 
 static const char *const streams[] = {"stdout", "stderr"};
 
 /*
- * Writes a blank and the id of the request that wrote what has just been read, or nothing where that is not sure. It is
- * the one that the worker runs, since a worker begins none before what it wrote has been read and named; one that
- * could not wait any longer says so. A script can change what is in the slot, so an id that is none is left out.
+ * Writes a blank and the id of the request that wrote the output just read; nothing when that is unsure. It is the
+ * running request: a worker begins no request before the host has read and named the last one's output, and a worker
+ * that stopped waiting sets `is_unsure`. A script can change the slot, so an invalid id is skipped.
  */
 static void name_writer(const struct hathi_host *host, uint32_t slot, char *words)
 {
@@ -34,7 +34,7 @@ static void name_writer(const struct hathi_host *host, uint32_t slot, char *word
 	sprintf(words, " %s", id);
 }
 
-/* Reads and passes on what a worker wrote so far. Returns false when the pipe has ended. */
+/* Reads and passes on a worker's output so far. Returns false when the pipe has ended. */
 static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
 {
 	enum { ROUNDS = 16 };
@@ -56,7 +56,7 @@ static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
 	return true;
 }
 
-/* The same, for the worker to see: before the next request it waits until it is known who wrote what has been read. */
+/* The same, and shows the worker that its output is being read: its next request waits for that. */
 bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
 {
 	atomic_store(&host->shared->slots[slot].is_being_read, 1);
@@ -65,13 +65,13 @@ bool hathi_relay_output(struct hathi_host *host, uint32_t slot, int stream)
 	return goes_on;
 }
 
-/* Passes on all that is left of a worker that is gone. */
+/* Passes on the rest of a dead worker's output. */
 void hathi_relay_rest(struct hathi_host *host, uint32_t slot)
 {
 	for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
 }
 
-/* Asks the master for the status page, one question a worker at a time: what comes before the answer is dropped. */
+/* Asks the master for the status page, one question per worker at a time. Further questions are dropped. */
 static void ask_status(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
 {
 	if (host->children[slot].has_asked) return;
@@ -81,8 +81,8 @@ static void ask_status(struct hathi_host *host, uint32_t slot, const struct hath
 }
 
 /*
- * A worker's request is over. One that waits for the answer has written what the pipes hold; one that does not was read
- * to the end already, and what they hold is of its next request.
+ * A worker's request is over. If the worker waits for the answer, the pipes hold the rest of that request's output.
+ * If it does not, that output was read already, and the pipes hold the next request's.
  */
 static void flush(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
 {
@@ -122,7 +122,7 @@ static void obey(struct hathi_host *host, uint32_t slot, const struct hathi_cont
 	}
 }
 
-/* Takes one message that a worker sent on its control socket. Returns false when nothing was there. */
+/* Reads one message from a worker's control socket. Returns false when there was none. */
 bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
 {
 	struct hathi_child *child = host->children + slot;
@@ -133,7 +133,7 @@ bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
 	if (got == 1 && control.type == HATHI_CONTROL_MEMORY) hathi_memory_relay(host, slot, &control, descriptor);
 	if (descriptor >= 0) close(descriptor);
 	if (got < 0) {
-		/* It is going; its end is reported by the kernel. */
+		/* The worker is ending; the kernel reports its end. */
 		close(child->control);
 		child->control = -1;
 	}
@@ -142,8 +142,8 @@ bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
 }
 
 /*
- * Brings the master's status page to the worker that asked, if it still is the same one; -1 where there is no page. The
- * descriptor stays the caller's.
+ * Passes the master's status page to the worker that asked, if it is still the same one; -1 without a page. The
+ * caller keeps the descriptor.
  */
 void hathi_relay_status(struct hathi_host *host, const char *id, uint32_t status, int page)
 {
@@ -158,7 +158,7 @@ void hathi_relay_status(struct hathi_host *host, const char *id, uint32_t status
 	hathi_control_send(host->children[slot].control, &control, page);
 }
 
-/* Tells every worker something, with a descriptor unless it is -1. */
+/* Sends every worker a message, with a descriptor unless it is -1. */
 void hathi_relay_to_all(struct hathi_host *host, enum hathi_control_type type, int descriptor)
 {
 	struct hathi_control control = {.type = type};

@@ -1,4 +1,4 @@
-/* What workers say, on its way to the master. */
+/* Output and messages of workers on their way to the master (relay.c). */
 #ifndef HATHI_RELAY_H
 #define HATHI_RELAY_H
 

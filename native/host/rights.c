@@ -14,12 +14,12 @@
 #include "worker/limits.h"
 
 /*
- * The host gives up the master's rights before it makes a worker, so that nothing that runs scripts has ever had
- * them, and a worker that breaks out finds a host with no more rights than its own. Only the limits are the
- * workers' own: the host needs more descriptors than one of them.
+ * The host gives up the master's rights before it makes a worker. So no process that runs scripts ever had them, and
+ * a worker that breaks out finds a host with no more rights than its own. Only the limits are set in the workers,
+ * because the host needs more descriptors than one of them.
  */
 
-/* Reads the blank-separated list. Returns the number of groups, -1 when there are too many or no memory. */
+/* Reads the blank-separated list. Returns the number of groups; -1 when there are too many or no memory. */
 static int read_groups(const char *text, gid_t gid, gid_t **groups)
 {
 	enum { MOST = 65536 };
@@ -47,12 +47,13 @@ static int read_groups(const char *text, gid_t gid, gid_t **groups)
 	return false; \
 } while (0)
 
-/* Group and groups go first: afterwards the right to change them is gone. */
+/* Changes groups first: afterwards the process may not. */
 static bool change_user(struct hathi_host *host, char *error, size_t size)
 {
 	long long uid;
 	long long gid;
-	if (!hathi_setting_number(&host->settings, HATHI_SETTING_UID, &uid) || !hathi_setting_number(&host->settings, HATHI_SETTING_GID, &gid))
+	if (!hathi_setting_number(&host->settings, HATHI_SETTING_UID, &uid) ||
+		!hathi_setting_number(&host->settings, HATHI_SETTING_GID, &gid))
 		return true;
 	if (gid != 0 && setgid((gid_t)gid) != 0)
 		FAIL("failed to setgid(%lld): %s", gid, strerror(errno));
@@ -68,8 +69,8 @@ static bool change_user(struct hathi_host *host, char *error, size_t size)
 }
 
 /*
- * Applies root folder, folder, priority, user and AppArmor hat, in the order of PHP-FPM's workers. Afterwards nothing of root is
- * left. Returns false with the reason in `error`.
+ * Applies chroot, chdir, priority, user and AppArmor hat, in the order of PHP-FPM's workers. Afterwards no right of
+ * root is left. Returns false with the reason in `error`.
  */
 bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 {
@@ -89,7 +90,7 @@ bool hathi_rights_give_up(struct hathi_host *host, char *error, size_t size)
 		setpriority(PRIO_PROCESS, 0, (int)priority) != 0)
 		FAIL("Unable to set priority for this new process: %s", strerror(errno));
 	if (is_root && !change_user(host, error, size)) return false;
-	/* The kernel clears the attribute with the change of user, so it is set after that; workers inherit it. */
+	/* The change of user clears the attribute, so it is set afterwards. Workers inherit it. */
 	if (hathi_setting_flag(settings, HATHI_SETTING_PROCESS_DUMPABLE) && prctl(PR_SET_DUMPABLE, 1) != 0)
 		hathi_channel_log(&host->channel, HATHI_ERROR, "failed to prctl(PR_SET_DUMPABLE): %s",
 			strerror(errno));

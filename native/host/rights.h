@@ -1,4 +1,4 @@
-/* Root folder, user, groups and hat of a pool (rights.c). */
+/* Chroot, user, groups and hat of a pool (rights.c). */
 #ifndef HATHI_RIGHTS_H
 #define HATHI_RIGHTS_H
 

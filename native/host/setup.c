@@ -15,7 +15,7 @@
 #include "record/layout.h"
 #include "shared/process.h"
 
-/* The next message while the settings come in; ends the process when the master is gone or talks nonsense. */
+/* Reads the next message of the settings. Ends the process when the master is gone or breaks the contract. */
 static void wait_message(struct hathi_host *host, struct hathi_message *message)
 {
 	for (;;) {
@@ -25,7 +25,7 @@ static void wait_message(struct hathi_host *host, struct hathi_message *message)
 	}
 }
 
-/* Reads the settings up to "start"; ends the process when they do not come. */
+/* Reads the settings up to "start". Ends the process when they do not come. */
 void hathi_host_read_settings(struct hathi_host *host)
 {
 	struct hathi_message message;
@@ -64,13 +64,13 @@ static void map_scoreboard(struct hathi_host *host)
 	close(HATHI_FD_SCOREBOARD);
 }
 
-/* Ends the process: defaults are the master's, which fills them in. */
+/* Ends the process: the master knows the defaults, and sends every setting. */
 static void miss_setting(struct hathi_host *host, const char *name)
 {
 	hathi_host_fail(host, "the master sent no setting \"%s\"; it is of another version", name);
 }
 
-/* Checks that the settings are all there. */
+/* Checks that all required settings came. */
 static void check_settings(struct hathi_host *host)
 {
 	const char *missing = hathi_setting_missing(&host->settings);
@@ -107,7 +107,7 @@ static void prepare(struct hathi_host *host)
 	host->shared = mmap(NULL, shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	host->children = calloc(host->slot_count, sizeof *host->children);
 	if (host->shared == MAP_FAILED || host->children == NULL) hathi_host_fail(host, "no memory for the workers");
-	/* Workers wait for several things at once, so accept(2) must not hold them. */
+	/* Workers wait for several events at once, so accept(2) must not block. */
 	int flags = fcntl(host->listen_fd, F_GETFL);
 	if (flags < 0 || fcntl(host->listen_fd, F_SETFL, flags | O_NONBLOCK) != 0)
 		hathi_host_fail(host, "cannot use the listening socket on descriptor %d: %s", host->listen_fd, strerror(errno));
@@ -117,7 +117,7 @@ static void prepare(struct hathi_host *host)
 	fcntl(HATHI_FD_DESCRIPTORS, F_SETFD, FD_CLOEXEC);
 }
 
-/* The terminal's signals are the master's: it tells the host what to do. */
+/* Signals of the terminal are for the master, which tells the host what to do. */
 static void prepare_signals(struct hathi_host *host)
 {
 	static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
@@ -136,7 +136,7 @@ static void prepare_signals(struct hathi_host *host)
 	epoll_ctl(host->epoll, EPOLL_CTL_ADD, host->channel.fd, &event);
 }
 
-/* What a host does before PHP's start, or before the rest of it where a template has begun it. */
+/* Prepares a host before PHP's start, or before the rest of it when a template has begun it. */
 void hathi_host_begin(struct hathi_host *host)
 {
 	hathi_host_read_settings(host);

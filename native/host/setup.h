@@ -1,4 +1,4 @@
-/* A host before its first worker: settings, scoreboard, descriptors (setup.c); why it cannot be one (fail.c). */
+/* A host before its first worker: settings, scoreboard, descriptors (setup.c), and its failure (fail.c). */
 #ifndef HATHI_SETUP_H
 #define HATHI_SETUP_H
 

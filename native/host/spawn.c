@@ -21,13 +21,13 @@ void hathi_child_close(struct hathi_child *child)
 {
 	int *const descriptors[] = {&child->control, &child->output[0], &child->output[1]};
 	for (size_t index = 0; index < sizeof descriptors / sizeof *descriptors; index++) {
-		/* Closing takes it out of the epoll set: the worker's copies of it were closed in the worker. */
+		/* Closing removes it from the epoll set, since the worker has closed its copies. */
 		if (*descriptors[index] >= 0) close(*descriptors[index]);
 		*descriptors[index] = -1;
 	}
 }
 
-/* In a new worker: everything of the host that is not the worker's. */
+/* In a new worker: closes the host's descriptors. */
 static void close_host(struct hathi_host *host)
 {
 	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
@@ -45,7 +45,7 @@ static bool redirect(int target, int source)
 	return source < 0 || dup2(source, target) >= 0;
 }
 
-/* Where a worker's stdout and stderr go: into pipes of the host, or nowhere. */
+/* Redirects a worker's stdout and stderr into pipes of the host, or into /dev/null. */
 static bool redirect_output(const int *output)
 {
 	int null = output[0] >= 0 ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -58,7 +58,7 @@ static bool redirect_output(const int *output)
 	return done;
 }
 
-/* The descriptors of a worker-to-be; [0] stays with the host. */
+/* The descriptors of a future worker; the host keeps each [0]. */
 struct worker_pipes {
 	int control[2];
 	int out[2];
@@ -75,8 +75,9 @@ static void close_pipes(struct worker_pipes *pipes)
 }
 
 /*
- * A pipe for output. That of a PHP-FPM that was started by root is root's, so nobody opens it by its name in /proc, and
- * `error_log = /proc/self/fd/2` falls back to the log of the worker. Ours belongs to the pool's user.
+ * Makes a pipe for output. The pipe of a PHP-FPM that root started belongs to root: nobody can open it by its name in
+ * /proc, and `error_log = /proc/self/fd/2` falls back to the worker's log. Ours belongs to the pool's user, so its
+ * mode forbids opening.
  */
 static bool make_output(const struct hathi_host *host, int *pipe)
 {
@@ -98,7 +99,7 @@ _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct 
 	if (pipes->err[0] >= 0) close(pipes->err[0]);
 	close_host(host);
 	hathi_memory_offer(host, pipes->control[1]);
-	/* A worker whose host died finishes what it runs: nobody could tell it to end any more. */
+	/* A worker whose host died finishes its request: nobody could tell it to end any more. */
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	if (getppid() != host_pid) _exit(0);
 	const int output[] = {pipes->out[1], pipes->err[1]};
@@ -129,7 +130,7 @@ static void watch(const struct hathi_host *host, int fd, enum hathi_host_source 
 	epoll_ctl(host->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Makes a worker in the slot. Returns 0, or the error of the system. */
+/* Makes a worker in the slot. Returns 0 or an errno. */
 int hathi_spawn(struct hathi_host *host, uint32_t slot)
 {
 	struct worker_pipes pipes;
@@ -139,7 +140,7 @@ int hathi_spawn(struct hathi_host *host, uint32_t slot)
 		close_pipes(&pipes);
 		return error;
 	}
-	/* No signal may come between fork and the worker's own handlers: its mask is set there. */
+	/* No signal may arrive before the worker has its own handlers; it sets its mask then. */
 	sigset_t all;
 	sigset_t before;
 	sigfillset(&all);

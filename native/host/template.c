@@ -18,12 +18,12 @@
 #include "shared/process.h"
 
 /*
- * The template: a PHP that has started but for its OPcache, runs no script and knows no pool, and makes hosts by fork
- * (docs/contract.md). It is the parent of its hosts, so it tells the master how each of them ended.
+ * The template: a PHP that has started except for its OPcache, runs no script, knows no pool, and makes hosts by fork
+ * (docs/contract.md). As the parent of its hosts it reports how each of them ended.
  */
 
 enum {
-	/* What a host inherits: stdout, stderr, then HATHI_FD_CONTROL to HATHI_FD_ACCESS_LOG. */
+	/* Descriptors of a host: stdout, stderr, then HATHI_FD_CONTROL to HATHI_FD_ACCESS_LOG. */
 	FIRST_TARGET = STDOUT_FILENO,
 	LAST_TARGET = HATHI_FD_ACCESS_LOG,
 	DESCRIPTORS_MOST = LAST_TARGET - FIRST_TARGET + 1,
@@ -43,8 +43,8 @@ static void close_all(const int *descriptors, size_t count)
 }
 
 /*
- * Receives the descriptors of one host, which the master has sent before the line that asks for it. Returns how many
- * came, or -1 with errno.
+ * Receives the descriptors of one host, which the master sends before the line that asks for it. Returns their
+ * number, or -1 with errno.
  */
 static int receive_descriptors(int *descriptors)
 {
@@ -77,7 +77,7 @@ static int receive_descriptors(int *descriptors)
 	return -1;
 }
 
-/* Puts the descriptors where a host has them. Some may stand where others are to go, so all move away first. */
+/* Moves the descriptors to a host's numbers. Some may occupy the numbers of others, so all move away first. */
 static bool place_descriptors(const int *descriptors, size_t count)
 {
 	int moved[DESCRIPTORS_MOST];
@@ -93,7 +93,9 @@ static bool place_descriptors(const int *descriptors, size_t count)
 	return true;
 }
 
-/* The C library's generators go on from the same state in every child; those of PHP are seeded by their first use. */
+/*
+ * The C library's generators would continue from the same state in every child. PHP's are seeded at their first use.
+ */
 static void reseed(void)
 {
 	unsigned int seed;
@@ -102,7 +104,7 @@ static void reseed(void)
 	srand48((long)seed);
 }
 
-/* In the child: leaves the template behind and takes up the life of a host. Returns into PHP's start. */
+/* In the child: leaves the template and becomes a host. Returns into PHP's start. */
 static void become_host(struct template *template, const int *descriptors, size_t count, const sigset_t *mask)
 {
 	struct hathi_host *host = template->host;
@@ -111,11 +113,11 @@ static void become_host(struct template *template, const int *descriptors, size_
 	close(FD_PASSED);
 	if (!place_descriptors(descriptors, count)) _exit(HATHI_EXIT_FAILED);
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	/* What the template has read belongs to another channel. */
+	/* The template's buffered input belongs to another channel. */
 	host->channel = (struct hathi_channel){.fd = HATHI_FD_CONTROL};
 	host->settings = (struct hathi_settings){0};
 	reseed();
-	/* As one that is executed: what a terminal signals to the master's group is not for hosts and workers. */
+	/* As an executed host does: signals of a terminal to the master's group must not reach hosts and workers. */
 	setsid();
 	hathi_host_begin(host);
 }
@@ -132,7 +134,7 @@ static bool make_host(struct template *template, const char *id)
 		hathi_channel_say(channel, reason, strlen(reason), "no-host %s", id);
 		return false;
 	}
-	/* The id stands in the channel's buffer, which the child gives up. */
+	/* The id lies in the channel's buffer, which the child discards. */
 	sigset_t mask;
 	sigemptyset(&mask);
 	pid_t pid = fork();
@@ -147,7 +149,7 @@ static bool make_host(struct template *template, const char *id)
 	return false;
 }
 
-/* Tells the master of every host that has ended. */
+/* Reports every host that has ended to the master. */
 static void reap(const struct template *template)
 {
 	struct hathi_channel *channel = &template->host->channel;
@@ -160,7 +162,7 @@ static void reap(const struct template *template)
 	}
 }
 
-/* Obeys what has come. Returns true in a child. */
+/* Obeys all messages so far. Returns true in a child. */
 static bool obey_all(struct template *template)
 {
 	struct hathi_message message;
@@ -185,7 +187,7 @@ static void prepare_signals(struct template *template)
 		hathi_host_fail(template->host, "cannot wait for hosts: %s", strerror(errno));
 }
 
-/* PHP's start is held here; each child goes on with it. The template itself ends when the master is gone. */
+/* Holds PHP's start; each child continues it. The template itself ends when the master is gone. */
 static void serve_forks(struct hathi_host *host)
 {
 	struct template template = {.host = host};
@@ -204,7 +206,9 @@ static void serve_forks(struct hathi_host *host)
 	}
 }
 
-/* The life of a template, and of the hosts that it makes: in a child this is hathi_host_main(). Returns the exit code. */
+/*
+ * The life of a template and of its hosts: a child continues here as hathi_host_main() does. Returns the exit code.
+ */
 int hathi_template_main(const struct hathi_host_php *php, int argc, char **argv, char **environment)
 {
 	static struct hathi_host host;
@@ -220,6 +224,6 @@ int hathi_template_main(const struct hathi_host_php *php, int argc, char **argv,
 	fcntl(FD_PASSED, F_SETFD, FD_CLOEXEC);
 	php->hold(&host, serve_forks);
 	php->start(&host);
-	/* Only a host comes so far: the template stays in the hook. */
+	/* Only hosts get here: the template stays in the hook. */
 	return hathi_host_run(&host);
 }

@@ -19,7 +19,7 @@
 void hathi_workers_start(struct hathi_host *host, uint32_t slot)
 {
 	struct hathi_child *child = host->children + slot;
-	/* The master asked for it just when it was made on its grant. */
+	/* The master asked for it just as it was made on the master's grant. */
 	bool is_made = child->pid != 0 && child->is_granted;
 	child->is_granted = false;
 	if (is_made) return;
@@ -30,7 +30,7 @@ void hathi_workers_start(struct hathi_host *host, uint32_t slot)
 	hathi_channel_word(&host->channel, "ended %u 0 exit %d", slot, HATHI_EXIT_FAILED);
 }
 
-/* Tells the master once that no worker accepts any more. */
+/* Reports once that no worker accepts any more. */
 void hathi_workers_tell_stopped(struct hathi_host *host)
 {
 	if (!host->draining || host->has_told_stopped) return;
@@ -42,8 +42,8 @@ void hathi_workers_tell_stopped(struct hathi_host *host)
 }
 
 /*
- * Tells a worker to end after its request. Not by a signal, which would end a sleep or a wait of its script: the flag is
- * for one that runs, which looks before it waits, the message for one that waits.
+ * Tells a worker to end after its request. A signal would interrupt a sleep or wait of its script. So a busy worker
+ * checks the flag before it waits, and an idle one gets the message.
  */
 static void tell_to_end(struct hathi_host *host, uint32_t slot)
 {
@@ -53,7 +53,7 @@ static void tell_to_end(struct hathi_host *host, uint32_t slot)
 	if (host->children[slot].control >= 0) hathi_control_send(host->children[slot].control, &quit, -1);
 }
 
-/* "end SLOT MODE". Returns false for a mode that there is none of. */
+/* "end SLOT MODE". Returns false for an unknown mode. */
 bool hathi_workers_end(struct hathi_host *host, uint32_t slot, const char *mode)
 {
 	int number = hathi_signal_for(mode);
@@ -63,7 +63,7 @@ bool hathi_workers_end(struct hathi_host *host, uint32_t slot, const char *mode)
 	return is_graceful || number != 0;
 }
 
-/* Tells all workers to end after their requests, and to accept no more. */
+/* Tells all workers to accept no more, and to end after their requests. */
 void hathi_workers_drain(struct hathi_host *host)
 {
 	host->draining = true;
@@ -73,8 +73,8 @@ void hathi_workers_drain(struct hathi_host *host)
 }
 
 /*
- * The master has hung up, is gone or out of its mind: everything ends at once. What the workers wrote until then is still
- * passed on; a master that hung up reads it.
+ * The master has hung up, is gone or breaks the contract: ends everything at once. Output of the workers so far is
+ * still passed on; a master that hung up reads it.
  */
 void hathi_workers_kill(struct hathi_host *host, int code)
 {
@@ -97,7 +97,7 @@ static void report_end(struct hathi_host *host, uint32_t slot, pid_t pid, int st
 		hathi_channel_word(&host->channel, "ended %u %d exit %d", slot, (int)pid, WEXITSTATUS(status));
 }
 
-/* Workers have ended: frees their slots and tells the master how each ended. */
+/* Reaps ended workers: frees their slots and reports how each ended. */
 void hathi_workers_reap(struct hathi_host *host)
 {
 	struct signalfd_siginfo information;
@@ -124,6 +124,6 @@ void hathi_workers_reap(struct hathi_host *host)
 		}
 	}
 	hathi_workers_tell_stopped(host);
-	/* The kernel may have woken just the one that is gone for a connection that still waits. */
+	/* The kernel may have woken the dead worker for a connection that still waits. */
 	if (ended && !host->draining) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
 }

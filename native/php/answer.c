@@ -30,7 +30,8 @@ static void answer_ping(struct hathi_request *request)
 	SG(sapi_headers).http_response_code = 200;
 	add_header("Content-Type: text/plain", true);
 	add_no_cache();
-	if (!SG(request_info).headers_only) php_output_write(request->worker->ping_response, strlen(request->worker->ping_response));
+	const char *pong = request->worker->ping_response;
+	if (!SG(request_info).headers_only) php_output_write(pong, strlen(pong));
 }
 
 /* Prints a page: header lines, an empty line, the body. */

@@ -166,7 +166,8 @@ static void check_build(struct hathi_host *host)
 {
 	zend_module_entry *standard = zend_hash_str_find_ptr(&module_registry, "standard", sizeof "standard" - 1);
 	if (standard == NULL || strcmp(standard->build_id, ZEND_MODULE_BUILD_ID) != 0)
-		hathi_host_fail(host, "this engine was built for %s, the PHP that hosts it is %s: run \"hathi build\"", ZEND_MODULE_BUILD_ID, standard == NULL ? "unknown" : standard->build_id);
+		hathi_host_fail(host, "this engine was built for %s, the PHP that hosts it is %s: run \"hathi build\"",
+			ZEND_MODULE_BUILD_ID, standard == NULL ? "unknown" : standard->build_id);
 }
 
 static int start_modules(void)

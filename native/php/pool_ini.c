@@ -154,7 +154,8 @@ static enum hathi_ini_outcome set_for_good(const char *name, const char *value, 
 	bool is_set = entry->value != NULL && zend_string_equals_cstr(entry->value, value, strlen(value));
 	/* At its start OPcache moves the values of entries into its own memory, and frees those that are not interned. */
 	bool is_starting = stage == ZEND_INI_STAGE_STARTUP;
-	zend_string *text = is_set ? entry->value : is_starting ? permanent(value, strlen(value)) : zend_string_init(value, strlen(value), 1);
+	zend_string *text = is_set ? entry->value
+		: is_starting ? permanent(value, strlen(value)) : zend_string_init(value, strlen(value), 1);
 	if (!is_set) {
 		if (!is_starting) GC_MAKE_PERSISTENT_LOCAL(text);
 		bool taken = entry->on_modify == NULL ||

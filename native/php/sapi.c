@@ -181,7 +181,8 @@ static void add_variable(const char *name, const char *value, size_t length, zva
 	if (Z_TYPE(PG(http_globals)[TRACK_VARS_ENV]) == IS_ARRAY &&
 		Z_ARR_P(array) == Z_ARR(PG(http_globals)[TRACK_VARS_ENV]))
 		target = PARSE_ENV;
-	if (sapi_module.input_filter == NULL || sapi_module.input_filter(target, (char *)(uintptr_t)name, &copy, length, &new_length))
+	if (sapi_module.input_filter == NULL ||
+		sapi_module.input_filter(target, (char *)(uintptr_t)name, &copy, length, &new_length))
 		php_register_variable_safe(name, copy, new_length, array);
 	efree(copy);
 }

@@ -1,4 +1,4 @@
-/* Lines of the access log: access_format.c, access_json.c, and the buffer that both write into, text_line.c. */
+/* The access log (access_log.c), its lines (access_format.c, access_json.c), and their buffer (text_line.c). */
 #ifndef HATHI_ACCESS_H
 #define HATHI_ACCESS_H
 
@@ -11,7 +11,7 @@
 #include "shared/text.h"
 #include "wire/params.h"
 
-/* A line under way. What does not fit is cut off. */
+/* A line that is being written. Text beyond its size is cut. */
 struct hathi_line {
 	char *bytes;
 	size_t size;
@@ -23,7 +23,7 @@ void hathi_line_format(struct hathi_line *line, const char *format, ...) HATHI_P
 size_t hathi_read_character(const unsigned char *text, size_t length, uint32_t *character);
 bool hathi_is_unsafe(uint32_t character);
 
-/* Eight texts of 1 KiB with every byte escaped, names and numbers. */
+/* Room for eight texts of 1 KiB with every byte escaped, names and numbers. */
 enum { HATHI_ACCESS_JSON_BYTES = 52 * 1024 };
 
 struct hathi_access_values {
@@ -40,7 +40,7 @@ struct hathi_access_values {
 	int64_t accepted_at;
 	int64_t logged_at;
 	const struct hathi_params *params;
-	/* Calls back with the value of a response header, or NULL. */
+	/* Returns the value of a response header, or NULL. */
 	const char *(*header)(const char *name, void *context);
 	void *context;
 };
@@ -50,20 +50,20 @@ struct hathi_access_format;
 /* The log of one worker. */
 struct hathi_access_log {
 	int fd;
-	/* NULL where the pool has no access log. */
+	/* NULL when the pool has no access log. */
 	const struct hathi_access_format *format;
 	const struct hathi_settings *settings;
 	bool is_json;
 	bool with_query;
-	/* The last line could not be written; it is not whole. */
+	/* The last line could not be written; it is incomplete. */
 	bool has_failed;
 	bool is_torn;
 };
 
-/* What the worker has to tell of a line. */
+/* Problems with a line that the worker must report. */
 struct hathi_access_outcome {
 	bool was_cut;
-	/* Of the system, once until a line can be written again; 0 for none. */
+	/* errno of a failed write, reported once until a write succeeds; otherwise 0. */
 	int error;
 };
 

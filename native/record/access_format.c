@@ -7,8 +7,8 @@
 #include <time.h>
 
 /*
- * access.format: compiled once in the host, rendered for every request. The codes are those of
- * src/log/access-format.ts. What a client sent is escaped by the rule of src/text/log-line.ts, as \xHH, so a request
+ * access.format, compiled once in the host and rendered for every request. The codes are those of
+ * src/log/access-format.ts. Text from clients is escaped as \xHH by the rule of src/text/log-line.ts, so a request
  * cannot forge a line or a field.
  */
 
@@ -87,8 +87,8 @@ static bool add(struct hathi_access_format *format, char code, const char *text,
 }
 
 /*
- * Compiles a format. Returns NULL with the reason in `error`. A lone `%` at the end prints nothing, as in the
- * reference; of several modifiers the last counts.
+ * Compiles a format. Returns NULL with the reason in `error`. As in PHP-FPM a lone `%` at the end prints nothing, and
+ * the last of several modifiers counts.
  */
 struct hathi_access_format *hathi_access_compile(const char *text, char *error, size_t size)
 {
@@ -128,7 +128,10 @@ struct hathi_access_format *hathi_access_compile(const char *text, char *error, 
 	return format;
 }
 
-/* A byte outside of UTF-8 is kept, since logs of other encodings exist, unless it is a control to a terminal of eight bits. */
+/*
+ * A byte that is not UTF-8 is kept, since logs in other encodings exist, unless an 8-bit terminal takes it for a
+ * control.
+ */
 static bool is_escaped(const unsigned char *text, size_t length, uint32_t character, bool quotes)
 {
 	if (quotes && (character == '"' || character == '\\')) return true;
@@ -136,14 +139,14 @@ static bool is_escaped(const unsigned char *text, size_t length, uint32_t charac
 	return hathi_is_unsafe(character);
 }
 
-/* `quotes` tells whether quote and backslash are escaped too. */
+/* `quotes` tells whether quotes and backslashes are escaped too. */
 static void put_escaped(struct hathi_line *line, const char *text, bool quotes)
 {
 	const unsigned char *at = (const unsigned char *)text;
 	for (size_t left = strlen(text); left > 0;) {
 		uint32_t character;
 		size_t length = hathi_read_character(at, left, &character);
-		/* What was begun and is no character: byte by byte. U+FFFD itself has no byte that is escaped. */
+		/* An incomplete character goes byte by byte. U+FFFD itself contains no byte that is escaped. */
 		if (character == 0xfffd) length = 1;
 		if (!is_escaped(at, length, character, quotes)) {
 			hathi_line_put(line, (const char *)at, length);
@@ -233,7 +236,7 @@ static void put_piece(struct hathi_line *line, const struct piece *piece, const 
 	}
 }
 
-/* Writes the line of a request without its newline. Returns its length, which is `size` when it had to be cut. */
+/* Writes a request's line without its newline. Returns its length, which is `size` when the line was cut. */
 size_t hathi_access_render(const struct hathi_access_format *format, const struct hathi_access_values *values,
 	char *bytes, size_t size)
 {
@@ -243,7 +246,7 @@ size_t hathi_access_render(const struct hathi_access_format *format, const struc
 }
 
 /*
- * Whether PHP-FPM leaves a request out of the log: exactly a listed path, GET or HEAD, no query, no body, and a
+ * Whether access.suppress_path leaves out a request: exactly a listed path, GET or HEAD, no query, no body, and a
  * status in 200-299.
  */
 bool hathi_access_suppressed(const struct hathi_settings *settings, const struct hathi_access_values *values)

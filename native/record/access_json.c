@@ -5,12 +5,12 @@
 
 #include "shared/clock.h"
 
-/* The access log's line with access.log_format = json. The fields are those of src/log/access-json.ts. */
+/* Lines of the access log with access.log_format = json. The fields are those of src/log/access-json.ts. */
 
-/* Bytes of a text; what is longer is cut. All texts together, each byte escaped, fit a line. */
+/* Longer texts are cut to this many bytes. All texts together fit a line with each byte escaped. */
 enum { TEXT_MOST = 1024 };
 
-/* A text as JSON, with nothing in it that a terminal or a reader of lines acts on. */
+/* Writes a text as JSON, without characters that a terminal or a reader of lines would act on. */
 static void put_text(struct hathi_line *line, const char *text, size_t length)
 {
 	bool is_cut = length > TEXT_MOST;
@@ -58,8 +58,8 @@ static void put_time(struct hathi_line *line, uint64_t micros)
 }
 
 /*
- * Writes the line of a request without its newline, with the query when that is asked for. Returns its length; a line
- * of HATHI_ACCESS_JSON_BYTES has room for all that can be in it.
+ * Writes a request's line without its newline, with the query if asked for. Returns its length.
+ * HATHI_ACCESS_JSON_BYTES is room for any line.
  */
 size_t hathi_access_json(const struct hathi_access_values *values, bool with_query, char *bytes, size_t size)
 {

@@ -6,8 +6,8 @@
 /* The access log: each worker appends its own lines, one write(2) each. */
 
 /*
- * Appends a line. Returns an error that has not been told yet: it is told once, until a line can be written again. A
- * line that was cut off is ended before the next one.
+ * Appends a line. Returns the errno of a failed write, once until a write succeeds; otherwise 0. A line that was cut
+ * off is ended before the next one.
  */
 static int append(struct hathi_access_log *log, const char *line, size_t length)
 {
@@ -38,7 +38,7 @@ struct hathi_access_outcome hathi_access_write(struct hathi_access_log *log, con
 	}
 	char line[HATHI_ACCESS_LINE_BYTES];
 	size_t length = hathi_access_render(log->format, values, line, sizeof line - 1);
-	/* A format of what is not there, `%u` say, makes no line. */
+	/* A format of missing values, for instance `%u`, makes no line. */
 	if (length == 0) return outcome;
 	outcome.was_cut = length == sizeof line - 1;
 	line[length++] = '\n';

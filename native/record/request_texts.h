@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Each is empty where the request has none. */
+/* Each is the empty text when the request has none. */
 struct hathi_request_texts {
 	const char *method;
 	const char *uri;

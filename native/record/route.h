@@ -14,10 +14,10 @@ enum { HATHI_ROUTE_NAME_BYTES = 161 };
 size_t hathi_request_path(const char **path, const char *request_uri, const char *uri);
 size_t hathi_route_name(char name[HATHI_ROUTE_NAME_BYTES], const char *method, const char *path, size_t length);
 
-/* The table as one worker sees it. */
+/* The table as one worker uses it. */
 struct hathi_routes {
 	uint8_t *table;
-	/* The slot, and 1, of the worker that changes the table; 0 for none. */
+	/* The slot plus 1 of the worker that changes the table; 0 while no worker does. */
 	atomic_uint *holder;
 	uint32_t slot;
 };

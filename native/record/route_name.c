@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * The name under which a request is counted: its method, and its path with what differs from one object to the next
- * folded. The rules are those of src/scoreboard/route-name.ts, where they are explained; a test compares the two.
+ * The name under which a request is counted: its method, and its path with the parts folded that differ between
+ * objects. The rules are those of src/scoreboard/route-name.ts, which explains them; a test compares the two.
  */
 
 enum { READ_MOST = 512, PATH_MOST = 140, METHOD_MOST = 16, SEGMENT_MOST = 64, UUID_LENGTH = 36, EXTENSION_MOST = 5 };
@@ -36,8 +36,8 @@ static bool is_separator(char c)
 }
 
 /*
- * Path of a REQUEST_URI, without its query; `uri` where it is none. Sets where it starts, NULL where there is neither,
- * and returns its length.
+ * Finds the path of a REQUEST_URI without its query, or `uri` when REQUEST_URI is no path. *path is NULL when there
+ * is neither. Returns the length.
  */
 size_t hathi_request_path(const char **path, const char *request_uri, const char *uri)
 {
@@ -49,7 +49,7 @@ size_t hathi_request_path(const char **path, const char *request_uri, const char
 	return uri == NULL ? 0 : strlen(uri);
 }
 
-/* Text under way. What does not fit is left out, and `length` counts it all the same. */
+/* A text that is being written. Bytes beyond `size` are dropped, and still counted in `length`. */
 struct text {
 	char *bytes;
 	size_t size;
@@ -70,7 +70,7 @@ static void put_word(struct text *text, const char *word)
 	put(text, word, strlen(word));
 }
 
-/* Whether a UUID starts there, and ends with the text or before a separator. */
+/* Whether a UUID starts there and ends with the text or before a separator. */
 static bool is_uuid(const char *at, size_t length)
 {
 	if (length < UUID_LENGTH || (length > UUID_LENGTH && !is_separator(at[UUID_LENGTH]))) return false;
@@ -101,7 +101,7 @@ static const char *id_of(const char *part, size_t length)
 	return length >= 16 || (lower > 0 && upper > 0) ? "{token}" : NULL;
 }
 
-/* Bytes of the file name's extension, its point among them; 0 where there is none. */
+/* Length of the file name's extension with its dot; 0 without one. */
 static size_t extension_length(const char *segment, size_t length)
 {
 	bool has_letter = false;
@@ -160,7 +160,7 @@ static void put_method(struct text *text, const char *method)
 	put_word(text, " ");
 }
 
-/* Writes the name of a request's route, ended by NUL. Returns its length: 0 where there is no path. */
+/* Writes the name of a request's route and a NUL. Returns its length: 0 without a path. */
 size_t hathi_route_name(char name[HATHI_ROUTE_NAME_BYTES], const char *method, const char *path, size_t length)
 {
 	struct text text = {.bytes = name, .size = HATHI_ROUTE_NAME_BYTES - 1};

@@ -5,9 +5,9 @@
 #include "record/layout.h"
 
 /*
- * The table of routes after the last slot of the scoreboard; src/scoreboard/routes.ts says by which rule a route has a
- * place. All workers of the pool write it, one at a time: who finds it held counts its request as uncounted. The lock
- * is a worker's slot and 1; the host takes it from a worker that died with it.
+ * The table of routes behind the last slot of the scoreboard; src/scoreboard/routes.ts has the rule by which a route
+ * gets a place. All workers of the pool write it, one at a time: a worker that finds it held counts its request as
+ * uncounted. The lock holds a worker's slot plus 1; the host frees it when a worker died with it.
  */
 
 enum { ATTEMPTS = 100, WEIGHT_OF_REQUEST = 1000, OTHERS = 0 };
@@ -37,7 +37,7 @@ static uint64_t *weights_of(uint8_t *table)
 	return number(table, HATHI_SB_ROUTES_WEIGHTS);
 }
 
-/* FNV-1a; 0 stands for a free place. */
+/* FNV-1a; 0 marks a free place. */
 static uint32_t hash_of(const char *name, size_t length)
 {
 	uint32_t hash = 0x811c9dc5;
@@ -69,7 +69,10 @@ static void give_to_others(uint8_t *table, uint8_t *from)
 		word(to, HATHI_SB_ROUTE_DURATIONS)[class] += word(from, HATHI_SB_ROUTE_DURATIONS)[class];
 }
 
-/* Gives a name the place of the lightest route, or a free one, which weighs nothing. Its weight goes on. */
+/*
+ * Gives a name the place of the lightest route, or a free one, which weighs nothing. The new route inherits the
+ * weight.
+ */
 static size_t new_place(uint8_t *table, uint32_t hash, const char *name, size_t length)
 {
 	size_t place = 1;
@@ -117,7 +120,7 @@ static bool take(const struct hathi_routes *routes)
 	return false;
 }
 
-/* The table of a scoreboard with that many slots, for the worker of `slot`. */
+/* Opens the table of a scoreboard with that many slots, for the worker in `slot`. */
 void hathi_routes_open(struct hathi_routes *routes, uint8_t *scoreboard, uint32_t slot_count, atomic_uint *holder,
 	uint32_t slot)
 {
@@ -128,7 +131,7 @@ void hathi_routes_open(struct hathi_routes *routes, uint8_t *scoreboard, uint32_
 	};
 }
 
-/* Counts a request that has ended under the name of its route, which has at most HATHI_SB_ROUTE_NAME_CAPACITY bytes. */
+/* Counts an ended request under its route's name of at most HATHI_SB_ROUTE_NAME_CAPACITY bytes. */
 void hathi_routes_count(const struct hathi_routes *routes, const char *name, size_t length,
 	const struct hathi_slot_result *result)
 {
@@ -145,7 +148,7 @@ void hathi_routes_count(const struct hathi_routes *routes, const char *name, siz
 	atomic_store_explicit(routes->holder, 0, memory_order_release);
 }
 
-/* The host has reaped the worker of a slot, which may have held the table. */
+/* Frees the table after the host has reaped the slot's worker, which may have held it. */
 void hathi_routes_let_go(atomic_uint *holder, uint32_t slot)
 {
 	unsigned own = slot + 1;

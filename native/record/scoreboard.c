@@ -6,7 +6,7 @@
 #include "record/layout.h"
 #include "shared/clock.h"
 
-/* The master reads while we write: see docs/contract.md, section 4, for the sequence counter. */
+/* The master reads while a worker writes: docs/contract.md, section 4, has the sequence counter. */
 
 static atomic_uint *word_at(uint8_t *base, size_t offset)
 {
@@ -43,7 +43,7 @@ static void put_string(uint8_t *base, size_t offset, size_t capacity, const char
 	put_bytes(base, offset, capacity, text, text == NULL ? 0 : strlen(text));
 }
 
-/* Makes the counter odd: readers see that the slot is being changed. */
+/* Makes the counter odd, so that readers see the change in progress. */
 static void begin_change(uint8_t *slot)
 {
 	atomic_uint *sequence = word_at(slot, HATHI_SB_SLOT_SEQUENCE);
@@ -107,8 +107,8 @@ void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t numb
 }
 
 /*
- * Frees the slot of a worker that is gone, and takes it out of the counts if it ran a request. What it did last stays
- * for the master.
+ * Frees the slot of a dead worker, and removes it from the counts if it ran a request. The figures of its last
+ * request stay for the master.
  */
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number)
 {
@@ -121,14 +121,14 @@ void hathi_slot_clear(uint8_t *scoreboard, uint32_t number)
 	end_change(slot);
 }
 
-/* How many requests the slot's worker has begun, the low bits. */
+/* The number of requests that the slot's worker has begun, low bits. */
 uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number)
 {
 	const uint8_t *slot = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE;
 	return (uint32_t)get_u64(slot, HATHI_SB_SLOT_REQUESTS);
 }
 
-/* The id of its request as the worker wrote it: to be checked before it is used. */
+/* The id of the running request as the worker wrote it. Check it before use. */
 void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size)
 {
 	const uint8_t *at = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE +
@@ -156,7 +156,7 @@ void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage)
 	end_change(slot->slot);
 }
 
-/* A request begins: counted, and what the last one left is cleared. */
+/* Begins a request: counts it, and clears the texts of the last one. */
 void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted)
 {
 	uint8_t *at = slot->slot;
@@ -173,7 +173,7 @@ void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted)
 	set_active(slot, true);
 }
 
-/* What is asked for is known. */
+/* Publishes the texts of a request. */
 void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_request_texts *texts)
 {
 	uint8_t *at = slot->slot;
@@ -204,7 +204,7 @@ size_t hathi_duration_class(uint64_t micros)
 	return low;
 }
 
-/* Keeps the longest request of the last periods; those in which none ended are cleared. */
+/* Keeps the longest request of each of the last periods, and clears periods without one. */
 static void raise_peak(uint8_t *slot, uint64_t micros)
 {
 	uint64_t now = hathi_clock(CLOCK_MONOTONIC) / HATHI_SB_PEAK_PERIOD_MICROS;
@@ -224,7 +224,7 @@ static void count_duration(uint8_t *slot, uint64_t micros)
 	put_u64(slot, HATHI_SB_SLOT_DURATION_SUM_MICROS, get_u64(slot, HATHI_SB_SLOT_DURATION_SUM_MICROS) + micros);
 }
 
-/* The script is done; connection and PHP's own cleaning come after. */
+/* The script is done; closing the connection and PHP's cleaning follow. */
 void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result)
 {
 	uint8_t *at = slot->slot;

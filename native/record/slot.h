@@ -1,4 +1,4 @@
-/* The scoreboard: what a worker says of itself in its slot (scoreboard.c; layout.h has the bytes). */
+/* A worker's slot in the scoreboard (scoreboard.c; layout.h has the bytes). */
 #ifndef HATHI_SLOT_H
 #define HATHI_SLOT_H
 

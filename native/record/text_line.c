@@ -10,7 +10,7 @@ void hathi_line_put(struct hathi_line *line, const char *text, size_t length)
 	line->length += length;
 }
 
-/* Appends a text of at most 63 bytes, longer ones are cut: for numbers and names that are known. */
+/* Appends a formatted text, cut to 63 bytes: for numbers and known names. */
 void hathi_line_format(struct hathi_line *line, const char *format, ...)
 {
 	char text[64];
@@ -22,8 +22,8 @@ void hathi_line_format(struct hathi_line *line, const char *format, ...)
 }
 
 /*
- * Reads one character of UTF-8. Returns its bytes; what is none counts as U+FFFD, as far as it could have become one
- * (the Unicode standard's "maximal subpart").
+ * Reads one character of UTF-8. Returns its length. An invalid sequence counts as U+FFFD, as far as it could have
+ * become a character (the Unicode standard's "maximal subpart").
  */
 size_t hathi_read_character(const unsigned char *text, size_t length, uint32_t *character)
 {
@@ -51,8 +51,8 @@ size_t hathi_read_character(const unsigned char *text, size_t length, uint32_t *
 }
 
 /*
- * Whether a character is never shown as it is: controls, separators of lines, marks of direction, the non-characters
- * that XML forbids. The same set as in src/text/unsafe.ts.
+ * Whether a character is never shown as it is: controls, line separators, direction marks, and non-characters that
+ * XML forbids. The same set as in src/text/unsafe.ts.
  */
 bool hathi_is_unsafe(uint32_t character)
 {

@@ -9,8 +9,8 @@
 static const size_t head_bytes = offsetof(struct hathi_control, text);
 
 /*
- * Sends bytes as one message without waiting, with a descriptor where it is not negative. Returns false with errno
- * unless all of them have gone.
+ * Sends bytes as one message without waiting, with a descriptor unless it is negative. Returns false with errno
+ * unless all bytes were sent.
  */
 bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descriptor)
 {
@@ -36,8 +36,8 @@ bool hathi_send_descriptor(int fd, const void *bytes, size_t length, int descrip
 }
 
 /*
- * Sends one datagram, with a descriptor unless it is -1. Never waits: a worker that does not read must not hold the
- * host. Returns false when it could not be sent.
+ * Sends one datagram, with a descriptor unless it is -1. It never waits: a worker that does not read must not hold up
+ * the host. Returns false when it could not be sent.
  */
 bool hathi_control_send(int fd, const struct hathi_control *control, int descriptor)
 {
@@ -45,8 +45,8 @@ bool hathi_control_send(int fd, const struct hathi_control *control, int descrip
 }
 
 /*
- * Receives one message without waiting. Returns what recvmsg(2) does; *descriptor is -1 when none came with it, else
- * the caller's.
+ * Receives one message without waiting. Returns the result of recvmsg(2). The caller owns *descriptor, which is -1
+ * when the message had none.
  */
 ssize_t hathi_receive_descriptor(int fd, void *bytes, size_t size, int *descriptor)
 {
@@ -59,7 +59,7 @@ ssize_t hathi_receive_descriptor(int fd, void *bytes, size_t size, int *descript
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = ancillary.bytes,
-		/* Not the room with its padding: a second descriptor would fit in, and nobody would close it. */
+		/* CMSG_SPACE() has room for a second descriptor in its padding, which nobody would close. */
 		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	*descriptor = -1;
@@ -73,8 +73,8 @@ ssize_t hathi_receive_descriptor(int fd, void *bytes, size_t size, int *descript
 }
 
 /*
- * Receives one datagram without waiting; *descriptor is -1 when none came with it, else the caller's. Returns 1, 0
- * when nothing is there, -1 when the peer is gone or sent what is no message.
+ * Receives one datagram without waiting. Returns 1; 0 when there is none; -1 when the peer is gone or sent something
+ * that is no message. The caller owns *descriptor, which is -1 when the datagram had none.
  */
 int hathi_control_receive(int fd, struct hathi_control *control, int *descriptor)
 {

@@ -1,4 +1,4 @@
-/* Messages between host and worker: one datagram each; a descriptor may come with it. */
+/* Messages between host and worker: one datagram each, some with a descriptor. */
 #ifndef HATHI_CONTROL_H
 #define HATHI_CONTROL_H
 
@@ -15,19 +15,19 @@ enum hathi_control_type {
 	HATHI_CONTROL_ACCESS_LOG = 'L',
 	/* With a descriptor whose file holds the status page. */
 	HATHI_CONTROL_STATUS_REPLY = 'R',
-	/* All that the worker wrote before its FLUSH has been read. */
+	/* The host has read all that the worker wrote before its FLUSH. */
 	HATHI_CONTROL_FLUSHED = 'D',
-	/* It is to end: for one that waits; who runs a request looks at its flag afterwards. */
+	/* Orders the worker to end, while it waits. A worker that runs a request looks at its flag afterwards. */
 	HATHI_CONTROL_QUIT = 'Q',
 	/* Worker to host. */
 	HATHI_CONTROL_UP = 'U',
 	HATHI_CONTROL_FLUSH = 'F',
-	/* It accepts no more, since the host drains. */
+	/* It has stopped accepting, since the host drains. */
 	HATHI_CONTROL_STOPPED = 'T',
 	HATHI_CONTROL_STATUS = 'S',
 	/* A line for the master's log; its level is in `status`. */
 	HATHI_CONTROL_LOG = 'G',
-	/* With a descriptor of the worker's memory, or the reason why there is none. */
+	/* With a descriptor of the worker's memory, or the reason why it has none. */
 	HATHI_CONTROL_MEMORY = 'M',
 };
 
@@ -35,8 +35,10 @@ enum { HATHI_CONTROL_TEXT = 2048 };
 
 struct hathi_control {
 	uint32_t type;
-	/* Status: the question's number; in the reply also the HTTP status. Flush: how many requests it has begun; with a
-	 * status other than 0 the worker waits for the answer. */
+	/*
+	 * STATUS: the question's number; in the reply also the HTTP status. FLUSH: how many requests it has begun; with a
+	 * status other than 0 the worker waits for the answer.
+	 */
 	uint32_t sequence;
 	uint32_t status;
 	uint32_t length;

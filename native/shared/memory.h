@@ -10,25 +10,25 @@ struct hathi_shared_slot {
 	atomic_uint is_free;
 	/* The worker is where it may accept one. */
 	atomic_uint may_accept;
-	/* The host reads what the worker wrote, and may not have seen yet which request it runs. */
+	/* The host is reading the worker's output, and may not have seen yet which request it runs. */
 	atomic_uint is_being_read;
-	/* The worker runs a request although it may not have been. */
+	/* The worker has begun a request before the host had read the output of the last one. */
 	atomic_uint is_unsure;
-	/* The worker is to end after its request. */
+	/* The worker must end after its request. */
 	atomic_uint is_to_end;
 };
 
 struct hathi_shared {
 	/*
-	 * The host drains: no worker is to accept any more. A worker raises `may_accept` before it looks here, the host
-	 * looks at `may_accept` after it has raised this, both sequentially consistent: one of them sees the other.
+	 * The host drains: no worker may accept any more. A worker raises `may_accept` before it reads this, and the host
+	 * reads `may_accept` after it has raised this. Both are sequentially consistent, so one of them sees the other.
 	 */
 	atomic_uint draining;
-	/* Raised when the access log was opened anew. */
+	/* Raised when the access log was reopened. */
 	atomic_uint log_generation;
-	/* When OPcache's figures were last taken, CLOCK_MONOTONIC microseconds. */
+	/* CLOCK_MONOTONIC microseconds at which OPcache's figures were last taken. */
 	_Atomic uint64_t opcache_at;
-	/* The slot, and 1, of the worker that changes the table of routes; 0 for none. */
+	/* The slot plus 1 of the worker that changes the table of routes; 0 while no worker does. */
 	atomic_uint routes_holder;
 	struct hathi_shared_slot slots[];
 };

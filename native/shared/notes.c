@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 /*
- * Keeps a message for the logs of the workers that are made from here on: what concerns each of them stands there,
- * as in PHP-FPM, whose workers apply the pool's settings themselves.
+ * Keeps a message for the logs of all workers made from here on. PHP-FPM's workers apply the pool's settings
+ * themselves, so there each of them logs it too.
  */
 void hathi_note(struct hathi_notes *notes, enum hathi_level level, const char *format, ...)
 {

@@ -1,4 +1,4 @@
-/* The process itself: its exit code, and the title that ps(1) shows (title.c). */
+/* The process: its exit code, and the title that ps(1) shows (title.c). */
 #ifndef HATHI_PROCESS_H
 #define HATHI_PROCESS_H
 

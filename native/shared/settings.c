@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keeps one setting. Returns false when there is no memory. */
+/* Adds one setting. Returns false when there is no memory. */
 bool hathi_settings_add(struct hathi_settings *settings, const char *name, const uint8_t *value, size_t length)
 {
 	if (settings->count == settings->capacity) {
@@ -25,7 +25,7 @@ bool hathi_settings_add(struct hathi_settings *settings, const char *name, const
 	return true;
 }
 
-/* The next setting of that name at or behind *cursor, which is moved behind it; NULL when there is none. */
+/* The next setting of that name at or behind *cursor, which moves behind it; NULL when there is no more. */
 const struct hathi_setting *hathi_setting_next(const struct hathi_settings *settings, const char *name, size_t *cursor)
 {
 	while (*cursor < settings->count) {
@@ -46,7 +46,7 @@ const struct hathi_setting *hathi_setting_previous(const struct hathi_settings *
 	return NULL;
 }
 
-/* The last value of that name, or NULL when there is none or it is empty. */
+/* The last value of that name; NULL when it is missing or empty. */
 const char *hathi_setting_text(const struct hathi_settings *settings, const char *name)
 {
 	size_t cursor = settings->count;
@@ -60,7 +60,7 @@ bool hathi_setting_flag(const struct hathi_settings *settings, const char *name)
 	return text != NULL && strcmp(text, "1") == 0;
 }
 
-/* Reads a number into *value. Returns false, and leaves *value alone, when the setting is absent or is none. */
+/* Reads a number into *value. Returns false, and leaves *value alone, when the setting is missing or no number. */
 bool hathi_setting_number(const struct hathi_settings *settings, const char *name, long long *value)
 {
 	const char *text = hathi_setting_text(settings, name);
@@ -73,7 +73,7 @@ bool hathi_setting_number(const struct hathi_settings *settings, const char *nam
 	return true;
 }
 
-/* The first of the settings that every master sends and that this one did not; NULL when all are there. */
+/* The first required setting that the master did not send; NULL when all are there. */
 const char *hathi_setting_missing(const struct hathi_settings *settings)
 {
 	static const char *const required[] = HATHI_SETTINGS_REQUIRED;
@@ -94,7 +94,7 @@ static bool set_variable(const struct hathi_setting *setting)
 	return done;
 }
 
-/* Whether the pool's own environment has the name. */
+/* Whether the pool's own environment sets the name. */
 static bool has_own(const struct hathi_settings *settings, const char *name)
 {
 	size_t cursor = 0;
@@ -107,7 +107,7 @@ static bool has_own(const struct hathi_settings *settings, const char *name)
 }
 
 /*
- * Makes the environment of the workers: what is inherited, the pool's own, of which the first of a name wins, then
+ * Makes the environment of the workers: inherited variables, the pool's own, of which the first of a name wins, then
  * USER and HOME. Scripts see that order. Returns false when there is no memory.
  */
 bool hathi_settings_environment(const struct hathi_settings *settings)

@@ -1,4 +1,4 @@
-/* The pool's settings: names and values in the order of the configuration. */
+/* The pool's settings: names and values in the configuration's order. */
 #ifndef HATHI_SETTINGS_H
 #define HATHI_SETTINGS_H
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 /*
- * vsnprintf(3) that returns how many bytes stand in `target`, the NUL not counted: a longer text is cut, and one that
- * cannot be converted is empty. `size` must not be 0.
+ * vsnprintf(3) that returns how many bytes `target` holds without the NUL. A longer text is cut, and one that cannot
+ * be converted becomes empty. `size` must not be 0.
  */
 size_t hathi_format(char *target, size_t size, const char *format, va_list arguments)
 {

@@ -6,18 +6,18 @@
 #include <unistd.h>
 
 /*
- * What ps(1) shows: the kernel keeps arguments and environment in one piece of memory at the end of the stack, and
- * shows what stands there. Only this file knows where that is, hence its variables.
+ * The title that ps(1) shows: the kernel keeps arguments and environment in one area at the end of the stack, and
+ * shows its content. Only this file knows the area, hence its variables.
  */
 static char *title_area;
 static size_t title_size;
 static const char *program_name = "";
-/* Where it was moved to; the environment itself may be another one by now. */
+/* The moved environment; `environ` itself may have changed since. */
 static char **volatile kept_environment;
 
 /*
- * Finds the area, and keeps the name that top(1), pgrep(1) and `ps -C php-fpm8.2` go by: that of Debian's program. The
- * environment must not be used from there any more once a title is set: see clearenv(3).
+ * Finds the area, and keeps the name that top(1), pgrep(1) and `ps -C php-fpm8.2` show: that of Debian's program.
+ * Once a title is set, the environment must not be read from there any more: see clearenv(3).
  */
 void hathi_title_init(const char *name, int argc, char **argv, char **environment)
 {
@@ -34,7 +34,10 @@ void hathi_title_init(const char *name, int argc, char **argv, char **environmen
 	title_size = (size_t)(end - argv[0]);
 }
 
-/* Moves the environment out of the area, so that it can be used once a title is set. Returns false without memory. */
+/*
+ * Moves the environment out of the area, so it can be used once a title is set. Returns false when there is no
+ * memory.
+ */
 bool hathi_title_keep_environment(void)
 {
 	size_t count = 0;
@@ -50,7 +53,7 @@ bool hathi_title_keep_environment(void)
 	return true;
 }
 
-/* Shows the title, cut to the room that there is. */
+/* Sets the title, cut to the area. */
 void hathi_title_set(const char *title)
 {
 	if (title_size == 0) return;
@@ -58,6 +61,6 @@ void hathi_title_set(const char *title)
 	if (length >= title_size) length = title_size - 1;
 	memcpy(title_area, title, length);
 	memset(title_area + length, 0, title_size - length);
-	/* The kernel keeps 15 bytes of it. */
+	/* The kernel keeps 15 bytes of the name. */
 	prctl(PR_SET_NAME, program_name);
 }

@@ -1,10 +1,10 @@
 #include "wire/fcgi.h"
 
-/* Looking through the records of a body without handing it on: before the request is served, and after it. */
+/* Scans the records of a body without handing it on: before the request is served, and after it. */
 
 /*
- * Whether the whole body of the request that has begun is in the input, which is left alone; also where something
- * else comes than its records, so that waiting for more is no use.
+ * Whether the input holds the whole body of the begun request; the input is left alone. Also true when other records
+ * come in between, so that waiting is of no use.
  */
 bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
 {
@@ -29,7 +29,7 @@ bool hathi_fcgi_has_body(const struct hathi_fcgi *fcgi, const uint8_t *input, co
 
 /*
  * Skips records after the response, up to the end of STDIN. Returns true when the peer has nothing left to send for
- * its request: a close cannot cross anything then.
+ * its request, so a close cannot cross anything.
  */
 bool hathi_fcgi_drain(struct hathi_fcgi *fcgi, const uint8_t *input, const uint8_t *end)
 {

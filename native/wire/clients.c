@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * listen.allowed_clients, with the meaning of src/engine/allowed-clients.ts: addresses and CIDR ranges, blanks
- * around them, and an empty list admits everybody. All addresses are kept as IPv6, IPv4 as ::ffff:a.b.c.d.
+ * listen.allowed_clients, with the meaning of src/engine/allowed-clients.ts: addresses and CIDR ranges with blanks
+ * around them; an empty list admits everybody. All addresses are kept as IPv6, IPv4 as ::ffff:a.b.c.d.
  */
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -48,7 +48,7 @@ static bool read_range(char *text, struct hathi_client_range *range)
 }
 
 /*
- * Reads the directive; NULL admits everybody. Entries that are no address are left out and named in `wrong`,
+ * Reads the directive; NULL admits everybody. Entries that are no address are skipped and listed in `wrong`,
  * separated by commas. Returns false when there is no memory.
  */
 bool hathi_clients_read(struct hathi_clients *clients, const char *list, char *wrong, size_t size)
@@ -90,7 +90,7 @@ static bool is_within(const uint8_t *address, const struct hathi_client_range *r
 	return bits == 0 || ((address[bytes] ^ range->address[bytes]) >> (8 - bits)) == 0;
 }
 
-/* Whether the peer may connect; one without an IP address always may. */
+/* Whether the peer may connect. A peer without an IP address always may. */
 bool hathi_clients_admit(const struct hathi_clients *clients, const struct sockaddr_storage *peer)
 {
 	if (clients->admits_all) return true;

@@ -11,7 +11,7 @@ enum {
 	ROLE_FILTER = 3,
 };
 
-/* Largest CONTENT_LENGTH that is told apart, as in TypeScript: 2^53 - 1. */
+/* Larger values of CONTENT_LENGTH count as this one, as in TypeScript: 2^53 - 1. */
 static const uint64_t content_length_most = 9007199254740991ULL;
 
 void hathi_fcgi_init(struct hathi_fcgi *fcgi, uint32_t max_connections, uint32_t max_requests)
@@ -19,7 +19,7 @@ void hathi_fcgi_init(struct hathi_fcgi *fcgi, uint32_t max_connections, uint32_t
 	*fcgi = (struct hathi_fcgi){.max_connections = max_connections, .max_requests = max_requests};
 }
 
-/* Gives back what the connection's parameters took. */
+/* Frees the connection's parameters. */
 void hathi_fcgi_free(struct hathi_fcgi *fcgi)
 {
 	hathi_pairs_free(&fcgi->stream);
@@ -58,7 +58,7 @@ static void forget_refused(struct hathi_fcgi *fcgi, uint16_t id)
 	if (index >= 0) fcgi->refused[index] = fcgi->refused[--fcgi->refused_count];
 }
 
-/* Remembers a refused id; false when the peer has exceeded what a connection is forgiven. */
+/* Remembers a refused id. Returns false when the peer has exceeded its allowance. */
 static bool add_refused(struct hathi_fcgi *fcgi, uint16_t id)
 {
 	if (find_refused(fcgi, id) >= 0) return true;
@@ -137,9 +137,8 @@ static enum hathi_fcgi_event on_running(struct hathi_fcgi *fcgi)
 }
 
 /*
- * A header of a request that does not run. The specification has records of inactive ids ignored; between requests
- * that rule is what lets an unread body pass for a request, so there only what a finished request may leave behind
- * is skipped.
+ * A header of a request that does not run. The specification has records of inactive ids ignored. Between requests
+ * that rule would let an unread body pass for a request, so there only leftovers of a finished request are skipped.
  */
 static enum hathi_fcgi_event on_inactive(struct hathi_fcgi *fcgi)
 {
@@ -202,7 +201,7 @@ static enum hathi_fcgi_event on_content(struct hathi_fcgi *fcgi, const uint8_t *
 	case HATHI_USE_BODY: {
 		uint64_t wanted = fcgi->content_length - fcgi->body_seen;
 		if (wanted > length) wanted = length;
-		/* What CONTENT_LENGTH did not promise is dropped; such a connection is not used again. */
+		/* Bytes beyond CONTENT_LENGTH are dropped, and the connection is not reused. */
 		if (wanted == 0) return HATHI_FCGI_NEED_INPUT;
 		fcgi->body = bytes;
 		fcgi->body_length = (size_t)wanted;
@@ -213,7 +212,7 @@ static enum hathi_fcgi_event on_content(struct hathi_fcgi *fcgi, const uint8_t *
 	return error == NULL ? HATHI_FCGI_NEED_INPUT : fail(fcgi, error);
 }
 
-/* As C's atol reads the last CONTENT_LENGTH; what is negative counts as 0 (PHP-FPM: as unlimited). */
+/* Reads the last CONTENT_LENGTH as atol(3) does. A negative one counts as 0 (in PHP-FPM as unlimited). */
 static uint64_t content_length_of(const struct hathi_pair *params, uint32_t count)
 {
 	static const char name[] = "CONTENT_LENGTH";
@@ -263,7 +262,7 @@ static enum hathi_fcgi_event take_params(struct hathi_fcgi *fcgi)
 	return HATHI_FCGI_REQUEST;
 }
 
-/* Answers GET_VALUES with what is asked and known, every other management record with UNKNOWN_TYPE. */
+/* Answers GET_VALUES with the known ones of the asked values, any other management record with UNKNOWN_TYPE. */
 static enum hathi_fcgi_event answer_management(struct hathi_fcgi *fcgi)
 {
 	fcgi->reply_closes = false;
@@ -293,12 +292,12 @@ static enum hathi_fcgi_event on_record_end(struct hathi_fcgi *fcgi)
 	return HATHI_FCGI_NEED_INPUT;
 }
 
-/* Goes on by one step; NEED_INPUT here only means that there is no event to tell. */
+/* Takes one step. NEED_INPUT here only means that there is no event. */
 static enum hathi_fcgi_event step(struct hathi_fcgi *fcgi, const uint8_t **input, const uint8_t *end)
 {
 	if (!fcgi->in_record) {
 		fcgi->header[fcgi->header_filled++] = *(*input)++;
-		/* The first byte decides at once: a peer that speaks something else may never send eight. */
+		/* The first byte decides at once: a peer of another protocol may never send eight. */
 		if (fcgi->header[0] != HATHI_FCGI_VERSION) return fail(fcgi, "bad-version");
 		return fcgi->header_filled == HATHI_HEADER_BYTES ? on_header(fcgi) : HATHI_FCGI_NEED_INPUT;
 	}
@@ -319,15 +318,15 @@ static enum hathi_fcgi_event step(struct hathi_fcgi *fcgi, const uint8_t **input
 	return on_record_end(fcgi);
 }
 
-/* The body has been handed on in full. Where the peer ends it before that, its record does, or its connection. */
+/* The body was handed on in full. A shorter body ends by its last record or with the connection. */
 static bool body_end_is_due(const struct hathi_fcgi *fcgi)
 {
 	return fcgi->phase == HATHI_FCGI_RUNNING && !fcgi->body_end_told && body_is_complete(fcgi);
 }
 
 /*
- * Reads on in the input, from *input up to end, and moves *input over what is used up. To be called again until it
- * returns NEED_INPUT; while a request runs only when its body is wanted.
+ * Parses the input from *input up to end, and moves *input over the used part. Call it until it returns NEED_INPUT;
+ * while a request runs, only when its body is wanted.
  */
 enum hathi_fcgi_event hathi_fcgi_next(struct hathi_fcgi *fcgi, const uint8_t **input, const uint8_t *end)
 {
@@ -350,21 +349,21 @@ enum hathi_fcgi_event hathi_fcgi_next(struct hathi_fcgi *fcgi, const uint8_t **i
 	return fail(fcgi, "unexpected-end");
 }
 
-/* The peer will send nothing more. A half-close is no reason to stop working for it. */
+/* The peer will send nothing more. After a half-close it still gets its response. */
 void hathi_fcgi_end_input(struct hathi_fcgi *fcgi)
 {
 	fcgi->input_ended = true;
 }
 
 /*
- * The response is complete. Returns whether the connection may serve another request: asked for, and this one's
- * body was read to its end, so that nothing of it can be taken for the next request.
+ * The response is complete. Returns whether the connection may serve another request: the client asked for it, and
+ * the body was read to its end, so no part of it can pass for the next request.
  */
 bool hathi_fcgi_finish(struct hathi_fcgi *fcgi, bool may_reuse)
 {
 	bool has_surplus = fcgi->body_announced > fcgi->content_length;
 	bool is_read = body_is_complete(fcgi) || (fcgi->stdin_ended && fcgi->body_seen == fcgi->body_announced);
-	/* The FCGI_DATA of a filter is dropped while it runs, not read to its end. */
+	/* The FCGI_DATA of a filter is dropped while it runs, and not read to its end. */
 	bool reusable = may_reuse && fcgi->keep && (!fcgi->input_ended || fcgi->next_waits) && fcgi->role != ROLE_FILTER &&
 		fcgi->phase == HATHI_FCGI_RUNNING && !has_surplus && is_read;
 	fcgi->phase = reusable ? HATHI_FCGI_IDLE : HATHI_FCGI_CLOSED;

@@ -1,7 +1,7 @@
 /*
- * The server side of one FastCGI connection as a state machine: bytes in, events out. It knows no socket and no
- * PHP, so it can be run on a corpus and under a fuzzer by itself (tests/native). It keeps to the same rules as
- * src/fastcgi/server-protocol.ts, and the same corpus holds both to them.
+ * The server side of one FastCGI connection as a state machine: bytes in, events out. It knows no socket and no PHP,
+ * so it runs on a corpus and under a fuzzer by itself (tests/native). It follows the rules of
+ * src/fastcgi/server-protocol.ts, and the same corpus checks both.
  */
 #ifndef HATHI_FCGI_H
 #define HATHI_FCGI_H
@@ -15,7 +15,7 @@
 #include "wire/record.h"
 
 enum {
-	/* Limits of what a peer may make us keep. */
+	/* Limits of what a peer can make the worker keep. */
 	HATHI_PARAMS_BYTES = 256 * 1024,
 	HATHI_PARAMS_COUNT = 2000,
 	HATHI_VALUES_BYTES = 1024,
@@ -23,7 +23,7 @@ enum {
 	HATHI_REFUSED_MOST = 16,
 };
 
-/* What hathi_fcgi_next() found. */
+/* Events of hathi_fcgi_next(). */
 enum hathi_fcgi_event {
 	/* All input is used up. */
 	HATHI_FCGI_NEED_INPUT,
@@ -35,13 +35,13 @@ enum hathi_fcgi_event {
 	HATHI_FCGI_REQUEST,
 	/* `body` points to a piece of the request body, inside the input. */
 	HATHI_FCGI_BODY,
-	/* No further body. `body_complete` tells whether all that CONTENT_LENGTH promised was there. */
+	/* End of the body. `body_complete` tells whether all of CONTENT_LENGTH came. */
 	HATHI_FCGI_BODY_END,
 	/* ABORT_REQUEST for the running request. */
 	HATHI_FCGI_ABORTED,
-	/* `reply` is to be sent; after that the connection closes when `reply_closes` is set. */
+	/* `reply` must be sent; if `reply_closes` is set, the connection then closes. */
 	HATHI_FCGI_REPLY,
-	/* The input is no FastCGI that is understood: `error` names why. The connection is to be closed. */
+	/* The input is not understood as FastCGI: `error` tells why. The connection must be closed. */
 	HATHI_FCGI_FAILED,
 };
 
@@ -55,7 +55,7 @@ enum hathi_fcgi_phase {
 
 struct hathi_fcgi {
 	enum hathi_fcgi_phase phase;
-	/* The record at hand. */
+	/* The current record. */
 	uint8_t header[HATHI_HEADER_BYTES];
 	uint32_t header_filled;
 	bool in_record;
@@ -75,18 +75,21 @@ struct hathi_fcgi {
 	struct hathi_pair *params;
 	uint32_t params_count;
 	uint64_t content_length;
-	/* Its body: how much was announced by records, and handed on. */
+	/* Bytes of its body: announced by records, and handed on. */
 	uint64_t body_announced;
 	uint64_t body_seen;
 	bool stdin_ended;
 	bool input_ended;
 	bool body_end_told;
 	bool body_complete;
-	/* BEGIN_REQUEST of a request that was sent behind the running one, under the same id, has been read: it waits. */
+	/*
+	 * The BEGIN_REQUEST of the next request was read, which was sent behind the running one under the same id; it
+	 * waits.
+	 */
 	bool next_waits;
 	const uint8_t *body;
 	size_t body_length;
-	/* Ids that were refused and whose records are skipped. */
+	/* Refused ids, whose records are skipped. */
 	uint16_t refused[HATHI_REFUSED_MOST];
 	uint32_t refused_count;
 	/* For GET_VALUES. */

@@ -6,8 +6,8 @@
 #include <sys/uio.h>
 
 /*
- * Records are gathered in one buffer, in the order in which they were written, and leave with one write: a response
- * that fits takes one system call with its END_REQUEST. What does not fit is sent from where it is.
+ * Records gather in one buffer, in the order of their writes, and leave with one write: a response that fits takes
+ * one system call with its END_REQUEST. Larger pieces are sent from the caller's memory.
  */
 
 /* Largest content of a record that needs no padding. */
@@ -32,7 +32,7 @@ static size_t padding_of(size_t length)
 	return (8 - length % 8) % 8;
 }
 
-/* Completes the open record, whose length is known only now. */
+/* Completes the open record, whose length is known only now, and closes it. */
 static void close_record(struct hathi_output *output)
 {
 	if (output->record_type == 0) return;
@@ -68,7 +68,7 @@ static bool send_parts(struct hathi_output *output, struct iovec *parts, size_t 
 	return true;
 }
 
-/* Sends what has gathered. Returns false when the client is gone. */
+/* Sends the gathered records. Returns false when the client is gone. */
 bool hathi_output_flush(struct hathi_output *output)
 {
 	close_record(output);
@@ -83,8 +83,8 @@ bool hathi_output_flush(struct hathi_output *output)
 }
 
 /*
- * Records straight from the caller's memory, behind what has gathered: as many as one system call takes. Returns how
- * many of the bytes they hold, 0 when the client is gone.
+ * Sends records straight from the caller's memory behind the gathered ones, as many as one system call takes. Returns
+ * how many bytes they hold; 0 when the client is gone.
  */
 static size_t send_direct(struct hathi_output *output, enum hathi_record type, const char *bytes, size_t length)
 {

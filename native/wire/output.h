@@ -13,13 +13,13 @@ enum { HATHI_OUTPUT_BYTES = 32 * 1024 };
 struct hathi_output {
 	int fd;
 	uint16_t id;
-	/* Where the open record starts, and its type; 0 when none is open. */
+	/* Position and type of the open record; 0 when there is no open record. */
 	size_t record_at;
 	uint8_t record_type;
 	size_t length;
-	/* The client is gone: what comes is dropped. */
+	/* The client is gone: further output is dropped. */
 	bool failed;
-	/* Set once bytes of the response have left; read by a signal handler. */
+	/* Set once bytes of the response have left. A signal handler reads it. */
 	volatile bool begun;
 	uint8_t bytes[HATHI_OUTPUT_BYTES + 64];
 };

@@ -49,7 +49,7 @@ static size_t read_lengths(const struct hathi_pairs *pairs, size_t at, uint32_t 
 	return second == 0 ? 0 : first + second;
 }
 
-/* Holds the pairs whose lengths are known against the limits, before more of them is kept. */
+/* Checks the pairs with known lengths against the limits before more of them is kept. */
 static const char *scan(struct hathi_pairs *pairs)
 {
 	while (pairs->scanned < pairs->length) {

@@ -18,7 +18,7 @@ struct hathi_pairs {
 	uint8_t *bytes;
 	size_t length;
 	size_t capacity;
-	/* Where the first pair starts whose lengths were not read yet; may lie behind `length`. */
+	/* Start of the first pair whose lengths were not read yet; may lie behind `length`. */
 	size_t scanned;
 	size_t limit;
 	uint32_t count;

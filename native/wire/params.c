@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * The parameters of one request as PHP-FPM keeps them: in order of arrival, of a duplicate the last value at the
- * first place; a removed name keeps its place, so that a value set again appears where the name was first seen.
+ * The parameters of one request, as PHP-FPM keeps them: in order of arrival; a duplicate puts the last value at the
+ * first place; a removed name keeps its place, so a value that is set again appears where the name was first seen.
  */
 
 static struct hathi_param *find(const struct hathi_params *params, const char *name, size_t length)
@@ -20,7 +20,7 @@ static struct hathi_param *find(const struct hathi_params *params, const char *n
 static bool reserve(struct hathi_params *params, uint32_t wanted)
 {
 	if (wanted <= params->capacity) return true;
-	/* Room for what the fix-ups may add beside. */
+	/* Spare room for the fix-ups. */
 	struct hathi_param *grown = realloc(params->list, (wanted + 32) * sizeof *grown);
 	if (grown == NULL) return false;
 	params->list = grown;
@@ -42,8 +42,8 @@ static bool put(struct hathi_params *params, const struct hathi_param *param)
 }
 
 /*
- * Takes over the parameters of a request, whose texts stay where they are. FCGI_ROLE comes first and a client's own
- * one overrides it, as in PHP-FPM. Returns false when there is no memory.
+ * Takes over the parameters of a request; their texts are not copied. FCGI_ROLE comes first, and the client's own one
+ * overrides it, as in PHP-FPM. Returns false when there is no memory.
  */
 bool hathi_params_fill(struct hathi_params *params, const struct hathi_fcgi *fcgi)
 {
@@ -64,7 +64,7 @@ bool hathi_params_fill(struct hathi_params *params, const struct hathi_fcgi *fcg
 	return true;
 }
 
-/* The value of a parameter, NULL when there is none. */
+/* The value of a parameter; NULL when it is not set. */
 const char *hathi_params_get(const struct hathi_params *params, const char *name)
 {
 	const struct hathi_param *param = find(params, name, strlen(name));
@@ -83,14 +83,17 @@ bool hathi_params_set(struct hathi_params *params, const char *name, const char 
 	return put(params, &param);
 }
 
-/* Removes the name from every view; its place stays reserved. */
+/* Removes the name from every view. Its place stays reserved. */
 void hathi_params_remove(struct hathi_params *params, const char *name)
 {
 	struct hathi_param *param = find(params, name, strlen(name));
 	if (param != NULL) param->value = NULL;
 }
 
-/* Room for a text of that length and its NUL, which lives as long as the parameters; NULL without memory. */
+/*
+ * Allocates a text of that length and its NUL, which lives as long as the parameters. Returns NULL when there is no
+ * memory.
+ */
 char *hathi_params_text(struct hathi_params *params, size_t length)
 {
 	struct hathi_text *text = malloc(sizeof *text + length + 1);
@@ -101,7 +104,7 @@ char *hathi_params_text(struct hathi_params *params, size_t length)
 	return text->bytes;
 }
 
-/* Forgets all parameters; the list itself is used again. */
+/* Removes all parameters. The list's memory is reused. */
 void hathi_params_clear(struct hathi_params *params)
 {
 	while (params->texts != NULL) {

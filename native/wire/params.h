@@ -7,7 +7,7 @@
 
 #include "wire/fcgi.h"
 
-/* A FastCGI parameter. `value` is NULL when it was removed: its place stays. */
+/* A FastCGI parameter. `value` is NULL after a removal; its place stays. */
 struct hathi_param {
 	const char *name;
 	const char *value;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Writes a record header; content and padding are the caller's. */
+/* Writes a record header; the caller adds content and padding. */
 void hathi_record_header(uint8_t *target, uint8_t type, uint16_t id, size_t length, size_t padding)
 {
 	target[0] = HATHI_FCGI_VERSION;
@@ -15,7 +15,7 @@ void hathi_record_header(uint8_t *target, uint8_t type, uint16_t id, size_t leng
 	target[7] = 0;
 }
 
-/* Writes a whole END_REQUEST record with application status 0. Returns its 16 bytes' count. */
+/* Writes a whole END_REQUEST record with application status 0. Returns its length, 16 bytes. */
 size_t hathi_record_end(uint8_t *target, uint16_t id, enum hathi_protocol_status status)
 {
 	hathi_record_header(target, HATHI_RECORD_END, id, 8, 0);

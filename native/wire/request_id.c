@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* The id of a request, which ties together what several logs say of it; the rules are those of src/engine/request-id.ts. */
+/* The id of a request connects the lines of several logs; the rules are those of src/engine/request-id.ts. */
 
 enum { ID_BYTES = 16, POOL_IDS = 64 };
 
 static const char variable[] = "HTTP_X_REQUEST_ID";
 
-/* Whether it is made of what no log and no tool has to quote. */
+/* Whether all its characters are safe in logs and tools without quotes. */
 bool hathi_request_id_is_valid(const char *id)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:=+/@-";
@@ -19,7 +19,7 @@ bool hathi_request_id_is_valid(const char *id)
 	return length > 0 && length < HATHI_REQUEST_ID_BYTES && strspn(id, allowed) == length;
 }
 
-/* Random bytes of this process, fetched for many requests at once. False when the system has none. */
+/* Takes random bytes, which are fetched for many requests at once. Returns false when the system has none. */
 static bool next_random(uint8_t *bytes)
 {
 	static uint8_t pool[ID_BYTES * POOL_IDS];
@@ -34,8 +34,8 @@ static bool next_random(uint8_t *bytes)
 }
 
 /*
- * Writes the id: the header's, where it is a valid one; else, when ids are made, a new one, which the script sees as
- * the header if there was none. Without an id the text is empty. Returns false without memory.
+ * Writes the id: the header's if it is valid; otherwise, if ids are made, a new one, which also becomes the header if
+ * there was none. Without an id the text is empty. Returns false when there is no memory.
  */
 bool hathi_request_id(struct hathi_params *params, bool makes, char id[HATHI_REQUEST_ID_BYTES])
 {

@@ -6,16 +6,15 @@
 #include <sys/stat.h>
 
 /*
- * Which script a request means, and what its variables become on the way: the same rules as src/engine/script.ts,
- * held to the same rows (tests/engine/script-rows.ts) against PHP-FPM. Each change leaves what the web server sent
- * behind as ORIG_….
+ * Which script a request means, and how its variables change on the way: the rules of src/engine/script.ts, checked
+ * by the same rows (tests/engine/script-rows.ts) against PHP-FPM. Each change keeps the sent value as ORIG_….
  */
 
 struct repair {
 	struct hathi_params *params;
 	const struct hathi_script_rules *rules;
 	bool apache;
-	/* An action handler of Apache named PHP itself as the script. */
+	/* An action handler of Apache gave PHP itself as the script. */
 	bool redirected;
 	const char *redirect_url;
 	const char *script;
@@ -29,7 +28,7 @@ static const char *get(const struct repair *repair, const char *name)
 	return hathi_params_get(repair->params, name);
 }
 
-/* A copy that lives as long as the parameters; the empty text when there is no memory. */
+/* A copy that lives as long as the parameters. Returns the empty text when there is no memory. */
 static const char *keep(struct repair *repair, const char *text, size_t length)
 {
 	char *copy = hathi_params_text(repair->params, length);
@@ -59,7 +58,7 @@ static void set(struct repair *repair, const char *name, const char *value)
 	else if (!hathi_params_set(repair->params, name, value)) repair->failed = true;
 }
 
-/* Sets a variable, or removes it with NULL, and keeps what it was as ORIG_. */
+/* Sets a variable, or removes it with NULL, and keeps its old value as ORIG_…. */
 static void move(struct repair *repair, const char *name, const char *value)
 {
 	const char *sent = get(repair, name);
@@ -139,7 +138,7 @@ static void strip_proxy_prefix(struct repair *repair)
 		repair->apache && repair->rules->decode_script_path ? percent_decode(repair, path) : path);
 }
 
-/* cgi.fix_pathinfo = 0: the variables are used as they came. */
+/* cgi.fix_pathinfo = 0: uses the variables as sent. */
 static void take_as_sent(struct repair *repair, struct hathi_script *script)
 {
 	const char *translated = get(repair, "PATH_TRANSLATED");
@@ -151,7 +150,7 @@ static void take_as_sent(struct repair *repair, struct hathi_script *script)
 	script->path = first != NULL ? first : repair->rules->discard_path ? translated : filename;
 }
 
-/* The path to look for, and the name it has so far. */
+/* Finds the path to look for, and the script's first name. */
 static void find_start(struct repair *repair)
 {
 	const char *translated = get(repair, "PATH_TRANSLATED");
@@ -192,7 +191,7 @@ static const char *longest_file(struct repair *repair)
 	}
 }
 
-/* PATH_INFO holds the script's name and the tail. Returns whether SCRIPT_NAME was settled by that. */
+/* PATH_INFO holds the script's name and the tail. Returns whether that settled SCRIPT_NAME. */
 static bool cut_tail(struct repair *repair, const char *tail)
 {
 	const char *sent = get(repair, "PATH_INFO");
@@ -205,7 +204,7 @@ static bool cut_tail(struct repair *repair, const char *tail)
 	return true;
 }
 
-/* The length of `name` without `end`, or 0 when it does not end so or is nothing else. */
+/* The length of `name` without `end`; 0 when it does not end so, or has nothing else. */
 static size_t length_before(const char *name, const char *end)
 {
 	size_t name_length = strlen(name);
@@ -214,7 +213,7 @@ static size_t length_before(const char *name, const char *end)
 	return name_length - end_length;
 }
 
-/* Apache's proxy leaves PATH_INFO out; the tail then also ends SCRIPT_NAME, there decoded. */
+/* Apache's proxy omits PATH_INFO; the tail then also ends SCRIPT_NAME, there decoded. */
 static bool cut_apache_tail(struct repair *repair, const char *tail)
 {
 	const char *sent = get(repair, "PATH_INFO");
@@ -251,7 +250,7 @@ static void translate_path(struct repair *repair, const char *file, const char *
 	}
 }
 
-/* The path names no file: its longest leading part that does is the script, the rest is PATH_INFO. */
+/* The path is no file: its longest leading part that is one becomes the script, the rest PATH_INFO. */
 static const char *split_path_info(struct repair *repair)
 {
 	const char *file = longest_file(repair);
@@ -296,8 +295,8 @@ static bool is_safe(const char *path)
 }
 
 /*
- * Finds the script of a request and brings its parameters in order. `path` is NULL when there is none, `uri` when
- * the request names no script at all. Returns false when there is no memory.
+ * Finds the script of a request and fixes its parameters. `path` is NULL without a script, `uri` when the request
+ * asks for no script at all. Returns false when there is no memory.
  */
 bool hathi_script_resolve(struct hathi_params *params, const struct hathi_script_rules *rules,
 	struct hathi_script *script)
@@ -317,8 +316,8 @@ bool hathi_script_resolve(struct hathi_params *params, const struct hathi_script
 }
 
 /*
- * security.limit_extensions: whether the path is longer than one of the blank-separated endings and ends in it. No
- * list allows every name.
+ * security.limit_extensions: whether the path ends in one of the blank-separated endings and is longer than it. NULL
+ * and an empty list allow every name.
  */
 bool hathi_script_has_extension(const char *path, const char *extensions)
 {

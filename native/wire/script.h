@@ -8,7 +8,7 @@
 
 /* The ini settings and version rules that decide about paths. */
 struct hathi_script_rules {
-	/* Whether there is a file or folder of that name; may know it from before. */
+	/* Whether a file or folder of that name exists; a cache may answer. */
 	bool (*exists)(const char *path);
 	bool fix_pathinfo;
 	bool discard_path;
@@ -18,14 +18,14 @@ struct hathi_script_rules {
 	bool decode_script_path;
 };
 
-/* What a request means; the texts live as long as its parameters. */
+/* The script of a request; the texts live as long as its parameters. */
 struct hathi_script {
 	const char *path;
 	const char *uri;
 	const char *php_self;
-	/* The request named a script, whether there is one or not. */
+	/* The request asks for a script, which need not exist. */
 	bool is_named;
-	/* It names one, and there is no such file; a path that must not be opened is no such case. */
+	/* The script does not exist. A path that must not be opened does not count as missing. */
 	bool is_missing;
 };
 
