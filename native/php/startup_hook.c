@@ -2,6 +2,7 @@
 
 #include "php/php_glue.h"
 #include "php/pool_ini.h"
+#include "worker/calls.h"
 
 #include <zend_extensions.h>
 
@@ -18,6 +19,7 @@ static struct hathi_host *hook_host;
 
 static zend_result run_hook(void)
 {
+	hathi_calls_lead_here();
 	before_opcache(hook_host);
 	hathi_pool_ini_before_opcache(hook_host);
 	return start_opcache == NULL ? SUCCESS : start_opcache();

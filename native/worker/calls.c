@@ -90,29 +90,39 @@ static uintptr_t place_of(const char *name)
 	return 0;
 }
 
-static int lead_object(struct dl_phdr_info *object, size_t size, void *ignored)
+/* How many objects had ever been loaded when the calls were led here last (dl_iterate_phdr(3)). */
+static unsigned long long led_objects;
+
+static int lead_object(struct dl_phdr_info *object, size_t size, void *first)
 {
 	(void)size;
-	(void)ignored;
 	struct calls calls;
+	if (*(bool *)first) {
+		*(bool *)first = false;
+		/* A template has done it: a host that loads nothing more need not, and shares the pages. */
+		if (object->dlpi_adds == led_objects) return 1;
+		led_objects = object->dlpi_adds;
+	}
 	bool is_libc = object->dlpi_name != NULL && strstr(object->dlpi_name, "/libc.") != NULL;
 	if (is_libc || !read_calls(object, &calls) || calls.is_own) return 0;
 	for (size_t list = 0; list < 2; list++) {
 		for (size_t index = 0; index < calls.sizes[list] / sizeof(ElfW(Rela)); index++) {
 			const ElfW(Rela) *call = calls.lists[list] + index;
 			size_t symbol = ELF64_R_SYM(call->r_info);
-			const char *name = symbol == 0 ? "" : calls.names + calls.symbols[symbol].st_name;
-			uintptr_t target = place_of(name);
+			/* Most are addresses within the object. */
+			if (symbol == 0) continue;
+			uintptr_t target = place_of(calls.names + calls.symbols[symbol].st_name);
 			if (target != 0) lead(&calls, object->dlpi_addr + call->r_offset, target);
 		}
 	}
 	return 0;
 }
 
-/* Call this when all extensions are loaded. */
+/* Call this when all extensions are loaded, and again when more of them are. */
 void hathi_calls_lead_here(void)
 {
-	dl_iterate_phdr(lead_object, NULL);
+	bool first = true;
+	dl_iterate_phdr(lead_object, &first);
 }
 
 #else

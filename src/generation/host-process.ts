@@ -211,11 +211,14 @@ export class HostProcess {
   }
 
   #introduce(): void {
+    // In one piece: each write is a system call, and these are a hundred lines.
+    this.#life.channel?.cork();
     this.#send(['hathi', String(contractVersion)]);
     for (const [name, value] of this.#options.settings) {
       this.#send(['setting', name], Buffer.from(value, 'utf8'));
     }
     this.#send(['start']);
+    this.#life.channel?.uncork();
   }
 
   #listenToChannel(): void {
