@@ -3,7 +3,15 @@
  * but the master could end one that does not.
  */
 
+import { orphanDeadline } from '../pool/hand-over.ts';
 import type { ProcessHandle } from '../posix/pidfd.ts';
+import type { Generation } from './generation.ts';
+import type { MasterServices } from './master-services.ts';
+
+/** Workers that were killed are looked for again so soon, ms. */
+const checkMs = 50;
+
+type Services = Pick<MasterServices, 'now' | 'wakeAt' | 'processControlTimeout'>;
 
 interface Orphan {
   readonly process: ProcessHandle;
@@ -12,16 +20,31 @@ interface Orphan {
 }
 
 export class Orphans {
+  readonly #services: Services;
   #orphans: readonly Orphan[] = [];
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
 
   get size(): number {
     return this.#orphans.length;
   }
 
-  /** Takes them over; they have until then to finish, monotonic ms. */
-  adopt(processes: readonly ProcessHandle[], until: number): void {
-    this.#orphans = [...this.#orphans, ...processes.map((process) => ({ process, until }))];
-    this.check(Number.NEGATIVE_INFINITY);
+  /** Takes the workers of a host that is out of order: they are told to finish what they run. */
+  finish(generation: Generation): void {
+    const workers = generation.workers.takeProcesses();
+    for (const worker of workers) worker.signal('SIGQUIT');
+    this.#adopt(workers, this.#deadline(generation));
+  }
+
+  /** Takes the workers that outlive their host. */
+  inherit(generation: Generation): void {
+    const until = generation.mayFinish ? this.#deadline(generation) : this.#services.now();
+    this.#adopt(generation.workers.takeProcesses(), until);
+    if (this.size === 0) return;
+    this.check(this.#services.now());
+    this.#services.wakeAt(this.#services.now() + checkMs);
   }
 
   /** Forgets those that are gone, and kills those whose time is over. */
@@ -38,5 +61,19 @@ export class Orphans {
   /** Nothing of them is waited for. */
   kill(): void {
     for (const { process } of this.#orphans) process.signal('SIGKILL');
+  }
+
+  /** @param until they have so long to finish, monotonic ms */
+  #adopt(processes: readonly ProcessHandle[], until: number): void {
+    this.#orphans = [...this.#orphans, ...processes.map((process) => ({ process, until }))];
+    this.check(Number.NEGATIVE_INFINITY);
+  }
+
+  #deadline({ pool }: Generation): number {
+    return orphanDeadline(
+      this.#services.now(),
+      this.#services.processControlTimeout(),
+      pool.request_terminate_timeout,
+    );
   }
 }

@@ -1,6 +1,7 @@
 /** The status page of a pool: its scoreboard together with what the master counts itself. */
 
 import { isAtLeast } from '../engine/php-version.ts';
+import type { ErrorLog } from '../log/error-log.ts';
 import { poolStatus } from '../pool/pool-status.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/reader.ts';
@@ -9,6 +10,7 @@ import { renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
 import type { PreparedPool } from './prepared-pool.ts';
+import type { StatusQuestion } from './status-desk.ts';
 
 /** What the page shows of a generation at this moment. */
 export function statusSnapshot(
@@ -66,6 +68,26 @@ export function renderStatusPage(
 ): { status: number; reply: Buffer } {
   const answer = renderStatus(statusSnapshot(generation, listener), query, Date.now());
   return { status: answer.status, reply: cgiResponse([...firstHeaders, ...answer.headers], answer.body) };
+}
+
+const shortages: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC'];
+
+/** Answers a host that asks for the page. */
+export function answerStatusQuestion(
+  generation: Generation,
+  listener: Listener,
+  { id, query }: StatusQuestion,
+  log: ErrorLog,
+): void {
+  try {
+    const { status, reply } = renderStatusPage(generation, listener, query);
+    generation.host.answerStatus(id, status, reply);
+  } catch (error) {
+    // A system that is short of descriptors or memory is no fault of the pool.
+    if (!shortages.includes((error as NodeJS.ErrnoException).code)) throw error;
+    log.sysError(`[pool ${generation.name}] cannot give the status page`, error);
+    generation.host.refuseStatus(id, (error as Error).message);
+  }
 }
 
 /** The same for a pool that sleeps: nothing runs, and nothing has since then. */

@@ -1,0 +1,87 @@
+/** What the host of a pool says, handed to the part of the pool that it is for. */
+
+import type { HostMessage } from '../engine/host-messages.ts';
+import type { PoolVoice } from '../log/pool-voice.ts';
+import type { Generation } from './generation.ts';
+import { hostStates } from './host-states.ts';
+import type { HostSuccession } from './host-succession.ts';
+import type { MasterServices } from './master-services.ts';
+import type { WorkerSupervisor } from './worker-supervisor.ts';
+
+export class HostMessageHandler {
+  readonly #services: Pick<MasterServices, 'isNormal' | 'log'>;
+  readonly #voice: PoolVoice;
+  readonly #supervisor: WorkerSupervisor;
+  readonly #succession: HostSuccession;
+
+  constructor(
+    services: Pick<MasterServices, 'isNormal' | 'log'>,
+    voice: PoolVoice,
+    supervisor: WorkerSupervisor,
+    succession: HostSuccession,
+  ) {
+    this.#services = services;
+    this.#voice = voice;
+    this.#supervisor = supervisor;
+    this.#succession = succession;
+  }
+
+  /** @throws ContractError when it may not say that now */
+  handle(generation: Generation, message: HostMessage): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#succession.ready(generation, message.facts);
+      case 'failed':
+        generation.expect(message.type, [hostStates.starting, hostStates.ending]);
+        generation.failure = message.reason;
+        return;
+      case 'up':
+        generation.checkPid(message);
+        this.#supervisor.up(generation, message.slot, message.pid);
+        return this.#succession.cameCloser(generation);
+      case 'memory':
+        generation.checkOffer(message);
+        return this.#takeMemory(generation, message.slot, message.pid);
+      case 'no-memory':
+        generation.checkOffer(message);
+        return generation.stacks.refuse(message.slot, message.reason);
+      case 'ended':
+        return this.#supervisor.ended(generation, message, generation === this.#succession.serving);
+      case 'status':
+        return generation.statusDesk.ask(message);
+      case 'alive':
+        return generation.watch.answered(message.id);
+      case 'waiting':
+        generation.host.tookWatch();
+        if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
+        if (generation === this.#succession.serving && this.#services.isNormal())
+          this.#supervisor.waiting(generation);
+        return;
+      case 'output':
+        if (!generation.hasVoice(message)) return;
+        return generation.output.write(message.pid, message.stream, message.bytes, message.requestId);
+      case 'flush':
+        if (!generation.hasVoice(message)) return;
+        return generation.output.flush(message.pid);
+      case 'log':
+        return this.#voice.message(message.level, message.text);
+      case 'stopped':
+        generation.expect(message.type, [hostStates.draining, hostStates.ending]);
+        return this.#succession.acceptsNoMore(generation);
+      case 'drained':
+        return generation.expect(message.type, [hostStates.draining, hostStates.ending]);
+      default:
+        throw new Error(`no handler for the host message ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  #takeMemory(generation: Generation, slot: number, pid: number): void {
+    try {
+      generation.stacks.take(slot, pid, generation.host.descriptorChannel);
+    } catch (error) {
+      this.#services.log.warning(
+        `[pool ${generation.name}] child ${pid} cannot be looked into: ${(error as Error).message}`,
+      );
+    }
+  }
+}

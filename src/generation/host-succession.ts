@@ -1,0 +1,355 @@
+/**
+ * The hosts of a pool, one after the other: which one serves, which one is being started, which ones go, and what
+ * follows when one dies.
+ *
+ * A reload never leaves the socket without a host: the new generation starts beside the old one, takes over when
+ * its workers are up, and only then does the old one stop accepting. A new generation that cannot start is given
+ * up and the old one never notices.
+ */
+
+import type { HostFacts } from '../engine/host-messages.ts';
+import type { PoolVoice } from '../log/pool-voice.ts';
+import { hostStartTimeoutMs, mayTakeOver, stopAcceptingMs, workersForRestart } from '../pool/hand-over.ts';
+import { usefulHostMillis } from '../pool/respawn.ts';
+import { type Contained, contain } from './bulkhead.ts';
+import { Departures } from './departures.ts';
+import type { Generation } from './generation.ts';
+import { HostRestart } from './host-restart.ts';
+import { hostStates } from './host-states.ts';
+import { launchGeneration } from './launch.ts';
+import type { MasterServices } from './master-services.ts';
+import { Orphans } from './orphans.ts';
+import type { PoolCounters } from './pool-counters.ts';
+import type { PoolReports } from './pool-reports.ts';
+import type { PreparedPool } from './prepared-pool.ts';
+import { answerStatusQuestion } from './status-page.ts';
+import type { WorkerSupervisor } from './worker-supervisor.ts';
+
+export interface SuccessionParts {
+  readonly services: MasterServices;
+  readonly reports: PoolReports;
+  readonly supervisor: WorkerSupervisor;
+  readonly counters: PoolCounters;
+  readonly voice: PoolVoice;
+  /** Answers for the pool. */
+  readonly wall: Contained;
+}
+
+export class HostSuccession {
+  readonly #services: MasterServices;
+  readonly #reports: PoolReports;
+  readonly #supervisor: WorkerSupervisor;
+  readonly #counters: PoolCounters;
+  readonly #voice: PoolVoice;
+  readonly #wall: Contained;
+  readonly #hostRestart = new HostRestart();
+  readonly #departures: Departures;
+  readonly #orphans: Orphans;
+  #pool: PreparedPool;
+  /** The configuration that the next generation was made from, taken over with it. */
+  #nextPool: PreparedPool | undefined;
+  #serving: Generation | undefined;
+  #next: Generation | undefined;
+  /** Of the generation that serves nobody has been told while the one before it may accept still. */
+  #unannounced:
+    | { readonly generation: Generation; readonly old: Generation; readonly until: number }
+    | undefined;
+  #failure: string | undefined;
+  #stopped = false;
+
+  constructor(pool: PreparedPool, parts: SuccessionParts) {
+    this.#pool = pool;
+    this.#services = parts.services;
+    this.#reports = parts.reports;
+    this.#supervisor = parts.supervisor;
+    this.#counters = parts.counters;
+    this.#voice = parts.voice;
+    this.#wall = parts.wall;
+    this.#departures = new Departures(parts.services);
+    this.#orphans = new Orphans(parts.services);
+  }
+
+  /** In force: that of the host that serves, or of the next one where none does. */
+  get pool(): PreparedPool {
+    return this.#pool;
+  }
+
+  get serving(): Generation | undefined {
+    return this.#serving;
+  }
+
+  /** It is being started. */
+  get next(): Generation | undefined {
+    return this.#next;
+  }
+
+  /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */
+  get failure(): string | undefined {
+    const serving = this.#serving;
+    if (serving?.watch.isLate) return `the engine host ${serving.host.pid} does not answer`;
+    return serving === undefined ? this.#failure : undefined;
+  }
+
+  /** Every generation that has a host process. */
+  generations(): Generation[] {
+    return [this.#serving, this.#next, ...this.#departures.generations].filter(
+      (generation) => generation !== undefined,
+    );
+  }
+
+  /** Those that a reload replaced and that still have a host process. */
+  draining(): Generation[] {
+    return [...this.#departures.generations];
+  }
+
+  /** No process of the pool is left. */
+  get isGone(): boolean {
+    return this.generations().length === 0 && this.#orphans.size === 0;
+  }
+
+  /**
+   * Starts a host beside the one that serves, if one does.
+   *
+   * @param wanted workers that have to be up before it takes over
+   */
+  launch(pool: PreparedPool, wanted: number): void {
+    this.#nextPool = pool;
+    // A reload comes before the restart that a dead host waits for: two hosts would be one too many.
+    this.#hostRestart.cancel();
+    try {
+      const besideOthers = this.#serving !== undefined;
+      const conditions = { wantedAtTakeOver: wanted, besideOthers, voice: this.#voice };
+      this.#next = launchGeneration(pool, conditions, this.#services, (generation, event) =>
+        this.#reports.hostEvent(generation, event),
+      );
+      const next = this.#next;
+      next.openStatusDesk(
+        (act) => setImmediate(() => this.#reports.enqueue(next, 'answering its host', act)),
+        (question) => answerStatusQuestion(next, this.#pool.listener, question, this.#services.log),
+      );
+      this.#services.wakeAt(next.progressAt + hostStartTimeoutMs);
+    } catch (error) {
+      this.gaveUp(`cannot start the engine host: ${(error as Error).message}`);
+    }
+  }
+
+  /** Starts the host that has waited for its time. */
+  startWhenDue(now: number): void {
+    if (this.#hostRestart.isDue(now)) this.launch(this.#pool, workersForRestart(this.#pool.config));
+  }
+
+  /** Sleeps on that configuration: there is no host, and none has failed. */
+  rest(pool: PreparedPool): void {
+    this.#pool = pool;
+    this.#failure = undefined;
+  }
+
+  /** Once: what the host has published is read now, and could be changed by its workers later. */
+  ready(generation: Generation, facts: HostFacts): void {
+    if (generation.host.state === hostStates.ending) return;
+    generation.expect('ready', [hostStates.starting]);
+    generation.facts = facts;
+    generation.stacks.learn();
+    generation.host.moveTo(hostStates.ready);
+    this.#progress(generation);
+    this.#supervisor.start(generation);
+    this.#takeOverWhenUp(generation);
+  }
+
+  /** One more of its workers is up. */
+  cameCloser(generation: Generation): void {
+    this.#progress(generation);
+    this.#takeOverWhenUp(generation);
+  }
+
+  /** A pool of many workers may take its time as long as one after the other comes up. */
+  #progress(generation: Generation): void {
+    generation.progressAt = this.#services.now();
+    if (generation === this.#next) this.#services.wakeAt(generation.progressAt + hostStartTimeoutMs);
+  }
+
+  #takeOverWhenUp(generation: Generation): void {
+    if (generation !== this.#next || generation.host.state !== hostStates.ready) return;
+    const isServed = this.#serving !== undefined;
+    if (!mayTakeOver(generation.startProgress(this.#services.now()), isServed)) return;
+    generation.host.moveTo(hostStates.serving);
+    generation.host.accept();
+    this.#supervisor.watch(generation);
+    const old = this.#serving;
+    this.#serving = generation;
+    this.#next = undefined;
+    this.#pool = this.#nextPool ?? this.#pool;
+    generation.tookOver(this.#services.now());
+    if (old === undefined) return this.#reports.outcome({ type: 'serving', generation });
+    const until = this.#services.now() + stopAcceptingMs;
+    this.#unannounced = { generation, old, until };
+    this.#services.wakeAt(until);
+    this.#departures.drain(old);
+  }
+
+  /** Whoever connects from now on gets the new generation: the reload is done. */
+  acceptsNoMore(old: Generation): void {
+    if (this.#unannounced?.old === old) this.#announce();
+  }
+
+  #announce(): void {
+    const generation = this.#unannounced?.generation;
+    this.#unannounced = undefined;
+    if (generation !== undefined) this.#reports.outcome({ type: 'serving', generation });
+  }
+
+  /** Whoever connects may reach the old generation no longer, whatever it says. */
+  announceWhenDue(now: number): void {
+    if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
+  }
+
+  /** The host that is being started is given up. */
+  discardNext(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    this.#nextPool = undefined;
+    if (next !== undefined) this.#end(next);
+  }
+
+  #end(generation: Generation): void {
+    this.#release(generation);
+    this.#departures.end(generation);
+  }
+
+  #release(generation: Generation): void {
+    if (generation === this.#serving) this.#serving = undefined;
+    if (generation === this.#next) this.#next = undefined;
+  }
+
+  /** The host that serves accepts no more and finishes what runs; none takes its place. */
+  retire(): void {
+    this.#hostRestart.cancel();
+    if (this.#serving !== undefined) this.#departures.drain(this.#serving);
+    this.#serving = undefined;
+  }
+
+  /** Hosts accept no more and finish what runs; none is started any more. */
+  finish(): void {
+    this.#stopped = true;
+    this.discardNext();
+    this.retire();
+    this.#reportGone();
+  }
+
+  /** Ends every host at once; running requests are lost. */
+  terminate(): void {
+    this.#stopped = true;
+    this.#hostRestart.cancel();
+    for (const generation of this.generations()) this.#end(generation);
+    this.#orphans.kill();
+    this.#reportGone();
+  }
+
+  /**
+   * The host is killed, whatever it does. Its workers, where they are processes, are told to finish what they run, and
+   * followed to their end. One that was not up yet has nothing to finish, and the signal of its host's death.
+   */
+  abandon(generation: Generation, reason: string): void {
+    const { host } = generation;
+    if (host.state === hostStates.gone) return;
+    const wasServing = generation === this.#serving;
+    const wasNext = generation === this.#next;
+    this.#release(generation);
+    if (generation.mayFinish) this.#orphans.finish(generation);
+    this.#departures.abandon(generation);
+    if (!wasServing && !wasNext) return;
+    this.#counters.restarted('host');
+    if (wasServing) this.#restart(generation, reason);
+    else this.gaveUp(reason);
+  }
+
+  /** Whether its host starts, drains and ends in time. */
+  check(generation: Generation, now: number): void {
+    if (generation === this.#next && now - generation.progressAt >= hostStartTimeoutMs) {
+      generation.failure = `the engine host ${generation.host.pid} makes no progress for ${hostStartTimeoutMs / 1000} seconds`;
+      this.#end(generation);
+      return this.gaveUp(generation.failure);
+    }
+    this.#departures.check(generation, now);
+  }
+
+  /** Whether workers without a host end in time. */
+  checkOrphans(now: number): void {
+    if (this.#orphans.size === 0) return;
+    this.#orphans.check(now);
+    this.#reportGone();
+  }
+
+  /** Its host is gone. */
+  exited(generation: Generation, code: number | null, signal: NodeJS.Signals | null): void {
+    const { state } = generation.host;
+    generation.host.moveTo(hostStates.gone);
+    const how = wayOfExit(code, signal);
+    const expected = state === hostStates.draining || state === hostStates.ending;
+    // First of all, so that whatever fails below finds it gone.
+    this.#departures.remove(generation);
+    const wasNext = generation === this.#next;
+    this.#release(generation);
+    if (generation === this.#unannounced?.old || generation === this.#unannounced?.generation)
+      this.#announce();
+    this.#orphans.inherit(generation);
+    const count = (): void => {
+      this.#supervisor.hostGone(generation);
+      this.#counters.generationGone(generation);
+    };
+    contain(this.#wall, 'counting what its host did', count, generation);
+    this.#voice.report();
+    generation.close();
+    if (!expected) {
+      this.#counters.restarted('host');
+      const reason = generation.failure ?? `the engine host ${generation.host.pid} exited ${how}`;
+      if (wasNext) this.gaveUp(reason);
+      else this.#restart(generation, reason);
+    }
+    this.#reportGone();
+  }
+
+  #restart(generation: Generation, reason: string): void {
+    const served = generation.servingSince === undefined ? 0 : this.#services.now() - generation.servingSince;
+    const when = this.#restartLater(served >= usefulHostMillis);
+    this.#fail(`${reason}${when === '' ? '' : `; starting a new one ${when}`}`);
+  }
+
+  /**
+   * A reload that failed changes nothing; a pool without any host tries again, ever more slowly, and with what the
+   * operator wants now.
+   */
+  gaveUp(reason: string): void {
+    const retry = this.#serving === undefined && !this.#stopped;
+    if (retry) this.#pool = this.#nextPool ?? this.#pool;
+    this.#nextPool = undefined;
+    const when = retry ? this.#restartLater(false) : '';
+    this.#fail(`cannot start: ${reason}${when === '' ? '' : `; trying again ${when}`}`);
+    this.#reports.outcome({ type: 'gaveUp', reason });
+  }
+
+  #fail(text: string): void {
+    this.#failure = text;
+    this.#services.log.error(`[pool ${this.#pool.config.name}] ${text}`);
+  }
+
+  /** @returns when, in words for the log; empty where there is no restart, or a host starts already */
+  #restartLater(wasUseful: boolean): string {
+    if (this.#stopped || !this.#services.isNormal() || this.#next !== undefined) return '';
+    const { at, when } = this.#hostRestart.plan(this.#services.now(), wasUseful);
+    this.#services.wakeAt(at);
+    return when;
+  }
+
+  #reportGone(): void {
+    if (this.#stopped && this.generations().length === 0 && this.#orphans.size === 0) {
+      this.#reports.outcome({ type: 'gone' });
+    }
+  }
+}
+
+/** Of a host whose template was gone nobody learns how it ended. */
+function wayOfExit(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal !== null) return `on signal ${signal}`;
+  return code === null ? 'in an unknown way' : `with code ${code}`;
+}
