@@ -1,17 +1,128 @@
-/** What comes before a reload changes anything: the file is read, then everything that it asks for is opened. */
+/** A reload: the file is read, everything that it asks for is opened, and then taken in force; or nothing is changed. */
 
 import type { Configuration } from '../config/directives.ts';
+import type { ReloadScope } from '../generation/prepared-pool.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
 import { Abandoned, type Turns } from '../runtime/turns.ts';
+import type { ReloadJournal } from '../watch/reload-journal.ts';
+import type { MasterStage } from './master-stage.ts';
+import { masterStates } from './master-states.ts';
 import type { MasterOptions } from './master-types.ts';
 import type { Plan } from './plan.ts';
 import type { MasterResources } from './resources.ts';
+import type { SystemdMonitor } from './systemd-monitor.ts';
+
+/** What of the master a reload deals with. */
+export interface ReloadParts {
+  readonly stage: MasterStage;
+  readonly systemd: SystemdMonitor;
+  readonly resources: MasterResources;
+  readonly journal: ReloadJournal;
+  /** Of the configuration in force. */
+  readonly file: () => string;
+  /** It was told to stop and accepts for a while all the same. */
+  readonly isLeaving: () => boolean;
+  readonly turns: () => Turns;
+  /** Has something done that the master's end waits for; an error in it is one of what belongs to all pools. */
+  readonly run: (act: () => Promise<void>) => void;
+  /**
+   * Takes a plan in force that was committed.
+   *
+   * @returns names of the pools that are left alone; undefined where the master was told to stop
+   */
+  readonly putInForce: (
+    plan: Plan,
+    scope: ReloadScope,
+    turns: Turns,
+  ) => Promise<readonly string[] | undefined>;
+  /** Looks whether every pool has its outcome. */
+  readonly settle: () => void;
+}
+
+export class MasterReload {
+  readonly #options: MasterOptions;
+  readonly #parts: ReloadParts;
+  /** Asked for while another one, or the start, was under way. */
+  #again: ReloadScope | undefined;
+
+  constructor(options: MasterOptions, parts: ReloadParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  /** @param notice of who asked for it; a storm of crashes has told its own */
+  request(scope: ReloadScope, notice?: string): void {
+    if (
+      this.#parts.stage.state === masterStates.reloading ||
+      this.#parts.stage.state === masterStates.starting
+    ) {
+      // One more reload after what is under way puts the latest file in force, however often it was asked for.
+      if (this.#again !== 'all') this.#again = scope;
+      return;
+    }
+    // As in php-fpm the line tells of the signal, also where it changes nothing any more.
+    if (notice !== undefined) this.#options.log.notice(notice);
+    if (this.#parts.isLeaving() && !this.#parts.stage.isStopping)
+      return this.#parts.journal.impossible('the master is leaving');
+    if (this.#parts.stage.refuses(masterStates.reloading)) {
+      return this.#parts.journal.impossible(`the master is ${this.#parts.stage.state}`);
+    }
+    this.#parts.journal.begin();
+    this.#parts.stage.moveTo(masterStates.reloading);
+    this.#options.log.notice(`reloading: reading ${this.#parts.file()} again`);
+    this.#parts.systemd.reloading();
+    this.#parts.run(() => this.#reload(scope));
+  }
+
+  /** The one that was asked for meanwhile, once the start or the reload under way is over. */
+  again(): void {
+    const scope = this.#again;
+    if (scope === undefined) return;
+    this.#again = undefined;
+    this.request(scope, 'Reloading in progress ...');
+  }
+
+  /** The one under way is over. */
+  end(): void {
+    this.#parts.stage.moveTo(masterStates.normal);
+    this.again();
+  }
+
+  async #reload(scope: ReloadScope): Promise<void> {
+    const turns = this.#parts.turns();
+    const read = await readAgain(this.#options, turns);
+    const planned =
+      'refused' in read ? read : await planReload(read.ready, this.#options, this.#parts.resources, turns);
+    if (this.#parts.stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
+    if ('refused' in planned) return this.#refuseReload(planned.refused);
+    await this.#putInForce(planned.ready, scope, turns);
+  }
+
+  #refuseReload(reasons: readonly string[]): void {
+    this.#options.log.error('reload refused: the running configuration stays in force');
+    this.#parts.systemd.reloadRefused();
+    this.#parts.journal.refused(reasons);
+    this.end();
+  }
+
+  async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
+    const { journal } = this.#parts;
+    for (const reason of plan.commit()) journal.notApplied(reason);
+    const unchanged = await this.#parts.putInForce(plan, scope, turns);
+    if (unchanged === undefined) return;
+    if (scope === 'changed') {
+      journal.leftAlone(unchanged);
+      if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
+    }
+    this.#parts.settle();
+  }
+}
 
 /** What a reload came to: what it asked for, or why it is refused, which the log has been told as well. */
-export type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
+type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
 
 /** The configuration, unless it is not valid or cannot be read. */
-export async function readAgain(
+async function readAgain(
   { reloadConfiguration, log }: MasterOptions,
   turns: Turns,
 ): Promise<Prepared<Configuration>> {
@@ -26,7 +137,7 @@ export async function readAgain(
 }
 
 /** What it needs, opened, unless a socket, a log or an engine cannot be had. */
-export async function planReload(
+async function planReload(
   configuration: Configuration,
   { log, planProcess }: MasterOptions,
   resources: MasterResources,

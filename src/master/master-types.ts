@@ -37,8 +37,8 @@ export interface ReloadedConfiguration {
   readonly problems: readonly string[];
 }
 
-export type MasterEvent =
-  | { readonly type: 'signal'; readonly row: SignalRow }
+/** Something happens to one pool. */
+export type PoolEvent =
   | {
       readonly type: 'host';
       readonly runner: PoolRunner;
@@ -56,7 +56,11 @@ export type MasterEvent =
       readonly act: () => void;
     }
   /** A connection waits at a pool that sleeps. */
-  | { readonly type: 'wake'; readonly runner: PoolRunner }
+  | { readonly type: 'wake'; readonly runner: PoolRunner };
+
+export type MasterEvent =
+  | { readonly type: 'signal'; readonly row: SignalRow }
+  | PoolEvent
   | { readonly type: 'outcome'; readonly runner: PoolRunner; readonly outcome: PoolOutcome }
   | AdminOrder
   /** `shutdown.delay` is over. */

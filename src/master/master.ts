@@ -9,7 +9,7 @@ import type { EndOrder } from '../figures/orders.ts';
 import type { AdminVerb } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { MasterServices } from '../generation/master-services.ts';
-import type { PoolOutcome, PoolReports } from '../generation/pool-reports.ts';
+import type { PoolOutcome } from '../generation/pool-reports.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { ReloadScope } from '../generation/prepared-pool.ts';
 import { Sleepers } from '../generation/sleepers.ts';
@@ -22,11 +22,12 @@ import { MasterAdmin } from '../watch/master-admin.ts';
 import { ReloadJournal } from '../watch/reload-journal.ts';
 import { Beats } from './beats.ts';
 import { EventQueue } from './event-queue.ts';
-import { planReload, readAgain } from './master-reload.ts';
+import { MasterReload } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
 import type { Plan } from './plan.ts';
+import { poolReports } from './pool-events.ts';
 import { PoolSet } from './pool-set.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
@@ -54,7 +55,7 @@ export class Master {
   readonly #sleepers = new Sleepers();
   #configuration: Configuration;
   readonly #stage: MasterStage;
-  #reloadAgain: ReloadScope | undefined;
+  readonly #reload: MasterReload;
   /** Told to stop, and accepting for `shutdown.delay` all the same. */
   #leaving: NodeJS.Timeout | undefined;
   readonly #reloads = new ReloadJournal();
@@ -73,9 +74,21 @@ export class Master {
     this.#stage = new MasterStage(options.log);
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
-    this.#pools = new PoolSet(this.#makeServices(), (runner) => this.#reportsOf(runner), this.admin);
+    this.#pools = new PoolSet(this.#makeServices(), (runner) => poolReports(this.#queue, runner), this.admin);
     this.#resources = new MasterResources(options, this.admin, this.#pools.source);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
+    this.#reload = new MasterReload(options, {
+      stage: this.#stage,
+      systemd: this.#systemd,
+      resources: this.#resources,
+      journal: this.#reloads,
+      file: () => this.#configuration.file,
+      isLeaving: () => this.#leaving !== undefined,
+      turns: () => this.#turns(),
+      run: (act) => void this.#change(act).catch((error: unknown) => this.fail(error)),
+      putInForce: (plan, scope, turns) => this.#putInForce(plan, scope, turns),
+      settle: () => this.#settle(),
+    });
   }
 
   /** Settles when the master has stopped and everything that it made is gone. */
@@ -119,7 +132,10 @@ export class Master {
     this.#options.log.bound();
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#beats.start(this.#configuration);
-    await this.#putPoolsInForce(plan, 'all', turns);
+    if ((await this.#putPoolsInForce(plan, 'all', turns)) === undefined) return;
+    // Sockets of a predecessor that no pool asked for.
+    if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
+    this.#settle();
   }
 
   /** What is planned and put in force in turns; the end of the master waits for it. */
@@ -151,9 +167,9 @@ export class Master {
       case 'finish':
         return this.#leave() ? undefined : this.#stop(masterStates.finishing, 'Finishing ...');
       case 'reload':
-        return this.#requestReload('all', 'Reloading in progress ...');
+        return this.#reload.request('all', 'Reloading in progress ...');
       case 'reloadChanged':
-        return this.#requestReload('changed', 'Reloading in progress ...');
+        return this.#reload.request('changed', 'Reloading in progress ...');
       case 'reopenLogs':
         return this.#resources.reopenLogs(this.runners);
       default:
@@ -184,43 +200,24 @@ export class Master {
       case 'endWorker':
         return this.#endWorker(event.order, event.peer);
       case 'host':
-        return this.#onHostEvent(event);
       case 'later':
-        this.#pools.rouse(event.runner);
-        contain(event.runner, event.doing, event.act, event.generation);
-        return;
       case 'wake':
-        this.#pools.rouse(event.runner);
-        contain(event.runner, 'waking it', () => event.runner.wake());
-        return;
+        return this.#pools.handle(event);
       case 'outcome':
         return this.#onOutcome(event.runner, event.outcome);
       case 'leave':
         return this.#stop(masterStates.finishing, 'Finishing ...');
       case 'heartbeat':
-        return this.#heartbeat();
-      case 'deadlines':
-        for (const runner of this.#pools.awake)
-          contain(runner, 'checking deadlines', () => runner.checkDeadlines());
+        this.#pools.watchHosts();
+        if (this.#stage.isStopping) return;
+        this.#pools.heartbeat();
+        if (this.#isObserved) this.admin.beat();
         return;
+      case 'deadlines':
+        return this.#pools.checkDeadlines();
       default:
         throw new Error(`no handler for the event ${JSON.stringify(event satisfies never)}`);
     }
-  }
-
-  #heartbeat(): void {
-    const { awake } = this.#pools;
-    for (const runner of awake) runner.watchHosts();
-    if (this.#stage.isStopping) return;
-    for (const runner of awake) contain(runner, 'counting its workers', () => runner.heartbeat());
-    this.#pools.letRest();
-    if (this.#isObserved) this.admin.beat();
-  }
-
-  #onHostEvent({ runner, generation, event }: Extract<MasterEvent, { type: 'host' }>): void {
-    this.#pools.rouse(runner);
-    const handle = (): void => runner.onHostEvent(generation, event);
-    contain(runner, `handling "${event.type}" of its host`, handle, generation);
   }
 
   /**
@@ -283,7 +280,7 @@ export class Master {
     this.#announceReady();
     this.#started.resolve('serving');
     this.#stage.started();
-    this.#reloadIfAsked();
+    this.#reload.again();
   }
 
   #settleReload(): void {
@@ -291,92 +288,40 @@ export class Master {
     this.#resources.retain(this.runners);
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#announceReady();
-    this.#endReload();
+    this.#reload.end();
   }
 
-  #endReload(): void {
-    this.#stage.moveTo(masterStates.normal);
-    this.#reloadIfAsked();
-  }
-
-  #reloadIfAsked(): void {
-    const scope = this.#reloadAgain;
-    if (scope === undefined) return;
-    this.#reloadAgain = undefined;
-    this.#requestReload(scope, 'Reloading in progress ...');
-  }
-
-  #announceReady(): void {
-    this.#options.log.notice('ready to handle connections');
-    this.#systemd.ready();
-  }
-
-  /** @param notice of who asked for it; a storm of crashes has told its own */
-  #requestReload(scope: ReloadScope, notice?: string): void {
-    if (this.#stage.state === masterStates.reloading || this.#stage.state === masterStates.starting) {
-      // One more reload after what is under way puts the latest file in force, however often it was asked for.
-      if (this.#reloadAgain !== 'all') this.#reloadAgain = scope;
-      return;
-    }
-    // As in php-fpm the line tells of the signal, also where it changes nothing any more.
-    if (notice !== undefined) this.#options.log.notice(notice);
-    if (this.#leaving !== undefined && !this.#stage.isStopping)
-      return this.#reloads.impossible('the master is leaving');
-    if (this.#stage.refuses(masterStates.reloading)) {
-      return this.#reloads.impossible(`the master is ${this.#stage.state}`);
-    }
-    this.#reloads.begin();
-    this.#stage.moveTo(masterStates.reloading);
-    this.#options.log.notice(`reloading: reading ${this.#configuration.file} again`);
-    this.#systemd.reloading();
-    void this.#change(() => this.#reload(scope)).catch((error: unknown) => this.fail(error));
-  }
-
-  async #reload(scope: ReloadScope): Promise<void> {
-    const turns = this.#turns();
-    const read = await readAgain(this.#options, turns);
-    const planned =
-      'refused' in read ? read : await planReload(read.ready, this.#options, this.#resources, turns);
-    if (this.#stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
-    if ('refused' in planned) return this.#refuseReload(planned.refused);
-    await this.#putInForce(planned.ready, scope, turns);
-  }
-
-  #refuseReload(reasons: readonly string[]): void {
-    this.#options.log.error('reload refused: the running configuration stays in force');
-    this.#systemd.reloadRefused();
-    this.#reloads.refused(reasons);
-    this.#endReload();
-  }
-
-  async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
-    for (const reason of plan.commit()) this.#reloads.notApplied(reason);
+  /** Takes a plan of a reload in force; what it opens is there already. */
+  async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<readonly string[] | undefined> {
     this.#configuration = plan.configuration;
     this.#systemd.configure(plan.configuration.global);
     this.#beats.start(plan.configuration);
     this.#templates.renew(scope);
-    await this.#putPoolsInForce(plan, scope, turns);
+    return await this.#putPoolsInForce(plan, scope, turns);
   }
 
   /**
    * Pool by pool, since each starts or goes on by itself. The master may be told to stop in between: then those that have
    * not been reached stay as they are, or are never begun.
+   *
+   * @returns names of the pools that are left alone; undefined where the master was told to stop
    */
-  async #putPoolsInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
-    let unchanged: readonly string[];
+  async #putPoolsInForce(
+    plan: Plan,
+    scope: ReloadScope,
+    turns: Turns,
+  ): Promise<readonly string[] | undefined> {
     try {
-      unchanged = await turns.run(this.#pools.putInForce(plan.pools, scope));
+      return await turns.run(this.#pools.putInForce(plan.pools, scope));
     } catch (error) {
-      if (error instanceof Abandoned) return;
+      if (error instanceof Abandoned) return undefined;
       throw error;
     }
-    // Sockets of a predecessor that no pool asked for.
-    if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
-    if (scope === 'changed') {
-      this.#reloads.leftAlone(unchanged);
-      if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
-    }
-    this.#settle();
+  }
+
+  #announceReady(): void {
+    this.#options.log.notice('ready to handle connections');
+    this.#systemd.ready();
   }
 
   #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
@@ -455,7 +400,7 @@ export class Master {
     this.#crashes = decision.crashes;
     if (decision.reload === undefined) return;
     this.#options.log.write(decision.reload.level, decision.reload.text);
-    this.#requestReload('all');
+    this.#reload.request('all');
   }
 
   #makeAdmin(): MasterAdmin {
@@ -474,18 +419,6 @@ export class Master {
   #processControlTimeout(): number {
     const { process_control_timeout: seconds } = this.#configuration.global;
     return this.#failure === undefined || seconds > 0 ? seconds : failureDrainSeconds;
-  }
-
-  /** A pool's reports as events of the queue. */
-  #reportsOf(runner: () => PoolRunner): PoolReports {
-    const queue = this.#queue;
-    return {
-      wake: () => queue.enqueue({ type: 'wake', runner: runner() }),
-      hostEvent: (generation, event) => queue.enqueue({ type: 'host', runner: runner(), generation, event }),
-      enqueue: (generation, doing, act) =>
-        queue.enqueue({ type: 'later', runner: runner(), generation, doing, act }),
-      outcome: (outcome) => queue.enqueue({ type: 'outcome', runner: runner(), outcome }),
-    };
   }
 
   #makeServices(): MasterServices {

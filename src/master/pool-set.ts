@@ -7,6 +7,7 @@ import type { PoolReports } from '../generation/pool-reports.ts';
 import { PoolRunner } from '../generation/pool-runner.ts';
 import type { PoolWatcher } from '../generation/pool-watcher.ts';
 import type { PreparedPool, ReloadScope } from '../generation/prepared-pool.ts';
+import type { PoolEvent } from './master-types.ts';
 import type { StatusSource } from './status-listeners.ts';
 import type { ActivitySums } from './systemd.ts';
 
@@ -60,11 +61,6 @@ export class PoolSet {
     if (this.#runners.get(runner.name) === runner) this.#watcher.roused(runner);
   }
 
-  /** To be called when those awake have been looked at. */
-  letRest(): void {
-    this.#awake.letRest();
-  }
-
   get workerCount(): number {
     return this.awake.reduce((sum, runner) => sum + runner.workerCount, 0);
   }
@@ -110,6 +106,43 @@ export class PoolSet {
     if (known === undefined) runner.start();
     else runner.reload(pool);
     return true;
+  }
+
+  /** Something happens to a pool: an error is the pool's incident. */
+  handle(event: PoolEvent): void {
+    const { runner } = event;
+    this.rouse(runner);
+    switch (event.type) {
+      case 'host': {
+        const { generation } = event;
+        const handle = (): void => runner.onHostEvent(generation, event.event);
+        contain(runner, `handling "${event.event.type}" of its host`, handle, generation);
+        return;
+      }
+      case 'later':
+        contain(runner, event.doing, event.act, event.generation);
+        return;
+      case 'wake':
+        contain(runner, 'waking it', () => runner.wake());
+        return;
+      default:
+        throw new Error(`no handler for the event ${JSON.stringify(event satisfies never)}`);
+    }
+  }
+
+  /** Once a second, also while the master stops: whether hosts answer and obey. */
+  watchHosts(): void {
+    for (const runner of this.awake) runner.watchHosts();
+  }
+
+  /** Once a second: numbers of workers. */
+  heartbeat(): void {
+    for (const runner of this.awake) contain(runner, 'counting its workers', () => runner.heartbeat());
+    this.#awake.letRest();
+  }
+
+  checkDeadlines(): void {
+    for (const runner of this.awake) contain(runner, 'checking deadlines', () => runner.checkDeadlines());
   }
 
   /** The pool serves, or has been given up. @returns whether the start or reload under way waited for it */
