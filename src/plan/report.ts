@@ -1,5 +1,6 @@
 /** A capacity plan as rows of text. */
 
+import type { Prediction } from '../pool/prediction.ts';
 import type { Waiting } from '../pool/queue-simulation.ts';
 import { terminalText } from '../text/terminal.ts';
 import { bytes } from '../top/units.ts';
@@ -99,12 +100,15 @@ function fitText(fits: number, needed: number): string {
 
 function waitRows({ plan, now, proposed, whatIf }: PoolOutlook): string[] {
   if (now === undefined || proposed === undefined) return [];
-  const row = (name: string, workers: number, waiting: Waiting): string =>
-    `  ${name.padEnd(9)} ${counted(workers, 'worker')}: in the busiest minute ${waitText(waiting)}`;
+  const row = (name: string, { workers, peak, p95Range: [low, high] }: Prediction): string => {
+    const range =
+      high > 1.2 * low ? ` (${seconds(low)} to ${seconds(high)} from one such minute to another)` : '';
+    return `  ${name.padEnd(9)} ${counted(workers, 'worker')}: in the busiest minute ${waitText(peak)}${range}`;
+  };
   return [
-    row('now', now.workers, now.peak),
-    ...(plan.recommended === plan.pool.maxChildren ? [] : [row('then', proposed.workers, proposed.peak)]),
-    ...(whatIf === undefined ? [] : [row('what if', whatIf.workers, whatIf.peak)]),
+    row('now', now),
+    ...(plan.recommended === plan.pool.maxChildren ? [] : [row('then', proposed)]),
+    ...(whatIf === undefined ? [] : [row('what if', whatIf)]),
   ];
 }
 

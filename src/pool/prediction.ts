@@ -1,11 +1,13 @@
 /** How long connections would wait with so many workers, by simulation of what was measured. Pure and repeatable. */
 
 import type { Demand } from './demand.ts';
-import { type LoadPhase, type Simulation, simulate, type Waiting } from './queue-simulation.ts';
+import { type LoadPhase, simulate, type Waiting } from './queue-simulation.ts';
 import { measuredTimes, type ServiceTimes } from './service-times.ts';
 
 /** Arrivals that are simulated at most: a second of computing. */
 const mostArrivals = 500_000;
+/** A minute is one sample of what may happen in it: so often is it repeated, as far as that takes no longer. */
+const mostRuns = 20;
 
 export interface WhatIf {
   /** Workers; undefined: as planned. */
@@ -18,11 +20,15 @@ export interface WhatIf {
 
 export interface Prediction {
   readonly workers: number;
-  /** In the busiest minute; of all arrivals that were simulated where it is not among them. */
+  /** In the busiest minute. */
   readonly peak: Waiting;
+  /** Seconds: p95 of the busiest minute in the runs of least and of most waiting, but for a tenth at each end. */
+  readonly p95Range: readonly [low: number, high: number];
+  /** Times that the hour was simulated: figures are averages over them. */
+  readonly runs: number;
   /** By minute of the demand; undefined for those that were left out to save time. */
   readonly minutes: readonly (Waiting | undefined)[];
-  readonly all: Simulation;
+  readonly all: Waiting;
 }
 
 /**
@@ -57,11 +63,38 @@ function predictPhases(
   times: ServiceTimes,
   workers: number,
 ): Prediction {
-  const all = simulate({ workers, times, phases: phases.slice(from, to) });
-  const minutes = phases.map((_, index) =>
-    index < from || index >= to ? undefined : all.phases[index - from],
+  const inWindow = phases.slice(from, to);
+  const arrivals = inWindow.reduce((sum, { rate, seconds }) => sum + rate * seconds, 0);
+  const runs = Math.max(1, Math.min(mostRuns, Math.floor(mostArrivals / Math.max(1, arrivals))));
+  const simulations = Array.from({ length: runs }, (_, run) =>
+    simulate({ workers, times, phases: inWindow, seed: run + 1 }),
   );
-  return { workers, peak: minutes[peakAt] ?? all, minutes, all };
+  const ofMinute = (index: number): Waiting => averageOf(simulations.map((one) => one.phases[index - from]!));
+  const minutes = phases.map((_, index) => (index < from || index >= to ? undefined : ofMinute(index)));
+  const p95 = simulations.map((one) => one.phases[peakAt - from]!.p95).sort((a, b) => a - b);
+  const tenth = Math.floor(runs / 10);
+  return {
+    workers,
+    peak: ofMinute(peakAt),
+    p95Range: [p95[tenth]!, p95[runs - 1 - tenth]!],
+    runs,
+    minutes,
+    all: averageOf(simulations),
+  };
+}
+
+function averageOf(all: readonly Waiting[]): Waiting {
+  const mean = (of: (one: Waiting) => number): number =>
+    all.reduce((sum, one) => sum + of(one), 0) / all.length;
+  return {
+    arrivals: mean(({ arrivals }) => arrivals),
+    refused: mean(({ refused }) => refused),
+    waited: mean(({ waited }) => waited),
+    mean: mean((one) => one.mean),
+    p50: mean(({ p50 }) => p50),
+    p95: mean(({ p95 }) => p95),
+    p99: mean(({ p99 }) => p99),
+  };
 }
 
 /** The phases around the busiest one, as many as can be simulated in a moment. */
