@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /*
  * Reads from the channel, waiting for input if `wait` is set. Returns false when the channel has ended; true without

@@ -8,7 +8,6 @@
 
 #include "host/channel.h"
 #include "host/php.h"
-#include "record/access.h"
 #include "shared/memory.h"
 #include "shared/notes.h"
 #include "shared/settings.h"
@@ -39,6 +38,8 @@ struct hathi_child {
 	/* Number of its requests whose output has been read to its end; low bits. */
 	uint32_t flushed;
 };
+
+struct hathi_access_format;
 
 struct hathi_host {
 	const struct hathi_host_php *php;

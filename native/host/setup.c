@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/host_events.h"
+#include "record/access.h"
 #include "record/layout.h"
 #include "shared/process.h"
 

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "php/php_start.h"
-#include "php/pool_ini.h"
 #include "php/sapi.h"
 #include "shared/process.h"
 

@@ -1,10 +1,6 @@
 #include "php/request.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,8 +12,6 @@
 #include "shared/clock.h"
 #include "worker/cpu_timer.h"
 #include "worker/faults.h"
-#include "worker/log.h"
-#include "worker/worker_control.h"
 
 /* One request from its parameters to the end of its response. */
 

@@ -1,6 +1,5 @@
 #include "wire/script.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>

@@ -1,6 +1,5 @@
 #include "worker/next_request.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
 
 #include "shared/clock.h"

@@ -1,9 +1,9 @@
 /** Finding a PHP to build for, and a build to use: what is said when something is missing or out of date. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { suite, test } from 'node:test';
-import { buildEngine, sourceFolder, sourcesHash } from '../../src/engine/native/build.ts';
+import { buildEngine, sourceFiles, sourceFolder, sourcesHash } from '../../src/engine/native/build.ts';
 import { hostProgram, probeHost, requireSamePhp } from '../../src/engine/native/host-program.ts';
 import { layoutHeader } from '../../src/engine/native/layout-header.ts';
 import { findLibphp, libphpCandidates } from '../../src/engine/native/libphp.ts';
@@ -234,6 +234,15 @@ test('native/record/layout.h is what the layout says', () => {
 
 test('native/php/symbols.h is what the symbols say', () => {
   assert.equal(readFileSync(join(sourceFolder, 'php/symbols.h'), 'utf8'), engineSymbolsHeader());
+});
+
+test('native/README.md has every file in the row of its room, and no other', () => {
+  const page = readFileSync(join(sourceFolder, 'README.md'), 'utf8');
+  const listed = [...page.matchAll(/^\| `(\w+)\/` \| (.+) \|$/gm)].flatMap(([, room, files]) =>
+    [...files!.matchAll(/`(\w+)`/g)].map(([, name]) => `${room}/${name}.c`),
+  );
+  const present = sourceFiles().map((file) => relative(sourceFolder, file));
+  assert.deepEqual(listed.sort(), present);
 });
 
 suite('the program that hosts an engine', { skip }, () => {
