@@ -14,15 +14,18 @@ import { exitCode } from '../runtime/exit-code.ts';
 import { Progress } from './progress.ts';
 import { type AdminIo, wantsColor } from './watch/admin-command.ts';
 
-const usage = `Usage: hathi doctor [-y FILE] [-p PREFIX] [-c PATH] [--docroot DIR]... [--json] [--html FILE] [--silence ID,...]
+const usage = `Usage: hathi doctor [-y FILE] [-p PREFIX] [-c PATH] [--docroot DIR]... [--nginx FILE]
+                    [--apache FILE] [--json] [--html FILE] [--silence ID,...]
 
-Looks at the configuration, PHP, logs and the machine, and says what is wrong, what comes of it, and the lines that
+Looks at the configuration, PHP, the web server, logs and the machine, and says what is wrong, what comes of it, and the lines that
 mend it. It reads only, and needs no running master.
 
   -y FILE            the configuration of the master
   -p PREFIX          as the master is given it
   -c PATH            the php.ini, or its folder, as the master is given it
   --docroot DIR      a folder with scripts to be looked at; may be given again
+  --nginx FILE       the web server's main file, or a file with what "nginx -T" prints
+  --apache FILE      the same of Apache; both are found where Debian has them
   --silence ID,...   leave out these checks: docs/doctor.md has all of them
   --json             for programs
   --html FILE        also write a page that needs no network
@@ -36,6 +39,8 @@ const optionTypes = {
   prefix: { type: 'string', short: 'p' },
   'php-ini': { type: 'string', short: 'c' },
   docroot: { type: 'string', multiple: true },
+  nginx: { type: 'string' },
+  apache: { type: 'string' },
   silence: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
   html: { type: 'string' },
@@ -88,6 +93,8 @@ function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): Report 
     prefix: options.prefix,
     phpIni: options['php-ini'],
     docroots: options.docroot ?? [],
+    nginx: options.nginx,
+    apache: options.apache,
     root: '/',
     env: io.env,
     now: Date.now(),

@@ -6,6 +6,7 @@ import { machineChecks } from './checks-machine.ts';
 import { phpChecks } from './checks-php.ts';
 import { socketChecks } from './checks-sockets.ts';
 import { wallChecks } from './checks-walls.ts';
+import { webChecks } from './checks-web.ts';
 import type { Check } from './finding.ts';
 
 /** By what they are about, for the documentation. */
@@ -14,6 +15,7 @@ export const checkGroups: readonly { readonly name: string; readonly checks: rea
   { name: 'Capacity', checks: capacityChecks },
   { name: 'Sockets', checks: socketChecks },
   { name: 'Walls', checks: wallChecks },
+  { name: 'Web servers', checks: webChecks },
   { name: 'Logs and time limits', checks: logChecks },
   { name: 'PHP', checks: phpChecks },
 ];

@@ -125,6 +125,8 @@ export interface Facts {
   readonly socketOwners: ReadonlyMap<string, FileAccess>;
   readonly webServers: readonly WebServer[];
   readonly passes: readonly FastcgiPass[];
+  /** Paths of Unix sockets that web servers pass to and that are not there. */
+  readonly deadSockets: ReadonlySet<string>;
   /** Undefined without `--live`. */
   readonly live: LiveFacts | undefined;
   /** What could not be looked at, and why. */

@@ -16,7 +16,7 @@ export interface FastcgiPass {
   readonly docroot: string | undefined;
   /** Links in the path of the folder are resolved before PHP sees it ($realpath_root). */
   readonly resolvesLinks: boolean;
-  /** The client chooses the script by its path, and nobody asks whether there is such a file. */
+  /** Any client chooses the script by its path, and nobody asks whether there is such a file. */
   readonly passesMissing: boolean;
   /** Seconds that are waited for an answer; undefined where it is not known. */
   readonly readTimeout: number | undefined;
@@ -26,6 +26,8 @@ export interface FastcgiPass {
   readonly headBuffer: number | undefined;
   /** It has a cache of answers. */
   readonly caches: boolean;
-  /** Paths of status and ping pages that anybody reaches through it: of all that were asked about. */
+  /** Clients of other networks, without a password, come as far as this place. */
+  readonly admitsStrangers: boolean;
+  /** Whether they get there by a path of which there is no file, and PHP is told that path. */
   readonly reaches: (path: string) => boolean;
 }

@@ -1,7 +1,9 @@
 /** Faults that are planted into a site where nothing is wrong, each with the one check that has to see it. */
 import { chownSync, symlinkSync } from 'node:fs';
 import type { Severity } from '../../src/doctor/finding.ts';
-import { type Site, unixRows } from './site.ts';
+import { guideHost, type Site, unixRows } from './site.ts';
+
+const shared = '/run/php/myapp-fpm.sock';
 
 export interface Fault {
   readonly name: string;
@@ -51,6 +53,33 @@ function secondPool(user: string): Fault['plant'] {
   };
 }
 
+function editNginx(from: string | RegExp, to: string): Fault['plant'] {
+  return (site) => site.editNginx(from, to);
+}
+
+/** The guide's virtual host, changed, in place of the server block. */
+function host(from: string | RegExp, to: string, also: Fault['plant'] = () => {}): Fault['plant'] {
+  return (site) => {
+    site.nginx = '';
+    site.apache = guideHost.replace(from, to);
+    if (site.apache === guideHost) throw new Error(`the virtual host has no ${from}`);
+    also(site);
+  };
+}
+
+/** The pool and the web server on another address. */
+function listenOn(listen: string): Fault['plant'] {
+  return (site) => {
+    site.edit(`listen = ${shared}`, `listen = ${listen}`);
+    site.editNginx(
+      /unix:\/run\/php\/myapp-fpm\.sock/g,
+      listen.includes(':') ? listen : `127.0.0.1:${listen}`,
+    );
+  };
+}
+
+const byName = 'fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;';
+
 /** A master, a host and workers of so many kilobytes each. */
 function workers(kilobytes: number): Fault['plant'] {
   return (site) => {
@@ -61,8 +90,6 @@ function workers(kilobytes: number): Fault['plant'] {
     ];
   };
 }
-
-const shared = '/run/php/myapp-fpm.sock';
 
 export const faults: readonly Fault[] = [
   fault('configuration', 'critical', 'a directive with a typing error', {
@@ -140,14 +167,14 @@ export const faults: readonly Fault[] = [
   }),
   ...['9000', '0.0.0.0:9000', '[::]:9001', '192.0.2.7:9000'].map((listen) =>
     fault('tcp-open', 'critical', `listen = ${listen}`, {
-      plant: edit(`listen = ${shared}`, `listen = ${listen}`),
+      plant: listenOn(listen),
       seen: /without listen\.allowed_clients/,
       mend: /listen = \/run\/php\/myapp\.sock/,
     }),
   ),
   ...['127.0.0.1:9000', 'localhost:9000', '[::1]:9000'].map((listen) =>
     fault('tcp-local', 'advice', `listen = ${listen}`, {
-      plant: edit(`listen = ${shared}`, `listen = ${listen}`),
+      plant: listenOn(listen),
       seen: /listen = /,
       mend: /\.sock/,
     }),
@@ -159,6 +186,108 @@ export const faults: readonly Fault[] = [
       mend: /listen\.mode = 0660/,
     }),
   ),
+  fault('socket-web-user', 'critical', 'a socket of the pool’s user', {
+    plant: edit(/^listen\.(owner|group) = www-data$/gm, 'listen.$1 = backup'),
+    seen: /nginx runs as www-data, who may not connect to .*\(mode 0660\)/,
+    mend: /listen\.owner = www-data/,
+  }),
+  fault('socket-web-user', 'critical', 'a socket that Apache may not use', {
+    plant: host('VirtualHost *:80', 'VirtualHost *:81', edit('listen.mode = 0660', 'listen.mode = 0400')),
+    seen: /Apache runs as www-data, who may not connect to .*\(mode 0400\)/,
+    mend: /listen\.mode = 0660/,
+  }),
+  fault('web-target', 'warning', 'a socket of another name', {
+    plant: editNginx(
+      'location / {',
+      `location = /old.php {\ninclude fastcgi_params;\nfastcgi_pass unix:/run/php/hathi-test-gone.sock;\n${byName}\n}\nlocation / {`,
+    ),
+    seen: /it passes to \/run\/php\/hathi-test-gone\.sock, which no pool listens on/,
+    mend: /fastcgi_pass unix:\/run\/php\/myapp-fpm\.sock;/,
+  }),
+  fault('web-missing-file', 'warning', 'no try_files', {
+    plant: editNginx('try_files $uri =404;', ''),
+    seen: /names that no file has are passed on to PHP$/,
+    mend: /try_files \$fastcgi_script_name =404;/,
+  }),
+  fault('web-missing-file', 'warning', 'everything below a prefix, through an upstream', {
+    plant: (site) => {
+      site.editNginx(
+        'location / {',
+        `location /app/ {\ninclude fastcgi_params;\nfastcgi_buffer_size 8k;\nfastcgi_pass php;\n${byName}\n}\nlocation / {`,
+      );
+      site.nginx = `upstream php {\n  server unix:/run/php/myapp-fpm.sock;\n}\n${site.nginx}`;
+    },
+    seen: /passed on/,
+    mend: /try_files/,
+  }),
+  fault('web-missing-file', 'warning', 'ProxyPassMatch', {
+    plant: host(
+      /<FilesMatch.*<\/FilesMatch>/s,
+      'ProxyPassMatch "^/(.*\\.php(/.*)?)$" "unix:/run/php/myapp-fpm.sock|fcgi://localhost/srv/"',
+    ),
+    seen: /passed on/,
+    mend: /<FilesMatch/,
+  }),
+  fault('web-status', 'warning', 'the guide’s location without its rules', {
+    plant: editNginx(/allow 127\.0\.0\.1;\s*deny all;/, 'fastcgi_buffer_size 8k;'),
+    seen: /everybody may ask for \/fpm-status and \/fpm-ping/,
+    mend: /deny all;/,
+  }),
+  fault('web-status', 'warning', 'rules in the wrong order', {
+    plant: editNginx(/allow 127\.0\.0\.1;/, 'fastcgi_buffer_size 8k; allow all;'),
+    seen: /everybody may ask/,
+    mend: /allow 127\.0\.0\.1;/,
+  }),
+  fault('web-status', 'warning', 'a front controller that is passed all paths', {
+    plant: (site) => {
+      site.editNginx(/location ~ \^\/\(fpm[^}]*\}/, '');
+      site.editNginx(/location \/ \{[^}]*\}/, '');
+      site.editNginx(
+        'server_name',
+        'location / {\nfastcgi_pass unix:/run/php/myapp-fpm.sock;\ninclude fastcgi_params;\nfastcgi_buffer_size 16k;\nfastcgi_param SCRIPT_FILENAME $document_root/index.php;\n}\nserver_name',
+      );
+    },
+    seen: /everybody may ask for \/fpm-status and \/fpm-ping/,
+    mend: /location = \/fpm-status \{/,
+  }),
+  fault('web-status', 'warning', 'a <Location> that lets everybody in', {
+    plant: host(
+      '<FilesMatch',
+      '<Location "/fpm-status">\nSetHandler "proxy:unix:/run/php/myapp-fpm.sock|fcgi://localhost"\n</Location>\n<FilesMatch',
+    ),
+    seen: /everybody may ask for \/fpm-status$/,
+    mend: /Require local/,
+  }),
+  fault('web-read-timeout', 'warning', 'nginx gives up first', {
+    plant: add('request_terminate_timeout = 10m'),
+    seen: /fastcgi_read_timeout is 300 s, and request_terminate_timeout = 600s/,
+    mend: /fastcgi_read_timeout 605s;/,
+  }),
+  fault('web-read-timeout', 'warning', 'Apache gives up first', {
+    plant: host('ServerName', 'ProxyTimeout 30\nServerName', add('request_terminate_timeout = 60')),
+    seen: /ProxyTimeout is 30 s/,
+    mend: /ProxyTimeout 65/,
+  }),
+  fault('web-buffering', 'warning', 'no buffers', {
+    plant: editNginx('fastcgi_buffers 16 16k;', 'fastcgi_buffering off;'),
+    seen: /fastcgi_buffering off/,
+    mend: /fastcgi_buffering on;/,
+  }),
+  fault('web-head-buffer', 'advice', 'a head of 4 KB', {
+    plant: editNginx('fastcgi_buffer_size 32k;', ''),
+    seen: /not set/,
+    mend: /fastcgi_buffer_size 32k;/,
+  }),
+  fault('web-symlink', 'warning', 'a release behind a link', {
+    plant: (site) => {
+      site.folder.write('releases/1/public/index.php', '<?php');
+      symlinkSync('releases/1', site.folder.join('current'));
+      site.editNginx('root DOCROOT', `root ${site.folder.join('current/public')}`);
+      site.editNginx('$realpath_root', '$document_root');
+    },
+    seen: /current\/public is behind a symbolic link/,
+    mend: /\$realpath_root\$fastcgi_script_name/,
+  }),
   fault('somaxconn', 'warning', 'a backlog above the kernel’s', {
     plant: add('listen.backlog = 5000'),
     seen: /listen\.backlog = 5000, and net\.core\.somaxconn is 4096/,

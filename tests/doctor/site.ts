@@ -8,7 +8,7 @@ import { checks } from '../../src/doctor/checks.ts';
 import type { Facts } from '../../src/doctor/facts.ts';
 import { examine, type Finding } from '../../src/doctor/finding.ts';
 import { readFacts } from '../../src/doctor/read/facts.ts';
-import { testedPhp } from '../harness/debian.ts';
+import { requires, testedPhp } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 
@@ -63,6 +63,58 @@ const rotation = `/var/log/php-fpm/*.log {
 }
 `;
 
+/** The guide's own server block; DOCROOT is replaced. */
+const guideServer = `server {
+    listen 80;
+    server_name example.com;
+    root DOCROOT;
+    index index.php index.html;
+    # Serve static files directly, no PHP involvement
+    location / {
+        try_files $uri $uri/ /index.php?$query_string;
+    }
+    # Delegate PHP to PHP-FPM
+    location ~ \\.php$ {
+        # Security: prevent executing uploaded files as PHP
+        try_files $uri =404;
+        fastcgi_split_path_info ^(.+\\.php)(/.+)$;
+        fastcgi_pass unix:/run/php/myapp-fpm.sock;
+        fastcgi_index index.php;
+        fastcgi_param SCRIPT_FILENAME $realpath_root$fastcgi_script_name;
+        include fastcgi_params;
+        # Performance tuning
+        fastcgi_buffers 16 16k;
+        fastcgi_buffer_size 32k;
+        fastcgi_read_timeout 300;
+    }
+    # Block access to the FPM status page from public
+    location ~ ^/(fpm-status|fpm-ping)$ {
+        allow 127.0.0.1;
+        deny all;
+        fastcgi_pass unix:/run/php/myapp-fpm.sock;
+        fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+        include fastcgi_params;
+    }
+}
+`;
+
+/** The guide's own virtual host; DOCROOT is replaced. */
+export const guideHost = `<VirtualHost *:80>
+  ServerName example.com
+  DocumentRoot DOCROOT
+  <Directory DOCROOT>
+    Options -Indexes +FollowSymLinks
+    AllowOverride All
+    Require all granted
+  </Directory>
+  <FilesMatch "\\.php$">
+    SetHandler "proxy:unix:/run/php/myapp-fpm.sock|fcgi://localhost/"
+  </FilesMatch>
+  ErrorLog \${APACHE_LOG_DIR}/myapp-error.log
+  CustomLog \${APACHE_LOG_DIR}/myapp-access.log combined
+</VirtualHost>
+`;
+
 /** A process of the folder's own /proc. */
 export interface FakeProcess {
   readonly pid: number;
@@ -83,6 +135,9 @@ export class Site implements Disposable {
   pools = guidePool;
   global = 'pid = /run/php/php8.2-fpm.pid\nerror_log = /var/log/php8.2-fpm.log\n';
   ini = guideOpcache;
+  nginx = guideServer;
+  /** Apache is installed where there is a text. */
+  apache = '';
   memoryKb = 8 * 1024 ** 2;
   now = Date.parse('2026-11-29');
   processes: readonly FakeProcess[] = [];
@@ -92,6 +147,7 @@ export class Site implements Disposable {
     this.folder.write('proc/sys/net/core/somaxconn', '4096\n');
     this.folder.mkdir('docroot');
     copyFromDebian(this.folder);
+    copyNginx(this.folder);
   }
 
   /** Path of the master's configuration. */
@@ -110,8 +166,17 @@ export class Site implements Disposable {
     this.pools = edited;
   }
 
-  facts(): Facts {
+  /** The same of the server block. */
+  editNginx(from: string | RegExp, to: string): void {
+    const edited = this.nginx.replace(from, to);
+    if (edited === this.nginx) throw new Error(`the server block has no ${from}`);
+    this.nginx = edited;
+  }
+
+  facts(nginx?: string): Facts {
     const { folder } = this;
+    folder.write('etc/nginx/sites-enabled/myapp', this.nginx.replaceAll('DOCROOT', this.docroot));
+    if (this.apache !== '') writeApache(folder, this.apache.replaceAll('DOCROOT', this.docroot));
     folder.write('etc/php/php-fpm.conf', `[global]\n${this.global}\n${this.pools}`);
     folder.write('etc/php/conf.d/99-guide.ini', this.ini);
     folder.write('proc/meminfo', `MemTotal:       ${this.memoryKb} kB\n`);
@@ -120,7 +185,9 @@ export class Site implements Disposable {
       file: this.file,
       prefix: undefined,
       phpIni: undefined,
-      docroots: [this.docroot],
+      docroots: [],
+      nginx,
+      apache: undefined,
       root: folder.path,
       env: {},
       now: this.now,
@@ -155,6 +222,30 @@ function copyFromDebian(folder: TestFolder): void {
   if (existsSync(`/${changelog}`)) cpSync(`/${changelog}`, folder.join(changelog), { dereference: true });
 }
 
+/** Debian's files of nginx, at home in the folder: real nginx may be asked about them as well. */
+function copyNginx(folder: TestFolder): void {
+  for (const name of [
+    'nginx.conf',
+    'fastcgi_params',
+    'fastcgi.conf',
+    'mime.types',
+    'snippets/fastcgi-php.conf',
+  ]) {
+    const text = readFileSync(join('/etc/nginx', name), 'utf8')
+      .replaceAll('/etc/nginx/', `${folder.join('etc/nginx')}/`)
+      .replace('/run/nginx.pid', folder.join('nginx.pid'))
+      .replaceAll('/var/log/nginx', folder.path);
+    folder.write(`etc/nginx/${name}`, text);
+  }
+  folder.write('etc/nginx/sites-enabled/default', readFileSync('/etc/nginx/sites-available/default', 'utf8'));
+}
+
+function writeApache(folder: TestFolder, host: string): void {
+  folder.write('etc/apache2/apache2.conf', readFileSync('/etc/apache2/apache2.conf'));
+  folder.write('etc/apache2/envvars', readFileSync('/etc/apache2/envvars'));
+  folder.write('etc/apache2/sites-enabled/myapp.conf', host);
+}
+
 function writeProcess(folder: TestFolder, each: FakeProcess): void {
   const place = `proc/${each.pid}`;
   folder.write(`${place}/status`, `Name:\t${each.name ?? 'php-fpm8.2'}\nPPid:\t${each.parent ?? 1}\n`);
@@ -182,6 +273,7 @@ export function unixRows(rows: readonly (readonly [number, string])[]): string {
 /** Whether the machine has what a site is copied from. */
 export function siteSkip(): string | false {
   if (!existsSync(`/etc/php/${testedPhp}/fpm/php.ini`)) return `PHP-FPM ${testedPhp} is not installed`;
+  if (requires('nginx', 'apache2')) return requires('nginx', 'apache2');
   return nativeBuild().skip;
 }
 

@@ -6,16 +6,8 @@ import type { Configuration, GlobalConfig, PoolConfig } from '../../config/direc
 import type { UserEntry } from '../../config/system.ts';
 import { iniFilesFor } from '../../engine/ini-files.ts';
 import { iniFilesOf } from '../../engine/native/locate.ts';
-import type {
-  Docroot,
-  Facts,
-  FileAccess,
-  LogFile,
-  PhpFacts,
-  PhpIniError,
-  PoolFacts,
-  WebServer,
-} from '../facts.ts';
+import { leadsTo } from '../addresses.ts';
+import type { Docroot, Facts, FileAccess, LogFile, PhpFacts, PhpIniError, PoolFacts } from '../facts.ts';
 import { IniValues } from '../ini-values.ts';
 import type { FastcgiPass } from '../web-facts.ts';
 import {
@@ -28,6 +20,7 @@ import { readDocroot } from './docroots.ts';
 import { readLogrotate } from './logrotate.ts';
 import { readMachine } from './machine.ts';
 import { readPhpIni } from './php-ini.ts';
+import { readWebServers } from './web-servers.ts';
 
 export interface FactsChoice extends ConfigurationChoice {
   /** Folders to look at beside those that web servers serve. */
@@ -37,6 +30,9 @@ export interface FactsChoice extends ConfigurationChoice {
   readonly env: NodeJS.ProcessEnv;
   /** Milliseconds since 1970: what has an end of support is compared with it. */
   readonly now: number;
+  /** Main file of the web server, where it is not in Debian's place. */
+  readonly nginx: string | undefined;
+  readonly apache: string | undefined;
   /** Says what is looked at now. */
   readonly progress: (step: string) => void;
 }
@@ -48,7 +44,9 @@ export function readFacts(choice: FactsChoice): Facts {
   // The hidden pools of `pm.status_listen` run nothing.
   const configs = read.configuration?.pools.filter(({ statusOf }) => statusOf === undefined) ?? [];
   const unknown = read.configuration === undefined ? ['the pools: the configuration is not valid'] : [];
-  const web = { servers: [] as WebServer[], passes: [] as FastcgiPass[] };
+  progress('web servers');
+  const web = readWebServers(choice, read.system);
+  if (web.servers.length === 0) unknown.push('web servers: there is neither nginx nor Apache here');
   const docroots = new Docroots(choice);
   const errors = new Map<string, PhpIniError>();
   const pools = new PoolReader(choice, read, web.passes, docroots, errors);
@@ -73,6 +71,7 @@ export function readFacts(choice: FactsChoice): Facts {
     socketOwners: new Map(configs.map((config) => [config.name, socketOwner(config, read)])),
     webServers: web.servers,
     passes: web.passes,
+    deadSockets: deadSockets(web.passes),
     live: undefined,
     unknown: [...unknown, ...docroots.unknown],
   };
@@ -132,7 +131,7 @@ class PoolReader {
     const php = this.#php(config, chosen);
     const ini = this.#ini(config, chosen, php.version);
     const served = this.#passes.flatMap(({ targets, docroot }) =>
-      docroot !== undefined && targets.includes(config.listen) ? [docroot] : [],
+      docroot !== undefined && targets.some((target) => leadsTo(target, config.listen)) ? [docroot] : [],
     );
     return {
       name: config.name,
@@ -242,4 +241,9 @@ function isLogFile(path: string): boolean {
   if (!path.startsWith('/') || /^\/(?:dev|proc)\//.test(path)) return false;
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat === undefined || stat.isFile();
+}
+
+function deadSockets(passes: readonly FastcgiPass[]): Set<string> {
+  const paths = passes.flatMap(({ targets }) => targets).filter((target) => target.startsWith('/'));
+  return new Set(paths.filter((path) => statSync(path, { throwIfNoEntry: false }) === undefined));
 }

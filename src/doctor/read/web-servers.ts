@@ -1,0 +1,107 @@
+/** The configuration of nginx and Apache, where they are there. Nothing of them is run. */
+
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { glob } from '../../config/glob.ts';
+import type { ConfigSystem } from '../../config/system.ts';
+import { decodeBinary, encodeBinary } from '../../text/binary.ts';
+import { readApache } from '../apache-config.ts';
+import { apachePasses, apacheUser } from '../apache-passes.ts';
+import type { WebServer } from '../facts.ts';
+import { filesOfDump, readNginx } from '../nginx-config.ts';
+import { nginxPasses, nginxUser } from '../nginx-passes.ts';
+import type { FastcgiPass } from '../web-facts.ts';
+import { readSystemText } from './careful-file.ts';
+
+export interface WebChoice {
+  readonly root: string;
+  /** Main file, or what `nginx -T` prints; Debian's place unless it is named. */
+  readonly nginx: string | undefined;
+  readonly apache: string | undefined;
+}
+
+export interface WebFacts {
+  readonly servers: readonly WebServer[];
+  readonly passes: readonly FastcgiPass[];
+}
+
+export function readWebServers({ root, nginx, apache }: WebChoice, system: ConfigSystem): WebFacts {
+  const found = [
+    nginxFacts(nginx ?? join(root, 'etc/nginx/nginx.conf'), root, system),
+    apacheFacts(apache ?? join(root, 'etc/apache2/apache2.conf'), root, system),
+  ].filter((facts) => facts !== undefined);
+  return { servers: found.flatMap(({ servers }) => servers), passes: found.flatMap(({ passes }) => passes) };
+}
+
+function nginxFacts(file: string, root: string, system: ConfigSystem): WebFacts | undefined {
+  const text = readSystemText(file, 16 * 1024 ** 2);
+  if (text === undefined) return undefined;
+  const dump = filesOfDump(text);
+  const main = dump?.keys().next().value ?? file;
+  const directives = readNginx(
+    main,
+    dump === undefined
+      ? filesBelow(root)
+      : { text: (path) => dump.get(path), matches: (pattern) => matchesIn(pattern, [...dump.keys()]) },
+  );
+  const user = nginxUser(directives);
+  return {
+    servers: [{ name: 'nginx', file, user: user === undefined ? undefined : system.lookupUser(user) }],
+    passes: nginxPasses(directives, main.slice(0, main.lastIndexOf('/'))),
+  };
+}
+
+function apacheFacts(file: string, root: string, system: ConfigSystem): WebFacts | undefined {
+  if (readSystemText(file) === undefined) return undefined;
+  const variables = variablesOf(readSystemText(join(file, '../envvars')) ?? '');
+  const directives = readApache(file, { ...filesBelow(root), variables });
+  const user = apacheUser(directives);
+  return {
+    servers: [{ name: 'Apache', file, user: user === undefined ? undefined : system.lookupUser(user) }],
+    passes: apachePasses(directives),
+  };
+}
+
+/** `export NAME=value` of a shell, without what a shell would make of it. */
+function variablesOf(text: string): Map<string, string> {
+  return new Map(
+    [...text.matchAll(/^\s*export\s+(\w+)=["']?([^"'\s$]*)/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
+  );
+}
+
+/** Paths of the files are those of the system below `root`, unless they are there already. */
+function filesBelow(root: string) {
+  const place = (path: string): string =>
+    root === '/' || path.startsWith(`${root}/`) ? path : join(root, path);
+  return {
+    text: (path: string): string | undefined => readSystemText(place(path)),
+    matches: (pattern: string): string[] => {
+      const result = glob(encodeBinary(place(pattern)), globSystem);
+      return 'paths' in result ? result.paths.map(decodeBinary) : [];
+    },
+  };
+}
+
+const globSystem = {
+  exists: (path: string): boolean => statSync(decodeBinary(path), { throwIfNoEntry: false }) !== undefined,
+  readDirectory: (path: string) => {
+    try {
+      return readdirSync(decodeBinary(path)).map(encodeBinary);
+    } catch (error) {
+      return { errno: (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 20 : 2, message: '' };
+    }
+  },
+};
+
+/** A pattern against the paths of a dump. */
+function matchesIn(pattern: string, paths: readonly string[]): string[] {
+  const escaped = pattern
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replace(/\*/g, '[^/]*')
+    .replace(/\?/g, '[^/]');
+  const expression = new RegExp(`^${escaped}$`);
+  return paths.filter((path) => expression.test(path)).sort();
+}
