@@ -20,9 +20,15 @@ const outside: Readonly<Record<string, readonly string[]>> = { 'package.json': [
 
 /** Modules whose import means that lines are put into a log. */
 const logWriters: ReadonlySet<string> = new Set(
-  ['access-log', 'error-log', 'persistent-writer', 'pool-voice', 'slow-log-file', 'worker-output'].map(
-    (name) => `src/log/${name}.ts`,
-  ),
+  [
+    'access-log',
+    'destination',
+    'error-log',
+    'persistent-writer',
+    'pool-voice',
+    'slow-log-file',
+    'worker-output',
+  ].map((name) => `src/log/${name}.ts`),
 );
 
 /** Functions of Node's file system that change something; those that open are looked at by their calls. */

@@ -1,7 +1,8 @@
 /** Where the log lines of a master go, from its configuration and from how it was started. */
 
 import type { GlobalConfig } from '../config/directives.ts';
-import type { Destination, ErrorLog } from '../log/error-log.ts';
+import type { Destination } from '../log/destination.ts';
+import type { ErrorLog } from '../log/error-log.ts';
 
 /** How the log is written. */
 export interface ErrorLogPlace {

@@ -1,6 +1,7 @@
-import type { Pair } from './pairs.ts';
-import { keepConnectionFlag, role } from './records.ts';
-import type { RoleName } from './server-api.ts';
+import { errorCode, FastCgiError } from './errors.ts';
+import { type Pair, PairsDecoder } from './pairs.ts';
+import { fixedContentBytes, keepConnectionFlag, role } from './records.ts';
+import type { RoleName, ServerLimits } from './server-api.ts';
 
 /** A request without its body. */
 export interface RequestHead {
@@ -11,8 +12,93 @@ export interface RequestHead {
   readonly contentLength: number;
 }
 
+/** Collects the head of one request after the other, within the limits. */
+export class RequestHeadReader {
+  readonly #limits: ServerLimits;
+  readonly #begin = new Uint8Array(fixedContentBytes);
+  #beginFilled = 0;
+  #id = 0;
+  #role: RoleName | undefined = 'RESPONDER';
+  #keepConnection = false;
+  #params: PairsDecoder | undefined;
+  #paramsBytes = 0;
+
+  constructor(limits: ServerLimits) {
+    this.#limits = limits;
+  }
+
+  /** Of the current request, or the last one. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Undefined for an unknown number. */
+  get role(): RoleName | undefined {
+    return this.#role;
+  }
+
+  get keepConnection(): boolean {
+    return this.#keepConnection;
+  }
+
+  /** A BEGIN_REQUEST of 8 bytes follows. */
+  start(id: number): void {
+    this.#id = id;
+    this.#beginFilled = 0;
+  }
+
+  /** Bytes of BEGIN_REQUEST. */
+  pushBegin(bytes: Uint8Array): void {
+    this.#begin.set(bytes, this.#beginFilled);
+    this.#beginFilled += bytes.length;
+  }
+
+  /** BEGIN_REQUEST is complete: its fields can be read, parameters follow. */
+  endBegin(): void {
+    const begin = readBegin(this.#begin);
+    this.#role = begin.role;
+    this.#keepConnection = begin.keepConnection;
+    this.#params = new PairsDecoder({ bytes: this.#limits.paramsBytes, count: this.#limits.paramsCount });
+    this.#paramsBytes = 0;
+  }
+
+  /** A record of parameters follows. @returns an error when they are too many bytes */
+  announceParams(bytes: number): FastCgiError | undefined {
+    this.#paramsBytes += bytes;
+    if (this.#paramsBytes <= this.#limits.paramsBytes) return undefined;
+    const text = `Cannot take ${this.#paramsBytes} bytes of parameters: at most ${this.#limits.paramsBytes}`;
+    return new FastCgiError(errorCode.paramsTooLarge, text);
+  }
+
+  /** Bytes of parameters. */
+  pushParams(bytes: Uint8Array): FastCgiError | undefined {
+    return this.#params!.push(bytes);
+  }
+
+  /** The parameters are complete. */
+  end(): RequestHead | FastCgiError {
+    const decoder = this.#params!;
+    this.#params = undefined;
+    const failure = decoder.finish();
+    if (failure !== undefined) return failure;
+    const contentLength = contentLengthOf(decoder.pairs);
+    const most = this.#limits.bodyBytes;
+    if (most !== undefined && contentLength > most) {
+      const text = `Cannot take a body of ${contentLength} bytes: at most ${most} are allowed`;
+      return new FastCgiError(errorCode.bodyTooLarge, text);
+    }
+    return {
+      id: this.#id,
+      role: this.#role!,
+      keepConnection: this.#keepConnection,
+      params: decoder.pairs,
+      contentLength,
+    };
+  }
+}
+
 /** @returns the fields of BEGIN_REQUEST; `role` is undefined for an unknown number. */
-export function readBegin(content: Uint8Array): { role: RoleName | undefined; keepConnection: boolean } {
+function readBegin(content: Uint8Array): { role: RoleName | undefined; keepConnection: boolean } {
   return {
     role: roleName((content[0]! << 8) | content[1]!),
     keepConnection: (content[2]! & keepConnectionFlag) !== 0,

@@ -1,7 +1,6 @@
 import { BodyMeter } from './body-meter.ts';
 import { errorCode, FastCgiError, type FastCgiErrorCode } from './errors.ts';
 import { ManagementAnswers } from './management.ts';
-import { PairsDecoder } from './pairs.ts';
 import { RecordParser } from './parser.ts';
 import {
   fixedContentBytes,
@@ -12,8 +11,8 @@ import {
   recordTypeName,
 } from './records.ts';
 import { RefusedRequests } from './refused-requests.ts';
-import { contentLengthOf, type RequestHead, readBegin } from './request-head.ts';
-import type { RoleName, ServerLimits } from './server-api.ts';
+import { type RequestHead, RequestHeadReader } from './request-head.ts';
+import type { ServerLimits } from './server-api.ts';
 import { endRequest } from './writer.ts';
 
 /** Actions of the protocol. Each may call back into the protocol. */
@@ -52,20 +51,13 @@ type Use = 'drop' | 'begin' | 'params' | 'management' | 'body';
  */
 export class ServerProtocol {
   readonly #actions: ProtocolActions;
-  readonly #limits: ServerLimits;
   readonly #parser = new RecordParser();
   #phase: ProtocolPhase = phase.idle;
   #running = false;
   #use: Use = 'drop';
   #header: RecordHeader | undefined;
-  readonly #fixed = new Uint8Array(fixedContentBytes);
-  #fixedFilled = 0;
   readonly #management: ManagementAnswers;
-  #id = 0;
-  #role: RoleName = 'RESPONDER';
-  #keepConnection = false;
-  #params: PairsDecoder | undefined;
-  #paramsBytes = 0;
+  readonly #head: RequestHeadReader;
   #body = new BodyMeter(0);
   #inputEnded = false;
   /** Closed after a response: skips records up to the end of the request's STDIN. */
@@ -81,7 +73,7 @@ export class ServerProtocol {
 
   constructor(actions: ProtocolActions, limits: ServerLimits) {
     this.#actions = actions;
-    this.#limits = limits;
+    this.#head = new RequestHeadReader(limits);
     this.#management = new ManagementAnswers(limits);
   }
 
@@ -132,11 +124,11 @@ export class ServerProtocol {
   finishRequest(mayReuse = true): boolean {
     const reusable =
       mayReuse &&
-      this.#keepConnection &&
+      this.#head.keepConnection &&
       this.#body.leavesNothing &&
       (!this.#inputEnded || this.#next !== undefined) &&
       // The FCGI_DATA of a filter is dropped while it runs and may be unread at its end.
-      this.#role !== 'FILTER';
+      this.#head.role !== 'FILTER';
     this.#phase = reusable ? phase.idle : phase.closed;
     this.#draining = !reusable;
     this.bodyWanted = false;
@@ -185,7 +177,7 @@ export class ServerProtocol {
   /** @returns false when it needs more input. */
   #drainStep(): boolean {
     const event = this.#parser.next();
-    if (event?.kind === 'header' && isEndOf(recordType.stdin, event.header, this.#id)) {
+    if (event?.kind === 'header' && isEndOf(recordType.stdin, event.header, this.#head.id)) {
       this.#body.streamEnded = true;
     }
     this.#draining = event?.kind !== 'error';
@@ -208,8 +200,8 @@ export class ServerProtocol {
     this.#use = 'drop';
     if (header.id === managementId || header.type === recordType.getValues) this.#onManagement(header);
     else if (header.type === recordType.beginRequest) this.#onBegin(header);
-    else if (header.id === this.#id && this.#phase === phase.params) this.#onParamsPhase(header);
-    else if (header.id === this.#id && this.#phase === phase.running) this.#onRunning(header);
+    else if (header.id === this.#head.id && this.#phase === phase.params) this.#onParamsPhase(header);
+    else if (header.id === this.#head.id && this.#phase === phase.running) this.#onRunning(header);
     else this.#onInactive(header);
   }
 
@@ -224,11 +216,10 @@ export class ServerProtocol {
       this.#fail(error(errorCode.badBeginLength, text));
     } else if (this.#phase === phase.idle) {
       this.#refused.forget(header.id);
-      this.#id = header.id;
+      this.#head.start(header.id);
       this.#phase = phase.begin;
-      this.#fixedFilled = 0;
       this.#use = 'begin';
-    } else if (header.id === this.#id) {
+    } else if (header.id === this.#head.id) {
       if (this.#phase === phase.running && this.#body.streamEnded) this.#next = header;
       else this.#fail(unexpected(header, this.#phase));
     } else if (!this.#failIf(this.#refused.add(header.id))) {
@@ -240,16 +231,15 @@ export class ServerProtocol {
     if (header.type === recordType.abortRequest) {
       this.#phase = phase.idle;
       this.#actions.requestAbandoned();
-      this.#actions.reply(endRequest(this.#id, 0, protocolStatus.requestComplete), !this.#keepConnection);
+      this.#actions.reply(
+        endRequest(this.#head.id, 0, protocolStatus.requestComplete),
+        !this.#head.keepConnection,
+      );
     } else if (header.type !== recordType.params) {
       this.#fail(unexpected(header, this.#phase));
     } else if (header.contentLength > 0) {
       this.#use = 'params';
-      this.#paramsBytes += header.contentLength;
-      if (this.#paramsBytes > this.#limits.paramsBytes) {
-        const text = `Cannot take ${this.#paramsBytes} bytes of parameters: at most ${this.#limits.paramsBytes}`;
-        this.#fail(error(errorCode.paramsTooLarge, text));
-      }
+      this.#failIf(this.#head.announceParams(header.contentLength));
     }
   }
 
@@ -265,7 +255,7 @@ export class ServerProtocol {
         this.#body.announce(header.contentLength);
         return;
       case recordType.data:
-        if (this.#role !== 'FILTER') this.#fail(unexpected(header, this.#phase));
+        if (this.#head.role !== 'FILTER') this.#fail(unexpected(header, this.#phase));
         return;
       default:
         this.#fail(unexpected(header, this.#phase));
@@ -288,11 +278,10 @@ export class ServerProtocol {
       case 'drop':
         return;
       case 'begin':
-        this.#fixed.set(bytes, this.#fixedFilled);
-        this.#fixedFilled += bytes.length;
+        this.#head.pushBegin(bytes);
         return;
       case 'params':
-        this.#failIf(this.#params!.push(bytes));
+        this.#failIf(this.#head.pushParams(bytes));
         return;
       case 'management':
         this.#failIf(this.#management.push(bytes));
@@ -316,47 +305,35 @@ export class ServerProtocol {
     const header = this.#header!;
     if (this.#use === 'begin') this.#takeBegin();
     else if (this.#use === 'management') this.#answerManagement();
-    else if (this.#phase === phase.params && isEndOf(recordType.params, header, this.#id)) this.#takeParams();
-    else if (this.#phase === phase.running && isEndOf(recordType.stdin, header, this.#id)) this.#endBody();
+    else if (this.#phase === phase.params && isEndOf(recordType.params, header, this.#head.id))
+      this.#takeParams();
+    else if (this.#phase === phase.running && isEndOf(recordType.stdin, header, this.#head.id))
+      this.#endBody();
   }
 
   #takeBegin(): void {
-    const begin = readBegin(this.#fixed);
-    this.#keepConnection = begin.keepConnection;
-    if (begin.role === undefined) {
+    this.#head.endBegin();
+    if (this.#head.role === undefined) {
       this.#phase = phase.idle;
-      if (this.#failIf(this.#refused.add(this.#id))) return;
-      this.#actions.reply(endRequest(this.#id, 0, protocolStatus.unknownRole), !this.#keepConnection);
+      if (this.#failIf(this.#refused.add(this.#head.id))) return;
+      const refusal = endRequest(this.#head.id, 0, protocolStatus.unknownRole);
+      this.#actions.reply(refusal, !this.#head.keepConnection);
       return;
     }
-    this.#role = begin.role;
-    this.#params = new PairsDecoder({ bytes: this.#limits.paramsBytes, count: this.#limits.paramsCount });
-    this.#paramsBytes = 0;
     this.bodyWanted = false;
     this.#phase = phase.params;
     this.#actions.requestStarted();
   }
 
   #takeParams(): void {
-    const decoder = this.#params!;
-    this.#params = undefined;
-    if (this.#failIf(decoder.finish())) return;
-    const contentLength = contentLengthOf(decoder.pairs);
-    const most = this.#limits.bodyBytes;
-    if (most !== undefined && contentLength > most) {
-      const text = `Cannot take a body of ${contentLength} bytes: at most ${most} are allowed`;
-      this.#fail(error(errorCode.bodyTooLarge, text));
+    const head = this.#head.end();
+    if (head instanceof FastCgiError) {
+      this.#fail(head);
       return;
     }
-    this.#body = new BodyMeter(contentLength);
+    this.#body = new BodyMeter(head.contentLength);
     this.#phase = phase.running;
-    this.#actions.request({
-      id: this.#id,
-      role: this.#role,
-      keepConnection: this.#keepConnection,
-      params: decoder.pairs,
-      contentLength,
-    });
+    this.#actions.request(head);
   }
 
   #answerManagement(): void {

@@ -2,8 +2,8 @@
 
 import type { RestartCause } from '../figures/answers.ts';
 import type { PoolTotals } from '../figures/snapshot.ts';
+import type { SlotCounters } from '../scoreboard/decode.ts';
 import { addDurations, noDurations } from '../scoreboard/durations.ts';
-import type { SlotCounters } from '../scoreboard/reader.ts';
 import { addRoutes, countedRequests, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
 import type { Generation } from './generation.ts';
 

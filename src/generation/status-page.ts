@@ -4,7 +4,7 @@ import { isAtLeast } from '../engine/php-version.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { poolStatus } from '../pool/pool-status.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
-import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/reader.ts';
+import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/decode.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';

@@ -21,7 +21,7 @@ import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
 import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
-import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import type { Generation } from './generation.ts';
 import type { MasterServices } from './master-services.ts';
 import type { PoolCounters } from './pool-counters.ts';

@@ -2,15 +2,13 @@
  * The error log of the master: one class writes every line of it. Writes are synchronous, so the last lines before an
  * exit are never lost; a failure of the log never throws into the program.
  */
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { defaultLogLimit } from '../config/defaults.ts';
-import { duplicateOnto, setCloseOnExec } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
-import { closeSystemLog, openSystemLog, writeSystemLog } from '../posix/syslog.ts';
 import { wallClockMicroseconds } from '../posix/time.ts';
-import { failureText, LineWriter } from './file.ts';
+import { type Destination, LogDestination } from './destination.ts';
 import { messageJson, type WorkerLine, workerJson } from './json-line.ts';
-import { type Level, passes, syslogPriority } from './levels.ts';
+import { type Level, passes } from './levels.ts';
 import {
   formatLine,
   type LineParts,
@@ -20,24 +18,7 @@ import {
   linePrefix,
 } from './line.ts';
 import { callerLocation } from './location.ts';
-import { isStandardStream, openLogFile } from './open-file.ts';
-import { PersistentWriter } from './persistent-writer.ts';
-
-/** Destination of lines once the configuration is known (fpm-behaviour 1.7). */
-export type Destination =
-  | {
-      readonly kind: 'file';
-      readonly path: string;
-      /** Foreground on a terminal, or `-O`: the file is opened, but lines go to stderr. */
-      readonly useStderr: boolean;
-    }
-  | {
-      readonly kind: 'syslog';
-      readonly ident: string;
-      /** Number of syslog.h, such as 24 for LOG_DAEMON. */
-      readonly facility: number;
-      readonly useStderr: boolean;
-    };
+import { openLogFile } from './open-file.ts';
 
 export interface ErrorLogOptions {
   readonly level?: Level;
@@ -65,27 +46,21 @@ export class ErrorLog {
   #level: Level;
   #limit: number;
   #format: LogFormat = 'text';
-  readonly #stderr: number;
-  readonly #patience: number | undefined;
   readonly #clock: () => number;
   readonly #sink: LogSink | undefined;
-  #destination: Destination | undefined;
-  #fileFd: number | undefined;
-  #file: PersistentWriter | undefined;
-  #standardError: LineWriter | undefined;
-  /** Lines of this level and above are copied to stderr during a start; undefined ends that. */
-  #copiedLevel: Level | undefined = 'notice';
-  #tied = false;
-  #stderrFailure: unknown;
+  readonly #destination: LogDestination;
 
   /** A new log writes to stderr until {@link open} is called. */
   constructor(options: ErrorLogOptions = {}) {
     this.#level = options.level ?? 'notice';
     this.#limit = options.limit ?? defaultLogLimit;
-    this.#stderr = options.stderr ?? 2;
-    this.#patience = options.patience;
     this.#clock = options.clock ?? wallClockMicroseconds;
     this.#sink = options.sink;
+    this.#destination = new LogDestination({
+      stderr: options.stderr ?? 2,
+      patience: options.patience,
+      ownLine: (level, text) => this.#ownLine(level, text),
+    });
   }
 
   get level(): Level {
@@ -104,12 +79,12 @@ export class ErrorLog {
 
   /** Descriptor of the open log file; undefined for syslog and before {@link open}. */
   get fd(): number | undefined {
-    return this.#fileFd;
+    return this.#destination.fd;
   }
 
   /** The error of the last failed write; undefined while the log works. */
   get lastFailure(): unknown {
-    return this.#file?.failure ?? this.#stderrFailure;
+    return this.#destination.lastFailure;
   }
 
   /** Applies `log_level`, `log_limit` and `log_format` of a configuration. */
@@ -136,29 +111,18 @@ export class ErrorLog {
   plan(destination: Destination): { commit(): void; discard(): void } {
     const fd = destination.kind === 'file' ? this.#openFile(destination.path) : undefined;
     return {
-      commit: () => this.#take(destination, fd),
+      commit: () => this.#destination.take(destination, fd),
       discard: () => {
         if (fd !== undefined) closeSync(fd);
       },
     };
   }
 
-  #take(destination: Destination, fd: number | undefined): void {
-    this.#closeDestination();
-    this.#destination = destination;
-    if (destination.kind === 'syslog') {
-      if (!destination.useStderr) openSystemLog(destination.ident, destination.facility);
-      return;
-    }
-    this.#fileFd = fd;
-    if (fd !== undefined && !destination.useStderr) this.#file = this.#fileWriter(fd);
-  }
-
   /**
    * The sockets are bound: from now on messages of success go to the log alone, problems are still copied to stderr.
    */
   bound(): void {
-    if (this.#copiedLevel !== undefined) this.#copiedLevel = 'warning';
+    this.#destination.bound();
   }
 
   /**
@@ -167,9 +131,7 @@ export class ErrorLog {
    * @param tieStderr makes stderr refer to the log file, so that output of foreign code is kept too.
    */
   launched(tieStderr: boolean): void {
-    this.#copiedLevel = undefined;
-    this.#tied = tieStderr;
-    this.#tieStderr();
+    this.#destination.launched(tieStderr);
   }
 
   /**
@@ -177,11 +139,8 @@ export class ErrorLog {
    * and a line reports it.
    */
   reopen(): boolean {
-    const destination = this.#destination;
     try {
-      if (destination?.kind === 'file' && !isStandardStream(destination.path)) {
-        this.#replaceFile(destination.path);
-      }
+      this.#destination.reopen((path) => this.#openFile(path));
     } catch {
       this.error('unable to re-opened error log file');
       return false;
@@ -192,8 +151,7 @@ export class ErrorLog {
 
   /** Closes the destination; later lines go to stderr. */
   close(): void {
-    this.#closeDestination();
-    this.#destination = undefined;
+    this.#destination.close();
   }
 
   debug(text: LogText): void {
@@ -286,45 +244,13 @@ export class ErrorLog {
   }
 
   #deliver(level: Level, lines: readonly Uint8Array[], origin: 'master' | 'worker'): void {
-    if (this.#sink !== undefined) {
-      for (const line of lines) this.#sink(Buffer.from(line).toString('utf8'), origin);
-      return;
-    }
-    const bytes = Buffer.concat(lines.flatMap((line) => [line, newline]));
-    if (this.#usesSyslog()) for (const line of lines) writeSystemLog(syslogPriority[level], line);
-    else if (this.#file === undefined) this.#writeStderr(bytes);
-    else this.#file.write(bytes, lines.length);
-    const elsewhere = this.#usesSyslog() || this.#file !== undefined;
-    const isCopied = this.#copiedLevel !== undefined && passes(level, this.#copiedLevel);
-    if (elsewhere && isCopied && !this.#fileIsStderr()) this.#writeStderr(bytes);
+    if (this.#sink === undefined) return this.#destination.write(level, lines);
+    for (const line of lines) this.#sink(Buffer.from(line).toString('utf8'), origin);
   }
 
   #style(): LineStyle {
     if (this.#format === 'json') return 'json';
-    return this.#usesSyslog() ? 'syslog' : 'file';
-  }
-
-  #usesSyslog(): boolean {
-    return this.#destination?.kind === 'syslog' && !this.#destination.useStderr;
-  }
-
-  #fileWriter(fd: number): PersistentWriter {
-    return new PersistentWriter(fd, {
-      onFailure: (error) => this.#reportFailure(error),
-      lossReport: (lines, error) =>
-        this.#ownLine(
-          'warning',
-          `the error log could not be written, lines missing here: ${lines}: ${failureText(error)}`,
-        ),
-    });
-  }
-
-  /** Reported once: stderr may be on the same full disk. */
-  #reportFailure(error: unknown): void {
-    if (this.#fileIsStderr()) return;
-    const path = this.#destination?.kind === 'file' ? this.#destination.path : '';
-    const text = `cannot write the error log '${path}': ${failureText(error)}; lines are lost until it can be written`;
-    this.#writeStderr(this.#ownLine('error', text));
+    return this.#destination.usesSyslog ? 'syslog' : 'file';
   }
 
   /** A line about the log itself, with its newline. */
@@ -334,30 +260,6 @@ export class ErrorLog {
     return Buffer.concat([line, newline]);
   }
 
-  /** A broken stderr cannot be reported anywhere, so the failure is only stored. */
-  #writeStderr(bytes: Buffer): void {
-    try {
-      this.#standardError ??= new LineWriter(this.#stderr, this.#patience);
-      this.#standardError.write(bytes);
-      this.#stderrFailure = undefined;
-    } catch (error) {
-      this.#stderrFailure = error;
-    }
-  }
-
-  /** True when log file and stderr are one open file: a copy would duplicate the line. */
-  #fileIsStderr(): boolean {
-    if (this.#fileFd === undefined) return false;
-    try {
-      const file = fstatSync(this.#fileFd);
-      const stderr = fstatSync(this.#stderr);
-      return file.dev === stderr.dev && file.ino === stderr.ino;
-    } catch {
-      // stderr is closed, so a copy is impossible as well.
-      return true;
-    }
-  }
-
   #openFile(path: string): number {
     try {
       return openLogFile(path);
@@ -365,31 +267,6 @@ export class ErrorLog {
       this.sysError(`failed to open error_log (${path})`, error);
       throw error;
     }
-  }
-
-  /** Keeps the descriptor's number, so that stderr and processes that share the descriptor follow. */
-  #replaceFile(path: string): void {
-    const fd = this.#openFile(path);
-    if (this.#fileFd === undefined) throw new Error('the error log is a file and has no descriptor');
-    duplicateOnto(fd, this.#fileFd);
-    setCloseOnExec(this.#fileFd, true);
-    closeSync(fd);
-    if (this.#file !== undefined) this.#file = this.#fileWriter(this.#fileFd);
-    this.#tieStderr();
-  }
-
-  #tieStderr(): void {
-    if (this.#tied && this.#file !== undefined && this.#fileFd !== undefined) {
-      duplicateOnto(this.#fileFd, this.#stderr);
-      this.#standardError = undefined;
-    }
-  }
-
-  #closeDestination(): void {
-    if (this.#usesSyslog()) closeSystemLog();
-    if (this.#fileFd !== undefined) closeSync(this.#fileFd);
-    this.#fileFd = undefined;
-    this.#file = undefined;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import type { WorkerEnd } from '../engine/contract.ts';
-import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import { workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 import { requestIdOf, requestOfChild } from './request-text.ts';

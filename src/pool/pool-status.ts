@@ -1,6 +1,6 @@
 /** The status page's data for a pool: the master's own figures and what the workers say in the scoreboard. */
 
-import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/reader.ts';
+import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
 import { stageLabel } from '../scoreboard/states.ts';
 import type { ProcessStatus, StatusSnapshot } from '../status/snapshot.ts';
 

@@ -1,6 +1,6 @@
 /** A worker's request in the words of the log. */
 
-import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import { logText, logWord } from '../text/log-line.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** `request_terminate_timeout` and `request_slowlog_timeout`: which workers have been at a request for too long. */
 
-import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import { type WorkerStage, workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 import { secondsText } from './reap.ts';

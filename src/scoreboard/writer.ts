@@ -24,7 +24,7 @@ import {
 } from './layout.ts';
 import { readU64, writeU32, writeU64 } from './numbers.ts';
 import { routeName } from './route-name.ts';
-import { RouteCounter } from './routes.ts';
+import { RoutesWriter } from './routes-writer.ts';
 import { type ProcessManagerName, processManagerCodes, type WorkerStage, workerStages } from './states.ts';
 
 /** The master's figures, written at every heartbeat. */
@@ -71,9 +71,6 @@ export interface RequestResult {
   readonly user?: string;
 }
 
-/** Delay of writing route counts in milliseconds: they are read once a second at most. */
-const routesDelay = 250;
-
 /**
  * Writes a scoreboard through its descriptor. The master is the only writer of the header's master region, the host of
  * the host region and the slots. Each keeps an image, changes it, and writes the changed range with one pwrite.
@@ -93,10 +90,9 @@ export class ScoreboardWriter {
   /** Slots to write, with the end of their changed range. */
   readonly #changed = new Map<number, number>();
   /** For a host; the master's writer has none. */
-  #routes: RouteCounter | undefined;
+  #routes: RoutesWriter | undefined;
   /** Route of the current request, by slot. */
   readonly #routeNames: string[] = [];
-  #routesTimer: NodeJS.Timeout | undefined;
   #isHostChanged = false;
   #isScheduled = false;
 
@@ -251,9 +247,8 @@ export class ScoreboardWriter {
     this.#add(at + slotAt.durations + 8 * durationClass(duration), 1);
     this.#add(at + slotAt.duration_sum_micros, duration);
     this.#raisePeak(at, duration);
-    this.#routes ??= new RouteCounter();
+    this.#routes ??= new RoutesWriter(this.#fd, routesPosition(this.slotCount), this.#isGathering);
     this.#routes.count(this.#routeNames[slot] ?? '', duration, statusClass === 5);
-    this.#scheduleRoutes();
     if (result.user !== undefined) this.#putString(at, 'user', result.user);
     if (result.memoryPeak > readU64(this.#header, headerAt.memory_peak)) {
       writeU64(this.#header, result.memoryPeak, headerAt.memory_peak);
@@ -277,7 +272,7 @@ export class ScoreboardWriter {
     writeU32(this.#slots, 0, at + slotAt.pid);
     this.#enter(slot, 'creating', slotNumbersEnd);
     this.flush();
-    this.#flushRoutes();
+    this.#routes?.flush();
   }
 
   /** Writes pending changes; call it before others are told to read the scoreboard. */
@@ -355,25 +350,6 @@ export class ScoreboardWriter {
     }
     writeU64(this.#slots, now, at + slotAt.peak_period);
     writeU64(this.#slots, Math.max(duration, readU64(this.#slots, peakAt(now))), peakAt(now));
-  }
-
-  #scheduleRoutes(): void {
-    if (!this.#isGathering) {
-      this.#flushRoutes();
-      return;
-    }
-    this.#routesTimer ??= setTimeout(() => this.#flushRoutes(), routesDelay).unref();
-  }
-
-  #flushRoutes(): void {
-    clearTimeout(this.#routesTimer);
-    this.#routesTimer = undefined;
-    const routes = this.#routes;
-    if (routes === undefined) return;
-    const position = routesPosition(this.slotCount);
-    for (const { start, end } of routes.takeChanges()) {
-      writeSync(this.#fd, routes.bytes, start, end - start, position + start);
-    }
   }
 
   #schedule(): void {

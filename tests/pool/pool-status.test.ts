@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PoolStatusInput, poolStatus } from '../../src/pool/pool-status.ts';
-import type { ScoreboardHeader } from '../../src/scoreboard/reader.ts';
+import type { ScoreboardHeader } from '../../src/scoreboard/decode.ts';
 import { slot } from './slot.ts';
 
 const header: ScoreboardHeader = {

@@ -1,4 +1,4 @@
-import type { SlotSnapshot } from '../../src/scoreboard/reader.ts';
+import type { SlotSnapshot } from '../../src/scoreboard/decode.ts';
 
 /** A slot of a worker that runs GET /. */
 export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {

@@ -6,7 +6,7 @@ import {
   type TimeoutSettings,
   timeoutPeriod,
 } from '../../src/pool/timeouts.ts';
-import type { SlotSnapshot } from '../../src/scoreboard/reader.ts';
+import type { SlotSnapshot } from '../../src/scoreboard/decode.ts';
 import { type WorkerStage, workerStages } from '../../src/scoreboard/states.ts';
 import { slot } from './slot.ts';
 

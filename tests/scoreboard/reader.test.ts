@@ -3,6 +3,7 @@ import { ftruncateSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
+import type { ScoreboardHeader } from '../../src/scoreboard/decode.ts';
 import {
   headerAt,
   scoreboardSize,
@@ -10,7 +11,7 @@ import {
   slotPosition,
   stringCapacity,
 } from '../../src/scoreboard/layout.ts';
-import { type ScoreboardHeader, ScoreboardReader } from '../../src/scoreboard/reader.ts';
+import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { workerStages } from '../../src/scoreboard/states.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 import { temporaryFile } from './temporary-file.ts';

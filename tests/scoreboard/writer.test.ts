@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { monotonicMicros } from '../../src/scoreboard/clock.ts';
+import type { SlotSnapshot } from '../../src/scoreboard/decode.ts';
 import { addDurations, durationClass, longestSince, peakPeriod } from '../../src/scoreboard/durations.ts';
 import {
   hostRegion,
@@ -10,7 +11,7 @@ import {
   routeTableAt,
   scoreboardSize,
 } from '../../src/scoreboard/layout.ts';
-import { ScoreboardReader, type SlotSnapshot } from '../../src/scoreboard/reader.ts';
+import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 import { temporaryFile } from './temporary-file.ts';
 
