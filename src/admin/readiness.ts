@@ -29,6 +29,7 @@ export function unreadiness(
   const saturated = countsSaturation ? pools.filter(({ isSaturated }) => isSaturated) : [];
   return [
     ...reasons,
+    ...pools.filter(({ isDrained }) => isDrained).map((pool) => `pool ${pool.name}: drained`),
     ...saturated.map(({ name: full }) => `pool ${full}: saturated`),
     ...pools.flatMap((pool) => poolReasons(pool, query)),
   ];

@@ -29,6 +29,8 @@ export const routes: Readonly<Record<string, Route>> = {
     method: 'GET',
     answer: (source) => json(200, configurationJson(source.configuration())),
   },
+  '/api/drain': { method: 'POST', answer: (source, question) => drain(source, question, true) },
+  '/api/undrain': { method: 'POST', answer: (source, question) => drain(source, question, false) },
   '/api/end-worker': { method: 'POST', answer: endWorker },
   '/api/reload': {
     method: 'POST',
@@ -67,6 +69,12 @@ function endWorker(source: AdminSource, { query, peer }: Question): Answer {
   return source.endWorker(query.get('pool') ?? '', Number(pid), how, peer)
     ? json(202, { outcome: 'requested' })
     : failure(404, 'the pool has no worker of that pid');
+}
+
+function drain(source: AdminSource, { query, peer }: Question, isDrained: boolean): Answer {
+  return source.drain(query.get('pool') ?? '', isDrained, peer)
+    ? json(202, { outcome: 'requested' })
+    : failure(404, 'no such pool');
 }
 
 /** `quit` lets requests finish, `term` does not. The pid tells who asks when it is gone. */

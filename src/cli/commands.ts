@@ -24,6 +24,8 @@ export const commands = [
     summary: 'say what is wrong with a configuration and its machine, and the lines that mend it',
   },
   { name: 'reload', form: 'reload', summary: 'have a running master read its configuration again' },
+  { name: 'drain', form: 'drain POOL', summary: 'have load balancers send a pool nothing more' },
+  { name: 'undrain', form: 'undrain POOL', summary: 'put the pool back' },
   { name: 'stop', form: 'stop', summary: 'have a running master stop when its requests are done' },
   { name: 'request', form: 'request', summary: 'send one FastCGI request and print the response' },
 ] as const;

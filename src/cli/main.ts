@@ -40,6 +40,16 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => doctorCommand(args, { stdout, stderr, env });
   },
+  drain: async () => {
+    const { drainCommand } = await import('./watch/drain.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => drainCommand('drain', args, { stdout, stderr, env });
+  },
+  undrain: async () => {
+    const { drainCommand } = await import('./watch/drain.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => drainCommand('undrain', args, { stdout, stderr, env });
+  },
   reload: async () => {
     const { reloadCommand } = await import('./watch/reload.ts');
     const { stdout, stderr, env } = process;

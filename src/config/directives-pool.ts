@@ -212,6 +212,14 @@ export const POOL_DIRECTIVES = [
     since: '8.0.0',
   },
   {
+    name: 'agent.listen',
+    scope: 'pool',
+    type: 'string',
+    help: "An address at which the pool answers HAProxy's `agent-check`: `ready up N%` by its free workers, `drain` while it is full or the master leaves (`shutdown.delay`), `maint` after `hathi drain POOL`. In the forms of `listen`, for the clients of `listen.allowed_clients`. [cluster.md](cluster.md) has a configuration.",
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
     name: 'ping.path',
     scope: 'pool',
     type: 'string',

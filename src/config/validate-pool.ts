@@ -74,6 +74,10 @@ function checkListen(pool: Draft<PoolConfig>, { messages, prefix }: PoolContext)
   }
   if (isUnixAddress(pool.listen))
     pool.listen = expandPath(pool.listen, { pool: pool.prefix, global: prefix });
+  const agent = pool['agent.listen'];
+  if (agent === '') pool['agent.listen'] = undefined;
+  else if (agent !== undefined && isUnixAddress(agent))
+    pool['agent.listen'] = expandPath(agent, { pool: pool.prefix, global: prefix });
 }
 
 function checkProcessManager(pool: Draft<PoolConfig>, context: PoolContext): void {

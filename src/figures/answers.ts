@@ -100,6 +100,8 @@ export interface PoolAnswer {
   readonly maxQueue: number;
   /** 0 when unknown. */
   readonly queueLimit: number;
+  /** An operator has taken it out of the balancing. It serves what comes all the same. */
+  readonly isDrained: boolean;
   /** (active + queue) / maxChildren: 1 is full. */
   readonly saturation: number;
   /** It has been full for 3 seconds, and has not been below 80 % of its limit since. */

@@ -12,4 +12,5 @@ export interface EndOrder {
 
 export type AdminOrder =
   | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
+  | { readonly type: 'drain'; readonly pool: string; readonly isDrained: boolean; readonly peer: string }
   | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string };

@@ -85,6 +85,8 @@ export interface AdminSource {
   reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult>;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
+  /** Takes a pool out of the balancing, or puts it back. @returns false when there is no such pool */
+  drain(pool: string, isDrained: boolean, peer: string): boolean;
   /** The latest entries of all slow logs, the latest one first. */
   slowRequests(): readonly SlowRequest[];
   /** What a worker runs now, with its PHP stack; undefined when the pool has no such worker. */

@@ -3,7 +3,7 @@
 import type { RecentFigures } from '../figures/answers.ts';
 import type { PoolSample } from '../figures/history.ts';
 import type { PoolProcesses, PoolTotals } from '../figures/snapshot.ts';
-import { nextFullness, notFull, saturation } from '../pool/saturation.ts';
+import { nextFullness, notFull, saturation, statusLoad } from '../pool/saturation.ts';
 import type { RouteTable } from '../scoreboard/routes.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
 import type { Generation } from './generation.ts';
@@ -42,10 +42,9 @@ export class PoolFigures {
    *
    * @param limit `pm.max_children`
    */
-  beat(status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue'>, limit: number): void {
+  beat(status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue' | 'processes'>, limit: number): void {
     const now = this.#now();
-    const load = { busy: status.activeProcesses, waiting: status.listenQueue, limit };
-    this.#fullness = nextFullness(this.#fullness, saturation(load), now);
+    this.#fullness = nextFullness(this.#fullness, saturation(statusLoad(status, limit)), now);
     // Over a longer gap (the master stood still) nothing is known.
     const seconds = Math.min((now - this.#beatAt) / 1000, longestBeat);
     this.#beatAt = now;

@@ -56,6 +56,8 @@ export class Master {
   #configuration: Configuration;
   readonly #stage: MasterStage;
   readonly #reload: MasterReload;
+  /** Names of pools that an operator has taken out of the balancing. */
+  readonly #drained = new Set<string>();
   /** Told to stop, and accepting for `shutdown.delay` all the same. */
   #leaving: NodeJS.Timeout | undefined;
   readonly #reloads = new ReloadJournal();
@@ -75,7 +77,9 @@ export class Master {
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
     this.#pools = new PoolSet(this.#makeServices(), (runner) => poolReports(this.#queue, runner), this.admin);
-    this.#resources = new MasterResources(options, this.admin, this.#pools.source);
+    this.#resources = new MasterResources(options, this.admin, this.#pools.source, (pool) =>
+      this.admin.agentFacts(pool),
+    );
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
     this.#reload = new MasterReload(options, {
       stage: this.#stage,
@@ -197,6 +201,8 @@ export class Master {
       case 'admin':
         this.#options.log.notice(`admin endpoint: ${event.verb} asked for by ${event.peer}`);
         return this.request(event.verb);
+      case 'drain':
+        return this.#drain(event);
       case 'endWorker':
         return this.#endWorker(event.order, event.peer);
       case 'host':
@@ -324,6 +330,14 @@ export class Master {
     this.#systemd.ready();
   }
 
+  #drain({ pool, isDrained, peer }: Extract<MasterEvent, { type: 'drain' }>): void {
+    this.#options.log.notice(
+      `admin endpoint: pool ${pool} ${isDrained ? 'is drained' : 'takes part again'}, asked for by ${peer}`,
+    );
+    if (isDrained) this.#drained.add(pool);
+    else this.#drained.delete(pool);
+  }
+
   #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
     this.#options.log.notice(
       `admin endpoint: end (${how}) of child ${pid} of pool ${pool} asked for by ${peer}`,
@@ -409,6 +423,7 @@ export class Master {
       reloads: this.#reloads,
       state: () => (this.#leaving === undefined || this.#stage.isStopping ? this.#stage.state : 'leaving'),
       runners: () => this.runners,
+      isDrained: (pool) => this.#drained.has(pool),
       hasWorker: (pool, pid) => this.#pools.findWorker(pool, pid) !== undefined,
       configuration: () => this.#configuration,
       enqueue: (event) => this.#queue.enqueue(event),

@@ -7,8 +7,10 @@ import type { PoolReports } from '../generation/pool-reports.ts';
 import { PoolRunner } from '../generation/pool-runner.ts';
 import type { PoolWatcher } from '../generation/pool-watcher.ts';
 import type { PreparedPool, ReloadScope } from '../generation/prepared-pool.ts';
+
 import type { PoolEvent } from './master-types.ts';
-import type { StatusSource } from './status-listeners.ts';
+import type { StatusSource } from './status-server.ts';
+
 import type { ActivitySums } from './systemd.ts';
 
 export class PoolSet {

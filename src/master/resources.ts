@@ -18,12 +18,14 @@ import type { Listener } from '../sockets/listener.ts';
 import { adoptInherited } from '../sockets/listener-inherit.ts';
 import { ListenerSet, type WantedSocket, wantedSockets } from '../sockets/listener-set.ts';
 import { AccessLogs } from './access-logs.ts';
+import { type AgentSource, serveAgent } from './agent-server.ts';
 import { type EndpointTarget, HttpEndpoint } from './http-endpoint.ts';
 import { reopenLogs } from './log-reopening.ts';
 import { PidFile } from './pid-file.ts';
 import { Plan } from './plan.ts';
+import { type PoolAddress, PoolEndpoints } from './pool-endpoints.ts';
 import { type PoolParts, preparePool } from './prepare-pool.ts';
-import { type StatusAddress, StatusListeners, type StatusSource } from './status-listeners.ts';
+import { type StatusSource, serveStatus } from './status-server.ts';
 
 export interface ResourceOptions {
   readonly log: ErrorLog;
@@ -49,7 +51,8 @@ export class MasterResources {
   readonly #options: ResourceOptions;
   readonly #log: ErrorLog;
   readonly #listeners: ListenerSet;
-  readonly #statusListeners: StatusListeners;
+  readonly #statusEndpoints: PoolEndpoints;
+  readonly #agentEndpoints: PoolEndpoints;
   readonly #admin: HttpEndpoint;
   readonly #metrics: HttpEndpoint;
   readonly #accessLogs: AccessLogs;
@@ -59,15 +62,17 @@ export class MasterResources {
    * Takes the sockets out of the environment that a predecessor or systemd left there.
    *
    * @param source what the status pages show
+   * @param agent what load balancers are told
    */
-  constructor(options: ResourceOptions, admin: AdminSource, source: StatusSource) {
+  constructor(options: ResourceOptions, admin: AdminSource, source: StatusSource, agent: AgentSource) {
     this.#options = options;
     this.#log = options.log;
     this.#accessLogs = new AccessLogs(options.log);
     this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
     this.#pidFile = new PidFile(options.log);
-    this.#statusListeners = new StatusListeners(options.log, source);
     const { log, createAdminServer: createServer } = options;
+    this.#statusEndpoints = new PoolEndpoints((fd, pool) => serveStatus(fd, pool, { source, log }));
+    this.#agentEndpoints = new PoolEndpoints((fd, pool) => serveAgent(fd, pool, { source: agent, log }));
     const own = { log, source: admin, createServer };
     this.#admin = new HttpEndpoint({ ...own, kind: 'admin', place: options.adminSocket });
     this.#metrics = new HttpEndpoint({ ...own, kind: 'metrics' });
@@ -116,10 +121,12 @@ export class MasterResources {
       await turns.pause();
     }
     plan.add(this.#ask(() => this.#accessLogs.plan(engines)));
-    const statusAddresses = sockets.flatMap(([{ role, pool }, listener]): StatusAddress[] =>
-      role === 'status' && pool !== undefined ? [[pool, listener]] : [],
-    );
-    plan.add(this.#ask(() => this.#statusListeners.plan(statusAddresses)));
+    const addresses = (wanted: WantedSocket['role']): PoolAddress[] =>
+      sockets.flatMap(([{ role, pool }, listener]) =>
+        role === wanted && pool !== undefined ? [[pool, listener]] : [],
+      );
+    plan.add(this.#ask(() => this.#statusEndpoints.plan(addresses('status'))));
+    plan.add(this.#ask(() => this.#agentEndpoints.plan(addresses('agent'))));
     plan.add(this.#ask(() => this.#pidFile.plan(global.pid)));
     const admin = sockets.find(([{ role }]) => role === 'admin')?.[1];
     plan.add(await this.#admin.plan(adminTarget(global, admin)));
@@ -170,7 +177,8 @@ export class MasterResources {
     const own = [this.#admin.listener, this.#metrics.listener];
     this.#listeners.retain([
       ...runners.map((runner) => runner.prepared.listener),
-      ...this.#statusListeners.listeners,
+      ...this.#statusEndpoints.listeners,
+      ...this.#agentEndpoints.listeners,
       ...own.filter((listener) => listener !== undefined),
     ]);
     this.#accessLogs.retain(runners.map((runner) => runner.config));
@@ -188,13 +196,14 @@ export class MasterResources {
 
   /** The master stops: its own pages end first. */
   closeStatusPages(): void {
-    this.#statusListeners.close();
+    this.#statusEndpoints.close();
+    this.#agentEndpoints.close();
   }
 
   /** Gives back everything; harmless when called twice. What cannot be given back is said and keeps nothing else. */
   release(): void {
     const steps = [
-      () => this.#statusListeners.close(),
+      () => this.closeStatusPages(),
       () => this.#admin.close(),
       () => this.#metrics.close(),
       () => this.#listeners.closeAll(),

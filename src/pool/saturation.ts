@@ -1,5 +1,8 @@
 /** How full a pool is, and when it counts as saturated. */
 
+import { workerStages } from '../scoreboard/states.ts';
+import type { StatusSnapshot } from '../status/snapshot.ts';
+
 /** Monotonic milliseconds that a pool has to be full before it counts as saturated: a short peak is served from the queue. */
 export const saturatedAfterMs = 3000;
 
@@ -13,6 +16,15 @@ export interface Load {
   readonly waiting: number;
   /** `pm.max_children`. */
   readonly limit: number;
+}
+
+/** Stages without a request. A new worker counts as active on the status page, and is free in a moment. */
+const restingStages: readonly string[] = [workerStages.idle.label, workerStages.creating.label];
+
+/** The load that a status page shows. */
+export function statusLoad(status: Pick<StatusSnapshot, 'processes' | 'listenQueue'>, limit: number): Load {
+  const busy = status.processes.filter(({ state }) => !restingStages.includes(state)).length;
+  return { busy, waiting: status.listenQueue, limit };
 }
 
 /** Demand against capacity: 0 is idle, 1 is full, more is a queue. */

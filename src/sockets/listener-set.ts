@@ -153,7 +153,7 @@ export class ListenerPlan implements PlannedPart {
 export interface WantedSocket {
   /** Absent for those of the master's own endpoints. */
   readonly pool?: PoolConfig;
-  readonly role: 'pool' | 'status' | 'admin' | 'metrics';
+  readonly role: 'pool' | 'status' | 'agent' | 'admin' | 'metrics';
   /** @throws ListenerError for an address that is none */
   readonly settings: () => ListenSettings;
 }
@@ -172,10 +172,14 @@ export function wantedSockets({ global, pools }: Configuration): WantedSocket[] 
       const address = pool['pm.status_listen'];
       return address === undefined ? [] : [wantedBy(pool, 'status', address)];
     }),
+    ...pools.flatMap((pool) => {
+      const address = pool['agent.listen'];
+      return address === undefined ? [] : [wantedBy(pool, 'agent', address)];
+    }),
   ];
 }
 
-function wantedBy(pool: PoolConfig, role: 'pool' | 'status', address: string): WantedSocket {
+function wantedBy(pool: PoolConfig, role: 'pool' | 'status' | 'agent', address: string): WantedSocket {
   return { pool, role, settings: () => listenSettings(pool, address) };
 }
 

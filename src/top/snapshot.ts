@@ -28,6 +28,8 @@ export interface PoolView {
   readonly name: string;
   /** Why no host serves the pool; undefined while one does. */
   readonly trouble: string | undefined;
+  /** An operator has taken it out of the balancing. */
+  readonly isDrained: boolean;
   readonly maxChildren: number;
   readonly active: number;
   readonly queue: number;
@@ -101,6 +103,7 @@ function readPool(pool: Fields): PoolView {
   return {
     name: text(pool['name']),
     trouble: troubleOf(pool),
+    isDrained: pool['isDrained'] === true,
     maxChildren: number(pool['maxChildren']) ?? 0,
     active: number(pool['active']) ?? 0,
     queue: number(pool['queue']) ?? 0,

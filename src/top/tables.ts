@@ -59,7 +59,7 @@ export function poolHeading(width: number): string {
 
 /** Of a pool that nobody serves there is nothing to count: the row says why. */
 export function poolRow(pool: PoolView, width: number): string {
-  const name = terminalText(pool.name);
+  const name = `${terminalText(pool.name)}${pool.isDrained ? ' (drained)' : ''}`;
   if (pool.trouble === undefined) return poolLine(name, ({ cell }) => cell(pool), width);
   return cut(`${left(name, nameWidth(width))} ${terminalText(pool.trouble)}`, width);
 }

@@ -6,7 +6,7 @@ import { contain } from '../generation/bulkhead.ts';
 import type { Generation } from '../generation/generation.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import { statusSnapshot } from '../generation/status-page.ts';
-import { saturation } from '../pool/saturation.ts';
+import { saturation, statusLoad } from '../pool/saturation.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { Listener } from '../sockets/listener.ts';
 import type { StatusSnapshot } from '../status/snapshot.ts';
@@ -21,10 +21,11 @@ export interface MasterView {
   readonly reloads: ReloadJournal;
   readonly runners: readonly PoolRunner[];
   readonly memory: Pick<PoolMemory, 'of'>;
+  readonly isDrained: (pool: string) => boolean;
 }
 
 export function adminSnapshot(
-  { state, reloads, runners, memory }: MasterView,
+  { state, reloads, runners, memory, isDrained }: MasterView,
   detail: SnapshotDetail,
 ): AdminSnapshot {
   const { user, system } = process.cpuUsage();
@@ -41,7 +42,8 @@ export function adminSnapshot(
     master: { residentBytes, cpuSeconds: (user + system) / 1e6 },
     // Where one cannot be shown its host is ended, and then it can.
     pools: runners.flatMap((runner) => {
-      const show = (): PoolSnapshot => poolSnapshot(runner, memory.of(runner.name), detail);
+      const show = (): PoolSnapshot =>
+        poolSnapshot(runner, { memory: memory.of(runner.name), isDrained: isDrained(runner.name) }, detail);
       return contain(runner, 'showing it', show) ?? contain(runner, 'showing it', show) ?? [];
     }),
   };
@@ -49,7 +51,7 @@ export function adminSnapshot(
 
 function poolSnapshot(
   runner: PoolRunner,
-  memory: PoolMemoryFigures | undefined,
+  { memory, isDrained }: { readonly memory: PoolMemoryFigures | undefined; readonly isDrained: boolean },
   detail: SnapshotDetail,
 ): PoolSnapshot {
   const { serving, config, prepared } = runner;
@@ -76,8 +78,11 @@ function poolSnapshot(
     queue,
     maxQueue: status?.maxListenQueue ?? 0,
     queueLimit: status?.listenQueueLength ?? kernel?.limit ?? 0,
-    saturation: saturation({ busy: active, waiting: queue, limit: maxChildren }),
+    saturation: saturation(
+      status ? statusLoad(status, maxChildren) : { busy: 0, waiting: queue, limit: maxChildren },
+    ),
     isSaturated: runner.figures.isSaturated,
+    isDrained,
     accepted: status?.acceptedConnections ?? 0,
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,

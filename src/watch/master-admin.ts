@@ -16,8 +16,10 @@ import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { PoolWatcher } from '../generation/pool-watcher.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import type { AgentFacts } from '../pool/agent-answer.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import { adminSnapshot } from './admin-source.ts';
+import { poolLoad } from './pool-load.ts';
 import { Profiler } from './profiler.ts';
 import { Records } from './records.ts';
 import type { ReloadJournal } from './reload-journal.ts';
@@ -25,6 +27,8 @@ import { SlowRequests } from './slow-requests.ts';
 
 /** What there is to see and to ask. */
 export interface AdministeredMaster {
+  /** Taken out of the balancing by an operator. */
+  isDrained(pool: string): boolean;
   readonly log: ErrorLog;
   readonly reloads: ReloadJournal;
   state(): string;
@@ -58,6 +62,26 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     this.#records.forget(runner);
   }
 
+  /** What a load balancer is told of the pool of that name. */
+  agentFacts(name: string): AgentFacts | undefined {
+    const runner = this.#runner(name);
+    const load = runner && contain(runner, 'answering a load balancer', () => poolLoad(runner));
+    if (runner === undefined || load === undefined) return undefined;
+    return {
+      isServed: runner.serving !== undefined || runner.isAsleep,
+      isDrained: this.#master.isDrained(name),
+      isLeaving: !['starting', 'normal', 'reloading'].includes(this.#master.state()),
+      load,
+    };
+  }
+
+  /** @returns false when there is no such pool */
+  drain(pool: string, isDrained: boolean, peer: string): boolean {
+    if (this.#runner(pool) === undefined) return false;
+    this.#master.enqueue({ type: 'drain', pool, isDrained, peer });
+    return true;
+  }
+
   addSlowRequest(request: SlowRequest): void {
     this.#slowRequests.add(request);
   }
@@ -66,7 +90,13 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     const { reloads } = this.#master;
     const { memory } = this.#records;
     return adminSnapshot(
-      { state: this.#master.state(), reloads, runners: this.#master.runners(), memory },
+      {
+        state: this.#master.state(),
+        reloads,
+        runners: this.#master.runners(),
+        memory,
+        isDrained: (pool) => this.#master.isDrained(pool),
+      },
       detail,
     );
   }

@@ -82,6 +82,7 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool pm.process_idle_timeout': ['5s', 5],
   'pool pm.max_requests': ['500', 500],
   'pool pm.status_path': ['/status', '/status'],
+  'pool agent.listen': ['127.0.0.1:9001', '127.0.0.1:9001'],
   'pool pm.status_listen': ['9001', '9001'],
   'pool ping.path': ['/ping', '/ping'],
   'pool access.log': ['/log/a', '/log/a'],
