@@ -19,6 +19,8 @@ struct hathi_host_php {
 	void (*start)(struct hathi_host *host);
 	/* Makes start() call `action` in the middle, before OPcache's own start. */
 	void (*hold)(struct hathi_host *host, void (*action)(struct hathi_host *host));
+	/* The script that php.ini has OPcache preload; NULL or empty for none. */
+	const char *(*preloaded)(void);
 	/* Announces engine, PHP version and extensions to the master. */
 	void (*announce)(struct hathi_host *host);
 	/* Publishes the place of PHP's stack in a worker's memory. */

@@ -32,10 +32,34 @@ enum {
 	FD_PASSED = 4,
 };
 
+enum {
+	/* A spare host is made so long after the last host: that one is to have the processors. */
+	SPARE_DELAY_MS = 100,
+};
+
+/*
+ * A host that has started PHP, OPcache included, before there is a pool for it. Only a pool that changes nothing of
+ * that start can have it.
+ */
+struct spare {
+	/* 0 for none. */
+	pid_t pid;
+	/* Its descriptors go through here. */
+	int channel;
+};
+
 struct template {
 	struct hathi_host *host;
 	int signals;
+	struct spare spare;
+	/* The master wants a spare to be there. */
+	bool keeps_spare;
+	/* One is to be made when nothing has happened for a while. */
+	bool is_spare_due;
 };
+
+/* In a spare: where its descriptors come from; -1 in every other process. */
+static int assignment = -1;
 
 static void close_all(const int *descriptors, size_t count)
 {
@@ -46,7 +70,7 @@ static void close_all(const int *descriptors, size_t count)
  * Receives the descriptors of one host, which the master sends before the line that asks for it. Returns their
  * number, or -1 with errno.
  */
-static int receive_descriptors(int *descriptors)
+static int receive_descriptors(int from, int flags, int *descriptors)
 {
 	union {
 		struct cmsghdr header;
@@ -61,7 +85,7 @@ static int receive_descriptors(int *descriptors)
 		.msg_controllen = sizeof ancillary.bytes,
 	};
 	ssize_t got;
-	do got = recvmsg(FD_PASSED, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	do got = recvmsg(from, &message, flags | MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
 	if (got < 0) return -1;
 	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
@@ -75,6 +99,28 @@ static int receive_descriptors(int *descriptors)
 	close_all(descriptors, count);
 	errno = EMFILE;
 	return -1;
+}
+
+/* Passes descriptors on. Returns false when nobody takes them. */
+static bool send_descriptors(int to, const int *descriptors, size_t count)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
+	} ancillary = {0};
+	char byte = '.';
+	struct iovec part = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = ancillary.bytes,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)),
+	};
+	ancillary.header.cmsg_level = SOL_SOCKET;
+	ancillary.header.cmsg_type = SCM_RIGHTS;
+	ancillary.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(&ancillary.header), descriptors, count * sizeof(int));
+	return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 /* Moves the descriptors to a host's numbers. Some may occupy the numbers of others, so all move away first. */
@@ -104,42 +150,120 @@ static void reseed(void)
 	srand48((long)seed);
 }
 
-/* In the child: leaves the template and becomes a host. Returns into PHP's start. */
-static void become_host(struct template *template, const int *descriptors, size_t count, const sigset_t *mask)
+/* Occupies the numbers of a host's descriptors: what OPcache opens before a pool comes must lie elsewhere. */
+static bool keep_places(void)
 {
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	bool kept = null >= 0;
+	for (int place = HATHI_FD_CONTROL; place <= LAST_TARGET; place++) {
+		if (kept && place != null) kept = dup3(null, place, O_CLOEXEC) == place;
+	}
+	if (null > LAST_TARGET) close(null);
+	return kept;
+}
+
+static void forget_spare(struct template *template)
+{
+	if (template->spare.pid != 0) close(template->spare.channel);
+	template->spare = (struct spare){0};
+}
+
+/* In a child: leaves the template. */
+static void leave(struct template *template)
+{
+	sigset_t none;
 	struct hathi_host *host = template->host;
+	sigemptyset(&none);
 	close(template->signals);
 	close(HATHI_FD_CONTROL);
 	close(FD_PASSED);
-	if (!place_descriptors(descriptors, count)) _exit(HATHI_EXIT_FAILED);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	forget_spare(template);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The template's buffered input belongs to another channel. */
 	host->channel = (struct hathi_channel){.fd = HATHI_FD_CONTROL};
 	host->settings = (struct hathi_settings){0};
-	reseed();
 	/* As an executed host does: signals of a terminal to the master's group must not reach hosts and workers. */
 	setsid();
+}
+
+/* Becomes a host. */
+static void become_host(struct hathi_host *host, const int *descriptors, size_t count)
+{
+	if (!place_descriptors(descriptors, count)) _exit(HATHI_EXIT_FAILED);
+	reseed();
 	hathi_host_begin(host);
 }
 
-/* "host ID". Returns true in the child. */
-static bool make_host(struct template *template, const char *id)
+/*
+ * In a spare, when PHP has started: waits for its pool. Ends the process when the template is gone. Elsewhere this
+ * does nothing.
+ */
+void hathi_template_await_pool(struct hathi_host *host)
+{
+	int descriptors[DESCRIPTORS_MOST];
+	if (assignment < 0) return;
+	int count = receive_descriptors(assignment, 0, descriptors);
+	if (count < DESCRIPTORS_LEAST) _exit(0);
+	close(assignment);
+	assignment = -1;
+	for (int place = FIRST_TARGET + count; place <= LAST_TARGET; place++) close(place);
+	become_host(host, descriptors, (size_t)count);
+}
+
+/* Makes a spare, if one is wanted and there is none. Returns true in the child. */
+static bool make_spare(struct template *template)
+{
+	int pair[2];
+	const char *preloaded = template->host->php->preloaded();
+	template->is_spare_due = false;
+	/* Code that php.ini has OPcache preload runs as the pool's user, who is not known yet. */
+	if (!template->keeps_spare || template->spare.pid != 0 || (preloaded != NULL && *preloaded != '\0')) return false;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
+	pid_t pid = fork();
+	if (pid == 0) {
+		assignment = fcntl(pair[1], F_DUPFD_CLOEXEC, LAST_TARGET + 1);
+		close(pair[0]);
+		close(pair[1]);
+		leave(template);
+		if (assignment < 0 || !keep_places()) _exit(HATHI_EXIT_FAILED);
+		hathi_title_set("php-fpm: template's next host");
+		return true;
+	}
+	close(pair[1]);
+	if (pid < 0) close(pair[0]);
+	else template->spare = (struct spare){.pid = pid, .channel = pair[0]};
+	return false;
+}
+
+/* Gives the spare to a pool. Returns its process id; 0 when there is none. */
+static pid_t give_spare(struct template *template, const int *descriptors, size_t count)
+{
+	pid_t pid = template->spare.pid;
+	if (pid == 0) return 0;
+	bool given = send_descriptors(template->spare.channel, descriptors, count);
+	forget_spare(template);
+	return given ? pid : 0;
+}
+
+/* "host ID" or "host ID spare". Returns true in the child. */
+static bool make_host(struct template *template, const char *id, bool may_be_spare)
 {
 	struct hathi_channel *channel = &template->host->channel;
 	int descriptors[DESCRIPTORS_MOST];
-	int count = receive_descriptors(descriptors);
+	int count = receive_descriptors(FD_PASSED, MSG_DONTWAIT, descriptors);
 	if (count < DESCRIPTORS_LEAST) {
 		const char *reason = count < 0 ? strerror(errno) : "too few descriptors came";
 		if (count > 0) close_all(descriptors, (size_t)count);
 		hathi_channel_say(channel, reason, strlen(reason), "no-host %s", id);
 		return false;
 	}
+	template->is_spare_due = template->keeps_spare;
+	pid_t pid = may_be_spare ? give_spare(template, descriptors, (size_t)count) : 0;
 	/* The id lies in the channel's buffer, which the child discards. */
-	sigset_t mask;
-	sigemptyset(&mask);
-	pid_t pid = fork();
+	if (pid == 0) pid = fork();
 	if (pid == 0) {
-		become_host(template, descriptors, (size_t)count, &mask);
+		leave(template);
+		become_host(template->host, descriptors, (size_t)count);
 		return true;
 	}
 	int error = errno;
@@ -150,14 +274,15 @@ static bool make_host(struct template *template, const char *id)
 }
 
 /* Reports every host that has ended to the master. */
-static void reap(const struct template *template)
+static void reap(struct template *template)
 {
 	struct hathi_channel *channel = &template->host->channel;
 	struct signalfd_siginfo ignored;
 	while (read(template->signals, &ignored, sizeof ignored) > 0) continue;
 	int status;
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		if (WIFSIGNALED(status)) hathi_channel_word(channel, "gone %d signal %d", (int)pid, WTERMSIG(status));
+		if (pid == template->spare.pid) forget_spare(template);
+		else if (WIFSIGNALED(status)) hathi_channel_word(channel, "gone %d signal %d", (int)pid, WTERMSIG(status));
 		else hathi_channel_word(channel, "gone %d exit %d", (int)pid, WEXITSTATUS(status));
 	}
 }
@@ -168,9 +293,13 @@ static bool obey_all(struct template *template)
 	struct hathi_message message;
 	int got;
 	while ((got = hathi_channel_next(&template->host->channel, &message)) == 1) {
-		if (message.word_count != 2 || message.has_payload || strcmp(message.words[0], "host") != 0)
-			_exit(HATHI_EXIT_FAILED);
-		if (make_host(template, message.words[1])) return true;
+		bool is_host = message.word_count >= 2 && strcmp(message.words[0], "host") == 0;
+		bool may_be_spare = message.word_count == 3 && strcmp(message.words[2], "spare") == 0;
+		if (message.has_payload) _exit(HATHI_EXIT_FAILED);
+		if (message.word_count == 1 && strcmp(message.words[0], "spare") == 0)
+			template->keeps_spare = template->is_spare_due = true;
+		else if (!is_host || (message.word_count > 2 && !may_be_spare)) _exit(HATHI_EXIT_FAILED);
+		else if (make_host(template, message.words[1], may_be_spare)) return true;
 	}
 	if (got < 0) _exit(HATHI_EXIT_FAILED);
 	return false;
@@ -198,7 +327,10 @@ static void serve_forks(struct hathi_host *host)
 			{.fd = host->channel.fd, .events = POLLIN},
 			{.fd = template.signals, .events = POLLIN},
 		};
-		if (poll(sources, 2, -1) < 0 && errno != EINTR) _exit(HATHI_EXIT_FAILED);
+		int ready = poll(sources, 2, template.is_spare_due ? SPARE_DELAY_MS : -1);
+		if (ready < 0 && errno != EINTR) _exit(HATHI_EXIT_FAILED);
+		if (ready == 0 && make_spare(&template)) return;
+		if (ready <= 0) continue;
 		if (sources[1].revents != 0) reap(&template);
 		if (sources[0].revents == 0) continue;
 		if (!hathi_channel_fill(&host->channel, false)) _exit(0);

@@ -14,6 +14,11 @@ static void begin_worker(struct hathi_worker *worker)
 	hathi_php_in_worker(worker);
 }
 
+static const char *preloaded(void)
+{
+	return zend_ini_string("opcache.preload", sizeof "opcache.preload" - 1, 0);
+}
+
 static const struct hathi_engine engine = {
 	.begin = begin_worker,
 	.serve = hathi_request_serve,
@@ -26,6 +31,7 @@ const struct hathi_host_php hathi_php = {
 	.engine = &engine,
 	.start = hathi_php_start,
 	.hold = hathi_startup_hook,
+	.preloaded = preloaded,
 	.announce = hathi_php_announce,
 	.publish_symbols = hathi_symbols_publish,
 };

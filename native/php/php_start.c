@@ -9,6 +9,7 @@
 #include "php/programs.h"
 #include "php/sapi.h"
 #include "host/setup.h"
+#include "host/template.h"
 #include "shared/process.h"
 #include "worker/calls.h"
 
@@ -211,6 +212,7 @@ void hathi_php_start(struct hathi_host *host)
 	if (started != SUCCESS)
 		hathi_host_fail(host, "PHP could not be started; its own messages are in the log before this one");
 	check_build(host);
+	hathi_template_await_pool(host);
 	hathi_pool_ini_apply(host);
 	hathi_calls_lead_here();
 }

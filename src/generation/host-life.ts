@@ -94,12 +94,14 @@ export function executeHost(
 /**
  * Has a template make a host. What is sent to its channel meanwhile waits for it.
  *
+ * @param maySpare a host that has gone through PHP's start before its pool was known will do
  * @throws PosixError when there are no descriptors for it
  */
 export function forkHost(
   template: TemplateProcess,
   descriptors: HostDescriptors,
   listener: LifeListener,
+  maySpare: boolean,
 ): HostLife {
   // What has been opened is closed where the next descriptor cannot be had; once it is passed, it is the template's.
   using opened = new DisposableStack();
@@ -127,7 +129,7 @@ export function forkHost(
   closeSync(descriptors.descriptorPair[1]);
   opened.move();
   const life = new ForkedLife([channel, stdout, stderr], listener, template.pid);
-  template.fork([theirStdout, theirStderr, theirChannel, ...copies], life);
+  template.fork([theirStdout, theirStderr, theirChannel, ...copies], life, maySpare);
   return life;
 }
 

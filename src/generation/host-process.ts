@@ -182,11 +182,15 @@ export class HostProcess {
     closeSync(this.descriptorChannel);
   }
 
-  /** Nothing waits for the host: what it does not take is kept up to a limit, then it is the one that ends. */
   #send(words: readonly string[], payload?: Uint8Array | string): void {
+    this.#write(encodeMessage(words, payload));
+  }
+
+  /** Nothing waits for the host: what it does not take is kept up to a limit, then it is the one that ends. */
+  #write(bytes: Buffer): void {
     const channel = this.#life.channel;
     if (channel?.writable !== true || this.#isFaulty) return;
-    channel.write(encodeMessage(words, payload));
+    channel.write(bytes);
     // Its settings are as long as they are: whether it reads them is seen at its start.
     if (this.#state === hostStates.starting || channel.writableLength <= longestBacklog) return;
     this.#fault(
@@ -212,13 +216,9 @@ export class HostProcess {
 
   #introduce(): void {
     // In one piece: each write is a system call, and these are a hundred lines.
-    this.#life.channel?.cork();
-    this.#send(['hathi', String(contractVersion)]);
-    for (const [name, value] of this.#options.settings) {
-      this.#send(['setting', name], Buffer.from(value, 'utf8'));
-    }
-    this.#send(['start']);
-    this.#life.channel?.uncork();
+    const settings = this.#options.settings.map(([name, value]) => encodeMessage(['setting', name], value));
+    const lines = [encodeMessage(['hathi', String(contractVersion)]), ...settings, encodeMessage(['start'])];
+    this.#write(Buffer.concat(lines));
   }
 
   #listenToChannel(): void {

@@ -42,6 +42,7 @@ export interface ForkListener {
 interface Order {
   readonly descriptors: readonly number[];
   readonly listener: ForkListener;
+  readonly maySpare: boolean;
 }
 
 /** How many forks are asked for at a time: descriptors on their way are limited by the kernel (unix(7), ETOOMANYREFS). */
@@ -63,6 +64,7 @@ export class TemplateProcess {
   #isReady = false;
   readonly #waitingForStart: ((failure: string | undefined) => void)[] = [];
   #isLost = false;
+  #keepsSpare = false;
 
   constructor(options: TemplateOptions) {
     this.#options = options;
@@ -102,14 +104,16 @@ export class TemplateProcess {
   /**
    * Asks for a host. Its descriptors are stdout, stderr, and those of docs/contract.md section 1 from 3 on, in order.
    * They are closed here once they have been passed on.
+   *
+   * @param maySpare a host that has gone through PHP's start before its pool was known will do
    */
-  fork(descriptors: readonly number[], listener: ForkListener): void {
+  fork(descriptors: readonly number[], listener: ForkListener, maySpare = false): void {
     if (this.#isLost) {
       closeAll(descriptors);
       queueMicrotask(() => listener.onRefused('the template is gone'));
       return;
     }
-    this.#waiting.push({ descriptors, listener });
+    this.#waiting.push({ descriptors, listener, maySpare });
     this.#askForMore();
   }
 
@@ -117,6 +121,13 @@ export class TemplateProcess {
   whenReady(done: (failure: string | undefined) => void): void {
     if (this.#isReady) setImmediate(() => done(undefined));
     else this.#waitingForStart.push(done);
+  }
+
+  /** Has it keep a host ready that has started PHP, for the next pool that wakes. */
+  keepSpare(): void {
+    if (this.#keepsSpare) return;
+    this.#keepsSpare = true;
+    if (this.#isReady) this.#send(['spare']);
   }
 
   /** It makes no more hosts, and ends; those that it made go on, and nobody learns how they end. */
@@ -138,7 +149,7 @@ export class TemplateProcess {
       }
       closeAll(order.descriptors);
       this.#asked.set(id, { ...order, descriptors: [] });
-      this.#send(['host', id]);
+      this.#send(['host', id, ...(order.maySpare ? ['spare'] : [])]);
     }
   }
 
@@ -147,6 +158,7 @@ export class TemplateProcess {
       case 'ready':
         this.#isReady = true;
         clearTimeout(this.#startTimer);
+        if (this.#keepsSpare) this.#send(['spare']);
         this.#options.onEvent({ type: 'ready', facts: message.facts });
         for (const done of this.#waitingForStart.splice(0)) done(undefined);
         return this.#askForMore();

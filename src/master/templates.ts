@@ -28,6 +28,7 @@ interface Entry {
   readonly origin: Origin;
 }
 
+const phpValues: readonly string[] = ['php_value', 'php_admin_value'];
 /** Settings that PHP's start depends on; a template gets them, its hosts have them already. */
 const startSettings: readonly string[] = ['php.ini', 'php.define'];
 
@@ -62,24 +63,28 @@ export class Templates {
   startHost(pool: PreparedPool, descriptors: HostDescriptors, listener: LifeListener): HostLife {
     const program = templateProgram(pool);
     if (program === undefined) return executeHost(pool.command, descriptors, this.#env, listener);
-    return forkHost(this.#templateOf(pool, program), descriptors, {
-      ...listener,
-      onExit: (code, signal) => {
-        listener.onExit(code, signal);
-        this.#closeUnused();
-      },
-    });
+    const onExit: LifeListener['onExit'] = (code, signal) => {
+      listener.onExit(code, signal);
+      this.#closeUnused();
+    };
+    const template = this.#templateOf(pool, program);
+    return forkHost(template, descriptors, { ...listener, onExit }, !changesOpcache(pool));
   }
 
   /**
-   * Has the template ready that the pool's next host comes from, where it is to come from one.
+   * Has the template ready that the pool's next host comes from, where it is to come from one, and in it a host that has
+   * started PHP: a client will wait for it.
    *
    * @param done with the reason when PHP cannot be started; called in a later turn of the event loop
    */
   prepare(pool: PreparedPool, done: (failure: string | undefined) => void): void {
     const program = templateProgram(pool);
     if (program === undefined) setImmediate(() => done(undefined));
-    else this.#templateOf(pool, program).whenReady(done);
+    else {
+      const template = this.#templateOf(pool, program);
+      template.keepSpare();
+      template.whenReady(done);
+    }
   }
 
   /** Ends all of them; hosts that still run go on. */
@@ -137,6 +142,11 @@ export class Templates {
       if (template.hostCount === 0) template.close();
     }
   }
+}
+
+/** OPcache reads its settings at its start: with some of its own a pool's host begins before that. */
+function changesOpcache({ settings }: PreparedPool): boolean {
+  return settings.some(([name, value]) => phpValues.includes(name) && value.startsWith('opcache.'));
 }
 
 function templateProgram({ config, command }: PreparedPool): HostCommand | undefined {

@@ -102,7 +102,7 @@ export class FakeMaster implements AsyncDisposable {
       const noted = { ...listener, onChatter: (_: string, text: string) => (this.chatter += text) };
       return options.template === undefined
         ? executeHost({ file, args }, descriptors, process.env, noted)
-        : forkHost(options.template, descriptors, noted);
+        : forkHost(options.template, descriptors, noted, false);
     });
     if (options.listener === undefined) closeSync(fd);
     if (log !== undefined) closeSync(log);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync, utimesSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { descendants, identify, isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
 import { type Server, startServer, titleOf } from '../harness/server.ts';
@@ -20,7 +21,12 @@ function start(lines = '', expected: readonly RegExp[] = []): Promise<Server> {
 }
 
 function templates(server: Server): ProcessId[] {
-  return descendants(server.pid).filter(({ pid }) => titleOf(pid).startsWith('php-fpm: template'));
+  return descendants(server.pid).filter(({ pid }) => titleOf(pid).startsWith('php-fpm: template for'));
+}
+
+/** The host that is kept ready for the next pool that wakes, once PHP has started in it. */
+function spareOf(server: Server): ProcessId | undefined {
+  return descendants(server.pid).find(({ pid }) => titleOf(pid).startsWith("php-fpm: template's next host"));
 }
 
 async function ask(server: Server, pool: string, code: string): Promise<string> {
@@ -105,6 +111,49 @@ suite('hosts that a template makes', { skip }, () => {
       [server.pid, server.pid],
     );
     assert.equal(await ask(server, 'one', 'echo "hello";'), 'hello');
+    await server.stop();
+  });
+
+  test('a pool that wakes has the host that the template keeps ready, and has everything of its own', async () => {
+    const pools = (folder: TestFolder) =>
+      ['one', 'two', 'three']
+        .map((name) => poolText(folder, name, `pm = ondemand\nenv[WHO] = ${name}`))
+        .join('') +
+      poolText(folder, 'tuned', 'pm = ondemand\nphp_admin_value[opcache.memory_consumption] = 32');
+    await using server = await startServer({ engine: 'native', pools });
+    const code =
+      'echo json_encode([getenv("WHO"), opcache_get_status()["memory_usage"]["free_memory"] >> 20, posix_getppid()]);';
+    for (const name of ['one', 'two', 'three']) {
+      const spare = await poll('the next host', () => spareOf(server));
+      const [who, free, host] = JSON.parse(await ask(server, name, code)) as [string, number, number];
+      assert.deepEqual([who, host], [name, spare.pid]);
+      assert.ok(free > 64);
+      assert.equal(titleOf(host).split('\0')[0]?.trim(), `php-fpm: host for ${name}`);
+    }
+    const spare = await poll('the next host', () => spareOf(server));
+    const [, free, host] = JSON.parse(await ask(server, 'tuned', code)) as [string, number, number];
+    assert.ok(free < 32, 'its OPcache has the size that the pool wants');
+    assert.notEqual(host, spare.pid);
+    await server.stop();
+  });
+
+  test('the host kept ready dies, or its template does: pools wake all the same, and nothing is left', async () => {
+    const pools = (folder: TestFolder) =>
+      ['one', 'two', 'three'].map((name) => poolText(folder, name, 'pm = ondemand')).join('');
+    const expected = [/ALERT: template \d+ is gone: it was ended by SIGKILL/];
+    await using server = await startServer({ engine: 'native', pools, expected });
+    const first = await poll('the next host', () => spareOf(server));
+    signalProcess(first, 'SIGKILL');
+    await poll('its end', () => !isAlive(first) || undefined);
+    assert.equal(await ask(server, 'one', 'echo "awake";'), 'awake');
+    const second = await poll('another one', () => spareOf(server));
+    const [template] = templates(server);
+    assert.ok(template !== undefined);
+    signalProcess(template, 'SIGKILL');
+    await server.log.waitFor(/ALERT: template \d+ is gone/);
+    await poll('the end of the host that was kept ready', () => !isAlive(second) || undefined);
+    assert.equal(await ask(server, 'two', 'echo "awake";'), 'awake');
+    assert.equal(await ask(server, 'one', 'echo "still";'), 'still');
     await server.stop();
   });
 });
