@@ -8,12 +8,15 @@ import { AdminConnections } from './connections.ts';
 import { dashboardRoute } from './dashboard.ts';
 import { probes } from './probes.ts';
 import { routes } from './routes.ts';
+import { parseInPieces } from './small-pieces.ts';
 
 /** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
 export const adminLimits = {
   headBytes: 8192,
   /** No request needs a body. */
   bodyBytes: 4096,
+  /** Parsed at a time: the shortest request has 25 bytes. */
+  pieceBytes: 256,
   /** For a request to arrive. */
   requestMs: 5000,
   /** Without a byte in either direction: a client that does not read its answer. */
@@ -42,7 +45,10 @@ export function createAdminServer(options: AdminServerOptions): Server {
     (request, response) => receive(request, response, { ...options, connections }),
   );
   server.maxConnections = adminLimits.connections;
-  server.on('connection', (socket) => connections.open(socket));
+  server.on('connection', (socket) => {
+    connections.open(socket);
+    parseInPieces(socket, adminLimits.pieceBytes);
+  });
   server.setTimeout(adminLimits.idleMs);
   return server;
 }

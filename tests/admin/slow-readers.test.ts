@@ -77,6 +77,43 @@ for (const [kind, at] of [
   });
 }
 
+test('what a client sends at once is not parsed beyond what its connection may ask', async () => {
+  using folder = new TestFolder();
+  const server = createAdminServer({
+    source,
+    kind: 'admin',
+    access: () => ({ token: undefined, admits: () => true }),
+    onFault: (error) => faults.push(error),
+  });
+  let parsed = 0;
+  server.on('request', () => {
+    parsed += 1;
+  });
+  const path = folder.join('admin.sock');
+  server.listen(path);
+  await once(server, 'listening');
+  const shortest = 'GET / HTTP/1.1\r\nHost:a\r\n\r\n';
+  for (const text of [pipelined('/healthz', 3000), pipelined(heavy, 1500), shortest.repeat(3000)]) {
+    parsed = 0;
+    const client = await deafClient({ path }, text);
+    const ended = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    client.resume();
+    await within(ended, 'the end of the connection');
+    const most = adminLimits.at.pipelined + adminLimits.pieceBytes / 25;
+    assert.ok(parsed > 0 && parsed <= most, `${parsed} requests parsed`);
+  }
+  // A head and a body of the longest that is taken come in many pieces.
+  const long = { 'x-long': 'x'.repeat(7500), connection: 'close' };
+  const answer = await askAdmin({ socketPath: path, path: '/healthz', headers: long });
+  assert.deepEqual([answer.status, answer.body], [200, 'ok\n']);
+  const body = await askAdmin({ socketPath: path, path: '/healthz', method: 'POST' }, 'b'.repeat(4096));
+  assert.equal(body.status, 405);
+  assert.deepEqual(faults, []);
+  server.close();
+  server.closeAllConnections();
+  await within(once(server, 'close'), 'the end of the server');
+});
+
 test('requests of one connection are answered in their order, one after the other', async () => {
   const server = createAdminServer({
     source,

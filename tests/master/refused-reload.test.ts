@@ -83,7 +83,11 @@ test('after a reload that is refused everything is as before', async () => {
     expected: [/ERROR|ALERT|WARNING/],
   });
   const before = await look(server);
-  const open = descriptors(server);
+  // The page of that look is closed a moment later.
+  const open = await poll('the end of the status page', () => {
+    const all = descriptors(server);
+    return all.some((line) => /hathi-status/.test(line)) ? undefined : all;
+  });
   let looks = 1;
   for (const fault of faults(poolNames)) {
     server.configure((to) => changed(to, port, fault));
