@@ -1,6 +1,6 @@
 /**
- * Who may ask: a Unix socket is guarded by its mode, a TCP address by its token, and both by what a browser says of
- * the page that asks. A Unix socket can be reached by browsers as well, through `ssh -L PORT:SOCKET`.
+ * Access control: a Unix socket is guarded by its mode, a TCP address by its token, and both by the browser's headers
+ * about the page that asks. Browsers can reach a Unix socket as well, through `ssh -L PORT:SOCKET`.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -9,14 +9,14 @@ import type { Socket } from 'node:net';
 import { peerCredentials } from '../posix/sockets.ts';
 import { type Answer, failure } from './answer.ts';
 
-/** Names that only a client on this machine uses: a page in a browser comes under the name of its own site. */
+/** Host names that only clients on this machine use: a page of another site sends the name of that site. */
 const loopbackHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
 /**
- * The answer to a request that has no right to another one.
+ * The refusal of an unauthorised request.
  *
- * @param isOpen whether the path needs no token and shows nothing to a page of another site
- * @param token `admin.token`; undefined on a Unix socket, where nothing is asked for
+ * @param isOpen whether the path needs no token and reveals nothing to pages of other sites
+ * @param token `admin.token`; undefined on a Unix socket, which needs none
  */
 export function refusal(
   { headers }: IncomingMessage,
@@ -24,7 +24,7 @@ export function refusal(
   token: string | undefined,
 ): Answer | undefined {
   const { host = '' } = headers;
-  // A client that speaks to a Unix socket may have no name for it; a browser always has one.
+  // A client of a Unix socket may have no host name; a browser always has one.
   const isNamed = loopbackHost.test(host) || (host === '' && token === undefined);
   if (!isNamed) return failure(403, 'the header Host must name a loopback address');
   if (isOpen) return undefined;
@@ -34,15 +34,15 @@ export function refusal(
 }
 
 /**
- * Whether a browser says that a page of another origin asks: such a request comes with the rights of whoever sits at
- * the browser (fetch metadata; Origin where a browser is too old for it). Other clients send neither.
+ * Whether the browser says that a page of another origin sends the request: it would have the rights of the browser's
+ * user (fetch metadata; Origin in older browsers). Other clients send neither header.
  */
 function isOfAnotherPage({ host, origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   return origin !== undefined && origin !== `http://${host}`;
 }
 
-/** Compared by digest, so that the time taken tells nothing of the token. */
+/** Compares digests, so that the timing reveals nothing about the token. */
 function carries(header: string | undefined, token: string): boolean {
   const given = /^Bearer ([!-~]+)$/i.exec(header ?? '')?.[1] ?? '';
   return timingSafeEqual(digest(given), digest(token));
@@ -52,10 +52,10 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Who is at the other end, for the log. */
+/** The client, for the log. */
 export function peerOf(socket: Socket): string {
   if (socket.remoteAddress !== undefined) return `${socket.remoteAddress}:${socket.remotePort}`;
-  // Node has no public way to a connection's descriptor; without it the peer is not named, nothing else.
+  // Node has no public access to a connection's descriptor; without it the log only lacks the peer.
   const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
   if (fd === undefined || fd < 0) return 'an unknown process';
   try {

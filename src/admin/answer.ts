@@ -6,17 +6,17 @@ export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
-  /** Beside those that every answer has. */
+  /** In addition to the headers of every answer. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Question {
   readonly query: URLSearchParams;
-  /** The header of that name. */
+  /** The Accept header. */
   readonly accept: string | undefined;
-  /** Who asks, for the log. */
+  /** The client, for the log. */
   readonly peer: string;
-  /** Aborted when who asked has gone away without waiting for the answer. */
+  /** Aborted when the client leaves before the answer. */
   readonly gone: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export function json(status: number, value: object): Answer {
   return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` };
 }
 
-/** What a request that fails is answered with. */
+/** The answer to a failed request. */
 export function failure(status: number, text: string): Answer {
   return json(status, { error: text });
 }

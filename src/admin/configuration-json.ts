@@ -1,4 +1,4 @@
-/** The configuration in force as the JSON of `GET /api/config`. No value is shown that may be a secret. */
+/** The configuration in effect as the JSON of `GET /api/config`. Possible secrets are hidden. */
 
 import type { Directive } from '../config/directive.ts';
 import { type Configuration, DIRECTIVES, type GlobalConfig, type PoolConfig } from '../config/directives.ts';
@@ -12,7 +12,7 @@ export function configurationJson({ file, prefix, global, pools }: Configuration
   };
 }
 
-/** `settings` by directive, and where the files set them; what is absent there has its default. */
+/** `settings` by directive, and their places in the files; missing ones have their default. */
 function settingsJson(scope: Directive['scope'], settings: GlobalConfig | PoolConfig): object {
   const rows = DIRECTIVES.filter(
     (row) => row.scope === scope && row.type !== 'flags' && row.type !== 'include',
@@ -26,7 +26,7 @@ function settingsJson(scope: Directive['scope'], settings: GlobalConfig | PoolCo
   };
 }
 
-/** Pairs are environment variables and ini values, which hold passwords: their names tell what is set. */
+/** Pairs are environment variables and ini values, which contain passwords: only their names are shown. */
 function shown(row: Directive, value: unknown): unknown {
   if (value === undefined) return null;
   if (row.secret) return '***';
@@ -34,7 +34,7 @@ function shown(row: Directive, value: unknown): unknown {
   return value;
 }
 
-/** Places keep the binary strings of the configuration room. */
+/** Places contain binary strings of the configuration room. */
 function unicode(binary: string): string {
   return Buffer.from(binary, 'latin1').toString('utf8');
 }

@@ -1,24 +1,24 @@
 /**
- * The connections of the admin endpoint by what they wait for. A TCP port is open to every user of the machine, and
- * whoever holds connections without a word, or does not read its answers, must not keep others out.
+ * Connections of the admin endpoint by state. A TCP port is open to every user of the machine: idle connections and
+ * unread answers must not keep others out.
  */
 
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How many connections may be at each of these at a time; together they are fewer than the server accepts. */
+/** Maximum number of connections in each state; their sum is below the server's limit. */
 export interface ConnectionLimits {
-  /** Their request has not arrived, first or next. */
+  /** Their request, first or next, is due. */
   readonly waiting: number;
-  /** The master works on their answer. */
+  /** The master prepares their answer. */
   readonly asking: number;
-  /** They have not taken their answer. */
+  /** They have not read their answer. */
   readonly unread: number;
-  /** Requests of one connection that came before the answer to the first of them was taken. */
+  /** Pipelined requests of one connection before its first answer is read. */
   readonly pipelined: number;
 }
 
-/** Requests of a connection that are not done; each begins when the one before it is. */
+/** Open requests of a connection; each begins at the end of the previous one. */
 interface Turns {
   count: number;
   last: Promise<void>;
@@ -26,7 +26,7 @@ interface Turns {
 
 export class AdminConnections {
   readonly #limits: ConnectionLimits;
-  /** Those that have been at it longest come first. */
+  /** Longest in this state first. */
   readonly #waiting = new Set<Socket>();
   readonly #unread = new Set<Socket>();
   readonly #asking = new Set<Socket>();
@@ -43,13 +43,13 @@ export class AdminConnections {
   }
 
   /**
-   * The head of a request is here.
+   * The head of a request has arrived.
    *
-   * @returns what settles when the requests before it on its connection are done; undefined when it is not to be
-   *   served, since the connection is gone or sends more than it may
+   * @returns a promise for the end of the connection's earlier requests; undefined to skip the request, because the
+   *   connection has closed or exceeds its limit
    */
   admit(socket: Socket, response: ServerResponse): Promise<void> | undefined {
-    // What else came with the request that was one too many is still being parsed.
+    // The rest of the input with one request too many is still being parsed.
     if (socket.destroyed) return undefined;
     const turns = this.#turns.get(socket) ?? { count: 0, last: Promise.resolve() };
     if (turns.count >= this.#limits.pipelined) {
@@ -70,9 +70,9 @@ export class AdminConnections {
   }
 
   /**
-   * The request is complete and its turn has come.
+   * The request is complete and has its turn.
    *
-   * @returns 'busy' when too many are being answered: this one is to be refused; 'gone' when its connection is
+   * @returns 'busy' when too many are being answered, so this one is refused; 'gone' when its connection has closed
    */
   begin(socket: Socket): 'next' | 'busy' | 'gone' {
     if (socket.destroyed) return 'gone';
@@ -86,7 +86,7 @@ export class AdminConnections {
     this.#moveTo(this.#unread, socket, this.#limits.unread);
   }
 
-  /** When there are too many at it, the one that has been longest gives way. */
+  /** When the state is full, the connection that has been in it longest is closed. */
   #moveTo(place: Set<Socket>, socket: Socket, most: number): void {
     this.#forget(socket);
     if (socket.destroyed) return;

@@ -1,10 +1,10 @@
-/** The files of the dashboard: a page, its modules and styles, served as they are in `dashboard/`. */
+/** The files of the dashboard (a page, its modules and styles), served unchanged from `dashboard/`. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Route } from './answer.ts';
 
-/** The same distance from src/admin as from dist/admin. */
+/** Correct from both src/admin and dist/admin. */
 const folder = new URL('../../dashboard/', import.meta.url);
 
 const types: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Everything comes from this very endpoint; nothing in the text of the page runs; no other page can hold this one. */
+/** Everything comes from this endpoint; inline scripts are forbidden; no other page can frame this one. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -36,7 +36,7 @@ const headers: Readonly<Record<string, string>> = {
 
 let files: ReadonlyMap<string, URL> | undefined;
 
-/** The route of a file; undefined where there is none. Names are looked up, never put into a path. */
+/** The route of a file; undefined if unknown. Names are looked up and never become part of a path. */
 export function dashboardRoute(path: string): Route | undefined {
   files ??= findFiles();
   const file = files.get(path);
@@ -45,14 +45,14 @@ export function dashboardRoute(path: string): Route | undefined {
   return {
     method: 'GET',
     isOpen: true,
-    // Read anew each time: a page is opened seldom, and a changed file is seen.
+    // Read for each request: pages are opened rarely, and changes show at once.
     answer: () => ({ status: 200, type, headers, body: readFileSync(file, 'utf8') }),
   };
 }
 
 function findFiles(): ReadonlyMap<string, URL> {
   const own = readdirSync(folder).filter((name) => Object.hasOwn(types, extname(name)));
-  // Node finds the package where npm has put it: beside Hathi, not always below it.
+  // Lets Node find the package wherever npm has installed it.
   const uplot = import.meta.resolve('uplot');
   return new Map([
     ...own.map((name) => [`/dashboard/${name}`, new URL(name, folder)] as const),

@@ -1,4 +1,4 @@
-/** What the admin endpoint knows as JSON. */
+/** JSON of the admin endpoint. */
 
 import type {
   PoolAnswer,
@@ -16,7 +16,7 @@ import { shownText } from '../text/unsafe.ts';
 /**
  * The answer of `GET /api/pools`.
  *
- * @param withQuery whether query strings are shown; they may hold secrets
+ * @param withQuery whether to show query strings, which may contain secrets
  */
 export function poolsJson(snapshot: AdminSnapshot, withQuery: boolean): PoolsAnswer {
   return {
@@ -39,7 +39,7 @@ function poolJson(pool: PoolSnapshot, withQuery: boolean): PoolAnswer {
   };
 }
 
-/** Written out field by field: `user` and whatever is added to a slot later stay inside. */
+/** Written field by field, so that `user` and future fields of a slot stay private. */
 function workerJson(
   worker: WorkerSnapshot,
   { processes, privateBytes }: Pick<PoolSnapshot, 'processes' | 'privateBytes'>,

@@ -1,18 +1,18 @@
-/** The only list of metrics: `GET /metrics` and docs/observability.md are made from it. */
+/** The only list of metrics: `GET /metrics` and docs/observability.md derive from it. */
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/snapshot.ts';
 import { durationClass } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 
 export type Labels = Readonly<Record<string, string>>;
-/** `suffix` is the end of the sample's name, where a metric has samples of several names. */
+/** `suffix` is the end of the sample's name, for metrics with several sample names. */
 export type Sample = readonly [labels: Labels, value: number, suffix?: string];
 
 export interface Metric {
   /** Without the `_total` of a counter or the `_info` of an info. */
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'info';
-  /** The end of the name, where the value has a unit. */
+  /** The end of the name, for values with a unit. */
   readonly unit?: 'bytes' | 'seconds';
   readonly help: string;
   readonly labels: readonly string[];
@@ -26,7 +26,7 @@ function eachPool(value: (pool: PoolSnapshot) => number): Metric['samples'] {
   return ({ pools }) => pools.map((pool) => [{ pool: pool.name }, value(pool)]);
 }
 
-/** One sample a pool that has the figure. */
+/** One sample for each pool that has the figure. */
 function eachKnown(value: (pool: PoolSnapshot) => number | undefined): Metric['samples'] {
   return ({ pools }) =>
     pools.flatMap((pool): Sample[] => {
@@ -35,12 +35,12 @@ function eachKnown(value: (pool: PoolSnapshot) => number | undefined): Metric['s
     });
 }
 
-/** Memory of the workers that have one of their own. */
+/** Memory of the workers that are processes. */
 function workerBytes({ processes }: PoolSnapshot): number[] {
   return [...(processes?.workers.values() ?? [])].flatMap(({ residentBytes }) => residentBytes ?? []);
 }
 
-/** One sample a pool and value of another label. */
+/** One sample for each pool and value of another label. */
 function eachPart(
   label: string,
   parts: (pool: PoolSnapshot) => readonly (readonly [string, number])[],
@@ -51,7 +51,7 @@ function eachPart(
     );
 }
 
-/** One sample a pool with OPcache's figures and part of one of them. */
+/** One sample for each pool with OPcache figures and part of one figure. */
 function eachOpcache(
   label: string,
   parts: (figures: OpcacheFigures) => Readonly<Record<string, number>>,
@@ -59,13 +59,16 @@ function eachOpcache(
   return eachPart(label, ({ opcache }) => (opcache === undefined ? [] : Object.entries(parts(opcache))));
 }
 
-/** Upper ends of the buckets, microseconds: some of those of the classes, since each bucket is a series for ever. */
+/**
+ * Upper bounds of the buckets in microseconds: a selection of the class bounds, since each bucket is a permanent
+ * series.
+ */
 export const bucketBounds = [
   1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000,
   10_000_000, 30_000_000, 60_000_000,
 ] as const;
 
-/** Classes become buckets, which count everything up to their end. */
+/** Converts classes to cumulative buckets. */
 function durationSamples({ name, totals }: PoolSnapshot): Sample[] {
   const { counts, sumMicros } = totals.durations;
   const sumOf = (end?: number) => counts.slice(0, end).reduce((sum, count) => sum + count, 0);
@@ -81,7 +84,7 @@ function durationSamples({ name, totals }: PoolSnapshot): Sample[] {
   ];
 }
 
-/** Seconds as OpenMetrics writes them: with a fraction. */
+/** Seconds in OpenMetrics' form: with a fraction. */
 function bucketLabel(micros: number): string {
   const seconds = micros / 1e6;
   return Number.isInteger(seconds) ? seconds.toFixed(1) : String(seconds);
@@ -99,7 +102,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_start_time_seconds',
     type: 'gauge',
     unit: 'seconds',
-    help: 'When the master was started, in seconds since 1970.',
+    help: 'Start of the master, in seconds since 1970.',
     labels: [],
     samples: ({ startedAt }) => [[{}, startedAt / 1000]],
   },
@@ -113,7 +116,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_pool',
     type: 'info',
-    help: 'Engine, PHP version and process manager of a pool that is served.',
+    help: 'Engine, PHP version and process manager of a served pool.',
     labels: ['pool', 'engine', 'php_version', 'pm'],
     samples: ({ pools }) =>
       pools
@@ -126,7 +129,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_pool_serving',
     type: 'gauge',
-    help: 'Whether connections to the pool are served, which a pool that sleeps does by starting its host: 1 or 0.',
+    help: 'Whether connections to the pool are served: 1 or 0. A sleeping pool serves by starting its host.',
     labels: ['pool'],
     samples: eachPool(({ state }) => (state === 'serving' || state === 'asleep' ? 1 : 0)),
   },
@@ -147,14 +150,14 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_pool_asleep',
     type: 'gauge',
-    help: 'Whether the pool sleeps, that is has no host until a connection comes: 1 or 0.',
+    help: 'Whether the pool sleeps, without a host until the next connection: 1 or 0.',
     labels: ['pool'],
     samples: eachPool(({ state }) => (state === 'asleep' ? 1 : 0)),
   },
   {
     name: 'hathi_requests',
     type: 'counter',
-    help: 'Requests that a worker has begun.',
+    help: 'Requests begun by workers.',
     labels: ['pool'],
     samples: eachPool(({ totals }) => totals.accepted),
   },
@@ -178,7 +181,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_workers',
     type: 'gauge',
-    help: 'Workers of the generation that serves: idle, or active, which is everything else; and those of replaced generations that finish (draining).',
+    help: 'Workers of the serving generation: idle, or active (all others); and those of replaced generations (draining).',
     labels: ['pool', 'state'],
     samples: eachPart('state', ({ idle, active, workers }) => [
       ['idle', idle],
@@ -197,63 +200,63 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_workers_busy_seconds',
     type: 'counter',
     unit: 'seconds',
-    help: 'The integral of active workers over time, looked at once a second: its rate is how many were busy on average.',
+    help: 'The integral of active workers over time, sampled once a second: its rate is the average number of busy workers.',
     labels: ['pool'],
     samples: eachPool(({ totals }) => totals.busySeconds),
   },
   {
     name: 'hathi_workers_active_peak',
     type: 'gauge',
-    help: 'Most active workers at once since the last reload.',
+    help: 'Maximum of active workers since the last reload.',
     labels: ['pool'],
     samples: eachPool(({ maxActive }) => maxActive),
   },
   {
     name: 'hathi_max_children_reached',
     type: 'counter',
-    help: 'Times that another worker was wanted and pm.max_children forbade it.',
+    help: 'Times that pm.max_children prevented another worker.',
     labels: ['pool'],
     samples: eachPool(({ totals }) => totals.maxChildrenReached),
   },
   {
     name: 'hathi_queue_connections',
     type: 'gauge',
-    help: 'Connections that wait for a worker, as "listen queue" of the status page.',
+    help: 'Connections that wait for a worker, the "listen queue" of the status page.',
     labels: ['pool'],
     samples: eachPool(({ queue }) => queue),
   },
   {
     name: 'hathi_queue_connections_peak',
     type: 'gauge',
-    help: 'Most connections that waited at once since the last reload.',
+    help: 'Maximum of waiting connections since the last reload.',
     labels: ['pool'],
     samples: eachPool(({ maxQueue }) => maxQueue),
   },
   {
     name: 'hathi_slow_requests',
     type: 'counter',
-    help: 'Requests that went into the slow log (request_slowlog_timeout).',
+    help: 'Requests in the slow log (request_slowlog_timeout).',
     labels: ['pool'],
     samples: eachPool(({ totals }) => totals.slowRequests),
   },
   {
     name: 'hathi_terminated_requests',
     type: 'counter',
-    help: 'Requests that were ended by request_terminate_timeout.',
+    help: 'Requests ended by request_terminate_timeout.',
     labels: ['pool'],
     samples: eachPool(({ totals }) => totals.terminatedRequests),
   },
   {
     name: 'hathi_restarts',
     type: 'counter',
-    help: 'Workers that ended and are replaced, by cause: exit (by themselves, pm.max_requests included), signal (killed, crashed), timeout (request_terminate_timeout); and hosts that died (host).',
+    help: 'Workers that ended and were replaced, by cause: exit (by themselves, including pm.max_requests), signal (killed, crashed), timeout (request_terminate_timeout); and hosts that died (host).',
     labels: ['pool', 'cause'],
     samples: eachPart('cause', ({ totals }) => Object.entries(totals.restarts)),
   },
   {
     name: 'hathi_pool_faults',
     type: 'counter',
-    help: 'Times that the host of a pool was ended because it broke its contract with the master, did not answer, or something of the pool could not be handled. The log has a line at ALERT for each.',
+    help: 'Times that the host of a pool was ended because it broke its contract with the master, did not answer, or an error occurred while something of the pool was handled. The log has a line at ALERT for each.',
     labels: ['pool'],
     samples: eachPool(({ totals }) => totals.faults),
   },
@@ -269,7 +272,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_memory_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'Memory of all processes of the pool, what they share counted once (proportional set size); at most 30 seconds old, with over 150 processes 0.2 seconds a process.',
+    help: 'Memory of all processes of the pool, shared memory counted once (proportional set size); at most 30 seconds old, with over 150 processes 0.2 seconds a process.',
     labels: ['pool'],
     samples: eachKnown(({ memoryBytes }) => memoryBytes),
   },
@@ -277,7 +280,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_memory_shared_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'Of hathi_memory_bytes what does not belong to a single worker: host, OPcache, pages that workers have in common.',
+    help: 'The part of hathi_memory_bytes that belongs to no single worker: host, OPcache, pages that workers share.',
     labels: ['pool'],
     samples: eachKnown(({ sharedBytes }) => sharedBytes),
   },
@@ -285,7 +288,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_worker_memory_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'What a worker has for itself, that is what would be free without it: average (of those that have served 20 requests, where there is one), largest, and peak, the largest ever seen. With the embedded engine the size of its PHP instance.',
+    help: 'Private memory of a worker, which would be free without it: average (of workers with at least 20 requests, if there are any), largest, and peak, the largest ever seen. In the embedded engine, the size of its PHP instance.',
     labels: ['pool', 'of'],
     samples: eachPart('of', ({ workerMemory }) =>
       workerMemory === undefined
@@ -301,7 +304,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_worker_growth_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'By how much a request leaves its worker larger, from its 20th request on; absent until a hundred were seen.',
+    help: 'Growth of a worker per request, from its 20th request on; absent until 100 requests were measured.',
     labels: ['pool'],
     samples: eachKnown(({ workerMemory }) => workerMemory?.growthBytesPerRequest),
   },
@@ -309,7 +312,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_memory_limit_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'The memory limit that the master and its pools run under: of the cgroup, of its parents or of the machine that with the least room.',
+    help: 'The memory limit of the master and its pools: that of the cgroup, its parents or the machine with the least room.',
     labels: ['source'],
     samples: ({ memory }) => (memory === undefined ? [] : [[{ source: memory.source }, memory.limitBytes]]),
   },
@@ -317,7 +320,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_memory_used_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'Memory in use under that limit, without file pages that the kernel gives back first: by the master and its pools (own), and by others.',
+    help: 'Memory in use below that limit, without file pages that the kernel reclaims first: by the master and its pools (own), and by others.',
     labels: ['by'],
     samples: ({ memory }) =>
       memory?.ownBytes === undefined || memory.othersBytes === undefined
@@ -331,7 +334,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_workers_resident_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'Resident memory of the workers together; a page that several share counts for each. Native engine only.',
+    help: "Sum of the workers' resident memory; a shared page counts for each. Native engine only.",
     labels: ['pool'],
     samples: eachKnown((pool) => {
       const sizes = workerBytes(pool);
@@ -353,7 +356,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_host_resident_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: "Resident memory of the pool's host; with the embedded engine its workers are threads in it.",
+    help: "Resident memory of the pool's host; in the embedded engine its workers are threads of it.",
     labels: ['pool'],
     samples: eachKnown(({ processes }) => processes?.hostBytes),
   },
@@ -384,7 +387,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_opcache_lookups',
     type: 'counter',
-    help: 'Scripts that were looked up in OPcache, by result: hit or miss. This and what follows of OPcache: since the last reload; with the embedded engine the sum of its threads, which have one each.',
+    help: 'Look-ups of scripts in OPcache, by result: hit or miss. This and the following OPcache figures count since the last reload; in the embedded engine they are sums over its threads, which have one OPcache each.',
     labels: ['pool', 'result'],
     samples: eachOpcache('result', ({ hits, misses }) => ({ hit: hits, miss: misses })),
   },
@@ -392,7 +395,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_opcache_memory_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: "OPcache's memory by state: used, free, wasted (scripts that have changed).",
+    help: "OPcache's memory by state: used, free, wasted (outdated scripts).",
     labels: ['pool', 'state'],
     samples: eachOpcache('state', ({ memory }) => memory),
   },
@@ -421,20 +424,20 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_opcache_keys_limit',
     type: 'gauge',
-    help: 'Names of scripts that OPcache can hold (opcache.max_accelerated_files, rounded up by PHP).',
+    help: 'Capacity of OPcache in names of scripts (opcache.max_accelerated_files, rounded up by PHP).',
     labels: ['pool'],
     samples: eachKnown(({ opcache }) => opcache?.keysLimit),
   },
   {
     name: 'hathi_opcache_restarts',
     type: 'counter',
-    help: 'Times that OPcache was emptied, by cause: memory (used up), keys (too many names), manual (a script asked for it).',
+    help: 'Restarts of OPcache, by cause: memory (used up), keys (too many names), manual (a script asked for it).',
     labels: ['pool', 'cause'],
     samples: eachOpcache('cause', ({ restarts }) => restarts),
   },
 ];
 
-/** The names that samples carry: those to ask for in a query. */
+/** The names of samples, as used in queries. */
 export function sampleNames({ name, type }: Pick<Metric, 'name' | 'type'>): readonly string[] {
   switch (type) {
     case 'gauge':

@@ -1,4 +1,4 @@
-/** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 where a client asks for it. */
+/** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 for clients that ask for it. */
 
 import type { AdminSnapshot } from '../figures/snapshot.ts';
 import { exporterMetrics } from './exporter-metrics.ts';
@@ -11,7 +11,7 @@ export const metricsTypes: Readonly<Record<MetricsFormat, string>> = {
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 };
 
-/** @param accept the header of the request */
+/** @param accept the request's header */
 export function metricsFormat(accept: string | undefined): MetricsFormat {
   return accept?.includes('application/openmetrics-text') ? 'openmetrics' : 'prometheus';
 }
@@ -27,7 +27,7 @@ export function renderMetrics(
   return format === 'openmetrics' ? `${text}# EOF\n` : text;
 }
 
-/** The older format knows no info, and names a family as its samples. */
+/** The older format has no info type, and names a family like its samples. */
 function block(metric: Metric, samples: readonly Sample[], format: MetricsFormat): string {
   if (samples.length === 0) return '';
   const isOpen = format === 'openmetrics';
@@ -44,7 +44,7 @@ function block(metric: Metric, samples: readonly Sample[], format: MetricsFormat
   return `${lines.join('\n')}\n`;
 }
 
-/** Backslash, line end and, where the format has it so, the quotation mark. */
+/** Escapes backslash, line end and, in some places, the quotation mark. */
 function escaped(text: string, quotes: boolean): string {
   const plain = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
   return quotes ? plain.replaceAll('"', '\\"') : plain;

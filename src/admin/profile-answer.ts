@@ -1,4 +1,4 @@
-/** `GET /api/profile`: what may be asked for, and the forms of the answer. */
+/** `GET /api/profile`: its parameters and the formats of its answer. */
 
 import type { AdminSource } from '../figures/snapshot.ts';
 import { flameGraph } from '../trace/flame-graph.ts';
@@ -18,7 +18,7 @@ const formats: Readonly<Record<string, Format>> = {
   svg: { type: 'image/svg+xml; charset=utf-8', render: flameGraph },
 };
 
-/** Answers when the time is over. */
+/** Answers at the end of the time. */
 export async function answerProfile(source: AdminSource, { query, peer, gone }: Question): Promise<Answer> {
   const name = query.get('format') ?? 'folded';
   const format = Object.hasOwn(formats, name) ? formats[name] : undefined;
@@ -33,7 +33,7 @@ export async function answerProfile(source: AdminSource, { query, peer, gone }: 
   }
 }
 
-/** How good the profile is, for whoever shows it beside the stacks. */
+/** Quality of the profile, shown beside the stacks. */
 function figures({
   samples,
   unsteady,
@@ -52,7 +52,7 @@ function figures({
   };
 }
 
-/** @throws RangeError for what is missing or out of bounds */
+/** @throws RangeError for a missing or invalid parameter */
 function optionsOf(query: URLSearchParams): ProfileOptions {
   const pool = query.get('pool');
   if (pool === null) throw new RangeError('needs pool=NAME');

@@ -2,10 +2,10 @@
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/snapshot.ts';
 
-/** States of the master in which its pools are to serve. */
+/** States of the master in which its pools should serve. */
 const servingStates: readonly string[] = ['normal', 'reloading'];
 
-/** What may be asked for. */
+/** Valid parameters. */
 const parameters: readonly string[] = ['queue', 'saturation', 'pool'];
 
 /**
@@ -21,7 +21,7 @@ export function unreadiness(
   countsSaturation = false,
 ): string[] {
   const unknown = [...query.keys()].find((key) => !parameters.includes(key));
-  if (unknown !== undefined) throw new RangeError(`must be asked with ${parameters.join(', ')} only`);
+  if (unknown !== undefined) throw new RangeError(`takes only the parameters ${parameters.join(', ')}`);
   const name = query.get('pool');
   const pools = snapshot.pools.filter((pool) => name === null || pool.name === name);
   const reasons = servingStates.includes(snapshot.state) ? [] : [`master: ${snapshot.state}`];
@@ -47,7 +47,7 @@ function poolReasons(pool: PoolSnapshot, query: URLSearchParams): string[] {
   });
 }
 
-/** @throws RangeError for one that is no number */
+/** @throws RangeError for a value that is not a number */
 function threshold(query: URLSearchParams, name: string): number | undefined {
   const given = query.get(name);
   if (given === null) return undefined;

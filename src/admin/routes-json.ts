@@ -6,10 +6,10 @@ import { durationQuantile } from '../scoreboard/durations.ts';
 import type { RouteCounts } from '../scoreboard/routes.ts';
 import { shownText } from '../text/unsafe.ts';
 
-/** Routes of an answer, whatever the number of pools. */
+/** Maximum of routes in an answer, for all pools together. */
 const routesMost = 100;
 
-/** The answer of `GET /api/routes`: those that took most time first. @param since milliseconds since 1970 */
+/** The answer of `GET /api/routes`, longest total time first. @param since milliseconds since 1970 */
 export function routesJson(pools: readonly PoolRoutes[], since: number): RoutesAnswer {
   const all = pools
     .flatMap(({ pool, table }) => [...table.routes].map(([name, counts]) => ({ pool, name, counts })))

@@ -1,4 +1,4 @@
-/** The requests of the admin endpoint: each is a path, its method and its answer. */
+/** The routes of the admin endpoint: path, method and answer. */
 
 import type { AdminSource } from '../figures/snapshot.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
@@ -68,7 +68,7 @@ function endWorker(source: AdminSource, { query, peer }: Question): Answer {
   if (!/^[1-9]\d{0,9}$/.test(pid)) return failure(400, '"pid" must be a process id');
   return source.endWorker(query.get('pool') ?? '', Number(pid), how, peer)
     ? json(202, { outcome: 'requested' })
-    : failure(404, 'the pool has no worker of that pid');
+    : failure(404, 'the pool has no worker with that pid');
 }
 
 function drain(source: AdminSource, { query, peer }: Question, isDrained: boolean): Answer {
@@ -77,7 +77,7 @@ function drain(source: AdminSource, { query, peer }: Question, isDrained: boolea
     : failure(404, 'no such pool');
 }
 
-/** `quit` lets requests finish, `term` does not. The pid tells who asks when it is gone. */
+/** `quit` lets requests finish, `term` does not. The pid lets the client wait for the end of the process. */
 function stop(source: AdminSource, { query, peer }: Question): Answer {
   const how = query.get('how') ?? 'quit';
   if (how !== 'quit' && how !== 'term') return failure(400, '"how" must be "quit" or "term"');

@@ -1,4 +1,4 @@
-/** HTTP at the admin endpoint: limits, access, and one answer a request. */
+/** HTTP of the admin endpoint: limits, access, and one answer a request. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AdminServerOptions, EndpointKind } from '../figures/admin-server.ts';
@@ -10,24 +10,24 @@ import { probes } from './probes.ts';
 import { routes } from './routes.ts';
 import { parseInPieces } from './small-pieces.ts';
 
-/** Limits of a request, checked before anything is buffered. Times are milliseconds, sizes bytes. */
+/** Limits of a request, checked before buffering. Times are milliseconds, sizes bytes. */
 export const adminLimits = {
   headBytes: 8192,
-  /** No request needs a body. */
+  /** Requests need no body. */
   bodyBytes: 4096,
   /** Parsed at a time: the shortest request has 25 bytes. */
   pieceBytes: 256,
-  /** For a request to arrive. */
+  /** Time for a request to arrive. */
   requestMs: 5000,
-  /** Without a byte in either direction: a client that does not read its answer. */
+  /** Longest pause in both directions: the client does not read its answer. */
   idleMs: 10_000,
-  /** For a client to take all of an answer. */
+  /** Time for a client to read an answer. */
   sendMs: 30_000,
   /** Connections at a time. */
   at: { waiting: 64, asking: 24, unread: 32, pipelined: 4 },
-  /** All of them: none is refused, since one that is above gives way. */
+  /** Total. No connection is refused; the oldest one of a full state is closed instead. */
   connections: 128,
-  /** For an answer that the master has to wait for itself, as for the end of a reload. */
+  /** Time for an answer that the master itself waits for, such as the end of a reload. */
   answerMs: 120_000,
 } as const;
 
@@ -61,7 +61,7 @@ function receive(request: IncomingMessage, response: ServerResponse, options: An
   const turn = options.connections.admit(request.socket, response);
   if (turn === undefined) return;
   let size = 0;
-  // A client that goes away in the middle is its own affair.
+  // A client that leaves early is no error.
   request.on('error', () => response.destroy());
   response.on('error', () => response.destroy());
   request.on('data', (chunk: Buffer) => {
@@ -92,7 +92,7 @@ async function answerLater(
       : failure(503, `more than ${adminLimits.at.asking} requests are being answered`);
   if (response.destroyed) return;
   response.setTimeout(adminLimits.idleMs);
-  // However slowly it reads, byte by byte.
+  // Even if it reads byte by byte.
   const timer = setTimeout(() => socket.destroy(), adminLimits.sendMs);
   response.once('close', () => clearTimeout(timer));
   options.connections.answering(socket);
@@ -101,7 +101,8 @@ async function answerLater(
 
 function refuseBody(response: ServerResponse): void {
   const { status, type, body } = failure(413, `the body is over ${adminLimits.bodyBytes} bytes`);
-  // The rest of the body is read and thrown away: a close with bytes unread would take the answer with it.
+  // The rest of the body is read and discarded: closing with unread input would reset the connection and lose the
+  // answer.
   const length = Buffer.byteLength(body);
   response.writeHead(status, { 'content-type': type, 'content-length': length, connection: 'close' });
   response.end(body);
@@ -128,7 +129,7 @@ async function answer(
     return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer, gone });
   } catch (error) {
     options.onFault(error);
-    return failure(500, 'the master could not answer; its log says why');
+    return failure(500, 'the master could not answer; see its log');
   }
 }
 
@@ -148,7 +149,7 @@ function refusedBy(
   return kind === 'metrics' ? undefined : refusal(request, route?.isOpen === true, token);
 }
 
-/** The header that goes with a 405 (RFC 9110, 15.5.6). */
+/** The header of a 405 (RFC 9110, 15.5.6). */
 function allowed({ method }: Route): string {
   return method === 'GET' ? 'GET, HEAD' : method;
 }

@@ -1,7 +1,7 @@
 /**
- * listen.allowed_clients: who may connect to a TCP pool. Beyond PHP-FPM's plain addresses, blanks around entries
- * and CIDR ranges are understood, IPv6 is compared whole, and an empty value admits everybody, as PHP-FPM's own
- * sample file promises.
+ * listen.allowed_clients: the clients that a TCP pool accepts. In addition to PHP-FPM's plain addresses, this allows
+ * blanks around entries and CIDR ranges, compares whole IPv6 addresses, and an empty value allows everybody, as
+ * PHP-FPM's own sample file says.
  */
 
 import { BlockList, isIP } from 'node:net';
@@ -9,7 +9,7 @@ import { BlockList, isIP } from 'node:net';
 export class AllowedClients {
   readonly #list = new BlockList();
   readonly #admitsAll: boolean;
-  /** What PHP-FPM logs about the value, at level error; to be logged once, at start. */
+  /** PHP-FPM's messages about the value, level error; to be logged once, at the start. */
   readonly problems: readonly string[];
 
   /**
@@ -28,7 +28,7 @@ export class AllowedClients {
     this.problems = problems;
   }
 
-  /** @param address peer address as the socket shows it; undefined for a Unix socket, which always passes. */
+  /** @param address peer address of the socket; undefined for a Unix socket, which is always allowed. */
   admits(address: string | undefined): boolean {
     if (this.#admitsAll || address === undefined) return true;
     const plain = plainAddress(address);
@@ -47,7 +47,7 @@ export class AllowedClients {
   }
 }
 
-/** The address without an IPv6 zone, and an IPv4-mapped one as IPv4: what logs show and lists name. */
+/** The address without an IPv6 zone; an IPv4-mapped one becomes IPv4. Logs and lists use this form. */
 export function plainAddress(address: string): string {
   const bare = address.split('%', 1)[0] ?? '';
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare);

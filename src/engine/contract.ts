@@ -1,9 +1,9 @@
 /**
- * The control channel between master and engine host: message shapes, their grammar and an incremental
- * decoder. What is said in it is the table of message-table.ts.
+ * The control channel between master and engine host: message shapes, grammar and an incremental decoder.
+ * message-table.ts has the messages.
  */
 
-/** Version of the contract that this tree speaks, sent as the first line. */
+/** Version of the contract in this tree, sent as the first line. */
 export const contractVersion = 2;
 
 /** Descriptors that a host inherits (docs/contract.md, section 1). */
@@ -15,12 +15,12 @@ export const hostFd = {
   accessLog: 7,
 } as const;
 
-/** A line over this is a protocol error: nothing legitimate comes near it. */
+/** A longer line is a protocol error: valid lines are much shorter. */
 export const maxLineBytes = 4096;
-/** Largest payload of one message; a sender splits what is longer. */
+/** Largest payload of one message; a sender splits a longer one. */
 export const maxPayloadBytes = 1024 * 1024;
 
-/** How a worker is asked to go. */
+/** Ways to end a worker. */
 export const endModes = ['quit', 'term', 'kill', 'timeout'] as const;
 export type EndMode = (typeof endModes)[number];
 
@@ -29,21 +29,21 @@ export type WorkerEnd =
   | { readonly type: 'exit'; readonly code: number }
   | { readonly type: 'signal'; readonly signal: number; readonly core: boolean };
 
-/** One message: its words, and its payload where the line announced one. */
+/** One message: its words, and its payload if the line announced one. */
 export interface Message {
   readonly words: readonly string[];
   readonly payload?: Uint8Array;
 }
 
-/** The peer sent something that is no message of this contract. The channel is not usable afterwards. */
+/** The peer sent an invalid message. The channel is unusable afterwards. */
 export class ContractError extends Error {
   readonly code = 'HATHI_CONTRACT';
 }
 
 /**
- * Turns a message into bytes for the channel.
+ * Encodes a message for the channel.
  *
- * @throws ContractError when a word has a blank or newline in it, or the payload is over the limit.
+ * @throws ContractError for a word with a blank or newline, or a payload over the limit.
  */
 export function encodeMessage(words: readonly string[], payload?: Uint8Array | string): Buffer {
   for (const word of words) {
@@ -59,11 +59,11 @@ export function encodeMessage(words: readonly string[], payload?: Uint8Array | s
 }
 
 /**
- * Incremental decoder of one direction of the channel. Feed it what arrives; it returns the messages that are
- * complete. Limits are checked before anything is buffered.
+ * Incremental decoder for one direction of the channel. Feed it input; it returns complete messages. Limits are checked
+ * before anything is buffered.
  */
 export class MessageDecoder {
-  /** What came and is no whole line yet; or, behind a payload, what has not been looked at. */
+  /** An incomplete line; or, after a payload, unparsed input. */
   #buffered: Buffer = Buffer.alloc(0);
   #payload: { readonly words: readonly string[]; readonly bytes: Buffer; filled: number } | undefined;
 
@@ -86,12 +86,12 @@ export class MessageDecoder {
       if (length === undefined) messages.push({ words });
       else this.#payload = { words, bytes: Buffer.alloc(length), filled: 0 };
     }
-    // At most one line: a view would keep the whole chunk.
+    // At most one line is kept: a view would keep the whole chunk.
     this.#buffered = Buffer.from(rest);
     return messages;
   }
 
-  /** Copies what belongs to the payload under way. @returns what is left */
+  /** Copies the bytes of the current payload. @returns the rest */
   #fill(bytes: Buffer): Buffer {
     const payload = this.#payload;
     if (payload === undefined) return bytes;
@@ -110,7 +110,7 @@ function lineEnd(bytes: Buffer): number | undefined {
   return newline < 0 ? undefined : newline;
 }
 
-/** Without a length no payload was announced, which differs from an empty one. */
+/** No length means no payload; an empty payload has length 0. */
 function parseLine(line: string): { words: readonly string[]; length?: number } {
   const words = line.split(' ');
   const last = words.at(-1) ?? '';

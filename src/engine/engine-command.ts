@@ -1,10 +1,10 @@
 /** How the host of a pool, or the template that makes it, is executed. */
 
-/** A program to be executed. */
+/** A program to execute. */
 export interface HostCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** argv[0], what `ps` shows until the process sets its title. */
+  /** argv[0], which `ps` shows until the process sets its title. */
   readonly argv0?: string;
 }
 
@@ -13,13 +13,15 @@ export interface EngineCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly argv0: string;
-  /** Files that it is made of: where one of them changes, it is another engine. */
+  /** Files of the engine: a change of one of them makes it another engine. */
   readonly parts: readonly string[];
-  /** The program of the template that makes hosts of this engine; absent where hosts are only executed. */
+  /** The template program that makes hosts of this engine; undefined where hosts are only executed. */
   readonly template?: HostCommand;
-  /** Why it is this engine where a native one has been built; absent where there is nothing to tell. */
+  /** Why this engine was chosen although a native one is built; undefined without a reason to report. */
   readonly instead?: string;
-  /** What PHP-FPM of the engine's own PHP would read: the folder of its php.ini, that, and those of its scan folder. */
+  /**
+   * The ini files of the engine's own PHP-FPM: the folder of its php.ini, that file, and the files of its scan folder.
+   */
   readonly iniFiles?: {
     readonly folder: string;
     readonly main: readonly string[];

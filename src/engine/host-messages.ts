@@ -1,6 +1,6 @@
 /**
- * What a host says to the master, as typed values. Everything here comes from a process that runs foreign code:
- * each number is checked against its range before it is used.
+ * Messages of a host as typed values. They come from a process with foreign code: each number is range-checked before
+ * its use.
  */
 
 import { ContractError, contractVersion, type Message, type WorkerEnd } from './contract.ts';
@@ -20,7 +20,7 @@ export type HostMessage =
       readonly slot: number;
       readonly pid: number;
       readonly stream: 'stdout' | 'stderr';
-      /** Undefined where it is not known which request wrote them. */
+      /** Undefined when the request that wrote them is unknown. */
       readonly requestId: string | undefined;
       readonly bytes: Uint8Array;
     }
@@ -29,16 +29,16 @@ export type HostMessage =
   | { readonly type: 'memory'; readonly slot: number; readonly pid: number }
   | { readonly type: 'no-memory'; readonly slot: number; readonly pid: number; readonly reason: string }
   | { readonly type: 'log'; readonly level: HostLogLevel; readonly text: string }
-  /** With the slot of a worker that the host makes by itself, as `watch` allowed it. */
+  /** With the slot of a worker that the host makes itself, as `watch` allowed. */
   | { readonly type: 'waiting'; readonly slot?: number }
   | { readonly type: 'status'; readonly id: string; readonly query: string }
-  /** Answer to the question of that id. */
+  /** Answer to the question with that id. */
   | { readonly type: 'alive'; readonly id: string }
-  /** Since `drain` no worker accepts any more. */
+  /** After `drain` no worker accepts any more. */
   | { readonly type: 'stopped' }
   | { readonly type: 'drained' };
 
-/** What `ready` tells about the engine. */
+/** Facts about the engine in `ready`. */
 export interface HostFacts {
   readonly engine: string;
   readonly php: string;
@@ -50,7 +50,7 @@ export interface HostFacts {
   readonly warnings: readonly string[];
 }
 
-/** What the words of a message stand for. */
+/** Values of a message's words. */
 interface WordValues {
   slot?: number | undefined;
   pid?: number | undefined;
@@ -59,11 +59,11 @@ interface WordValues {
   level?: HostLogLevel | undefined;
   id?: string | undefined;
   requestId?: string | undefined;
-  /** The words that stand as they are, and the choices. */
+  /** Literal words and choices. */
   readonly fixed: string[];
 }
 
-/** Ids of questions; what a host made up may end up in logs and is sent back to it. */
+/** Ids of questions. A host's invention may end up in logs and is sent back to it. */
 const questionId = /^[A-Za-z0-9._-]{1,64}$/;
 
 function isHostVerb(word: string): word is HostVerb {
@@ -71,10 +71,10 @@ function isHostVerb(word: string): word is HostVerb {
 }
 
 /**
- * Reads one message of a host.
+ * Parses one message of a host.
  *
- * @param slotCount how many slots the host's pool has; a slot at or over it is refused
- * @throws ContractError when the message is not one of docs/contract.md
+ * @param slotCount number of the pool's slots; slots from this number on are refused
+ * @throws ContractError for a message that is not in docs/contract.md
  */
 export function parseHostMessage(message: Message, slotCount: number): HostMessage {
   const [verb = '', ...words] = message.words;
@@ -125,7 +125,7 @@ function workerEnd(fixed: readonly string[], number: number): WorkerEnd {
     : { type: 'signal', signal: number, core: fixed.includes('core') };
 }
 
-/** @returns undefined when the words do not have the form */
+/** @returns undefined for words that do not match the form */
 function readWords(form: string, words: readonly string[], slotCount: number): WordValues | undefined {
   const values: WordValues = { fixed: [] };
   const wanted = form === '' ? [] : form.split(' ');
@@ -169,18 +169,18 @@ function readWord(kind: string, word: string, values: WordValues, slotCount: num
   }
 }
 
-/** @returns undefined for anything but a number below the limit */
+/** @returns undefined unless the word is a number below the limit */
 function numberBelow(word: string, limit: number): number | undefined {
   const value = Number(word);
   return /^\d{1,10}$/.test(word) && value < limit ? value : undefined;
 }
 
-/** Facts are kept for the life of the host and shown: bounded, whatever the host says. */
+/** Facts are kept for the life of the host and displayed, so their size is limited. */
 const factLimits = { value: 200, extensions: 1000, warnings: 100, warning: 1000 } as const;
-/** Characters of a reason that are kept. */
+/** Characters of a reason that are kept; the rest is cut. */
 const longestReason = 4096;
 
-/** The lines `key=value` of `ready`. */
+/** Parses the lines `key=value` of `ready`. */
 export function parseFacts(text: string): HostFacts {
   const values = new Map<string, string[]>();
   for (const line of text.split('\n')) {

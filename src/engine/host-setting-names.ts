@@ -5,11 +5,11 @@
 
 import type { Engine } from '../config/directive.ts';
 
-/** What is known of a setting. */
+/** Facts about a setting. */
 export interface HostSetting {
-  /** Who reads it. Sent to the other engine as well, which leaves it alone. */
+  /** Engines that read it. It is sent to the other engine too, which ignores it. */
   readonly readers: readonly Engine[];
-  /** Always sent: a host that misses it is of another version than its master, and fails. */
+  /** Always sent. A host that misses it is of another version than its master, and fails. */
   readonly isRequired: boolean;
 }
 
@@ -18,7 +18,7 @@ const both: readonly Engine[] = ['embedded', 'native'];
 const always = (readers: readonly Engine[] = both): HostSetting => ({ readers, isRequired: true });
 const whereSet = (readers: readonly Engine[] = both): HostSetting => ({ readers, isRequired: false });
 
-/** By name; the names of directives are those of the directives. */
+/** By name; settings that are directives have the directive's name. */
 export const hostSettingNames = {
   pool: always(),
   max_children: always(['embedded']),
@@ -73,12 +73,12 @@ export function isHostSetting(name: string): name is HostSettingName {
   return Object.hasOwn(hostSettingNames, name);
 }
 
-/** Those that a host of the engine cannot do without. */
+/** Required settings of an engine's host. */
 export function requiredSettings(engine: Engine): HostSettingName[] {
   return namesOf(engine).filter((name) => hostSettingNames[name].isRequired);
 }
 
-/** Those that a host of the engine reads. */
+/** Settings that an engine's host reads. */
 export function namesOf(engine: Engine): HostSettingName[] {
   return (Object.keys(hostSettingNames) as HostSettingName[]).filter((name) =>
     (hostSettingNames[name].readers as readonly Engine[]).includes(engine),

@@ -1,20 +1,18 @@
-/**
- * A pool's configuration as the `setting` lines of docs/contract.md, section 3.
- */
+/** A pool's configuration as `setting` lines, docs/contract.md, section 3. */
 
 import type { PoolConfig } from '../config/directives.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
 import { type HostSettingName, isHostSetting } from './host-setting-names.ts';
 import type { PhpIniSource } from './ini-files.ts';
 
-/** Who the pool's workers are, resolved by the master. */
+/** Identity of the pool's workers, resolved by the master. */
 export interface PoolIdentity {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
   readonly user: string | undefined;
   readonly home: string | undefined;
-  /** Whether the host has to give up root's rights to become that. */
+  /** Whether the host has to give up root for it. */
   readonly dropsRights: boolean;
 }
 
@@ -24,7 +22,7 @@ export interface HostSettingsInput {
   readonly php: PhpIniSource;
   readonly listenKind: 'unix' | 'tcp';
   readonly hasAccessLog: boolean;
-  /** `log_level` and `log_limit`, which hold for the lines of workers as well, and `log_format`. */
+  /** `log_level` and `log_limit`, which apply to workers' lines as well, and `log_format`. */
   readonly log: { readonly level: string; readonly limit: number; readonly format: 'text' | 'json' };
   /** The master's environment, for `env[NAME] = $NAME`. */
   readonly env: NodeJS.ProcessEnv;
@@ -32,7 +30,7 @@ export interface HostSettingsInput {
 
 type Setting = readonly [name: HostSettingName, value: string];
 
-/** The settings in the order in which they are sent. */
+/** The settings in sending order. */
 export function hostSettings(input: HostSettingsInput): readonly Setting[] {
   return [
     ['pool', input.pool.name],
@@ -51,7 +49,7 @@ export function hostSettings(input: HostSettingsInput): readonly Setting[] {
   ];
 }
 
-/** Requests are given ids where a log shows them: scripts see them, too, which PHP-FPM's would not. */
+/** Requests get ids only where a log shows them: scripts see the ids too, and in PHP-FPM they would not. */
 function logFormatSettings({ pool, log }: HostSettingsInput): Setting[] {
   const format = pool['access.log_format'] ?? log.format;
   const compiled = compileAccessFormat(pool['access.format'] ?? '');
@@ -62,7 +60,7 @@ function logFormatSettings({ pool, log }: HostSettingsInput): Setting[] {
   ];
 }
 
-/** Directives that are resolved on their own. */
+/** Directives with code of their own. */
 const resolved: ReadonlySet<HostSettingName> = new Set(['env', 'access.log_format']);
 
 function directiveSettings(pool: PoolConfig): Setting[] {
@@ -80,12 +78,12 @@ function directiveSettings(pool: PoolConfig): Setting[] {
   return settings;
 }
 
-/** Variables that bin/hathi sets for Node; they are not the operator's. */
+/** Variables that bin/hathi sets for Node, not part of the operator's environment. */
 const ownVariables = new Set(['NODE_COMPILE_CACHE']);
 
 /**
- * `env[NAME] = $OTHER` takes the master's variable of that name (the whole rest of the value is the name), empty
- * where it is not set, as PHP-FPM does at its start.
+ * `env[NAME] = $OTHER` takes the master's variable of that name (the whole rest of the value is the name), or empty if
+ * it is unset, as PHP-FPM does at its start.
  */
 function environmentSettings(pool: PoolConfig, env: NodeJS.ProcessEnv): Setting[] {
   const inherited: Setting[] = pool.clear_env

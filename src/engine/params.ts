@@ -1,6 +1,6 @@
 /**
- * The parameters of one FastCGI request as PHP-FPM keeps them: a table in order of arrival in which a removed
- * name keeps its place, so that a value set again later appears where the name was first seen.
+ * The parameters of one FastCGI request as PHP-FPM keeps them: in order of arrival. A removed name keeps its place, so
+ * that a value set again later appears at the name's first place.
  */
 
 /** Name and value, both binary strings. */
@@ -11,11 +11,11 @@ export class ParamTable {
   readonly #values = new Map<string, string | undefined>();
 
   /**
-   * @param params in order of arrival; of a duplicate the last value and the first place count.
-   * @param role word of the FastCGI role, becomes FCGI_ROLE.
+   * @param params in order of arrival; of duplicates the last value and the first place count.
+   * @param role word for the FastCGI role, becomes FCGI_ROLE.
    */
   constructor(params: Iterable<Param>, role = 'RESPONDER') {
-    // A client's own FCGI_ROLE parameter overrides the word, as in PHP-FPM: it is an ordinary name there.
+    // As in PHP-FPM, a client's own FCGI_ROLE parameter overrides the word: there it is an ordinary name.
     this.#values.set('FCGI_ROLE', role);
     for (const [name, value] of params) this.#values.set(name, value);
   }
@@ -28,7 +28,7 @@ export class ParamTable {
     this.#values.set(name, value);
   }
 
-  /** Removes the name from every view; its place stays reserved. */
+  /** Removes the name from all views; its place stays reserved. */
   remove(name: string): void {
     if (this.#values.has(name)) this.#values.set(name, undefined);
   }
@@ -49,8 +49,8 @@ export class ParamTable {
 }
 
 /**
- * The parameters of a script: the table newest first, then PHP_SELF. The client's `Proxy:` header is still among them,
- * since getallheaders() shows it; the engine keeps it out of $_SERVER and getenv() (CVE-2016-5385).
+ * The parameters of a script: the table newest first, then PHP_SELF. They include the client's `Proxy:` header, since
+ * getallheaders() shows it; the engine excludes it from $_SERVER and getenv() (CVE-2016-5385).
  */
 export function scriptParams(table: ParamTable, phpSelf: string): Param[] {
   return [...table.toServerOrder(), ['PHP_SELF', phpSelf]];

@@ -1,28 +1,28 @@
-/** The id of a request, which ties together what several logs say of it. The native engine's is in request_id.c. */
+/** The id of a request, which connects its entries in several logs. The native engine's version is in request_id.c. */
 
 import { randomFillSync } from 'node:crypto';
 import type { ParamTable } from './params.ts';
 
-/** The variable that carries the header X-Request-Id. */
+/** The variable of the header X-Request-Id. */
 const variable = 'HTTP_X_REQUEST_ID';
-/** Of a client's id: what no log and no tool has to quote, as UUIDs, ULIDs and trace ids are made of. */
+/** For a client's id: characters of UUIDs, ULIDs and trace ids, which no log or tool has to quote. */
 const valid = /^[A-Za-z0-9._:=+/@-]{1,64}$/;
 const idBytes = 16;
 
-/** Whether it has the form of an id. */
+/** Whether a text is a valid id. */
 export function isRequestId(text: string): boolean {
   return valid.test(text);
 }
 
-/** Random bytes are fetched for many requests at once. */
+/** Random bytes are generated for many requests at once. */
 const pool = Buffer.alloc(idBytes * 64);
 let used = pool.length;
 
 /**
- * The id of a request: the header's, where it is a valid one; else, where ids are wanted, a new one, which the script
- * sees as the header when there was none. A client's own header is never replaced.
+ * The id of a request: a valid id from the header; otherwise, if ids are wanted, a new one, which the script sees as
+ * the header if the client sent none. A client's own header is never replaced.
  *
- * @returns '' where there is none
+ * @returns '' without an id
  */
 export function requestId(params: ParamTable, makes: boolean): string {
   const given = params.get(variable);

@@ -1,41 +1,41 @@
 /**
- * Which script a FastCGI request means, and what its variables become on the way: the path fix-ups that PHP-FPM
- * does for nginx, Apache (mod_proxy_fcgi, mod_fastcgi, action handlers) and IIS. Pure but for the injected file
- * system; it changes the parameter table that it is given, as $_SERVER is to show the result.
+ * Resolves the script of a FastCGI request and corrects its variables: the path fix-ups that PHP-FPM does for nginx,
+ * Apache (mod_proxy_fcgi, mod_fastcgi, action handlers) and IIS. Pure except for the injected file system; changes the
+ * given parameter table, because $_SERVER shows the result.
  */
 
 import type { ParamTable } from './params.ts';
 
-/** What a path is, symbolic links followed; `missing` for every reason that makes stat fail. */
+/** Kind of a path, symbolic links followed; `missing` whenever stat fails. */
 export type FileKind = 'file' | 'other' | 'missing';
 
 export interface ScriptFiles {
   kind(path: string): FileKind;
 }
 
-/** The ini settings and version rules that decide. */
+/** Ini settings and version rules for resolving. */
 export interface ScriptRules {
   /** cgi.fix_pathinfo */
   readonly fixPathinfo: boolean;
-  /** cgi.discard_path, used without fix_pathinfo only. */
+  /** cgi.discard_path, used only without fix_pathinfo. */
   readonly discardPath: boolean;
-  /** doc_root, empty when unset. */
+  /** doc_root, or empty. */
   readonly docRoot: string;
-  /** Under Apache's proxy PATH_INFO is %-decoded (PHP 8.3.19, 8.4.5 and up). */
+  /** Under Apache's proxy PATH_INFO is %-decoded (PHP 8.3.19, 8.4.5 and later). */
   readonly decodePathInfo: boolean;
   /** Under Apache's proxy the whole SCRIPT_FILENAME is %-decoded (fastcgi.script_path_encoded = 0, PHP 8.5). */
   readonly decodeScriptPath: boolean;
 }
 
 export interface ResolvedScript {
-  /** The script's path; absent when the request names none that can be found. */
+  /** The script's path; undefined when the request does not name a file that exists. */
   readonly path: string | undefined;
-  /** What ping and status paths are compared with; absent when the request names no script at all. */
+  /** Compared with the ping and status paths; undefined when the request names no script at all. */
   readonly uri: string | undefined;
   readonly phpSelf: string;
 }
 
-/** Rules of a PHP version (`8.4.25`) with the ini settings of the pool. */
+/** Rules for a PHP version (`8.4.25`) with the pool's ini settings. */
 export function scriptRules(phpVersion: string, ini: (name: string) => string | undefined): ScriptRules {
   const [major = 0, minor = 0, patch = 0] = phpVersion.split('.').map(Number);
   const version = major * 100 + minor;
@@ -50,13 +50,13 @@ export function scriptRules(phpVersion: string, ini: (name: string) => string | 
   };
 }
 
-/** A boolean ini value as PHP reads it: `1`, `on`, `yes` and `true` in any case, else a number other than 0. */
+/** A boolean ini value by PHP's rule: `1`, `on`, `yes` and `true` in any case, or a number other than 0. */
 export function iniFlag(value: string | undefined, fallback: boolean): boolean {
   if (value === undefined) return fallback;
   return /^(on|yes|true)$/i.test(value) || Number.parseInt(value, 10) > 0;
 }
 
-/** Finds the script of a request and brings its parameters in order. */
+/** Finds the script of a request and corrects its parameters. */
 export function resolveScript(params: ParamTable, rules: ScriptRules, files: ScriptFiles): ResolvedScript {
   const named = params.get('SCRIPT_FILENAME') ?? params.get('PATH_TRANSLATED');
   if (named === undefined) return { path: undefined, uri: undefined, phpSelf: '' };
@@ -77,13 +77,13 @@ function isSafePath(path: string): boolean {
   return !path.includes('..') || !path.split('/').includes('..');
 }
 
-/** With doc_root set PHP opens the file below it that the URI names. */
+/** With doc_root set, PHP opens the file below it that the URI names. */
 function underDocRoot(rules: ScriptRules, uri: string | undefined): string | undefined {
   const path = `${rules.docRoot.replace(/\/$/, '')}/${(uri ?? '').replace(/^\//, '')}`;
   return isSafePath(path) ? path : undefined;
 }
 
-/** IIS sends the script's own name at the head of PATH_INFO. */
+/** IIS puts the script's own name at the start of PATH_INFO. */
 function repairIisPathInfo(params: ParamTable): void {
   const pathInfo = params.get('PATH_INFO');
   const scriptName = params.get('SCRIPT_NAME');
@@ -93,7 +93,7 @@ function repairIisPathInfo(params: ParamTable): void {
   replace(params, 'PATH_INFO', pathInfo.slice(scriptName.length) || undefined);
 }
 
-/** mod_proxy_fcgi sends a URL. Answers whether it was one, that is whether Apache's rules hold. */
+/** mod_proxy_fcgi sends a URL. Returns whether it was one, so that Apache's rules apply. */
 function stripProxyPrefix(params: ParamTable, rules: ScriptRules): boolean {
   const sent = params.get('SCRIPT_FILENAME');
   const prefix = /^proxy:(?:fcgi|balancer):\/\//i.exec(sent ?? '')?.[0];
@@ -104,7 +104,7 @@ function stripProxyPrefix(params: ParamTable, rules: ScriptRules): boolean {
   return slash >= 0;
 }
 
-/** cgi.fix_pathinfo = 0: the variables are used as they came. */
+/** cgi.fix_pathinfo = 0: the variables are used unchanged. */
 function takeAsSent(params: ParamTable, rules: ScriptRules): ResolvedScript {
   const translated = params.get('PATH_TRANSLATED');
   const filename = params.get('SCRIPT_FILENAME');
@@ -113,7 +113,7 @@ function takeAsSent(params: ParamTable, rules: ScriptRules): ResolvedScript {
   return { path, uri, phpSelf: uri ?? '' };
 }
 
-/** The path to look for, the name it has so far, and whether both come from an action handler's variables. */
+/** The path to look for, its current name, and whether both come from an action handler's variables. */
 interface StartingPoint {
   readonly script: string;
   readonly name: string | undefined;
@@ -121,8 +121,8 @@ interface StartingPoint {
 }
 
 /**
- * The work of cgi.fix_pathinfo = 1 for one request. What the web server sent is kept beside what is made of it,
- * because each change leaves an ORIG_ variable behind.
+ * cgi.fix_pathinfo = 1 for one request. Keeps the web server's values beside the new ones, because each change leaves
+ * an ORIG_ variable.
  */
 class PathRepair {
   readonly #params: ParamTable;
@@ -152,7 +152,7 @@ class PathRepair {
     return { path, uri, phpSelf: (uri ?? '') + (this.#params.get('PATH_INFO') ?? '') };
   }
 
-  /** An action handler of Apache (mod_fastcgi) names PHP itself as the script; the real one is elsewhere. */
+  /** An action handler of Apache (mod_fastcgi) names PHP itself as the script; other variables have the real one. */
   #startingPoint(): StartingPoint {
     const translated = this.#params.get('PATH_TRANSLATED');
     const script = this.#params.get('SCRIPT_FILENAME') ?? translated ?? '';
@@ -173,7 +173,7 @@ class PathRepair {
     return script;
   }
 
-  /** The path names no file: the longest leading part that does is the script, the rest is PATH_INFO. */
+  /** The path is not a file: its longest leading part that is a file becomes the script, the rest PATH_INFO. */
   #splitPathInfo({ script, name }: StartingPoint): string | undefined {
     const file = this.#longestFile(script);
     if (file === undefined) {
@@ -199,7 +199,7 @@ class PathRepair {
     }
   }
 
-  /** PATH_INFO holds the script's name and the tail. Answers whether SCRIPT_NAME was settled by that. */
+  /** PATH_INFO holds the script's name and the tail. Returns whether that settled SCRIPT_NAME. */
   #cutTail(tail: string): boolean {
     const sent = this.#params.get('PATH_INFO');
     if (sent === undefined || sent.length <= tail.length) return false;
@@ -210,7 +210,7 @@ class PathRepair {
     return true;
   }
 
-  /** Apache's proxy leaves PATH_INFO out, the tail then also ends SCRIPT_NAME, there decoded. */
+  /** Apache's proxy omits PATH_INFO; the tail then also ends SCRIPT_NAME, decoded there. */
   #cutApacheTail(tail: string, name: string | undefined): boolean {
     const sent = this.#params.get('PATH_INFO');
     if (tail === '' || sent === tail) return false;
@@ -238,7 +238,7 @@ class PathRepair {
     }
   }
 
-  /** Sets the variable and keeps what it was as ORIG_, but only where that differs. */
+  /** Sets the variable and keeps a different old value as ORIG_. */
   #rename(variable: string, value: string | undefined): void {
     if (this.#params.get(variable) !== value) this.#move(variable, value);
   }
@@ -255,15 +255,15 @@ function replace(params: ParamTable, name: string, value: string | undefined): v
   else params.set(name, value);
 }
 
-/** Raw URL decoding of a binary string: `+` and malformed escapes stay. */
+/** Raw URL decoding of a binary string: `+` and malformed escapes are kept. */
 function percentDecode(text: string): string {
   return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** What becomes of a request once its script is known. */
+/** The decision on a request with a known script. */
 export type Verdict =
   | { readonly kind: 'run'; readonly script: string }
-  /** The request has no REQUEST_METHOD: answered with an empty page. */
+  /** The request has no REQUEST_METHOD: the answer is an empty page. */
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'refused';
@@ -274,11 +274,11 @@ export type Verdict =
       readonly messages: readonly string[];
     };
 
-/** Tries to open a file for reading: undefined when that works, else the system's error code and text. */
+/** Tries to open a file for reading: undefined on success, else error code and text. */
 export type OpenCheck = (path: string) => { readonly code: string; readonly text: string } | undefined;
 
 /**
- * PHP-FPM's decision sequence after ping and status.
+ * PHP-FPM's sequence of decisions after ping and status.
  *
  * @param extensions security.limit_extensions; empty allows every name.
  */
@@ -313,7 +313,7 @@ function refusal(
   return { kind: 'refused', status, body, level, messages };
 }
 
-/** The name must be longer than the extension that it ends with; case counts. */
+/** The name must be longer than its extension; case matters. */
 function hasAllowedExtension(script: string, extensions: readonly string[]): boolean {
   if (extensions.length === 0) return true;
   return extensions.some((extension) => script.length > extension.length && script.endsWith(extension));

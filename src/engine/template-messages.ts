@@ -1,9 +1,9 @@
-/** What a template says to the master, as typed values (docs/contract.md, "Templates"). */
+/** Messages of a template as typed values (docs/contract.md, "Templates"). */
 
 import { ContractError, type Message } from './contract.ts';
 import { type HostFacts, parseFacts } from './host-messages.ts';
 
-/** How a process ended, as the one says who is its parent. */
+/** How a process ended, reported by its parent. */
 export type ProcessEnd =
   | { readonly type: 'exit'; readonly code: number }
   | { readonly type: 'signal'; readonly signal: number };
@@ -15,7 +15,7 @@ export type TemplateMessage =
   | { readonly type: 'no-host'; readonly id: string; readonly reason: string }
   | { readonly type: 'gone'; readonly pid: number; readonly end: ProcessEnd };
 
-/** @throws ContractError when the message is not one of docs/contract.md */
+/** @throws ContractError for a message that is not in docs/contract.md */
 export function parseTemplateMessage(message: Message): TemplateMessage {
   const { words, payload } = message;
   const [verb = '', first = '', second = '', third = ''] = words;

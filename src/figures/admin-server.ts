@@ -18,9 +18,9 @@ export interface AdminServerOptions {
   readonly kind: EndpointKind;
   readonly source: AdminSource;
   readonly access: () => EndpointAccess;
-  /** A fault of ours; the client has been told. */
+  /** An error of ours; the client has been told. */
   readonly onFault: (error: unknown) => void;
 }
 
-/** Makes the server, not listening yet. The master is given one, so that it knows nothing of HTTP. */
+/** Makes the server, not listening yet. It is injected, so that the master knows nothing of HTTP. */
 export type AdminServerFactory = (options: AdminServerOptions) => Server;

@@ -1,6 +1,6 @@
 /**
- * The JSON of the admin endpoint (docs/observability.md): json.ts makes it, the dashboard reads it. What is undefined
- * is absent there. Types only, and none of Node's: they are part of the page's program as well.
+ * The JSON of the admin endpoint (docs/observability.md): json.ts makes it, the dashboard reads it. Undefined fields
+ * are absent there. Types only, and none of Node's: the dashboard's program includes them.
  */
 
 import type { DurationCounts } from '../scoreboard/durations.ts';
@@ -13,26 +13,26 @@ export interface WorkerAnswer {
   readonly pid: number;
   /** Stage as on the status page. */
   readonly state: string;
-  /** It belongs to a generation that a reload replaced and finishes its request. */
+  /** Belongs to a generation that a reload replaced, and finishes its request. */
   readonly draining: boolean;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly requests: number;
   readonly method: string;
-  /** What the client asked for, without query. */
+  /** Requested path, without query. */
   readonly uri: string;
   /** Only where it was asked for. */
   readonly query?: string;
   readonly script: string;
   readonly requestId?: string;
-  /** Of the running request so far, of the last one while idle. */
+  /** Of the running request so far, or of an idle worker's last one. */
   readonly durationMicros: number;
-  /** Of the last request, while idle. */
+  /** Of an idle worker's last request. */
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;
-  /** Of its process; undefined of a thread. */
+  /** Of its process; undefined for a thread. */
   readonly residentBytes: number | undefined;
-  /** What would be free without the worker; undefined until it has been looked at. At most half a minute old. */
+  /** Memory that would be free without the worker; undefined until measured. At most half a minute old. */
   readonly privateBytes: number | undefined;
   readonly processCpuPercent: number | undefined;
 }
@@ -40,11 +40,11 @@ export interface WorkerAnswer {
 /** Why a worker was replaced; `host` counts hosts that died. */
 export type RestartCause = 'exit' | 'signal' | 'timeout' | 'host';
 
-/** Counts since the master's start, over reloads. */
+/** Counters since the master's start, across reloads. */
 export interface TotalsAnswer {
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly responses: readonly number[];
-  /** Requests that ended, by duration. */
+  /** Ended requests by duration. */
   readonly durations: Omit<DurationCounts, 'peaks'>;
   /** Requests begun. */
   readonly accepted: number;
@@ -53,24 +53,24 @@ export interface TotalsAnswer {
   readonly terminatedRequests: number;
   readonly restarts: Readonly<Record<RestartCause, number>>;
   /**
-   * Times that its host was ended because it broke the contract with the master, did not answer, or something of the
-   * pool could not be handled.
+   * Number of times its host was ended because it broke the contract with the master, did not answer, or an error
+   * occurred while something of the pool was handled.
    */
   readonly faults: number;
-  /** The integral of busy workers over time: as looked at once a second. */
+  /** The integral of busy workers over time, sampled once a second. */
   readonly busySeconds: number;
 }
 
-/** What happened in the last seconds. Quantiles are estimates, undefined when no request ended. */
+/** Figures of the last seconds. Quantiles are estimates, undefined if no request ended. */
 export interface RecentFigures {
-  /** How long the time is that is looked at. */
+  /** Length of the period in seconds. */
   readonly seconds: number;
   readonly requestsPerSecond: number;
   /** Answers with a status 5xx. */
   readonly errorsPerSecond: number;
-  /** Workers that were busy, on average. */
+  /** Average number of busy workers. */
   readonly busyWorkers: number;
-  /** What a request took on average; undefined when none ended. */
+  /** Average duration of a request; undefined if none ended. */
   readonly meanMicros: number | undefined;
   readonly p50Micros: number | undefined;
   readonly p95Micros: number | undefined;
@@ -80,13 +80,13 @@ export interface RecentFigures {
 export interface PoolAnswer {
   readonly name: string;
   /**
-   * `asleep`: it has no host, and starts one for the first connection. `starting`: no host serves the pool (yet, or since the last one died). `silent`: its host does not answer, and is
-   * replaced unless it does soon.
+   * `asleep`: without a host, which the first connection starts. `starting`: no host serves the pool (yet, or since the
+   * last one died). `silent`: its host does not answer and is about to be replaced.
    */
   readonly state: 'serving' | 'asleep' | 'starting' | 'silent';
-  /** Why no host serves it, in the words of the log; undefined while one does, and before one has failed. */
+  /** Why no host serves it, in the log's words; undefined while one does, and before the first failure. */
   readonly failure: string | undefined;
-  /** Of the host that serves; undefined before there is one. */
+  /** Of the serving host; undefined before the first one. */
   readonly engine: string | undefined;
   readonly phpVersion: string | undefined;
   readonly listen: string;
@@ -94,7 +94,7 @@ export interface PoolAnswer {
   readonly maxChildren: number;
   readonly idle: number;
   readonly active: number;
-  /** Highest `active` of the generation that serves. */
+  /** Highest `active` of the serving generation. */
   readonly maxActive: number;
   readonly queue: number;
   readonly maxQueue: number;
@@ -106,38 +106,41 @@ export interface PoolAnswer {
   readonly saturation: number;
   /** It has been full for 3 seconds, and has not been below 80 % of its limit since. */
   readonly isSaturated: boolean;
-  /** Requests begun by the generation that serves. */
+  /** Requests begun by the serving generation. */
   readonly accepted: number;
-  /** Of the generation that serves. */
+  /** Of the serving generation. */
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
   readonly memoryPeakBytes: number;
-  /** Of all its processes, what they share counted once; undefined when unknown. At most half a minute old. */
+  /** All its processes, shared memory counted once; undefined when unknown. At most half a minute old. */
   readonly memoryBytes: number | undefined;
-  /** Of that what does not belong to a single worker: host, OPcache, pages that workers have in common. */
+  /** Part of that which belongs to no single worker: host, OPcache, pages that workers share. */
   readonly sharedBytes: number | undefined;
-  /** What its workers have for themselves; undefined until they have been looked at. */
+  /** Private memory of its workers; undefined until measured. */
   readonly workerMemory: WorkerMemory | undefined;
   readonly totals: TotalsAnswer;
   readonly recent: RecentFigures;
-  /** Resident memory of its hosts, bytes. With the embedded engine workers are threads of the host. */
+  /** Resident memory of its hosts in bytes. In the embedded engine workers are threads of the host. */
   readonly hostResidentBytes: number | undefined;
   /** CPU time of hosts and workers since the master's start. */
   readonly cpuSeconds: number | undefined;
-  /** Percent of one CPU lately, all its processes together. */
+  /** Recent percentage of one CPU, all processes together. */
   readonly cpuPercent: number | undefined;
-  /** Undefined where OPcache is off or has not been asked yet. With the embedded engine the sum of its threads, which have one each. */
+  /**
+   * Undefined where OPcache is off or not asked yet. In the embedded engine the sum over its threads, which have one
+   * each.
+   */
   readonly opcache: OpcacheFigures | undefined;
   readonly generation: number | undefined;
-  /** Milliseconds since 1970; undefined before there is a host. */
+  /** Milliseconds since 1970; undefined before the first host. */
   readonly startedAt: number | undefined;
   readonly workers: readonly WorkerAnswer[];
 }
 
 /**
- * How a reload ended. `partial`: the new configuration is in force, but a pool could not be started with it and goes
- * on as it was, or tries again, or a socket could not be given its new owner or mode. `refused`: it was not valid, or something that it names could not be had, and
- * nothing has changed.
+ * Outcome of a reload. `partial`: the new configuration is in effect, but a pool failed to start with it and continues
+ * as it was, or tries again, or a socket could not get its new owner or mode. `refused`: the configuration was invalid,
+ * or something that it names was unavailable, and nothing has changed.
  */
 export type ReloadOutcome = 'succeeded' | 'partial' | 'refused';
 
@@ -148,15 +151,15 @@ export interface ReloadResult {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly outcome: ReloadOutcome;
-  /** Why it was not a full success, one reason an element, in the words of the log. */
+  /** Reasons against full success, in the log's words. */
   readonly reasons: readonly string[];
-  /** Pools that it left alone: only of a reload of what has changed. */
+  /** Pools left alone; only for a reload of changed pools. */
   readonly unchanged?: readonly string[];
 }
 
 /** `GET /api/history` */
 export type HistoryAnswer = HistorySamples & {
-  /** Those of the last hour, the latest one last. */
+  /** Reloads of the last hour, latest last. */
   readonly reloads: readonly Pick<ReloadResult, 'at' | 'outcome'>[];
 };
 
@@ -166,27 +169,27 @@ export interface PoolsAnswer {
   readonly at: number;
   readonly version: string;
   readonly pid: number;
-  /** State of the master, master/master-states.ts. */
+  /** State of the master, see master/master-states.ts. */
   readonly state: string;
   readonly startedAt: number;
   readonly reloads: ReloadCounts;
   readonly lastReload: ReloadResult | undefined;
   /** The master's own process. */
   readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };
-  /** Undefined where /proc does not tell. */
+  /** Undefined where /proc hides it. */
   readonly memory: MemoryLimitFigures | undefined;
-  /** Upper ends of the classes of `durations`; what is longer has a class of its own. */
+  /** Upper bounds of the classes of `durations`; longer ones have a class of their own. */
   readonly durationBoundsMicros: readonly number[];
   readonly pools: readonly PoolAnswer[];
 }
 
-/** Innermost call first; or why there is none. */
+/** Innermost call first; or the reason why it is missing. */
 export interface StackAnswer {
   readonly frames?: readonly StackFrame[];
   readonly reason?: string;
 }
 
-/** A request that was looked at: a slow one, or the one that a worker runs now. */
+/** An inspected request: a slow one, or a worker's current one. */
 export interface RequestAnswer extends StackAnswer {
   readonly at: number;
   readonly pool: string;
@@ -201,15 +204,15 @@ export interface RequestAnswer extends StackAnswer {
   readonly memoryBytes: number | undefined;
 }
 
-/** Requests of a route since the master's start, over reloads. */
+/** Requests of a route since the master's start, across reloads. */
 export interface RouteAnswer {
   readonly pool: string;
-  /** Method and path, with what are ids in it folded. */
+  /** Method and path with folded ids. */
   readonly route: string;
   readonly requests: number;
   /** Answers with a status 5xx. */
   readonly errors: number;
-  /** What they took together. */
+  /** Sum of durations. */
   readonly sumMicros: number;
   /** Estimates. */
   readonly p50Micros: number | undefined;
@@ -217,14 +220,14 @@ export interface RouteAnswer {
   readonly maxMicros: number;
 }
 
-/** `GET /api/routes`, the one that took most time first. */
+/** `GET /api/routes`, longest total time first. */
 export interface RoutesAnswer {
-  /** When counting began, milliseconds since 1970. */
+  /** Start of counting, milliseconds since 1970. */
   readonly since: number;
   readonly routes: readonly RouteAnswer[];
-  /** All others together. */
+  /** All other routes together. */
   readonly others: Pick<RouteAnswer, 'requests' | 'errors' | 'sumMicros'>;
-  /** Requests that are in none of them: native workers whose turn to count did not come. */
+  /** Requests counted in none of them: the native worker did not get the table's lock. */
   readonly uncounted: number;
 }
 
@@ -261,7 +264,7 @@ export interface CapacityAnswer {
   readonly pools: readonly PoolCapacityAnswer[];
 }
 
-/** `GET /api/slow`, the latest one first. */
+/** `GET /api/slow`, latest first. */
 export interface SlowAnswer {
   readonly requests: readonly RequestAnswer[];
 }

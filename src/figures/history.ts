@@ -1,57 +1,57 @@
-/** What is kept of the last hour: what a pool tells at a sample, and the columns that are shown. */
+/** The last hour of a pool: the values of a sample and the displayed columns. */
 
 import type { DurationCounts } from '../scoreboard/durations.ts';
 
-/** Figures of a sample, in the order in which they are kept. Rates and quantiles are of the time since the last one. */
+/** Figures of a sample, in storage order. Rates and quantiles cover the time since the previous one. */
 export const historyColumns = [
   'requestsPerSecond',
-  /** Answers with a 5xx status. */
+  /** Answers with status 5xx. */
   'errorsPerSecond',
   'p50Micros',
   'p95Micros',
   'p99Micros',
-  /** What a request took on average. */
+  /** Average duration of a request. */
   'meanMicros',
-  /** The most active workers at once, as the queue: looked at once a second. */
+  /** Maximum of active workers, and of the queue, sampled once a second. */
   'busy',
-  /** On average over the time since the last sample. */
+  /** Average since the previous sample. */
   'busyMean',
   'limit',
-  /** Busy workers against the limit, from 0 to 1: the pool's, or that of the pool where it is highest. */
+  /** Busy workers relative to the limit, from 0 to 1: of the pool, or of the pool with the highest value. */
   'fullest',
   'queue',
   'memoryBytes',
 ] as const;
 export type HistoryColumn = (typeof historyColumns)[number];
 
-/** Columns of equal length, the oldest sample first; null where a figure is not known. */
+/** Columns of equal length, oldest sample first; null for unknown figures. */
 export type HistorySamples = {
-  /** Absent where it is all pools together. */
+  /** Undefined for all pools together. */
   readonly pool: string | undefined;
   readonly intervalMs: number;
   /** Milliseconds since 1970. */
   readonly at: readonly number[];
 } & { readonly [column in HistoryColumn]: readonly (number | null)[] };
 
-/** Counts of a pool, which only grow. */
+/** Counters of a pool, which only grow. */
 export interface PoolCounts {
   readonly accepted: number;
   readonly errors: number;
   readonly durations: DurationCounts;
 }
 
-/** What is told of a pool at a sample. */
+/** Values of a pool in a sample. */
 export interface PoolSample {
   readonly name: string;
-  /** The most active workers and waiting connections of the seconds since the sample before. */
+  /** Maximum of active workers and waiting connections since the previous sample. */
   readonly busy: number;
-  /** Active workers on average. */
+  /** Average of active workers. */
   readonly busyMean: number;
   readonly queue: number;
   readonly limit: number;
   /** Undefined when unknown. */
   readonly memoryBytes: number | undefined;
   readonly counts: PoolCounts;
-  /** It has no process, and is not told of again until that changes. */
+  /** The pool has no process; it is not reported again until that changes. */
   readonly isAtRest?: boolean;
 }

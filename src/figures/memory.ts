@@ -1,29 +1,29 @@
-/** Memory of pools and of what they run in. */
+/** Memory of pools, and the limit above them. */
 
 import type { WorkerMemory } from '../pool/memory-growth.ts';
 
 export type { WorkerMemory };
 
-/** Of one pool; at most half a minute old, older with over 150 processes. */
+/** Memory of one pool; at most half a minute old, older with over 150 processes. */
 export interface PoolMemoryFigures {
-  /** All its processes, what they share counted once. */
+  /** All its processes, shared memory counted once. */
   readonly bytes: number;
-  /** Of that what does not belong to a single worker: the host, OPcache, pages that workers have in common. */
+  /** Part of that which belongs to no single worker: the host, OPcache, pages that workers share. */
   readonly sharedBytes: number;
-  /** Undefined where no worker runs. */
+  /** Undefined without workers. */
   readonly workers: WorkerMemory | undefined;
-  /** What would be free without the worker, by pid. */
+  /** Memory that would be free without the worker, by pid. */
   readonly privateBytes: ReadonlyMap<number, number>;
 }
 
-/** The limit under which the master and its pools run: that of the least room. */
+/** The memory limit above the master and its pools: the one with the least room. */
 export interface MemoryLimitFigures {
   /** A cgroup of the master or one of its parents, or the machine. */
   readonly source: 'cgroup v2' | 'cgroup v1' | 'machine';
   readonly limitBytes: number;
-  /** By everything under the limit, without file pages that the kernel gives back first. */
+  /** Memory used by everything below the limit, without file pages that the kernel reclaims first. */
   readonly usedBytes: number;
-  /** Of that the master and its pools; undefined where that of a pool is not known. */
+  /** Part of the master and its pools; undefined when a pool's memory is unknown. */
   readonly ownBytes: number | undefined;
   /** The rest. */
   readonly othersBytes: number | undefined;

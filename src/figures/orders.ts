@@ -1,9 +1,9 @@
-/** What somebody at the admin endpoint wants the master to do. */
+/** Orders from the admin endpoint to the master. */
 
 import type { EndMode } from '../engine/contract.ts';
 import type { AdminVerb } from './snapshot.ts';
 
-/** A worker that an operator wants to be gone. */
+/** A worker that an operator wants to end. */
 export interface EndOrder {
   readonly pool: string;
   readonly pid: number;

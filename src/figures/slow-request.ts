@@ -1,34 +1,34 @@
-/** Requests that are looked at one by one: those of the slow log, and the one that a worker runs now. */
+/** Inspected requests: those of the slow log, and the current one of a worker. */
 
 import type { Stack } from '../trace/frame.ts';
 
 export interface RequestFacts {
-  /** When it was looked at, milliseconds since 1970. */
+  /** Time of the inspection, milliseconds since 1970. */
   readonly at: number;
   readonly pool: string;
   readonly pid: number;
   /** Strings of the request are binary strings, as in the scoreboard. */
   readonly script: string;
   readonly method: string;
-  /** What the client asked for, without query. */
+  /** Requested path, without query. */
   readonly uri: string;
   readonly query: string;
-  /** Empty where it has none. */
+  /** Empty without an id. */
   readonly requestId: string;
-  /** From its first byte until it was looked at. */
+  /** From its first byte to the inspection. */
   readonly durationMicros: number;
   /**
-   * Bytes. Native: what the worker's process holds in memory. Embedded, whose workers are no processes: the peak of PHP's
-   * memory in the worker's last request. Undefined where that is not known.
+   * Bytes. Native: resident memory of the worker's process. Embedded (workers are threads): the peak of PHP's memory in
+   * the worker's last request. Undefined when unknown.
    */
   readonly memoryBytes: number | undefined;
   readonly stack: Stack;
 }
 
-/** A request that took longer than request_slowlog_timeout, at the moment when that was noticed. */
+/** A request that exceeded request_slowlog_timeout, at the moment of detection. */
 export type SlowRequest = RequestFacts;
 
-/** A worker at the moment of asking. */
+/** A worker at the moment of the question. */
 export interface WorkerStack extends RequestFacts {
   /** Stage as on the status page. */
   readonly state: string;

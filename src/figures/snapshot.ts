@@ -1,4 +1,4 @@
-/** What the admin endpoint shows: data only, so that who renders it needs no master. */
+/** Data of the admin endpoint: rendering it needs no master. */
 
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
@@ -9,38 +9,38 @@ import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import type { HistoryAnswer, PoolAnswer, PoolsAnswer, ReloadResult, TotalsAnswer } from './answers.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
-/** What the requests of a pool were. */
+/** Requests of a pool by route. */
 export interface PoolRoutes {
   readonly pool: string;
   readonly table: RouteTable;
 }
 
 export interface WorkerSnapshot extends ProcessStatus {
-  /** It belongs to a generation that a reload replaced and finishes its request. */
+  /** Belongs to a generation that a reload replaced, and finishes its request. */
   readonly draining: boolean;
 }
 
-/** What the kernel says of a worker. */
+/** The kernel's figures of a worker. */
 export interface WorkerProcess {
-  /** Resident memory, shared pages included; undefined of a thread, which has none of its own. */
+  /** Resident memory, including shared pages; undefined for a thread, which has none of its own. */
   readonly residentBytes: number | undefined;
   /** Percent of one CPU since the sample before; undefined without one in the last 30 seconds. */
   readonly cpuPercent: number | undefined;
 }
 
-/** Processes of a pool, draining generations included; a sample at most a second old. */
+/** Processes of a pool, including draining generations; at most a second old. */
 export interface PoolProcesses {
-  /** Resident memory of its hosts. With the embedded engine workers are threads of the host. */
+  /** Resident memory of its hosts. In the embedded engine workers are threads of the host. */
   readonly hostBytes: number;
   /** By pid. */
   readonly workers: ReadonlyMap<number, WorkerProcess>;
-  /** CPU time of hosts and workers since the master's start, as far as it has been sampled. */
+  /** CPU time of hosts and workers since the master's start, as far as it was sampled. */
   readonly cpuSeconds: number;
   /** Percent of one CPU since the sample before; undefined without one in the last 30 seconds. */
   readonly cpuPercent: number | undefined;
 }
 
-/** Counts since the master's start, over reloads. */
+/** Counters since the master's start, across reloads. */
 export interface PoolTotals extends TotalsAnswer {
   readonly durations: DurationCounts;
 }
@@ -48,9 +48,9 @@ export interface PoolTotals extends TotalsAnswer {
 export interface PoolSnapshot
   extends Omit<PoolAnswer, 'workers' | 'hostResidentBytes' | 'cpuSeconds' | 'cpuPercent' | 'totals'> {
   readonly totals: PoolTotals;
-  /** Undefined where it was not asked for. */
+  /** Undefined unless requested. */
   readonly processes: PoolProcesses | undefined;
-  /** What would be free without the worker, by pid; undefined until they have been looked at. */
+  /** Memory that would be free without the worker, by pid; undefined until measured. */
   readonly privateBytes: ReadonlyMap<number, number> | undefined;
   readonly workers: readonly WorkerSnapshot[];
 }
@@ -61,38 +61,38 @@ export interface AdminSnapshot extends Omit<PoolsAnswer, 'pools' | 'durationBoun
 
 export type SnapshotDetail = 'summary' | 'full';
 
-/** What may be asked of the master. */
+/** Requests to the master. */
 export type AdminVerb = 'reload' | 'reloadChanged' | 'reopenLogs' | 'finish' | 'terminate';
 
-/** What the endpoint knows of the master. */
+/** The endpoint's view of the master. */
 export interface AdminSource {
   /**
-   * Reads; changes nothing.
+   * Reads without changing anything.
    *
-   * @param detail `full` has memory and CPU of the processes, which costs a file of /proc each, and what the
-   *   workers' requests are; in a `summary` those texts are empty
+   * @param detail `full` has memory and CPU of the processes, which costs a file of /proc each, and texts of the
+   *   workers' requests; a `summary` leaves them empty
    */
   read(detail: SnapshotDetail): AdminSnapshot;
-  /** What the requests were since the master's start; undefined when there is no such pool. */
+  /** Requests by route since the master's start; undefined for an unknown pool. */
   routes(pool: string | undefined): readonly PoolRoutes[] | undefined;
-  /** See {@link History.read}; undefined when there is no such pool. */
+  /** See {@link History.read}; undefined for an unknown pool. */
   history(pool: string | undefined, since: number): HistoryAnswer | undefined;
-  /** What is in force. Holds secrets. */
+  /** The configuration in effect. Contains secrets. */
   configuration(): Configuration;
-  /** Puts it into the master's queue. `peer` says who asks, for the log; here and below. */
+  /** Enqueues a request for the master. Here and below, `peer` is the client, for the log. */
   ask(verb: AdminVerb, peer: string): void;
-  /** The same for a reload; settles when it has ended. */
+  /** The same for a reload; settles at its end. */
   reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult>;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
   /** Takes a pool out of the balancing, or puts it back. @returns false when there is no such pool */
   drain(pool: string, isDrained: boolean, peer: string): boolean;
-  /** The latest entries of all slow logs, the latest one first. */
+  /** Latest entries of all slow logs, latest first. */
   slowRequests(): readonly SlowRequest[];
-  /** What a worker runs now, with its PHP stack; undefined when the pool has no such worker. */
+  /** A worker's current request with its PHP stack; undefined for an unknown worker. */
   stack(pool: string, pid: number): WorkerStack | undefined;
   /**
-   * Samples the pool's busy workers; settles when the time is over, or nobody waits for it any more.
+   * Samples the pool's busy workers; settles at the end of the time, or when nobody waits any more.
    *
    * @throws ProfileRefused (the promise rejects)
    */

@@ -1,18 +1,18 @@
-/** Asks the admin endpoint of a master, over its Unix socket or TCP. */
+/** Client of a master's admin endpoint, over its Unix socket or TCP. */
 import { statSync } from 'node:fs';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { dirname } from 'node:path';
 import { lookupUser } from '../posix/users.ts';
 
-/** Where an admin endpoint listens: the path of a Unix socket, or host and port. */
+/** Address of an admin endpoint: the path of a Unix socket, or host and port. */
 export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** No connection, no answer in time, or an answer that cannot be used; the message says which. */
+/** No connection, no answer in time, or an invalid answer; the message says which. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
-  /** The master was asked, and no answer came in time. */
+  /** The master was asked but did not answer in time. */
   readonly isLate: boolean;
-  /** The master has answered, if only by a refusal. */
+  /** The master answered, possibly with a refusal. */
   readonly isAnswer: boolean;
 
   constructor(text: string, kind?: 'late' | 'answer') {
@@ -22,7 +22,7 @@ export class AdminError extends Error {
   }
 }
 
-/** Why a Unix socket cannot be used; where that is a matter of rights, who has them. */
+/** Why a Unix socket is unusable; for a lack of rights, which users have them. */
 export function deniedTo(path: string, error: unknown): AdminError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code !== 'EACCES' && code !== 'EPERM')
@@ -31,7 +31,7 @@ export function deniedTo(path: string, error: unknown): AdminError {
   const who = owner === undefined || owner === 'root' ? 'root' : `${owner} and root`;
   const you = userName(process.geteuid?.() ?? 0);
   return new AdminError(
-    `Cannot ask the master at "${path}": only ${who} may, and you are ${you}. Ask as ${owner ?? 'root'}, by sudo for instance, or give the master an admin.listen with an admin.token`,
+    `Cannot ask the master at "${path}": only ${who} may, and you are ${you}. Ask as ${owner ?? 'root'}, for example by sudo, or configure admin.listen with an admin.token`,
   );
 }
 
@@ -39,7 +39,7 @@ function ownerOf(path: string): string | undefined {
   try {
     return userName(statSync(path).uid);
   } catch {
-    // Nobody but the owner may even look.
+    // Only the owner may even stat it.
     return undefined;
   }
 }
@@ -48,12 +48,12 @@ function userName(uid: number): string {
   return lookupUser(uid)?.name ?? `uid ${uid}`;
 }
 
-/** An answer over this is refused: 500 workers take about 2 MB. */
+/** A longer answer is refused: 500 workers take about 2 MB. */
 const answerLimit = 32 * 1024 * 1024;
 
 /**
  * Reads `--connect`: `/path`, `HOST:PORT`, `[IPv6]:PORT` or `PORT` on 127.0.0.1.
- * @throws {AdminError} when it is none of these.
+ * @throws {AdminError} for anything else.
  */
 export function parseAdminAddress(text: string): AdminAddress {
   if (text.includes('/')) return { path: text };
@@ -71,16 +71,16 @@ export interface AdminText {
 }
 
 export interface AskOptions {
-  /** GET unless told. */
+  /** Default: GET. */
   readonly method?: 'GET' | 'POST';
   /** Sent as `Authorization: Bearer`. */
   readonly token?: string;
-  /** Milliseconds until it gives up. */
+  /** Time limit in milliseconds. */
   readonly timeout?: number;
 }
 
 /**
- * One request; the answer parsed as JSON.
+ * Sends one request and parses the JSON answer.
  * @throws {AdminError}
  */
 export async function askAdmin(
@@ -97,7 +97,7 @@ export async function askAdmin(
 }
 
 /**
- * One request; the answer as it came.
+ * Sends one request and returns the answer unparsed.
  * @throws {AdminError}
  */
 export async function askAdminText(
@@ -114,7 +114,7 @@ export async function askAdminText(
   );
 }
 
-/** What an answer of the endpoint says about a failure; '' when it is none of its. */
+/** The reason in an error answer of the endpoint; '' for other answers. */
 function reason(body: string): string {
   try {
     const { error } = JSON.parse(body) as { readonly error?: unknown };

@@ -1,8 +1,8 @@
-/** Parts of an answer whose form nobody vouches for. */
+/** Parts of an answer of unknown form. */
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields of an object, none of anything else. */
+/** The fields of an object; empty for other values. */
 export function fieldsOf(value: unknown): Fields {
   return isFields(value) ? value : {};
 }
@@ -11,7 +11,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A number that can be shown; nothing in a pool is below 0. */
+/** A displayable number; figures of a pool are never negative. */
 export function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }

@@ -1,8 +1,8 @@
-/** Keys out of the bytes that a terminal in raw mode sends. */
+/** Parses the bytes of a terminal in raw mode into keys. */
 
 import { isUnsafe } from '../text/unsafe.ts';
 
-/** A name for what is no character: the others are themselves. */
+/** Names of keys other than characters; a character is its own name. */
 const sequences: Readonly<Record<string, string>> = {
   '\x1b[A': 'up',
   '\x1bOA': 'up',
@@ -26,7 +26,7 @@ const sequences: Readonly<Record<string, string>> = {
   '\f': 'redraw',
 };
 
-/** A whole control sequence (ECMA-48), an application key, or one character; what a key is cut in stays for later. */
+/** A whole control sequence (ECMA-48), an application key, or one character; an incomplete key waits for more bytes. */
 const nextKey = /^(?:\x1b\[[\x30-\x3f]*[\x20-\x2f]*[\x40-\x7e]|\x1bO.|\x1b(?![[O])|[^\x1b])/su;
 const begun = /^\x1b(?:\[[\x30-\x3f]*[\x20-\x2f]*|O)$/;
 
@@ -34,7 +34,7 @@ export class KeyReader {
   readonly #decoder = new TextDecoder();
   #rest = '';
 
-  /** The keys that are complete; unknown sequences and control characters are no keys. */
+  /** The complete keys; unknown sequences and control characters are skipped. */
   read(bytes: Uint8Array): string[] {
     this.#rest += this.#decoder.decode(bytes, { stream: true });
     const keys: string[] = [];

@@ -1,4 +1,4 @@
-/** `hathi top` while it runs: asks every few seconds, draws, and does what keys ask for. */
+/** `hathi top` while it runs: asks every few seconds, draws, and acts on keys. */
 
 import { AdminError } from './admin-client.ts';
 import { readRoutes } from './routes.ts';
@@ -24,10 +24,10 @@ export class LiveView {
   #snapshot: Snapshot;
   #state: TopState;
   #timer: NodeJS.Timeout | undefined;
-  /** What the last question for the pools ran into. */
+  /** Error of the last request for the pools. */
   #trouble: string | undefined;
 
-  /** @param first what is shown until the next answer */
+  /** @param first is shown until the next answer */
   constructor(options: LiveOptions, first: Snapshot) {
     this.#options = options;
     this.#snapshot = first;
@@ -39,7 +39,7 @@ export class LiveView {
     });
   }
 
-  /** @returns the exit code, when the operator has had enough */
+  /** @returns the exit code, when the operator quits */
   async run(): Promise<number> {
     this.#terminal.open();
     try {
@@ -52,7 +52,7 @@ export class LiveView {
     }
   }
 
-  /** The next question comes after the last answer: a slow master is not asked twice at once. */
+  /** The next request follows the last answer, so a slow master never has two at once. */
   #plan(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#refresh().then(() => this.#plan()), this.#options.intervalMs);
@@ -64,7 +64,7 @@ export class LiveView {
       this.#snapshot = readSnapshot(await this.#options.ask('GET', '/api/pools'));
       if (this.#state.mode === modes.routes) await this.#readRoutes();
     });
-    // What was said about the last question is over with an answer; what was said about a key stays.
+    // An answer clears the notice about the last request; a notice about a key stays.
     if (trouble !== undefined || this.#state.notice === this.#trouble) this.#say(trouble ?? '');
     this.#trouble = trouble;
     this.#draw();
@@ -136,7 +136,7 @@ export class LiveView {
   }
 }
 
-/** What the master did not answer, in words; undefined when all went well. */
+/** The master's error in words; undefined on success. */
 async function troubleOf(action: () => Promise<void>): Promise<string | undefined> {
   try {
     await action();

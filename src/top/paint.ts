@@ -1,4 +1,4 @@
-/** Colour, where the terminal is to have it. */
+/** Colour, if the terminal supports it. */
 
 const styles = {
   alarm: '31;1',

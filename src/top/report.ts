@@ -1,4 +1,7 @@
-/** The picture of `hathi status`: everything once, for a terminal, a pipe or a mail: no cursor, no limit of rows. */
+/**
+ * The output of `hathi status`: everything once, for a terminal, a pipe or a mail: without cursor control or a limit of
+ * rows.
+ */
 
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
@@ -36,7 +39,7 @@ function summary(snapshot: Snapshot, filter: string): string {
   const { state, lastReload } = snapshot;
   const parts = [
     'hathi',
-    // What goes without saying is left out.
+    // The normal state is left out.
     ...(state === '' || state === 'normal' ? [] : [terminalText(state)]),
     totals(snapshot),
     ...(lastReload === undefined || lastReload === 'succeeded'
@@ -47,7 +50,7 @@ function summary(snapshot: Snapshot, filter: string): string {
   return parts.join('  ');
 }
 
-/** All pools in a few words. */
+/** Summary of all pools. */
 export function totals({ pools, at, startedAt }: Snapshot): string {
   const sum = (value: (pool: PoolView) => number) => pools.reduce((total, pool) => total + value(pool), 0);
   const down = pools.filter(({ trouble }) => trouble !== undefined).length;
@@ -62,7 +65,7 @@ export function totals({ pools, at, startedAt }: Snapshot): string {
   return parts.join('  ');
 }
 
-/** Hosts that had to be ended, and the pool that lost most of them. */
+/** Number of hosts that had to be ended, and the pool that lost most of them. */
 function faultsOf(pools: readonly PoolView[]): string[] {
   const [worst] = [...pools].sort((a, b) => b.faults - a.faults);
   if (worst === undefined || worst.faults === 0) return [];
@@ -70,7 +73,7 @@ function faultsOf(pools: readonly PoolView[]): string[] {
   return [`faults ${all} (most: ${cut(terminalText(worst.name), 20)} ${worst.faults})`];
 }
 
-/** The pool that has least room: of all workers together one that is full cannot be told. */
+/** The pool closest to its limit: the sum of all workers would hide a full pool. */
 function fullestOf(pools: readonly PoolView[]): string {
   const [fullest] = [...pools].sort((a, b) => share(b) - share(a));
   if (pools.length < 2 || fullest === undefined || fullest.active === 0) return '';
@@ -81,7 +84,7 @@ function share({ active, maxChildren }: PoolView): number {
   return maxChildren === 0 ? 0 : active / maxChildren;
 }
 
-/** Local time of the day, and the date when it was another day. */
+/** Local time of day, with the date if it was another day. */
 function moment(at: number, now: number): string {
   const [time, today] = [new Date(at), new Date(now)];
   const two = (value: number) => String(value).padStart(2, '0');

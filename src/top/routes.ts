@@ -1,4 +1,4 @@
-/** The routes that took most time, as `GET /api/routes` tells them, as rows of text that fit a width. */
+/** The routes that took most time, from `GET /api/routes`, as rows of limited width. */
 
 import { terminalText } from '../text/terminal.ts';
 import { fieldsOf, isFields, number, text } from './fields.ts';
@@ -11,7 +11,7 @@ export interface RouteView {
   readonly route: string;
   readonly requests: number;
   readonly errors: number;
-  /** Microseconds: of all its requests, an estimate of the p95, the longest. */
+  /** Microseconds: the sum of its requests, an estimate of the p95, the longest. */
   readonly sumMicros: number;
   readonly p95Micros: number | undefined;
   readonly maxMicros: number | undefined;
@@ -19,13 +19,13 @@ export interface RouteView {
 
 export interface RoutesView {
   readonly routes: readonly RouteView[];
-  /** Those that have no row. */
+  /** Routes without a row. */
   readonly others: RouteView;
 }
 
 export const noRoutes: RoutesView = { routes: [], others: readRoute({}) };
 
-/** Reads the answer; unknown fields are ignored, and missing ones become 0, '' or undefined. */
+/** Parses the answer; unknown fields are ignored, missing ones become 0, '' or undefined. */
 export function readRoutes(answer: unknown): RoutesView {
   const { routes, others } = fieldsOf(answer);
   const rows = Array.isArray(routes) ? routes.filter(isFields) : [];
@@ -47,7 +47,7 @@ function readRoute(route: Readonly<Record<string, unknown>>): RouteView {
   };
 }
 
-/** Those whose pool or name holds the filter; where one is asked for, the others have no row. */
+/** Routes whose pool or name matches the filter; with a filter the others have no row. */
 export function selectRoutes({ routes, others }: RoutesView, filter: string): readonly RouteView[] {
   const wanted = filter.toLowerCase();
   const found = routes.filter((route) =>
@@ -60,7 +60,7 @@ export function routeHeading(width: number): string {
   return cut(line(['POOL', 'REQS', '5XX', 'TIME', 'PART', '~P95', 'MAX', 'ROUTE']), width);
 }
 
-/** @param wholeMicros what all requests took together */
+/** @param wholeMicros time of all requests */
 export function routeRow(route: RouteView, wholeMicros: number, width: number): string {
   const { pool, requests, errors, sumMicros, p95Micros, maxMicros } = route;
   const cells = [
@@ -76,7 +76,7 @@ export function routeRow(route: RouteView, wholeMicros: number, width: number): 
   return cut(line(cells), width);
 }
 
-/** Time that all requests took together. */
+/** Time of all requests. */
 export function wholeTime({ routes, others }: RoutesView): number {
   return routes.reduce((sum, { sumMicros }) => sum + sumMicros, others.sumMicros);
 }

@@ -1,4 +1,4 @@
-/** The picture of `hathi top`: a snapshot and a state become rows of a screen, and nothing else. */
+/** The screen of `hathi top`: turns a snapshot and a state into rows; pure. */
 
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
@@ -24,15 +24,15 @@ export const helpLines: readonly string[] = [
   'e              end the chosen worker when its request is done (asks first)',
   'E              end it at once: its request is lost (asks first)',
   's              sort by time, cpu, memory, requests, pool',
-  'r              the other way round',
+  'r              reverse the order',
   '/              filter by pool, state, script or URI; Escape clears it',
   'i              hide and show idle workers',
-  'u              the routes (URIs) that took most time; the filter holds for them',
-  'space          stop and go on',
+  'u              the routes (URIs) that took most time; the filter applies to them',
+  'space          pause and continue',
   'h, ?           this help; any key leaves it',
   '',
   'BUSY/SAT, QUEUE  now: workers at a request, of pm.max_children; waiting / room',
-  'REQ/S, ~P50 ...  of the last 10 to 15 seconds; what has a ~ is an estimate',
+  'REQ/S, ~P50 ...  of the last 10 to 15 seconds; ~ marks an estimate',
   'TOTAL, MAXED (pm.max_children reached), SLOW, routes  since the master started',
   'MEM  of the process, else of the last request   *  ends after a reload',
 ];
@@ -87,7 +87,7 @@ function clock(at: number): string {
     .join(':');
 }
 
-/** Where not all pools fit, those in trouble come first. */
+/** If not all pools fit, those in trouble come first. */
 function poolRows(pools: readonly PoolView[], { width, color }: Screen, room: number): string[] {
   const row = (pool: PoolView): string => {
     const mood = poolMood(pool);
@@ -107,7 +107,7 @@ function workerRows(snapshot: Snapshot, state: TopState, { width, color }: Scree
   const workers = selectWorkers(snapshot, state.selection);
   const chosen = selectedWorker(state, workers);
   const index = chosen === undefined ? 0 : workers.indexOf(chosen);
-  // The chosen one is always in sight.
+  // The chosen one is always visible.
   const first = Math.max(0, Math.min(index - Math.floor(room / 2), workers.length - room));
   return workers.slice(first, first + room).map((worker) => {
     const isChosen = worker === chosen;

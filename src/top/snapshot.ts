@@ -1,4 +1,4 @@
-/** What `hathi status` and `hathi top` work on: the admin endpoint's answers, checked and reduced. */
+/** The data of `hathi status` and `hathi top`: the admin endpoint's answers, checked and reduced. */
 
 import { type Fields, fieldsOf, isFields, number, text } from './fields.ts';
 
@@ -6,49 +6,49 @@ export interface WorkerView {
   readonly pid: number;
   /** Stage as on the status page: `Idle`, `Running` and so on. */
   readonly state: string;
-  /** It belongs to a generation that a reload replaced. */
+  /** Belongs to a generation that a reload replaced. */
   readonly draining: boolean;
   readonly requests: number;
   readonly method: string;
-  /** What the client asked for, without query. */
+  /** Requested path, without query. */
   readonly uri: string;
   readonly script: string;
-  /** Microseconds: of the running request so far, of the last one while idle. */
+  /** Microseconds of the running request so far, or of an idle worker's last one. */
   readonly durationMicros: number;
   /**
-   * Bytes that would be free without it; until that is known those that the process has in memory, else those of its last
-   * request; undefined when unknown.
+   * Bytes that would be free without the worker; while unknown, the resident size of its process, else the peak of its
+   * last request; undefined when unknown.
    */
   readonly memoryBytes: number | undefined;
-  /** Percent of one CPU, lately, else in the last request; undefined when unknown. */
+  /** Recent percentage of one CPU, else that of the last request; undefined when unknown. */
   readonly cpuPercent: number | undefined;
 }
 
 export interface PoolView {
   readonly name: string;
-  /** Why no host serves the pool; undefined while one does. */
+  /** Why the pool has no serving host; undefined while it has one. */
   readonly trouble: string | undefined;
   /** An operator has taken it out of the balancing. */
   readonly isDrained: boolean;
   readonly maxChildren: number;
   readonly active: number;
   readonly queue: number;
-  /** How many connections may wait; 0 when unknown. */
+  /** Limit of the backlog in connections; 0 when unknown. */
   readonly queueLimit: number;
-  /** Counts since the master's start. */
+  /** Counters since the master's start. */
   readonly accepted: number;
   readonly slowRequests: number;
   readonly maxChildrenReached: number;
-  /** Times that its host had to be ended. */
+  /** Number of times that its host had to be ended. */
   readonly faults: number;
-  /** Of the last seconds; undefined when unknown. Quantiles are estimates. */
+  /** Recent figures; undefined when unknown. Quantiles are estimates. */
   readonly requestsPerSecond: number | undefined;
   readonly p50Micros: number | undefined;
   readonly p95Micros: number | undefined;
   readonly p99Micros: number | undefined;
-  /** Answers 5xx a second; undefined when unknown. */
+  /** 5xx answers a second; undefined when unknown. */
   readonly errorsPerSecond: number | undefined;
-  /** Of all processes of the pool, what they share counted once; undefined when unknown. */
+  /** Memory of all processes of the pool, shared memory counted once; undefined when unknown. */
   readonly memoryBytes: number | undefined;
   /** Percent of one CPU; undefined when unknown. */
   readonly cpuPercent: number | undefined;
@@ -57,25 +57,25 @@ export interface PoolView {
 
 export interface Snapshot {
   readonly version: string;
-  /** Of the master. */
+  /** State of the master. */
   readonly state: string;
   /** Milliseconds since 1970; 0 when unknown. */
   readonly at: number;
   readonly startedAt: number;
-  /** How the last reload ended; undefined without one. */
+  /** Outcome of the last reload; undefined without one. */
   readonly lastReload: string | undefined;
   readonly pools: readonly PoolView[];
 }
 
-/** An answer that has no form this version knows. */
+/** An answer of a form that this version does not know. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
 /**
  * Reads an answer of `GET /api/pools`. Unknown fields are ignored and missing ones become 0, '' or undefined, so that
- * a command of one version can look at a master of another.
- * @throws {SnapshotError} when there is no list of pools in it.
+ * commands work with a master of another version.
+ * @throws {SnapshotError} when the list of pools is missing.
  */
 export function readSnapshot(answer: unknown): Snapshot {
   const fields = fieldsOf(answer);
@@ -97,7 +97,7 @@ export function readSnapshot(answer: unknown): Snapshot {
 function readPool(pool: Fields): PoolView {
   const workers = Array.isArray(pool['workers']) ? pool['workers'] : [];
   const recent = fieldsOf(pool['recent']);
-  // Counts are those since the master's start; an older master has those since the last reload alone.
+  // Counters since the master's start; an older master has only those since the last reload.
   const totals = fieldsOf(pool['totals']);
   const total = (name: string) => number(totals[name]) ?? number(pool[name]) ?? 0;
   return {
@@ -123,7 +123,7 @@ function readPool(pool: Fields): PoolView {
   };
 }
 
-/** A pool without a state is taken for one that is served. */
+/** A pool without a state counts as served. */
 function troubleOf(pool: Fields): string | undefined {
   const state = text(pool['state']);
   if (state === '' || state === 'serving') return undefined;
@@ -147,7 +147,7 @@ function readWorker(worker: Fields): WorkerView {
   };
 }
 
-/** An answer of `GET /api/stack`: a line a call, or why there is none. */
+/** Parses an answer of `GET /api/stack`: a line a call, or the reason why it is missing. */
 export function readStack(answer: unknown): string[] {
   const { frames, reason } = fieldsOf(answer);
   if (!Array.isArray(frames)) return [text(reason) || 'The answer of the master holds no stack.'];

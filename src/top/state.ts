@@ -1,4 +1,4 @@
-/** What `hathi top` shows beside the snapshot, and what a key does to it. */
+/** State of `hathi top` in addition to the snapshot, and the effect of keys on it. */
 
 import type { EndMode } from '../engine/contract.ts';
 import { noRoutes, type RoutesView, selectRoutes } from './routes.ts';
@@ -7,14 +7,14 @@ import { everything, type Selection, selectWorkers, sortNames, type WorkerRow } 
 
 export const modes = {
   list: 'list',
-  /** The filter is typed. */
+  /** The filter is being typed. */
   filter: 'filter',
   help: 'help',
   /** A worker's stack. */
   stack: 'stack',
   /** The routes that took most time. */
   routes: 'routes',
-  /** A worker is to be ended: is it meant? */
+  /** Asks whether to end a worker. */
   confirm: 'confirm',
 } as const;
 export type Mode = (typeof modes)[keyof typeof modes];
@@ -27,21 +27,21 @@ export interface Target {
 export interface TopState {
   readonly mode: Mode;
   readonly selection: Selection;
-  /** Undefined is the first worker of the list. */
+  /** Undefined means the first worker of the list. */
   readonly selected: Target | undefined;
   readonly isPaused: boolean;
-  /** A line about what was done or went wrong; '' for none. */
+  /** A line about an action or an error; '' without one. */
   readonly notice: string;
   /** The text of {@link modes.stack}. */
   readonly stack: readonly string[];
   readonly routes: RoutesView;
-  /** The first line of either that is shown. */
+  /** First visible line of either. */
   readonly scroll: number;
-  /** How the worker in question is to end. */
+  /** How to end the worker in question. */
   readonly how: Extract<EndMode, 'quit' | 'term'>;
 }
 
-/** What the program has to do; the rest is drawing. */
+/** Actions for the program; everything else is drawing. */
 export type Effect =
   | { readonly type: 'quit' }
   | { readonly type: 'suspend' }
@@ -69,7 +69,7 @@ export function initialState(filter: string): TopState {
   };
 }
 
-/** Longest filter that can be typed. */
+/** Longest filter. */
 const filterMost = 100;
 const pageRows = 10;
 
@@ -94,7 +94,7 @@ export function press(state: TopState, key: string, snapshot: Snapshot): Step {
   }
 }
 
-/** The worker that keys are about: where the chosen one has gone, the first. */
+/** The worker that keys act on: the chosen one, or the first if that has gone. */
 export function selectedWorker(state: TopState, workers: readonly WorkerRow[]): WorkerRow | undefined {
   const { selected } = state;
   return workers.find(({ pool, pid }) => pool === selected?.pool && pid === selected.pid) ?? workers[0];
@@ -140,7 +140,7 @@ function pressInList(state: TopState, key: string, snapshot: Snapshot): Step {
     case 'enter':
     case 't':
       return withWorker(state, snapshot, (target) => ({
-        // The worker stays chosen while the list goes on underneath.
+        // The worker stays chosen while the list changes.
         state: { ...state, selected: target },
         effect: { type: 'stack', ...target },
       }));
@@ -185,7 +185,7 @@ function pressInStack(state: TopState, key: string): Step {
   return state.selected === undefined ? { state } : { state, effect: { type: 'stack', ...state.selected } };
 }
 
-/** Keys over a text of so many lines; any other leaves it. */
+/** Keys for scrolling a text; any other key leaves it. */
 function scrolled(state: TopState, key: string, lineCount: number): Step {
   const scroll = (lines: number): Step => ({
     state: { ...state, scroll: Math.max(0, Math.min(lineCount - 1, state.scroll + lines)) },

@@ -1,4 +1,4 @@
-/** The two tables, pools and workers, as rows of text that fit a width. */
+/** The tables of pools and workers as rows of limited width. */
 
 import { terminalText } from '../text/terminal.ts';
 import type { PoolView } from './snapshot.ts';
@@ -6,18 +6,18 @@ import { cut, cutStart, left, right } from './terminal-text.ts';
 import { bytes, count, duration, percent, rate } from './units.ts';
 import type { WorkerRow } from './workers.ts';
 
-/** How a row stands out. */
+/** Emphasis of a row. */
 export type Mood = 'alarm' | 'warning' | 'plain';
 
 interface PoolColumn {
   readonly name: string;
   readonly size: number;
-  /** It gives way on a narrow terminal. */
+  /** Omitted on a narrow terminal. */
   readonly isWide?: true;
   readonly cell: (pool: PoolView) => string;
 }
 
-/** Columns right of the pool's name. */
+/** Columns after the pool's name. */
 const poolColumns: readonly PoolColumn[] = [
   { name: 'BUSY', size: 7, cell: ({ active, maxChildren }) => `${active}/${maxChildren}` },
   { name: 'SAT', size: 4, cell: (pool) => `${saturation(pool)}%` },
@@ -42,7 +42,7 @@ const poolColumns: readonly PoolColumn[] = [
   { name: 'SLOW', size: 5, cell: ({ slowRequests }) => count(slowRequests) },
 ];
 const narrowColumns = poolColumns.filter(({ isWide }) => isWide !== true);
-/** The least room for a name. */
+/** Minimum width of a name. */
 const leastName = 8;
 
 function widthOf(columns: readonly PoolColumn[]): number {
@@ -57,7 +57,7 @@ export function poolHeading(width: number): string {
   return poolLine('POOL', ({ name }) => name, width);
 }
 
-/** Of a pool that nobody serves there is nothing to count: the row says why. */
+/** A pool without a serving host has no counts: the row shows the reason. */
 export function poolRow(pool: PoolView, width: number): string {
   const name = `${terminalText(pool.name)}${pool.isDrained ? ' (drained)' : ''}`;
   if (pool.trouble === undefined) return poolLine(name, ({ cell }) => cell(pool), width);
@@ -83,9 +83,9 @@ function nameWidth(width: number): number {
 }
 
 const workerCells = ['PID', 'POOL', 'STATE', 'TIME', 'MEM', 'CPU', 'REQS'] as const;
-/** Of these and the blank behind each. */
+/** Width of these cells with the blank after each. */
 const workerCellsWidth = 55;
-/** From so many columns on there is room for what the client asked for, beside the script. */
+/** From this width on the requested path is shown beside the script. */
 const requestWidth = 100;
 
 export function workerHeading(width: number): string {
@@ -115,7 +115,7 @@ function workerLine(
   return cut(cells.join(' '), width);
 }
 
-/** Of a path the end tells more than the beginning. */
+/** The end of a path is more telling than its start. */
 function requestCells(
   { method, uri, script }: Pick<WorkerRow, 'method' | 'uri' | 'script'>,
   width: number,

@@ -1,11 +1,11 @@
-/** Texts laid out in columns of a terminal: what src/text/terminal.ts made safe before. */
+/** Layout of text in terminal columns; src/text/terminal.ts has made it safe before. */
 
-/** Characters that take two columns: East Asian wide forms and emoji. */
+/** Characters of two columns: East Asian wide forms and emoji. */
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 const mark = /\p{M}/u;
 
-/** Columns that a text without controls takes. */
+/** Width of a text without controls, in columns. */
 export function columns(text: string): number {
   let sum = 0;
   for (const character of text) sum += width(character);
@@ -17,14 +17,14 @@ function width(character: string): number {
   return wide.test(character) ? 2 : 1;
 }
 
-/** Cut at its end to at most `limit` columns, with `~` in place of what is missing. */
+/** Cuts the end to fit `limit` columns; `~` marks the cut. */
 export function cut(text: string, limit: number): string {
   if (columns(text) <= limit) return text;
   if (limit <= 0) return '';
   return `${head(text, limit - 1)}~`;
 }
 
-/** Cut at its start: of a path the end tells more. */
+/** Cuts the start: the end of a path is more telling. */
 export function cutStart(text: string, limit: number): string {
   if (columns(text) <= limit) return text;
   if (limit <= 0) return '';
@@ -50,12 +50,12 @@ function head(text: string, limit: number): string {
   return kept;
 }
 
-/** Rows of at most `size` columns, broken anywhere. */
+/** Breaks a text into rows of at most `size` columns, at any character. */
 export function wrap(text: string, size: number): string[] {
   const rows: string[] = [];
   let rest = text;
   while (columns(rest) > size) {
-    // A wide character does not fit into one column: it is broken all the same, or there would be no end.
+    // A wide character in a single column is taken anyway, or the loop would never end.
     const row = head(rest, size) || [...rest].slice(0, 1).join('');
     rows.push(cut(row, size));
     rest = rest.slice(row.length);
@@ -63,13 +63,13 @@ export function wrap(text: string, size: number): string[] {
   return [...rows, rest];
 }
 
-/** Cut or filled with blanks to exactly `size` columns. */
+/** Cuts or pads with blanks to exactly `size` columns. */
 export function left(text: string, size: number): string {
   const shown = cut(text, size);
   return shown + ' '.repeat(Math.max(0, size - columns(shown)));
 }
 
-/** The same with the blanks in front: for numbers. */
+/** The same with padding on the left: for numbers. */
 export function right(text: string, size: number): string {
   const shown = cut(text, size);
   return ' '.repeat(Math.max(0, size - columns(shown))) + shown;

@@ -1,20 +1,20 @@
-/** A terminal as a whole screen: taken over, drawn on, and given back however the program ends. */
+/** A terminal in full-screen mode: taken over, drawn on, and restored however the program ends. */
 
 import type { ReadStream, WriteStream } from 'node:tty';
 import { KeyReader } from './keys.ts';
 
-/** The other screen, no cursor, no wrapping at the right edge; and back. */
+/** Alternate screen, hidden cursor, no wrapping at the right edge; and back. */
 const takeOver = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const giveBack = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 
 export interface TerminalEvents {
   readonly onKey: (key: string) => void;
   readonly onResize: () => void;
-  /** The terminal is gone, or a signal asks to end; `code` is the exit code that goes with it. */
+  /** The terminal has closed or a signal arrived; `code` is the matching exit code. */
   readonly onEnd: (code: number) => void;
 }
 
-/** Signals that end a program, with their numbers. */
+/** Terminating signals with their numbers. */
 const endings = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGQUIT: 3 } as const;
 
 export class Terminal {
@@ -58,37 +58,37 @@ export class Terminal {
       this.#take();
       this.#events.onResize();
     });
-    // The last words of a crash belong on the screen that stays; a write to a terminal is done when it returns.
+    // Output of a crash belongs on the normal screen; terminal writes are synchronous.
     this.#listen(process, 'uncaughtExceptionMonitor', () => this.#give());
     this.#listen(process, 'exit', () => this.#give());
     this.#take();
     this.#input.resume();
   }
 
-  /** Gives the terminal back; harmless when called twice. */
+  /** Restores the terminal; idempotent. */
   close(): void {
     this.#give();
     for (const undo of this.#undo.splice(0)) undo();
     this.#input.pause();
   }
 
-  /** Stops the process, as Ctrl-Z does; it goes on with SIGCONT. */
+  /** Stops the process, as Ctrl-Z does; it continues on SIGCONT. */
   suspend(): void {
     this.#give();
-    // The whole job, or the shell that waits for the program's launcher would not notice.
+    // The whole job: otherwise the shell, which waits for the launcher, would not notice.
     process.kill(0, 'SIGTSTP');
   }
 
-  /** Shows these rows, one for each of the screen; nothing is sent when nothing has changed. */
+  /** Shows these rows, one for each of the screen; sends nothing if nothing has changed. */
   draw(rows: readonly string[]): void {
-    // A row is cleared before it is written: after a full one the cursor still stands on its last column.
+    // A row is cleared before it is written: after a full row the cursor is still on the last column.
     const frame = `\x1b[H${rows.map((row) => `\x1b[K${row}`).join('\r\n')}`;
     if (!this.#isOpen || frame === this.#drawn) return;
     this.#drawn = frame;
     this.#output.write(frame);
   }
 
-  /** The next frame is sent whatever was drawn before. */
+  /** Forces the next frame to be sent. */
   forget(): void {
     this.#drawn = '';
   }
@@ -108,7 +108,7 @@ export class Terminal {
       this.#output.write(giveBack);
       this.#input.setRawMode(false);
     } catch {
-      // A terminal that is gone needs nothing back.
+      // A closed terminal needs no restoring.
     }
   }
 

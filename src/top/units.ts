@@ -1,4 +1,4 @@
-/** Numbers as a narrow column shows them. */
+/** Numbers in narrow columns. */
 
 /** Bytes in binary units, at most 5 columns: `512B`, `3.2M`, `128M`. */
 export function bytes(value: number | undefined): string {
@@ -28,7 +28,7 @@ export function rate(value: number | undefined): string {
   return value !== undefined && value < 10 ? tenths(value) : count(value);
 }
 
-/** A whole percentage of a part, 0 when there is no whole. */
+/** A whole percentage; 0 if the whole is 0. */
 export function percent(part: number, whole: number): number {
   return whole <= 0 ? 0 : Math.floor((part * 100) / whole);
 }
@@ -37,7 +37,7 @@ function scaled(value: number | undefined, base: number, units: readonly string[
   if (value === undefined) return '-';
   let rest = value;
   let unit = 0;
-  // Cut off, never rounded up: 1023.9 would become a number of four digits.
+  // Truncates instead of rounding: 1023.9 would become a four-digit number.
   while (rest >= base && unit < units.length - 1) {
     rest /= base;
     unit += 1;

@@ -1,4 +1,4 @@
-/** Which workers are listed, and in which order. */
+/** Selects and sorts the listed workers. */
 
 import type { Snapshot, WorkerView } from './snapshot.ts';
 
@@ -6,12 +6,12 @@ export interface WorkerRow extends WorkerView {
   readonly pool: string;
 }
 
-/** Orders of the list, in the order in which a key goes through them. */
+/** Sort orders, in the order in which the key cycles through them. */
 export const sortNames = ['time', 'cpu', 'memory', 'requests', 'pool'] as const;
 export type SortName = (typeof sortNames)[number];
 
 export interface Selection {
-  /** Workers whose pool, state, script, method or URI holds this, whatever the case; '' is all. */
+  /** Text to be found in a worker's pool, state, script, method or URI, in any case; '' matches all. */
   readonly filter: string;
   readonly sort: SortName;
   readonly reversed: boolean;
@@ -20,9 +20,9 @@ export interface Selection {
 
 export const everything: Selection = { filter: '', sort: 'time', reversed: false, showsIdle: true };
 
-/** What comes first: the longest, the most, the first by name. */
+/** Direction: the longest, the most, or the first by name comes first. */
 const orders: Readonly<Record<SortName, (a: WorkerRow, b: WorkerRow) => number>> = {
-  // The time of an idle worker is one that has passed.
+  // The time of an idle worker belongs to a finished request.
   time: (a, b) => Number(isIdle(a)) - Number(isIdle(b)) || b.durationMicros - a.durationMicros,
   cpu: (a, b) => (b.cpuPercent ?? -1) - (a.cpuPercent ?? -1),
   memory: (a, b) => (b.memoryBytes ?? -1) - (a.memoryBytes ?? -1),

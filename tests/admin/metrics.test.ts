@@ -33,7 +33,7 @@ test('the text of both formats; labels are escaped', () => {
     'hathi_build_info{version="a\\\\b\\"c\\nd"} 1',
     '# TYPE hathi_start_time_seconds gauge',
     '# UNIT hathi_start_time_seconds seconds',
-    '# HELP hathi_start_time_seconds When the master was started, in seconds since 1970.',
+    '# HELP hathi_start_time_seconds Start of the master, in seconds since 1970.',
     'hathi_start_time_seconds 1.5',
     '# TYPE hathi_reloads counter',
     '# HELP hathi_reloads Reloads by outcome: succeeded, partial (a pool could not be started with the new configuration), refused (nothing changed).',

@@ -86,7 +86,7 @@ suite('php-config', () => {
       'without headers',
       '8.2.1',
       undefined,
-      /headers of PHP 8\.2\.1 are not there.*apt-get install php8\.2-dev/,
+      /headers of PHP 8\.2\.1 are missing.*apt-get install php8\.2-dev/,
     ],
   ] as const) {
     test(`a PHP that is ${name} is refused by name`, () => {
@@ -143,7 +143,7 @@ suite('php-config', () => {
         readPhpConfig('php-config8.2', (command, option) =>
           option === '--php-binary' ? '/no/such/php' : fake(command, option),
         ),
-      /program "\/no\/such\/php" that "php-config8\.2" names is not there.*"apt-get install php8\.2-cli".*"apk add php82"/,
+      /program "\/no\/such\/php" that "php-config8\.2" names is missing.*"apt-get install php8\.2-cli".*"apk add php82"/,
     );
   });
 
@@ -160,7 +160,7 @@ suite('the compiler', () => {
     [
       'is missing',
       undefined,
-      /there is no C compiler "\S+\/cc"\. Install one: "apt-get install gcc libc6-dev"/,
+      /the C compiler "\S+\/cc" is missing\. Install one: "apt-get install gcc libc6-dev"/,
     ],
     [
       'has no headers of the C library',

@@ -1,4 +1,4 @@
-/** Which engine runs a pool, and the program that hosts it. */
+/** Selects the engine of a pool and its host program. */
 
 import type { PoolConfig } from '../../config/directives.ts';
 import { siblingModule } from '../../runtime/module.ts';
@@ -7,12 +7,12 @@ import type { EngineCommand } from '../engine-command.ts';
 import { locateEngine, nativeCommand, wantedVersion } from '../native/locate.ts';
 import type { BuiltEngine } from '../native/store.ts';
 
-/** The pool's engine is not there. */
+/** The pool's engine is missing. */
 export class EngineError extends Error {
   readonly code = 'HATHI_ENGINE';
-  /** What the message says behind the pool's name. */
+  /** The message after the pool's name. */
   readonly reason: string;
-  /** Further lines: what can be done. */
+  /** Additional lines: remedies. */
   readonly advice: readonly string[];
 
   constructor(pool: string, reason: string, advice: readonly string[] = []) {
@@ -22,22 +22,22 @@ export class EngineError extends Error {
   }
 }
 
-/** What runs a pool, for the operator. */
+/** The engine of a pool, for the operator. */
 export interface ChosenEngine {
   readonly engine: 'embedded' | 'native';
   /** Exact version of PHP. */
   readonly php: string;
-  /** `engine = auto`, and why it is not the native engine. */
+  /** With `engine = auto`: why it is not the native engine. */
   readonly instead?: string;
   /** The native engine. */
   readonly build?: BuiltEngine;
 }
 
 /**
- * Chooses the engine by the directive `engine`: `auto` takes the native one where it is built, else the embedded; but
- * a configuration in the folder of a PHP of this machine does not change to another PHP in silence.
+ * Selects the engine by the directive `engine`: `auto` means native if it is built, else embedded. But a configuration
+ * in the folder of one of this machine's PHPs never changes to another PHP silently.
  *
- * @throws EngineError when the pool insists on an engine that this tree does not have
+ * @throws EngineError when the pool demands an engine that is missing
  */
 export function engineCommand(pool: PoolConfig): EngineCommand {
   switch (pool.engine) {
@@ -53,9 +53,9 @@ export function engineCommand(pool: PoolConfig): EngineCommand {
 }
 
 /**
- * What {@link engineCommand} would start, down to the exact version of PHP.
+ * The engine that {@link engineCommand} would start, with the exact version of PHP.
  *
- * @throws EngineError where it is not installed
+ * @throws EngineError when it is not installed
  */
 export function chosenEngine(pool: PoolConfig): ChosenEngine {
   const located = pool.engine === 'embedded' ? undefined : locateEngine(wantedVersion(pool));
@@ -67,7 +67,7 @@ export function chosenEngine(pool: PoolConfig): ChosenEngine {
   return { engine: 'embedded', php, ...(located && { instead: located.missing }) };
 }
 
-/** @throws EngineError where it is not installed */
+/** @throws EngineError when it is not installed */
 function embeddedPackage(pool: PoolConfig): EnginePackage {
   try {
     return findEngine(pool['engine.php'] ?? defaultVersion);
@@ -77,9 +77,9 @@ function embeddedPackage(pool: PoolConfig): EnginePackage {
 }
 
 /**
- * The same as {@link engineCommand}, for a pool that is to be started.
+ * As {@link engineCommand}, for a pool about to start.
  *
- * @throws EngineError where it is not installed down to the version of PHP
+ * @throws EngineError when it, or its version of PHP, is not installed
  */
 export function installedEngine(pool: PoolConfig): EngineCommand {
   const command = engineCommand(pool);
@@ -96,7 +96,7 @@ function insistOnNative(pool: PoolConfig): EngineCommand {
   throw new EngineError(pool.name, `engine = native: ${reason}`);
 }
 
-/** A build that cannot be used must not give way to the slower engine in silence. */
+/** An unusable build must not be replaced by the slower engine silently. */
 function withReason(pool: PoolConfig): EngineCommand {
   const version = wantedVersion(pool);
   const located = locateEngine(version);
@@ -104,7 +104,7 @@ function withReason(pool: PoolConfig): EngineCommand {
   if (missing !== undefined && pool.folderVersion !== undefined) {
     throw new EngineError(pool.name, `engine = auto: ${missing.missing}`, [
       `Its configuration is in the folder of PHP ${pool.folderVersion}: 'hathi build --php-config php-config${version}' builds for PHP ${version}.`,
-      "Set 'engine = embedded' where the pool is to run on PHP compiled to WebAssembly.",
+      "Set 'engine = embedded' to run the pool on PHP compiled to WebAssembly.",
     ]);
   }
   return { ...embeddedCommand(pool), ...(missing?.isStale ? { instead: missing.missing } : {}) };
@@ -117,7 +117,7 @@ function embeddedCommand(pool: PoolConfig): EngineCommand {
     file: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', host],
     parts: [process.execPath, host],
-    // Room for the title that the host gives itself: libuv writes it over its arguments.
+    // Room for the host's title: libuv writes it over the arguments.
     argv0: `php-fpm: pool ${pool.name}`.padEnd(64),
   };
 }

@@ -1,4 +1,4 @@
-/** The PHP constants of a configuration that depend on which PHP runs: `php_value[x] = PHP_VERSION`. */
+/** PHP constants in a configuration that depend on the PHP version: `php_value[x] = PHP_VERSION`. */
 
 import { defaultVersion, EnginePackageError, findEngine } from '../embedded/php/package.ts';
 import { locateEngine } from '../native/locate.ts';
@@ -11,7 +11,7 @@ const versionConstants: Readonly<Record<string, (version: VersionParts) => strin
   PHP_RELEASE_VERSION: ({ release }) => String(release),
   PHP_EXTRA_VERSION: ({ extra }) => extra,
   PHP_VERSION_ID: ({ major, minor, release }) => String(major * 10_000 + minor * 100 + release),
-  // Without E_STRICT since 8.4.
+  // Since 8.4 without E_STRICT.
   E_ALL: ({ major, minor }) => (major * 100 + minor >= 804 ? '30719' : '32767'),
 };
 
@@ -24,11 +24,11 @@ interface VersionParts {
 }
 
 /**
- * The value of such a constant for the PHP that `engine = auto` takes: one file may be for pools of several versions,
- * and PHP-FPM has but one.
+ * Value of such a constant for the PHP of `engine = auto`: one file may be for pools of several versions, while PHP-FPM
+ * has only one.
  *
- * @param versionOf tests have a version of their own
- * @returns undefined for every other name, and where no PHP is there
+ * @param versionOf replaced in tests
+ * @returns undefined for every other name, and without a PHP
  */
 export function versionConstant(
   name: string,

@@ -1,4 +1,4 @@
-/** Compiling the native engine for one PHP. */
+/** Compiles the native engine for one PHP. */
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,8 +14,8 @@ import { type BuildRecord, type BuiltEngine, engineFile, type LinkedHost, record
 export const sourceFolder = fileURLToPath(new URL('../../../native/', import.meta.url));
 
 /**
- * Everything the engine is compiled with but for the paths. The tests add -Werror: there are to be no warnings, but
- * the next compiler may have new ones, and an operator's build is not to fail for them.
+ * All compiler flags except paths. The tests add -Werror; an operator's build must not fail for warnings of a newer
+ * compiler.
  */
 export const compilerFlags: readonly string[] = [
   '-std=gnu11',
@@ -28,21 +28,21 @@ export const compilerFlags: readonly string[] = [
   '-Wextra',
 ];
 
-/** The sources and headers in all rooms of the folder, as paths in it, in order of their names. */
+/** Sources and headers in all rooms of the folder, as relative paths, sorted by name. */
 function namesOfSources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.[ch]$/.test(name))
     .sort();
 }
 
-/** The C files, in order of their names. */
+/** The C files, sorted by name. */
 export function sourceFiles(folder: string = sourceFolder): string[] {
   return namesOfSources(folder)
     .filter((name) => name.endsWith('.c'))
     .map((name) => join(folder, name));
 }
 
-/** Hash of all sources and flags: a build of anything else is stale. */
+/** Hash of all sources and flags: any other build is stale. */
 export function sourcesHash(folder: string = sourceFolder): string {
   const hash = createHash('sha256').update(compilerFlags.join('\0'));
   for (const name of namesOfSources(folder))
@@ -50,7 +50,7 @@ export function sourcesHash(folder: string = sourceFolder): string {
   return hash.digest('hex');
 }
 
-/** Arguments for the compiler. PHP's headers are system headers: their warnings are not ours. */
+/** Arguments for the compiler. PHP's headers count as system headers, which silences their warnings. */
 export function compilerArguments(
   php: PhpInstallation,
   output: string,
@@ -76,24 +76,24 @@ export function compilerArguments(
   ];
 }
 
-/** How the engine is to be hosted; `auto` preloads it where that works, and links it with libphp elsewhere. */
+/** How the engine is hosted; `auto` preloads it where that works, and otherwise links it with libphp. */
 export const hostings = ['auto', 'preload', 'libphp'] as const;
 
 export type Hosting = (typeof hostings)[number];
 
 export interface BuildOptions {
-  /** Further flags of the compiler, for instance sanitizers. */
+  /** Additional compiler flags, such as sanitizers. */
   readonly extra?: readonly string[];
   readonly hosting?: Hosting;
-  /** False leaves out the trial start, which a sanitizer does not survive. */
+  /** False skips the trial start, which fails under a sanitizer. */
   readonly tries?: boolean;
 }
 
 /**
- * Compiles the engine into a folder and tries whether it comes up in its host. The shared object takes its place in
- * one step, so that a host that starts meanwhile finds the old one or the new one.
+ * Compiles the engine into a folder and tests whether it starts in its host. The shared object is replaced in one step,
+ * so that a host that starts meanwhile finds either the old or the new one.
  *
- * @throws NativeEngineError with what the compiler said, or why the host will not do
+ * @throws NativeEngineError with the compiler's output, or the reason why the host failed
  */
 export function buildEngine(
   php: PhpInstallation,
@@ -131,7 +131,7 @@ export function buildEngine(
   }
 }
 
-/** Whether PHP's program is to be preloaded. @throws NativeEngineError when it must be and cannot, or is another PHP */
+/** Whether PHP's program can be preloaded. @throws NativeEngineError when it must be and cannot, or is another PHP */
 function canPreload(file: string, php: PhpInstallation, hosting: Hosting): boolean {
   if (hosting === 'libphp') return false;
   const probed = probeHost(hostProgram(file, { host: php.binary }));
@@ -148,7 +148,7 @@ function link(compiler: string, file: string, library: string, { binary }: PhpIn
   const probed = probeHost(hostProgram(file, { host: binary, linked }));
   if (probed === undefined) {
     throw new NativeEngineError(
-      `Cannot host the native engine: it does not come up with the library "${library}"`,
+      `Cannot host the native engine: it does not start with the library "${library}"`,
     );
   }
   requireSamePhp(probed, library);
@@ -158,7 +158,7 @@ function link(compiler: string, file: string, library: string, { binary }: PhpIn
 function compilerError(compiler: string, error: NodeJS.ErrnoException & { stderr?: Buffer }): Error {
   if (error.code === 'ENOENT' && error.syscall?.startsWith('spawn')) {
     return new NativeEngineError(
-      `Cannot build the native engine: there is no C compiler "${compiler}". Install one: ` +
+      `Cannot build the native engine: the C compiler "${compiler}" is missing. Install one: ` +
         '"apt-get install gcc libc6-dev" (Debian, Ubuntu), "apk add gcc musl-dev" (Alpine), "dnf install gcc" (Fedora)',
       { cause: error },
     );

@@ -9,17 +9,17 @@ import type { BuiltEngine } from './store.ts';
 
 const timeLimitMs = 60_000;
 
-/** What php.ini says about messages is of no account here: they are what is asked for. */
+/** Overrides php.ini's settings about messages: the messages are the answer here. */
 const toStandardLog = ['log_errors=1', 'error_log=', 'display_startup_errors=0', 'html_errors=0'];
 
-/** @throws IniCheckError when the engine gives no answer */
+/** @throws IniCheckError when the engine does not answer */
 export function askNativeIni(
   build: BuiltEngine,
   php: PhpIniSource,
   pools: readonly PoolIniValues[],
 ): IniAnswer {
   const { names, remarks } = ask(build, php, pools.flatMap(linesOf));
-  // A host starts PHP with its pool's values; what PHP takes at its start only is not refused then.
+  // A host starts PHP with its pool's values, so values that PHP reads only at its start are valid then.
   const refused = pools.flatMap((values) =>
     remarks.some(({ kind, pool }) => kind === 'refused' && pool === values.pool)
       ? ask(build, php, valueLines(values)).remarks.map((remark) => keyOf({ ...remark, pool: values.pool }))
@@ -78,7 +78,7 @@ function isKind(word: string): word is IniRemark['kind'] {
   return kinds.has(word);
 }
 
-/** Other lines are what an extension prints while it starts. */
+/** Other lines are output of extensions at their start. */
 function parseAnswer(text: string): IniAnswer {
   const names: string[] = [];
   const remarks: IniRemark[] = [];

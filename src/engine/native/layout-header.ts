@@ -1,4 +1,4 @@
-/** The scoreboard's layout as a C header: native/record/layout.h is this text, which a test compares. */
+/** The scoreboard's layout as a C header: native/record/layout.h is this text; a test compares them. */
 
 import {
   durationBounds,
@@ -59,7 +59,7 @@ export function layoutHeader(): string {
   ].join('\n');
 }
 
-/** An offset for each field, and of a string its capacity. */
+/** An offset for each field, and the capacity of each string. */
 function offsetsOf(owner: string, fields: readonly Field[]): (readonly [string, number])[] {
   return fields.flatMap((field) => {
     const name = `${owner}_${field.name.toUpperCase()}`;

@@ -1,6 +1,6 @@
 /**
- * The other way to host the engine: a program of three lines that is linked with the engine and with libphp, for
- * where PHP's own program cannot be preloaded (linked statically, or LD_PRELOAD is dropped by the system).
+ * The second way to host the engine: a program of three lines, linked with the engine and libphp, for systems where
+ * PHP's own program cannot be preloaded (a static program, or LD_PRELOAD is dropped).
  */
 
 import { execFileSync } from 'node:child_process';
@@ -8,10 +8,10 @@ import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { NativeEngineError, type PhpInstallation } from './php-config.ts';
 
-/** Never runs: the engine takes the place of main(), as it does when it is preloaded. */
+/** Never runs: the engine replaces main(), as it does when preloaded. */
 const stubSource = 'int main(void) { return 70; }\n';
 
-/** Where distributions put it; php-config does not say. */
+/** Paths used by distributions; php-config does not report them. */
 export function libphpCandidates({ version, prefix }: PhpInstallation): string[] {
   const [major = '8', minor = '2'] = version.split('.');
   const folders = [join(prefix, 'lib'), join(prefix, 'lib64'), '/usr/lib', '/usr/local/lib'];
@@ -25,17 +25,17 @@ export function findLibphp(php: PhpInstallation): string {
   if (found !== undefined) return realpathSync(found);
   const [major = '8', minor = '2'] = php.version.split('.');
   throw new NativeEngineError(
-    `Cannot build the native engine with libphp: there is no libphp for PHP ${php.version}. Install it: ` +
+    `Cannot build the native engine with libphp: the libphp of PHP ${php.version} is missing. Install it: ` +
       `"apt-get install libphp${major}.${minor}-embed" (Debian, Ubuntu), "apk add php${major}${minor}-embed" (Alpine), ` +
       '"dnf install php-embedded" (Fedora)',
   );
 }
 
 /**
- * Links the program, beside the engine. Debian's libraries of all versions have the SONAME `libphp.so`, which stands
- * for whichever ldconfig met last: a folder of its own with a link of that name, searched first, names the right one.
- * The program uses nothing of PHP itself, so no variable of PHP is copied into it (COPY relocations), and an updated
- * library of the same API is no danger.
+ * Links the program, beside the engine. On Debian the libraries of all versions have the SONAME `libphp.so`, which
+ * resolves to the one that ldconfig saw last. So a separate folder with a link of that name, searched first, selects
+ * the right one. The program uses nothing of PHP itself, so no variable of PHP is copied into it (COPY relocations),
+ * and an updated library with the same API is safe.
  *
  * @returns its path
  */
@@ -55,7 +55,7 @@ export function linkHostProgram(compiler: string, engine: string, library: strin
       program,
       '-Wl,--no-as-needed,--disable-new-dtags,--allow-shlib-undefined',
       `-Wl,-rpath,${folder}`,
-      // In this order: the engine's start function comes before the C library's.
+      // The order matters: the engine's start function comes before the C library's.
       engine,
       join(folder, 'libphp.so'),
     ],

@@ -1,4 +1,4 @@
-/** The native engine for a pool: which build fits, and the command line of its host. */
+/** Finds the native engine of a pool: a matching build, and the command line of its host. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,19 +9,19 @@ import { sourcesHash } from './build.ts';
 import { hostProgram } from './host-program.ts';
 import { type BuildRecord, type BuiltEngine, engineFolders, listEngines, staleReason } from './store.ts';
 
-/** A build, or why there is none that can be used. */
+/** A build, or the reason why none is usable. */
 export type LocatedEngine =
   | { readonly engine: BuiltEngine }
   | {
       readonly missing: string;
-      /** There is a build for that PHP, which cannot be used. */
+      /** A build for that PHP exists but is unusable. */
       readonly isStale: boolean;
     };
 
 /**
  * Looks for a build.
  *
- * @param version `8.2` as in engine.php, or undefined for the newest PHP that an engine was built for
+ * @param version `8.2` as in engine.php, or undefined for the newest PHP with a build
  */
 export function locateEngine(
   version: string | undefined,
@@ -33,7 +33,7 @@ export function locateEngine(
 function lookForEngine(version: string | undefined, folders: readonly string[]): LocatedEngine {
   const all = folders.flatMap(listEngines);
   const fitting = all.filter(({ record }) => version === undefined || record.php.startsWith(`${version}.`));
-  // The sources are read only where there is a build to compare them with: most starts have none.
+  // The sources are only read when there is a build to compare: most starts have none.
   const sources = fitting.length > 0 ? sourcesHash() : '';
   const usable = fitting.find((engine) => staleReason(engine, sources) === undefined);
   if (usable !== undefined) return { engine: usable };
@@ -53,27 +53,27 @@ function lookForEngine(version: string | undefined, folders: readonly string[]):
 }
 
 /**
- * The command line that hosts a build: PHP itself with the engine preloaded, or the program that was linked with the
- * engine and libphp.
+ * Command line of a build's host: PHP itself with the engine preloaded, or the program linked with the engine and
+ * libphp.
  */
 export function hostCommand({ file, record }: BuiltEngine, title: string): readonly string[] {
-  // The last argument is room for the title that the host and its workers give themselves.
+  // The last argument is room for the title of the host and its workers.
   return [...hostProgram(file, record), title.padEnd(96)];
 }
 
-/** The command line of a template of a build; its hosts take the room of its title for theirs. */
+/** Command line of a build's template; its hosts use the room of its title for theirs. */
 export function templateCommand({ file, record }: BuiltEngine): NonNullable<EngineCommand['template']> {
   const title = 'php-fpm: template';
   const [program = '', ...args] = hostProgram(file, record);
   return { file: program, args: [...args, '--template', title.padEnd(96)], argv0: title };
 }
 
-/** The PHP that a pool's native engine has to be of: by its directive, else by the folder of its configuration. */
+/** The required PHP version of a pool's native engine: its directive, else the folder of its configuration. */
 export function wantedVersion(pool: PoolConfig): string | undefined {
   return pool['engine.php'] ?? pool.folderVersion;
 }
 
-/** The native engine's host for a pool; undefined when there is no build that fits. */
+/** The native engine's host for a pool; undefined without a matching build. */
 export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): EngineCommand | undefined {
   const located = locateEngine(wantedVersion(pool), folders);
   if (!('engine' in located)) return undefined;
@@ -93,7 +93,7 @@ export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): En
   };
 }
 
-/** What the PHP-FPM of that PHP reads: its php.ini, then the files of its scan folder in order of their names. */
+/** The ini files of that PHP's own PHP-FPM: its php.ini, then the files of its scan folder, sorted by name. */
 export function iniFilesOf(record: BuildRecord): NonNullable<EngineCommand['iniFiles']> {
   return lookedUp(JSON.stringify(['ini files', record.iniFolder, record.scanFolder]), () =>
     lookForIniFiles(record),

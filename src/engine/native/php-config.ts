@@ -1,19 +1,19 @@
-/** A PHP to build the native engine for: what its php-config and its headers say, and what to do when they do not. */
+/** A PHP to build the native engine for: facts from its php-config and headers, and remedies when they are missing. */
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The native engine cannot be built or used; the message names the remedy. */
+/** The native engine cannot be built or used; the message has the remedy. */
 export class NativeEngineError extends Error {
   readonly code = 'HATHI_NATIVE_ENGINE';
 }
 
-/** What a build needs to know of a PHP. */
+/** The facts about a PHP that a build needs. */
 export interface PhpInstallation {
   /** `8.2.36` */
   readonly version: string;
-  /** ZEND_MODULE_API_NO, which changes with everything that a compiled module depends on. */
+  /** ZEND_MODULE_API_NO, which identifies the interface that a compiled module depends on. */
   readonly api: string;
   /** `-I` flags. */
   readonly includes: readonly string[];
@@ -21,12 +21,12 @@ export interface PhpInstallation {
   readonly binary: string;
   /** Where PHP is installed, `/usr`. */
   readonly prefix: string;
-  /** Folder of php.ini, and the scan folder, as PHP-FPM of this PHP has them; empty where there is none. */
+  /** Folder of php.ini, and the scan folder, of this PHP's PHP-FPM; empty if unset. */
   readonly iniFolder: string;
   readonly scanFolder: string;
 }
 
-/** Runs php-config, or PHP itself; undefined when there is no such program. Replaced in tests. */
+/** Runs php-config, or PHP itself; undefined when the program is missing. Replaced in tests. */
 export type RunPhpConfig = (command: string, option: string) => string | undefined;
 
 const runPhpConfig: RunPhpConfig = (command, option) => {
@@ -40,7 +40,7 @@ const runPhpConfig: RunPhpConfig = (command, option) => {
   }
 };
 
-/** Names that distributions give the program, the plain one first: it is the operator's own choice. */
+/** Program names in distributions, the plain one first: it is the operator's own choice. */
 const usualNames: readonly string[] = [
   'php-config',
   ...['8.6', '8.5', '8.4', '8.3', '8.2', '8.1'].flatMap((version) => [
@@ -50,10 +50,10 @@ const usualNames: readonly string[] = [
 ];
 
 /**
- * Asks a php-config about its PHP.
+ * Queries a php-config about its PHP.
  *
- * @param given the program, or undefined for the first of the usual names that there is
- * @throws NativeEngineError naming the package that is missing, or why this PHP cannot be taken
+ * @param given the program, or undefined for the first existing one of the usual names
+ * @throws NativeEngineError naming the missing package, or why this PHP is unsuitable
  */
 export function readPhpConfig(given: string | undefined, run: RunPhpConfig = runPhpConfig): PhpInstallation {
   const command = given ?? usualNames.find((name) => run(name, '--version') !== undefined);
@@ -71,7 +71,7 @@ export function readPhpConfig(given: string | undefined, run: RunPhpConfig = run
   const binary = run(command, '--php-binary') ?? '';
   if (!existsSync(binary)) {
     throw new NativeEngineError(
-      `Cannot build the native engine: the PHP program "${binary}" that "${command}" names is not there. ${cliHint(version)}`,
+      `Cannot build the native engine: the PHP program "${binary}" that "${command}" names is missing. ${cliHint(version)}`,
     );
   }
   const api = readHeaders(includes, version);
@@ -94,10 +94,9 @@ export function readPhpConfig(given: string | undefined, run: RunPhpConfig = run
 }
 
 /**
- * Refuses a program that the engine cannot be compiled for with these headers. The trial start would fail as well, but
- * not say why.
+ * Refuses a program that does not match these headers. The trial start would fail as well, but without a reason.
  *
- * @param told what `php -v` says: `PHP 8.2.36 (cli) (built: …) (NTS)`; debug builds say `NTS DEBUG`
+ * @param told first line of `php -v`: `PHP 8.2.36 (cli) (built: …) (NTS)`; debug builds have `NTS DEBUG`
  */
 function checkBinary(
   binary: string,
@@ -124,7 +123,7 @@ function checkBinary(
   }
 }
 
-/** Whether a file is an ELF program of another class, byte order or machine than the running one: elf(5). */
+/** Whether a file is an ELF program for another class, byte order or machine than the running one: elf(5). */
 function isForeign(path: string): boolean {
   const kind = (file: string): string => {
     const head = Buffer.alloc(20);
@@ -148,13 +147,13 @@ function branch(version: string): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
-/** php-config names the command line's folder; Debian keeps one for each SAPI (`/etc/php/8.2/cli`). */
+/** php-config returns the command line's folder; Debian has one for each SAPI (`/etc/php/8.2/cli`). */
 function fpmFolder(folder: string): string {
   const own = folder.replace(/\/cli(?=\/|$)/, '/fpm');
   return existsSync(own) ? own : folder;
 }
 
-/** Reads the API number; refuses builds that the engine is not made for. */
+/** Reads the API number; refuses unsupported builds. */
 function readHeaders(includes: readonly string[], version: string): string {
   const header = (name: string): string | undefined => {
     const found = includes.map((flag) => join(flag.slice(2), name)).find((path) => existsSync(path));
@@ -165,7 +164,7 @@ function readHeaders(includes: readonly string[], version: string): string {
   const api = /^#define ZEND_MODULE_API_NO (\d+)$/m.exec(modules ?? '')?.[1];
   if (api === undefined || config === undefined) {
     throw new NativeEngineError(
-      `Cannot build the native engine: the headers of PHP ${version} are not there. ${installHint(version)}`,
+      `Cannot build the native engine: the headers of PHP ${version} are missing. ${installHint(version)}`,
     );
   }
   const refused = [
@@ -185,7 +184,7 @@ function readHeaders(includes: readonly string[], version: string): string {
   return api;
 }
 
-/** What to install, in the words of the distributions. */
+/** Package to install, for each distribution. */
 export function installHint(given: string | undefined): string {
   const version = /(\d)\.?(\d)/.exec(given ?? '');
   const dotted = version === null ? '8.2' : `${version[1]}.${version[2]}`;

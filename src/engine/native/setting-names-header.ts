@@ -2,7 +2,7 @@
 
 import { namesOf, requiredSettings } from '../host-setting-names.ts';
 
-/** The constant of C for a setting. */
+/** The C constant for a setting. */
 export function settingConstant(name: string): string {
   return `HATHI_SETTING_${name.toUpperCase().replaceAll('.', '_')}`;
 }

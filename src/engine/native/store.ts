@@ -1,46 +1,46 @@
-/** Where built engines are kept, and what is written down about each. */
+/** The folders of built engines, and the record of each. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** A program that was linked with an engine and libphp. */
+/** A program linked with an engine and libphp. */
 export interface LinkedHost {
   readonly program: string;
   readonly library: string;
 }
 
-/** What stands beside an engine, as JSON. */
+/** The record beside an engine, as JSON. */
 export interface BuildRecord {
   /** Version of PHP, `8.2.36`. */
   readonly php: string;
   readonly api: string;
   /** The PHP program, which hosts the engine unless it is linked with libphp. */
   readonly host: string;
-  /** Set when it is: the program made for that, and the library. */
+  /** Set if it is linked: the program for that, and the library. */
   readonly linked?: LinkedHost;
-  /** When it was built, in ms since 1970. */
+  /** Time of the build, in ms since 1970. */
   readonly builtAt: number;
-  /** Where the PHP-FPM of that PHP looks for php.ini and for further files; empty where there is no such folder. */
+  /** Where that PHP's PHP-FPM looks for php.ini and further files; empty without such a folder. */
   readonly iniFolder: string;
   readonly scanFolder: string;
   /** Hash of the engine's own sources. */
   readonly sources: string;
 }
 
-/** An engine that was built. */
+/** A built engine. */
 export interface BuiltEngine {
   readonly record: BuildRecord;
   /** The shared object. */
   readonly file: string;
 }
 
-/** For the whole machine: pools of root run as other users, who have to read it. */
+/** For the whole machine: root's pools run as other users, who have to read it. */
 const machineFolder = '/var/lib/hathi/engines';
 
 /**
- * Where an engine is put: HATHI_ENGINE_DIR where it is set; root builds for the whole machine, any other user into his
- * own cache (XDG Base Directory Specification).
+ * The folder for new builds: HATHI_ENGINE_DIR if set; root builds for the whole machine, other users into their own
+ * cache (XDG Base Directory Specification).
  */
 export function engineFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -51,7 +51,7 @@ export function engineFolder(
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'hathi/engines');
 }
 
-/** Where engines are looked for, the first one first: a user without a build of his own takes the machine's. */
+/** Folders that are searched, in order: a user without a build uses the machine's. */
 export function engineFolders(
   env: NodeJS.ProcessEnv = process.env,
   uid: number | undefined = process.getuid?.(),
@@ -60,7 +60,7 @@ export function engineFolders(
   return env['HATHI_ENGINE_DIR'] || own === machineFolder ? [own] : [own, machineFolder];
 }
 
-/** File of the engine for a PHP of that API number. */
+/** File of the engine for a PHP with that API number. */
 export function engineFile(folder: string, api: string): string {
   return join(folder, `hathi-engine-${api}.so`);
 }
@@ -70,7 +70,7 @@ export function recordFile(engine: string): string {
   return engine.replace(/\.so$/, '.json');
 }
 
-/** All built engines of a folder, newest PHP first. What cannot be read is none. */
+/** All built engines of a folder, newest PHP first. Unreadable ones are skipped. */
 export function listEngines(folder: string): BuiltEngine[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
@@ -87,14 +87,14 @@ function readEngine(file: string): BuiltEngine[] {
   }
 }
 
-/** The file that PHP is in. */
+/** The file that contains PHP. */
 export function hostFile({ host, linked }: Pick<BuildRecord, 'host' | 'linked'>): string {
   return linked?.library ?? host;
 }
 
 /**
- * Why a built engine must not be used as it is; undefined when it may. An upgrade of PHP is no reason: what modules see
- * of it stays the same for all of 8.2, and the engine itself refuses another PHP when it comes up.
+ * Why a built engine must not be used; undefined when it may. An upgrade of PHP is no reason: its interface for modules
+ * is stable within 8.2, and the engine itself refuses another PHP when it starts.
  */
 export function staleReason({ record }: BuiltEngine, sources: string): string | undefined {
   const what = record.linked === undefined ? 'PHP program' : 'library';
