@@ -1,6 +1,6 @@
 /**
- * The settings that a host is sent (docs/contract.md, section 3): their only list. The master sends nothing else, a host
- * reads nothing else, and native/shared/setting_names.h is made from it.
+ * The only list of settings for hosts (docs/contract.md, section 3). The master sends no others, a host reads no others,
+ * and native/shared/setting_names.h derives from it.
  */
 
 import type { Engine } from '../config/directive.ts';

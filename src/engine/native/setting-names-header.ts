@@ -1,4 +1,4 @@
-/** The names of the settings as a C header: native/shared/setting_names.h is this text, which a test compares. */
+/** The names of the settings as a C header: native/shared/setting_names.h is this text; a test compares them. */
 
 import { namesOf, requiredSettings } from '../host-setting-names.ts';
 
