@@ -22,9 +22,11 @@ export interface Question {
 
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** It needs no token: what it says is no secret. Probes carry none, and a browser has none before its page. */
+  /**
+   * It needs no token, because it reveals no secret. Probes have none, and a browser has none before it loads the page.
+   */
   readonly isOpen?: true;
-  /** One that takes its time must not stop the others: it is awaited, and nothing in it blocks. */
+  /** A slow answer must not block others: it is awaited. */
   readonly answer: (source: AdminSource, question: Question) => Answer | Promise<Answer>;
 }
 

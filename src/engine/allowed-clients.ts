@@ -13,7 +13,7 @@ export class AllowedClients {
   readonly problems: readonly string[];
 
   /**
-   * @param value undefined and empty admit everybody
+   * @param value undefined and empty allow everybody
    * @param directive its name, for the problems
    */
   constructor(value: string | undefined, directive = 'listen.allowed_clients') {

@@ -21,7 +21,7 @@ export interface WorkerAnswer {
   readonly method: string;
   /** Requested path, without query. */
   readonly uri: string;
-  /** Only where it was asked for. */
+  /** Only on request. */
   readonly query?: string;
   readonly script: string;
   readonly requestId?: string;
@@ -66,7 +66,7 @@ export interface RecentFigures {
   /** Length of the period in seconds. */
   readonly seconds: number;
   readonly requestsPerSecond: number;
-  /** Answers with a status 5xx. */
+  /** Answers with status 5xx. */
   readonly errorsPerSecond: number;
   /** Average number of busy workers. */
   readonly busyWorkers: number;
@@ -197,7 +197,7 @@ export interface RequestAnswer extends StackAnswer {
   readonly script: string;
   readonly method: string;
   readonly uri: string;
-  /** Only where it was asked for. */
+  /** Only on request. */
   readonly query?: string;
   readonly requestId?: string;
   readonly durationMicros: number;
@@ -210,7 +210,7 @@ export interface RouteAnswer {
   /** Method and path with folded ids. */
   readonly route: string;
   readonly requests: number;
-  /** Answers with a status 5xx. */
+  /** Answers with status 5xx. */
   readonly errors: number;
   /** Sum of durations. */
   readonly sumMicros: number;
