@@ -1,6 +1,6 @@
 /**
- * One PHP that answers a question of the command line (`-i`, `-m`) and is gone: no host, no worker, no socket. It
- * starts with the same ini text as a worker, so what it says is what scripts of a pool would see.
+ * A PHP that answers one question of the command line (`-i`, `-m`), without host, workers or socket. It starts with a
+ * worker's ini text, so it answers what scripts of a pool would see.
  */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,23 +18,23 @@ import type { OutputStream } from './php/streams.ts';
 import { outcomes } from './shared/protocol.ts';
 import { Variables } from './shared/variables.ts';
 
-/** PHP cannot answer; the message says why. */
+/** PHP cannot answer; the message has the reason. */
 export class OneShotError extends Error {
   readonly code = 'HATHI_ONE_SHOT';
 }
 
-/** How PHP is started, and where its messages go. */
+/** PHP's start options and the destination of its messages. */
 interface Surroundings {
-  /** The pools' own values, which may ask for extensions. */
+  /** Ini values of the pools, which may ask for extensions. */
   readonly poolValues?: readonly (readonly [string, string])[];
   readonly log?: (message: string) => void;
   readonly output?: OutputStream;
 }
 
 /**
- * Starts PHP, asks it, shuts it down.
+ * Starts PHP, calls `ask`, shuts PHP down.
  *
- * @param ask gets it, and what of the php.ini files it cannot have
+ * @param ask receives PHP, and the parts of the php.ini files that it does not support
  */
 async function withPhp<T>(
   version: string,
@@ -83,7 +83,7 @@ async function withPhp<T>(
   }
 }
 
-/** What php.ini says about messages is of no account here: they are what is asked for. */
+/** Overrides php.ini's settings about messages: the messages are the answer here. */
 const toOutput = ['display_errors=1', 'html_errors=0', 'log_errors=0'];
 
 function printMessage(message: string): void {
@@ -93,9 +93,10 @@ function printMessage(message: string): void {
 const printOutput: OutputStream = (stream, bytes) => void process[stream].write(bytes);
 
 /**
- * Asks the embedded PHP about its php.ini files and the values of pools. It is started where there is something to ask.
+ * Asks the embedded PHP about its php.ini files and the values of pools. Starts PHP only when there is something to
+ * ask.
  *
- * @throws IniCheckError when PHP cannot be started with them
+ * @throws IniCheckError when PHP cannot start with them
  */
 export async function askEmbeddedIni(
   version: string,
@@ -142,7 +143,9 @@ export async function askEmbeddedIni(
   }
 }
 
-/** Tells values that PHP refuses from those that it takes at its start only, which is over where a pool's are set. */
+/**
+ * Separates values that PHP refuses from those that it only accepts at its start; pool values are set later than that.
+ */
 async function withLateOnes(
   version: string,
   ini: PhpIniSource,
@@ -178,7 +181,7 @@ function isTakenAtStart(
   return withPhp(version, started, (php) => php.iniValue(name) === value, quiet);
 }
 
-/** Whether the files may name something that this PHP cannot have. */
+/** Whether the files may name something that this PHP lacks. */
 function namesWhatIsMissing(version: string, { files, defines }: PhpIniSource): boolean {
   const mainIni = readIniFiles(files);
   return composeIni({ version, mainIni, defines: defines.map(pair), loadable: [] }).warnings.length > 0;
@@ -188,7 +191,7 @@ function readIniFiles(files: readonly string[]): string {
   return files.map((file) => readFileSync(file, 'latin1')).join('\n[PHP]\n');
 }
 
-/** PHP's words of a message alone, without its level, its place and markup. */
+/** The text of PHP's message, without level, place and markup. */
 function plainText(pieces: readonly string[]): string {
   const text = pieces.join(' ').replace(/<[^>]*>/g, '');
   return text
@@ -204,7 +207,7 @@ function pair(define: string): readonly [string, string] {
   return [define.slice(0, equals), define.slice(equals + 1)];
 }
 
-/** What `-m` prints: the modules, then those of the Zend engine, each list sorted without regard to case. */
+/** The output of `-m`: PHP's modules, then those of the Zend engine, each list sorted without regard to case. */
 export function modulesText(version: string, ini: PhpIniSource): Promise<string> {
   return withPhp(version, ini, ({ facts }) => moduleLists(facts));
 }
@@ -222,18 +225,18 @@ function sorted(names: readonly string[]): string {
 }
 
 /**
- * What `-i` prints: phpinfo() as text.
+ * The output of `-i`: phpinfo() as text.
  *
- * @throws OneShotError when PHP failed on the way
+ * @throws OneShotError when PHP fails
  */
 export function phpinfoText(version: string, ini: PhpIniSource): Promise<string> {
   return scriptText(version, ini, '<?php phpinfo();');
 }
 
 /**
- * What a script prints.
+ * The output of a script.
  *
- * @throws OneShotError when PHP failed on the way
+ * @throws OneShotError when PHP fails
  */
 export function scriptText(version: string, ini: PhpIniSource, source: string): Promise<string> {
   return withPhp(version, ini, (php) => runScript(php, source));

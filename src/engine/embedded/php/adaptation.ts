@@ -1,4 +1,4 @@
-/** Everything in which this PHP is brought nearer to PHP-FPM from outside, in the order that its start wants. */
+/** All adaptations that make this PHP behave like PHP-FPM, in the order that its start requires. */
 
 import { PhpCalls } from './calls.ts';
 import { installDns } from './dns-functions.ts';
@@ -22,7 +22,7 @@ import { installSocketPair } from './socket-pair.ts';
 import { moveSslFolder } from './ssl-folder.ts';
 import { refuseZipEncryption } from './zip-encryption.ts';
 
-/** The settings of the instance that matter here. */
+/** The settings needed here. */
 interface AdaptationSettings {
   /** `8.4` */
   readonly phpVersion: string;
@@ -43,7 +43,7 @@ export class Adaptation {
     this.#calls = new PhpCalls(engine);
   }
 
-  /** While functions are only a table. */
+  /** Before PHP starts, while functions are only a table. */
   beforeStart(): void {
     const engine = this.#engine;
     const standard = new ModuleFunctions(engine, this.#settings.phpVersion, 'basic_functions_module');
@@ -63,7 +63,7 @@ export class Adaptation {
     installSleepFunctions(engine, standard, this.#parts.waiting);
   }
 
-  /** When PHP is there, before the values of the pool and the first request. */
+  /** After PHP's start, before the pool's values and the first request. */
   afterStart(entries: IniEntries): void {
     const engine = this.#engine;
     const { phpVersion, phpIni, phpIniFiles } = this.#settings;

@@ -1,10 +1,10 @@
 /**
- * WebAssembly modules as bytes: their sections, and a walk over the instructions of a function. Enough of the binary
- * format (WebAssembly core specification, chapter 5) for changing a module before it is compiled; what is not known
- * here is refused, never passed over.
+ * WebAssembly modules as bytes: their sections, and a walk over the instructions of a function. It covers as much of
+ * the binary format (WebAssembly core specification, chapter 5) as changing a module before compilation needs; unknown
+ * parts are refused, never skipped.
  */
 
-/** Numbers of the sections that this program touches. */
+/** Numbers of the sections used here. */
 export const sectionIds = {
   types: 1,
   imports: 2,
@@ -17,12 +17,12 @@ export const sectionIds = {
 
 export interface Section {
   readonly id: number;
-  /** Offset of its content, and of what follows it. */
+  /** Offsets of its content and of its end. */
   readonly start: number;
   readonly end: number;
 }
 
-/** The module is not what its format says, or uses parts of it that are not known here. */
+/** The module violates its format or uses parts unknown here. */
 export class BinaryModuleError extends Error {
   readonly code = 'HATHI_BINARY_MODULE';
 }
@@ -30,7 +30,7 @@ export class BinaryModuleError extends Error {
 const headerBytes = 8;
 const magic = 0x6d736100;
 
-/** Reads numbers and names at a position that moves on. */
+/** Reads numbers and names at an advancing position. */
 export class ModuleReader {
   readonly bytes: Buffer;
   at: number;
@@ -66,7 +66,7 @@ export class ModuleReader {
     return bits < 35 && value >= 2 ** (bits - 1) ? value - 2 ** bits : value | 0;
   }
 
-  /** Passes over a number of any size. */
+  /** Skips a number of any size. */
   skipNumber(): void {
     const { bytes } = this;
     let { at } = this;
@@ -81,10 +81,10 @@ export class ModuleReader {
   }
 }
 
-/** @throws BinaryModuleError when these bytes are no module */
+/** @throws BinaryModuleError for bytes that are not a module */
 export function sectionsOf(bytes: Buffer): Section[] {
   if (bytes.length < headerBytes || bytes.readUInt32LE(0) !== magic) {
-    throw new BinaryModuleError('this is no WebAssembly module');
+    throw new BinaryModuleError('this is not a WebAssembly module');
   }
   const sections: Section[] = [];
   const reader = new ModuleReader(bytes, headerBytes);
@@ -153,7 +153,7 @@ export const opcodes = {
 /** `if` and `block` without a result. */
 export const noResult = 0x40;
 
-/** What follows an opcode. */
+/** Operands by opcode. */
 const operands = {
   refused: 0,
   none: 1,
@@ -201,7 +201,7 @@ const ranges: readonly (readonly [first: number, last: number, kind: Operands])[
 ];
 for (const [first, last, kind] of ranges) operandsOf.fill(kind, first, last + 1);
 
-/** Passes over the operands of an instruction, of which the opcode has been read. */
+/** Skips the operands of an instruction after its opcode. */
 export function skipOperands(reader: ModuleReader, opcode: number): void {
   switch (operandsOf[opcode]) {
     case operands.none:
@@ -236,7 +236,7 @@ export function skipOperands(reader: ModuleReader, opcode: number): void {
   }
 }
 
-/** `try_table`: a type, then clauses, of which the first two kinds name an exception. */
+/** `try_table`: a type, then clauses; the first two kinds of clause name an exception. */
 function skipCatches(reader: ModuleReader): void {
   reader.skipNumber();
   for (let left = reader.number(); left > 0; left -= 1) {
@@ -245,7 +245,7 @@ function skipCatches(reader: ModuleReader): void {
   }
 }
 
-/** Saturating conversions have no operand; of memory and tables, init and copy have two, the others one. */
+/** Saturating conversions have no operand; init and copy of memory and tables have two, the others one. */
 function skipPrefixed(reader: ModuleReader): void {
   const operation = reader.number();
   if (operation > 17)

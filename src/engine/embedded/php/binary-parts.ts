@@ -1,4 +1,4 @@
-/** Reads and changes the parts of a WebAssembly module that name things: its imports, exports, globals; its sections. */
+/** Reads and changes the parts of a WebAssembly module that have names (imports, exports, globals) and its sections. */
 
 import { free, mappedBytes } from '../shared/buffers.ts';
 import {
@@ -12,7 +12,7 @@ import {
   skipOperands,
 } from './binary-module.ts';
 
-/** What is imported and exported. */
+/** Kinds of imports and exports. */
 export const kinds = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
 export const valueTypes = { i32: 0x7f } as const;
@@ -21,22 +21,22 @@ const headerBytes = 8;
 const hasMaximum = 1;
 const isMutable = 1;
 
-/** A module that is to be changed: sections are given another content, then it is put together again. */
+/** A module under change: sections get new content, then it is assembled again. */
 export class ModuleParts {
   readonly bytes: Buffer;
   readonly #sections: readonly Section[];
   readonly #contents = new Map<number, Buffer>();
 
-  /** @throws BinaryModuleError when these bytes are no module */
+  /** @throws BinaryModuleError for bytes that are not a module */
   constructor(bytes: Buffer) {
     this.bytes = bytes;
     this.#sections = sectionsOf(bytes);
   }
 
   /**
-   * A reader at the first element of a section, and how many there are.
+   * A reader at the first element of a section, and the number of elements.
    *
-   * @throws BinaryModuleError when there is no such section
+   * @throws BinaryModuleError for a missing section
    */
   elements(id: number): { readonly reader: ModuleReader; readonly count: number; readonly end: number } {
     const found = this.#sections.find((section) => section.id === id);
@@ -51,7 +51,7 @@ export class ModuleParts {
     this.#contents.set(id, content);
   }
 
-  /** Adds an element at the end of a section. @returns its number among those of the section */
+  /** Appends an element to a section. @returns its index within the section */
   append(id: number, element: readonly number[]): number {
     const { reader, count, end } = this.elements(id);
     const rest = reader.bytes.subarray(reader.at, end);
@@ -59,7 +59,7 @@ export class ModuleParts {
     return count;
   }
 
-  /** Adds a global variable that JavaScript finds by its name. @returns its number */
+  /** Adds a global variable, exported by name. @returns its index */
   addGlobal(name: string): number {
     const definition = [valueTypes.i32, isMutable, opcodes.i32Const, 0, opcodes.end];
     const index = this.imports(kinds.global).length + this.append(sectionIds.globals, definition);
@@ -68,7 +68,7 @@ export class ModuleParts {
     return index;
   }
 
-  /** The module with the new contents, in memory of its own. What it was made of is gone afterwards. */
+  /** Assembles the module in memory of its own and releases the parts. */
   build(): Buffer {
     const pieces: Uint8Array[] = [this.bytes.subarray(0, headerBytes)];
     for (const { id, start, end } of this.#sections) {
@@ -77,13 +77,13 @@ export class ModuleParts {
     }
     const built = Buffer.concat(pieces);
     for (const bytes of [this.bytes, ...this.#contents.values()]) {
-      // Small ones are slices of what others have a share in.
+      // Small buffers are slices of a shared pool.
       if (bytes.buffer.byteLength >= mappedBytes) free(bytes.buffer);
     }
     return built;
   }
 
-  /** Numbers of the exported functions or globals by their names. */
+  /** Indices of the exported functions or globals by name. */
   exports(kind: number): ReadonlyMap<string, number> {
     const { reader, count } = this.elements(sectionIds.exports);
     const found = new Map<string, number>();
@@ -96,7 +96,7 @@ export class ModuleParts {
     return found;
   }
 
-  /** Names of the imported functions or globals, in the order of their numbers. */
+  /** Names of the imported functions or globals, in index order. */
   imports(kind: number): string[] {
     const { reader, count } = this.elements(sectionIds.imports);
     const found: string[] = [];
@@ -110,7 +110,7 @@ export class ModuleParts {
     return found;
   }
 
-  /** Number of the type of a function of this module. */
+  /** Type index of a function of this module. */
   typeOf(functionIndex: number): number {
     const { reader } = this.elements(sectionIds.functions);
     const own = functionIndex - this.imports(kinds.function).length;
@@ -119,10 +119,10 @@ export class ModuleParts {
   }
 
   /**
-   * The constant that a global of this module starts with.
+   * The initial constant of a global.
    *
-   * @param index of the global, imported ones counted.
-   * @throws BinaryModuleError when it starts with something else
+   * @param index of the global, counting imported ones.
+   * @throws BinaryModuleError for another kind of initial value
    */
   globalConstant(index: number): number {
     const { reader } = this.elements(sectionIds.globals);

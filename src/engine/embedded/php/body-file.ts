@@ -1,4 +1,6 @@
-/** REQUEST_BODY_FILE: a request whose body the web server has put into a file (nginx: client_body_in_file_only). */
+/**
+ * REQUEST_BODY_FILE: a request whose body is in a file, written by the web server (nginx: client_body_in_file_only).
+ */
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { contentLengthOf } from '../../../fastcgi/request-head.ts';
@@ -9,7 +11,7 @@ import type { BodySource } from './sapi.ts';
 const parameter = 'REQUEST_BODY_FILE';
 
 export class BodyFile implements BodySource {
-  /** CONTENT_LENGTH, beyond which PHP does not read. */
+  /** CONTENT_LENGTH, the most that PHP reads. */
   readonly contentLength: number;
   readonly #path: string;
   readonly #warn: (text: string) => void;
@@ -24,12 +26,12 @@ export class BodyFile implements BodySource {
   }
 
   /**
-   * The body of a request that has the parameter; it is opened when PHP asks for it, with the rights of the pool's user.
+   * The body of a request with this parameter; opened when PHP asks for it, with the rights of the pool's user.
    *
-   * @param warn takes PHP-FPM's words when it cannot be opened; the body is empty then
+   * @param warn receives PHP-FPM's message when the file cannot be opened; the body is then empty
    */
   static of({ params }: PhpRequest, warn: (text: string) => void): BodyFile | undefined {
-    // Hardly any request has it, and this is one look for each.
+    // The parameter is rare, and this check runs for every request.
     const path = params.text.includes(parameter) ? params.get(parameter) : undefined;
     if (path === undefined || path === '') return undefined;
     const length = contentLengthOf([['CONTENT_LENGTH', params.get('CONTENT_LENGTH') ?? '']]);
@@ -64,7 +66,7 @@ export class BodyFile implements BodySource {
   }
 }
 
-/** What cannot be read, such as a folder, is an empty body, as in PHP-FPM. */
+/** As in PHP-FPM, an unreadable file, such as a folder, is an empty body. */
 function readOrEnd(fd: number, bytes: Uint8Array): number {
   try {
     return readSync(fd, bytes);

@@ -1,22 +1,22 @@
-/** The request body on its way into PHP: pieces arrive from the main thread, PHP asks for some bytes at a time. */
+/** The request body on its way into PHP: pieces arrive from the main thread, PHP reads some bytes at a time. */
 
 import { free } from '../shared/buffers.ts';
 import type { BodySource } from './sapi.ts';
 
-/** What is pushed belongs to the queue, which frees it once PHP has it. */
+/** Pushed pieces belong to the queue, which frees them after PHP has read them. */
 export class BodyQueue implements BodySource {
   readonly #pieces: Uint8Array[] = [];
-  /** Taken to the end, but the reader may still be copying from it. */
+  /** Consumed pieces that the reader may still be copying from. */
   #spent: ArrayBufferLike[] = [];
   #ended: boolean;
   #waiting: ((bytes: Uint8Array) => void) | undefined;
   #waitingLimit = 0;
-  /** Bytes in the pieces. */
+  /** Bytes available in the pieces. */
   #available = 0;
-  /** Bytes that PHP may still read: never beyond CONTENT_LENGTH. */
+  /** Bytes that PHP may still read, at most CONTENT_LENGTH. */
   #remaining: number;
 
-  /** Tells how much of what was pushed PHP has taken, so that the sender knows when to send more. */
+  /** Reports the bytes that PHP has taken, so that the sender can send more. */
   readonly #onTaken: (bytes: number) => void;
 
   constructor(contentLength: number, complete?: Uint8Array, onTaken: (bytes: number) => void = () => {}) {
@@ -38,7 +38,7 @@ export class BodyQueue implements BodySource {
     waiting(this.#take(this.#waitingLimit));
   }
 
-  /** PHP takes less than it asked for as the end of the body, so it gets that only at the end. */
+  /** To PHP a short read means the end of the body, so only the last read is short. */
   read(limit: number): Uint8Array | Promise<Uint8Array> {
     if (this.#has(limit)) return this.#take(limit);
     return new Promise((resolve) => {
@@ -51,7 +51,7 @@ export class BodyQueue implements BodySource {
     return this.#ended || this.#available >= Math.min(limit, this.#remaining);
   }
 
-  /** PHP is done with the body; what was read last is not valid any more. */
+  /** PHP has finished the body; the last read result becomes invalid. */
   close(): void {
     this.#spent.push(...this.#pieces.splice(0).map((piece) => piece.buffer));
     this.#available = 0;
@@ -66,7 +66,7 @@ export class BodyQueue implements BodySource {
     this.#freeSpent();
     const length = Math.min(limit, this.#remaining, this.#available);
     const first = this.#pieces[0];
-    // The usual case: one piece has it all, nothing is copied.
+    // The usual case: one piece has everything, without a copy.
     const taken =
       first !== undefined && first.length >= length ? first.subarray(0, length) : this.#join(length);
     this.#drop(length);

@@ -1,7 +1,6 @@
 /**
- * The boundary between C and JavaScript. A system call of C fails by a number; so that is what an error becomes that
- * JavaScript has thrown inside of one, whatever it is: thrown on through C's frames it would end the request, and with
- * it the worker.
+ * The boundary between C and JavaScript. A C system call fails by a number, so every JavaScript error inside one
+ * becomes a number: thrown through C's frames it would end the request and the worker.
  */
 
 import type { EngineImports } from './engine.ts';
@@ -9,11 +8,11 @@ import { errorNumber } from './errno.ts';
 
 type Call = (...args: never[]) => unknown;
 
-/** System calls give 0 or more, or the negative number of an error; WASI's functions give 0 or the number. */
+/** System calls return 0 or more, or a negative error number; WASI's functions return 0 or the error number. */
 const systemCall = /^__syscall_/;
 const wasiFunction = /^fd_/;
 
-/** Errors that are the engine's own way to end: traps, exceptions of C, exit(). */
+/** Errors that end the engine: traps, exceptions of C, exit(). */
 function endsEngine(error: unknown): boolean {
   if (!(error instanceof Error)) return true;
   const isOverflow = error instanceof RangeError && error.message.startsWith('Maximum call stack');
@@ -21,9 +20,9 @@ function endsEngine(error: unknown): boolean {
 }
 
 /**
- * The same function, which fails by a number where it would throw.
+ * The same function, but errors become numbers instead of exceptions.
  *
- * @param failed makes the result out of the number of an error.
+ * @param failed makes the result from an error number.
  */
 export function guarded<T extends Call>(call: T, failed: (errno: number) => number): T {
   const fail = (error: unknown): number => {
@@ -41,7 +40,7 @@ export function guarded<T extends Call>(call: T, failed: (errno: number) => numb
   return guard as T;
 }
 
-/** Guards what the binary imports of system calls. To be called before they are replaced, and after. */
+/** Guards the binary's imports of system calls. Call it before and after they are replaced. */
 export function guardImports(imports: EngineImports): void {
   for (const [name, call] of Object.entries(imports)) {
     if (typeof call !== 'function' || known.has(call)) continue;
@@ -60,7 +59,7 @@ function failureOf(name: string): ((errno: number) => number) | undefined {
   return wasiFunction.test(name) ? (errno) => errno : undefined;
 }
 
-/** An import or function pointer that may wait; fails by a number where it would throw. */
+/** An import or function pointer that may suspend; errors become numbers instead of exceptions. */
 export function suspending(call: Call, failed: (errno: number) => number): WebAssembly.Suspending {
   return new WebAssembly.Suspending(guarded(call, failed));
 }

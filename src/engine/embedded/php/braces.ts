@@ -1,9 +1,9 @@
-/** Alternatives in a pattern of glob(), `{a,b}`, as glibc takes them apart. Pure. */
+/** Expands alternatives in a glob() pattern, `{a,b}`, as glibc does. Pure. */
 
 /**
- * The patterns that a pattern with braces stands for, in order; itself where there are none, or one lacks its end.
+ * The patterns of a pattern with braces, in order; the pattern itself when it has none or one is unclosed.
  *
- * @param escapes whether a backslash takes the meaning from what follows it
+ * @param escapes whether a backslash makes the next character literal
  */
 export function* expandBraces(pattern: string, escapes: boolean): Generator<string> {
   const open = findOpening(pattern, escapes);
@@ -28,7 +28,7 @@ function findOpening(pattern: string, escapes: boolean): number {
   return -1;
 }
 
-/** Where the alternatives end: at each comma of this brace, and at its own end. Undefined without one. */
+/** Positions where the alternatives end: the commas of this brace and its end. Undefined for an unclosed brace. */
 function alternatives(pattern: string, start: number, escapes: boolean): number[] | undefined {
   const ends: number[] = [];
   let depth = 0;

@@ -1,4 +1,4 @@
-/** The C stack of a running engine, whose module is guarded (stack-guard.ts): put where it has room, and armed. */
+/** The C stack of a running engine with a guarded module (stack-guard.ts): moved to where it has room, and armed. */
 
 import type { Engine } from './engine.ts';
 import { overflowText, stackBytes, usableBytes } from './stack-guard.ts';
@@ -8,7 +8,7 @@ interface Global {
   value: number;
 }
 
-/** What of a module's exports is needed. */
+/** The exports needed here. */
 interface StackExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly __stack_pointer: Global;
@@ -17,10 +17,10 @@ interface StackExports {
 }
 
 /**
- * Gives the engine its stack, at the start of the heap, which then begins behind it. To be called before anything of
- * the module has run.
+ * Puts the engine's stack at the start of its heap, which then begins after it. Call it before any code of the module
+ * runs.
  *
- * @throws Error for a module that is not guarded, or that keeps its heap in another way
+ * @throws Error for a module without guard or with another heap layout
  */
 export function placeStack(exports: Readonly<Record<string, unknown>>): void {
   const {
@@ -37,22 +37,24 @@ export function placeStack(exports: Readonly<Record<string, unknown>>): void {
   pointer.value = heap.value + stackBytes;
 }
 
-/** What PHP ends a script with that comes to the end of a stack; 8.3 and up say it so elsewhere. */
+/** PHP's own message at the end of a stack; 8.3 and later have it in another place. */
 const message = (size: string): string => `Maximum call stack size${size} reached. Infinite recursion?`;
 /** `E_ERROR` */
 const fatalError = 1;
 
-/** Has PHP end such a script. There are two stacks: the C stack in the engine's memory, and V8's under it. */
+/**
+ * Makes PHP end a script at the end of a stack. There are two: the C stack in the engine's memory, and V8's below it.
+ */
 export class StackOverflow {
   readonly #text: Global;
   readonly #pointer: Global;
-  /** Where the C stack is while nothing runs. */
+  /** Position of the C stack while nothing runs. */
   readonly #top: number;
   readonly #guardMessage: number;
   readonly #message: number;
   readonly #raise: (...args: number[]) => Promise<number>;
 
-  /** To be made while nothing runs. */
+  /** Create it while nothing runs. */
   constructor(engine: Engine) {
     const { memory } = engine;
     this.#text = engine.global(overflowText);
@@ -63,16 +65,16 @@ export class StackOverflow {
     this.#raise = engine.suspendable('zend_error_noreturn');
   }
 
-  /** To be called before PHP is: the guard has it end a script once, for fear of recursion in the end, too. */
+  /** Call it before each call of PHP: the guard ends a script only once, because the end may recurse as well. */
   arm(): void {
     this.#text.value = this.#guardMessage;
   }
 
   /**
-   * Ends the script as the guard does, after V8 has ended it at a call for which its stack had no room: all C frames
-   * are gone, and PHP finds its request as it was at that call.
+   * Ends the script as the guard does, after V8 stopped it at a call that exceeded V8's stack: all C frames are gone,
+   * and PHP sees its request as it was at that call.
    *
-   * @throws the error itself when it is another
+   * @throws any other error unchanged
    */
   async raise(error: unknown): Promise<void> {
     if (!isOverflow(error)) throw error;
@@ -80,7 +82,7 @@ export class StackOverflow {
     try {
       await this.#raise(fatalError, this.#message, 0);
     } catch {
-      // PHP's way out of a fatal error leads to a frame that is gone, so it comes out here.
+      // PHP jumps from a fatal error to a frame that no longer exists, so the jump surfaces here.
     }
     this.#pointer.value = this.#top;
   }

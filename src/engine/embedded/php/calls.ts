@@ -1,4 +1,4 @@
-/** What a function made of JavaScript needs of PHP: its arguments by PHP's rules, and warnings. */
+/** PHP's services for functions made of JavaScript: arguments by PHP's rules, and warnings. */
 
 import type { Engine } from './engine.ts';
 import { argumentCount } from './module-functions.ts';
@@ -6,9 +6,9 @@ import { argumentCount } from './module-functions.ts';
 /** `E_WARNING` */
 export const warningLevel = 2;
 
-/** Kinds of an argument (php-src, "parameter parsing"): a string or path, an integer, a flag, the zval itself. */
+/** Types of arguments (php-src, "parameter parsing"): a string or path, an integer, a flag, the zval itself. */
 type Kind = 's' | 'p' | 'l' | 'b' | 'z';
-/** An argument: a binary string, a number, the address of a zval; undefined where it was left out. */
+/** An argument: a binary string, a number, the address of a zval; undefined when omitted. */
 export type Argument = string | number | undefined;
 
 const valueError = 'zend_argument_value_error';
@@ -21,7 +21,7 @@ export class PhpCalls {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    // Both may call what the script has made: a __toString(), an error handler.
+    // Both may call code of the script: a __toString(), an error handler.
     this.#parse = engine.suspendable('zend_parse_parameters');
     this.#complain = engine.suspendable('php_error_docref');
   }
@@ -29,9 +29,9 @@ export class PhpCalls {
   /**
    * The arguments of the running function.
    *
-   * @param specification letters of {@link Kind}, with `|` before those that may be left out
-   * @param count how many are looked at, where the function takes more
-   * @returns undefined when they are wrong: PHP has thrown then
+   * @param specification letters of {@link Kind}, with `|` before optional ones
+   * @param count number of arguments to parse, where the function takes more
+   * @returns undefined for invalid arguments: PHP has thrown
    */
   async arguments(
     frame: number,
@@ -55,7 +55,7 @@ export class PhpCalls {
     }
   }
 
-  /** Throws a ValueError, or warns where PHP is so old that it does. @param number of the argument, from 1 */
+  /** Throws a ValueError, or warns as old PHP does. @param number of the argument, from 1 */
   async refuseArgument(number: number, text: string): Promise<void> {
     if (!this.#engine.has(valueError)) return await this.warn(`Argument #${number} ${text}`);
     const format = this.#engine.memory.allocateString(text.replaceAll('%', '%%'));
@@ -86,7 +86,7 @@ export class PhpCalls {
   }
 }
 
-/** A string is an address and a length. */
+/** A string needs an address and a length. */
 function cellsOf(kind: Kind): number {
   return kind === 's' || kind === 'p' ? 2 : 1;
 }

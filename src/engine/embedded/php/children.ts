@@ -1,25 +1,25 @@
-/** The child processes of an instance: how they end, and what goes between their streams and PHP's pipes. */
+/** The child processes of an instance: their end, and the data between their streams and PHP's pipes. */
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Pipe } from './pipes.ts';
 
-/** Exit code of a command that could not be started, as a shell says it. */
+/** Exit code of a command that could not start, as in a shell. */
 const notStarted = 127;
 
-/** How a child ended: by a code of its own, or by a signal. */
+/** The end of a child: by an exit code, or by a signal. */
 export interface Ending {
   readonly code: number;
   /** 0 without one. */
   readonly signal: number;
 }
 
-/** Where a child is started, and with what. */
+/** Options for starting a child. */
 export interface ChildOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** By descriptor; `pipe` for those that {@link Child.feed} and {@link Child.drain} are called for. */
+  /** By descriptor; `pipe` for those used by {@link Child.feed} and {@link Child.drain}. */
   readonly stdio: StdioOptions;
 }
 
@@ -40,18 +40,18 @@ export class Child {
     };
     child.on('exit', (code, signal) => end(code ?? 0, signal === null ? 0 : constants.signals[signal]));
     child.on('error', () => {
-      // Also told when a signal could not be sent.
+      // 'error' is also emitted when a signal could not be sent.
       if (child.pid === undefined) end(notStarted, 0);
     });
     this.ended = promise;
   }
 
-  /** Undefined when it could not be started. */
+  /** Undefined when it could not start. */
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
-  /** @returns false when there is no such process any more, or no such signal */
+  /** @returns false when the process has ended or the signal is unknown */
   kill(signal: number): boolean {
     try {
       return this.#process.kill(signal);
@@ -60,7 +60,7 @@ export class Child {
     }
   }
 
-  /** What is written to the pipe goes to a descriptor of the child. */
+  /** Feeds a descriptor of the child from the pipe. */
   feed(fd: number, pipe: Pipe): void {
     const target = this.#process.stdio[fd] as Writable | null | undefined;
     if (target === null || target === undefined) return;
@@ -68,7 +68,7 @@ export class Child {
     let isWriting = false;
     const next = (): void => {
       if (isWriting || target.destroyed) return;
-      // Taking a piece is a change, which calls this function again.
+      // Taking a piece triggers a change, which calls this function again.
       isWriting = true;
       const piece = pipe.take();
       if (piece === undefined) {
@@ -82,7 +82,7 @@ export class Child {
       });
     };
     const stop = pipe.watch(next);
-    // The command does not read its input: from now on PHP's writes fail, as for any broken pipe.
+    // The command does not read its input: further writes of PHP fail, as for any broken pipe.
     target.on('error', () => {});
     target.on('close', () => {
       stop();
@@ -92,7 +92,7 @@ export class Child {
     next();
   }
 
-  /** What the child writes to a descriptor goes to the pipe. */
+  /** Copies output of the child to the pipe. */
   drain(fd: number, pipe: Pipe): void {
     const source = this.#process.stdio[fd] as Readable | null | undefined;
     if (source === null || source === undefined) return;
@@ -112,14 +112,14 @@ export class Child {
     look();
   }
 
-  /** What the child writes to a descriptor goes to a function. */
+  /** Passes output of the child to a function. */
   listen(fd: number, take: (piece: Uint8Array<ArrayBuffer>) => void): void {
     const source = this.#process.stdio[fd] as Readable | null | undefined;
     source?.on('data', (piece: Uint8Array) => take(new Uint8Array(piece)));
     source?.on('error', () => {});
   }
 
-  /** Resolves when nobody holds the child's output any more. */
+  /** Resolves when no process holds the child's output any more. */
   closed(): Promise<void> {
     return new Promise((resolve) => {
       this.#process.on('close', () => resolve());

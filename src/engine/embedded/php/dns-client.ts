@@ -1,4 +1,4 @@
-/** Asks the name servers of the host, as its resolver does (resolv.conf(5)). */
+/** A DNS client that uses the host's name servers, as the resolver does (resolv.conf(5)). */
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -11,7 +11,7 @@ const port = 53;
 /** Limits of the resolver. */
 const maxServers = 3;
 const maxDomains = 6;
-/** A message over TCP has its length in 16 bits. */
+/** TCP messages have a 16-bit length. */
 const lengthBytes = 2;
 
 export interface ResolverSettings {
@@ -28,7 +28,7 @@ const otherServersMayKnow: readonly number[] = [
   answerCodes.refused,
 ];
 
-/** How a question can end without an answer, by the names of netdb.h. */
+/** Failures of a question, by the names of netdb.h. */
 export const dnsFailures = {
   hostNotFound: 'HOST_NOT_FOUND',
   tryAgain: 'TRY_AGAIN',
@@ -37,7 +37,7 @@ export const dnsFailures = {
 } as const;
 export type DnsFailure = (typeof dnsFailures)[keyof typeof dnsFailures];
 
-/** @param text of resolv.conf */
+/** @param text content of resolv.conf */
 export function parseResolverSettings(text: string): ResolverSettings {
   const servers: string[] = [];
   let search: string[] = [];
@@ -65,7 +65,7 @@ export function parseResolverSettings(text: string): ResolverSettings {
   };
 }
 
-/** The names that are asked for, in order: one without dots is looked for in the domains first. */
+/** The names to ask for, in order: for a name without dots the search domains come first. */
 export function searchedNames(name: string, { search, dots }: ResolverSettings): string[] {
   if (name.endsWith('.')) return [name];
   const inDomains = search.map((domain) => `${name}.${domain}`);
@@ -80,14 +80,14 @@ function readSettings(): ResolverSettings {
   }
 }
 
-/** Looks for records of a type. Names are bytes. Never throws. */
+/** Looks up records of a type. Names are bytes. Never throws. */
 export async function lookUpRecords(name: string, type: number): Promise<DnsAnswer | DnsFailure> {
   const settings = readSettings();
   let failure: DnsFailure | undefined;
   for (const full of searchedNames(name, settings)) {
     const found = await ask(full, type, settings);
     if (typeof found !== 'string') return found;
-    // What the first name says of itself is more than that another one does not exist.
+    // The failure of the first name is more informative than that of a searched one.
     if (failure === undefined || failure === dnsFailures.hostNotFound) failure = found;
     if (found === dnsFailures.tryAgain) break;
   }
@@ -109,7 +109,7 @@ async function ask(name: string, type: number, settings: ResolverSettings): Prom
   return dnsFailures.tryAgain;
 }
 
-/** @returns undefined when the server does not answer in time, or with what is no message */
+/** @returns undefined when the server does not answer in time, or sends an invalid message */
 async function askServer(server: string, question: Buffer, limit: number): Promise<DnsAnswer | undefined> {
   try {
     const answer = parseAnswer(await askByUdp(server, question, limit));
@@ -130,7 +130,7 @@ function askByUdp(server: string, question: Buffer, limit: number): Promise<Buff
     const timer = setTimeout(() => finish(() => reject(new Error('no answer'))), limit);
     socket.on('error', (error) => finish(() => reject(error)));
     socket.on('message', (message) => {
-      // Anything else is not from whom we asked.
+      // Ignore messages of others.
       if (answers(message, question)) finish(() => resolve(message));
     });
     socket.connect(port, server, () => socket.send(question));

@@ -1,4 +1,4 @@
-/** dns_get_record(), checkdnsrr(), getmxrr() and their other names: the package's own always say no. */
+/** dns_get_record(), checkdnsrr(), getmxrr() and their aliases: the package's own always fail. */
 
 import type { PhpCalls } from './calls.ts';
 import { type DnsFailure, dnsFailures, lookUpRecords } from './dns-client.ts';
@@ -9,7 +9,7 @@ import { zval } from './layout.ts';
 import { type AsyncPhpFunction, ModuleFunctions } from './module-functions.ts';
 import { kindOf, type PhpValue, replaceValue, writeValue } from './values.ts';
 
-/** PHP's own numbers of the types that can be asked for together, in the order in which they are. */
+/** PHP's numbers of the types that can be combined, in query order. */
 const masks = {
   A: 0x1,
   NS: 0x2,
@@ -27,11 +27,11 @@ const masks = {
 } as const satisfies Partial<Record<keyof typeof recordTypes, number>>;
 const anyType = 0x10000000;
 const allTypes = Object.values(masks).reduce((all, mask) => all | mask, 0);
-/** Types that checkdnsrr() does not know. */
+/** Types unknown to checkdnsrr(). */
 const unchecked: readonly string[] = ['HINFO'];
 const largestType = 0xffff;
 
-/** What a query that failed for another reason than that there is nothing says. */
+/** Warnings by failure; undefined when the name merely has no records. */
 const warnings: Readonly<Record<DnsFailure, string | undefined>> = {
   [dnsFailures.hostNotFound]: undefined,
   [dnsFailures.noData]: undefined,
@@ -39,7 +39,7 @@ const warnings: Readonly<Record<DnsFailure, string | undefined>> = {
   [dnsFailures.tryAgain]: 'A temporary server error occurred.',
 };
 
-/** `IS_REFERENCE`; the value of the `zend_reference` is behind its counter. */
+/** `IS_REFERENCE`; the value of a `zend_reference` comes after its counter. */
 const reference = { kind: 10, value: 8 } as const;
 
 export function installDns(engine: Engine, version: string, calls: PhpCalls): void {
@@ -51,7 +51,7 @@ export function installDns(engine: Engine, version: string, calls: PhpCalls): vo
     functions.replaceAsync(name, () => getMailServers(engine, calls));
 }
 
-/** What is asked for one after the other. With additional records everything is asked for once more. */
+/** Types to query, one after the other. With additional records they are queried again. */
 function typesToAsk(
   type: number,
   isRaw: boolean,
@@ -148,7 +148,7 @@ function getMailServers(engine: Engine, calls: PhpCalls): AsyncPhpFunction {
   };
 }
 
-/** Sets the variable that an argument refers to; undefined where none was given. */
+/** Sets the variable behind a reference argument; undefined when it was omitted. */
 function setReference(engine: Engine, place: number | undefined, value: PhpValue): void {
   if (place === undefined) return;
   const isReference = kindOf(engine, place) === reference.kind;

@@ -1,6 +1,6 @@
-/** Messages of DNS (RFC 1035): a question in bytes, the records of an answer. Pure. Names and texts are bytes (latin1). */
+/** DNS messages (RFC 1035): a question as bytes, the records of an answer. Pure. Names and texts are bytes (latin1). */
 
-/** Types of records that PHP knows, by number. https://www.iana.org/assignments/dns-parameters */
+/** Record types known to PHP, by number. https://www.iana.org/assignments/dns-parameters */
 export const recordTypes = {
   A: 1,
   NS: 2,
@@ -32,7 +32,7 @@ export interface DnsRecord {
   readonly type: number;
   readonly ttl: number;
   readonly data: Buffer;
-  /** Offset of the data in the message, which names in it point into. */
+  /** Offset of the data in the message; names in it may point into the message. */
   readonly at: number;
   readonly message: Buffer;
 }
@@ -45,7 +45,7 @@ export interface DnsAnswer {
   readonly additional: readonly DnsRecord[];
 }
 
-/** The message is cut short, or points in circles. */
+/** The message is truncated or contains a pointer loop. */
 export class DnsFormatError extends Error {}
 
 const headerBytes = 12;
@@ -56,10 +56,10 @@ const truncatedFlag = 0x0200;
 const codeMask = 0xf;
 const labelMax = 63;
 const nameMax = 255;
-/** The two highest bits of a length: what follows is a pointer. */
+/** The two highest bits of a length mark a pointer. */
 const pointerBits = 0xc0;
 
-/** @returns undefined for what cannot be a name */
+/** @returns undefined for an invalid name */
 export function encodeQuestion(id: number, name: string, type: number): Buffer | undefined {
   const labels = name.replace(/\.$/, '').split('.');
   const isRoot = name === '' || name === '.';
@@ -78,7 +78,7 @@ export function encodeQuestion(id: number, name: string, type: number): Buffer |
   return Buffer.concat([header, ...parts, tail]);
 }
 
-/** Whether a message answers a question: the same id, and the question repeated. */
+/** Whether a message answers a question: same id, same question. */
 export function answers(message: Buffer, question: Buffer): boolean {
   const end = question.length;
   if (message.length < end || message.readUInt16BE(0) !== question.readUInt16BE(0)) return false;
@@ -107,7 +107,7 @@ export function parseAnswer(message: Buffer): DnsAnswer {
   };
 }
 
-/** Reads one thing after the other. Every method throws a DnsFormatError where the message ends. */
+/** Reads values in sequence. Every method throws a DnsFormatError at the end of the message. */
 export class DnsReader {
   readonly #message: Buffer;
   #at: number;
@@ -141,7 +141,7 @@ export class DnsReader {
     return this.bytes(4).readUInt32BE();
   }
 
-  /** A length in one byte, then so many. */
+  /** A length byte, then that many bytes. */
   text(): string {
     return this.bytes(this.byte()).toString('latin1');
   }
@@ -149,7 +149,7 @@ export class DnsReader {
   name(): string {
     const labels: string[] = [];
     let reader: DnsReader = this;
-    // Each pointer leads further to the front, so that there is an end.
+    // Pointers must lead backwards, so the loop ends.
     let limit = this.#at;
     for (;;) {
       const length = reader.byte();

@@ -1,11 +1,11 @@
-/** Records of DNS as PHP's dns_get_record() shows them (https://www.php.net/dns_get_record). Pure. */
+/** DNS records in the form of PHP's dns_get_record() (https://www.php.net/dns_get_record). Pure. */
 
 import { DnsFormatError, DnsReader, type DnsRecord, recordTypes } from './dns-message.ts';
 import type { PhpValue } from './values.ts';
 
 type Fields = readonly (readonly [name: string, value: PhpValue])[];
 
-/** What is in a record besides host, class, lifetime and type; in PHP's order. */
+/** Fields of a record besides host, class, TTL and type; in PHP's order. */
 const contents: Readonly<Record<string, (reader: DnsReader, length: number) => Fields>> = {
   A: (reader) => [['ip', [...reader.bytes(4)].join('.')]],
   NS: (reader) => [['target', reader.name()]],
@@ -63,8 +63,8 @@ const contents: Readonly<Record<string, (reader: DnsReader, length: number) => F
 };
 
 /**
- * @param isRaw type by number and the data as they are
- * @returns undefined for a record that PHP does not show, or that is broken
+ * @param isRaw numeric type and raw data
+ * @returns undefined for a record that PHP omits, or a broken one
  */
 export function recordValue(record: DnsRecord, isRaw: boolean): PhpValue | undefined {
   const common: Fields = [
@@ -91,7 +91,7 @@ export function recordValue(record: DnsRecord, isRaw: boolean): PhpValue | undef
   }
 }
 
-/** As PHP writes it: in hexadecimal, the first run of zeros left out, be it one. */
+/** PHP's form: hexadecimal, with the first run of zeros left out, even a single one. */
 function ipv6Text(bytes: Buffer): string {
   let text = '';
   let hasGap = false;

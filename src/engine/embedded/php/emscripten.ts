@@ -1,4 +1,4 @@
-/** The parts of the engine loader's objects (Emscripten's runtime) that this folder touches. */
+/** The parts of the engine loader's objects (Emscripten's runtime) used here. */
 
 export interface FsStream {
   readonly fd: number;
@@ -8,7 +8,7 @@ export interface FsStream {
   flags: number;
   position: number;
   readonly stream_ops: object;
-  /** Descriptor of the host, on streams of files of the host. */
+  /** The host's descriptor, on streams of host files. */
   nfd?: number;
   readonly shared: { refcount: number };
 }
@@ -27,10 +27,10 @@ export interface FsNode {
   node_ops: NodeOperations;
   stream_ops: object;
   sock?: SocketState;
-  /** In the file system in memory: a folder's entries by name, a file's bytes. */
+  /** In the memory file system: a folder's entries by name, or a file's bytes. */
   contents?: Uint8Array | Record<string, FsNode> | null;
   usedBytes?: number;
-  /** Set on a folder that something is mounted on. */
+  /** Set on a mount point. */
   readonly mounted?: FsMount | null;
 }
 
@@ -59,28 +59,28 @@ export interface NodeOperations {
   setattr(node: FsNode, attributes: FsAttributes): void;
 }
 
-/** How lookupPath() goes about it. */
+/** Options of lookupPath(). */
 export interface LookupOptions {
-  /** Symbolic links at the end of the path, too. */
+  /** Also follows a symbolic link at the end of the path. */
   readonly follow?: boolean;
-  /** The folder that the last name is in; that itself is not looked at. */
+  /** Returns the folder of the last name without looking that up. */
   readonly parent?: boolean;
-  /** A last name that is not there is no error. */
+  /** A missing last name is no error. */
   readonly noent_okay?: boolean;
 }
 
 export interface LookupResult {
-  /** Without symbolic links. */
+  /** Path without symbolic links. */
   readonly path: string;
-  /** Undefined or null for a last name that is not there. */
+  /** Undefined or null for a missing last name. */
   readonly node: FsNode | null | undefined;
 }
 
-/** The file system type whose files are the host's. */
+/** The file system type of host files. */
 export interface NodeFs {
   createNode(parent: FsNode | null, name: string, mode: number, dev?: number): FsNode;
   getMode(path: string): number;
-  /** The engine's error number for an exception of Node. */
+  /** The engine's error number for a Node exception. */
   convertNodeCode(error: unknown): number | undefined;
   realPath(node: FsNode): string;
   getattr(stat: () => object, node: FsNode): object;
@@ -120,14 +120,14 @@ export interface EmscriptenFs {
   writeFile(path: string, data: string | Uint8Array): void;
 }
 
-/** The loader's object: what it is given and what it adds. */
+/** The loader's object: its options and what it adds. */
 export interface Loader {
   readonly FS: EmscriptenFs;
   readonly wasmExports: Readonly<Record<string, unknown>>;
   [option: string]: unknown;
 }
 
-/** What the loader hands to the file-lock binding. */
+/** The loader's argument to the file-lock binding. */
 export interface UserSpaceContext {
   readonly wasmImports: Readonly<Record<string, (...args: number[]) => unknown>>;
 }

@@ -1,4 +1,4 @@
-/** The files of an engine's package as threads get them: guarded (stack-guard.ts), the binary compiled. */
+/** The files of an engine's package, prepared for threads: guarded (stack-guard.ts) and compiled. */
 
 import { free } from '../shared/buffers.ts';
 import { ModuleParts } from './binary-parts.ts';
@@ -10,12 +10,12 @@ import { guardEngine, guardExtension, stackOf } from './stack-guard.ts';
 
 export interface EngineFiles {
   readonly module: WebAssembly.Module;
-  /** Files of the extensions that can be loaded, by name. */
+  /** Files of loadable extensions, by name. */
   readonly extensions: ReadonlyMap<string, Uint8Array>;
 }
 
 /**
- * Reads everything before it returns for the first time, then compiles.
+ * Reads all files synchronously, then compiles.
  *
  * @throws Error of readFileSync(), BinaryModuleError, WebAssembly.CompileError
  */

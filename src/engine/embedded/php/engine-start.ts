@@ -9,7 +9,7 @@ import { repairEnvironment } from './environment.ts';
 export interface EngineOptions {
   readonly module: WebAssembly.Module;
   readonly loaderPath: string;
-  /** getpid() of scripts; unique within the host. */
+  /** The value of getpid() in scripts; unique within the host. */
   readonly processId: number;
   readonly env: readonly (readonly [string, string])[];
   readonly repair: (imports: EngineImports, engine: () => Engine) => void;
@@ -17,9 +17,9 @@ export interface EngineOptions {
 }
 
 /**
- * Starts the binary up to the end of its C constructors; PHP itself is not started.
+ * Starts the binary up to the end of its C constructors, without starting PHP.
  *
- * @throws Error when the loader gives up (out of memory, wrong Node).
+ * @throws Error when the loader aborts (out of memory, unsupported Node).
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { init } = (await import(pathToFileURL(options.loaderPath).href)) as LoaderModule;
@@ -32,7 +32,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   let exports: Readonly<Record<string, unknown>> = {};
   const loader = init('NODE', {
     debug: false,
-    // What it has to say when it gives up; the exception that follows says it as well.
+    // The loader's last words are also in the exception that follows.
     printErr: () => {},
     noExitRuntime: true,
     processId: options.processId,
@@ -53,7 +53,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       return {};
     },
     onAbort: (reason: unknown) =>
-      ready.reject(new Error(`the PHP engine gave up while it started: ${String(reason)}`)),
+      ready.reject(new Error(`the PHP engine failed to start: ${String(reason)}`)),
     onRuntimeInitialized: () => ready.resolve(),
   });
   await ready.promise;

@@ -1,4 +1,4 @@
-/** The running WebAssembly binary: its C functions, its memory and its file system. Knows nothing of requests. */
+/** The running WebAssembly binary: its C functions, memory and file system. It knows nothing of requests. */
 
 import type { EmscriptenFs, Loader } from './emscripten.ts';
 import { EngineMemory } from './memory.ts';
@@ -7,7 +7,7 @@ import { addFunction, type FunctionTable } from './trampoline.ts';
 /** A C function; pointers and 32-bit integers are numbers, 64-bit integers are bigints. */
 export type CFunction = (...args: (number | bigint)[]) => number;
 
-/** The imports of the binary, before it is instantiated: changed in place by `repair` of engine-start.ts. */
+/** The binary's imports before instantiation; `repair` of engine-start.ts changes them in place. */
 export type EngineImports = Record<string, unknown>;
 
 export class Engine {
@@ -25,13 +25,13 @@ export class Engine {
     this.memory = new EngineMemory(exports['memory'] as { buffer: ArrayBuffer }, this.function('malloc'));
   }
 
-  /** True when this build of PHP has the symbol. */
+  /** True when this PHP build exports the symbol. */
   has(name: string): boolean {
     return name in this.#exports;
   }
 
   /**
-   * A C function to be called directly: it must not suspend.
+   * A C function for direct calls: it must not suspend.
    *
    * @throws ReferenceError when this build does not export it.
    */
@@ -41,12 +41,12 @@ export class Engine {
     return found as CFunction;
   }
 
-  /** A C function that may suspend (sleep, sockets, body): its call gives a promise. */
+  /** A C function that may suspend (sleep, sockets, body); its call returns a promise. */
   suspendable(name: string): (...args: number[]) => Promise<number> {
     return WebAssembly.promising(this.function(name)) as (...args: number[]) => Promise<number>;
   }
 
-  /** Address of a global variable of C. */
+  /** Address of a C global variable. */
   address(name: string): number {
     return this.global(name).value;
   }
@@ -60,7 +60,7 @@ export class Engine {
     return found as { value: number };
   }
 
-  /** A function pointer to JavaScript; see {@link addFunction}. */
+  /** A C function pointer to JavaScript; see {@link addFunction}. */
   pointer(signature: string, call: ((...args: number[]) => unknown) | WebAssembly.Suspending): number {
     return addFunction(this.table, signature, call);
   }

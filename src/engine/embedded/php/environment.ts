@@ -1,4 +1,4 @@
-/** The environment of C: what PHP starts with, and what it is now that scripts have changed it. */
+/** The environment of C: PHP's initial one, and the one that scripts have changed. */
 
 import type { Engine, EngineImports } from './engine.ts';
 import { hashBucket, hashTable, zendString, zval, zvalType } from './layout.ts';
@@ -7,10 +7,10 @@ import { readString } from './values.ts';
 type Entries = readonly (readonly [string, string])[];
 
 /**
- * Gives C the environment as it is: bytes in their order, the first of a duplicate name, and nothing invented. The
- * loader would add entries, put its own names first and take bytes for UTF-16.
+ * Gives C the environment unchanged: bytes in order, first of duplicate names, no additions. The loader would add
+ * entries, sort its own names first and treat bytes as UTF-16.
  *
- * @param memory the binary's memory; asked for when C reads its environment
+ * @param memory the binary's memory; called when C reads its environment
  */
 export function repairEnvironment(imports: EngineImports, env: Entries, memory: () => ArrayBuffer): void {
   const names = new Set<string>();
@@ -33,14 +33,14 @@ export function repairEnvironment(imports: EngineImports, env: Entries, memory: 
   };
 }
 
-/** The address of the pointer to PHP's own function that copies the environment into an array. */
+/** The pointer to PHP's own function that copies the environment into an array. */
 const importSymbol = 'php_import_environment_variables';
 
 export class Environment {
   readonly #engine: Engine;
   readonly #import: (array: number) => void;
 
-  /** To be made before the pointer leads elsewhere (sapi.ts). */
+  /** Create it before sapi.ts redirects the pointer. */
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#import = engine.table.get(engine.memory.word(engine.address(importSymbol))) as (
@@ -48,7 +48,7 @@ export class Environment {
     ) => void;
   }
 
-  /** The environment as scripts have made it by putenv(), for their children; while a request runs. */
+  /** The environment as changed by scripts' putenv(), for their children; during a request. */
   read(): NodeJS.ProcessEnv {
     const { memory } = this.#engine;
     const array = memory.allocate(zval.size);
@@ -70,7 +70,7 @@ export class Environment {
       const value = readString(this.#engine, bucket);
       if (value === undefined) continue;
       const key = memory.word(bucket + hashBucket.key);
-      // A name of digits is a number to PHP.
+      // A name of digits is an integer key in PHP.
       const name =
         key === 0
           ? String(memory.bytes.readBigInt64LE(bucket + hashBucket.hash))
@@ -81,7 +81,7 @@ export class Environment {
   }
 }
 
-/** Node gives children their environment as UTF-8. */
+/** Node passes environments to children as UTF-8. */
 function text(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }

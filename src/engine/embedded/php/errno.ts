@@ -1,4 +1,4 @@
-/** Error numbers of the engine's C library (WASI), and what of JavaScript's errors they stand for. */
+/** Error numbers of the engine's C library (WASI), and the mapping from JavaScript's errors. */
 
 export const errno = {
   EACCES: 2,
@@ -24,7 +24,7 @@ export const errno = {
   EOPNOTSUPP: 138,
 } as const;
 
-/** Of those, Node's codes that the loader does not know. */
+/** Node's codes that the loader does not map. */
 const byCode: Readonly<Record<string, number>> = {
   ...errno,
   ERR_INVALID_ARG_TYPE: errno.EINVAL,
@@ -32,10 +32,10 @@ const byCode: Readonly<Record<string, number>> = {
   ERR_OUT_OF_RANGE: errno.EINVAL,
 };
 
-/** The error number of what went wrong inside a system call; `EIO` for what nobody has thought of. */
+/** The error number for any failure inside a system call; `EIO` for an unknown one. */
 export function errorNumber(error: unknown): number {
   const { errno: number, code } = error as { errno?: unknown; code?: unknown };
-  // The loader's own errors have a number of this library; Node's have one of the host, which is negative.
+  // The loader's own errors have a number of this library; Node's have a negative one of the host.
   if (typeof number === 'number' && number > 0) return number;
   return (typeof code === 'string' ? byCode[code] : undefined) ?? errno.EIO;
 }

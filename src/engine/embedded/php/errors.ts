@@ -1,4 +1,4 @@
-/** Watches PHP's errors: a request with a fatal one is not followed by another on the same memory. */
+/** Watches PHP's errors: after a fatal error no other request may run on the same memory. */
 
 import type { Engine } from './engine.ts';
 
@@ -16,7 +16,7 @@ export class ErrorWatch {
       engine.function('zend_observer_error_register')(engine.pointer('viiii', observe));
       return;
     }
-    // PHP 7.4 has no observers: take the place of its error function and call it from there.
+    // PHP 7.4 has no error observers: replace its error function and call the original from there.
     const slot = engine.address('zend_error_cb');
     const original = engine.table.get(engine.memory.word(slot)) as (...args: number[]) => void;
     const forward = (...args: number[]): void => {

@@ -1,14 +1,14 @@
-/** How the script of a request ended, and what the setting fastcgi.error_header makes of that. */
+/** The exit status of a request's script, and the effect of the setting fastcgi.error_header. */
 
 import type { Engine } from './engine.ts';
 import type { IniEntries } from './ini-entries.ts';
 
-/** The script that {@link ExitStatus} is found by has to run first: a status that no other field has. */
+/** The script that must run before {@link ExitStatus} is created: it sets a status that no other field has. */
 export const markedExit = { status: 201_187, script: '<?php exit(201187);' } as const;
 
-/** What PHP ends with after a fatal error, and scripts by exit(255). */
+/** PHP's status after a fatal error, and of exit(255). */
 const failure = 255;
-/** Bytes of `executor_globals` in which the field is looked for. */
+/** Bytes of `executor_globals` that are searched for the field. */
 const searchedBytes = 8192;
 /** `SAPI_HEADER_REPLACE` */
 const replace = 0;
@@ -22,7 +22,7 @@ export class ExitStatus {
   readonly #setHeader: (...args: number[]) => Promise<number>;
 
   /**
-   * To be made after the marked script has run: `EG(exit_status)` is at another place in each PHP version.
+   * Create it after the marked script has run: `EG(exit_status)` has another offset in each PHP version.
    *
    * @throws Error when the field cannot be found in this build
    */
@@ -42,7 +42,7 @@ export class ExitStatus {
     this.#field = field;
   }
 
-  /** After a script that failed, the header line that the operator wants to see then. */
+  /** After a failed script, adds the header line that the operator configured for that case. */
   async applyErrorHeader(): Promise<void> {
     const { memory } = this.#engine;
     if (memory.word(this.#field) !== failure) return;

@@ -1,28 +1,27 @@
 /**
- * Extensions that the engine's package brings as loadable files. They are found by name, so that `extension=redis`
- * means the same as with a native PHP; files for a native PHP cannot be loaded.
+ * Extensions in the engine's package, as loadable files. They are found by name, so that `extension=redis` works as in
+ * a native PHP; files for a native PHP cannot be loaded.
  */
 
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Engine } from './engine.ts';
 
-/** Where the instance sees them; its own memory, since the host's files are not there when PHP starts. */
+/** Path inside the instance, in its own memory: the host's files are not mounted yet when PHP starts. */
 const folder = '/internal/extensions';
 
-/** Those that need nothing but themselves: intl wants a data file that comes with another package. */
+/** Extensions without further requirements: intl needs a data file from another package. */
 const usable = ['redis', 'memcached'];
 
-/** The package's file of an extension. */
+/** The package's file for an extension. */
 function fileOf(loaderPath: string, name: string): string {
   return join(dirname(loaderPath), 'extensions', name, `${name}.so`);
 }
 
 /**
- * Reads the extensions that the package of this loader has and that can be loaded. Their bytes are in memory that
- * threads share.
+ * Reads the loadable extensions of this loader's package, into memory that threads share.
  *
- * @param read a file, as it is to be loaded.
+ * @param read returns a file in loadable form.
  */
 export function readExtensions(
   loaderPath: string,
@@ -38,22 +37,22 @@ function shared(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** `redis` for what php.ini may say: `redis`, `redis.so`, `/usr/lib/php/20240924/redis.so`. */
+/** `redis` for any form in php.ini: `redis`, `redis.so`, `/usr/lib/php/20240924/redis.so`. */
 export function extensionName(value: string): string {
   return basename(value).replace(/\.so$/, '');
 }
 
-/** What `php_value[extension]` and `php_admin_value[extension]` of a pool name. */
+/** Extensions in `php_value[extension]` and `php_admin_value[extension]` of a pool. */
 export function wantedExtensions(values: readonly (readonly [string, string])[]): string[] {
   return values.filter(([name]) => name === 'extension').map(([, value]) => value);
 }
 
-/** The line of the instance's php.ini that loads it. */
+/** The php.ini line that loads an extension in the instance. */
 export function extensionLine(name: string): string {
   return `extension="${folder}/${name}.so"\n`;
 }
 
-/** Puts the files that the ini text loads where the instance finds them; before PHP starts. */
+/** Copies the files that the ini text loads into the instance; before PHP starts. */
 export function installExtensions(
   engine: Engine,
   files: ReadonlyMap<string, Uint8Array>,
@@ -66,7 +65,7 @@ export function installExtensions(
   }
 }
 
-/** Takes the files away again once PHP has loaded them. */
+/** Deletes the files once PHP has loaded them. */
 export function removeExtensions(
   engine: Engine,
   files: ReadonlyMap<string, Uint8Array>,

@@ -1,4 +1,4 @@
-/** What this PHP consists of, read from its own registries: a script might be forbidden to ask. */
+/** Facts about this PHP, read from its own registries, because scripts may be forbidden to ask. */
 
 import type { Engine } from './engine.ts';
 import { hashBucket, hashTable } from './layout.ts';
@@ -12,7 +12,7 @@ export interface EngineFacts {
 
 /** `zend_module_entry.name` */
 const moduleName = 20;
-/** `zend_llist_element`: next element, then data, of which the name is first in a `zend_extension`. */
+/** `zend_llist_element`: next element, then data, which for a `zend_extension` starts with the name. */
 const elementData = 8;
 
 export function readFacts(engine: Engine): EngineFacts {

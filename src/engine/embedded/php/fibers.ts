@@ -1,17 +1,19 @@
-/** Fibers need several C stacks, which this build cannot switch: `new Fiber` throws an Error instead of trapping. */
+/**
+ * Fibers need several C stacks, and this build cannot switch stacks: `new Fiber` throws an Error instead of trapping.
+ */
 
 import type { Engine } from './engine.ts';
 import { zval } from './layout.ts';
 
 const message = 'Fibers are not available in the embedded PHP engine; use the native engine for this pool';
-/** Words of an object and of its handler table in which a known pointer is looked for. */
+/** Words of an object and of its handler table that are searched for a known pointer. */
 const objectWords = 8;
 const handlerWords = 40;
 const wordBytes = 4;
 
 /**
- * Takes the place of the function that PHP asks for the constructor: PHP expects that it may throw. To be called
- * while a request runs, because an object has to be made to get at the class's handlers.
+ * Replaces the function by which PHP gets the constructor: PHP allows it to throw. Call it during a request, because
+ * the class's handlers are found through a new object.
  */
 export function refuseFibers(engine: Engine): void {
   if (!engine.has('zend_ce_fiber')) return;
@@ -31,7 +33,7 @@ export function refuseFibers(engine: Engine): void {
   memory.setWord(slot, engine.pointer('ii', refuse));
 }
 
-/** The pointer to the handlers follows the one to the class. */
+/** The pointer to the handlers follows the class pointer. */
 function handlersOf(engine: Engine, object: number, classEntry: number): number {
   for (let at = object; at < object + objectWords * wordBytes; at += wordBytes) {
     if (engine.memory.word(at) === classEntry) return engine.memory.word(at + wordBytes);

@@ -1,6 +1,6 @@
 /**
- * The file system that scripts see: the host's, at the same paths, with the rights of the host process. Only the
- * folders of the engine itself and the kernel's own file systems (/proc, /sys, /dev) are virtual.
+ * The file system of scripts: the host's, at the same paths, with the rights of the host process. Only the engine's own
+ * folders and the kernel's file systems (/proc, /sys, /dev) are virtual.
  */
 
 import {
@@ -19,7 +19,7 @@ import type { Engine, EngineImports } from './engine.ts';
 import { Folders } from './folders.ts';
 import type { ScriptMask } from './umask.ts';
 
-/** Not the host's: kernel interfaces, and the engine's own folders. */
+/** Excluded from the host's: kernel interfaces, and the engine's own folders. */
 const virtualFolders = new Set(['proc', 'sys', 'dev', 'internal', 'request']);
 
 /** Error numbers of the engine's C library (WASI). */
@@ -29,14 +29,14 @@ const errno = { ENOENT: 44, EEXIST: 20, EACCES: 2, EIO: 29 } as const;
 const creationFlag = 0o100;
 const exclusiveCreation = creationFlag | 0o200;
 
-/** Mounts the host's files and repairs what the loader's file system gets wrong. */
+/** Mounts the host's files and repairs faults of the loader's file system. */
 export class HostFiles {
   readonly #fs: EmscriptenFs;
   readonly #type: NodeFs;
-  /** Names that the loader's lookup cache holds; other threads change files, so it lives for a request only. */
+  /** Names in the loader's lookup cache; other threads change files, so it only lives for a request. */
   #cached: FsNode[] = [];
   readonly #folders: Folders;
-  /** While a stat() runs: what its lookup learnt of the last name, which is then not asked for again. */
+  /** During a stat(): the last name's status from its lookup, which avoids a second one. */
   #found: { path: string; stat: Stats | undefined } | undefined;
   #exclusive = false;
   readonly #mask: ScriptMask;
@@ -45,7 +45,7 @@ export class HostFiles {
     this.#mask = mask;
     this.#fs = engine.fs;
     this.#type = engine.fs.filesystems.NODEFS;
-    // The kernel checks the rights of every access to a host file; the loader's own idea knows no owners.
+    // The kernel checks every access to a host file; the loader's own check knows no owners.
     this.#fs.ignorePermissions = true;
     this.#repairNodes();
     this.#repairStatus();
@@ -55,14 +55,14 @@ export class HostFiles {
     this.#repairRename();
   }
 
-  /** Forgets cached names, so that the next request sees what other threads and processes did. */
+  /** Clears cached names, so that the next request sees changes by other threads and processes. */
   forgetNames(): void {
     for (const node of this.#cached) this.#fs.hashRemoveNode(node);
     this.#cached = [];
     this.#folders.clear();
   }
 
-  /** The host's root becomes the instance's; the virtual folders move over to it, as mounts do in pivot_root(2). */
+  /** Makes the host's root the instance's; the virtual folders move onto it, as mounts do in pivot_root(2). */
   #changeRoot(): void {
     const fs = this.#fs;
     const old = fs.root;
@@ -81,7 +81,7 @@ export class HostFiles {
     root.node_ops = this.#rootOperations(kept);
   }
 
-  /** @param kept names of the virtual folders that exist; the others are not taken from the host, either. */
+  /** @param kept names of existing virtual folders; the host's folders of the other names are hidden as well. */
   #rootOperations(kept: readonly string[]): NodeOperations {
     const { node_ops: host } = this.#type;
     const refuse = (name: string, code: number): void => {
@@ -104,7 +104,7 @@ export class HostFiles {
   #repairNodes(): void {
     const fs = this.#fs;
     const type = this.#type;
-    // Sockets, FIFOs and devices of the host exist, too, as far as stat() goes.
+    // Sockets, FIFOs and devices of the host are visible to stat().
     type.createNode = (parent, name, mode) => {
       const node = fs.createNode(parent, name, mode);
       node.node_ops = type.node_ops;
@@ -119,7 +119,7 @@ export class HostFiles {
   #repairStatus(): void {
     const fs = this.#fs;
     const type = this.#type;
-    // A missing file is the common case of an include path; an exception of Node costs ten times a lookup.
+    // Missing files are the common case in an include path; a Node exception costs ten times a lookup.
     const missing = new fs.ErrnoError(errno.ENOENT);
     const status = (path: string): Stats => {
       try {
@@ -154,7 +154,7 @@ export class HostFiles {
     type.node_ops.getattr = (node) => {
       const path = type.realPath(node);
       const stat = (this.#found?.path === path ? this.#found.stat : undefined) ?? status(path);
-      // The kind changed behind our back (a file became a link): the next lookup has to see it.
+      // The kind of the file changed (for example to a link): the next lookup must see it.
       if ((stat.mode ^ node.mode) & constants.S_IFMT) {
         fs.hashRemoveNode(node);
         this.#folders.clear();
@@ -167,12 +167,12 @@ export class HostFiles {
     return new this.#fs.ErrnoError(this.#type.convertNodeCode(error) ?? errno.EIO);
   }
 
-  /** Creation must never truncate a file that another thread created in the meantime. */
+  /** Creation must never truncate a file that another thread created meanwhile. */
   #repairCreation(): void {
     const fs = this.#fs;
     const type = this.#type;
     const open = fs.open.bind(fs);
-    // The loader sets the wanted mode after it made the file, so the umask has to be in it already.
+    // The loader sets the requested mode after creation, so the umask has to be applied to it already.
     const masked = (mode: number): number => mode & ~this.#mask.current;
     fs.open = (path, flags, mode = 0o666) => {
       const creation = typeof flags === 'number' ? flags & exclusiveCreation : 0;
@@ -180,7 +180,7 @@ export class HostFiles {
       try {
         return open(path, flags, masked(mode));
       } catch (error) {
-        // Between the loader's look and its creation another thread made the file: then it is there to be opened.
+        // Another thread created the file between the loader's check and its creation: open it instead.
         const exists = (error as { errno?: number }).errno === errno.EEXIST;
         if (!exists || creation !== creationFlag) throw error;
         return open(path, flags, masked(mode));
@@ -200,13 +200,16 @@ export class HostFiles {
     };
   }
 
-  /** The kernel masks it once more; what the script's own mask lets through of that is given afterwards. */
+  /** The kernel applies its own umask as well; afterwards the bits that the script's umask allows are added. */
   #makeFolder(path: string, mode: number): void {
     mkdirSync(path, mode);
     if ((mode & this.#mask.process) !== 0) chmodSync(path, mode);
   }
 
-  /** rename() replaces its target in one step; the loader's removes the target first. Folders may be gone afterwards. */
+  /**
+   * Makes rename() replace its target atomically; the loader's removes the target first. Cached folders may be stale
+   * afterwards.
+   */
   #repairRename(): void {
     const type = this.#type;
     type.node_ops.rename = (node, parent, name) => {
@@ -227,7 +230,7 @@ export class HostFiles {
     };
   }
 
-  /** Forgets a name that was just replaced. */
+  /** Forgets a replaced name. */
   #forget(parent: FsNode, name: string): void {
     this.#cached = this.#cached.filter((node) => {
       if (node.parent !== parent || node.name !== name) return true;

@@ -1,10 +1,9 @@
 /**
- * The folders that a request has come through. The loader walks every path from the root and puts it together anew at
- * each step, which cost an application as much as the kernel's part of it; from here a lookup starts at the folder
- * that the file is in.
+ * Cache of the folders that a request has visited. The loader walks every path from the root and rebuilds it at each
+ * step, which cost an application as much as the kernel's part; with the cache a lookup starts at the file's folder.
  *
- * Only folders of the host are kept, by their plain path: no symbolic link on the way, no mount, no `.` or `..`. For
- * everything else the loader walks. What is kept is what the loader's own cache of names holds, as long as that does.
+ * Only host folders are cached, by their plain path: without symbolic links, mounts, `.` or `..`. For all other paths
+ * the loader walks. An entry lives as long as in the loader's own name cache.
  */
 
 import { constants } from 'node:fs';
@@ -18,7 +17,7 @@ export class Folders {
   readonly #byPath = new Map<string, FsNode>();
   readonly #paths = new WeakMap<FsNode, string>();
 
-  /** Takes over the lookup of paths; the host's root has to be mounted. */
+  /** Takes over path lookup; the host's root must be mounted. */
   constructor(fs: EmscriptenFs) {
     this.#fs = fs;
     const type = fs.filesystems.NODEFS;
@@ -37,13 +36,13 @@ export class Folders {
     fs.lookupPath = (path, options = {}) => this.#lookup(path, options) ?? walk(path, options);
   }
 
-  /** To be called whenever a folder may have got another name or kind. */
+  /** Call it whenever a folder may have changed its name or kind. */
   clear(): void {
     for (const node of this.#byPath.values()) this.#paths.delete(node);
     this.#byPath.clear();
   }
 
-  /** @returns undefined where the loader has to walk. @throws its error for what is not there */
+  /** @returns undefined to let the loader walk. @throws the loader's error for a missing file */
   #lookup(given: string, options: LookupOptions): LookupResult | undefined {
     const path = given.startsWith('/') ? given : `${this.#fs.cwd()}/${given}`;
     const end = path.lastIndexOf('/');
@@ -67,7 +66,7 @@ export class Folders {
     }
   }
 
-  /** @param path without a slash at its end, so the root is empty */
+  /** @param path without a final slash, so the root is empty */
   #folder(path: string): FsNode | undefined {
     const known = this.#byPath.get(path);
     if (known !== undefined) return known;

@@ -1,15 +1,15 @@
-/** PHP functions of the FPM API that this build lacks, made of JavaScript; they belong to the module of module.ts. */
+/** PHP functions of the FPM API that this build lacks, written in JavaScript; module.ts registers them. */
 
 import type { Engine } from './engine.ts';
 import { functionEntryBytes, zval, zvalType } from './layout.ts';
 
-/** What the functions need of their surroundings. */
+/** The functions' environment. */
 export interface FunctionHost {
-  /** Request headers as getallheaders() shows them. */
+  /** Request headers for getallheaders(). */
   requestHeaders(): readonly (readonly [string, string])[];
-  /** Completes the response after PHP's buffers were flushed. @returns false when it is complete already. */
+  /** Completes the response after PHP's buffers have been flushed. @returns false when it was complete before. */
   finish(): boolean;
-  /** Answer of the main thread to fpm_get_status(): JSON, or undefined when it gave none. */
+  /** The main thread's answer to fpm_get_status(): JSON, or undefined without an answer. */
   status(): string | undefined;
 }
 
@@ -41,13 +41,14 @@ function setJson(engine: Engine, result: number, json: string | undefined): void
   engine.function('free')(text);
 }
 
-/** Writes a `zend_function_entry` table. Since 8.0 a parameter has another layout. */
+/** Writes a `zend_function_entry` table. Since 8.0 the layout of parameters differs. */
 function functionTable(engine: Engine, handlers: ReadonlyMap<string, number>, version: string): number {
   const { memory } = engine;
   const entryBytes = functionEntryBytes(version);
   const table = memory.allocate(entryBytes * (handlers.size + 1));
   memory.bytes.fill(0, table, table + entryBytes * (handlers.size + 1));
-  // No parameter: the one element describes the (undeclared) return type; its first word counts required ones.
+  // Without parameters the single element describes the (undeclared) return type; its first word is the number of
+  // required ones.
   const noParameters = memory.allocate(16);
   memory.bytes.fill(0, noParameters, noParameters + 16);
   let entry = table;
@@ -60,13 +61,13 @@ function functionTable(engine: Engine, handlers: ReadonlyMap<string, number>, ve
   return table;
 }
 
-/** Writes the table of the functions, for the module that brings them. */
+/** Writes the function table for the module. */
 export function writeFunctionTable(engine: Engine, version: string, host: FunctionHost): number {
   const headers = engine.pointer('vii', (_call, result = 0) =>
     setHeaders(engine, result, host.requestHeaders()),
   );
   const status = engine.pointer('vii', (_call, result = 0) => setJson(engine, result, host.status()));
-  // Output callbacks of the script may wait for something, so this one may suspend.
+  // Output callbacks of the script may wait, so this one may suspend.
   const endBuffers = engine.suspendable('php_output_end_all');
   const finish = new WebAssembly.Suspending(async (_call: number, result: number) => {
     await endBuffers();
@@ -82,7 +83,7 @@ export function writeFunctionTable(engine: Engine, version: string, host: Functi
   return functionTable(engine, handlers, version);
 }
 
-/** `X_FOO` as `X-Foo`: the first letter and that behind an underscore stay, whatever they are. */
+/** `X_FOO` as `X-Foo`: the first letter, and each letter after an underscore, keep their case. */
 function headerName(variable: string): string {
   const rest = variable
     .slice(1)
@@ -92,7 +93,7 @@ function headerName(variable: string): string {
   return variable.charAt(0) + rest;
 }
 
-/** `HTTP_X_FOO` as `X-Foo`: what getallheaders() makes of the request's parameters. */
+/** `HTTP_X_FOO` as `X-Foo`: the request's parameters as getallheaders() returns them. */
 export function headersOf(params: Iterable<readonly [string, string]>): (readonly [string, string])[] {
   const headers: (readonly [string, string])[] = [];
   for (const [name, value] of params) {

@@ -1,4 +1,4 @@
-/** glob() with GLOB_BRACE, which the engine's C library lacks. PHP 8.5 brings its own. */
+/** glob() with GLOB_BRACE, which the engine's C library lacks. PHP 8.5 has its own. */
 
 import { expandBraces } from './braces.ts';
 import type { PhpCalls } from './calls.ts';
@@ -9,7 +9,7 @@ import { zval, zvalType } from './layout.ts';
 import { type ModuleFunctions, setArguments } from './module-functions.ts';
 import { kindOf, readString, replaceValue } from './values.ts';
 
-/** Flags of PHP on Linux; others than this one are the same in both C libraries. */
+/** PHP's flags on Linux that differ between the two C libraries. */
 const flag = { noCheck: 16, noEscape: 64, brace: 1024 } as const;
 /** GLOB_ERR, GLOB_MARK, GLOB_NOSORT, GLOB_ONLYDIR and those above: the constant GLOB_AVAILABLE_FLAGS. */
 const available = 1 | 2 | 4 | (1 << 30) | flag.noCheck | flag.noEscape | flag.brace;
@@ -31,14 +31,14 @@ export function installGlob(
       const [pattern, flags] = (await calls.arguments(frame, 'p|l')) ?? [];
       if (typeof pattern !== 'string') return;
       const hasBraces = typeof flags === 'number' && (flags & flag.brace) !== 0;
-      // PHP's own complains of other flags.
+      // PHP's own function reports other flags.
       if (!hasBraces || (flags & ~available) !== 0) return await call(frame, result);
       const found: string[] = [];
       let isRefused = false;
       for (const part of expandBraces(pattern, (flags & flag.noEscape) === 0)) {
         setArguments(engine, frame, [part, flags & ~(flag.brace | flag.noCheck)]);
         await call(frame, result);
-        // What open_basedir keeps away.
+        // Filters matches by open_basedir.
         if (kindOf(engine, result) !== (zvalType.array & 0xff)) isRefused = true;
         else found.push(...strings(engine, result));
       }
@@ -54,7 +54,7 @@ function strings(engine: Engine, array: number): string[] {
   return elements.map((element) => readString(engine, element) ?? '');
 }
 
-/** To be called after PHP's start and before its first request. */
+/** Call it after PHP's start and before its first request. */
 export function addGlobConstant(engine: Engine, version: string): void {
   if (!isNeeded(version)) return;
   registerLong(engine, version, 'GLOB_BRACE', flag.brace);

@@ -1,6 +1,6 @@
 /**
- * Remembers what was made of the engine's binaries, beside Node's own compile cache where that is switched on
- * (NODE_COMPILE_CACHE): to guard one takes a host's start a tenth of a second of CPU.
+ * Caches the processed binaries of the engine, beside Node's own compile cache where that is enabled
+ * (NODE_COMPILE_CACHE): guarding a binary costs a tenth of a second of CPU at a host's start.
  */
 
 import { createHash } from 'node:crypto';
@@ -8,25 +8,28 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:
 import { getCompileCacheDir } from 'node:module';
 import { extname, join } from 'node:path';
 
-/** Whoever changes one of these makes something else. */
+/** Sources that determine the result: a change of one invalidates the cache. */
 const makers = ['binary-module', 'binary-parts', 'replaced-functions', 'stack-guard'];
 
-/** A line in front of the content, as long in each file: what it was made of, and how long it is. */
+/** A header line of fixed length in each file: key and length of the content. */
 const headBytes = 80;
 
 export class GuardCache {
   readonly #folder: string | undefined;
 
-  /** @param folder who can write there decides what is run, as with Node's cache; undefined: nothing is remembered. */
+  /**
+   * @param folder users who can write there can decide which code runs, as with Node's cache; undefined disables the
+   *   cache.
+   */
   constructor(folder: string | undefined = getCompileCacheDir()) {
     this.#folder = folder;
   }
 
   /**
-   * What `make` makes of a file, or has made of it before. In memory of its own.
+   * The result of `make` for a file, possibly cached, in memory of its own.
    *
-   * @param circumstances of which the result depends, too.
-   * @throws Error of readFileSync() for a file that cannot be read, and what `make` throws
+   * @param circumstances further input of the result.
+   * @throws Error of readFileSync() for an unreadable file, and errors of `make`
    */
   get(path: string, circumstances: string, make: (bytes: Buffer) => Buffer): Buffer {
     if (this.#folder === undefined) return make(readFileSync(path));
@@ -66,7 +69,7 @@ function readKnown(file: string, key: string): Buffer | undefined {
   }
 }
 
-/** A folder that cannot be written to costs time at the next start, nothing else. */
+/** An unwritable folder only costs time at the next start. */
 function remember(file: string, key: string, content: Buffer): void {
   const fresh = `${file}.${process.pid}`;
   try {

@@ -1,15 +1,15 @@
-/** PHP's hash tables in the engine's memory: looking one up, and finding those that no symbol names. */
+/** PHP's hash tables in the engine's memory: look-ups, and finding tables without a symbol. */
 
 import type { Engine } from './engine.ts';
 import { hashTable, zendString } from './layout.ts';
 
-/** Bytes of a structure of globals in which the pointer to a table is looked for. */
+/** Bytes of a structure of globals that are searched for the pointer to a table. */
 const searchedBytes = 8192;
 const wordBytes = 4;
-/** The tables that are looked for have hundreds of entries. */
+/** The wanted tables have hundreds of entries. */
 const fewEntries = 50;
 
-/** @returns the address of the element's zval, 0 when there is none */
+/** @returns the address of the element's zval, or 0 */
 export function findElement(engine: Engine, table: number, key: string): number {
   const text = engine.memory.allocateString(key);
   const found = engine.function('zend_hash_str_find')(table, text, key.length);
@@ -18,8 +18,8 @@ export function findElement(engine: Engine, table: number, key: string): number 
 }
 
 /**
- * Finds a table that a structure of globals points to. It is at another place in each PHP version, so that it is
- * known by what is in it.
+ * Finds a table that a structure of globals points to. Its offset differs between PHP versions, so its content
+ * identifies it.
  *
  * @param globals symbol of the structure
  */
@@ -46,13 +46,13 @@ function looksLikeTable({ memory }: Engine, address: number): boolean {
   return elements > fewEntries && elements <= used && used <= size && powerOfTwo && data < memory.byteLength;
 }
 
-/** The text of a `zend_string`; empty for one that is too long to be a name. */
+/** The text of a `zend_string`; empty for one too long to be a name. */
 export function nameText({ memory }: Engine, string: number): string {
   const length = memory.word(string + zendString.length);
   return length > 256 ? '' : memory.slice(string + zendString.bytes, length);
 }
 
-/** The addresses of the elements' zvals, in their order; valid as long as the table is not changed. */
+/** The addresses of the elements' zvals, in order; valid until the table changes. */
 export function elementsOf(engine: Engine, table: number): number[] {
   const { memory } = engine;
   const position = memory.allocate(wordBytes);

@@ -1,6 +1,6 @@
-/** The response head as it goes over FastCGI: the `Status:` line where one is due, then the headers. */
+/** The response head as it goes over FastCGI: the `Status:` line if required, then the headers. */
 
-/** Reason phrases that PHP's CGI family knows; other codes go without one. */
+/** Reason phrases known to PHP's CGI family; other codes have none. */
 const reasons: Readonly<Record<number, string>> = {
   100: 'Continue',
   101: 'Switching Protocols',
@@ -52,15 +52,15 @@ const reasons: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-/** Longest status line that PHP-FPM sends. */
+/** Longest status line of PHP-FPM. */
 const maxStatusLine = 1023;
 
-/** What PHP knows about the response when it sends the head. */
+/** PHP's data about the response when it sends the head. */
 export interface ResponseHead {
   readonly status: number;
-  /** `HTTP/1.1 451 Custom` when the script set one. */
+  /** `HTTP/1.1 451 Custom` if the script set one. */
   readonly statusLine?: string | undefined;
-  /** Header lines without line end, in order. */
+  /** Header lines without line ends, in order. */
   readonly headers: readonly string[];
 }
 
@@ -74,7 +74,7 @@ export interface HeadOptions {
   readonly rfc2616: boolean;
 }
 
-/** The first line, or undefined when the script's own `Status:` header or none is due. */
+/** The first line; undefined if the script set its own `Status:` header or none is required. */
 function statusLine(head: ResponseHead, options: HeadOptions): string | undefined {
   if (head.status === 200 && !options.nph) return undefined;
   if (options.rfc2616 && head.statusLine !== undefined) return head.statusLine;
@@ -86,8 +86,8 @@ function statusLine(head: ResponseHead, options: HeadOptions): string | undefine
 }
 
 /**
- * The head as bytes (latin1), ending with the empty line. Rules of the `Status:` line: RFC 3875 section 6.3.3
- * and PHP-FPM's behaviour for explicit `HTTP/` lines, `Status:` headers and 304.
+ * The head as bytes (latin1), including the final empty line. Rules of the `Status:` line: RFC 3875 section 6.3.3 and
+ * PHP-FPM's treatment of explicit `HTTP/` lines, `Status:` headers and 304.
  */
 export function composeHead(head: ResponseHead, options: HeadOptions): string {
   const first = statusLine(head, options)?.slice(0, maxStatusLine);

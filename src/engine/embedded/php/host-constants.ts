@@ -1,10 +1,10 @@
-/** PHP's constants that tell of the machine and of the installation, as Debian's PHP-FPM has them. */
+/** PHP's constants about the machine and the installation, as in Debian's PHP-FPM. */
 
 import type { Engine } from './engine.ts';
 import { moduleEntry } from './layout.ts';
 import { withPermanentStrings, writeInterned } from './values.ts';
 
-/** Where Debian's PHP looks for what scripts include, besides their own folder. */
+/** Debian PHP's default include path, besides the script's own folder. */
 export const debianIncludePath = '.:/usr/share/php';
 
 /** @param version of PHP, `8.4` */
@@ -25,7 +25,7 @@ function values(version: string): readonly (readonly [name: string, value: strin
   ];
 }
 
-/** To be called after PHP's start and before its first request. */
+/** Call it after PHP's start and before its first request. */
 export function setHostConstants(engine: Engine, version: string): void {
   for (const [name, value] of values(version)) {
     const constant = findConstant(engine, name);
@@ -40,12 +40,12 @@ function findConstant(engine: Engine, name: string): number {
   return found;
 }
 
-/** Flags of a constant that stays: since 8.0 they are others. */
+/** Flags of a permanent constant: different since 8.0. */
 function persistent(version: string): number {
   return Number(version) < 8 ? 3 : 1;
 }
 
-/** Adds a constant to PHP's module `standard`; between PHP's start and its first request. */
+/** Adds a constant to PHP's module `standard`, between PHP's start and its first request. */
 export function registerLong(engine: Engine, version: string, name: string, value: number): void {
   const { memory } = engine;
   const module = memory.word(engine.address('basic_functions_module') + moduleEntry.number);
@@ -62,7 +62,7 @@ export function registerLong(engine: Engine, version: string, name: string, valu
   engine.function('free')(text);
 }
 
-/** Sets further bits in a constant. */
+/** Sets additional bits in a constant. */
 export function addLongToConstant(engine: Engine, name: string, bits: number): void {
   const constant = findConstant(engine, name);
   if (constant === 0) throw new Error(`cannot find the constant ${name} in this PHP build`);

@@ -1,6 +1,6 @@
 /**
- * What scripts are told of the machine, its users and this process. The engine's C library makes these answers up, or
- * has none; here they are the host's, as in PHP-FPM.
+ * Facts about the machine, its users and this process for scripts. The engine's C library invents or lacks them; these
+ * are the host's, as in PHP-FPM.
  */
 
 import { lookupService } from 'node:dns/promises';
@@ -12,7 +12,7 @@ import { sapiGlobals, zval, zvalType } from './layout.ts';
 import { argument, argumentCount, type ModuleFunctions, type PhpFunction } from './module-functions.ts';
 import { Float, type PhpValue, readLong, readString, replaceValue } from './values.ts';
 
-/** Replaces them in PHP's module `standard`. */
+/** Replaces the functions in PHP's module `standard`. */
 export function installHostFacts(engine: Engine, functions: ModuleFunctions): void {
   // PHP-FPM's workers do not have it.
   functions.remove('chroot');
@@ -40,7 +40,7 @@ export function installHostFacts(engine: Engine, functions: ModuleFunctions): vo
   });
 }
 
-/** PHP's own function checks the arguments, and throws for bad ones; then the answer is another. */
+/** PHP's own function checks the arguments and throws for bad ones; then this replaces its answer. */
 function answerInstead(engine: Engine, own: CFunction, make: (frame: number) => PhpValue): PhpFunction {
   return (frame, result) => {
     own(frame, result);
@@ -49,7 +49,7 @@ function answerInstead(engine: Engine, own: CFunction, make: (frame: number) => 
   };
 }
 
-/** The host's text as PHP has it. */
+/** The host's text as PHP's bytes. */
 function bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
@@ -62,14 +62,14 @@ function firstLong(engine: Engine, frame: number): number {
   return argumentCount(engine, frame) === 0 ? 0 : (readLong(engine, argument(frame, 0)) ?? 0);
 }
 
-/** uname(2) by PHP's letters. */
+/** uname(2) by PHP's mode letters. */
 export function uname(mode: string): string {
   const parts = { s: type(), n: hostname(), r: release(), v: version(), m: machine() };
   const part = Object.entries(parts).find(([letter]) => letter === mode.charAt(0));
   return bytes(part?.[1] ?? Object.values(parts).join(' '));
 }
 
-/** Empty where the script is gone or its owner has no name. */
+/** Empty when the script is deleted or its owner has no name. */
 function scriptOwner(engine: Engine): string {
   const { memory } = engine;
   const path = memory.word(engine.address('sapi_globals') + sapiGlobals.pathTranslated);
@@ -78,10 +78,10 @@ function scriptOwner(engine: Engine): string {
   return stat === undefined ? '' : (lookupUser(stat.uid)?.name ?? '');
 }
 
-/** `RUSAGE_CHILDREN` as scripts give it. */
+/** `RUSAGE_CHILDREN`, as scripts pass it. */
 const childrenUsage = 1;
 
-/** getrusage(2): processor time is that of the thread, the rest is known for the process. Of children nothing is. */
+/** getrusage(2): CPU time is that of the thread, other figures those of the process. For children all are 0. */
 function usage(ofChildren: boolean): PhpValue {
   const { user, system } = process.threadCpuUsage();
   const all = process.resourceUsage();
@@ -124,7 +124,7 @@ function readLines(path: string): string[] {
   }
 }
 
-/** The address itself where it has no name. */
+/** The address itself if it has no name. */
 async function hostOf(address: string): Promise<string> {
   try {
     return (await lookupService(address, 0)).hostname;
@@ -133,7 +133,7 @@ async function hostOf(address: string): Promise<string> {
   }
 }
 
-/** A user or group given by name becomes a number: the engine's C library has no user database. */
+/** Converts a user or group name to a number: the engine's C library has no user database. */
 function withIds(engine: Engine, own: CFunction, idOf: (name: string) => number | undefined): PhpFunction {
   return (frame, result) => {
     const place = argument(frame, 1);

@@ -1,20 +1,20 @@
 /**
- * Character sets by the names and rules of glibc's iconv. The engine has GNU libiconv, which takes 16- and 32-bit sets
- * without a mark for big-endian, knows fewer names, and puts accents before letters that it transliterates. Pure.
+ * Character sets by the names and rules of glibc's iconv. The engine has GNU libiconv: it reads 16- and 32-bit sets
+ * without a mark as big-endian, knows fewer names, and puts accents before letters that it transliterates. Pure.
  */
 
-/** What libiconv is to be asked for. */
+/** The corresponding request to libiconv. */
 export interface Charset {
   readonly name: string;
-  /** What glibc begins its output with. */
+  /** The mark with which glibc starts its output. */
   readonly mark: string;
 }
 
 interface Rule {
   readonly name: string;
-  /** Byte order marks, that of this machine first; none where glibc takes a mark for a character. */
+  /** Byte order marks, this machine's first; empty where glibc reads a mark as a character. */
   readonly marks: readonly string[];
-  /** The set whose marks libiconv understands. */
+  /** The set in which libiconv understands marks. */
   readonly marked?: string;
 }
 
@@ -34,14 +34,14 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ['WCHAR_T', { name: 'UCS-4LE', marks: [] }],
 ]);
 
-/** The set that bytes are in. */
+/** The set of the input. */
 export function sourceCharset(name: string, bytes: string): string {
   const rule = rules.get(name.toUpperCase());
   if (rule === undefined) return name;
   return rule.marks.some((mark) => bytes.startsWith(mark)) ? (rule.marked ?? rule.name) : rule.name;
 }
 
-/** The set that bytes become; its name may have `//TRANSLIT` and `//IGNORE` behind it. */
+/** The set of the output; its name may end in `//TRANSLIT` and `//IGNORE`. */
 export function targetCharset(given: string): Charset {
   const slashes = given.indexOf('//');
   const [name, suffix] = slashes < 0 ? [given, ''] : [given.slice(0, slashes), given.slice(slashes)];
@@ -52,7 +52,7 @@ export function targetCharset(given: string): Charset {
 
 const transliteratedAscii = /^(?:US-)?ASCII\/\/(?:IGNORE\/\/)?TRANSLIT/i;
 
-/** Text without the accents that glibc would drop on its way to ASCII. @param bytes UTF-8, as a binary string */
+/** Text without the accents that glibc would drop when converting to ASCII. @param bytes UTF-8, as a binary string */
 export function withoutAccents(from: string, to: string, bytes: string): string {
   if (!/^utf-?8$/i.test(from) || !transliteratedAscii.test(to)) return bytes;
   const text = Buffer.from(bytes, 'latin1').toString('utf8');

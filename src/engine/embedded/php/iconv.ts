@@ -1,4 +1,4 @@
-/** PHP's iconv() and its like, with character sets as glibc has them (iconv-names.ts). */
+/** PHP's iconv() and related functions, with glibc's character sets (iconv-names.ts). */
 
 import type { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
@@ -8,7 +8,7 @@ import { readString, replaceValue } from './values.ts';
 
 type Call = (frame: number, result: number) => Promise<void>;
 
-/** Functions on text in a set: where the set's name is among the arguments, the text being the first. */
+/** Functions on text in a set: the position of the set's name among the arguments; the text is the first. */
 const measures = { iconv_strlen: 1, iconv_strrpos: 2, iconv_strpos: 3, iconv_substr: 3 } as const;
 
 export function installIconv(engine: Engine, version: string, calls: PhpCalls): void {
@@ -16,7 +16,7 @@ export function installIconv(engine: Engine, version: string, calls: PhpCalls): 
   functions.replaceAsync('iconv', (own) => {
     const call = WebAssembly.promising(own) as Call;
     return async (frame, result) => {
-      // Too few or too many: PHP's own complains.
+      // PHP's own function reports a wrong number of arguments.
       if (argumentCount(engine, frame) !== 3) return await call(frame, result);
       const [from, to, bytes] = ((await calls.arguments(frame, 'sss')) ?? []) as (string | undefined)[];
       if (from === undefined || to === undefined || bytes === undefined) return;
@@ -34,7 +34,7 @@ export function installIconv(engine: Engine, version: string, calls: PhpCalls): 
   }
 }
 
-/** Renames the set in place; only a name that glibc takes for another one is touched. */
+/** Replaces the set's name in place; only for names with another meaning in glibc. */
 async function callWithCharset(
   engine: Engine,
   call: Call,
@@ -52,7 +52,7 @@ async function callWithCharset(
   if (name !== charset) prefix(engine, result, targetCharset(charset).mark);
 }
 
-/** A text that is empty, or no text, stays so. */
+/** An empty result, or one that is not a string, stays unchanged. */
 function prefix(engine: Engine, result: number, mark: string): void {
   if (mark === '') return;
   const text = readString(engine, result);

@@ -1,30 +1,30 @@
-/** Changes ini values of a running PHP: the pool's for good, a request's until its end. */
+/** Changes ini values of a running PHP: the pool's permanently, a request's until its end. */
 
 import type { Engine } from './engine.ts';
 import { findElement, findTable, nameText } from './hash-tables.ts';
 import { iniEntry, zendString } from './layout.ts';
 
-/** Who may change an entry afterwards, and by whose right it is changed (`PHP_INI_*`). */
+/** The users that may change an entry later, and the right by which it is changed (`PHP_INI_*`). */
 export const iniMode = { user: 1, perDirectory: 2, system: 4 } as const;
 export type IniMode = (typeof iniMode)[keyof typeof iniMode];
 
 /** `ZEND_INI_STAGE_*` */
 const stage = { activate: 4, htaccess: 32 } as const;
 
-/** Refcount 2 keeps PHP from ever freeing a string; type: persistent string. */
+/** Refcount 2 keeps PHP from freeing the string; type: persistent string. */
 const immortal = [2, 0x96] as const;
 
-/** What became of a value that was to be set. */
+/** Result of setting a value. */
 export type IniOutcome = 'set' | 'unknown' | 'refused';
 
 export class IniEntries {
   readonly #engine: Engine;
   readonly #table: number;
 
-  /** @throws Error when the table of ini entries cannot be found in this build. */
+  /** @throws Error when the table of ini entries cannot be found in this build */
   constructor(engine: Engine) {
     this.#engine = engine;
-    // One of its entries names itself.
+    // One of its entries has its own name.
     const table = findTable(engine, 'executor_globals', (candidate) => {
       const entry = findElement(engine, candidate, 'memory_limit');
       if (entry === 0) return false;
@@ -58,7 +58,7 @@ export class IniEntries {
     return address;
   }
 
-  /** Current value; undefined when there is no such entry. */
+  /** Current value; undefined for an unknown entry. */
   value(name: string): string | undefined {
     const entry = this.#lookUp(this.#table, name);
     if (entry === 0) return undefined;
@@ -67,14 +67,14 @@ export class IniEntries {
   }
 
   /**
-   * Sets the value with which every request starts, as PHP-FPM does for php_value and php_admin_value: system
-   * mode also locks the entry for scripts and .user.ini. A value that PHP refuses leaves the old one.
+   * Sets the initial value of every request, as PHP-FPM does for php_value and php_admin_value: system mode also locks
+   * the entry for scripts and .user.ini. If PHP refuses the value, the old one stays.
    */
   async setMaster(name: string, value: string, mode: IniMode): Promise<IniOutcome> {
     const { memory, table } = this.#engine;
     const entry = this.#lookUp(this.#table, name);
     if (entry === 0) return 'unknown';
-    // In force already: some handlers refuse all that comes after PHP's start.
+    // Already set: some handlers refuse every change after PHP's start.
     const isSet = value !== '' && this.value(name) === value;
     const text = this.#string(value);
     const handler = memory.word(entry + iniEntry.onModify);
@@ -82,7 +82,7 @@ export class IniEntries {
       const args = [iniEntry.argument1, iniEntry.argument2, iniEntry.argument3].map((at) =>
         memory.word(entry + at),
       );
-      // A warning of the handler's is written outside of a request, and a write may suspend.
+      // The handler may warn outside of a request, and that write may suspend.
       const modify = WebAssembly.promising(table.get(handler) as (...args: number[]) => number);
       if ((await modify(entry, text, ...args, stage.activate)) !== 0) return 'refused';
     }
@@ -92,15 +92,15 @@ export class IniEntries {
   }
 
   /**
-   * Sets a value for the request that is about to start; PHP puts the old one back at its end.
+   * Sets a value for the request about to start; PHP restores the old one at its end.
    *
-   * @returns false when there is no such entry or it refuses the value
+   * @returns false when the entry is unknown or refuses the value
    */
   setForRequest(name: string, value: string, mode: IniMode): boolean {
     const { memory } = this.#engine;
     const key = this.#string(name);
     const text = memory.allocateString(value);
-    // Forced, as PHP-FPM does: php_value may set what is otherwise changeable per directory only.
+    // Forced, as in PHP-FPM: php_value may set entries that are otherwise changeable only per directory.
     const change = this.#engine.function('zend_alter_ini_entry_chars_ex');
     const failed = change(key, text, value.length, mode, stage.activate, 1);
     this.#engine.function('free')(text);
@@ -108,7 +108,7 @@ export class IniEntries {
     return failed === 0;
   }
 
-  /** Applies a table of parsed .user.ini entries to the request that is starting. */
+  /** Applies parsed .user.ini entries to the request about to start. */
   activateTable(table: number): void {
     this.#engine.function('php_ini_activate_config')(table, iniMode.perDirectory, stage.htaccess);
   }

@@ -1,4 +1,4 @@
-/** The ini text that an embedded PHP starts with: defaults, then the user's php.ini, then -d, then what cannot be otherwise. */
+/** The initial ini text of an embedded PHP: defaults, then the user's php.ini, then -d, then required values. */
 
 import { accessSync, constants, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ import { usableBytes } from './stack-guard.ts';
 export interface IniSources {
   /** `8.4` */
   readonly version: string;
-  /** Text of the main php.ini, as bytes in a string; empty without one. */
+  /** Text of the main php.ini as a binary string; empty without one. */
   readonly mainIni: string;
-  /** `-d` entries in their order. */
+  /** `-d` entries, in order. */
   readonly defines: readonly (readonly [string, string])[];
-  /** Extensions that can be loaded beside those that are compiled in. */
+  /** Loadable extensions, in addition to compiled-in ones. */
   readonly loadable?: readonly string[];
   /** `php_value` and `php_admin_value` of the pool. */
   readonly poolValues?: readonly (readonly [string, string])[];
@@ -21,25 +21,25 @@ export interface IniSources {
 
 export interface ComposedIni {
   readonly text: string;
-  /** What of the user's settings cannot be had, one sentence each, for the log. */
+  /** Unsupported settings of the user, one sentence each, for the log. */
   readonly warnings: readonly string[];
 }
 
-/** Of the C stack, what is in use where PHP begins to count. */
+/** Bytes of the C stack in use where PHP starts counting. */
 const startBytes = 64 * 1024;
 
-/** Where Debian's packages keep session files. */
+/** Session folder of Debian's packages. */
 const sessionFolder = '/var/lib/php/sessions';
 const caBundle = '/etc/ssl/certs/ca-certificates.crt';
 
 function hasSharedOpcache(version: string): boolean {
-  // PHP 7.4 and 8.0 cannot map OPcache's memory in WebAssembly and would abort at start.
+  // PHP 7.4 and 8.0 cannot map OPcache's memory in WebAssembly and would abort at their start.
   return version !== '7.4' && version !== '8.0';
 }
 
 /**
- * Where sessions are kept. Debian's folder cannot be listed by those who write to it and is cleaned by a timer
- * of the package, so that PHP's own collection is off there, as in Debian's PHP: it would fail now and then.
+ * Storage of sessions. Users of Debian's folder cannot list it, and a timer of the package cleans it, so PHP's own
+ * garbage collection is off there, as in Debian's PHP: it would fail now and then.
  */
 function sessionStore(): (readonly [string, string])[] {
   try {
@@ -53,13 +53,13 @@ function sessionStore(): (readonly [string, string])[] {
   }
 }
 
-/** Values that a php.ini may change. */
+/** Defaults that a php.ini may change. */
 function defaults(version: string): (readonly [string, string])[] {
   const entries: (readonly [string, string])[] = [
     ['display_errors', '1'],
     ['include_path', debianIncludePath],
     ...sessionStore(),
-    // Off unless asked for: upload progress and backtraces of fatal errors widened the memory-limit attacks of 2026.
+    // Off by default: upload progress and backtraces of fatal errors widened the memory-limit attacks of 2026.
     ['session.upload_progress.enabled', '0'],
     ['fatal_error_backtraces', '0'],
     ['allow_url_include', '0'],
@@ -70,12 +70,12 @@ function defaults(version: string): (readonly [string, string])[] {
     ['pcre.jit', '0'],
   ];
   if (existsSync(caBundle)) entries.push(['openssl.cafile', caBundle], ['curl.cainfo', caBundle]);
-  // The one build that looks at its stack itself takes it for 2 MB. The guard is for those that do not look.
+  // The one build that checks its own stack assumes 2 MB. The guard is for the builds without a check.
   if (version === '8.3') entries.push(['zend.max_allowed_stack_size', String(usableBytes - startBytes)]);
   return version === '8.5' ? entries : entries.filter(([name]) => name !== 'fatal_error_backtraces');
 }
 
-/** Values without which this build does not run. */
+/** Values that this build requires. */
 function necessities(version: string): (readonly [string, string])[] {
   const entries: (readonly [string, string])[] = [
     ['opcache.jit', '0'],
@@ -92,10 +92,10 @@ function necessities(version: string): (readonly [string, string])[] {
   return entries;
 }
 
-/** Folder in the engine's own memory for OPcache where it has no other place. */
+/** Folder in the engine's own memory, where OPcache's directory must exist. */
 export const opcacheFolder = '/internal/shared/opcache';
 
-/** A value in quotes; ini strings have no escape for a quote but the backslash, and `${` would be expanded. */
+/** A quoted value. Ini strings escape a quote only by a backslash, and `${` would be expanded. */
 function quoted(value: string): string {
   return `"${value.replace(/[\\"]/g, '\\$&').replaceAll('${', '\\${')}"`;
 }
@@ -104,7 +104,7 @@ function lines(entries: readonly (readonly [string, string])[]): string {
   return entries.map(([name, value]) => `${name}=${quoted(value)}\n`).join('');
 }
 
-/** Takes the extensions out: most are compiled in, and shared objects for a native PHP cannot be loaded. */
+/** Removes the extensions: most are compiled in, and shared objects for a native PHP cannot be loaded. */
 function withoutExtensions(text: string): { text: string; named: string[] } {
   const named: string[] = [];
   const kept = text.replace(
@@ -117,7 +117,7 @@ function withoutExtensions(text: string): { text: string; named: string[] } {
   return { text: kept, named };
 }
 
-/** Always loaded: a client of a server that many applications need, at 3 MB a worker. */
+/** Always loaded: many applications need this client, and it costs 3 MB a worker. */
 const loadedByDefault = ['redis'];
 
 function chooseExtensions(
@@ -136,7 +136,7 @@ function chooseExtensions(
   return { loaded: [...loaded], warnings };
 }
 
-/** Settings that would have an effect in a native PHP, and have none here. */
+/** Settings that work in a native PHP and have no effect here. */
 const unsupported = /^[ \t]*(opcache\.(?:jit|jit_buffer_size|preload))[ \t]*=([^;\r\n]*)/gm;
 const off = /^(?:0|off|no|false|none|disable|)$/i;
 
@@ -149,7 +149,7 @@ function ignoredSettings(text: string): string[] {
   );
 }
 
-/** What session.save_handler may be; scripts bring others along as `user`. */
+/** Valid values of session.save_handler; scripts register others as `user`. */
 const sessionHandlers = ['files', 'user', 'redis'];
 
 function missingSessionHandlers(text: string, poolValues: readonly (readonly [string, string])[]): string[] {
@@ -165,7 +165,7 @@ function missingSessionHandlers(text: string, poolValues: readonly (readonly [st
     );
 }
 
-/** Sections confine what follows to a path or host; a new file starts without one. */
+/** Sections restrict the following lines to a path or host; a new file starts outside of them. */
 const noSection = '\n[PHP]\n';
 
 /** Composes the ini text of an instance. */

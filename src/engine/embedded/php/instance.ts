@@ -1,4 +1,4 @@
-/** One PHP: booted once, runs one request after the other, can be taken back to its state after the boot. */
+/** One PHP: booted once, runs requests one after the other, and can be restored to its state after the boot. */
 
 import { dirname } from 'node:path';
 import { preferHugePages } from '../../../posix/memory.ts';
@@ -51,7 +51,7 @@ export interface InstanceSettings {
   readonly phpVersion: string;
   readonly threadNumber: number;
   readonly phpIni: string;
-  /** The files that the text is made of, as the master sent their paths. */
+  /** Source files of the text, by the paths that the master sent. */
   readonly phpIniFiles: readonly string[];
   readonly phpValue: readonly (readonly [string, string])[];
   readonly phpAdminValue: readonly (readonly [string, string])[];
@@ -60,49 +60,49 @@ export interface InstanceSettings {
   readonly extensions?: ReadonlyMap<string, Uint8Array> | undefined;
   /** Memory of another instance with the same settings, from {@link InstanceHost.image}. */
   readonly image?: SharedArrayBuffer | undefined;
-  /** phpinfo() prints text instead of a page, as PHP's command line does. */
+  /** phpinfo() prints text, as in PHP's command line. */
   readonly plainPhpinfo?: boolean;
 }
 
-/** What an instance needs of the thread around it. */
+/** An instance's interface to its thread. */
 export interface InstanceHost {
   readonly publishDeadline: PublishDeadline;
   /** Answer to fpm_get_status() as JSON. */
   readonly status: () => string | undefined;
-  /** A message for the log; while a request runs it belongs to that. */
+  /** A message for the log; during a request it belongs to that. */
   readonly log: (message: string) => void;
-  /** This instance's memory after its boot, for those to come; only told when none was given. */
+  /** This instance's memory after its boot, for later instances; only called when none was given. */
   readonly image: (image: SharedArrayBuffer) => void;
-  /** What scripts and their children write to standard output and error. */
+  /** Standard output and error of scripts and their children. */
   readonly output: OutputStream;
   /** OPcache's figures, about once a second (opcache-figures.ts). */
   readonly opcache: (figures: readonly number[]) => void;
-  /** When the client of the running request went away, by performance.now(); undefined while it is there. */
+  /** Time at which the client of the running request left, by performance.now(); undefined while it is connected. */
   readonly abandonedAt: () => number | undefined;
 }
 
-/** What a request did, besides its output. */
+/** Results of a request besides its output. */
 export interface RunResult {
   readonly outcome: Outcome;
   readonly status: number;
   readonly memoryPeak: number;
   readonly user: string;
-  /** The last of the output, which nobody has got yet: a binary string. */
+  /** The last output, not delivered yet: a binary string. */
   readonly rest: string;
 }
 
 export type { EngineFacts } from './facts.ts';
 
 const iniPath = '/internal/php.ini';
-/** Where scripts find files that are not the host's. */
+/** Folders that are not the host's but visible to scripts. */
 const memoryFolders = ['/internal', '/request', '/dev', '/proc'];
 const warmUpScript = '/internal/warm-up.php';
-/** Settings that would keep the warm-up from being what it is. */
+/** Overrides settings that would disturb the warm-up. */
 const warmUpIni =
   'open_basedir=""\nauto_prepend_file=""\nauto_append_file=""\noutput_handler=""\nerror_log=""';
-/** What this build has beside PHP's modules, and PHP-FPM has not. */
+/** Functions of this build that neither PHP's modules nor PHP-FPM have. */
 const absentFunctions = 'dl cli_set_process_title cli_get_process_title post_message_to_js';
-/** What a request is made of. */
+/** The C calls of a request. */
 const requestFunctions: readonly LoopFunction[] = [
   ['php_request_startup', 'i'],
   ['php_execute_script', 'ii'],
@@ -110,7 +110,7 @@ const requestFunctions: readonly LoopFunction[] = [
 ];
 /** `E_WARNING` */
 const warningLevel = 2;
-/** HTTP/1.0, which PHP assumes under CGI. */
+/** HTTP/1.0, PHP's assumption under CGI. */
 const protocolNumber = 1000;
 
 export class PhpInstance {
@@ -129,7 +129,7 @@ export class PhpInstance {
   readonly #sections: IniSections;
   readonly #userIni: UserIni;
   readonly #errors: ErrorWatch;
-  /** Undefined in the first script, which nobody asked for. */
+  /** Undefined during the internal first script. */
   #opcache: OpcacheProbe | undefined;
   readonly #stack: MainStack;
   readonly #overflow: StackOverflow;
@@ -179,14 +179,14 @@ export class PhpInstance {
   /**
    * Starts PHP, applies the pool's ini values and runs a first script.
    *
-   * @throws Error when PHP cannot be started with these settings
+   * @throws Error when PHP cannot start with these settings
    */
   static async boot(settings: InstanceSettings, host: InstanceHost): Promise<PhpInstance> {
     const parts = new Parts(host);
     const engine = await startEngine({
       module: settings.module,
       loaderPath: settings.loaderPath,
-      // What getmypid() says is then what `ps -L`, the status page and the log say.
+      // Makes getmypid() match `ps -L`, the status page and the log.
       processId: threadId(),
       env: settings.env,
       repair: (imports, current) => parts.repair(imports, current),
@@ -196,7 +196,7 @@ export class PhpInstance {
       },
     });
     parts.install();
-    // PHP fills OPcache's memory with zeros, most of which the snapshot gives back.
+    // PHP zeroes OPcache's memory, and the snapshot returns most of that to the kernel.
     preferHugePages(engine.memory.bytes, true);
     new StandardStreams(engine, host.output);
     engine.fs.mkdirTree(opcacheFolder);
@@ -229,7 +229,7 @@ export class PhpInstance {
     adaptation.afterStart(this.#entries);
     this.#poolIni.disableFunctions(absentFunctions);
     await this.#poolIni.apply(settings.phpValue, settings.phpAdminValue, ({ setting, name, outcome }) => {
-      // As in PHP-FPM a value that is refused is PHP's to tell.
+      // As in PHP-FPM, PHP itself reports a refused value.
       if (outcome === 'unknown') this.#host.log(`Unable to set ${setting} '${name}'`);
     });
     await this.#warmUp();
@@ -277,7 +277,7 @@ export class PhpInstance {
     return this.#engine.memory.byteLength - stackBytes;
   }
 
-  /** Takes the instance back to the state after its boot: memory, descriptors, connections, locks. */
+  /** Restores the state after the boot: memory, descriptors, connections, locks. */
   restore(): void {
     this.#stack.end();
     this.#snapshot?.restore(this.#engine);
@@ -299,27 +299,26 @@ export class PhpInstance {
       try {
         fs.close(stream);
       } catch {
-        // The descriptor was closed behind the loader's back; there is nothing left to do.
+        // The descriptor was closed without the loader's knowledge; nothing is left to do.
       }
     }
   }
 
-  /** Gives up what the instance holds of the host, without shutting PHP down. */
+  /** Releases the host's resources of the instance, without shutting PHP down. */
   discard(): void {
     this.#lastDescriptor = 2;
     this.#release();
   }
 
-  /** The value with which every request starts; undefined when there is no such entry. */
+  /** The initial value of every request; undefined for an unknown entry. */
   iniValue(name: string): string | undefined {
     return this.#entries.value(name);
   }
 
   /**
-   * Tries the values of a pool as a boot applies them, and puts the old ones back; functions that they disable stay
-   * disabled.
+   * Tries the values of a pool as a boot applies them, then restores the old ones; disabled functions stay disabled.
    *
-   * @param report is told of each
+   * @param report is called for each
    */
   async tryPoolIni(
     { phpValue, phpAdminValue }: Pick<InstanceSettings, 'phpValue' | 'phpAdminValue'>,
@@ -333,7 +332,7 @@ export class PhpInstance {
     }
   }
 
-  /** Shuts PHP down in order; the instance is not usable afterwards. */
+  /** Shuts PHP down in order; the instance is unusable afterwards. */
   async close(): Promise<void> {
     try {
       await this.#engine.suspendable('php_module_shutdown')();
@@ -342,17 +341,17 @@ export class PhpInstance {
     }
   }
 
-  /** True when the last request left something behind that no other request may see. */
+  /** True when the last request left state that no other request may see. */
   get spoiled(): boolean {
     return this.#spoiled;
   }
 
-  /** Looks at max_execution_time; called by the main thread's interrupt. */
+  /** Checks max_execution_time; called by the main thread's interrupt. */
   checkLimit(): LimitAnswer {
     return this.#limit.check(this.#engine, this.#abandonedAt());
   }
 
-  /** When the client went away that the script does not go on without; known only while PHP's code stands still. */
+  /** When the client left, if the script depends on it; only known while PHP's code waits. */
   #abandonedAt(): number | undefined {
     if (!this.#waiting.isWaiting || iniFlag(this.#entries.value('ignore_user_abort'), false))
       return undefined;
@@ -364,7 +363,7 @@ export class PhpInstance {
     this.#crash?.reject(error);
   }
 
-  /** Runs one request. Never throws: what goes wrong is the outcome. */
+  /** Runs one request. Never throws: failures are part of the outcome. */
   async run(sent: PhpRequest, sentBody: BodySource, sink: ResponseSink): Promise<RunResult> {
     const file = BodyFile.of(sent, (text) => this.#warn(text));
     const request = file === undefined ? sent : { ...sent, contentLength: file.contentLength };
@@ -385,7 +384,7 @@ export class PhpInstance {
     return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
   }
 
-  /** A warning of PHP's own, which goes where the pool's settings send it. */
+  /** A warning by PHP, which goes where the pool's settings send it. */
   #warn(text: string): void {
     this.#engine.function('zend_error')(warningLevel, this.#string(text.replaceAll('%', '%%')), 0);
   }
@@ -426,7 +425,7 @@ export class PhpInstance {
     try {
       await this.#stack.call('php_request_shutdown');
     } catch (error) {
-      // After the error PHP calls no destructors, and so comes further.
+      // After the error PHP skips destructors, so it needs less stack.
       await this.#overflow.raise(error);
       await this.#stack.call('php_request_shutdown');
     }
@@ -438,7 +437,7 @@ export class PhpInstance {
     const handle = engine.memory.allocate(fileHandleBytes);
     engine.memory.bytes.fill(0, handle, handle + fileHandleBytes);
     engine.function('zend_stream_init_filename')(handle, this.#string(path));
-    // PHP 8.1 and up: the caller owns the handle and says that a "#!" line is to be skipped.
+    // PHP 8.1 and later: the caller owns the handle and requests skipping of a "#!" line.
     if (this.#callerOwnsFile) engine.memory.bytes[handle + fileHandlePrimaryScript] = 1;
     try {
       await this.#stack.call('php_execute_script', handle);
@@ -450,7 +449,7 @@ export class PhpInstance {
     engine.function('free')(handle);
   }
 
-  /** The host has looked whether the script can be read; open_basedir is known to PHP alone. */
+  /** The host has checked that the script is readable; only PHP knows open_basedir. */
   #isOpen(path: string): boolean {
     const engine = this.#engine;
     if (engine.function('php_check_open_basedir_ex')(this.#string(path), 0) === 0) return true;
@@ -488,7 +487,7 @@ export class PhpInstance {
     set(sapiGlobals.contentType, this.#string(params.get('CONTENT_TYPE') ?? ''));
     set(sapiGlobals.protoNum, protocolNumber);
     set(sapiGlobals.headers + sapiHeaders.responseCode, 200);
-    // Fills auth_user, auth_password and auth_digest, which PHP frees at the end of the request.
+    // Fills auth_user, auth_password and auth_digest; PHP frees them at the end of the request.
     this.#engine.function('php_handle_auth_data')(this.#string(params.get('HTTP_AUTHORIZATION')));
   }
 

@@ -1,14 +1,14 @@
-/** One of PHP's own classes: its methods and constants, which can be changed once PHP has started. */
+/** One of PHP's own classes: its methods and constants can be changed once PHP has started. */
 
 import type { CFunction, Engine } from './engine.ts';
 import { findElement, findTable } from './hash-tables.ts';
 import { hashTable } from './layout.ts';
 import type { AsyncPhpFunction, PhpFunction } from './module-functions.ts';
 
-/** Tables of a `zend_class_entry`; they lie one behind the other. */
+/** Tables of a `zend_class_entry`; they are adjacent. */
 const functionTable = 40;
 const constantsTable = functionTable + 2 * hashTable.size;
-/** Words of a `zend_internal_function` in which its handler is looked for. */
+/** Words of a `zend_internal_function` that are searched for its handler. */
 const functionWords = 20;
 const wordBytes = 4;
 
@@ -23,18 +23,18 @@ export class InternalClass {
     this.#entry = entry;
   }
 
-  /** @returns undefined where this build has no such class */
+  /** @returns undefined when this build lacks the class */
   static find(engine: Engine, name: string): InternalClass | undefined {
     const entry = findElement(engine, classTable(engine), name.toLowerCase());
     return entry === 0 ? undefined : new InternalClass(engine, name, engine.memory.word(entry));
   }
 
   /**
-   * Takes the place of a method.
+   * Replaces a method.
    *
    * @param method in lower case
-   * @param implementation name of the C function that it is now
-   * @throws Error when the class has no such method
+   * @param implementation name of its C function
+   * @throws Error when the class lacks the method
    */
   replaceMethod(method: string, implementation: string, make: (own: CFunction) => PhpFunction): void {
     const { memory } = this.#engine;
@@ -44,13 +44,13 @@ export class InternalClass {
     memory.setWord(this.#handler(method, own), this.#engine.pointer('vii', call));
   }
 
-  /** The same for a method that waits, or that calls what may wait. */
+  /** The same for a method that waits, or calls something that may wait. */
   replaceMethodAsync(method: string, implementation: string, replaced: AsyncPhpFunction): void {
     const slot = this.#handler(method, this.#engine.function(implementation));
     this.#engine.memory.setWord(slot, this.#engine.pointer('vii', new WebAssembly.Suspending(replaced)));
   }
 
-  /** It is no error when there is no such constant. */
+  /** Removes a constant; no-op when it is missing. */
   removeConstant(name: string): void {
     const { memory } = this.#engine;
     const text = memory.allocateString(name);

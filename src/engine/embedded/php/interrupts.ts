@@ -1,7 +1,6 @@
 /**
- * Main thread side of max_execution_time: runs a function in a worker thread while that thread is busy in
- * WebAssembly. Node's inspector protocol reaches a thread through V8's interrupt, without any port being opened
- * and without debugging switched on.
+ * Main thread side of max_execution_time: runs a function in a worker thread while that thread is busy in WebAssembly.
+ * Node's inspector protocol reaches a thread through V8's interrupt, without opening a port or enabling debugging.
  */
 
 import { Session } from 'node:inspector';
@@ -20,7 +19,7 @@ interface Reply {
   readonly result?: { readonly result?: { readonly value?: unknown } };
 }
 
-/** One for a host, made before its threads. */
+/** One for a host, created before its threads. */
 export class Interrupts {
   readonly #session = new Session();
   readonly #sessionOfThread = new Map<number, string>();
@@ -51,11 +50,11 @@ export class Interrupts {
   }
 
   /**
-   * Asks a thread whose deadline (sharedWord.executionLimit) has passed to look at its limit. A new deadline is
-   * in shared memory when the answer is `waiting`. Without an answer within a second or two the thread is not
-   * in PHP code and can only be terminated.
+   * Makes a thread check its limit after its deadline (sharedWord.executionLimit). With the answer `waiting`, shared
+   * memory has a new deadline. If there is no answer within a second or two, the thread is outside PHP code and can
+   * only be terminated.
    *
-   * @throws Error when the thread is not known (ended)
+   * @throws Error when the thread has ended
    */
   check(worker: Worker): Promise<LimitAnswer> {
     const sessionId = this.#sessionOfThread.get(worker.threadId);

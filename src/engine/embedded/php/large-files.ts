@@ -1,9 +1,9 @@
 /**
- * Files beyond 2 GB, whose sizes PHP has in 32 bits at some places here.
+ * Files over 2 GB, whose sizes are partly 32-bit in this PHP.
  *
- * ftruncate() would cut a file to something else; so the whole number waits until PHP calls the C library. copy() and
- * its like would map a wrong part of the file, so that nothing can be mapped: PHP reads then. That saves memory, too,
- * since mapping a file means reading it into the engine's memory, which never shrinks.
+ * ftruncate() would truncate to a wrong size, so the whole number is kept until PHP calls the C library. copy() and
+ * related functions would map a wrong part of the file, so mapping fails: PHP then reads. That also saves memory, since
+ * mapping a file means reading it into the engine's memory, which never shrinks.
  */
 
 import type { CFunction, Engine, EngineImports } from './engine.ts';
@@ -11,7 +11,7 @@ import { InternalClass } from './internal-class.ts';
 import { argument, argumentCount, type ModuleFunctions, type PhpFunction } from './module-functions.ts';
 import { readLong, replaceValue } from './values.ts';
 
-/** The largest size that PHP's 32-bit number holds. */
+/** The largest size in PHP's 32-bit number. */
 const largest = 2 ** 31 - 1;
 
 /** ENODEV of the engine's C library (WASI). */
@@ -36,7 +36,7 @@ export class LargeFiles {
   }
 
   installMethods(engine: Engine): void {
-    // PHP 7.4 has it by another name.
+    // PHP 7.4 has another name for it.
     const method = engine.has(methods[0]) ? methods[0] : methods[1];
     for (const name of classes) {
       InternalClass.find(engine, name)?.replaceMethod('ftruncate', method, (own) =>

@@ -1,4 +1,4 @@
-/** Offsets in PHP's C structures on a 32-bit target: equal in PHP 7.4 to 8.5 unless said otherwise. */
+/** Offsets in PHP's C structures on a 32-bit target: equal in PHP 7.4 to 8.5 unless noted. */
 
 /** `sapi_module_struct` (main/SAPI.h). */
 export const sapiModule = {
@@ -38,24 +38,24 @@ export const sapiGlobals = {
   headers: 96,
 } as const;
 
-/** `sapi_headers_struct`; a `zend_llist` of `sapi_header_struct` comes first. */
+/** `sapi_headers_struct`; starts with a `zend_llist` of `sapi_header_struct`. */
 export const sapiHeaders = { firstHeader: 0, responseCode: 28, mimetype: 36, statusLine: 40 } as const;
 
-/** `zend_llist_element` with a `sapi_header_struct` inside. */
+/** `zend_llist_element` that contains a `sapi_header_struct`. */
 export const headerElement = { next: 0, text: 8, length: 12 } as const;
 
 /** `zend_string` */
 export const zendString = { length: 16, bytes: 20 } as const;
 
-/** Room for a `zend_file_handle` (56 bytes at most). */
+/** Size of a `zend_file_handle` (at most 56 bytes). */
 export const fileHandleBytes = 64;
-/** `zend_file_handle.primary_script`, PHP 8.1 and up. */
+/** `zend_file_handle.primary_script`, PHP 8.1 and later. */
 export const fileHandlePrimaryScript = 29;
 
 /** `HashTable` */
 export const hashTable = { data: 16, used: 20, elements: 24, tableSize: 28, size: 56 } as const;
 
-/** `Bucket` of a hash table; the value comes first. A key that is a number is the hash. */
+/** `Bucket` of a hash table; starts with the value. The hash of an integer key is the key. */
 export const hashBucket = { hash: 16, key: 24, bytes: 32 } as const;
 
 /** `zend_ini_entry` */
@@ -69,7 +69,7 @@ export const iniEntry = {
   modifiable: 36,
 } as const;
 
-/** `zend_ini_entry_def`; two lengths of 32 and 16 bits */
+/** `zend_ini_entry_def`; its two lengths have 32 and 16 bits */
 export const iniEntryDefinition = {
   name: 0,
   value: 20,
@@ -80,7 +80,10 @@ export const iniEntryDefinition = {
   bytes: 36,
 } as const;
 
-/** `zend_module_entry` of a PHP without ZTS; `callbacks` are startup, shutdown, both of a request, globals, deactivation. */
+/**
+ * `zend_module_entry` of a PHP without ZTS; `callbacks` are startup, shutdown, both of a request, info, globals,
+ * deactivation.
+ */
 export const moduleEntry = {
   name: 20,
   functions: 24,
@@ -92,7 +95,7 @@ export const moduleEntry = {
   bytes: 92,
 } as const;
 
-/** Bytes of a `zend_function_entry`: since 8.4 it has two more fields. Its name and its handler come first. */
+/** Size of a `zend_function_entry`: since 8.4 it has two more fields. It starts with name and handler. */
 export function functionEntryBytes(version: string): number {
   return Number(version) >= 8.4 ? 28 : 20;
 }
@@ -100,7 +103,7 @@ export function functionEntryBytes(version: string): number {
 /** `zend_function_entry` */
 export const functionEntry = { name: 0, handler: 4 } as const;
 
-/** `zend_execute_data` up to the first argument. */
+/** `zend_execute_data` up to its first argument. */
 export const callFrame = { argumentCount: 28, bytes: 48 } as const;
 
 /** `zval`: 8 bytes of value, then the type. */

@@ -1,2 +1,2 @@
-/** Name of the function that every PHP thread offers on its global object; see interrupts.ts. */
+/** Name of the function on the global object of every PHP thread; see interrupts.ts. */
 export const checkFunction = 'hathiCheckTimeLimit';

@@ -1,4 +1,4 @@
-/** link() of scripts: the engine's C library makes no hard links. */
+/** link() for scripts: the engine's C library makes no hard links. */
 
 import { linkSync } from 'node:fs';
 import type { PhpCalls } from './calls.ts';
@@ -39,7 +39,7 @@ export function installLinks(engine: Engine, functions: ModuleFunctions, calls: 
   });
 }
 
-/** @returns undefined for a path that is too long */
+/** @returns undefined for an overlong path */
 function expandPath(engine: Engine, path: string): string | undefined {
   const room = engine.memory.allocate(pathBytes);
   const found = withPath(engine, path, (text) => engine.function('expand_filepath')(text, room));
@@ -55,11 +55,11 @@ function withPath(engine: Engine, path: string, use: (text: number) => number): 
   return answer;
 }
 
-/** @returns what went wrong, in the words of the C library */
+/** @returns the error, in the C library's words */
 function makeLink(engine: Engine, target: string, link: string): string | undefined {
   const type = engine.fs.filesystems.NODEFS;
   try {
-    // Only the host has files that can have a second name.
+    // Only host files can have a second name.
     for (const path of [target, link]) {
       const { node } = engine.fs.lookupPath(path, { parent: true });
       if (node?.stream_ops !== type.stream_ops) throw Object.assign(new Error(), { code: 'EXDEV' });

@@ -1,4 +1,4 @@
-/** Which php.ini files PHP says that it has read: those of the host, not the one text that was made of them. */
+/** The php.ini files that PHP reports as read: the host's files instead of the text composed from them. */
 
 import { dirname } from 'node:path';
 import type { Engine } from './engine.ts';
@@ -7,7 +7,7 @@ import { writeInterned } from './values.ts';
 
 const configurationEntry = 'cfg_file_path';
 
-/** To be called after PHP's start and before its first request. @param files as the master sent their paths */
+/** Call it after PHP's start and before its first request. @param files paths sent by the master */
 export function tellIniFiles(engine: Engine, files: readonly string[]): void {
   const main = mainFile(files);
   const scanned = main === undefined ? files : files.slice(1);
@@ -22,7 +22,7 @@ export function tellIniFiles(engine: Engine, files: readonly string[]): void {
   setConfigurationEntry(engine, main);
 }
 
-/** The native host goes by the same rule: a first file beside the second is one of the scan folder's. */
+/** The native host has the same rule: if the first file is beside the second, it belongs to the scan folder. */
 function mainFile(files: readonly string[]): string | undefined {
   const [first, second] = files;
   if (first === undefined || second === undefined) return first;
@@ -33,7 +33,7 @@ function binary(path: string): string {
   return Buffer.from(path, 'utf8').toString('latin1');
 }
 
-/** PHP frees these strings at its end; none is a null pointer. */
+/** PHP frees these strings at its end; a null pointer means none. */
 function setText(engine: Engine, symbol: string, text: string): void {
   const { memory } = engine;
   const pointer = engine.address(symbol);
@@ -41,7 +41,7 @@ function setText(engine: Engine, symbol: string, text: string): void {
   memory.setWord(pointer, text === '' ? 0 : memory.allocateString(text));
 }
 
-/** What get_cfg_var() knows of it. */
+/** The entry for get_cfg_var(). */
 function setConfigurationEntry(engine: Engine, main: string | undefined): void {
   const table = engine.function('php_ini_get_configuration_hash')();
   const entry = findElement(engine, table, configurationEntry);

@@ -1,11 +1,11 @@
-/** What the engine's loader expects behind a socket of C: the surface of a WebSocket. */
+/** The loader's interface to a socket: the surface of a WebSocket. */
 
 import { EventEmitter } from 'node:events';
 
 /** `readyState` values. */
 export const socketStates = { connecting: 0, open: 1, closing: 2, closed: 3 } as const;
 
-/** All that this thread has open, to end them when the instance forgets them. */
+/** All open sockets of this thread, to close them when the instance forgets them. */
 const open = new Set<LoaderSocket>();
 
 /** Emits `open`, `message` with bytes and `true`, `error`, `close`. */
@@ -16,19 +16,19 @@ export abstract class LoaderSocket extends EventEmitter {
   readonly CLOSED = socketStates.closed;
   binaryType = 'arraybuffer';
   readyState: number = socketStates.connecting;
-  /** Node's code of what went wrong, such as `ECONNREFUSED`. */
+  /** Node's error code, such as `ECONNREFUSED`. */
   failure: string | undefined;
 
   constructor() {
     super();
-    // Waiting for several things at once adds several listeners each time.
+    // Waiting for several events at once adds several listeners each time.
     this.setMaxListeners(0);
     open.add(this);
   }
 
   abstract send(data: ArrayBuffer): void;
   abstract close(): void;
-  /** Ends it at once. */
+  /** Closes it at once. */
   abstract destroy(): void;
 
   addEventListener(event: string, listener: (...args: unknown[]) => void): void {
@@ -57,7 +57,7 @@ export abstract class LoaderSocket extends EventEmitter {
   }
 }
 
-/** Ends everything that this thread has open. */
+/** Closes all open sockets of this thread. */
 export function destroySockets(): void {
   for (const socket of [...open]) socket.destroy();
 }

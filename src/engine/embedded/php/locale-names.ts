@@ -1,9 +1,9 @@
 /**
- * The locales of a request by name, as setlocale(3) of glibc has them on a system without further locales: the C
- * library of the engine takes any name, and then behaves as in `C.UTF-8`. Pure.
+ * The locales of a request by name, as setlocale(3) of glibc behaves on a system without further locales: the engine's
+ * C library accepts any name and then behaves as in `C.UTF-8`. Pure.
  */
 
-/** In glibc's order; the first six are those of PHP, by PHP's number. */
+/** In glibc's order; the first six are PHP's, by number. */
 const categories = [
   'LC_CTYPE',
   'LC_NUMERIC',
@@ -29,12 +29,12 @@ export class LocaleNames {
     this.reset();
   }
 
-  /** As at the start of a request. */
+  /** Restores the state at the start of a request. */
   reset(): void {
     this.#names = categories.map((category) => (category === 'LC_CTYPE' ? 'C.UTF-8' : 'C'));
   }
 
-  /** What is in force; for LC_ALL one name, or all of them where they differ. Undefined for an unknown category. */
+  /** The current locale; for LC_ALL one name, or all names if they differ. Undefined for an unknown category. */
   current(category: number): string | undefined {
     if (category !== all) return category < phpCategories ? this.#names[category] : undefined;
     const [first = ''] = this.#names;
@@ -43,10 +43,10 @@ export class LocaleNames {
   }
 
   /**
-   * Changes to a locale.
+   * Changes a locale.
    *
-   * @param name empty for what the environment says
-   * @returns what is in force then; undefined, and no change, when there is no such locale
+   * @param name empty for the environment's
+   * @returns the new locale; undefined, without a change, for an unknown one
    */
   set(category: number, name: string, env: Readonly<Record<string, string | undefined>>): string | undefined {
     if (this.current(category) === undefined) return undefined;

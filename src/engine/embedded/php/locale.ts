@@ -1,4 +1,4 @@
-/** setlocale() of scripts: only what is there can be set, as with glibc. */
+/** setlocale() for scripts: as in glibc, only existing locales can be set. */
 
 import type { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
@@ -9,7 +9,7 @@ import type { LocaleNames } from './locale-names.ts';
 import { argument, argumentCount, type ModuleFunctions, setArguments } from './module-functions.ts';
 import { freeString, kindOf, replaceValue, writeValue } from './values.ts';
 
-/** Asks for the name that is in force. */
+/** Queries the current name. */
 const query = '0';
 /** `LC_CTYPE` */
 const characterCategory = 0;
@@ -22,7 +22,7 @@ export function installLocale(
   environment: Environment,
 ): void {
   functions.replaceAsync('setlocale', (own) => async (frame, result) => {
-    // PHP's own complains.
+    // PHP's own function reports missing arguments.
     if (argumentCount(engine, frame) < 2) return void own(frame, result);
     const [category] = (await calls.arguments(frame, 'l', 1)) ?? [];
     if (typeof category !== 'number') return;
@@ -31,7 +31,7 @@ export function installLocale(
       if (name === undefined) return;
       const found = name === query ? names.current(category) : names.set(category, name, environment.read());
       if (found === undefined) continue;
-      // The kind of characters is all that the engine's C library knows of a locale.
+      // The engine's C library only distinguishes character types.
       const characters = names.current(characterCategory) === 'C' ? 'C' : 'C.UTF-8';
       if (name !== query) {
         setArguments(engine, frame, [characterCategory, characters]);
@@ -43,7 +43,7 @@ export function installLocale(
   });
 }
 
-/** The zvals with names: arguments, and elements of those that are arrays. */
+/** The zvals that contain names: arguments, and elements of array arguments. */
 function candidates(engine: Engine, frame: number): number[] {
   const places: number[] = [];
   for (let index = 1; index < argumentCount(engine, frame); index += 1) {

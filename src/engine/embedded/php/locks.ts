@@ -1,9 +1,9 @@
 /**
- * File locks of scripts, as real locks of the kernel: they hold between the threads of this host, between hosts
- * and against native programs.
+ * File locks of scripts as real kernel locks: they apply between the threads of this host, between hosts and to native
+ * programs.
  *
- * Byte ranges (SQLite) belong to a process by POSIX; here the instance takes the process's place. So each file
- * gets one lock descriptor of the instance, whatever descriptor the script locked through.
+ * By POSIX, byte ranges (SQLite) belong to a process; here the instance takes that role. So each file has one lock
+ * descriptor per instance, whichever descriptor the script used.
  */
 
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -22,26 +22,26 @@ import { errno } from './errno.ts';
 import { refuseWal } from './sqlite.ts';
 import type { Waiting } from './waiting.ts';
 
-/** Commands of fcntl() in the engine's C library. */
+/** fcntl() commands in the engine's C library. */
 const command = { getLock: 12, setLock: 13, setLockWait: 14 } as const;
 /** `LOCK_NB` */
 const nonBlocking = 4;
-/** First byte that SQLite locks (PENDING_BYTE). */
+/** First byte of SQLite's locks (PENDING_BYTE). */
 const sqliteRange = 0x40000000;
-/** Pauses between two tries for a lock that is taken, in milliseconds. */
+/** Pauses between attempts for a lock, in milliseconds. */
 const pauses = [0, 1, 1, 2, 3, 5, 8, 12, 20];
 
-/** Called with a message for the log when a database cannot be used. */
+/** Receives a message for the log about an unusable database. */
 export type LockComplaint = (message: string) => void;
 
 interface FileLock {
   readonly fd: number;
   readonly writable: boolean;
-  /** True once the range locks of SQLite were seen on it and its journal mode was looked at. */
+  /** True once SQLite's range locks were seen and its journal mode was checked. */
   checked: boolean;
 }
 
-/** The lock part of the loader's binding; one for an instance. */
+/** The lock part of the loader's binding; one for each instance. */
 export class FileLocks {
   readonly #engine: () => Engine;
   readonly #waiting: Waiting;
@@ -56,7 +56,7 @@ export class FileLocks {
     this.#complain = complain;
   }
 
-  /** The functions that the loader asks for. */
+  /** The functions expected by the loader. */
   binding(): object {
     return {
       flock: (fd: number, operation: number) => this.#flock(fd, operation),
@@ -66,7 +66,7 @@ export class FileLocks {
     };
   }
 
-  /** Drops every range lock of the instance. */
+  /** Releases every range lock of the instance. */
   releaseAll(): void {
     for (const lock of this.#files.values()) closeSync(lock.fd);
     this.#files.clear();
@@ -77,7 +77,7 @@ export class FileLocks {
     return stream?.nfd === undefined ? undefined : stream;
   }
 
-  /** Sets errno, so that PHP can tell "taken" from "failed" ($would_block). */
+  /** Sets errno, so that PHP can distinguish "taken" from "failed" ($would_block). */
   #fail(code: number): number {
     const engine = this.#engine();
     engine.memory.setWord(engine.function('__errno_location')(), code);
@@ -86,7 +86,7 @@ export class FileLocks {
 
   #flock(fd: number, operation: number): number | Promise<number> {
     const stream = this.#stream(fd);
-    // Files in the instance's own memory are seen by nobody else.
+    // Files in the instance's own memory are private.
     if (stream === undefined) return 0;
     const wanted = operation & ~nonBlocking;
     const attempt = (): boolean => tryFlock(stream.nfd as number, wanted);
@@ -103,9 +103,9 @@ export class FileLocks {
   }
 
   /**
-   * Waits without blocking the thread, so that it can be ended and the loser of a deadlock with it.
+   * Waits without blocking the thread, so that the thread, and with it the loser of a deadlock, can be ended.
    *
-   * @returns false when the wait was interrupted
+   * @returns false when interrupted
    */
   async #wait(attempt: () => boolean): Promise<boolean> {
     for (let tries = 0; ; tries += 1) {
@@ -163,7 +163,7 @@ export class FileLocks {
     );
   }
 
-  /** Own open file description for the file of a stream, so that its locks are told from other instances'. */
+  /** A separate open file description for the file of a stream, so that its locks differ from other instances'. */
   #lockFile(stream: FsStream, write: boolean): FileLock {
     const key = fileKey(stream);
     const known = this.#files.get(key);
@@ -181,7 +181,7 @@ export class FileLocks {
     return opened;
   }
 
-  /** With the last descriptor of a file its locks go, too. */
+  /** Closing the last descriptor of a file releases its locks. */
   #close(fd: number): number {
     const stream = this.#files.size === 0 ? undefined : this.#stream(fd);
     const key = stream === undefined ? '' : fileKey(stream);
@@ -199,7 +199,7 @@ export class FileLocks {
   }
 }
 
-/** The descriptor's own file, even when its name is another's by now; in a chroot without /proc the name has to do. */
+/** The descriptor's own file, even if its name refers to another by now; in a chroot without /proc, the name. */
 function lockPath(stream: FsStream, engine: Engine): string {
   const path = `/proc/self/fd/${stream.nfd}`;
   return existsSync(path) ? path : engine.fs.filesystems.NODEFS.realPath(stream.node);

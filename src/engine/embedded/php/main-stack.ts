@@ -1,7 +1,7 @@
 /**
- * The stack that requests run on. V8 gives each call that may suspend a stack of its own, and a large one, which deep
- * recursion needs, it makes and throws away at each call (measured: 11 us, a quarter of a hello world). So the calls of
- * all requests are made by one that never returns: a loop in WebAssembly, which waits for the next on the same stack.
+ * The stack of requests. V8 gives each call that may suspend a new stack, and allocates and frees a large one, which
+ * deep recursion needs, at each call (measured: 11 us, a quarter of a hello world). So one call that never returns
+ * makes the calls of all requests: a loop in WebAssembly, which waits for the next one on the same stack.
  */
 
 import { setFlagsFromString } from 'node:v8';
@@ -9,20 +9,20 @@ import { encodeNumber, noResult, opcodes, sectionIds } from './binary-module.ts'
 import type { Engine } from './engine.ts';
 
 /**
- * Size of the machine's stack under the engine, in KB; memory that is not used costs nothing. Most recursion comes to
- * the end of the C stack of stack-guard.ts first, then; freeing, comparing and sorting, which need little of that, to the
- * end of this one.
+ * Size of the machine stack below the engine, in KB; unused memory costs nothing. Most recursion then reaches the end
+ * of the C stack of stack-guard.ts first; freeing, comparing and sorting, which use little of that, reach the end of
+ * this one.
  */
 const stackKilobytes = 128 * 1024;
 
-/** To be called in the process before its first thread that runs PHP is started. */
+/** Call it in the process before its first PHP thread starts. */
 export function enlargeStacks(): void {
-  // V8 takes the lower of both. The second is also that of JavaScript, of which threads that run know nothing.
+  // V8 uses the lower of both. The second also limits JavaScript's stack; running threads do not see the change.
   setFlagsFromString(`--wasm-stack-switching-stack-size=${stackKilobytes}`);
   setFlagsFromString(`--stack-size=${stackKilobytes}`);
 }
 
-/** A C function of at most one parameter, with its signature as in trampoline.ts: `i`, `ii`, `v`, `vi`. */
+/** A C function with at most one parameter and its signature as in trampoline.ts: `i`, `ii`, `v`, `vi`. */
 export type LoopFunction = readonly [name: string, signature: 'i' | 'ii' | 'v' | 'vi'];
 
 interface Call {
@@ -34,11 +34,11 @@ interface Call {
 const i32 = 0x7f;
 const functionType = 0x60;
 const kindFunction = 0;
-/** Types of next() and argument(), of done(), of the loop itself. */
+/** Types of next() and argument(), of done(), and of the loop itself. */
 const ownTypes = { give: 0, take: 1, run: 2, count: 3 } as const;
 const imported = { next: 0, argument: 1, done: 2, first: 3 } as const;
 
-/** Runs calls of C functions one after the other, each on the stack of the one before. */
+/** Runs C functions one after the other on the same stack. */
 export class MainStack {
   readonly #names: readonly string[];
   readonly #start: (...args: unknown[]) => Promise<unknown>;
@@ -61,9 +61,9 @@ export class MainStack {
   }
 
   /**
-   * Calls one of the functions, of which only one runs at a time.
+   * Calls one of the functions; only one runs at a time.
    *
-   * @returns a promise that is rejected when the engine traps; the next call then has a new stack
+   * @returns a promise that rejects when the engine traps; the next call then has a new stack
    */
   call(name: string, argument = 0): Promise<number> {
     const answer = Promise.withResolvers<number>();
@@ -75,7 +75,7 @@ export class MainStack {
     return answer.promise;
   }
 
-  /** Gives the stack back, if it only waits: what recursion has used of it stays used as long as it is there. */
+  /** Frees the stack if it is only waiting: memory touched by recursion stays in use as long as the stack exists. */
   end(): void {
     if (this.#wake === undefined) return;
     this.#isRunning = false;
@@ -116,8 +116,8 @@ function section(id: number, elements: readonly (readonly number[])[]): number[]
 }
 
 /**
- * The module with the loop: `next` gives the number of a function, `argument` its argument, `done` takes its result,
- * all imported from `e` as are the functions.
+ * The module with the loop: `next` returns the number of a function, `argument` its argument, `done` takes its result.
+ * These and the functions are imported from `e`.
  */
 function loopModule(functions: readonly LoopFunction[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(([, signature]) => [
@@ -155,7 +155,7 @@ function loopModule(functions: readonly LoopFunction[]): Uint8Array<ArrayBuffer>
   );
 }
 
-/** A block for each function inside the loop: the branch out of the first leads to the call of the first. */
+/** A block for each function inside the loop: the branch out of the first leads to the first call. */
 function loopBody(functions: readonly LoopFunction[]): number[] {
   const last = functions.length - 1;
   const calls = functions.flatMap(([, signature], index) => [
@@ -169,7 +169,7 @@ function loopBody(functions: readonly LoopFunction[]): number[] {
     ...[opcodes.loop, noResult],
     ...functions.flatMap(() => [opcodes.block, noResult]),
     ...[opcodes.call, imported.next],
-    // Any other number is the end.
+    // Any other number ends the loop.
     ...[opcodes.branchTable, functions.length, ...functions.keys(), functions.length + 1],
     ...calls,
     ...[opcodes.end],

@@ -1,11 +1,11 @@
 /**
- * Files that are in the instance's own memory (/internal, /dev and the like), to go back to as they were after its
- * boot: what a script leaves there no later request of a restored instance may find.
+ * Files in the instance's own memory (/internal, /dev and so on), restored to their state after the boot: no later
+ * request of a restored instance may see files that a script left there.
  */
 
 import type { EmscriptenFs, FsNode } from './emscripten.ts';
 
-/** What of a node of the loader's memory file system is kept. */
+/** The kept data of a node of the loader's memory file system. */
 interface Kept {
   readonly node: FsNode;
   readonly name: string;
@@ -14,7 +14,7 @@ interface Kept {
   readonly children: readonly Kept[];
 }
 
-/** Kind of a file in its mode (`S_IFMT`), and the two kinds that have something inside. */
+/** Type bits of a file's mode (`S_IFMT`), and the two types with content. */
 const kindMask = 0o170000;
 const kinds = { folder: 0o040000, file: 0o100000 } as const;
 
@@ -22,7 +22,7 @@ function kindOf(node: FsNode): number {
   return node.mode & kindMask;
 }
 
-/** The entries of a folder in memory; undefined for everything else. */
+/** The entries of a memory folder; undefined for other nodes. */
 function entriesOf(node: FsNode): Record<string, FsNode> | undefined {
   const inMemory = kindOf(node) === kinds.folder && !node.mounted && !(node.contents instanceof Uint8Array);
   return inMemory ? (node.contents as Record<string, FsNode> | undefined) : undefined;
@@ -43,7 +43,7 @@ export class MemoryFiles {
   readonly #fs: EmscriptenFs;
   readonly #roots: readonly Kept[];
 
-  /** @param folders paths of folders in memory; those that are not there are passed over. */
+  /** @param folders paths of memory folders; missing ones are skipped. */
   constructor(fs: EmscriptenFs, folders: readonly string[]) {
     this.#fs = fs;
     this.#roots = folders.flatMap((path) => {
@@ -52,7 +52,7 @@ export class MemoryFiles {
     });
   }
 
-  /** No file may be open that was not open before. */
+  /** Only files that were open before may be open. */
   restore(): void {
     for (const root of this.#roots) this.#restore(root);
   }

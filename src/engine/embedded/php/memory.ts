@@ -1,6 +1,6 @@
 /**
- * Reads and writes the memory of the WebAssembly instance. Strings are bytes (latin1), as everywhere on the
- * FastCGI side. Growing the memory detaches every view, so no view is kept across a call into the engine.
+ * Accesses the memory of the WebAssembly instance. Strings are bytes (latin1), as everywhere on the FastCGI side.
+ * Growing the memory detaches every view, so no view is kept across a call into the engine.
  */
 export class EngineMemory {
   readonly #memory: { readonly buffer: ArrayBuffer };
@@ -64,9 +64,9 @@ export class EngineMemory {
   }
 
   /**
-   * A block of the engine's heap.
+   * Allocates a block on the engine's heap.
    *
-   * @throws RangeError when the engine has no memory left.
+   * @throws RangeError when the engine is out of memory.
    */
   allocate(size: number): number {
     const address = this.#malloc(size) >>> 0;
@@ -81,7 +81,7 @@ export class EngineMemory {
     return address;
   }
 
-  /** Writes a string and its NUL; the caller made sure that there is room. */
+  /** Writes a string and its NUL; the caller ensures enough room. */
   writeString(address: number, text: string): void {
     const bytes = this.bytes;
     bytes.write(text, address, 'latin1');

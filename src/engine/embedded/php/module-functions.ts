@@ -1,10 +1,12 @@
-/** Functions of one of PHP's modules, made of JavaScript. Before PHP starts they are a table that can be changed. */
+/**
+ * Functions of one of PHP's modules, written in JavaScript. Before PHP's start they are a table that can be changed.
+ */
 
 import type { CFunction, Engine } from './engine.ts';
 import { callFrame, functionEntry, functionEntryBytes, moduleEntry, zval } from './layout.ts';
 import { type PhpValue, replaceValue } from './values.ts';
 
-/** What PHP calls: the frame has the arguments, the result is a zval that holds null. */
+/** Called by PHP: the frame has the arguments, the result is a zval that holds null. */
 export type PhpFunction = (frame: number, result: number) => void;
 export type AsyncPhpFunction = (frame: number, result: number) => Promise<void>;
 
@@ -28,10 +30,10 @@ export class ModuleFunctions {
   }
 
   /**
-   * Takes the place of PHP's own function.
+   * Replaces PHP's own function.
    *
-   * @param make gets PHP's own, which may be called with the same arguments
-   * @throws Error when this build has no such function
+   * @param make receives PHP's own, which may be called with the same arguments
+   * @throws Error when this build lacks the function
    */
   replace(name: string, make: (own: CFunction) => PhpFunction): void {
     const entry = this.#entry(name);
@@ -39,13 +41,13 @@ export class ModuleFunctions {
     this.#setHandler(entry, (frame = 0, result = 0) => replaced(frame, result));
   }
 
-  /** The same for a function that waits, or that calls what may wait: the script's error handler, for one. */
+  /** The same for a function that waits, or calls something that may wait, such as the script's error handler. */
   replaceAsync(name: string, make: (own: CFunction) => AsyncPhpFunction): void {
     const entry = this.#entry(name);
     this.#setHandler(entry, new WebAssembly.Suspending(make(this.#own(entry))));
   }
 
-  /** Takes a function away; those behind it move up. It is no error when there is none. */
+  /** Removes a function; later ones move up. No-op when it is missing. */
   remove(name: string): void {
     const entry = this.#find(name);
     if (entry === undefined) return;
@@ -96,8 +98,8 @@ export function argument(frame: number, index: number): number {
 }
 
 /**
- * Gives the running function other arguments, no more than it has: its own implementation can then be called. (Those
- * with the older way of parsing look at the running function's, not at the frame that they are called with.)
+ * Gives the running function other arguments, at most as many as it has, before its own implementation is called.
+ * (Functions with the older way of parsing read the running function's frame instead of the one that they get.)
  */
 export function setArguments(engine: Engine, frame: number, values: readonly PhpValue[]): void {
   const count = argumentCount(engine, frame);

@@ -1,4 +1,4 @@
-/** PHP-FPM's own module, `cgi-fcgi`, which this build lacks: its functions, its ini entries, its part of phpinfo(). */
+/** PHP-FPM's own module, `cgi-fcgi`, which this build lacks: functions, ini entries, its part of phpinfo(). */
 
 import type { Engine } from './engine.ts';
 import { type FunctionHost, writeFunctionTable } from './functions.ts';
@@ -12,7 +12,7 @@ interface Entry {
   readonly name: string;
   /** null is PHP's "no value". */
   readonly value: string | null;
-  /** Shown as On and Off. */
+  /** Displayed as On and Off. */
   readonly isFlag: boolean;
   readonly mode: number;
 }
@@ -26,7 +26,7 @@ const flag = (name: string, value: '0' | '1', mode: number = iniMode.system): En
 const text = (name: string): Entry => ({ name, value: null, isFlag: false, mode: iniMode.system });
 const everywhere = iniMode.user | iniMode.perDirectory | iniMode.system;
 
-/** The settings of PHP-FPM's SAPI; the host goes by them, those of `unused` nobody does, as in PHP-FPM. */
+/** The settings of PHP-FPM's SAPI. The host applies them; as in PHP-FPM, `unused` ones have no effect. */
 function entriesOf(version: string): Entry[] {
   const unused = [flag('cgi.force_redirect', '1'), text('cgi.redirect_status_env')];
   return [
@@ -42,9 +42,9 @@ function entriesOf(version: string): Entry[] {
 }
 
 /**
- * Registers the module. To be called after PHP's start and before its first request.
+ * Registers the module. Call it after PHP's start and before its first request.
  *
- * @throws Error when this build's modules are laid out in another way
+ * @throws Error when this build's modules have another layout
  */
 export function registerFpmModule(engine: Engine, version: string, host: FunctionHost): void {
   const { memory } = engine;
@@ -63,7 +63,7 @@ export function registerFpmModule(engine: Engine, version: string, host: Functio
   memory.setWord(module + moduleEntry.started, 1);
 }
 
-/** A small module of PHP itself lends what is the same for all: sizes, API and build numbers, version. */
+/** A small module of PHP provides the fields that are the same for all: sizes, API and build numbers, version. */
 function copyOfModule(engine: Engine): number {
   const { memory } = engine;
   const model = engine.address('ctype_module_entry');
@@ -75,7 +75,7 @@ function copyOfModule(engine: Engine): number {
   return copy;
 }
 
-/** Output callbacks of the script may wait for something, so every step may suspend. */
+/** Output callbacks of the script may wait, so every step may suspend. */
 function infoFunction(engine: Engine, module: number): number {
   const { memory } = engine;
   const startTable = engine.suspendable('php_info_print_table_start');
@@ -94,7 +94,7 @@ function infoFunction(engine: Engine, module: number): number {
   return engine.pointer('vi', print);
 }
 
-/** Writes a table of `zend_ini_entry_def`, which ends with an empty one. */
+/** Writes a table of `zend_ini_entry_def` with a final empty one. */
 function writeDefinitions(engine: Engine, entries: readonly Entry[]): number {
   const { memory } = engine;
   const bytes = definition.bytes * (entries.length + 1);

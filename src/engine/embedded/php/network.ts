@@ -1,6 +1,6 @@
 /**
- * Clients for scripts (databases, HTTP, logs) over TCP, UDP and Unix sockets, made directly from this thread: no relay,
- * nothing listens. Names are resolved by the host's resolver. Servers are refused.
+ * Network clients for scripts (databases, HTTP, logs) over TCP, UDP and Unix sockets, made directly from this thread,
+ * without a relay. The host's resolver resolves names. Servers are refused.
  */
 
 import { lookup } from 'node:dns/promises';
@@ -25,7 +25,7 @@ const pollEvents = { writable: 4 } as const;
 /** `EAI_NONAME` of getaddrinfo() in the engine's C library. */
 const nameUnknown = -2;
 
-/** The loader's socket operations, as far as they are called or replaced here. */
+/** The loader's socket operations used or replaced here. */
 interface SocketOperations {
   createPeer(sock: SocketState, address: string, port: number): object;
   addPeer(sock: SocketState, peer: object): void;
@@ -36,7 +36,7 @@ interface SocketOperations {
 
 type Import = (...args: number[]) => number;
 
-/** Makes the imports of the binary that have to do with sockets work and tell the truth. */
+/** Repairs the binary's imports for sockets. */
 export function repairNetwork(imports: EngineImports, engine: () => Engine, waiting: Waiting): void {
   const socket = imports['__syscall_socket'] as Import;
   imports['__syscall_socket'] = (domain: number, type: number, protocol: number) =>
@@ -49,7 +49,7 @@ export function repairNetwork(imports: EngineImports, engine: () => Engine, wait
     patient(imports['__syscall_recvfrom'] as Import, waiting),
     negative,
   );
-  // Nothing to set: connections are without delay, and their time limits are kept by whoever waits for them.
+  // No-op: connections have no delay, and the waiting side enforces their time limits.
   imports['wasm_setsockopt'] = () => 0;
   imports['__syscall_bind'] = () => -errno.EOPNOTSUPP;
   imports['__syscall_listen'] = () => -errno.EOPNOTSUPP;
@@ -78,13 +78,13 @@ function openSocket(
   const fd = original(family.inet, type, protocol, 0, 0, 0);
   const sock = engine.fs.getStream(fd)?.node.sock;
   if (sock === undefined) return fd;
-  // The loader writes addresses of the others only.
+  // The loader writes only addresses of the other families.
   if (domain !== family.unix) (sock as { family?: number }).family = domain;
   const operations = sock.sock_ops as unknown as SocketOperations;
   if (!patched.has(operations)) {
     patched.add(operations);
     operations.createPeer = (target, address, port) => createPeer(operations, target, address, port);
-    // The loader takes those without a connection for readable at any time.
+    // The loader reports unconnected sockets as always readable.
     const { poll } = operations;
     operations.poll = (target) =>
       target.type === datagramType && target.recv_queue.length === 0 ? pollEvents.writable : poll(target);
@@ -97,7 +97,7 @@ function createPeer(operations: SocketOperations, sock: SocketState, address: st
   const peer = { addr: address, port, socket, msg_send_queue: [] };
   operations.addPeer(sock, peer);
   operations.handlePeerEvents(sock, peer);
-  // After the loader's own listener, which knows no reason but "refused".
+  // After the loader's own listener, whose only reason is "refused".
   socket.on('error', () => {
     sock.error = errorNumber(socket.failure);
   });
@@ -108,10 +108,10 @@ function openPeer(sock: SocketState, address: string, port: number): LoaderSocke
   return sock.type === datagramType ? new UdpSocket(address, port) : new TcpSocket(address, port);
 }
 
-/** Ends of a pair, which the next connections are to have. */
+/** Ends of a pair for the next connections. */
 const pairing: PairSocket[] = [];
 
-/** Has the next two connections of this thread be the ends of a pair; afterwards what is left is forgotten. */
+/** Makes the next two connections of this thread the ends of a pair; unused ends are discarded. */
 export async function pairConnections(connect: () => Promise<void>): Promise<void> {
   pairing.push(...PairSocket.pair());
   await connect();
@@ -154,7 +154,7 @@ function connectSocket(
   return waiting.until(connected).then((result) => result ?? -errno.ETIMEDOUT);
 }
 
-/** recv() that has nothing looks once more after a turn: a script may ask in a loop that does nothing else. */
+/** An empty recv() tries again after a turn of the event loop: a script may poll in a loop. */
 function patient(receive: Import, waiting: Waiting): (...args: number[]) => number | Promise<number> {
   return (...args) => {
     const result = receive(...args);
@@ -162,7 +162,7 @@ function patient(receive: Import, waiting: Waiting): (...args: number[]) => numb
   };
 }
 
-/** @param length of the address, which tells how long a path is */
+/** @param length of the address, which gives the length of a path */
 function socketAddress(
   engine: Engine,
   address: number,
@@ -186,14 +186,14 @@ function socketAddress(
   }
 }
 
-/** unix(7): a path that ends with a NUL or with the address, or a name behind a NUL. */
+/** unix(7): a path up to a NUL or the end of the address, or an abstract name after a NUL. */
 function socketPath({ fs }: Engine, bytes: Buffer): string {
   const end = bytes.indexOf(0);
   if (end === 0) return bytes.toString('utf8');
   return resolvePath(fs.cwd(), bytes.toString('utf8', 0, end < 0 ? bytes.length : end));
 }
 
-/** getaddrinfo() with the host's resolver: the loader's own turns names into made-up addresses. */
+/** getaddrinfo() with the host's resolver: the loader's own invents addresses for names. */
 async function resolve(
   engine: Engine,
   original: Import,
@@ -219,13 +219,13 @@ async function firstAddress(name: string, wanted: number): Promise<string | unde
     try {
       return (await lookup(name, { family: version })).address;
     } catch {
-      // No address of this family; there may be one of the other.
+      // No address in this family; the other may have one.
     }
   }
   return undefined;
 }
 
-/** gethostbyname(): an IPv4 address in network order, 0 when there is none. */
+/** gethostbyname(): an IPv4 address in network order, or 0. */
 async function lookUpIPv4(name: string): Promise<number> {
   const address = isIP(name) === 4 ? name : await firstAddress(name, family.inet);
   return address === undefined ? 0 : Buffer.from(address.split('.').map(Number)).readInt32LE();

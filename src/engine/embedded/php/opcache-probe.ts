@@ -1,19 +1,19 @@
-/** What an instance's OPcache says of itself, by PHP's opcache_get_status(): https://www.php.net/opcache_get_status */
+/** Figures of an instance's OPcache from PHP's opcache_get_status(): https://www.php.net/opcache_get_status */
 
 import { type OpcacheFigureName, opcacheFigureNames } from '../../../scoreboard/layout.ts';
 import type { Engine } from './engine.ts';
 import type { IniEntries } from './ini-entries.ts';
 import { zval, zvalType } from './layout.ts';
 
-/** Milliseconds between two looks: one takes 10 to 70 us. */
+/** Interval in milliseconds: a call takes 10 to 70 us. */
 const period = 1000;
 
 const functionName = 'opcache_get_status';
 
-/** The type is the lowest byte of the type word; the others say how the value is held. */
+/** The type is the lowest byte of the type word; the others are flags. */
 const typeMask = 0xff;
 
-/** Where a figure is in what the function returns. */
+/** Place of each figure in the function's result. */
 const places: Readonly<Record<OpcacheFigureName, readonly [section: string, name: string]>> = {
   opcache_hits: ['opcache_statistics', 'hits'],
   opcache_misses: ['opcache_statistics', 'misses'],
@@ -33,7 +33,7 @@ const places: Readonly<Record<OpcacheFigureName, readonly [section: string, name
 export class OpcacheProbe {
   readonly #engine: Engine;
   readonly #entries: IniEntries;
-  /** PHP 7.4 has no call for this. */
+  /** PHP 7.4 lacks the necessary call. */
   readonly #isPossible: boolean;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -44,15 +44,15 @@ export class OpcacheProbe {
   }
 
   /**
-   * The figures, in the order of {@link opcacheFigureNames}, where it is time for them. To be called in a request whose
-   * script has not begun.
+   * The figures, in the order of {@link opcacheFigureNames}, if they are due. Call it in a request before its script
+   * starts.
    *
    * @returns undefined also where OPcache is off, or the function is disabled or restricted
    */
   look(now: number): number[] | undefined {
     if (!this.#isPossible || now - this.#lookedAt < period) return undefined;
     this.#lookedAt = now;
-    // Restricted, it would warn, and the warning would be the script's.
+    // When restricted it would warn, and the script would see the warning.
     if (this.#entries.value('opcache.restrict_api')) return undefined;
     const { memory } = this.#engine;
     const name = memory.allocateString(functionName);
@@ -82,7 +82,7 @@ export class OpcacheProbe {
     return at === undefined ? 0 : this.#engine.memory.word(at + zval.value);
   }
 
-  /** Address of the element's zval, where it is of that type. */
+  /** Address of the element's zval, if it has that type. */
   #find(array: number, name: string, type: number): number | undefined {
     const { memory } = this.#engine;
     const text = memory.allocateString(name);

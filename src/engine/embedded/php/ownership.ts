@@ -1,4 +1,4 @@
-/** chown() and chgrp() of scripts, asked of the kernel: the loader's own say yes and do nothing. */
+/** chown() and chgrp() for scripts through the kernel: the loader's own succeed without doing anything. */
 
 import { chownSync, lchownSync } from 'node:fs';
 import type { Engine, EngineImports } from './engine.ts';
@@ -8,7 +8,7 @@ const noFollow = 0x100;
 /** `EPERM` of the engine's C library (WASI). */
 const notPermitted = 63;
 
-/** Makes the import behind chown(), chgrp() and lchown() tell the truth. */
+/** Makes the import behind chown(), chgrp() and lchown() real. */
 export function repairOwnership(imports: EngineImports, engine: () => Engine): void {
   imports['__syscall_fchownat'] = (
     _folder: number,
@@ -26,7 +26,7 @@ export function repairOwnership(imports: EngineImports, engine: () => Engine): v
   };
 }
 
-/** @throws ErrnoError of the loader when there is no such file. */
+/** @throws ErrnoError of the loader for a missing file. */
 function changeOwner(
   { fs, memory }: Engine,
   path: number,
@@ -36,7 +36,7 @@ function changeOwner(
 ): number {
   const { node } = fs.lookupPath(memory.string(path), { follow });
   const type = fs.filesystems.NODEFS;
-  // Files in the instance's own memory belong to nobody.
+  // Files in the instance's own memory have no owner.
   if (!node || node.stream_ops !== type.stream_ops) return -notPermitted;
   try {
     (follow ? chownSync : lchownSync)(type.realPath(node), owner, group);

@@ -1,34 +1,34 @@
-/** Where the embedded PHP of a version is installed. The packages are optional, so they are looked up by name. */
+/** Finds the installed embedded PHP of a version. The packages are optional, so they are looked up by name. */
 
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { phpFolders } from './store.ts';
 
-/** PHP versions for which an engine package exists, newest first. */
+/** PHP versions with an engine package, newest first. */
 export const knownVersions = ['8.5', '8.4', '8.3', '8.2', '8.1', '8.0', '7.4'] as const;
 
-/** The version of a pool that names none. */
+/** The default version of a pool. */
 export const defaultVersion = '8.4';
 
-/** The installed engine of one PHP version. */
+/** The installed engine of a PHP version. */
 export interface EnginePackage {
   /** `8.4` */
   readonly version: string;
   /** Exact version, `8.4.25`. */
   readonly phpVersion: string;
-  /** Absolute path of the JS module that knows how to start the binary. */
+  /** Absolute path of the JavaScript loader. */
   readonly loaderPath: string;
   /** Absolute path of the WebAssembly binary. */
   readonly wasmPath: string;
 }
 
-/** The engine of this PHP version is not there or not usable; the message says what to do. */
+/** The engine of this PHP version is missing or unusable; the message has the remedy. */
 export class EnginePackageError extends Error {
   readonly code = 'HATHI_ENGINE_PACKAGE';
 }
 
-/** The npm package of a version. */
+/** The npm package for a version. */
 export function packageName(version: string): string {
   return `@php-wasm/node-${version.replace('.', '-')}`;
 }
@@ -38,8 +38,8 @@ export function isKnownVersion(version: string): boolean {
 }
 
 /**
- * Folder of the package: beside Hathi itself, in the project that is the current folder, or where `hathi php add` puts
- * it. Undefined where it is not installed.
+ * Folder of the package: beside Hathi, in the project of the current folder, or where `hathi php add` installs it.
+ * Undefined when it is not installed.
  */
 export function packageFolder(version: string): string | undefined {
   const projects = [process.cwd(), ...phpFolders()].map((folder) => join(folder, 'package.json'));
@@ -47,7 +47,7 @@ export function packageFolder(version: string): string | undefined {
     try {
       return dirname(createRequire(start).resolve(`${packageName(version)}/package.json`));
     } catch {
-      // Not reachable from here; the next place may have it.
+      // Not found here: try the next place.
     }
   }
   return undefined;
@@ -91,7 +91,7 @@ export function findEngine(version: string): EnginePackage {
   };
 }
 
-/** The versions that are installed, newest first. */
+/** Installed versions, newest first. */
 export function installedVersions(): string[] {
   return knownVersions.filter((version) => packageFolder(version) !== undefined);
 }

@@ -15,7 +15,7 @@ export class PageImage {
   readonly numbers: Int32Array;
   readonly #pages: Buffer;
 
-  /** @param buffer of another {@link PageImage} */
+  /** @param buffer from another {@link PageImage} */
   constructor(buffer: SharedArrayBuffer) {
     const [count = 0] = new Int32Array(buffer, 0, 1);
     this.buffer = buffer;
@@ -23,7 +23,7 @@ export class PageImage {
     this.#pages = Buffer.from(buffer, headBytes(count));
   }
 
-  /** Copies pages out of a memory. */
+  /** Copies pages from a memory. */
   static of(memory: Buffer, numbers: readonly number[]): PageImage {
     const buffer = new SharedArrayBuffer(headBytes(numbers.length) + numbers.length * pageBytes);
     new Int32Array(buffer).set([numbers.length, ...numbers]);
@@ -34,13 +34,13 @@ export class PageImage {
     return image;
   }
 
-  /** Puts the page at an index of {@link numbers} back where it came from. */
+  /** Restores the page at an index of {@link numbers}. */
   copyTo(memory: Buffer, index: number): void {
     const page = this.numbers[index] as number;
     this.#pages.copy(memory, page * pageBytes, index * pageBytes, (index + 1) * pageBytes);
   }
 
-  /** True when that page is in the memory as it is here. */
+  /** True when the memory has the same content in that page. */
   equals(memory: Buffer, index: number): boolean {
     const page = this.numbers[index] as number;
     const start = index * pageBytes;

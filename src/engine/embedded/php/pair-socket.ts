@@ -1,4 +1,4 @@
-/** One end of a pair of sockets within a script: what one end sends, the other receives. */
+/** One end of a socket pair within a script: each end receives data sent by the other. */
 
 import { LoaderSocket, socketStates } from './loader-socket.ts';
 
@@ -18,7 +18,7 @@ export class PairSocket extends LoaderSocket {
   }
 
   override send(data: ArrayBuffer): void {
-    // At once: a script that asks again and again without waiting gets to see it.
+    // Synchronously: a script that polls without waiting must see it.
     this.#other?.emit('message', Buffer.from(data.slice(0)), true);
   }
 

@@ -1,4 +1,4 @@
-/** What is put in place of the engine loader's own: time limits, child processes, locks, network, file rights. */
+/** Replacements for parts of the engine loader: time limits, child processes, locks, network, file rights. */
 
 import { guardImports } from './boundary.ts';
 import type { Engine, EngineImports } from './engine.ts';
@@ -18,13 +18,13 @@ import { type PublishDeadline, TimeLimit } from './time-limit.ts';
 import { ScriptMask } from './umask.ts';
 import { Waiting } from './waiting.ts';
 
-/** What the parts need of the thread around them. */
+/** The parts' interface to their thread. */
 interface PartsHost {
   readonly publishDeadline: PublishDeadline;
   readonly output: OutputStream;
 }
 
-/** What exists before the instance does, because the binary's imports are made of it. */
+/** Exists before the instance, because the binary's imports derive from it. */
 export class Parts {
   readonly limit: TimeLimit;
   readonly mask = new ScriptMask();
@@ -45,7 +45,7 @@ export class Parts {
     this.#polling = new Polling(engine, this.waiting);
   }
 
-  /** @param engine to be called when the binary runs, not before */
+  /** @param engine returns the engine; called once the binary runs */
   repair(imports: EngineImports, engine: () => Engine): void {
     this.#engine = engine;
     guardImports(imports);
@@ -62,7 +62,7 @@ export class Parts {
     guardImports(imports);
   }
 
-  /** For what is not imported; before PHP is started. */
+  /** For parts that are not imports; before PHP's start. */
   install(): void {
     setReplaced(this.#engine(), '__wrap_select', this.#polling.selectPointer());
   }
@@ -78,7 +78,7 @@ export class Parts {
   }
 }
 
-/** sleep() and the like, which can be ended. */
+/** sleep() and similar calls, interruptible. */
 function repairSleep(imports: EngineImports, waiting: Waiting): void {
   imports['emscripten_sleep'] = new WebAssembly.Suspending(async (milliseconds: number) => {
     await waiting.pause(milliseconds >>> 0);

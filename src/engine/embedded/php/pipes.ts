@@ -1,4 +1,4 @@
-/** Pipes of the instance: what is written at one end is read at the other, by PHP or by a child process's stream. */
+/** Pipes of the instance: one end is written, the other is read, by PHP or by a child process's stream. */
 
 import { suspending } from './boundary.ts';
 import type { EmscriptenFs, FsStream } from './emscripten.ts';
@@ -6,7 +6,7 @@ import type { Engine, EngineImports } from './engine.ts';
 import { errno } from './errno.ts';
 import type { Waiting } from './waiting.ts';
 
-/** Bytes that wait in a pipe before its writer has to, as in the kernel. */
+/** Bytes in a pipe before its writer has to wait, as in the kernel. */
 const capacity = 64 * 1024;
 /** `S_IFIFO | 0600` */
 const pipeMode = 0o10600;
@@ -30,17 +30,17 @@ export class Pipe {
     return this.#bytes;
   }
 
-  /** A writer that may wait should. */
+  /** A writer should wait if it can. */
   get isFull(): boolean {
     return this.#bytes >= capacity && this.readers > 0;
   }
 
-  /** Nothing is there and nothing will come. */
+  /** Empty, and its writers are closed. */
   get isAtEnd(): boolean {
     return this.#bytes === 0 && this.writers === 0;
   }
 
-  /** @param piece stays the pipe's own. */
+  /** @param piece becomes the pipe's own. */
   write(piece: Uint8Array): void {
     if (piece.length === 0) return;
     this.#pieces.push(piece);
@@ -48,7 +48,7 @@ export class Pipe {
     this.#changed();
   }
 
-  /** Takes out what fits. @returns how much that is */
+  /** Takes as much as fits. @returns the number of bytes */
   read(target: Uint8Array): number {
     let filled = 0;
     for (
@@ -67,7 +67,7 @@ export class Pipe {
     return filled;
   }
 
-  /** Takes out the next piece as it was written. */
+  /** Takes the next piece as written. */
   take(): Uint8Array | undefined {
     const piece = this.#pieces.shift();
     if (piece === undefined) return undefined;
@@ -76,7 +76,7 @@ export class Pipe {
     return piece;
   }
 
-  /** Calls back when something was written or read, or an end was closed. @returns what stops that */
+  /** Calls back after a write, a read, or the close of an end. @returns a function that stops it */
   watch(onChange: () => void): () => void {
     this.#watchers.add(onChange);
     return () => this.#watchers.delete(onChange);
@@ -87,7 +87,7 @@ export class Pipe {
     this.#changed();
   }
 
-  /** When the last one is gone, what was written is lost. */
+  /** Closing the last reader discards pending data. */
   closeReader(): void {
     this.readers -= 1;
     if (this.readers === 0) {
@@ -102,7 +102,7 @@ export class Pipe {
   }
 }
 
-/** The pipe behind a descriptor of PHP; undefined for what is none. */
+/** The pipe behind a descriptor of PHP; undefined for other files. */
 export function pipeOf(stream: FsStream | null | undefined): Pipe | undefined {
   return (stream?.node as { pipe?: Pipe } | undefined)?.pipe;
 }
@@ -111,7 +111,7 @@ export function isWriteEnd(stream: FsStream): boolean {
   return (stream.flags & accessMask) === writeOnly;
 }
 
-/** pipe() makes pipes of this kind, and write() waits while one is full. */
+/** Makes pipe() create pipes of this kind, and write() wait while one is full. */
 export function repairPipes(imports: EngineImports, engine: () => Engine, waiting: Waiting): void {
   imports['__syscall_pipe'] = (address: number): number => {
     const { fs, memory } = engine();
@@ -149,10 +149,10 @@ function openEnd(fs: EmscriptenFs, pipe: Pipe, writes: boolean): FsStream {
   });
 }
 
-/** What poll() and select() ask of a stream, beside the loader's own operations. */
+/** Operations for poll() and select(), in addition to the loader's. */
 export interface PollOperations {
   poll(stream: FsStream): number;
-  /** Calls back when poll() may give another answer. @returns what stops that */
+  /** Calls back when poll() may have another result. @returns a function that stops it */
   watch(onChange: () => void): () => void;
 }
 
@@ -193,7 +193,7 @@ function writeOperations(
   };
 }
 
-/** What stat() tells of a pipe, and that it takes no orders. */
+/** stat() of a pipe, and no ioctl(). */
 function commonOperations(inode: number): Record<string, unknown> {
   const time = new Date();
   const blank = { dev: 14, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, blksize: 4096, blocks: 0 };

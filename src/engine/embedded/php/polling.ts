@@ -1,4 +1,4 @@
-/** poll() and select() of PHP's streams, of sockets and pipes alike: they wait for all of them at once. */
+/** poll() and select() for PHP's streams, for both sockets and pipes: they wait for all of them at once. */
 
 import { suspending } from './boundary.ts';
 import type { FsStream, SocketState } from './emscripten.ts';
@@ -9,15 +9,15 @@ import type { Waiting } from './waiting.ts';
 
 /** Events of poll() in the engine's C library. */
 const events = { in: 1, priority: 2, out: 4, error: 8, hangUp: 16, invalid: 32 } as const;
-/** What each set of select() is looked at for; the third one has what never happens here. */
+/** Events for each set of select(); those of the third one never occur here. */
 const selectEvents = [events.in | events.hangUp | events.error, events.out | events.error, 0] as const;
-/** Regular files and the like are always ready. */
+/** Regular files and similar ones are always ready. */
 const alwaysReady = events.in | events.out;
-/** How often streams are looked at that cannot tell, in milliseconds. */
+/** Polling interval for streams without notification, in milliseconds. */
 const lookMs = 10;
 const socketEvents = ['message', 'open', 'close', 'error'] as const;
 
-/** A descriptor and what is wanted of it. */
+/** A descriptor and its wanted events. */
 interface Interest {
   readonly fd: number;
   readonly events: number;
@@ -32,7 +32,7 @@ export class Polling {
     this.#waiting = waiting;
   }
 
-  /** Takes the place of the loader's poll() of one descriptor. */
+  /** Replaces the loader's poll() of one descriptor. */
   repair(imports: EngineImports): void {
     const poll = async (fd: number, wanted: number, timeout: number): Promise<number> => {
       await this.#wait([{ fd, events: wanted }], timeout);
@@ -41,7 +41,7 @@ export class Polling {
     imports['__asyncjs__wasm_poll_socket'] = suspending(poll, () => -1);
   }
 
-  /** A pointer to select() for C; see {@link replacedFunctions} of stack-guard.ts. */
+  /** A C function pointer to select(); see {@link replacedFunctions} of stack-guard.ts. */
   selectPointer(): number {
     const select = (...args: [number, number, number, number, number]): Promise<number> =>
       this.#select(...args);
@@ -71,7 +71,7 @@ export class Polling {
     return ready;
   }
 
-  /** Descriptors of a set, which is a bit each in words of 32. */
+  /** Descriptors of a set, one bit each in words of 32. */
   #members(set: number, count: number, wanted: number): Interest[] {
     const { memory } = this.#engine();
     const found: Interest[] = [];
@@ -88,7 +88,7 @@ export class Polling {
     memory.setWord(word, memory.word(word) & ~(1 << (fd & 31)));
   }
 
-  /** A `struct timeval`; -1 without one, which is no limit. */
+  /** A `struct timeval`; -1 without one: no limit. */
   #milliseconds(timeout: number): number {
     if (timeout === 0) return -1;
     const { memory } = this.#engine();
@@ -96,7 +96,7 @@ export class Polling {
     return seconds * 1000 + Math.ceil(memory.bytes.readInt32LE(timeout + 8) / 1000);
   }
 
-  /** What of the wanted events, and of those that nobody has to want, is there. */
+  /** The events that have occurred: wanted ones, and those always reported. */
   #ready({ fd, events: wanted }: Interest): number {
     const stream = this.#engine().fs.getStream(fd);
     if (stream === null || stream === undefined) return events.invalid;
@@ -105,7 +105,7 @@ export class Polling {
     return mask & (wanted === 0 ? 0 : wanted | events.error | events.hangUp);
   }
 
-  /** Returns when one of them is ready, or the time is up, or the request is to end. */
+  /** Returns when one is ready, the time is up, or the request must end. */
   async #wait(interests: readonly Interest[], milliseconds: number): Promise<void> {
     const isReady = (): boolean => interests.some((interest) => this.#ready(interest) !== 0);
     if (isReady()) return this.#waiting.breathe();
@@ -120,7 +120,7 @@ export class Polling {
     }
   }
 
-  /** @returns what stops it */
+  /** @returns a function that stops it */
   #watch(interests: readonly Interest[], milliseconds: number, wake: () => void): () => void {
     const stops = interests.map(({ fd }) => this.#watchStream(this.#engine().fs.getStream(fd), wake));
     if (milliseconds !== Number.POSITIVE_INFINITY) stops.push(after(Math.ceil(milliseconds), wake));
@@ -141,7 +141,7 @@ export class Polling {
   }
 }
 
-/** Node's timers go no further than 24 days. */
+/** Node's timers are limited to 24 days. */
 const longestTimer = 2 ** 31 - 1;
 
 function after(milliseconds: number, wake: () => void): () => void {

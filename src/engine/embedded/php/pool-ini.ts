@@ -6,18 +6,18 @@ import type { IniParser } from './request-ini.ts';
 
 type Entries = readonly (readonly [string, string])[];
 
-/** What became of an ini value of the pool. */
+/** Result for an ini value of the pool. */
 export interface PoolValue {
   readonly setting: 'php_value' | 'php_admin_value';
   readonly name: string;
   readonly outcome: IniOutcome;
 }
 
-/** Values that came with a request. */
+/** Values sent with a request. */
 export interface RequestIni {
   readonly entries: readonly (readonly [name: string, value: string, mode: IniMode])[];
   readonly errors: readonly string[];
-  /** True when something was changed that PHP does not undo at the end of the request. */
+  /** True when a change is not undone by PHP at the end of the request. */
   readonly permanent: boolean;
 }
 
@@ -33,10 +33,10 @@ export class PoolIni {
   }
 
   /**
-   * Applies the pool's values for good. Order of PHP-FPM: user level first, each list backwards, so that admin
-   * values win and the first of a duplicate does.
+   * Applies the pool's values permanently. PHP-FPM's order: user level first, each list backwards, so that admin values
+   * and the first of duplicates win.
    *
-   * @param report is told of each
+   * @param report is called for each
    */
   async apply(phpValue: Entries, phpAdminValue: Entries, report: (value: PoolValue) => void): Promise<void> {
     const levels = [
@@ -51,14 +51,14 @@ export class PoolIni {
   }
 
   async #set(name: string, value: string, mode: 1 | 4): Promise<IniOutcome> {
-    // It was loaded when PHP started, or there is a warning about it (ini.ts).
+    // It was loaded at PHP's start, or a warning has been logged (ini.ts).
     if (name === 'extension') return 'set';
     if (name === 'disable_classes') this.#disableClasses(value);
     if (name === 'disable_functions') this.disableFunctions(value);
     return this.#entries.setMaster(name, value, mode);
   }
 
-  /** Reads what came with a request, and disables what it disables; to be done before PHP begins with the request. */
+  /** Parses the values of a request and applies its disabled functions; before PHP starts the request. */
   readForRequest(phpValue: string | undefined, phpAdminValue: string | undefined): RequestIni {
     const entries: (readonly [string, string, IniMode])[] = [];
     const errors: string[] = [];
@@ -83,10 +83,10 @@ export class PoolIni {
   }
 
   /**
-   * Applies values to the request that PHP has begun with: one that it refuses by a fatal error ends the request
-   * then, and not the worker. PHP takes them back at its end.
+   * Applies values to a request that PHP has started: if one is refused by a fatal error, that ends the request and
+   * spares the worker. PHP restores the old ones at its end.
    *
-   * @returns a line for the log for each that there is none
+   * @returns a log line for each unknown entry
    */
   applyToRequest({ entries }: RequestIni): string[] {
     return entries
@@ -94,7 +94,7 @@ export class PoolIni {
       .map(([name]) => `Passing INI directive through FastCGI: unable to set '${name}'`);
   }
 
-  /** Disables functions by name, in addition to those that are disabled already. */
+  /** Disables functions by name, in addition to those already disabled. */
   disableFunctions(list: string): void {
     const { memory } = this.#engine;
     if (this.#engine.has('zend_disable_functions')) {

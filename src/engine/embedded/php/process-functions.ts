@@ -1,4 +1,4 @@
-/** Functions of PHP's that this build has, and that do nothing or stand in the way of everything else. */
+/** PHP functions of this build that do nothing or block everything else. */
 
 import type { Ending } from './children.ts';
 import type { Engine } from './engine.ts';
@@ -12,14 +12,14 @@ import type { Waiting } from './waiting.ts';
 const kindMask = 0xff;
 /** `IS_RESOURCE` */
 const resourceType = 9;
-/** `zend_resource`: a number, of 32 or of 64 bits by version, then the type and the pointer. */
+/** `zend_resource`: a number of 32 or 64 bits, depending on the version, then type and pointer. */
 const resource = { number: 8, pointerBehind32: 16, pointerBehind64: 20 } as const;
 /** `SIGTERM` */
 const terminate = 15;
 const nanosPerMilli = 1e6;
 const nanosPerSecond = 1e9;
 
-/** proc_terminate() and proc_get_status(): the C library of this build knows no process but itself. */
+/** proc_terminate() and proc_get_status(): this build's C library only knows its own process. */
 export function installProcessFunctions(engine: Engine, functions: ModuleFunctions, spawner: Spawner): void {
   functions.replace('proc_terminate', (own) => (frame, result) => {
     // PHP's own function checks the arguments, then fails.
@@ -42,7 +42,7 @@ export function installProcessFunctions(engine: Engine, functions: ModuleFunctio
   });
 }
 
-/** Tells in the array that proc_get_status() made how the process has ended: the build knows codes only. */
+/** Corrects the array of proc_get_status(), because the build only knows exit codes. */
 function correctStatus(engine: Engine, result: number, { signal }: Ending): void {
   const { memory } = engine;
   const values = {
@@ -59,7 +59,7 @@ function correctStatus(engine: Engine, result: number, { signal }: Ending): void
   engine.function('free')(value);
 }
 
-/** Process id of the process in a zval, which is the first word of what the resource stands for. */
+/** Process id of the process in a zval: the first word of the resource's data. */
 function processId({ memory }: Engine, at: number): number | undefined {
   if ((memory.word(at + zval.type) & kindMask) !== resourceType) return undefined;
   const found = memory.word(at + zval.value);
@@ -70,8 +70,8 @@ function processId({ memory }: Engine, at: number): number | undefined {
 }
 
 /**
- * time_nanosleep(): this build looks at the clock until it is time, which is a second of CPU for each second. Only for
- * two proper integers; everything else PHP's own function knows what to say of.
+ * time_nanosleep(): this build polls the clock, which costs a second of CPU for each second. Only for two proper
+ * integers; PHP's own function handles everything else.
  */
 export function installSleepFunctions(engine: Engine, functions: ModuleFunctions, waiting: Waiting): void {
   functions.replaceAsync('time_nanosleep', (own) => async (frame, result) => {

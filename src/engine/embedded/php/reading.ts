@@ -1,4 +1,4 @@
-/** read() on pipes and sockets: waits as long as the descriptor is blocking. (The loader's gives up after 5 s.) */
+/** read() on pipes and sockets: waits while the descriptor is blocking. (The loader's returns after 5 s.) */
 
 import type { FsStream } from './emscripten.ts';
 import type { Engine, EngineImports } from './engine.ts';
@@ -9,10 +9,10 @@ import type { Waiting } from './waiting.ts';
 const nonBlocking = 0o4000;
 /** Bytes of a `struct iovec`. */
 const vectorBytes = 8;
-/** Pauses between two looks at what cannot tell that it has something, in milliseconds. */
+/** Pauses between checks of streams without notification, in milliseconds. */
 const pauses = [0, 1, 1, 2, 2, 5, 10];
 
-/** A call of readv(): where the buffers are, and where the number of bytes goes. */
+/** A readv() call: its buffers, and the address for the number of bytes. */
 interface ReadCall {
   readonly stream: FsStream;
   readonly vectors: number;
@@ -73,7 +73,7 @@ export class Reading {
         if (got < length) break;
       }
     } catch (error) {
-      // What was read before the failure counts.
+      // Data read before the failure counts.
       if (read === 0) return errorNumber(error);
     }
     memory.setWord(total, read);

@@ -1,14 +1,16 @@
-/** A connection to Redis: commands and their replies (RESP 2, https://redis.io/docs/latest/develop/reference/protocol-spec/). */
+/**
+ * A connection to Redis: commands and replies (RESP 2, https://redis.io/docs/latest/develop/reference/protocol-spec/).
+ */
 
 import { TcpSocket } from './tcp-socket.ts';
 
 /** Strings are bytes (latin1). */
 export type RedisReply = string | number | null | RedisError | readonly RedisReply[];
 
-/** What the server says against a command. */
+/** An error reply of the server. */
 export class RedisError extends Error {}
 
-/** A reply that is larger than any session is no reply. */
+/** Larger than any session: a longer reply is invalid. */
 const maxReplyBytes = 512 * 1024 * 1024;
 
 export class RedisConnection {
@@ -29,7 +31,7 @@ export class RedisConnection {
 
   /**
    * @param host address or name, or path of a Unix socket
-   * @param connectTimeout for the connection, and `timeout` for each reply, milliseconds
+   * @param connectTimeout for the connection, and `timeout` for each reply, in milliseconds
    * @throws Error when the server cannot be reached in time
    */
   static async open(
@@ -48,7 +50,7 @@ export class RedisConnection {
 
   /**
    * @throws RedisError when the server refuses the command
-   * @throws Error when the connection is lost, or the reply does not come in time or is none
+   * @throws Error when the connection is lost, or the reply is late or invalid
    */
   async command(...words: readonly string[]): Promise<Exclude<RedisReply, RedisError>> {
     const parts = words.map((word) => `$${word.length}\r\n${word}\r\n`);
@@ -97,8 +99,8 @@ interface Parsed {
 }
 
 /**
- * @returns undefined while the reply is not complete
- * @throws Error for what is no reply
+ * @returns undefined for an incomplete reply
+ * @throws Error for an invalid reply
  */
 export function parseReply(bytes: Buffer, start: number): Parsed | undefined {
   const lineEnd = bytes.indexOf('\r\n', start);

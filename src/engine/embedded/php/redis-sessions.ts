@@ -1,6 +1,6 @@
 /**
- * session.save_handler = redis. The package's client has been built without it; this one keeps sessions in the same
- * place and form as phpredis, so that pools with either can share them (https://github.com/phpredis/phpredis#session).
+ * session.save_handler = redis. The package's client lacks it; this one stores sessions in the same place and form as
+ * phpredis, so that pools with either can share them (https://github.com/phpredis/phpredis#session).
  */
 
 import { hostname } from 'node:os';
@@ -24,16 +24,16 @@ export interface RedisServer {
 
 const defaultPort = 6379;
 const defaultPrefix = 'PHPREDIS_SESSION:';
-/** Longest wait for a server that is given no limit: whatever waits longer has lost it. */
+/** Longest wait without a configured limit; after that the connection counts as lost. */
 const longestWait = 60_000;
-/** Gives a lock back, where it is still one's own. */
+/** Releases a lock if it is still our own. */
 const unlockScript =
   'if redis.call("get",KEYS[1]) == ARGV[1] then return redis.call("del",KEYS[1]) else return 0 end';
 
 /**
- * The servers of a save path: URLs with commas or blanks between them.
+ * The servers of a save path: URLs separated by commas or blanks.
  *
- * @returns undefined when one of them cannot be used
+ * @returns undefined when one of them is invalid
  */
 export function parseSavePath(savePath: string): readonly RedisServer[] | undefined {
   const urls = savePath.split(/[\s,]+/).filter((part) => part !== '');
@@ -81,7 +81,9 @@ function credentials(options: URLSearchParams): readonly string[] {
   return [options.getAll('auth'), list, names].find((found) => found.length > 0) ?? [];
 }
 
-/** The server of a session: PHP's number of the first four bytes of the id, over the weights from the last server on. */
+/**
+ * The server of a session: PHP's number from the first four bytes of the id, over the weights from the last server on.
+ */
 export function serverOf(servers: readonly RedisServer[], id: string): RedisServer {
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
   let position = Buffer.from(id.padEnd(4, '\0'), 'latin1').readUInt32LE(0) % total;
@@ -103,7 +105,7 @@ export class RedisSessions implements SessionStore {
   readonly #connections = new Map<RedisServer, RedisConnection>();
   #servers: readonly RedisServer[] = [];
   #lock: Lock | undefined;
-  /** The lock could not be had, and the script may read all the same. */
+  /** The lock was not acquired, and the script may read all the same. */
   #isReadOnly = false;
 
   constructor(entries: IniEntries) {
@@ -111,7 +113,7 @@ export class RedisSessions implements SessionStore {
   }
 
   open(savePath: string): boolean {
-    // What a trap has left.
+    // State left by a trap.
     this.#forget();
     const servers = parseSavePath(savePath);
     this.#servers = servers ?? [];
@@ -181,7 +183,9 @@ export class RedisSessions implements SessionStore {
     return Number.parseInt(this.#entries.value(name) || '0', 10);
   }
 
-  /** As phpredis: the key has `_LOCK` behind it, the value names the holder. Off unless the script's settings say otherwise. */
+  /**
+   * As in phpredis: the key ends in `_LOCK`, the value names the holder. Off unless the script's settings enable it.
+   */
   async #acquire(connection: RedisConnection, key: string): Promise<void> {
     if (this.#setting('redis.session.locking_enabled') === 0) return;
     const lock = { key: `${key}_LOCK`, secret: `${hostname()}|${threadId()}`, connection };
@@ -204,7 +208,7 @@ export class RedisSessions implements SessionStore {
   async #assertWritable(connection: RedisConnection, key: string): Promise<void> {
     if (this.#setting('redis.session.locking_enabled') === 0) return;
     const lock = this.#lock;
-    // A session that was made anew in this request has a lock of its own only when somebody reads it.
+    // A session created in this request has no lock of its own until it is read.
     if (lock === undefined && !this.#isReadOnly) return await this.#acquire(connection, key);
     const holder = lock === undefined ? null : await connection.command('GET', lock.key);
     if (holder !== lock?.secret) throw new SessionFailure('Unable to write session: session lock not held');

@@ -1,15 +1,15 @@
 /**
- * Functions of C in the engine's module that JavaScript takes the place of. Calls inside of the module go to a function
- * by its number, so its body is changed: it calls what a global variable points to.
+ * C functions of the engine's module that JavaScript replaces. Calls within the module use a function's number, so its
+ * body is changed: it calls the target of a global variable.
  */
 
 import { BinaryModuleError, encodeNumber, opcodes as op } from './binary-module.ts';
 import { kinds, type ModuleParts } from './binary-parts.ts';
 import type { Engine } from './engine.ts';
 
-/** Their numbers of parameters, by name. */
+/** Number of parameters, by name. */
 const replaced = {
-  /** select(), as this build has it: looks at one descriptor after the other, each for the whole time. */
+  /** select() of this build: it waits for one descriptor after the other, each for the whole time. */
   __wrap_select: 5,
 } as const;
 
@@ -23,8 +23,8 @@ const globalOf = (name: string): string => `hathi_${name}`;
 /**
  * Adds the global variables to the module.
  *
- * @returns the new bodies by the functions' numbers
- * @throws BinaryModuleError when it has no such function
+ * @returns the new bodies by function number
+ * @throws BinaryModuleError when the module lacks such a function
  */
 export function replaceFunctions(parts: ModuleParts): ReadonlyMap<number, readonly number[]> {
   const exports = parts.exports(kinds.function);
@@ -43,7 +43,7 @@ export function replaceFunctions(parts: ModuleParts): ReadonlyMap<number, readon
   return bodies;
 }
 
-/** Says which function pointer takes the place; before the function is called for the first time. */
+/** Sets the function pointer of a replacement, before the function's first call. */
 export function setReplaced(engine: Engine, name: Replaced, pointer: number): void {
   engine.global(globalOf(name)).value = pointer;
 }

@@ -1,21 +1,23 @@
-/** `PHP_VALUE` and `PHP_ADMIN_VALUE`: ini text that a web server sends along for one request. */
+/** `PHP_VALUE` and `PHP_ADMIN_VALUE`: ini text that a web server sends with one request. */
 
 import type { Engine } from './engine.ts';
 import { zendString, zval } from './layout.ts';
 
 /** `ZEND_INI_PARSER_ENTRY` */
 const plainEntry = 1;
-/** PHP's scanner looks ahead of the end of its input. */
+/** PHP's scanner reads beyond the end of its input. */
 const lookAhead = 64;
 const scannerNormal = 0;
 
 export interface IniText {
   readonly entries: readonly (readonly [string, string])[];
-  /** What PHP-FPM logs about entries that it does not take. */
+  /** PHP-FPM's messages about refused entries. */
   readonly errors: readonly string[];
 }
 
-/** Parses ini text with PHP's own parser, so that constants, quoting and booleans mean what they do in php.ini. */
+/**
+ * Parses ini text with PHP's own parser, so that constants, quoting and booleans have the same meaning as in php.ini.
+ */
 export class IniParser {
   readonly #engine: Engine;
   readonly #callback: number;

@@ -1,7 +1,7 @@
 /**
- * The server side of PHP ("SAPI") in JavaScript: PHP calls back for output, headers, body, variables and log
- * through function pointers of `sapi_module`, which this class points to itself. The package's own callbacks
- * (files in a virtual folder, headers as JSON) are not used.
+ * PHP's server interface ("SAPI") in JavaScript: PHP calls back for output, headers, body, variables and log through
+ * function pointers of `sapi_module`, which this class sets. The package's own callbacks (files in a virtual folder,
+ * headers as JSON) are unused.
  */
 
 import type { Variables } from '../shared/variables.ts';
@@ -9,25 +9,25 @@ import type { CFunction, Engine } from './engine.ts';
 import { composeHead, type HeadOptions } from './head.ts';
 import { hashTable, headerElement, sapiGlobals, sapiHeaders, sapiModule, zval, zvalType } from './layout.ts';
 
-/** Where the response of a request goes; called while the script runs. */
+/** Destination of a response, called while the script runs. */
 export interface ResponseSink {
   /** Header block, a binary string. */
   head(status: number, text: string): void;
-  /** Body bytes, owned by the receiver. Returns false once the client is gone. */
+  /** Body bytes, owned by the receiver. Returns false once the client has left. */
   body(bytes: Uint8Array<ArrayBuffer>): boolean;
-  /** The script wants the client to have what there is. */
+  /** The script wants its output so far delivered. */
   flush(): void;
   finished(): void;
   log(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
-/** Where the request body comes from. */
+/** Source of the request body. */
 export interface BodySource {
-  /** Up to `limit` bytes: at once when some are there, else a promise; an empty array is the end. */
+  /** Up to `limit` bytes: at once if available, else by a promise; an empty array means the end. */
   read(limit: number): Uint8Array | Promise<Uint8Array>;
 }
 
-/** One request as the callbacks see it. */
+/** A request as the callbacks use it. */
 export interface SapiRequest {
   readonly params: Variables;
   readonly phpSelf: string;
@@ -35,17 +35,17 @@ export interface SapiRequest {
   readonly sink: ResponseSink;
 }
 
-/** Output gathered before it is sent, as PHP-FPM's buffer. */
+/** Size of the output buffer, as in PHP-FPM. */
 const bufferBytes = 8192;
 const headerSent = 1;
 /** httpoxy: the client's Proxy header must not look like the environment variable. */
 const clientProxy = 'HTTP_PROXY';
-/** Computed for each request, so it is no parameter. */
+/** Computed for each request, so it is not a parameter. */
 const phpSelf = 'PHP_SELF';
-/** What the input filter is told about a variable (`PARSE_ENV`, `PARSE_SERVER`). */
+/** The source of a variable for the input filter (`PARSE_ENV`, `PARSE_SERVER`). */
 const filterSource = { environment: 4, server: 5 } as const;
 const loadVariables = 'php_load_environment_variables';
-/** More than `core_globals` takes in any version. */
+/** Larger than `core_globals` in any version. */
 const coreGlobalsBytes = 2048;
 
 export class Sapi {
@@ -63,7 +63,7 @@ export class Sapi {
   /** Two words for the input filter: it may replace the value and its length. */
   readonly #filtered: number;
   #importEnvironment: (array: number) => void = () => {};
-  /** Address of the zval that `$_SERVER` is made in; that of `$_ENV` follows. 0 while it is not known. */
+  /** Address of the zval for `$_SERVER`; that of `$_ENV` follows. 0 while unknown. */
   #serverArray = 0;
   #headOptions: () => HeadOptions = () => ({ nph: false, rfc2616: false });
   /** Called when a request starts inside PHP, before its variables exist; for ini values. */
@@ -78,7 +78,7 @@ export class Sapi {
     this.#filtered = engine.memory.allocate(8);
   }
 
-  /** Points PHP's callbacks to this object. To be done once, after PHP's start and before its first request. */
+  /** Points PHP's callbacks to this object. Call it once, after PHP's start and before its first request. */
   install(flushSendsHead: boolean): void {
     const engine = this.#engine;
     const base = engine.address('sapi_module');
@@ -108,7 +108,7 @@ export class Sapi {
     this.#extendEnvironment();
   }
 
-  /** `$_ENV`, and getenv() without a name, have the request's parameters after the environment. */
+  /** Adds the request's parameters to `$_ENV`, and to getenv() without a name, after the environment. */
   #extendEnvironment(): void {
     const { memory, table } = this.#engine;
     const slot = this.#engine.address('php_import_environment_variables');
@@ -117,13 +117,13 @@ export class Sapi {
       slot,
       this.#engine.pointer('vi', (array = 0) => this.#import(array)),
     );
-    // Older versions have one for both.
+    // Older versions have one function for both.
     if (!this.#engine.has(loadVariables)) return;
     const load = (array = 0): void => this.#importAll(array, this.#registerVariable);
     memory.setWord(this.#engine.address(loadVariables), this.#engine.pointer('vi', load));
   }
 
-  /** As PHP-FPM: `$_ENV` or `$_SERVER`, where one of them has something in it, is the environment. */
+  /** As in PHP-FPM: a non-empty `$_ENV` or `$_SERVER` serves as the environment. */
   #import(array: number): void {
     const start = this.#engine.address('core_globals');
     const isEnv = array > start && array < start + coreGlobalsBytes && array !== this.#serverArray;
@@ -149,7 +149,7 @@ export class Sapi {
     memory.setWord(to + zval.type, zvalType.array);
   }
 
-  /** The environment, which no filter sees, and the parameters. */
+  /** The environment, unfiltered, and the parameters. */
   #importAll(array: number, register: CFunction): void {
     this.#importEnvironment(array);
     const request = this.#request;
@@ -162,7 +162,7 @@ export class Sapi {
     });
   }
 
-  /** Registers variables through PHP's extension filter, which keeps what came in for filter_input(). */
+  /** Registers variables through PHP's extension filter, which stores the originals for filter_input(). */
   #filter(source: number): CFunction {
     const { memory, table } = this.#engine;
     const slot = this.#engine.address('sapi_module') + sapiModule.inputFilter;
@@ -179,7 +179,7 @@ export class Sapi {
     this.#headOptions = options;
   }
 
-  /** True when the script was ended because the client is gone. */
+  /** True when the script was ended because the client left. */
   get bailedOut(): boolean {
     return this.#bailedOut;
   }
@@ -194,7 +194,7 @@ export class Sapi {
     this.status = 200;
   }
 
-  /** The request is over. @returns what is still buffered, as a binary string */
+  /** Ends the request. @returns the buffered output, as a binary string */
   end(): string {
     const rest = this.#buffer.toString('latin1', 0, this.#buffered);
     this.#buffered = 0;
@@ -202,7 +202,7 @@ export class Sapi {
     return rest;
   }
 
-  /** The engine trapped: what it had not sent is lost, but what it had sent stays. */
+  /** The engine trapped: unsent output is lost, sent output stands. */
   abandon(): void {
     this.#buffered = 0;
     this.#request = undefined;
@@ -229,7 +229,7 @@ export class Sapi {
 
   #write(address: number, length: number): number {
     const sink = this.#request?.sink;
-    // After the end of the response output is dropped, but the script is not told.
+    // Output after the end of the response is dropped silently.
     if (sink === undefined || this.#finished || length === 0) return length;
     if (this.#aborted) return length;
     let open = true;
@@ -253,7 +253,7 @@ export class Sapi {
     this.#bailedOut = false;
   }
 
-  /** @returns false once the client is gone. */
+  /** @returns false once the client has left. */
   #drain(): boolean {
     const bytes = this.#takeBuffered();
     if (bytes === undefined || this.#request === undefined) return true;
@@ -268,7 +268,7 @@ export class Sapi {
 
   #flush(sendsHead: boolean): void {
     if (this.#request === undefined || this.#finished) return;
-    // PHP 8.4 and up: flush() sends the head even when there is no body yet.
+    // PHP 8.4 and later: flush() sends the head even without a body.
     if (sendsHead && !this.#headSent) this.#engine.function('sapi_send_headers')();
     if (!this.#drain() && !this.#aborted) this.#abort();
     this.#request?.sink.flush();
@@ -310,7 +310,7 @@ export class Sapi {
     return read instanceof Uint8Array ? store(read) : read.then(store);
   }
 
-  /** A string in memory that stays until the next call; for what PHP copies at once. */
+  /** A string in memory that is valid until the next call; for values that PHP copies at once. */
   #transient(text: string): number {
     if (text.length >= this.#scratchBytes) {
       if (this.#scratch !== 0) this.#engine.function('free')(this.#scratch);
@@ -321,10 +321,10 @@ export class Sapi {
     return this.#scratch;
   }
 
-  /** getenv() of a script: the request's parameters. PHP itself then looks at the environment. */
+  /** getenv() of a script: first the request's parameters, then PHP's environment. */
   #getenv(name: number): number {
     const wanted = this.#engine.memory.string(name);
-    // Whatever its case: some libraries ask for http_proxy.
+    // In any case: some libraries ask for http_proxy.
     if (wanted.toUpperCase() === clientProxy || wanted === phpSelf) return 0;
     const found = this.#request?.params.get(wanted);
     return found === undefined ? 0 : this.#transient(found);
@@ -345,7 +345,7 @@ export class Sapi {
     this.#request?.sink.log(memory.copy(text, memory.bytes.indexOf(0, text) - text));
   }
 
-  /** Forgets memory of the engine after it was restored. */
+  /** Forgets engine memory after a restore. */
   reset(): void {
     this.#scratch = 0;
     this.#scratchBytes = 0;

@@ -1,34 +1,34 @@
-/** Registers handlers for session.save_handler that are made of JavaScript. PHP keeps everything else of sessions. */
+/** Registers session.save_handler modules written in JavaScript. PHP does everything else of sessions. */
 
 import type { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
 import { zendString } from './layout.ts';
 import { makeString } from './values.ts';
 
-/** Where sessions are kept. Strings are bytes; an exception is a failure, whose message is a warning of PHP's. */
+/** Storage of sessions. Strings are bytes; an exception is a failure, whose message becomes a PHP warning. */
 export interface SessionStore {
-  /** The first call, and again after each close. @returns false for a save path that cannot be used */
+  /** The first call, also after each close. @returns false for an invalid save path */
   open(savePath: string): boolean;
   close(): Promise<void>;
   read(id: string, lifetime: number): Promise<string>;
   write(id: string, data: string, lifetime: number): Promise<void>;
-  /** Writes nothing but makes the session last. */
+  /** Extends the session's lifetime without writing. */
   touch(id: string, lifetime: number): Promise<void>;
   destroy(id: string): Promise<void>;
   has(id: string): Promise<boolean>;
 }
 
-/** A store that cannot do what it is asked for; without a message PHP's own warning is all that the script sees. */
+/** A storage failure; without a message the script only sees PHP's own warning. */
 export class SessionFailure extends Error {}
 
 const success = 0;
 const failure = -1;
-/** What stands for an open store: PHP looks whether it is null. */
+/** Marks an open store: PHP checks for null. */
 const openMark = 1;
 
 /**
- * To be called after PHP's start and before the values of the pool are set. Signatures are those of `ps_module`
- * (ext/session/php_session.h), in its order.
+ * Call it after PHP's start and before the pool's values are set. Signatures and order are those of `ps_module`
+ * (ext/session/php_session.h).
  */
 export function registerSessionModule(
   engine: Engine,
@@ -65,7 +65,7 @@ export function registerSessionModule(
   const write = (_mark: number, id: number, value: number, lifetime: bigint): Promise<number> =>
     attempt(() => store.write(text(id), text(value), Number(lifetime)));
   const destroy = (_mark: number, id: number): Promise<number> => attempt(() => store.destroy(text(id)));
-  // Sessions end by themselves.
+  // Sessions expire by themselves.
   const collect = (_mark: number, _lifetime: number, removed: number): bigint => {
     memory.bytes.writeBigInt64LE(0n, removed);
     return 0n;

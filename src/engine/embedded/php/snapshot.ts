@@ -1,9 +1,9 @@
 /**
- * The engine's memory as it was after the warm-up, to go back to after a fatal error or trap.
+ * The engine's memory after the warm-up, for restoring it after a fatal error or trap.
  *
- * Most of the memory is zero at that time (OPcache's, for one), and what is not is nearly the same in every thread of
- * a host. So the first thread's pages are the base for all, a later thread keeps those that differ, and stretches of
- * zeros are given back to the kernel.
+ * Most of it is zero then (OPcache's memory, for example), and the rest is nearly the same in every thread of a host.
+ * So the first thread's pages are the base for all, later threads keep only pages that differ, and ranges of zeros are
+ * returned to the kernel.
  */
 
 import { releasePages } from '../../../posix/memory.ts';
@@ -11,18 +11,18 @@ import type { Engine } from './engine.ts';
 import { PageImage, pageBytes } from './page-image.ts';
 
 const zeroPage = Buffer.alloc(pageBytes);
-/** What is given back at a time: a page of WebAssembly, which is a multiple of any machine's page. */
+/** Unit of returned memory: a WebAssembly page, a multiple of any machine's page. */
 const blockBytes = 65536;
 
-/** What each page of a memory is. */
+/** Pages of a memory by kind. */
 interface Sorted {
-  /** As in the base: indices in that image. */
+  /** Equal to the base: indices in that image. */
   readonly fromBase: number[];
-  /** Like no page of the base: page numbers. */
+  /** Different from the base: page numbers. */
   readonly own: number[];
-  /** Zero, beside pages that are not: page numbers. */
+  /** Zero, next to other pages: page numbers. */
   readonly blank: number[];
-  /** Stretches of zeros, in bytes. */
+  /** Ranges of zeros, in bytes. */
   readonly empty: (readonly [start: number, end: number])[];
 }
 
@@ -43,7 +43,7 @@ export class Snapshot {
   }
 
   /**
-   * To be taken between two requests.
+   * Take it between two requests.
    *
    * @param base image of another instance of the same host; without one this instance's can be the base of others
    */
@@ -51,12 +51,12 @@ export class Snapshot {
     return new Snapshot(engine.memory.bytes, base, engine.function('emscripten_stack_get_current')());
   }
 
-  /** What this snapshot keeps for itself. */
+  /** The snapshot's own pages. */
   get image(): PageImage {
     return this.#own;
   }
 
-  /** Puts memory and C stack back. What the memory has grown by since is emptied, as it cannot shrink. */
+  /** Restores memory and C stack. Memory that has grown since is zeroed, because it cannot shrink. */
   restore(engine: Engine): void {
     const bytes = engine.memory.bytes;
     for (const index of this.#pages.fromBase) this.#base?.copyTo(bytes, index);
@@ -95,7 +95,7 @@ function sortPages(bytes: Buffer, base: PageImage | undefined): Sorted {
   return sorted;
 }
 
-/** Adds a stretch, joined with the one before when they touch. */
+/** Adds a range and merges it with an adjacent previous one. */
 function extend(stretches: (readonly [number, number])[], start: number, end: number): void {
   const last = stretches.at(-1);
   if (last?.[1] === start) stretches[stretches.length - 1] = [last[0], end];

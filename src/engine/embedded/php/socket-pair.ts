@@ -1,4 +1,4 @@
-/** stream_socket_pair() of scripts, for streams: the engine's C library makes no pairs. */
+/** stream_socket_pair() for scripts, stream sockets only: the engine's C library makes no pairs. */
 
 import type { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
@@ -7,16 +7,16 @@ import type { ModuleFunctions } from './module-functions.ts';
 import { pairConnections } from './network.ts';
 import { kindOf, writeValue } from './values.ts';
 
-/** Arguments that a pair can be had for: any family that has streams, and those. */
+/** Arguments for which a pair is possible: these families, stream sockets. */
 const families: readonly number[] = [1, 2, 10];
 const streamType = 1;
 
-/** What makes a stream of a connection, and an address that nobody connects to. */
+/** The function that makes a stream of a connection, and an unused address. */
 const clientFunction = 'stream_socket_client';
 const address = 'tcp://127.0.0.1:1';
 
 export function installSocketPair(engine: Engine, functions: ModuleFunctions, calls: PhpCalls): void {
-  // PHP 7.4 has no call for this.
+  // PHP 7.4 lacks the necessary call.
   if (!engine.has('zend_call_known_function') || !engine.has('zend_fetch_function_str')) return;
   const call = engine.suspendable('zend_call_known_function');
   functions.replaceAsync('stream_socket_pair', (own) => {
@@ -48,7 +48,7 @@ function findFunction(engine: Engine, name: string): number {
   return found;
 }
 
-/** The array owns the streams then; where one could not be made the answer is false. */
+/** The array takes ownership of the streams; if one failed the result is false. */
 function moveToArray(engine: Engine, ends: readonly number[], result: number): void {
   if (ends.some((end) => kindOf(engine, end) === zvalType.false)) {
     for (const end of ends) engine.function('zval_ptr_dtor')(end);

@@ -11,13 +11,13 @@ import { isWriteEnd, type Pipe, pipeOf } from './pipes.ts';
 import type { OutputStream } from './streams.ts';
 import type { Waiting } from './waiting.ts';
 
-/** Numbers of finished commands are above every process id of Linux. */
+/** Numbers of finished commands are above all process ids of Linux. */
 const firstFileNumber = 0x500000;
 const shell = '/bin/sh';
-/** Runs a program with its arguments as they are; that there is none is said by a code, as of any command. */
+/** Runs a program with unchanged arguments; as for any command, an exit code reports a missing one. */
 const execute = ['-c', 'exec "$0" "$@"'];
 
-/** The folder exists for the child, too, unless it is one of the engine's own. */
+/** The host has the folder as well, unless it is one of the engine's own. */
 function startFolder(path: string): string {
   return existsSync(path) ? path : '/';
 }
@@ -26,32 +26,32 @@ function outputPath(number: number): string {
   return `/internal/output-${number}`;
 }
 
-/** A descriptor that proc_open() wants its child to have, and the end of it that is the child's, in PHP. */
+/** A descriptor that proc_open() wants for its child, and PHP's descriptor for the child's end. */
 interface Descriptor {
   readonly number: number;
   readonly stream: FsStream;
 }
 
-/** What becomes of a descriptor of the child. */
+/** Destination of a descriptor of the child. */
 interface Plan {
   readonly stdio: 'pipe' | 'ignore' | number;
   readonly connect?: (child: Child) => void;
 }
 
-/** Starts the commands of one instance, with the environment that scripts have. */
+/** Starts the commands of one instance, with the environment of its scripts. */
 export class Spawner {
   readonly #output: OutputStream;
   readonly #engine: () => Engine;
   readonly #waiting: Waiting;
-  /** By process id, until they have been waited for. */
+  /** By process id, until they are reaped. */
   readonly #children = new Map<number, Child>();
-  /** Process ids by the descriptors of popen(). */
+  /** Process ids by popen()'s descriptors. */
   readonly #pids = new Map<number, number>();
-  /** Files with the output of finished commands, and the numbers by which PHP waits for those. */
+  /** Files with the output of finished commands, and the numbers by which PHP waits for them. */
   readonly #files = new Map<string, number>();
   readonly #fileEndings = new Map<number, Ending>();
   #lastFile = firstFileNumber;
-  /** The environment of commands that are given none. */
+  /** The default environment of commands. */
   environment: () => NodeJS.ProcessEnv = () => ({});
 
   constructor(output: OutputStream, engine: () => Engine, waiting: Waiting) {
@@ -75,17 +75,17 @@ export class Spawner {
       this.#files.get(this.#engine().fs.getStream(fd)?.path ?? '') ?? this.#pids.get(fd) ?? -1;
   }
 
-  /** Sends a signal to a child of the instance. @returns false when it has no such child, or that has ended */
+  /** Sends a signal to a child of the instance. @returns false for an unknown or ended child */
   kill(pid: number, signal: number): boolean {
     return this.#children.get(pid)?.kill(signal) ?? false;
   }
 
-  /** How a child ended that has not been waited for; undefined while it runs. */
+  /** The ending of a child that has not been reaped; undefined while it runs. */
   endingOf(pid: number): Ending | undefined {
     return this.#children.get(pid)?.ending;
   }
 
-  /** Forgets the children: the instance goes back to the state after its boot. */
+  /** Forgets the children: the instance returns to its state after the boot. */
   forget(): void {
     this.#children.clear();
     this.#pids.clear();
@@ -118,7 +118,7 @@ export class Spawner {
       stdio: plans.map(({ stdio }) => stdio),
     });
     if (child.pid !== undefined) for (const { connect } of plans) connect?.(child);
-    // The child has them now; PHP leaves that to this function.
+    // The child has them now; PHP leaves closing them to this function.
     for (const { stream } of descriptors) fs.close(stream);
     if (child.pid === undefined) return this.#fail(errno.EAGAIN);
     this.#children.set(child.pid, child);
@@ -137,7 +137,7 @@ export class Spawner {
     return found;
   }
 
-  /** What the child has at each number; its standard streams are the worker's where the script names no others. */
+  /** The child's descriptors; by default its standard streams are the worker's. */
   #plan(descriptors: readonly Descriptor[]): Plan[] {
     const last = Math.max(2, ...descriptors.map(({ number }) => number));
     const plans: Plan[] = Array.from({ length: last + 1 }, (_plan, fd) => this.#inherited(fd));
@@ -161,7 +161,7 @@ export class Spawner {
     const pipe = pipeOf(stream);
     if (pipe !== undefined) return pipePlan(fd, pipe, isWriteEnd(stream));
     if (stream.nfd !== undefined) {
-      // The loader keeps the position to itself.
+      // The loader keeps the file position itself.
       if (stream.seekable) seek(stream.nfd, stream.position);
       return { stdio: stream.nfd };
     }
@@ -178,11 +178,11 @@ export class Spawner {
     return -1;
   }
 
-  /** @returns 1 for one that has ended, 0 for one that runs */
+  /** @returns 1 for an ended child, 0 for a running one */
   async #status(pid: number, codeAddress: number): Promise<number> {
     const child = this.#children.get(pid);
     if (child === undefined) return -1;
-    // A script may ask in a loop that does nothing else.
+    // A script may poll in a loop.
     if (child.ending === undefined) await this.#waiting.turn();
     if (child.ending === undefined) return 0;
     this.#engine().memory.setWord(codeAddress, reported(child.ending));
@@ -203,8 +203,8 @@ export class Spawner {
   }
 
   /**
-   * exec() and popen() for reading: the output is gathered in a file of the instance's own memory. (The loader
-   * uses one fixed name in /tmp for all instances of the machine, and forgets the exit code.)
+   * exec() and popen() for reading: collects the output in a file of the instance's own memory. (The loader uses one
+   * fixed name in /tmp for all instances of the machine, and forgets the exit code.)
    */
   async #runToFile(command: number): Promise<number> {
     const { fs, memory } = this.#engine();
@@ -230,12 +230,12 @@ export class Spawner {
   }
 }
 
-/** What proc_close() and the like give: the code, or the signal as wait() tells it. */
+/** The result of proc_close() and similar: the code, or the signal in wait()'s form. */
 function reported({ code, signal }: Ending): number {
   return signal === 0 ? code : signal;
 }
 
-/** Commands are UTF-8 to Node. */
+/** To Node, commands are UTF-8. */
 function text({ memory }: Engine, address: number): string {
   return Buffer.from(memory.string(address), 'latin1').toString('utf8');
 }

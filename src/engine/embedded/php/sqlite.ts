@@ -1,12 +1,12 @@
 /**
- * SQLite's write-ahead log needs memory shared between all users of a database. Instances share none: writes of
- * one would be lost to the others without an error. So SQLite is told that this system has no shared memory:
- * `PRAGMA journal_mode=WAL` then answers with the old mode, and a database in WAL mode is refused.
+ * SQLite's write-ahead log needs memory shared between all users of a database. Instances share none: writes of one
+ * would be lost to the others without an error. So SQLite is told that this system has no shared memory: `PRAGMA
+ * journal_mode=WAL` then returns the old mode, and a database in WAL mode is refused.
  */
 
 import type { Engine } from './engine.ts';
 
-/** Words of `sqlite3_io_methods` that the locking and the lock-file flavour of SQLite's Unix files share. */
+/** Words of `sqlite3_io_methods` that are equal in SQLite's locking and lock-file variants for Unix. */
 const sharedWords = [2, 3, 4, 5, 6];
 /** `iVersion` with and without methods for shared memory. */
 const version = { full: 3, plain: 1 } as const;
@@ -14,8 +14,8 @@ const version = { full: 3, plain: 1 } as const;
 const patched = new WeakMap<Engine, number>();
 
 /**
- * The method table has no exported name. It is found by its neighbour: SQLite's dot-file flavour is version 1
- * and has the same functions for reading, writing, truncating, syncing and measuring.
+ * The method table has no exported name. Its neighbour identifies it: SQLite's dot-file variant is version 1 and has
+ * the same functions for reading, writing, truncating, syncing and measuring.
  */
 function findMethods(engine: Engine): number {
   const words = engine.memory.words;
@@ -34,7 +34,7 @@ function findMethods(engine: Engine): number {
   return 0;
 }
 
-/** How far the other method tables can be away, in words: they are constants of one source file. */
+/** Maximum distance of the other method tables in words: they are constants of one source file. */
 const neighbourhood = 256;
 
 function hasNeighbour(words: Uint32Array, at: number): boolean {
@@ -46,7 +46,7 @@ function hasNeighbour(words: Uint32Array, at: number): boolean {
 }
 
 /**
- * Takes shared memory away from SQLite in this instance.
+ * Disables shared memory of SQLite in this instance.
  *
  * @throws Error when SQLite's method table cannot be found, so that no write can be lost
  */

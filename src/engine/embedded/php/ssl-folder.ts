@@ -1,6 +1,6 @@
 /**
- * The folder that OpenSSL has its configuration and certificates in. The one that is built in is a folder of whoever
- * built the engine, of which nothing is there: keys could not be made, and certificates not be checked.
+ * The folder of OpenSSL's configuration and certificates. The built-in one belongs to the machine that built the engine
+ * and does not exist here: keys could not be made or certificates checked.
  */
 
 import { existsSync } from 'node:fs';
@@ -13,12 +13,12 @@ import { readString, replaceValue } from './values.ts';
 /** Parent of the folder `ssl`. */
 const builtIn = '/root/install';
 const name = '/ssl';
-/** Debian's, and that of others; none is longer than what is built in. */
+/** Debian's, and that of others; none is longer than the built-in one. */
 const usual = ['/usr/lib', '/etc'] as const;
 
 /**
- * Rewrites the paths among the engine's constants; before PHP starts. Their ends are left where they are, since other
- * constants begin there: the linker lays `ssl` into the end of the folder's name. So slashes fill the gap.
+ * Rewrites the paths among the engine's constants, before PHP starts. Their ends stay in place, since other constants
+ * begin there: the linker merges `ssl` into the end of the folder's name. So slashes fill the gap.
  */
 export function moveSslFolder(engine: Engine, version: string): void {
   const parent = usual.find((path) => existsSync(`${path}${name}/openssl.cnf`)) ?? usual[0];
@@ -33,7 +33,7 @@ export function moveSslFolder(engine: Engine, version: string): void {
   hideSlashes(engine, version);
 }
 
-/** Scripts see the folders without these slashes. */
+/** Hides these slashes from scripts. */
 function hideSlashes(engine: Engine, version: string): void {
   const functions = new ModuleFunctions(engine, version, 'openssl_module_entry');
   functions.replace('openssl_get_cert_locations', (own) => (frame, result) => {

@@ -1,10 +1,11 @@
 /**
- * Guards the C stack of the engine. A C program in WebAssembly keeps what has an address (buffers, variables passed by
- * pointer) on a stack in its memory; below it lies something else, and nothing in the format ends a program that goes
- * on downwards. So each instruction that may lower the stack pointer is followed by a comparison with both ends.
+ * Guards the C stack of the engine. A C program in WebAssembly keeps everything with an address (buffers, variables
+ * passed by pointer) on a stack in its memory; below it is other data, and nothing in the format stops a program that
+ * grows down into that. So each instruction that may lower the stack pointer is followed by a comparison with both
+ * ends.
  *
- * Behind the end waits a function that is added to the module. The first time in a request it has PHP end the script
- * by a fatal error, for which a part of the stack is kept back; when that is used up as well, it traps.
+ * Beyond the end, a function added to the module is called. The first time in a request it makes PHP end the script by
+ * a fatal error, for which part of the stack is reserved; when that is used up as well, it traps.
  */
 
 import {
@@ -25,20 +26,20 @@ export interface StackArea {
   readonly top: number;
 }
 
-/** Exported global: address of the text that PHP ends the script with; 0 when it is not to be asked (again). */
+/** Exported global: address of the text with which PHP ends the script; 0 to trap instead. */
 export const overflowText = 'hathi_stack_overflow_text';
 
-/** Kept back for what PHP does when the stack is at its end. */
+/** Reserved for PHP's work at the end of the stack. */
 const reserveBytes = 256 * 1024;
-/** Functions that call no other use a little below the pointer without lowering it; so does the loader. */
+/** Leaf functions use a little memory below the pointer without lowering it; so does the loader. */
 const redZoneBytes = 4096;
 
-/** Size of the C stack, and of the part that scripts have of it. */
+/** Size of the C stack, including the reserve. */
 export const stackBytes = 32 * 1024 * 1024;
 export const usableBytes = stackBytes - redZoneBytes - reserveBytes;
 
 const pointerName = '__stack_pointer';
-/** Newer versions have the first, which takes a text as it is. */
+/** Newer versions have the first, which takes an unformatted text. */
 const errorFunctions = ['zend_error_noreturn_unchecked', 'zend_error_noreturn'] as const;
 /** `E_ERROR` */
 const fatalError = 1;
@@ -50,10 +51,10 @@ const op = opcodes;
 const functionType = 0x60;
 
 /**
- * Puts the guard into the engine's own module.
+ * Adds the guard to the engine's own module.
  *
- * @param stack where the program that starts the module puts its stack.
- * @param replaced bodies of functions that are to have another, by their number.
+ * @param stack original stack area of the module.
+ * @param replaced new bodies of functions, by function number.
  * @throws BinaryModuleError for a module that lacks what the guard needs
  */
 export function guardEngine(
@@ -74,7 +75,7 @@ export function guardEngine(
   enlargeMemory(parts, stack.top - stack.bottom);
 }
 
-/** The memory that the module starts with has room for the stack as well. */
+/** Adds room for the stack to the module's initial memory. */
 function enlargeMemory(parts: ModuleParts, bytes: number): void {
   const { reader, count, end } = parts.elements(sectionIds.memories);
   if (count !== 1) throw new BinaryModuleError(`the module has ${count} memories`);
@@ -85,9 +86,9 @@ function enlargeMemory(parts: ModuleParts, bytes: number): void {
 }
 
 /**
- * Puts the guard into a module that is loaded into the engine and has the engine's stack: at its very end it traps.
+ * Adds the guard to a module that is loaded into the engine and uses its stack: it traps at the very end.
  *
- * @throws BinaryModuleError for a module that cannot be read
+ * @throws BinaryModuleError for an unreadable module
  */
 export function guardExtension(bytes: Buffer, stack: StackArea): Buffer {
   const parts = new ModuleParts(bytes);
@@ -99,9 +100,9 @@ export function guardExtension(bytes: Buffer, stack: StackArea): Buffer {
 }
 
 /**
- * Where the stack of a guarded engine is to be: at the start of its heap, which begins behind it.
+ * The stack area of a guarded engine: at the start of its heap, which begins after it.
  *
- * @throws BinaryModuleError for a module that does not say where its heap is
+ * @throws BinaryModuleError for a module that does not tell where its heap is
  */
 export function stackOf(parts: ModuleParts): StackArea {
   const bottom = parts.globalConstant(indexOf(parts.exports(kinds.global), '__heap_base'));
@@ -131,7 +132,7 @@ function check(
   ];
 }
 
-/** The function that is called with a stack pointer that is out of bounds. */
+/** The function called with a stack pointer out of bounds. */
 function overflowBody({ bottom, top }: StackArea, text: number, raise: number): number[] {
   const pointer = [op.localGet, 0];
   const textGlobal = encodeNumber(text);
@@ -146,11 +147,11 @@ function overflowBody({ bottom, top }: StackArea, text: number, raise: number): 
 }
 
 /**
- * Puts a check behind each instruction of the code that may lower the pointer.
+ * Adds a check after each instruction of the code that may lower the pointer.
  *
- * @param checkOf instructions that check what the given ones push.
- * @param replaced bodies of functions that are to have another, by their number.
- * @param added bodies of functions that come behind the others
+ * @param checkOf returns instructions that check the result of the given ones.
+ * @param replaced new bodies of functions, by function number.
+ * @param added bodies of additional functions
  */
 function guardCode(
   parts: ModuleParts,
@@ -188,7 +189,7 @@ function guardCode(
   parts.replace(sectionIds.code, code.take());
 }
 
-/** The checks by the local variable that they look at; most functions use one of the first few. */
+/** The checks by local variable; most functions use one of the first few. */
 class Checks {
   readonly #pointer: readonly number[];
   readonly #checkOf: (value: readonly number[]) => number[];
@@ -209,10 +210,10 @@ class Checks {
   }
 }
 
-/** Room for what comes in between, at first: there are some 13,000 checks of 20 bytes. */
+/** Initial room for insertions: there are some 13,000 checks of 20 bytes. */
 const spareBytes = 512 * 1024;
 
-/** A copy of bytes with others in between. Kept in one piece, since views of pieces would be garbage by the thousand. */
+/** A copy of bytes with insertions. Kept in one piece, since views of pieces would become garbage by the thousand. */
 class Output {
   readonly #source: Buffer;
   #at: number;
@@ -231,7 +232,7 @@ class Output {
     this.#at = end;
   }
 
-  /** Copies up to a range, which others take the place of. */
+  /** Copies up to a range and replaces the range. */
   replace(start: number, end: number, bytes: readonly number[]): void {
     this.copyTo(start);
     this.put(bytes);
@@ -256,21 +257,21 @@ class Output {
   }
 }
 
-/** An instruction that may have lowered the pointer. */
+/** An instruction that may lower the pointer. */
 interface Move {
-  /** Offset behind it. */
+  /** Offset after it. */
   readonly end: number;
-  /** A local variable that has the pointer's value, too, or {@link noLocal}. */
+  /** A local variable with the same value, or {@link noLocal}. */
   readonly local: number;
 }
 
 const noLocal = -1;
 
-/** Walks over the body of a function, which ends at `end`. Kept free of objects: there are millions of instructions. */
+/** Walks over the body of a function up to `end`. Allocates no objects: there are millions of instructions. */
 function findMoves(reader: ModuleReader, end: number, pointer: number): readonly Move[] {
   const moves: Move[] = [];
   const { bytes } = reader;
-  // Offsets of the instructions before, the last first.
+  // Offsets of the previous instructions, last first.
   let [first, second, third] = [0, 0, 0];
   skipLocals(reader);
   while (reader.at < end) {
@@ -289,7 +290,7 @@ function findMoves(reader: ModuleReader, end: number, pointer: number): readonly
   return moves;
 }
 
-/** The way back up needs no check: the value that the function has lowered the pointer to, and a constant more. */
+/** Raising the pointer needs no check: it is the value to which the function has lowered it, plus a constant. */
 function isWayBack(
   bytes: Buffer,
   moves: readonly Move[],

@@ -1,14 +1,14 @@
-/** Where further versions of the embedded PHP are kept: beside no installation of Hathi, so that none removes them. */
+/** Folder of further versions of the embedded PHP: outside of Hathi's installations, so that an update keeps them. */
 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** For the whole machine: pools of root run as other users, who have to read it. */
+/** For the whole machine: root's pools run as other users, who have to read it. */
 const machineFolder = '/var/lib/hathi/php';
 
 /**
- * Where a version is put: HATHI_PHP_DIR where it is set; by root for the whole machine, by any other user among his own
- * data (XDG Base Directory Specification).
+ * Folder for new versions: HATHI_PHP_DIR if set; root installs for the whole machine, other users among their own data
+ * (XDG Base Directory Specification).
  */
 export function phpFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -19,7 +19,7 @@ export function phpFolder(
   return join(env['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'hathi/php');
 }
 
-/** Where versions are looked for, the first one first. */
+/** Folders that are searched, in order. */
 export function phpFolders(
   env: NodeJS.ProcessEnv = process.env,
   uid: number | undefined = process.getuid?.(),

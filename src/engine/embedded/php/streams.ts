@@ -1,6 +1,6 @@
 /**
- * The standard streams of the instance: nothing to be read, and what scripts write to php://stdout or php://stderr, and
- * to the files that stand for them.
+ * The standard streams of the instance: an empty input, and the output of scripts on php://stdout, php://stderr and the
+ * files that mean the same.
  */
 
 import type { EmscriptenFs, FsNode } from './emscripten.ts';
@@ -9,7 +9,7 @@ import { errno } from './errno.ts';
 
 export type OutputStream = (stream: 'stdout' | 'stderr', bytes: Uint8Array<ArrayBuffer>) => void;
 
-/** Device numbers without meaning to the loader. */
+/** Device numbers unused by the loader. */
 const major = 70;
 const deviceMode = 0o20666;
 const readOnly = 0;
@@ -31,7 +31,7 @@ export class StandardStreams {
       fs.unlink(`/dev/${name}`);
       fs.symlink(path, `/dev/${name}`);
     }
-    // The terminal of whoever has started the master.
+    // It would be the terminal of the user who started the master.
     for (const name of ['tty', 'tty1']) fs.unlink(`/dev/${name}`);
     linkDescriptors(fs);
   }
@@ -48,7 +48,7 @@ function outputDevice(
     open: () => {},
     close: () => {},
     read: () => 0,
-    // Asked for before something is appended.
+    // Called before an append.
     llseek: () => 0,
     write: (_stream: object, buffer: Uint8Array, offset: number, length: number) => {
       output(stream, new Uint8Array(buffer.slice(offset, offset + length)));
@@ -60,7 +60,7 @@ function outputDevice(
   return path;
 }
 
-/** The loader's entries of /proc/self/fd have a target, but do not say that they are links. */
+/** The loader's entries of /proc/self/fd have a target but are not marked as links. */
 function linkDescriptors(fs: EmscriptenFs): void {
   const { node: folder } = fs.lookupPath('/proc/self/fd');
   if (!folder) throw new Error('the PHP engine has no folder of its descriptors');

@@ -1,10 +1,10 @@
 /**
- * max_execution_time. PHP asks for a timer and expects a signal; a busy thread gets neither. Instead the deadline
- * is published, and when it has passed the main thread interrupts this one (interrupts.ts), which then does in PHP
- * what the signal handler would: the script ends with the usual fatal error at its next safe point.
+ * max_execution_time. PHP sets a timer and expects a signal; a busy thread receives neither. Instead the deadline is
+ * published, and after it the main thread interrupts this one (interrupts.ts), which then does the work of PHP's signal
+ * handler: the script ends with the usual fatal error at its next safe point.
  *
- * As on Unix only CPU time counts: sleep() and waiting for a database are free. But for a client that is gone nobody
- * has to wait: from then on a script that waits uses up its limit by the clock on the wall.
+ * As on Unix only CPU time counts: sleep() and waiting for a database are free. But nobody needs the answer for a
+ * client that has left: from then on a waiting script uses up its limit by the wall clock.
  */
 
 import type { Engine, EngineImports } from './engine.ts';
@@ -14,16 +14,16 @@ import type { Waiting } from './waiting.ts';
 const profilingTimer = 2;
 const microsPerMilli = 1000;
 
-/** What the main thread is told when it interrupts. */
+/** The result of an interrupt, for the main thread. */
 export type LimitAnswer =
-  /** No limit is over: the deadline was published anew, or there is none. */
+  /** No limit has passed: the deadline was published again, or there is none. */
   | 'waiting'
   /** PHP was told to end the script. */
   | 'raised'
-  /** PHP was told before and did not get there (a long call of a C function): only ending the thread helps. */
+  /** PHP was told before but did not react (a long call of a C function): only ending the thread helps. */
   | 'stuck';
 
-/** Tells the main thread when to look: milliseconds from now and PHP's limit in seconds; 0 is no limit. */
+/** Publishes the deadline to the main thread: milliseconds from now and PHP's limit in seconds; 0 means no limit. */
 export type PublishDeadline = (milliseconds: number, seconds: number) => void;
 
 function cpuMillis(): number {
@@ -33,10 +33,10 @@ function cpuMillis(): number {
 
 export class TimeLimit {
   readonly #publish: PublishDeadline;
-  /** CPU clock at which the limit is over; undefined without a limit. */
+  /** CPU clock at the limit; undefined without a limit. */
   #end: number | undefined;
   #seconds = 0;
-  /** When the timer was set, by performance.now(). */
+  /** Start of the timer, by performance.now(). */
   #since = 0;
   #raised = false;
   readonly #waiting: Waiting;
@@ -46,10 +46,10 @@ export class TimeLimit {
     this.#waiting = waiting;
   }
 
-  /** Takes the place of the engine's timer. */
+  /** Replaces the engine's timer. */
   repair(imports: EngineImports): void {
     imports['_setitimer_js'] = (which: number, milliseconds: number): number => {
-      // Libraries set others: curl has an alarm while it looks a name up, which no wait needs here.
+      // Libraries set other timers: curl has an alarm for name look-ups, which no wait needs here.
       if (which === profilingTimer) this.#set(milliseconds);
       return 0;
     };
@@ -66,7 +66,7 @@ export class TimeLimit {
   /**
    * Called by the main thread's interrupt, at any point of the script.
    *
-   * @param abandoned when the client went away, by performance.now(), if the script waits for something
+   * @param abandoned when the client left, by performance.now(), if the script is waiting
    */
   check(engine: Engine, abandoned: number | undefined): LimitAnswer {
     if (this.#end === undefined) return 'waiting';
@@ -77,7 +77,7 @@ export class TimeLimit {
     }
     if (this.#raised) return 'stuck';
     const seconds = this.#seconds;
-    // PHP's handler stops the timer and starts it again for its hard_timeout, after which nothing helps.
+    // PHP's handler stops the timer and restarts it for its hard_timeout, which cannot be enforced here.
     engine.function('_emscripten_timeout')(profilingTimer, performance.now());
     this.#raised = true;
     this.#seconds = seconds;
@@ -85,7 +85,7 @@ export class TimeLimit {
     return 'raised';
   }
 
-  /** What is left, in milliseconds, of the time that a script may wait without its client. */
+  /** Milliseconds left of the time that a script may wait without its client. */
   #leftAlone(abandoned: number | undefined): number {
     if (abandoned === undefined) return Number.POSITIVE_INFINITY;
     return Math.max(abandoned, this.#since) + this.#seconds * 1000 - performance.now();

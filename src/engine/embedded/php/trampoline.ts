@@ -1,9 +1,9 @@
 /**
- * C function pointers that lead to JavaScript. A function table takes only WebAssembly functions, so a module of
- * a few bytes imports the JavaScript function and exports it again with a C signature.
+ * C function pointers to JavaScript. A function table only accepts WebAssembly functions, so a module of a few bytes
+ * imports the JavaScript function and exports it with a C signature.
  */
 
-/** Type of a C value that crosses: `i` 32-bit integer or pointer, `j` 64-bit integer, `d` double. */
+/** WebAssembly types of C values: `i` 32-bit integer or pointer, `j` 64-bit integer, `d` double. */
 const typeCodes: Readonly<Record<string, number>> = { i: 0x7f, j: 0x7e, d: 0x7c };
 
 function moduleBytes(signature: string): Uint8Array<ArrayBuffer> {
@@ -36,7 +36,7 @@ export interface FunctionTable {
 /**
  * Makes a C function pointer for a JavaScript function.
  *
- * @param signature result and parameters, one letter each: `v` none, `i` 32-bit, `j` 64-bit, `d` double
+ * @param signature result and parameters, one letter each: `v` void, `i` 32-bit, `j` 64-bit, `d` double
  * @param call the function, or a `WebAssembly.Suspending` around one that returns a promise
  */
 export function addFunction(

@@ -1,4 +1,4 @@
-/** Datagrams to and from one address: `udp://` of a script. */
+/** Datagrams to and from one address: a script's `udp://`. */
 
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
@@ -14,7 +14,7 @@ export class UdpSocket extends LoaderSocket {
     this.#socket.on('connect', () => this.opened());
     this.#socket.on('message', (data) => this.emit('message', data, true));
     this.#socket.on('error', (error) => {
-      // That nobody listened is no end: the next datagram may find somebody.
+      // An unreachable port is no end: a server may listen at the next datagram.
       if (this.readyState === socketStates.connecting) this.failed(error);
     });
     this.#socket.on('close', () => this.closed());

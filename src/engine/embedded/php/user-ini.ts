@@ -1,4 +1,4 @@
-/** `.user.ini` files, per directory, as PHP-FPM reads them. */
+/** `.user.ini` files, one per directory, as PHP-FPM reads them. */
 
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,12 +9,12 @@ import { hashTable } from './layout.ts';
 interface Parsed {
   /** Address of a HashTable with the entries of all files from the document root down. */
   readonly table: number;
-  /** What the files looked like, to parse again only after a change. */
+  /** Status of the files, to parse them again only after a change. */
   readonly fingerprint: string;
   checkedAt: number;
 }
 
-/** Entries that a table has room for before it grows. */
+/** Entries that fit before the table grows. */
 const initialEntries = 8;
 
 export class UserIni {
@@ -27,14 +27,14 @@ export class UserIni {
     this.#entries = entries;
   }
 
-  /** Forgets tables whose memory was restored. */
+  /** Forgets tables in restored memory. */
   reset(): void {
     this.#parsed.clear();
   }
 
   /**
-   * Applies the files to the request that is starting. Without a document root none are read; when the script is
-   * outside of it, only those of the script's own folder are.
+   * Applies the files to the request about to start. Without a document root none are read; for a script outside of it
+   * only those in the script's own folder are.
    */
   activate(script: string, documentRoot: string | undefined): void {
     const file = this.#entries.value('user_ini.filename') ?? '';
@@ -80,7 +80,7 @@ export class UserIni {
   }
 }
 
-/** The folders whose files count, outermost first. */
+/** The folders whose files apply, outermost first. */
 function folders(folder: string, documentRoot: string): string[] {
   const root = documentRoot.replace(/\/+$/, '');
   if (folder !== root && !folder.startsWith(`${root}/`)) return [folder];

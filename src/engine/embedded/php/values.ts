@@ -1,9 +1,9 @@
-/** PHP's values in the engine's memory: reading them, and making them of JavaScript's. */
+/** PHP's values in the engine's memory: reads them, and creates them from JavaScript's. */
 
 import type { CFunction, Engine } from './engine.ts';
 import { zendString, zval, zvalType } from './layout.ts';
 
-/** Strings are bytes (latin1); numbers are PHP's integers, floating point has a class of its own. */
+/** Strings are bytes (latin1); numbers are PHP's integers, floating point numbers have a class of their own. */
 export type PhpValue = null | boolean | number | string | Float | readonly PhpValue[] | PhpMap;
 export type PhpMap = ReadonlyMap<string, PhpValue>;
 
@@ -15,19 +15,19 @@ export class Float {
   }
 }
 
-/** The lowest byte of a zval's type word; the others say how the value is held. */
+/** The lowest byte of a zval's type word; the others are flags. */
 const kindMask = 0xff;
 /** Type word of a string in request memory. */
 const stringType = 6 | (1 << 8);
-/** Reference count and type of a fresh string. */
+/** Reference count and type of a new string. */
 const freshString = [1, 6 | (1 << 4)] as const;
 
-/** The type of what is in a zval. */
+/** The type of a zval. */
 export function kindOf(engine: Engine, address: number): number {
   return engine.memory.word(address + zval.type) & kindMask;
 }
 
-/** The string in a zval, undefined where it holds something else. */
+/** The string in a zval; undefined for other types. */
 export function readString(engine: Engine, address: number): string | undefined {
   const { memory } = engine;
   if (kindOf(engine, address) !== (stringType & kindMask)) return undefined;
@@ -35,13 +35,13 @@ export function readString(engine: Engine, address: number): string | undefined 
   return memory.slice(string + zendString.bytes, memory.word(string + zendString.length));
 }
 
-/** The integer in a zval, undefined where it holds something else. */
+/** The integer in a zval; undefined for other types. */
 export function readLong(engine: Engine, address: number): number | undefined {
   if (kindOf(engine, address) !== zvalType.long) return undefined;
   return Number(engine.memory.bytes.readBigInt64LE(address + zval.value));
 }
 
-/** Puts a value into a zval that holds nothing which would have to be freed. */
+/** Stores a value in a zval whose old value needs no freeing. */
 export function writeValue(engine: Engine, address: number, value: PhpValue): void {
   const { memory } = engine;
   const set = (type: number, word = 0): void => {
@@ -60,10 +60,10 @@ export function writeValue(engine: Engine, address: number, value: PhpValue): vo
   else set(zvalType.array, makeArray(engine, value));
 }
 
-/** Type word of a string that nobody counts. */
+/** Type word of a string without reference count. */
 const internedType = 6;
 
-/** Puts a string that PHP keeps for good into a zval; between PHP's start and its first request. */
+/** Stores a permanent string in a zval, between PHP's start and its first request. */
 export function writeInterned(engine: Engine, address: number, value: string): void {
   const { memory, table } = engine;
   const text = memory.allocateString(value);
@@ -75,7 +75,7 @@ export function writeInterned(engine: Engine, address: number, value: string): v
   engine.function('free')(text);
 }
 
-/** Strings that PHP makes meanwhile do not end with the first request. */
+/** Strings that PHP creates during `action` outlive the first request. */
 export function withPermanentStrings(engine: Engine, action: () => void): void {
   const switchStorage = engine.function('zend_interned_strings_switch_storage');
   switchStorage(0);
@@ -83,13 +83,13 @@ export function withPermanentStrings(engine: Engine, action: () => void): void {
   switchStorage(1);
 }
 
-/** Replaces what a zval holds. */
+/** Replaces the value of a zval. */
 export function replaceValue(engine: Engine, address: number, value: PhpValue): void {
   engine.function('zval_ptr_dtor')(address);
   writeValue(engine, address, value);
 }
 
-/** A `zend_string` in request memory. */
+/** Creates a `zend_string` in request memory. */
 export function makeString(engine: Engine, text: string): number {
   const { memory } = engine;
   const string = engine.function('_emalloc')(zendString.bytes + text.length + 1);
@@ -122,10 +122,10 @@ function makeArray(engine: Engine, values: readonly PhpValue[] | PhpMap): number
 /** `IS_STR_INTERNED` */
 const internedMark = 1 << 6;
 
-/** Lets a `zend_string` go. */
+/** Releases a `zend_string`. */
 export function freeString(engine: Engine, string: number): void {
   const { memory } = engine;
-  // Nobody counts such a string.
+  // Such a string has no reference count.
   if (memory.word(string + 4) & internedMark) return;
   const holder = memory.allocate(zval.size);
   memory.setWord(holder + zval.value, string);

@@ -1,16 +1,16 @@
 import { destroySockets } from './loader-socket.ts';
 
-/** How long calls that need not wait may follow each other. */
+/** Longest time of consecutive calls without waiting. */
 const longestBreathMs = 1;
 
 /**
- * Where a script waits for something outside: sleep(), sockets, pipes, locks, child processes. PHP's code stands still
- * meanwhile and looks at no time limit, so each wait can be ended from here; every later one of that request then ends
- * at once, until PHP has come to where it ends the script.
+ * Waits of a script for the outside: sleep(), sockets, pipes, locks, child processes. PHP's code stands still during a
+ * wait and checks no time limit, so this class can end each wait; every later one of that request then ends at once,
+ * until PHP reaches the point where it ends the script.
  */
 export class Waiting {
   #isOver = false;
-  /** When something from outside could last come in, by performance.now(). */
+  /** Last time that events from outside could arrive, by performance.now(). */
   #lastTurn = 0;
   readonly #interrupts = new Set<() => void>();
 
@@ -19,14 +19,14 @@ export class Waiting {
     this.#isOver = false;
   }
 
-  /** True while PHP's code stands still. */
+  /** True while PHP's code waits. */
   get isWaiting(): boolean {
     return this.#interrupts.size > 0;
   }
 
   /**
-   * Ends the wait of the running request, if it waits. Its connections end, too: libraries that have one look for it
-   * again and again, and do not know that something else may be the matter.
+   * Ends the current wait of the request and its connections: libraries with an open connection would wait for it again
+   * and again.
    */
   interrupt(): void {
     if (!this.isWaiting) return;
@@ -38,13 +38,14 @@ export class Waiting {
   /**
    * Waits until woken.
    *
-   * @param arm is given what wakes, and returns what is to be called when the wait is over either way.
+   * @param arm receives the waking function, and returns a clean-up function that is called at the end of the wait in
+   *   either case.
    * @returns false when interrupted
    */
   for(arm: (wake: () => void) => () => void): Promise<boolean> {
     return new Promise((resolve) => {
       if (this.#isOver) {
-        // Who asks again and again must not keep everything else from being done.
+        // A polling script must not starve everything else.
         setImmediate(() => resolve(false));
         return;
       }
@@ -65,7 +66,7 @@ export class Waiting {
     });
   }
 
-  /** @returns what the promise gives, undefined when interrupted */
+  /** @returns the promise's value, or undefined when interrupted */
   async until<T>(promise: Promise<T>): Promise<T | undefined> {
     const settle = (wake: () => void): (() => void) => {
       promise.then(wake, wake);
@@ -83,14 +84,14 @@ export class Waiting {
   }
 
   /**
-   * For calls that need not wait, now and then a turn all the same: a script may be told again and again that one thing
-   * is ready, while it is another one that it waits for.
+   * Gives a turn to the event loop now and then, for calls that need not wait: a script may learn repeatedly that one
+   * thing is ready while it waits for another.
    */
   async breathe(): Promise<void> {
     if (performance.now() - this.#lastTurn > longestBreathMs) await this.turn();
   }
 
-  /** Lets what has happened outside come in: a script that asks again and again without waiting would not see it. */
+  /** Lets outside events arrive: a script that polls without waiting would not see them. */
   turn(): Promise<boolean> {
     return this.for((wake) => {
       const timer = setImmediate(wake);

@@ -1,4 +1,4 @@
-/** The parts of the WebAssembly JavaScript API that the embedded engine uses (the Node types leave them out). */
+/** The parts of the WebAssembly JavaScript API that the embedded engine uses; the Node types lack them. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);

@@ -1,6 +1,6 @@
 /**
- * ZipArchive without AES: the library of this build has no ciphers. Its constants are gone, so that nobody takes an
- * archive for encrypted that is not; who gives the number is told by a warning besides the false.
+ * ZipArchive without AES: this build's library has no ciphers. Its constants are removed, so that nobody takes an
+ * unencrypted archive for an encrypted one; the numeric value causes a warning in addition to false.
  */
 
 import type { PhpCalls } from './calls.ts';
@@ -11,21 +11,21 @@ import { argument, argumentCount } from './module-functions.ts';
 import { kindOf, readLong } from './values.ts';
 
 const constants = ['EM_AES_128', 'EM_AES_192', 'EM_AES_256'];
-/** Lowest number of the methods with AES. */
+/** Lowest number of the AES methods. */
 const aes = 0x101;
-/** Lower-case method and the C function that it is; both have the encryption method second. */
+/** Lower-case method and its C function; in both the encryption method is the second argument. */
 const methods = [
   ['setencryptionname', 'zim_ZipArchive_setEncryptionName'],
   ['setencryptionindex', 'zim_ZipArchive_setEncryptionIndex'],
 ] as const;
 
-/** To be called after PHP's start and before its first request. */
+/** Call it after PHP's start and before its first request. */
 export function refuseZipEncryption(engine: Engine, calls: PhpCalls): void {
   const archive = InternalClass.find(engine, 'ZipArchive');
   if (archive === undefined) return;
   for (const name of constants) archive.removeConstant(name);
   for (const [method, implementation] of methods) {
-    // PHP 7.4 comes without.
+    // PHP 7.4 lacks the extension.
     if (!engine.has(implementation)) continue;
     const own = engine.suspendable(implementation);
     archive.replaceMethodAsync(method, implementation, async (frame, result) => {
