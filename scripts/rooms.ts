@@ -265,7 +265,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/doctor',
     purpose: '`hathi doctor`: the table of checks, pure functions over facts, and the forms of its report',
-    imports: ['src/config', 'src/engine', 'src/scoreboard', 'src/text'],
+    imports: ['src/config', 'src/engine', 'src/text'],
   },
   {
     folder: 'src/doctor/read',
@@ -280,6 +280,7 @@ export const rooms: readonly Room[] = [
       'src/posix',
       'src/runtime',
       'src/text',
+      'src/top',
     ],
   },
   {
@@ -335,6 +336,7 @@ export const rooms: readonly Room[] = [
       'src/master',
       'src/runtime',
       'src/text',
+      'src/top',
     ],
     writes: "the folder of PHP packages, the doctor's page",
     speaks: ['terminal'],

@@ -7,18 +7,20 @@ import { nearest } from '../config/suggest.ts';
 import { checks } from '../doctor/checks.ts';
 import { examine, exitCodeOf } from '../doctor/finding.ts';
 import { readFacts } from '../doctor/read/facts.ts';
+import { readLive } from '../doctor/read/live.ts';
 import { renderHtml } from '../doctor/report-html.ts';
 import { renderJson } from '../doctor/report-json.ts';
 import { type Report, renderText } from '../doctor/report-text.ts';
 import { exitCode } from '../runtime/exit-code.ts';
+import { AdminError } from '../top/admin-client.ts';
 import { Progress } from './progress.ts';
-import { type AdminIo, wantsColor } from './watch/admin-command.ts';
+import { type AdminIo, actionExit, connectTo, wantsColor } from './watch/admin-command.ts';
 
 const usage = `Usage: hathi doctor [-y FILE] [-p PREFIX] [-c PATH] [--docroot DIR]... [--nginx FILE]
-                    [--apache FILE] [--json] [--html FILE] [--silence ID,...]
+                    [--apache FILE] [--live [--connect ADDRESS]] [--json] [--html FILE] [--silence ID,...]
 
 Looks at the configuration, PHP, the web server, logs and the machine, and says what is wrong, what comes of it, and the lines that
-mend it. It reads only, and needs no running master.
+mend it. It reads only. Without --live it needs no running master.
 
   -y FILE            the configuration of the master
   -p PREFIX          as the master is given it
@@ -26,12 +28,15 @@ mend it. It reads only, and needs no running master.
   --docroot DIR      a folder with scripts to be looked at; may be given again
   --nginx FILE       the web server's main file, or a file with what "nginx -T" prints
   --apache FILE      the same of Apache; both are found where Debian has them
+  --live             ask the running master as well: saturation, OPcache, stacks of busy workers
+  --connect ADDRESS  where to ask it, unless the configuration tells: path of a Unix socket, HOST:PORT or PORT
   --silence ID,...   leave out these checks: docs/doctor.md has all of them
   --json             for programs
   --html FILE        also write a page that needs no network
   --help             this text
 
-Exit codes: 0 nothing, or advice alone; 1 warnings; 2 something critical; 64 wrong arguments.
+Exit codes: 0 nothing, or advice alone; 1 warnings; 2 something critical; 64 wrong arguments, 69 the
+master could not be asked.
 `;
 
 const optionTypes = {
@@ -41,6 +46,8 @@ const optionTypes = {
   docroot: { type: 'string', multiple: true },
   nginx: { type: 'string' },
   apache: { type: 'string' },
+  live: { type: 'boolean', default: false },
+  connect: { type: 'string' },
   silence: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
   html: { type: 'string' },
@@ -64,7 +71,14 @@ export async function doctorCommand(args: string[], io: AdminIo): Promise<number
     io.stdout.write(usage);
     return exitCode.ok;
   }
-  const report = examineMachine(options, io);
+  let report: Report;
+  try {
+    report = await examineMachine(options, io);
+  } catch (error) {
+    if (!(error instanceof AdminError)) throw error;
+    io.stderr.write(`hathi doctor: ${error.message}\n`);
+    return actionExit.unreachable;
+  }
   if (options.html !== undefined && !writePage(options.html, report, io)) return exitCode.usage;
   io.stdout.write(options.json ? renderJson(report) : renderText(report, wantsColor(io)));
   return exitCodeOf(report.findings);
@@ -82,13 +96,16 @@ function parse(args: string[]) {
       `--silence: there is no check "${id}"${meant === undefined ? '' : `: did you mean "${meant}"?`}`,
     );
   }
+  if (values.connect !== undefined && !values.live) throw new Error('--connect goes with --live');
   return { ...values, silence };
 }
 
-function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): Report {
+async function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): Promise<Report> {
   using progress = new Progress(io.stderr, io.env);
   const file = options['fpm-config'] ?? defaultConfigFile(options.prefix);
-  const facts = readFacts({
+  const ask = options.live ? connectTo(options, io.env) : undefined;
+  const live = ask && (await readLive((path) => ask('GET', path), progress.step));
+  const choice = {
     file,
     prefix: options.prefix,
     phpIni: options['php-ini'],
@@ -99,7 +116,8 @@ function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): Report 
     env: io.env,
     now: Date.now(),
     progress: progress.step,
-  });
+  };
+  const facts = readFacts(choice, live);
   const silenced = new Set(options.silence);
   const made = checks.filter(
     ({ id, live }) => !silenced.has(id) && (live !== true || facts.live !== undefined),

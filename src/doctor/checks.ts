@@ -1,6 +1,7 @@
 /** The table of checks, the only list: the command, its documentation and the tests read it. */
 
 import { capacityChecks } from './checks-capacity.ts';
+import { liveChecks } from './checks-live.ts';
 import { logChecks } from './checks-logs.ts';
 import { machineChecks } from './checks-machine.ts';
 import { phpChecks } from './checks-php.ts';
@@ -18,6 +19,7 @@ export const checkGroups: readonly { readonly name: string; readonly checks: rea
   { name: 'Web servers', checks: webChecks },
   { name: 'Logs and time limits', checks: logChecks },
   { name: 'PHP', checks: phpChecks },
+  { name: 'Under load', checks: liveChecks },
 ];
 
 export const checks: readonly Check[] = checkGroups.flatMap((group) => group.checks);

@@ -1,27 +1,45 @@
 /** What a running master says. */
 
-import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
+/** Sizes are bytes. */
+export interface LiveOpcache {
+  readonly keys: number;
+  readonly keysLimit: number;
+  readonly memoryUsed: number;
+  readonly memoryFree: number;
+  readonly memoryWasted: number;
+  readonly stringsUsed: number;
+  readonly stringsFree: number;
+  /** For want of memory or keys, since its start. */
+  readonly restarts: number;
+}
 
 export interface LivePool {
   readonly name: string;
+  /** `serving`, `asleep`, `starting`, `silent`. */
+  readonly state: string;
+  /** Why no host serves it; '' where there is no reason. */
+  readonly failure: string;
   readonly phpVersion: string | undefined;
   readonly processManager: string;
   readonly maxChildren: number;
+  /** Of the generation that serves. */
   readonly maxActive: number;
   readonly maxQueue: number;
+  /** Since the master's start. */
   readonly maxChildrenReached: number;
+  /** Of the last seconds. */
   readonly requestsPerSecond: number;
-  readonly accepted: number;
-  /** Milliseconds since 1970. */
+  /** Of the generation that serves, milliseconds since 1970. */
   readonly startedAt: number | undefined;
-  readonly opcache: OpcacheFigures | undefined;
+  /** Undefined where OPcache is off or has not been asked yet. */
+  readonly opcache: LiveOpcache | undefined;
   /** Busy workers whose stack was looked at, and those of them that waited for a session. */
   readonly stacks: number;
   readonly waitingForSession: number;
 }
 
 export interface LiveFacts {
-  /** Milliseconds since 1970. */
+  /** Of the master, milliseconds since 1970; 0 when unknown. */
   readonly startedAt: number;
   readonly pools: readonly LivePool[];
 }

@@ -2,11 +2,12 @@
  * A Debian installation with the pool, the OPcache settings and the web server's configuration of the guide whose
  * checklist the doctor is, in a folder: nothing is wrong with it. A test plants a fault by changing a part.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { checks } from '../../src/doctor/checks.ts';
 import type { Facts } from '../../src/doctor/facts.ts';
 import { examine, type Finding } from '../../src/doctor/finding.ts';
+import type { LiveFacts } from '../../src/doctor/live-facts.ts';
 import { readFacts } from '../../src/doctor/read/facts.ts';
 import { requires, testedPhp } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
@@ -173,7 +174,7 @@ export class Site implements Disposable {
     this.nginx = edited;
   }
 
-  facts(nginx?: string): Facts {
+  facts(nginx?: string, live?: LiveFacts): Facts {
     const { folder } = this;
     folder.write('etc/nginx/sites-enabled/myapp', this.nginx.replaceAll('DOCROOT', this.docroot));
     if (this.apache !== '') writeApache(folder, this.apache.replaceAll('DOCROOT', this.docroot));
@@ -181,7 +182,7 @@ export class Site implements Disposable {
     folder.write('etc/php/conf.d/99-guide.ini', this.ini);
     folder.write('proc/meminfo', `MemTotal:       ${this.memoryKb} kB\n`);
     for (const each of this.processes) writeProcess(folder, each);
-    return readFacts({
+    const choice = {
       file: this.file,
       prefix: undefined,
       phpIni: undefined,
@@ -192,7 +193,8 @@ export class Site implements Disposable {
       env: {},
       now: this.now,
       progress: () => {},
-    });
+    };
+    return readFacts(choice, live);
   }
 
   findings(): Finding[] {
@@ -207,19 +209,28 @@ export class Site implements Disposable {
 /** php.ini files, logrotate's file, package and changelog as Debian has them on this machine. */
 function copyFromDebian(folder: TestFolder): void {
   const php = `/etc/php/${testedPhp}/fpm`;
-  folder.write('etc/php/php.ini', readFileSync(join(php, 'php.ini')));
+  folder.mkdir('etc/php/conf.d');
+  folder.mkdir(`usr/share/doc/php${testedPhp}-fpm`);
+  folder.mkdir('var/lib/dpkg');
+  symlinkSync(join(php, 'php.ini'), folder.join('etc/php/php.ini'));
   for (const name of readdirSync(join(php, 'conf.d'))) {
-    folder.write(`etc/php/conf.d/${name}`, readFileSync(join(php, 'conf.d', name)));
+    symlinkSync(join(php, 'conf.d', name), folder.join('etc/php/conf.d', name));
   }
   const logrotate = `/etc/logrotate.d/php${testedPhp}-fpm`;
-  if (existsSync(logrotate)) folder.write('etc/logrotate.d/debian', readFileSync(logrotate));
-  const status = readFileSync('/var/lib/dpkg/status', 'utf8').split('\n\n');
-  const stanzas = status.filter((stanza) => stanza.startsWith(`Package: php${testedPhp}-`));
-  folder.write('var/lib/dpkg/status', `${stanzas.join('\n\n')}\n`);
-  folder.write('etc/os-release', readFileSync('/etc/os-release'));
+  if (existsSync(logrotate)) symlinkSync(logrotate, folder.join('etc/logrotate.d/debian'));
+  symlinkSync('/etc/os-release', folder.join('etc/os-release'));
   const changelog = `usr/share/doc/php${testedPhp}-fpm/changelog.Debian.gz`;
-  mkdirSync(folder.join(`usr/share/doc/php${testedPhp}-fpm`), { recursive: true });
-  if (existsSync(`/${changelog}`)) cpSync(`/${changelog}`, folder.join(changelog), { dereference: true });
+  symlinkSync(`/${changelog}`, folder.join(changelog));
+  stanzas ??= readStanzas();
+  folder.write('var/lib/dpkg/status', stanzas);
+}
+
+let stanzas: string | undefined;
+
+/** Of PHP's packages alone: the whole file has megabytes. */
+function readStanzas(): string {
+  const status = readFileSync('/var/lib/dpkg/status', 'utf8').split('\n\n');
+  return `${status.filter((stanza) => stanza.startsWith(`Package: php${testedPhp}-`)).join('\n\n')}\n`;
 }
 
 /** Debian's files of nginx, at home in the folder: real nginx may be asked about them as well. */

@@ -9,6 +9,7 @@ import { iniFilesOf } from '../../engine/native/locate.ts';
 import { leadsTo } from '../addresses.ts';
 import type { Docroot, Facts, FileAccess, LogFile, PhpFacts, PhpIniError, PoolFacts } from '../facts.ts';
 import { IniValues } from '../ini-values.ts';
+import type { LiveFacts } from '../live-facts.ts';
 import type { FastcgiPass } from '../web-facts.ts';
 import {
   type ConfigurationChoice,
@@ -37,7 +38,7 @@ export interface FactsChoice extends ConfigurationChoice {
   readonly progress: (step: string) => void;
 }
 
-export function readFacts(choice: FactsChoice): Facts {
+export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
   const { root, progress, file } = choice;
   progress('configuration');
   const read = readConfigurationFacts(choice, choice.env);
@@ -72,7 +73,7 @@ export function readFacts(choice: FactsChoice): Facts {
     webServers: web.servers,
     passes: web.passes,
     deadSockets: deadSockets(web.passes),
-    live: undefined,
+    live,
     unknown: [...unknown, ...docroots.unknown],
   };
 }
