@@ -10,10 +10,20 @@ export function encodeText(text: string): string {
   return encodeBinary(text);
 }
 
-/** The other way round, for all texts in a value. Maps of places are left as they are: nothing reads them from here on. */
+/**
+ * The other way round, for all texts in a value. What has none that it changes is returned as it is. Maps of places are
+ * left alone: nothing reads them from here on.
+ */
 export function decodeText<T>(value: T): T {
   if (typeof value === 'string') return decodeBinary(value) as T;
-  if (Array.isArray(value)) return value.map((item) => decodeText(item)) as T;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => decodeText(item));
+    return (items.every((item, index) => item === value[index]) ? value : items) as T;
+  }
   if (value === null || typeof value !== 'object' || value instanceof Map) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decodeText(item)])) as T;
+  const changed = Object.entries(value).flatMap(([key, item]) => {
+    const decoded = decodeText(item);
+    return decoded === item ? [] : [[key, decoded]];
+  });
+  return changed.length === 0 ? value : { ...value, ...(Object.fromEntries(changed) as Partial<T>) };
 }

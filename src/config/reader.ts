@@ -33,6 +33,8 @@ export class Reader {
   readonly #messages: Messages;
   readonly #prefix: string | undefined;
   readonly #environment: IniEnvironment;
+  /** Lines of all files by their text. */
+  readonly #parsed = new Map<string, IniLine>();
   #pool: Draft<PoolConfig> | undefined;
   #depth = 0;
 
@@ -67,7 +69,7 @@ export class Reader {
 
   /** Statements before a syntax error count; the first refused one ends the line. */
   *#readLine(text: string, place: Place): Steps<void> {
-    const parsed = parseIniLine(`${text}\n`, this.#environment);
+    const parsed = this.#parse(text);
     let refused: unknown;
     let include: string | undefined;
     try {
@@ -98,6 +100,15 @@ export class Reader {
       }
     }
     return include;
+  }
+
+  /** Pools by the thousand have most of their lines in common. */
+  #parse(text: string): IniLine {
+    const known = this.#parsed.get(text);
+    if (known !== undefined) return known;
+    const parsed = parseIniLine(`${text}\n`, this.#environment);
+    this.#parsed.set(text, parsed);
+    return parsed;
   }
 
   #assign(statement: IniStatement, place: Place): void {

@@ -19,15 +19,21 @@ export function poolFingerprint({
 }: Pick<PreparedPool, 'config' | 'settings' | 'command'>): string {
   // Where they stand in the files makes no difference.
   const { file: _, line: __, places: ___, ...directives } = config;
-  const iniFiles = settings.filter(([name]) => name === 'php.ini').map(([, path]) => path);
+  const [iniFiles, own] = [settings.filter(isIniFile), settings.filter((setting) => !isIniFile(setting))];
   const { engine, file, args, parts } = command;
-  const facts = [directives, settings, engine, file, args, [...parts, ...iniFiles].map(fileState)];
+  const files = filesState([...parts, ...iniFiles.map(([, path]) => path)]);
+  const facts = [directives, own, engine, file, args, files];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
+function isIniFile([name]: readonly [name: string, value: string]): boolean {
+  return name === 'php.ini';
 }
 
 /** Identity and times of files, as one text: another one where a file has been changed or replaced. */
 export function filesState(paths: readonly string[]): string {
-  return JSON.stringify(paths.map(fileState));
+  // Pools by the thousand have the same dozens of them.
+  return lookedUp(JSON.stringify(['files', ...paths]), () => JSON.stringify(paths.map(fileState)));
 }
 
 function fileState(path: string): string {
