@@ -9,6 +9,7 @@
 #include "host/host_events.h"
 #include "host/listener.h"
 #include "host/memory.h"
+#include "host/passed.h"
 #include "host/relay.h"
 #include "host/rights.h"
 #include "host/setup.h"
@@ -40,6 +41,7 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 	case HATHI_FROM_CONTROL:
 		hathi_relay_control(host, slot);
 		hathi_workers_tell_stopped(host);
+		hathi_workers_end_others(host);
 		return false;
 	case HATHI_FROM_STDOUT:
 	case HATHI_FROM_STDERR: {
@@ -59,7 +61,7 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 static void run(struct hathi_host *host)
 {
 	struct epoll_event events[EVENTS];
-	while (!host->draining || host->child_count > 0) {
+	while (!host->draining || host->child_count > 0 || !hathi_passed_is_empty()) {
 		int count = epoll_wait(host->epoll, events, EVENTS, -1);
 		if (count < 0 && errno != EINTR) hathi_workers_kill(host, HATHI_EXIT_FAILED);
 		bool again = false;

@@ -35,6 +35,12 @@ struct hathi_child {
 	bool has_asked;
 	/* It has written output since its last request ended. */
 	bool has_output;
+	/* It was told to end. */
+	bool is_leaving;
+	/* Worker mode: it runs scripts, and waits for one. */
+	bool is_waiting;
+	/* Worker mode: the file of the connection that it passes on with its next message; -1 for none. */
+	int passed_head;
 	/* Number of its requests whose output has been read to its end; low bits. */
 	uint32_t flushed;
 };
@@ -51,6 +57,8 @@ struct hathi_host {
 	struct hathi_child *children;
 	struct hathi_notes notes;
 	uint32_t slot_count;
+	/* In worker mode the slots of workers with the application; those behind run scripts. Else all. */
+	uint32_t booted_slots;
 	uint32_t child_count;
 	int epoll;
 	int signals;

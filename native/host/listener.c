@@ -22,7 +22,7 @@ void hathi_listener_watch(struct hathi_host *host, bool on)
 bool hathi_listener_on_connection(struct hathi_host *host)
 {
 	bool makes = host->accepting && host->granted >= 0 && host->children[host->granted].pid == 0;
-	for (uint32_t slot = 0; host->accepting && slot < host->slot_count; slot++) {
+	for (uint32_t slot = 0; host->accepting && slot < host->booted_slots; slot++) {
 		const struct hathi_child *child = host->children + slot;
 		if (child->pid == 0) continue;
 		if (hathi_slot_state(host->scoreboard, slot) == HATHI_STAGE_IDLE) return true;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host/memory.h"
+#include "host/passed.h"
 #include "record/slot.h"
 #include "wire/request_id.h"
 
@@ -106,6 +107,12 @@ static void obey(struct hathi_host *host, uint32_t slot, const struct hathi_cont
 		child->is_up = true;
 		hathi_channel_word(&host->channel, "up %u %d", slot, (int)child->pid);
 		return;
+	case HATHI_CONTROL_WAITS:
+		hathi_passed_waits(host, slot);
+		return;
+	case HATHI_CONTROL_BOOT_FAILED:
+		hathi_channel_say(&host->channel, control->text, control->length, "boot-failed %u %d", slot, (int)child->pid);
+		return;
 	case HATHI_CONTROL_FLUSH:
 		flush(host, slot, control);
 		return;
@@ -131,6 +138,7 @@ bool hathi_relay_control(struct hathi_host *host, uint32_t slot)
 	if (child->control < 0) return false;
 	int got = hathi_control_receive(child->control, &control, &descriptor);
 	if (got == 1 && control.type == HATHI_CONTROL_MEMORY) hathi_memory_relay(host, slot, &control, descriptor);
+	if (got == 1) hathi_passed_take(host, slot, control.type, &descriptor);
 	if (descriptor >= 0) close(descriptor);
 	if (got < 0) {
 		/* The worker is ending; the kernel reports its end. */

@@ -104,6 +104,10 @@ static void prepare(struct hathi_host *host)
 	host->names_requests = hathi_setting_flag(&host->settings, HATHI_SETTING_REQUEST_ID);
 	prepare_access_log(host);
 	map_scoreboard(host);
+	bool has_application = hathi_setting_text(&host->settings, HATHI_SETTING_WORKER_SCRIPT) != NULL;
+	if (!hathi_setting_number(&host->settings, HATHI_SETTING_MAX_CHILDREN, &number) || number > host->slot_count)
+		hathi_host_fail(host, "the scoreboard has %u slots, too few for the pool", host->slot_count);
+	host->booted_slots = has_application ? (uint32_t)number : host->slot_count;
 	size_t shared = sizeof *host->shared + host->slot_count * sizeof *host->shared->slots;
 	host->shared = mmap(NULL, shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	host->children = calloc(host->slot_count, sizeof *host->children);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/host_events.h"
+#include "host/passed.h"
 #include "host/memory.h"
 #include "shared/process.h"
 #include "worker/worker.h"
@@ -23,6 +24,8 @@ void hathi_child_close(struct hathi_child *child)
 		if (*descriptors[index] >= 0) close(*descriptors[index]);
 		*descriptors[index] = -1;
 	}
+	if (child->passed_head >= 0) close(child->passed_head);
+	child->passed_head = -1;
 }
 
 /* In a new worker: closes the host's descriptors. */
@@ -35,6 +38,7 @@ static void close_host(struct hathi_host *host)
 	close(host->signals);
 	close(host->channel.fd);
 	close(HATHI_FD_DESCRIPTORS);
+	hathi_passed_close();
 	host->channel.fd = -1;
 }
 
@@ -112,6 +116,7 @@ _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct 
 		.notes = &host->notes,
 		.slot_number = slot,
 		.slot_count = host->slot_count,
+		.booted_slots = host->booted_slots,
 		.control = pipes->control[1],
 		.listen_fd = host->listen_fd,
 		.log_fd = host->log_fd,
@@ -158,6 +163,7 @@ int hathi_spawn(struct hathi_host *host, uint32_t slot)
 		.pid = pid,
 		.control = pipes.control[0],
 		.output = {pipes.out[0], pipes.err[0]},
+		.passed_head = -1,
 	};
 	host->child_count++;
 	watch(host, pipes.control[0], HATHI_FROM_CONTROL, slot);

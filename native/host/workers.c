@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/passed.h"
 #include "host/relay.h"
 #include "record/route.h"
 #include "record/slot.h"
@@ -23,9 +24,11 @@ void hathi_workers_start(struct hathi_host *host, uint32_t slot)
 	bool is_made = child->pid != 0 && child->is_granted;
 	child->is_granted = false;
 	if (is_made) return;
-	int error = host->draining ? ECANCELED : child->pid != 0 ? EEXIST : hathi_spawn(host, slot);
+	/* Worker mode: requests that wait for a worker that runs scripts are served to the last one. */
+	bool is_late = host->draining && (slot < host->booted_slots || hathi_passed_is_empty());
+	int error = is_late ? ECANCELED : child->pid != 0 ? EEXIST : hathi_spawn(host, slot);
 	if (error == 0) return;
-	if (!host->draining)
+	if (!is_late)
 		hathi_channel_log(&host->channel, HATHI_ERROR, "fork() failed: %s", strerror(error));
 	hathi_channel_word(&host->channel, "ended %u 0 exit %d", slot, HATHI_EXIT_FAILED);
 }
@@ -49,6 +52,7 @@ static void tell_to_end(struct hathi_host *host, uint32_t slot)
 {
 	const struct hathi_control quit = {.type = HATHI_CONTROL_QUIT};
 	if (host->children[slot].pid == 0) return;
+	host->children[slot].is_leaving = true;
 	atomic_store(&host->shared->slots[slot].is_to_end, 1);
 	if (host->children[slot].control >= 0) hathi_control_send(host->children[slot].control, &quit, -1);
 }
@@ -63,13 +67,26 @@ bool hathi_workers_end(struct hathi_host *host, uint32_t slot, const char *mode)
 	return is_graceful || number != 0;
 }
 
+/* Worker mode, while the host drains: those that run scripts are needed until nobody can pass on a request any more. */
+void hathi_workers_end_others(struct hathi_host *host)
+{
+	if (!host->draining || !hathi_passed_is_empty()) return;
+	for (uint32_t slot = 0; slot < host->booted_slots; slot++) {
+		if (host->children[slot].pid != 0) return;
+	}
+	for (uint32_t slot = host->booted_slots; slot < host->slot_count; slot++) {
+		if (!host->children[slot].is_leaving) tell_to_end(host, slot);
+	}
+}
+
 /* Tells all workers to accept no more, and to end after their requests. */
 void hathi_workers_drain(struct hathi_host *host)
 {
 	host->draining = true;
 	atomic_store(&host->shared->draining, 1);
-	for (uint32_t slot = 0; slot < host->slot_count; slot++) tell_to_end(host, slot);
+	for (uint32_t slot = 0; slot < host->booted_slots; slot++) tell_to_end(host, slot);
 	hathi_workers_tell_stopped(host);
+	hathi_workers_end_others(host);
 }
 
 /*
@@ -124,6 +141,8 @@ void hathi_workers_reap(struct hathi_host *host)
 		}
 	}
 	hathi_workers_tell_stopped(host);
+	if (ended) hathi_passed_again(host);
+	hathi_workers_end_others(host);
 	/* The kernel may have woken the dead worker for a connection that still waits. */
 	if (ended && !host->draining) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
 }

@@ -99,14 +99,23 @@ void hathi_folder_start(void)
 }
 
 /* Changes to the folder of a file. If that fails, the script runs in the worker's folder, as in PHP-FPM. */
-static void enter_folder_of(const zend_file_handle *file)
+void hathi_folder_enter(const zend_file_handle *file)
 {
 	if (worker_folder >= 0 && file->filename != NULL && VCWD_CHDIR_FILE(ZSTR_VAL(file->filename)) != 0) return;
 }
 
-static void leave_folder(void)
+/* Goes back to the worker's own folder. */
+void hathi_folder_leave(void)
 {
 	if (worker_folder >= 0 && fchdir(worker_folder) != 0) return;
+}
+
+/* Sends fastcgi.error_header where the script has failed. */
+void hathi_answer_mark_failure(void)
+{
+	if (EG(exit_status) != 255 || hathi_ini.error_header == NULL || *hathi_ini.error_header == '\0') return;
+	sapi_header_line line = {.line = hathi_ini.error_header, .line_len = strlen(hathi_ini.error_header)};
+	sapi_header_op(SAPI_HEADER_REPLACE, &line);
 }
 
 static void run_script(struct hathi_request *request)
@@ -124,15 +133,12 @@ static void run_script(struct hathi_request *request)
 	}
 	efree(name);
 	EG(exit_status) = 0;
-	enter_folder_of(&file);
+	hathi_folder_enter(&file);
 	request->is_running = true;
 	php_execute_script(&file);
-	leave_folder();
+	hathi_folder_leave();
 	zend_destroy_file_handle(&file);
-	if (EG(exit_status) == 255 && hathi_ini.error_header != NULL && *hathi_ini.error_header != '\0') {
-		sapi_header_line line = {.line = hathi_ini.error_header, .line_len = strlen(hathi_ini.error_header)};
-		sapi_header_op(SAPI_HEADER_REPLACE, &line);
-	}
+	hathi_answer_mark_failure();
 }
 
 static bool is_path(const char *uri, const char *path)
@@ -140,19 +146,32 @@ static bool is_path(const char *uri, const char *path)
 	return uri != NULL && path != NULL && strcmp(uri, path) == 0;
 }
 
+/* Whether the worker answers the request by itself: ping and status page. */
+bool hathi_answer_is_own(const struct hathi_request *request)
+{
+	const struct hathi_worker *worker = request->worker;
+	return is_path(request->script.uri, worker->ping_path) || is_path(request->script.uri, worker->status_path);
+}
+
+/* Answers a request that no script is asked for. Returns false for one that needs a script. */
+bool hathi_answer_own(struct hathi_request *request)
+{
+	const struct hathi_worker *worker = request->worker;
+	if (SG(request_info).request_method == NULL) return true;
+	if (request->connection->gave_up) refuse(408, "The body of the request came too slowly.\n");
+	else if (is_path(request->script.uri, worker->ping_path)) answer_ping(request);
+	else if (is_path(request->script.uri, worker->status_path)) answer_status(request);
+	else return false;
+	return true;
+}
+
 /* Answers by a page or a script: PHP-FPM's decisions, in its order. */
-void hathi_request_answer(struct hathi_request *request)
+void hathi_answer(struct hathi_request *request)
 {
 	const struct hathi_worker *worker = request->worker;
 	const char *path = SG(request_info).path_translated;
-	if (SG(request_info).request_method == NULL) return;
-	if (request->connection->gave_up) {
-		refuse(408, "The body of the request came too slowly.\n");
-	} else if (is_path(request->script.uri, worker->ping_path)) {
-		answer_ping(request);
-	} else if (is_path(request->script.uri, worker->status_path)) {
-		answer_status(request);
-	} else if (path == NULL) {
+	if (hathi_answer_own(request)) return;
+	if (path == NULL) {
 		hathi_worker_log(request->worker, HATHI_DEBUG, "Primary script unknown");
 		refuse(404, "File not found.\n");
 	} else if (!hathi_script_has_extension(path, worker->extensions)) {

@@ -83,7 +83,7 @@ static bool put_status(struct hathi_request *request, sapi_headers_struct *heade
 int hathi_head_send(sapi_headers_struct *headers)
 {
 	struct hathi_request *request = SG(server_context);
-	if (request == NULL || request->finished || SG(request_info).no_headers == 1) return SAPI_HEADER_SENT_SUCCESSFULLY;
+	if (request == NULL || request->is_boot || request->finished || SG(request_info).no_headers == 1) return SAPI_HEADER_SENT_SUCCESSFULLY;
 	bool has_status = put_status(request, headers);
 	zend_llist_position position;
 	for (sapi_header_struct *header = zend_llist_get_first_ex(&headers->headers, &position); header != NULL;

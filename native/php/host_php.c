@@ -1,5 +1,6 @@
 #include "php/host_php.h"
 
+#include "php/loop.h"
 #include "php/php_glue.h"
 #include "php/php_start.h"
 #include "php/request.h"
@@ -22,6 +23,7 @@ static const char *preloaded(void)
 static const struct hathi_engine engine = {
 	.begin = begin_worker,
 	.serve = hathi_request_serve,
+	.run = hathi_loop_run,
 	.message = hathi_php_message,
 };
 

@@ -174,6 +174,8 @@ void hathi_ini_activate(struct hathi_request *request)
 {
 	apply_request_values(request, "PHP_VALUE", ZEND_INI_USER);
 	apply_request_values(request, "PHP_ADMIN_VALUE", ZEND_INI_SYSTEM);
+	/* An application has been booted with the others. */
+	if (request->is_handled) return;
 	const char *script = SG(request_info).path_translated;
 	const char *slash = script == NULL ? NULL : strrchr(script, '/');
 	if (slash == NULL) return;

@@ -6,6 +6,7 @@
 #include <ext/standard/info.h>
 
 #include "php/directives.h"
+#include "php/loop.h"
 #include "php/php_start.h"
 #include "php/request.h"
 #include "php/sapi.h"
@@ -39,7 +40,7 @@ static PHP_FUNCTION(fastcgi_finish_request)
 {
 	ZEND_PARSE_PARAMETERS_NONE();
 	struct hathi_request *request = SG(server_context);
-	if (request == NULL || request->finished) RETURN_FALSE;
+	if (request == NULL || request->is_boot || request->finished) RETURN_FALSE;
 	php_output_end_all();
 	php_header();
 	hathi_response_end(request);
@@ -101,8 +102,17 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_handle_request, 0, 1, _IS_BOOL, 0)
+	ZEND_ARG_TYPE_INFO(0, callback, IS_CALLABLE, 0)
+ZEND_END_ARG_INFO()
+
+/* Frameworks know the functions of worker mode by FrankenPHP's names. */
 static const zend_function_entry functions[] = {
 	PHP_FE(fastcgi_finish_request, arginfo_boolean)
+	PHP_FALIAS(hathi_finish_request, fastcgi_finish_request, arginfo_boolean)
+	PHP_FALIAS(frankenphp_finish_request, fastcgi_finish_request, arginfo_boolean)
+	PHP_FE(hathi_handle_request, arginfo_handle_request)
+	PHP_FALIAS(frankenphp_handle_request, hathi_handle_request, arginfo_handle_request)
 	PHP_FE(apache_request_headers, arginfo_array)
 	PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
 	PHP_FE(fpm_get_status, arginfo_array_or_false)

@@ -47,8 +47,15 @@ static const char *document_root(void)
 #endif
 }
 
-/* Brings the variables in order and describes the request to PHP. Returns false when there is no memory. */
-static bool prepare(struct hathi_request *request)
+/* A request of that connection, of which nothing is known yet. The memory of the last one's parameters is used again. */
+void hathi_request_open(struct hathi_request *request, struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	struct hathi_params params = request->params;
+	*request = (struct hathi_request){.worker = worker, .connection = connection, .params = params, .body_file = -1};
+}
+
+/* Brings the variables in order and finds the script that they mean. Returns false when there is no memory. */
+bool hathi_request_resolve(struct hathi_request *request)
 {
 	const struct hathi_script_rules rules = {
 		.exists = path_exists,
@@ -64,6 +71,23 @@ static bool prepare(struct hathi_request *request)
 	if (!hathi_script_resolve(&request->params, &rules, &request->script)) return false;
 	const char *request_uri = hathi_params_get(&request->params, "REQUEST_URI");
 	request->texts.path_length = hathi_request_path(&request->texts.path, request_uri, request->script.uri);
+	return true;
+}
+
+/* From here on the process is at the request: for the master, for a crash, and for what it costs. */
+void hathi_request_begin(struct hathi_request *request)
+{
+	struct hathi_worker *worker = request->worker;
+	request->started_cpu = hathi_cpu_read(hathi_clock(CLOCK_MONOTONIC));
+	if (worker->access_log.format != NULL) getrusage(RUSAGE_SELF, &request->before);
+	hathi_slot_begin(&worker->slot, request->connection->accepted);
+	hathi_output_start(&worker->output, request->connection->fd, request->connection->fcgi.id);
+	hathi_faults_watch(&worker->output);
+}
+
+/* Tells PHP what is asked for. */
+void hathi_request_tell_php(struct hathi_request *request)
+{
 	SG(server_context) = request;
 	/* A missing script gives 404. This shows only without a method, when nothing else sets the status. */
 	SG(sapi_headers).http_response_code = request->script.is_missing ? 404 : 200;
@@ -76,16 +100,15 @@ static bool prepare(struct hathi_request *request)
 	SG(request_info).proto_num = 1000;
 	SG(request_info).no_headers = 0;
 	/* Of a request without a script PHP-FPM knows only the method. */
-	if (!request->script.is_named) return true;
+	if (!request->script.is_named) return;
 	SG(request_info).query_string = (char *)(uintptr_t)text_of(request, "QUERY_STRING");
 	SG(request_info).content_type = text_of(request, "CONTENT_TYPE");
-	SG(request_info).content_length = (zend_long)fcgi->content_length;
+	SG(request_info).content_length = (zend_long)request->connection->fcgi.content_length;
 	php_handle_auth_data(hathi_params_get(&request->params, "HTTP_AUTHORIZATION"));
-	return true;
 }
 
 /* Collects the request's texts, which stay until it ends, and publishes them. */
-static void describe(struct hathi_request *request)
+void hathi_request_describe(struct hathi_request *request)
 {
 	struct hathi_request_texts *texts = &request->texts;
 	texts->method = or_empty(SG(request_info).request_method);
@@ -105,8 +128,9 @@ static uint64_t micros_of(const struct timeval *time)
 }
 
 /* The script is done: accounts for it in scoreboard, routes and access log. */
-static void account(struct hathi_request *request, const struct rusage *before)
+void hathi_request_account(struct hathi_request *request)
 {
+	const struct rusage *before = &request->before;
 	struct hathi_worker *worker = request->worker;
 	struct rusage after = {0};
 	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
@@ -125,13 +149,33 @@ static void account(struct hathi_request *request, const struct rusage *before)
 		micros_of(&after.ru_stime) - micros_of(&before->ru_stime));
 }
 
-static void release(struct hathi_request *request)
+/* What PHP was told is needed no more. */
+void hathi_request_release(struct hathi_request *request)
 {
 	if (request->body_file >= 0) close(request->body_file);
 	if (SG(request_info).path_translated != NULL) {
 		efree(SG(request_info).path_translated);
 		SG(request_info).path_translated = NULL;
 	}
+}
+
+/*
+ * PHP is done with the request: its connection is let go. A response that is not complete breaks off, so that the
+ * client does not take it for a whole one. Returns false when that is so.
+ */
+bool hathi_request_close(struct hathi_request *request)
+{
+	struct hathi_worker *worker = request->worker;
+	if (!request->finished) hathi_faults_answer();
+	hathi_faults_watch(NULL);
+	SG(server_context) = NULL;
+	if (!request->finished) {
+		worker->output.failed = true;
+		worker->may_reuse = false;
+	}
+	hathi_connection_finish(worker, request->connection);
+	hathi_params_clear(&request->params);
+	return request->finished;
 }
 
 /*
@@ -142,26 +186,22 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 {
 	static struct hathi_request request;
 	volatile bool is_sound = true;
-	struct rusage before = {0};
-	struct hathi_params params = request.params;
-	request = (struct hathi_request){.worker = worker, .connection = connection, .params = params, .body_file = -1};
-	request.started_cpu = hathi_cpu_read(hathi_clock(CLOCK_MONOTONIC));
-	if (worker->access_log.format != NULL) getrusage(RUSAGE_SELF, &before);
-	hathi_slot_begin(&worker->slot, connection->accepted);
-	hathi_output_start(&worker->output, connection->fd, connection->fcgi.id);
-	hathi_faults_watch(&worker->output);
+	hathi_request_open(&request, worker, connection);
+	hathi_request_begin(&request);
 	zend_first_try {
-		if (!prepare(&request) || php_request_startup() == FAILURE) {
+		bool is_known = hathi_request_resolve(&request);
+		if (is_known) hathi_request_tell_php(&request);
+		if (!is_known || php_request_startup() == FAILURE) {
 			is_sound = false;
 		} else {
-			describe(&request);
+			hathi_request_describe(&request);
 			zend_try {
 				/* A fatal error in here belongs to the request, so both share one way out. */
 				hathi_opcache_publish(worker, connection->accepted);
-				hathi_request_answer(&request);
+				hathi_answer(&request);
 			} zend_end_try();
-			account(&request, &before);
-			release(&request);
+			hathi_request_account(&request);
+			hathi_request_release(&request);
 			php_request_shutdown(NULL);
 			hathi_php_signals_settled();
 		}
@@ -169,16 +209,6 @@ bool hathi_request_serve(struct hathi_worker *worker, struct hathi_connection *c
 		is_sound = false;
 	} zend_end_try();
 	if (CG(unclean_shutdown) && !request.client_aborted) is_sound = false;
-	if (!request.finished) hathi_faults_answer();
-	hathi_faults_watch(NULL);
-	SG(server_context) = NULL;
-	if (!request.finished) {
-		/* A response that has begun breaks off, so the client does not take it for complete. */
-		worker->output.failed = true;
-		is_sound = false;
-	}
 	if (!is_sound) worker->may_reuse = false;
-	hathi_connection_finish(worker, connection);
-	hathi_params_clear(&request.params);
-	return is_sound;
+	return hathi_request_close(&request) && is_sound;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "php/boot_output.h"
 #include "php/directives.h"
 #include "php/pool_ini.h"
 #include "worker/connection.h"
@@ -49,7 +50,7 @@ static struct hathi_request *running(void)
 void hathi_php_message(const char *text, size_t length)
 {
 	struct hathi_request *request = running();
-	if (request == NULL || request->finished || !hathi_ini.logging) return;
+	if (request == NULL || request->is_boot || request->finished || !hathi_ini.logging) return;
 	struct hathi_output *output = &request->worker->output;
 	if (request->has_message) hathi_output_write(output, HATHI_RECORD_STDERR, "; ", 2);
 	request->has_message = true;
@@ -73,15 +74,23 @@ static int sapi_activate_request(void)
 static int sapi_deactivate_request(void)
 {
 	struct hathi_request *request = running();
-	if (request != NULL && !request->finished) hathi_response_end(request);
+	if (request != NULL && !request->finished && !request->is_boot) hathi_response_end(request);
 	return SUCCESS;
 }
 
-/* The client is gone: PHP ends the script unless ignore_user_abort is set. */
+/*
+ * The client is gone: PHP ends the script unless ignore_user_abort is set. A handler in worker mode goes on in any case,
+ * without output: PHP would leave the application in the middle of something.
+ */
 static void abort_script(struct hathi_request *request)
 {
 	request->client_aborted = true;
-	php_handle_aborted_connection();
+	if (!request->is_handled) {
+		php_handle_aborted_connection();
+		return;
+	}
+	PG(connection_status) = PHP_CONNECTION_ABORTED;
+	php_output_set_status(PHP_OUTPUT_DISABLED);
 }
 
 static size_t sapi_write(const char *text, size_t length)
@@ -92,7 +101,9 @@ static size_t sapi_write(const char *text, size_t length)
 		ssize_t written = write(STDERR_FILENO, text, length);
 		return written < 0 ? 0 : (size_t)written;
 	}
+	if (request->is_boot) return hathi_boot_print(text, length);
 	if (request->finished) {
+		if (request->is_handled) return length;
 		request->late_bytes += length;
 		if (request->late_bytes <= LATE_BYTES_MOST) return length;
 		abort_script(request);
@@ -107,7 +118,7 @@ static void sapi_flush_output(void *context)
 {
 	(void)context;
 	struct hathi_request *request = running();
-	if (request == NULL || (request->finished && request->late_bytes == 0)) return;
+	if (request == NULL || request->is_boot || (request->finished && request->late_bytes == 0)) return;
 	if (request->finished) {
 		abort_script(request);
 		return;
@@ -150,7 +161,7 @@ static ssize_t read_body_file(struct hathi_request *request, char *target, size_
 static size_t sapi_read_body(char *target, size_t size)
 {
 	struct hathi_request *request = running();
-	if (request == NULL) return 0;
+	if (request == NULL || request->is_boot) return 0;
 	uint64_t left = (uint64_t)SG(request_info).content_length - (uint64_t)SG(read_post_bytes);
 	if (size > left) size = (size_t)left;
 	size_t filled = 0;

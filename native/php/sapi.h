@@ -8,6 +8,7 @@
 extern sapi_module_struct hathi_sapi;
 
 void hathi_sapi_take_environment(void);
+void hathi_folder_enter(const zend_file_handle *file);
 void hathi_php_in_worker(struct hathi_worker *worker);
 void hathi_php_signals_settled(void);
 void hathi_php_message(const char *text, size_t length);

@@ -115,7 +115,8 @@ void hathi_slot_clear(uint8_t *scoreboard, uint32_t number)
 	uint8_t *slot = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE;
 	uint32_t state = hathi_slot_state(scoreboard, number);
 	atomic_uint *active = word_at(scoreboard, HATHI_SB_HEADER_ACTIVE_REQUESTS);
-	if (state > HATHI_STAGE_IDLE && atomic_load(active) > 0) atomic_fetch_sub(active, 1);
+	bool was_active = state > HATHI_STAGE_IDLE && state != HATHI_STAGE_BOOTING;
+	if (was_active && atomic_load(active) > 0) atomic_fetch_sub(active, 1);
 	begin_change(slot);
 	put_u32(slot, HATHI_SB_SLOT_PID, 0);
 	end_change(slot);
@@ -249,5 +250,12 @@ void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *
 void hathi_slot_idle(struct hathi_slot *slot)
 {
 	hathi_slot_stage(slot, HATHI_STAGE_IDLE);
+	set_active(slot, false);
+}
+
+/* The worker boots its application, and takes none meanwhile. */
+void hathi_slot_booting(struct hathi_slot *slot)
+{
+	hathi_slot_stage(slot, HATHI_STAGE_BOOTING);
 	set_active(slot, false);
 }

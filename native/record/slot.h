@@ -23,6 +23,7 @@ enum hathi_stage {
 	HATHI_STAGE_RUNNING,
 	HATHI_STAGE_ENDING,
 	HATHI_STAGE_FINISHING,
+	HATHI_STAGE_BOOTING,
 };
 
 struct hathi_slot_result {
@@ -39,6 +40,7 @@ void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);
 void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_request_texts *texts);
 void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
 void hathi_slot_idle(struct hathi_slot *slot);
+void hathi_slot_booting(struct hathi_slot *slot);
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
 uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);
 void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size);

@@ -19,8 +19,18 @@ enum hathi_control_type {
 	HATHI_CONTROL_FLUSHED = 'D',
 	/* Orders the worker to end, while it waits. A worker that runs a request looks at its flag afterwards. */
 	HATHI_CONTROL_QUIT = 'Q',
+	/*
+	 * A connection of a request for a script, from a worker with an application by way of the host to one without: first
+	 * the file with what has been read of it, then the connection itself, each with its descriptor.
+	 */
+	HATHI_CONTROL_PASSED_HEAD = 'H',
+	HATHI_CONTROL_PASSED = 'P',
 	/* Worker to host. */
 	HATHI_CONTROL_UP = 'U',
+	/* A worker that runs scripts beside an application waits for one. */
+	HATHI_CONTROL_WAITS = 'W',
+	/* Why its application could not be booted. It ends next. */
+	HATHI_CONTROL_BOOT_FAILED = 'B',
 	HATHI_CONTROL_FLUSH = 'F',
 	/* It has stopped accepting, since the host drains. */
 	HATHI_CONTROL_STOPPED = 'T',

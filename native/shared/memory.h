@@ -18,6 +18,9 @@ struct hathi_shared_slot {
 	atomic_uint is_to_end;
 };
 
+/* Connections that a host holds at most for workers that run scripts. */
+enum { HATHI_PASSED_MOST = 128 };
+
 struct hathi_shared {
 	/*
 	 * The host drains: no worker may accept any more. A worker raises `may_accept` before it reads this, and the host
@@ -28,6 +31,8 @@ struct hathi_shared {
 	atomic_uint log_generation;
 	/* CLOCK_MONOTONIC microseconds at which OPcache's figures were last taken. */
 	_Atomic uint64_t opcache_at;
+	/* Connections that the host holds for workers that run scripts (worker mode). */
+	atomic_uint passed;
 	/* The slot plus 1 of the worker that changes the table of routes; 0 while no worker does. */
 	atomic_uint routes_holder;
 	struct hathi_shared_slot slots[];

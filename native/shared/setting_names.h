@@ -3,6 +3,7 @@
 #define HATHI_SETTING_NAMES_H
 
 #define HATHI_SETTING_POOL "pool"
+#define HATHI_SETTING_MAX_CHILDREN "max_children"
 #define HATHI_SETTING_LISTEN_FD "listen.fd"
 #define HATHI_SETTING_LISTEN_KIND "listen.kind"
 #define HATHI_SETTING_LISTEN_ALLOWED_CLIENTS "listen.allowed_clients"
@@ -41,10 +42,16 @@
 #define HATHI_SETTING_PHP_ADMIN_VALUE "php_admin_value"
 #define HATHI_SETTING_PHP_INI "php.ini"
 #define HATHI_SETTING_PHP_DEFINE "php.define"
+#define HATHI_SETTING_WORKER_SCRIPT "worker.script"
+#define HATHI_SETTING_WORKER_MATCH "worker.match"
+#define HATHI_SETTING_WORKER_MAX_REQUESTS "worker.max_requests"
+#define HATHI_SETTING_WORKER_ON_EXIT "worker.on_exit"
+#define HATHI_SETTING_WORKER_RESET "worker.reset"
 
 /* Without one of these the master is of another version. */
 #define HATHI_SETTINGS_REQUIRED { \
 	HATHI_SETTING_POOL, \
+	HATHI_SETTING_MAX_CHILDREN, \
 	HATHI_SETTING_LISTEN_FD, \
 	HATHI_SETTING_LISTEN_KIND, \
 	HATHI_SETTING_PM, \

@@ -13,6 +13,8 @@ struct hathi_engine {
 	void (*begin)(struct hathi_worker *worker);
 	/* Serves a request and finishes its connection. Returns false when the worker must not serve another one. */
 	bool (*serve)(struct hathi_worker *worker, struct hathi_connection *connection);
+	/* Worker mode: boots the application, which then waits for its requests by itself. Returns when the worker must end. */
+	void (*run)(struct hathi_worker *worker);
 	/* Adds a message for the web server to the running response, if there is one. */
 	void (*message)(const char *text, size_t length);
 };

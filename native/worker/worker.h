@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "record/access.h"
 #include "record/route.h"
@@ -31,6 +32,8 @@ struct hathi_worker_setup {
 	struct hathi_notes *notes;
 	uint32_t slot_number;
 	uint32_t slot_count;
+	/* In worker mode the slots of workers with the application; those behind run scripts. Else all. */
+	uint32_t booted_slots;
 	int control;
 	int listen_fd;
 	int log_fd;
@@ -53,13 +56,26 @@ struct hathi_worker {
 	/* Connections given up for others since a silent one last sent its request. */
 	uint32_t made_room;
 	struct hathi_connection *spare;
+	/* A request that is served before any other. */
+	struct hathi_connection *late;
 	uint32_t slot_number;
 	uint32_t slot_count;
 	int control;
 	int listen_fd;
 	int epoll;
+	/* A connection that the host has passed on, and the file with what was read of it; -1 for none. */
+	int passed_fd;
+	int passed_head;
+	int exit_code;
 	uint32_t log_generation;
 	bool accepting;
+	/* It accepts from the moment that it is up. */
+	bool accepts_at_once;
+	bool is_up;
+	/* In a pool in worker mode: it has no application, and gets its requests from the host. */
+	bool runs_scripts_only;
+	/* The application boots again after a handler that ended by exit. */
+	bool reboots_on_exit;
 	/* It may have been woken for a connection instead of another worker, and has not tried to accept since. */
 	bool owes_accept;
 	/*
@@ -81,6 +97,13 @@ struct hathi_worker {
 	const char *ping_response;
 	const char *status_path;
 	const char *extensions;
+	/* worker.script; NULL where the pool is not in worker mode. Its file, as it was at the boot. */
+	const char *script;
+	dev_t script_device;
+	ino_t script_inode;
+	/* worker.match. */
+	const char **matches;
+	uint32_t match_count;
 	struct hathi_access_log access_log;
 	struct hathi_output output;
 };

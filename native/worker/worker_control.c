@@ -19,8 +19,17 @@ void hathi_worker_accept(struct hathi_worker *worker)
 	if (worker->accepting) return;
 	worker->accepting = true;
 	hathi_worker_log_notes(worker);
+	if (worker->runs_scripts_only) return;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LISTENER};
 	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
+}
+
+/* Takes over a descriptor, in the place of one that nobody has asked for. */
+static void keep(int *place, int *descriptor)
+{
+	if (*place >= 0) close(*place);
+	*place = *descriptor;
+	*descriptor = -1;
 }
 
 /* Obeys one message. Returns its type; 0 when there was no message. */
@@ -40,6 +49,12 @@ static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control,
 		worker->access_log.fd = *descriptor;
 		*descriptor = -1;
 		worker->log_generation++;
+		break;
+	case HATHI_CONTROL_PASSED_HEAD:
+		keep(&worker->passed_head, descriptor);
+		break;
+	case HATHI_CONTROL_PASSED:
+		keep(&worker->passed_fd, descriptor);
 		break;
 	default:
 		break;

@@ -11,14 +11,18 @@
 /* The pool's settings as one worker uses them. */
 
 /*
- * The number of requests that the worker serves: pm.max_requests less a jitter of up to a tenth. Without it all
+ * The number of requests that the worker serves: worker.max_requests or pm.max_requests, less a jitter of up to a tenth. Without it all
  * workers of an evenly loaded pool would end in the same second.
  */
-static uint64_t draw_quota(const struct hathi_settings *settings)
+static uint64_t draw_quota(const struct hathi_worker *worker)
 {
-	long long most;
+	const struct hathi_settings *settings = worker->settings;
+	bool has_application = worker->script != NULL && !worker->runs_scripts_only;
+	long long most = 0;
 	uint32_t random = 0;
-	if (!hathi_setting_number(settings, HATHI_SETTING_PM_MAX_REQUESTS, &most) || most <= 0) return UINT64_MAX;
+	if (!has_application || !hathi_setting_number(settings, HATHI_SETTING_WORKER_MAX_REQUESTS, &most))
+		hathi_setting_number(settings, HATHI_SETTING_PM_MAX_REQUESTS, &most);
+	if (most <= 0) return UINT64_MAX;
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)getpid();
 	return (uint64_t)most - random % ((uint64_t)most / 10 + 1);
 }
@@ -41,6 +45,21 @@ static void report_clients(struct hathi_notes *notes, const struct hathi_clients
 		hathi_note(notes, HATHI_ERROR, "There are no allowed addresses");
 }
 
+/* worker.script and the directives that belong to it. */
+static void read_worker_mode(struct hathi_worker *worker)
+{
+	const struct hathi_settings *settings = worker->settings;
+	const char *on_exit = hathi_setting_text(settings, HATHI_SETTING_WORKER_ON_EXIT);
+	worker->script = hathi_setting_text(settings, HATHI_SETTING_WORKER_SCRIPT);
+	worker->reboots_on_exit = on_exit == NULL || strcmp(on_exit, "reboot") == 0;
+	worker->matches = calloc(settings->count, sizeof *worker->matches);
+	if (worker->matches == NULL) _exit(HATHI_EXIT_FAILED);
+	size_t cursor = 0;
+	const struct hathi_setting *match;
+	while ((match = hathi_setting_next(settings, HATHI_SETTING_WORKER_MATCH, &cursor)) != NULL)
+		worker->matches[worker->match_count++] = match->value;
+}
+
 /* Reads the settings into the worker. Errors in them are noted for its log. */
 void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes *notes)
 {
@@ -48,7 +67,8 @@ void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes 
 	const char *kind = hathi_setting_text(settings, HATHI_SETTING_LISTEN_KIND);
 	char wrong[512];
 	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
-	worker->requests_left = draw_quota(settings);
+	read_worker_mode(worker);
+	worker->requests_left = draw_quota(worker);
 	const char *access_format = hathi_setting_text(settings, HATHI_SETTING_ACCESS_LOG_FORMAT);
 	worker->access_log.is_json = access_format != NULL && strcmp(access_format, "json") == 0;
 	worker->access_log.with_query = hathi_setting_flag(settings, HATHI_SETTING_ACCESS_LOG_QUERY);

@@ -47,6 +47,7 @@ const PARSERS: {
   isolation: values.parseIsolation,
   host_start: values.parseHostStart,
   scheduler: values.parseScheduler,
+  exit_choice: values.parseExitChoice,
   slowlog_format: values.parseSlowlogFormat,
   log_format: values.parseLogFormat,
   bytes: values.parseBytes,

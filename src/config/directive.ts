@@ -2,6 +2,7 @@
 
 import type {
   EngineChoice,
+  ExitChoice,
   HostStart,
   Isolation,
   LogFormat,
@@ -31,6 +32,7 @@ export interface ValueTypes {
   isolation: Isolation;
   host_start: HostStart;
   scheduler: Scheduler;
+  exit_choice: ExitChoice;
   slowlog_format: SlowlogFormat;
   log_format: LogFormat;
   bytes: number;

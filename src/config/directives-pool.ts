@@ -4,6 +4,8 @@ import { checkPriority, type Directive } from './directive.ts';
 const NO_STACK =
   'the memory of the embedded engine cannot be read from outside, so an entry has the script but no PHP stack';
 
+const NO_WORKER_MODE = 'it has no worker mode';
+
 /** A check for numbers of 1 or more; `withValue` adds the number after the name. */
 function positive(name: string, withValue: boolean): (value: number) => string | undefined {
   return (value) =>
@@ -496,6 +498,79 @@ export const POOL_DIRECTIVES = [
         because: "a native worker's memory is bounded by `memory_limit` and `pm.max_requests`",
       },
     },
+  },
+  {
+    name: 'worker.script',
+    scope: 'pool',
+    type: 'string',
+    help: "Worker mode: the script that boots the pool's application once in each worker and asks for requests with `hathi_handle_request()`; a front controller, or a file of its own ([worker mode](worker-mode.md)). A relative path starts at `prefix`, unless there is a `chroot`.",
+    since: 'Hathi 0.2',
+    own: true,
+    limits: {
+      embedded: { standing: 'refused', because: 'its workers start PHP anew for each request' },
+    },
+  },
+  {
+    name: 'worker.match',
+    scope: 'pool',
+    type: 'list',
+    default: [],
+    help: 'Written with empty brackets, repeatedly: patterns (`*`, `?`, `[...]`) of what the application serves, compared with the path that the client asked for and with the URI of the script. Without any it serves requests whose script is `worker.script`, and those whose script is no file. Other requests run their scripts as ever, in workers of their own. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'worker.other_children',
+    scope: 'pool',
+    type: 'integer',
+    default: 2,
+    check: (value) => (value < 1 ? `worker.other_children(${value}) must be a positive value` : undefined),
+    help: 'The most workers for requests that are not for the application, beside `pm.max_children`. They are made when there is such a request, and ended after `pm.process_idle_timeout` without one. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'worker.boot_timeout',
+    scope: 'pool',
+    type: 'time',
+    default: 30,
+    check: (value) => (value < 1 ? `worker.boot_timeout(${value}s) must be greater than 0s` : undefined),
+    help: 'A worker whose application does not wait for its first request by then is ended; a reload that meets one leaves the old workers in place. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'worker.max_requests',
+    scope: 'pool',
+    type: 'integer',
+    defaultText: '`pm.max_requests`',
+    help: 'A worker with an application is replaced after so many requests. 0 is never. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'worker.on_exit',
+    scope: 'pool',
+    type: 'exit_choice',
+    default: 'reboot',
+    help: 'What follows when a handler ends by `exit`, once its client has the answer: with `reboot` the application boots anew before the worker accepts again, since `exit` skips what the application does at the end of a request; with `keep` it goes on. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'worker.reset',
+    scope: 'pool',
+    type: 'list',
+    default: [],
+    help: 'Written with empty brackets, repeatedly: extensions that are to get their request start and end (RINIT, RSHUTDOWN) for each request of the application, such as those that watch it. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'access.log_format',

@@ -16,6 +16,7 @@ const TYPE_NAMES: Readonly<Record<Directive['type'], string>> = {
   isolation: '`worker`, `request`',
   host_start: '`fork`, `exec`',
   scheduler: '`batch`, `other`',
+  exit_choice: '`reboot`, `keep`',
   slowlog_format: '`compat`, `detailed`',
   log_format: '`text`, `json`',
   bytes: 'size',

@@ -31,6 +31,7 @@ const CHECKS: readonly Check[] = [
   checkProcessManager,
   checkStatusPath,
   checkPing,
+  completeWorkerMode,
   completeAccessLog,
   checkSlowLog,
   checkTraceDepth,
@@ -174,6 +175,15 @@ function checkUri(
   if (!/^[A-Za-z0-9/_.~-]*$/.test(path)) {
     refuse(`must contain only the following characters '[alphanum]/_-.~'`);
   }
+}
+
+/** The application's script is looked for by the workers: inside of a chroot where there is one. */
+function completeWorkerMode(pool: Draft<PoolConfig>, context: PoolContext): void {
+  for (const name of ['worker.other_children', 'worker.boot_timeout'] as const) checkRow(name)(pool, context);
+  if (!pool['worker.script']) return;
+  pool['worker.script'] = pool.chroot
+    ? pool['worker.script']
+    : expandPath(pool['worker.script'], prefixesOf(pool, context));
 }
 
 function completeAccessLog(pool: Draft<PoolConfig>, context: PoolContext): void {

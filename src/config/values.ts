@@ -22,6 +22,9 @@ export type HostStart = (typeof HOST_STARTS)[number];
 export const SCHEDULERS = ['batch', 'other'] as const;
 export type Scheduler = (typeof SCHEDULERS)[number];
 
+export const EXIT_CHOICES = ['reboot', 'keep'] as const;
+export type ExitChoice = (typeof EXIT_CHOICES)[number];
+
 export const SLOWLOG_FORMATS = ['compat', 'detailed'] as const;
 export type SlowlogFormat = (typeof SLOWLOG_FORMATS)[number];
 
@@ -112,6 +115,10 @@ export function parseHostStart(text: string): Parsed<HostStart> {
 
 export function parseScheduler(text: string): Parsed<Scheduler> {
   return parseWord(text, SCHEDULERS, 'invalid scheduling policy (batch or other)');
+}
+
+export function parseExitChoice(text: string): Parsed<ExitChoice> {
+  return parseWord(text, EXIT_CHOICES, 'invalid choice for an exit (reboot or keep)');
 }
 
 export function parseSlowlogFormat(text: string): Parsed<SlowlogFormat> {

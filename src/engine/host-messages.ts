@@ -14,6 +14,10 @@ export type HostMessage =
   | { readonly type: 'ready'; readonly facts: HostFacts }
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'up'; readonly slot: number; readonly pid: number }
+  /** Worker mode: the worker's application cannot be booted. */
+  | { readonly type: 'boot-failed'; readonly slot: number; readonly pid: number; readonly reason: string }
+  /** Worker mode: a request waits for a worker that runs scripts. */
+  | { readonly type: 'wanted' }
   | { readonly type: 'ended'; readonly slot: number; readonly pid: number; readonly end: WorkerEnd }
   | {
       readonly type: 'output';
@@ -98,6 +102,7 @@ function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessa
     case 'memory':
       return { type: verb, slot, pid };
     case 'no-memory':
+    case 'boot-failed':
       return { type: verb, slot, pid, reason: textOf(bytes).slice(0, longestReason) };
     case 'ended':
       return { type: verb, slot, pid, end: workerEnd(fixed, number) };
@@ -111,6 +116,7 @@ function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessa
       return values.slot === undefined ? { type: verb } : { type: verb, slot };
     case 'alive':
       return { type: verb, id };
+    case 'wanted':
     case 'stopped':
     case 'drained':
       return { type: verb };

@@ -97,6 +97,11 @@ export const hostMessages = {
     'SLOT PID',
     'the worker is idle and can take a request. A PID of the native engine is a child of the host',
   ),
+  'boot-failed': row(
+    'SLOT PID',
+    'worker mode: the application of the worker could not be booted; the payload says why. Its `ended` follows',
+    true,
+  ),
   ended: {
     payload: false,
     forms: [
@@ -133,6 +138,10 @@ export const hostMessages = {
   waiting: row(
     '[SLOT]',
     'answer to `watch`; with the slot in which the host makes a worker; `up` or `ended` follows as after `worker`',
+  ),
+  wanted: row(
+    '',
+    'worker mode: a request waits for a worker that runs scripts, and none is free. Sent again once one has come up or ended. The slots of these workers are those from `max_children` on',
   ),
   status: row(
     'ID',

@@ -14,6 +14,7 @@ import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
 import type { ManagerMemory } from '../pool/management.ts';
 import type { HostPatience } from '../pool/obedience.ts';
+import { slotsOf } from '../pool/worker-mode.ts';
 import { moveWorker, workerStates } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { FieldEngine } from '../scoreboard/layout.ts';
@@ -103,7 +104,7 @@ export class Generation {
     });
     const { slowlog } = parts.pool;
     this.slowLog = slowlog === undefined ? undefined : new SlowLogFile(slowlog, parts.logOwners, parts.log);
-    const slotCount = parts.pool['pm.max_children'];
+    const slotCount = slotsOf(parts.pool);
     this.workers = new WorkerTable(slotCount);
     this.scoreboard = ScoreboardWriter.create(parts.scoreboardFd, slotCount);
     this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount, parts.engine);
@@ -133,7 +134,7 @@ export class Generation {
    * @param answer answers one question
    */
   openStatusDesk(later: (act: () => void) => void, answer: (question: StatusQuestion) => void): void {
-    this.#statusDesk = new StatusDesk(this.pool['pm.max_children'], later, answer);
+    this.#statusDesk = new StatusDesk(slotsOf(this.pool), later, answer);
   }
 
   /** The host is started after the scoreboard that it inherits, hence not in the constructor. */

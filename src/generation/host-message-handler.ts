@@ -39,6 +39,11 @@ export class HostMessageHandler {
         generation.checkPid(message);
         this.#supervisor.up(generation, message.slot, message.pid);
         return this.#succession.cameCloser(generation);
+      case 'boot-failed':
+        generation.checkPid(message);
+        return this.#succession.bootFailed(generation, message.reason);
+      case 'wanted':
+        return this.#supervisor.wanted(generation);
       case 'memory':
         generation.checkOffer(message);
         return this.#takeMemory(generation, message.slot, message.pid);

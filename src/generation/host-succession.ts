@@ -9,7 +9,7 @@
 
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
-import { hostStartTimeoutMs, mayTakeOver, stopAcceptingMs, workersForRestart } from '../pool/hand-over.ts';
+import { mayTakeOver, startTimeoutMs, stopAcceptingMs, workersForRestart } from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
 import { type Contained, contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
@@ -127,7 +127,7 @@ export class HostSuccession {
         (act) => setImmediate(() => this.#reports.enqueue(next, 'answering its host', act)),
         (question) => answerStatusQuestion(next, this.#pool.listener, question, this.#services.log),
       );
-      this.#services.wakeAt(next.progressAt + hostStartTimeoutMs);
+      this.#services.wakeAt(next.progressAt + startTimeoutMs(pool.config));
     } catch (error) {
       this.gaveUp(`cannot start the engine host: ${(error as Error).message}`);
     }
@@ -165,7 +165,8 @@ export class HostSuccession {
   /** A pool of many workers may take its time as long as one after the other comes up. */
   #progress(generation: Generation): void {
     generation.progressAt = this.#services.now();
-    if (generation === this.#next) this.#services.wakeAt(generation.progressAt + hostStartTimeoutMs);
+    if (generation === this.#next)
+      this.#services.wakeAt(generation.progressAt + startTimeoutMs(generation.pool));
   }
 
   #takeOverWhenUp(generation: Generation): void {
@@ -265,12 +266,29 @@ export class HostSuccession {
 
   /** Whether its host starts, drains and ends in time. */
   check(generation: Generation, now: number): void {
-    if (generation === this.#next && now - generation.progressAt >= hostStartTimeoutMs) {
-      generation.failure = `the engine host ${generation.host.pid} makes no progress for ${hostStartTimeoutMs / 1000} seconds`;
-      this.#end(generation);
-      return this.gaveUp(generation.failure);
+    const longest = startTimeoutMs(generation.pool);
+    if (generation === this.#next && now - generation.progressAt >= longest) {
+      const text = `the engine host ${generation.host.pid} makes no progress for ${longest / 1000} seconds`;
+      return this.#giveUp(generation, text);
     }
     this.#departures.check(generation, now);
+  }
+
+  /**
+   * Worker mode: the application of one of its workers cannot be booted. Where another generation serves, that one goes
+   * on; one that serves makes the next worker ever later.
+   */
+  bootFailed(generation: Generation, reason: string): void {
+    if (generation === this.#next) return this.#giveUp(generation, reason);
+    if (generation !== this.#serving) return;
+    this.#services.log.error(`[pool ${this.#pool.config.name}] ${reason}`);
+  }
+
+  /** The generation does not take over. */
+  #giveUp(generation: Generation, reason: string): void {
+    generation.failure = reason;
+    this.#end(generation);
+    this.gaveUp(reason);
   }
 
   /** Whether workers without a host end in time. */

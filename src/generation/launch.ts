@@ -1,6 +1,7 @@
 /** Starting a generation: its scoreboard, its descriptor channel, its host. */
 
 import { initialMemory } from '../pool/management.ts';
+import { slotsOf } from '../pool/worker-mode.ts';
 import { memoryFile, socketPair } from '../posix/descriptors.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
 import { Generation, type GenerationParts } from './generation.ts';
@@ -23,7 +24,7 @@ export function launchGeneration(
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): Generation {
   const accessLog = services.accessLog(pool);
-  const slotCount = pool.config['pm.max_children'];
+  const slotCount = slotsOf(pool.config);
   const generation = new Generation({
     number: services.nextGenerationNumber(),
     pool: pool.config,
@@ -60,7 +61,7 @@ function startHost(
   return new HostProcess({
     start: (listener) => services.startHost(pool, descriptors, listener),
     descriptorChannel: descriptors.descriptorPair[0],
-    slotCount: pool.config['pm.max_children'],
+    slotCount: slotsOf(pool.config),
     settings: pool.settings,
     onEvent: (event) => onEvent(generation, event),
   });

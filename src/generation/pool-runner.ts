@@ -267,6 +267,8 @@ export class PoolRunner {
   #watchHost(generation: Generation, now: number): void {
     const complaint = generation.watch.check(generation, now);
     if (complaint !== undefined) throw new ContractError(complaint);
+    const lateBoot = this.#supervisor.checkBoots(generation);
+    if (lateBoot !== undefined) this.#hosts.bootFailed(generation, lateBoot);
   }
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */

@@ -29,7 +29,7 @@ export function requestFacts(
   if (snapshot === undefined) return undefined;
   const { stage, script, method, path, query, requestId, acceptedClockMicros, durationMicros } = snapshot;
   const isNative = generation.engine === 'native';
-  const isIdle = stage === 'idle' || stage === 'creating';
+  const isIdle = stage === 'idle' || stage === 'creating' || stage === 'booting';
   return {
     at: Date.now(),
     pool: generation.name,
@@ -44,6 +44,16 @@ export function requestFacts(
     memoryBytes: isNative ? residentBytes(pid) : snapshot.memoryPeak || undefined,
     stack: stackOf(look),
   };
+}
+
+/** Where an application is while it boots, as an end of a sentence; empty where that cannot be seen. */
+export function bootPlace(generation: Generation, slot: number, pid: number): string {
+  const look = generation.stacks.look(slot, shownDepth);
+  if (pid === 0 || !('walk' in look)) return '';
+  const [frame] = stackFrames(look.walk.calls);
+  if (frame === undefined) return '';
+  const name = frame.class === undefined ? frame.function : `${frame.class}::${frame.function}`;
+  return `; it is in ${name} at ${frame.file}:${frame.line}`;
 }
 
 function stackOf(look: Look): Stack {

@@ -3,7 +3,7 @@
  * workers end, replaces them, and ends the ones whose request takes too long.
  */
 
-import { ContractError } from '../engine/contract.ts';
+import { ContractError, type EndMode } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import { lostRequest } from '../pool/lost-request.ts';
 import type { ManagedWorker, ManagerEvent } from '../pool/management.ts';
@@ -18,14 +18,20 @@ import {
   workerBackOff,
 } from '../pool/respawn.ts';
 import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
+import { idleOthers, isManagedSlot, overdueBoots, slotForOther } from '../pool/worker-mode.ts';
 import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
+import type { WorkerStage } from '../scoreboard/states.ts';
 import type { Generation } from './generation.ts';
 import type { MasterServices } from './master-services.ts';
 import type { PoolCounters } from './pool-counters.ts';
+import { bootPlace } from './request-facts.ts';
 import { writeSlowLog } from './slow-log.ts';
+
+/** A worker in one of these is at no request. */
+const restingStages: readonly WorkerStage[] = ['idle', 'creating', 'booting'];
 
 type EndedMessage = Extract<HostMessage, { type: 'ended' }>;
 
@@ -55,6 +61,8 @@ export class WorkerSupervisor {
   /** @param slots of the generation's scoreboard, of this moment */
   heartbeat(generation: Generation, slots: readonly SlotSnapshot[]): void {
     this.#manage(generation, { type: 'heartbeat' }, slots);
+    for (const slot of idleOthers(generation.pool, slots, monotonicMicros()))
+      this.#dismiss(generation, slot, 'quit');
     this.watch(generation);
   }
 
@@ -84,12 +92,39 @@ export class WorkerSupervisor {
   watch(generation: Generation): void {
     const { pool, workers } = generation;
     if (pool.pm !== 'ondemand') return;
-    const all = workers.all();
+    const all = workers.all().filter(({ slot }) => isManagedSlot(pool, slot));
     const covered = all.filter(({ state }) => state === workerStates.starting).length;
     generation.host.watch(
       covered,
       covered === 0 ? slotForNext(pool, all, this.#services.processMax()) : undefined,
     );
+  }
+
+  /** Worker mode: a request waits for a worker that runs scripts. One that drains needs them to its end. */
+  wanted(generation: Generation): void {
+    const slot = slotForOther(generation.pool, generation.workers.all());
+    if (slot !== undefined && generation.pool['worker.script'] !== undefined) generation.spawn(slot);
+  }
+
+  /**
+   * Ends workers whose application does not come to wait for a request.
+   *
+   * @returns what there is to say of the first one; undefined while all boots are in time
+   */
+  checkBoots(generation: Generation): string | undefined {
+    const { pool, workers } = generation;
+    if (pool['worker.script'] === undefined) return undefined;
+    const { slots } = generation.reader.readNumbers();
+    const late = overdueBoots(pool, slots, monotonicMicros()).filter(
+      (slot) => workers.get(slot)?.ending === undefined,
+    );
+    const complaints = late.map((slot) => {
+      const pid = workers.get(slot)?.announcedPid ?? 0;
+      const place = bootPlace(generation, slot, pid);
+      generation.endWorker(slot, 'term');
+      return `the application of "${pool['worker.script']}" does not wait for a request after ${pool['worker.boot_timeout']} seconds (worker.boot_timeout)${place}`;
+    });
+    return complaints[0];
   }
 
   up(generation: Generation, slot: number, pid: number): void {
@@ -133,9 +168,13 @@ export class WorkerSupervisor {
       return;
     }
     this.#counters.restarted(worker.timedOut ? 'timeout' : message.end.type);
+    // One that runs other scripts is made when it is wanted.
+    if (!isManagedSlot(generation.pool, message.slot)) return;
     // Of one that never came up the slot tells nothing: what is there is its predecessor's.
     const requests = worker.pid === 0 ? 0 : generation.reader.readRequestCount(message.slot);
-    this.#scheduleReplacement(generation, isUsefulWorkerLife(lifetimeMicros / 1000, requests));
+    const hasBooted = worker.pid !== 0 || generation.pool['worker.script'] === undefined;
+    const wasUseful = hasBooted && isUsefulWorkerLife(lifetimeMicros / 1000, requests);
+    this.#scheduleReplacement(generation, wasUseful);
     this.replaceDue(generation);
   }
 
@@ -208,7 +247,7 @@ export class WorkerSupervisor {
 
   /** Workers that are at a request. */
   activeWorkers(generation: Generation): number {
-    return this.#managed(generation).filter(({ stage }) => stage !== 'idle' && stage !== 'creating').length;
+    return this.#managed(generation).filter(({ stage }) => !restingStages.includes(stage)).length;
   }
 
   #scheduleReplacement(generation: Generation, wasUseful: boolean): void {
@@ -234,11 +273,16 @@ export class WorkerSupervisor {
       if (action.type === 'spawn') {
         generation.spawn(action.slot, action.reason === 'replace' && generation.isServing);
       } else {
-        const worker = generation.workers.get(action.slot);
-        if (worker !== undefined) worker.stoppedByManager = true;
-        generation.endWorker(action.slot, action.how);
+        this.#dismiss(generation, action.slot, action.how);
       }
     }
+  }
+
+  /** Nobody is to take its place. */
+  #dismiss(generation: Generation, slot: number, how: EndMode): void {
+    const worker = generation.workers.get(slot);
+    if (worker !== undefined) worker.stoppedByManager = true;
+    generation.endWorker(slot, how);
   }
 
   /** The generation's workers with what the scoreboard says of them; times in monotonic milliseconds. */
@@ -247,7 +291,8 @@ export class WorkerSupervisor {
     slots: readonly SlotSnapshot[] = generation.reader.readNumbers().slots,
   ): ManagedWorker[] {
     const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));
-    return generation.workers.all().map((worker) => {
+    const managed = generation.workers.all().filter(({ slot }) => isManagedSlot(generation.pool, slot));
+    return managed.map((worker) => {
       const slot = worker.pid === 0 ? undefined : bySlot.get(worker.slot);
       const startedAt = worker.startedMicros / 1000;
       const stage = slot?.stage ?? 'creating';

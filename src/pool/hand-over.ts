@@ -5,7 +5,7 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 
-/** A host that makes no step towards serving for so long is given up; the slowest step seen takes two seconds. */
+/** A host or a template that makes no step towards serving for so long is given up; the slowest step seen takes two seconds. */
 export const hostStartTimeoutMs = 30_000;
 /** A pool that nothing serves waits for all its first workers no longer than this: starting one takes a tenth of a second and more. */
 const fullStartPatienceMs = 3_000;
@@ -44,8 +44,22 @@ export function workersForRestart(pool: WorkerNumbers): number {
  *
  * @param busy workers of the old generation that have a request
  */
-export function workersForTakeOver(pool: WorkerNumbers, busy: number): number {
+export function workersForTakeOver(
+  pool: WorkerNumbers & Pick<PoolConfig, 'worker.script'>,
+  busy: number,
+): number {
+  // An application that cannot be booted must not take over, not even where workers are made on demand only.
+  if (pool['worker.script'] !== undefined)
+    return Math.min(pool['pm.max_children'], Math.max(1, initialWorkers(pool), busy));
   return Math.min(pool['pm.max_children'], Math.max(initialWorkers(pool), busy));
+}
+
+/**
+ * The same for the host of a pool. Where workers boot an application, that takes the
+ * time that it may take, and is watched by itself.
+ */
+export function startTimeoutMs(pool: Pick<PoolConfig, 'worker.script' | 'worker.boot_timeout'>): number {
+  return hostStartTimeoutMs + (pool['worker.script'] === undefined ? 0 : pool['worker.boot_timeout'] * 1000);
 }
 
 export interface StartProgress {

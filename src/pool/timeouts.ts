@@ -88,13 +88,15 @@ export function checkTimeouts(
  */
 function isTimed(stage: WorkerStage, trackFinished: boolean): boolean {
   if (stage === 'unknown') return true;
+  // That has a time-out of its own.
+  if (stage === 'booting') return false;
   const { code } = workerStages[stage];
   return code > workerStages.idle.code && (code < workerStages.ending.code || trackFinished);
 }
 
 /** Only what runs PHP code is worth an entry: with track_finished that is also what follows the script. */
 function isSlowStage(stage: WorkerStage, trackFinished: boolean): boolean {
-  if (stage === 'unknown') return false;
+  if (stage === 'unknown' || stage === 'booting') return false;
   const { code } = workerStages[stage];
   return stage === 'running' || (trackFinished && code > workerStages.running.code);
 }

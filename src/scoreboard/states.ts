@@ -18,6 +18,8 @@ export const workerStages = {
   ending: { code: 5, label: 'Ending' },
   /** The answer is complete, the connection is closing. */
   finishing: { code: 6, label: 'Finishing' },
+  /** Worker mode: the application is being booted, and takes no request. */
+  booting: { code: 7, label: 'Booting' },
 } as const;
 
 export type WorkerStage = keyof typeof workerStages | 'unknown';

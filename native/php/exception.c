@@ -1,0 +1,25 @@
+#include "php/exception.h"
+
+#include "php/php_glue.h"
+
+#include <zend_exceptions.h>
+
+/*
+ * Ends what has left a handler: an exception is given to the application's own handler for those, else reported as at
+ * the end of a script, with the status 500. Returns whether it was exit.
+ */
+bool hathi_exception_settle(void)
+{
+	if (EG(exception) == NULL) return false;
+	if (zend_is_unwind_exit(EG(exception))) {
+		zend_clear_exception();
+		return true;
+	}
+	if (Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) zend_user_exception_handler();
+	if (EG(exception) == NULL) return false;
+	zend_exception_error(EG(exception), E_ERROR);
+	if (EG(exception) != NULL) zend_clear_exception();
+	bool is_ok = SG(sapi_headers).http_response_code == 200;
+	if (is_ok && !SG(headers_sent)) SG(sapi_headers).http_response_code = 500;
+	return false;
+}
