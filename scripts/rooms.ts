@@ -28,7 +28,11 @@ export const rooms: readonly Room[] = [
       'text from strangers made printable: a log line, a terminal, markup, JSON; nobody else escapes or strips unsafe characters',
     imports: [],
   },
-  { folder: 'src/runtime', purpose: 'exit codes and small types that every process has', imports: [] },
+  {
+    folder: 'src/runtime',
+    purpose: 'what every process has: exit codes, versions, state tables',
+    imports: [],
+  },
   {
     folder: 'src/posix',
     purpose: 'system calls by FFI, each with its manual page; the only user of FFI',
@@ -66,7 +70,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/pool',
     purpose: 'process managers, time-outs, back-off: pure functions; decides, never acts',
-    imports: ['src/config', 'src/engine', 'src/scoreboard', 'src/status', 'src/text'],
+    imports: ['src/config', 'src/engine', 'src/runtime', 'src/scoreboard', 'src/status', 'src/text'],
   },
   {
     folder: 'src/log',
@@ -160,6 +164,7 @@ export const rooms: readonly Room[] = [
       'src/log',
       'src/pool',
       'src/posix',
+      'src/runtime',
       'src/scoreboard',
       'src/sockets',
       'src/status',

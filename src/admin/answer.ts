@@ -1,6 +1,6 @@
 /** A request of an endpoint: its path's method, what is asked, and the answer. */
 
-import type { AdminSource } from '../figures/snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 
 export interface Answer {
   readonly status: number;

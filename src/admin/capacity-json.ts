@@ -1,7 +1,8 @@
 /** What pools need, by formulas alone: `hathi plan` predicts waiting as well, which takes longer than a master may. */
 
+import type { PoolSnapshot } from '../figures/admin-snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 import type { CapacityAnswer } from '../figures/answers.ts';
-import type { AdminSource, PoolSnapshot } from '../figures/snapshot.ts';
 import { defaultReserve } from '../pool/capacity.ts';
 import { type MeasuredPool, type PoolPlan, planCapacity } from '../pool/capacity-plan.ts';
 import { demandOf } from '../pool/demand.ts';

@@ -4,7 +4,7 @@
  * `_total`. `scrape_uri` is the address of the pool.
  */
 
-import type { PoolSnapshot } from '../figures/snapshot.ts';
+import type { PoolSnapshot } from '../figures/admin-snapshot.ts';
 import { workerStages } from '../scoreboard/states.ts';
 import type { Metric, Sample } from './metrics-table.ts';
 

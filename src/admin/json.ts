@@ -1,5 +1,6 @@
 /** JSON of the admin endpoint. */
 
+import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from '../figures/admin-snapshot.ts';
 import type {
   PoolAnswer,
   PoolsAnswer,
@@ -9,7 +10,6 @@ import type {
   WorkerStackAnswer,
 } from '../figures/answers.ts';
 import type { RequestFacts, SlowRequest, WorkerStack } from '../figures/slow-request.ts';
-import type { AdminSnapshot, PoolSnapshot, WorkerSnapshot } from '../figures/snapshot.ts';
 import { durationBounds } from '../scoreboard/durations.ts';
 import { shownText } from '../text/unsafe.ts';
 

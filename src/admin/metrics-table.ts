@@ -1,6 +1,6 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md derive from it. */
 
-import type { AdminSnapshot, PoolSnapshot } from '../figures/snapshot.ts';
+import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
 import { durationClass } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 

@@ -1,6 +1,6 @@
 /** The table of metrics as text: Prometheus 0.0.4, or OpenMetrics 1.0 for clients that ask for it. */
 
-import type { AdminSnapshot } from '../figures/snapshot.ts';
+import type { AdminSnapshot } from '../figures/admin-snapshot.ts';
 import { exporterMetrics } from './exporter-metrics.ts';
 import { type Metric, metrics, type Sample, sampleNames } from './metrics-table.ts';
 

@@ -1,6 +1,6 @@
 /** Figures and health: what probes, scrapers and autoscalers ask. Read-only, at the admin and at the metrics endpoint. */
 
-import type { AdminSource } from '../figures/snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { unreadiness } from './readiness.ts';

@@ -1,6 +1,6 @@
 /** `GET /api/profile`: its parameters and the formats of its answer. */
 
-import type { AdminSource } from '../figures/snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 import { flameGraph } from '../trace/flame-graph.ts';
 import { foldedText } from '../trace/folded.ts';
 import { type Profile, type ProfileOptions, ProfileRefused, profileLimits } from '../trace/profile.ts';

@@ -1,6 +1,6 @@
 /** `GET /readyz`: whether this master should be sent requests. */
 
-import type { AdminSnapshot, PoolSnapshot } from '../figures/snapshot.ts';
+import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
 
 /** States of the master in which its pools should serve. */
 const servingStates: readonly string[] = ['normal', 'reloading'];

@@ -1,7 +1,7 @@
 /** The routes of pools as JSON. */
 
+import type { PoolRoutes } from '../figures/admin-snapshot.ts';
 import type { RouteAnswer, RoutesAnswer } from '../figures/answers.ts';
-import type { PoolRoutes } from '../figures/snapshot.ts';
 import { durationQuantile } from '../scoreboard/durations.ts';
 import type { RouteCounts } from '../scoreboard/routes.ts';
 import { shownText } from '../text/unsafe.ts';

@@ -1,6 +1,6 @@
 /** The routes of the admin endpoint: path, method and answer. */
 
-import type { AdminSource } from '../figures/snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
 import { capacityJson } from './capacity-json.ts';
 import { configurationJson } from './configuration-json.ts';

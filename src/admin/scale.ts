@@ -1,6 +1,6 @@
 /** `GET /scale`: one number to scale by, as JSON, for an autoscaler that reads a field of it (KEDA's metrics API). */
 
-import type { AdminSnapshot, PoolSnapshot } from '../figures/snapshot.ts';
+import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
 
 /** Load of a pool, or of all of them. */
 export interface ScaleAnswer {

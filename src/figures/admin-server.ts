@@ -1,7 +1,7 @@
 /** The servers of the admin and the metrics endpoint: what they are made from. */
 
 import type { Server } from 'node:http';
-import type { AdminSource } from './snapshot.ts';
+import type { AdminSource } from './admin-source.ts';
 
 /** `admin` shows everything and takes orders from this machine; `metrics` shows figures to others and takes none. */
 export type EndpointKind = 'admin' | 'metrics';

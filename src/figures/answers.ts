@@ -62,7 +62,7 @@ export interface TotalsAnswer {
 }
 
 /** Figures of the last seconds. Quantiles are estimates, undefined if no request ended. */
-export interface RecentFigures {
+export interface RecentAnswer {
   /** Length of the period in seconds. */
   readonly seconds: number;
   readonly requestsPerSecond: number;
@@ -119,7 +119,7 @@ export interface PoolAnswer {
   /** Private memory of its workers; undefined until measured. */
   readonly workerMemory: WorkerMemory | undefined;
   readonly totals: TotalsAnswer;
-  readonly recent: RecentFigures;
+  readonly recent: RecentAnswer;
   /** Resident memory of its hosts in bytes. In the embedded engine workers are threads of the host. */
   readonly hostResidentBytes: number | undefined;
   /** CPU time of hosts and workers since the master's start. */

@@ -1,7 +1,7 @@
 /** Orders from the admin endpoint to the master. */
 
 import type { EndMode } from '../engine/contract.ts';
-import type { AdminVerb } from './snapshot.ts';
+import type { AdminVerb } from './admin-source.ts';
 
 /** A worker that an operator wants to end. */
 export interface EndOrder {

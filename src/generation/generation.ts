@@ -15,7 +15,7 @@ import type { StartProgress } from '../pool/hand-over.ts';
 import type { ManagerMemory } from '../pool/management.ts';
 import type { HostPatience } from '../pool/obedience.ts';
 import { slotsOf } from '../pool/worker-mode.ts';
-import { moveWorker, workerStates } from '../pool/worker-states.ts';
+import { workerStates, workerTransitions } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { FieldEngine } from '../scoreboard/layout.ts';
 import { ScoreboardReader } from '../scoreboard/reader.ts';
@@ -232,7 +232,7 @@ export class Generation {
       return;
     }
     if (worker.state !== workerStates.stopping)
-      worker.state = moveWorker(worker.state, workerStates.stopping);
+      worker.state = workerTransitions.move(worker.state, workerStates.stopping);
     if (how !== 'quit') this.workers.ending(slot, monotonicMicros() / 1000);
     this.host.endWorker(slot, how);
   }

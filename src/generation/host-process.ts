@@ -18,7 +18,7 @@ import { memoryFile, sendDescriptor } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 import { HostInbox } from './host-inbox.ts';
 import type { HostLife, LifeListener } from './host-life.ts';
-import { assertHostTransition, type HostState, hostStates } from './host-states.ts';
+import { type HostState, hostStates, hostTransitions } from './host-states.ts';
 
 export interface HostOptions {
   /** Has the process made; see host-life.ts. */
@@ -87,8 +87,7 @@ export class HostProcess {
 
   /** @throws Error when the host's table has no such move */
   moveTo(state: HostState): void {
-    assertHostTransition(this.#state, state);
-    this.#state = state;
+    this.#state = hostTransitions.move(this.#state, state);
   }
 
   startWorker(slot: number): void {

@@ -3,6 +3,8 @@
  * is a fault of the master and throws.
  */
 
+import { transitions } from '../runtime/transitions.ts';
+
 export const hostStates = {
   /** The process was started and reads its settings; PHP is not up yet. */
   starting: 'starting',
@@ -20,16 +22,11 @@ export const hostStates = {
 export type HostState = (typeof hostStates)[keyof typeof hostStates];
 
 /** From each state, where a host may go next. */
-export const hostTransitions: Readonly<Record<HostState, readonly HostState[]>> = {
+export const hostTransitions = transitions<HostState>('a host', {
   starting: ['ready', 'ending', 'gone'],
   ready: ['serving', 'draining', 'ending', 'gone'],
   serving: ['draining', 'ending', 'gone'],
   draining: ['ending', 'gone'],
   ending: ['gone'],
   gone: [],
-};
-
-/** @throws Error when the table has no such move */
-export function assertHostTransition(from: HostState, to: HostState): void {
-  if (!hostTransitions[from].includes(to)) throw new Error(`a host cannot go from "${from}" to "${to}"`);
-}
+});

@@ -1,7 +1,7 @@
 /** Counts of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these go on. */
 
+import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { RestartCause } from '../figures/answers.ts';
-import type { PoolTotals } from '../figures/snapshot.ts';
 import type { SlotCounters } from '../scoreboard/decode.ts';
 import { addDurations, noDurations } from '../scoreboard/durations.ts';
 import { addRoutes, countedRequests, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
@@ -77,7 +77,7 @@ export class PoolCounters {
   }
 
   /** @param generations those that have a host */
-  totals(generations: readonly Generation[]): PoolTotals {
+  counts(generations: readonly Generation[]): PoolCounts {
     const accepted = this.accepted(generations);
     const counted = this.#counted(accepted, generations);
     const sum = (base: number, of: (generation: Generation) => number): number =>

@@ -15,7 +15,7 @@ import { hostStates } from './host-states.ts';
 import { HostSuccession } from './host-succession.ts';
 import type { MasterServices } from './master-services.ts';
 import { PoolCounters } from './pool-counters.ts';
-import { PoolFigures } from './pool-figures.ts';
+import { PoolMetrics } from './pool-metrics.ts';
 import { PoolNotices, reasonOf } from './pool-notices.ts';
 import type { PoolReports } from './pool-reports.ts';
 import type { PreparedPool } from './prepared-pool.ts';
@@ -26,7 +26,7 @@ import { WorkerSupervisor } from './worker-supervisor.ts';
 
 export class PoolRunner {
   readonly name: string;
-  readonly figures: PoolFigures;
+  readonly metrics: PoolMetrics;
   readonly #services: MasterServices;
   readonly #reports: PoolReports;
   readonly #counters = new PoolCounters();
@@ -52,7 +52,7 @@ export class PoolRunner {
     this.#supervisor = supervisor;
     this.#hosts = new HostSuccession(pool, { services, reports, supervisor, counters, voice, wall: this });
     this.#messages = new HostMessageHandler(services, voice, supervisor, this.#hosts);
-    this.figures = new PoolFigures(counters, () => this.generations(), services.now);
+    this.metrics = new PoolMetrics(counters, () => this.generations(), services.now);
   }
 
   get config(): PoolConfig {
@@ -220,7 +220,10 @@ export class PoolRunner {
     this.#notices.checkSocket(pool.listener);
     const scoreboard = serving.reader.readNumbers();
     this.#supervisor.heartbeat(serving, scoreboard.slots);
-    this.figures.beat(publishFigures(serving, pool.listener, scoreboard), pool.config['pm.max_children']);
+    this.metrics.heartbeat(
+      publishFigures(serving, pool.listener, scoreboard),
+      pool.config['pm.max_children'],
+    );
     // Not at the start itself: programs that read the log know its lines by heart.
     this.#notices.host(serving.facts, pool.command);
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();

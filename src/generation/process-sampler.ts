@@ -1,6 +1,6 @@
 /** Memory and CPU of a pool's processes, read from /proc when somebody asks, and at most once a second. */
 
-import type { PoolProcesses, WorkerProcess } from '../figures/snapshot.ts';
+import type { PoolProcesses, WorkerProcess } from '../figures/admin-snapshot.ts';
 import { type ProcessStat, processStat, threadStat } from '../posix/process-stat.ts';
 import type { Generation } from './generation.ts';
 

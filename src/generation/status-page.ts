@@ -7,7 +7,7 @@ import { monotonicMicros } from '../scoreboard/clock.ts';
 import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/decode.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { renderStatus } from '../status/render.ts';
-import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { StatusSnapshot } from '../status/status-snapshot.ts';
 import type { Generation } from './generation.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import type { StatusQuestion } from './status-desk.ts';

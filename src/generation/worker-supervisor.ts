@@ -19,7 +19,7 @@ import {
 } from '../pool/respawn.ts';
 import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
 import { idleOthers, isManagedSlot, overdueBoots, slotForOther } from '../pool/worker-mode.ts';
-import { moveWorker, observeWorker, workerStates } from '../pool/worker-states.ts';
+import { observeWorker, workerStates, workerTransitions } from '../pool/worker-states.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
@@ -135,7 +135,8 @@ export class WorkerSupervisor {
     worker.pid = pid;
     if (generation.engine === 'native') worker.process = ProcessHandle.openChild(pid, generation.host.pid);
     generation.bootSettled(slot);
-    if (worker.state === workerStates.starting) worker.state = moveWorker(worker.state, workerStates.idle);
+    if (worker.state === workerStates.starting)
+      worker.state = workerTransitions.move(worker.state, workerStates.idle);
     const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#services.isReloading());
     this.#services.log.write(message.level, message.text);
     this.watch(generation);

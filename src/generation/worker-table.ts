@@ -1,7 +1,7 @@
 /** The workers of one generation, by slot. The scoreboard says what they do; this says which there are and why. */
 
 import type { EndProgress } from '../pool/obedience.ts';
-import { moveWorker, type WorkerState, workerStates } from '../pool/worker-states.ts';
+import { type WorkerState, workerStates, workerTransitions } from '../pool/worker-states.ts';
 import type { ProcessHandle } from '../posix/pidfd.ts';
 
 export interface WorkerRecord {
@@ -76,7 +76,7 @@ export class WorkerTable {
   /** Takes a worker that has ended out of the table. */
   remove(slot: number): WorkerRecord | undefined {
     const worker = this.#slots[slot];
-    if (worker !== undefined) worker.state = moveWorker(worker.state, workerStates.ended);
+    if (worker !== undefined) worker.state = workerTransitions.move(worker.state, workerStates.ended);
     this.#slots[slot] = undefined;
     worker?.process?.close();
     return worker;

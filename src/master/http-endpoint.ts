@@ -4,7 +4,7 @@ import { closeSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import type { AdminServerFactory, EndpointAccess, EndpointKind } from '../figures/admin-server.ts';
-import type { AdminSource } from '../figures/snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { duplicate } from '../posix/descriptors.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';

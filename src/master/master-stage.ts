@@ -1,7 +1,7 @@
 /** What the master is up to at the moment; a move that its table does not have is refused, and said. */
 
 import type { ErrorLog } from '../log/error-log.ts';
-import { canMove, type MasterState, masterStates } from './master-states.ts';
+import { type MasterState, masterStates, masterTransitions } from './master-states.ts';
 
 export class MasterStage {
   readonly #log: ErrorLog;
@@ -21,7 +21,7 @@ export class MasterStage {
 
   /** Asks before a move: true, with a line in the log, when there is none from here to there. */
   refuses(to: MasterState): boolean {
-    if (canMove(this.#state, to)) return false;
+    if (masterTransitions.allows(this.#state, to)) return false;
     const text = `not switching to '${to}' state, because already in '${this.#state}' state`;
     this.#log.debug(text);
     return true;

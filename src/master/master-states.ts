@@ -1,5 +1,7 @@
 /** What the master is up to. Outside `normal` no dead worker is replaced in a pool that stops. */
 
+import { transitions } from '../runtime/transitions.ts';
+
 export const masterStates = {
   /** Until every pool of the first start serves or has been given up. */
   starting: 'starting',
@@ -14,14 +16,10 @@ export const masterStates = {
 export type MasterState = (typeof masterStates)[keyof typeof masterStates];
 
 /** From each state, where the master may go next. A stop cannot be taken back, only hastened. */
-export const masterTransitions: Readonly<Record<MasterState, readonly MasterState[]>> = {
+export const masterTransitions = transitions<MasterState>('the master', {
   starting: ['normal', 'finishing', 'terminating'],
   normal: ['reloading', 'finishing', 'terminating'],
   reloading: ['normal', 'finishing', 'terminating'],
   finishing: ['terminating'],
   terminating: [],
-};
-
-export function canMove(from: MasterState, to: MasterState): boolean {
-  return masterTransitions[from].includes(to);
-}
+});

@@ -5,8 +5,8 @@
  */
 
 import type { Configuration } from '../config/directives.ts';
+import type { AdminVerb } from '../figures/admin-source.ts';
 import type { EndOrder } from '../figures/orders.ts';
-import type { AdminVerb } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { MasterServices } from '../generation/master-services.ts';
 import type { PoolOutcome } from '../generation/pool-reports.ts';
@@ -20,8 +20,8 @@ import { Abandoned, Turns } from '../runtime/turns.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { MasterAdmin } from '../watch/master-admin.ts';
 import { ReloadJournal } from '../watch/reload-journal.ts';
-import { Beats } from './beats.ts';
 import { EventQueue } from './event-queue.ts';
+import { Intervals } from './intervals.ts';
 import { MasterReload } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
@@ -42,7 +42,7 @@ export class Master {
   readonly #options: MasterOptions;
   readonly #queue = new EventQueue<MasterEvent>((event) => this.#handle(event));
   readonly #timers = new Timers(now, () => this.#queue.enqueue({ type: 'deadlines' }));
-  readonly #beats = new Beats({
+  readonly #intervals = new Intervals({
     onHeartbeat: () => this.#queue.enqueue({ type: 'heartbeat' }),
     onRequestCheck: () => this.#queue.enqueue({ type: 'deadlines' }),
   });
@@ -135,7 +135,7 @@ export class Master {
     plan.commit();
     this.#options.log.bound();
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
-    this.#beats.start(this.#configuration);
+    this.#intervals.start(this.#configuration);
     if ((await this.#putPoolsInForce(plan, 'all', turns)) === undefined) return;
     // Sockets of a predecessor that no pool asked for.
     if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
@@ -217,7 +217,7 @@ export class Master {
         this.#pools.watchHosts();
         if (this.#stage.isStopping) return;
         this.#pools.heartbeat();
-        if (this.#isObserved) this.admin.beat();
+        if (this.#isObserved) this.admin.heartbeat();
         return;
       case 'deadlines':
         return this.#pools.checkDeadlines();
@@ -301,7 +301,7 @@ export class Master {
   async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<readonly string[] | undefined> {
     this.#configuration = plan.configuration;
     this.#systemd.configure(plan.configuration.global);
-    this.#beats.start(plan.configuration);
+    this.#intervals.start(plan.configuration);
     this.#templates.renew(scope);
     return await this.#putPoolsInForce(plan, scope, turns);
   }
@@ -400,7 +400,7 @@ export class Master {
   /** Gives back everything that the master made; harmless when called twice. */
   #release(): void {
     clearTimeout(this.#leaving);
-    this.#beats.stop();
+    this.#intervals.stop();
     this.#systemd.stop();
     this.#timers.close();
     this.#queue.close();

@@ -6,7 +6,7 @@ import type { EngineCommand } from '../engine/engine-command.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { AdminServerFactory } from '../figures/admin-server.ts';
-import type { AdminSource } from '../figures/snapshot.ts';
+import type { AdminSource } from '../figures/admin-source.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { ErrorLog } from '../log/error-log.ts';

@@ -2,7 +2,7 @@
 
 import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
 import { stageLabel } from '../scoreboard/states.ts';
-import type { ProcessStatus, StatusSnapshot } from '../status/snapshot.ts';
+import type { ProcessStatus, StatusSnapshot } from '../status/status-snapshot.ts';
 
 export interface PoolStatusInput {
   readonly pool: { readonly name: string; readonly pm: string; readonly 'pm.max_children': number };

@@ -1,7 +1,7 @@
 /** How full a pool is, and when it counts as saturated. */
 
 import { workerStages } from '../scoreboard/states.ts';
-import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { StatusSnapshot } from '../status/status-snapshot.ts';
 
 /** Monotonic milliseconds that a pool has to be full before it counts as saturated: a short peak is served from the queue. */
 export const saturatedAfterMs = 3000;

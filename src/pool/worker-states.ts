@@ -3,6 +3,7 @@
  * control channel and from what the master asked for.
  */
 
+import { transitions } from '../runtime/transitions.ts';
 import type { WorkerStage } from '../scoreboard/states.ts';
 
 export const workerStates = {
@@ -20,24 +21,13 @@ export const workerStates = {
 export type WorkerState = (typeof workerStates)[keyof typeof workerStates];
 
 /** From each state, where a worker may go next. A worker may die in every state. */
-export const workerTransitions: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+export const workerTransitions = transitions<WorkerState>('a worker', {
   starting: ['idle', 'busy', 'stopping', 'ended'],
   idle: ['busy', 'stopping', 'ended'],
   busy: ['idle', 'stopping', 'ended'],
   stopping: ['ended'],
   ended: [],
-};
-
-/**
- * Checks a move of a worker.
- *
- * @returns the new state.
- * @throws Error when the table has no such move.
- */
-export function moveWorker(from: WorkerState, to: WorkerState): WorkerState {
-  if (!workerTransitions[from].includes(to)) throw new Error(`a worker cannot go from "${from}" to "${to}"`);
-  return to;
-}
+});
 
 /**
  * The state of a worker after a look at its slot. Only a worker that is up follows its slot: what the slot says
@@ -48,7 +38,7 @@ export function observeWorker(state: WorkerState, stage: WorkerStage): WorkerSta
     case 'idle':
     case 'busy': {
       const seen = stage === 'idle' ? workerStates.idle : workerStates.busy;
-      return seen === state ? state : moveWorker(state, seen);
+      return seen === state ? state : workerTransitions.move(state, seen);
     }
     case 'starting':
     case 'stopping':

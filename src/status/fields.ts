@@ -3,7 +3,7 @@
  * from these two. Order and names are PHP-FPM's; `memory peak` exists from PHP 8.4 on.
  */
 
-import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
+import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 
 /** Type of a value; formats write `time` differently. */
 export type FieldKind = 'string' | 'number' | 'percent' | 'time';

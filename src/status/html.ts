@@ -3,7 +3,7 @@
 import { markup } from '../text/markup.ts';
 import { shownText } from '../text/unsafe.ts';
 import { type FieldKind, processFields, shownFields } from './fields.ts';
-import type { StatusSnapshot } from './snapshot.ts';
+import type { StatusSnapshot } from './status-snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
 const head =

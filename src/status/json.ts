@@ -3,7 +3,7 @@
 import { phpJsonString } from '../text/json.ts';
 import { shownText } from '../text/unsafe.ts';
 import { type FieldKind, processFields, shownFields } from './fields.ts';
-import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
+import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
 export function renderJson(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {

@@ -2,7 +2,7 @@
 
 import { shownText } from '../text/unsafe.ts';
 import { type Metric, shownFields } from './fields.ts';
-import type { StatusSnapshot } from './snapshot.ts';
+import type { StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
 export function renderOpenMetrics(snapshot: StatusSnapshot, _full: boolean, nowSeconds: number): string {

@@ -4,7 +4,7 @@ import { renderHtml } from './html.ts';
 import { renderJson } from './json.ts';
 import { renderOpenMetrics } from './openmetrics.ts';
 import { type StatusFormat, selectFormat } from './select.ts';
-import type { StatusSnapshot } from './snapshot.ts';
+import type { StatusSnapshot } from './status-snapshot.ts';
 import { renderText } from './text.ts';
 import { renderXml } from './xml.ts';
 

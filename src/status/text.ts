@@ -2,7 +2,7 @@
 
 import { shownText } from '../text/unsafe.ts';
 import { type FieldKind, processFields, shownFields } from './fields.ts';
-import type { StatusSnapshot } from './snapshot.ts';
+import type { StatusSnapshot } from './status-snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
 /** Column of the values. */

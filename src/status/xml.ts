@@ -3,7 +3,7 @@
 import { markup } from '../text/markup.ts';
 import { shownText } from '../text/unsafe.ts';
 import { dashed, type FieldKind, processFields, shownFields } from './fields.ts';
-import type { ProcessStatus, StatusSnapshot } from './snapshot.ts';
+import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
 export function renderXml(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {

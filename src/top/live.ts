@@ -1,9 +1,9 @@
 /** `hathi top` while it runs: asks every few seconds, draws, and acts on keys. */
 
 import { AdminError } from './admin-client.ts';
+import { readSnapshot, readStack, type Snapshot, SnapshotError } from './parse-answer.ts';
 import { readRoutes } from './routes.ts';
 import { renderScreen } from './screen.ts';
-import { readSnapshot, readStack, type Snapshot, SnapshotError } from './snapshot.ts';
 import { type Effect, initialState, modes, press, type Target, type TopState } from './state.ts';
 import { Terminal } from './terminal.ts';
 

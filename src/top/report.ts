@@ -5,7 +5,7 @@
 
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
-import type { PoolView, Snapshot } from './snapshot.ts';
+import type { PoolView, Snapshot } from './parse-answer.ts';
 import { poolHeading, poolMood, poolRow, workerHeading, workerRow } from './tables.ts';
 import { cut } from './terminal-text.ts';
 import { everything, selectWorkers } from './workers.ts';

@@ -2,9 +2,9 @@
 
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
+import type { PoolView, Snapshot } from './parse-answer.ts';
 import { totals } from './report.ts';
 import { routeHeading, routeRow, selectRoutes, wholeTime } from './routes.ts';
-import type { PoolView, Snapshot } from './snapshot.ts';
 import { modes, selectedWorker, type TopState } from './state.ts';
 import { poolHeading, poolMood, poolRow, saturation, workerHeading, workerRow } from './tables.ts';
 import { cut, left, wrap } from './terminal-text.ts';

@@ -1,8 +1,8 @@
 /** State of `hathi top` in addition to the snapshot, and the effect of keys on it. */
 
 import type { EndMode } from '../engine/contract.ts';
+import type { Snapshot } from './parse-answer.ts';
 import { noRoutes, type RoutesView, selectRoutes } from './routes.ts';
-import type { Snapshot } from './snapshot.ts';
 import { everything, type Selection, selectWorkers, sortNames, type WorkerRow } from './workers.ts';
 
 export const modes = {

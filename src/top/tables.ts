@@ -1,7 +1,7 @@
 /** The tables of pools and workers as rows of limited width. */
 
 import { terminalText } from '../text/terminal.ts';
-import type { PoolView } from './snapshot.ts';
+import type { PoolView } from './parse-answer.ts';
 import { cut, cutStart, left, right } from './terminal-text.ts';
 import { bytes, count, duration, percent, rate } from './units.ts';
 import type { WorkerRow } from './workers.ts';

@@ -1,6 +1,6 @@
 /** Selects and sorts the listed workers. */
 
-import type { Snapshot, WorkerView } from './snapshot.ts';
+import type { Snapshot, WorkerView } from './parse-answer.ts';
 
 export interface WorkerRow extends WorkerView {
   readonly pool: string;

@@ -27,7 +27,7 @@ import {
 export const historyIntervalMs = 5000;
 /** Samples that are kept: an hour. */
 export const historySamples = 720;
-/** The clock of the heartbeat is not exact: a sample that is nearly due is taken now and not a beat later. */
+/** The clock of the heartbeat is not exact: a sample that is nearly due is taken now and not a heartbeat later. */
 const earlyMs = 250;
 
 const width = historyColumns.length;

@@ -2,28 +2,23 @@
 
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
+import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from '../figures/admin-snapshot.ts';
+import type { AdminSource, AdminVerb } from '../figures/admin-source.ts';
 import type { HistoryAnswer, ReloadResult } from '../figures/answers.ts';
 import type { AdminOrder } from '../figures/orders.ts';
 import type { SlowRequest, WorkerStack } from '../figures/slow-request.ts';
-import type {
-  AdminSnapshot,
-  AdminSource,
-  AdminVerb,
-  PoolRoutes,
-  SnapshotDetail,
-} from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { PoolWatcher } from '../generation/pool-watcher.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { AgentFacts } from '../pool/agent-answer.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
-import { adminSnapshot } from './admin-source.ts';
 import { poolLoad } from './pool-load.ts';
 import { Profiler } from './profiler.ts';
-import { Records } from './records.ts';
+import { Recorder } from './recorder.ts';
 import type { ReloadJournal } from './reload-journal.ts';
 import { SlowRequests } from './slow-requests.ts';
+import { adminSnapshot } from './take-admin-snapshot.ts';
 
 /** What there is to see and to ask. */
 export interface AdministeredMaster {
@@ -41,7 +36,7 @@ export interface AdministeredMaster {
 
 export class MasterAdmin implements AdminSource, PoolWatcher {
   readonly #master: AdministeredMaster;
-  readonly #records = new Records();
+  readonly #recorder = new Recorder();
   readonly #slowRequests = new SlowRequests();
   readonly #profiler = new Profiler();
 
@@ -50,16 +45,16 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
   }
 
   /** Once a second, where somebody can ask. */
-  beat(): void {
-    this.#records.beat();
+  heartbeat(): void {
+    this.#recorder.heartbeat();
   }
 
   roused(runner: PoolRunner): void {
-    this.#records.rouse(runner);
+    this.#recorder.rouse(runner);
   }
 
   removed(runner: PoolRunner): void {
-    this.#records.forget(runner);
+    this.#recorder.forget(runner);
   }
 
   /** What a load balancer is told of the pool of that name. */
@@ -88,7 +83,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
 
   read(detail: SnapshotDetail): AdminSnapshot {
     const { reloads } = this.#master;
-    const { memory } = this.#records;
+    const { memory } = this.#recorder;
     return adminSnapshot(
       {
         state: this.#master.state(),
@@ -104,7 +99,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
   history(pool: string | undefined, since: number): HistoryAnswer | undefined {
     const isKnown = pool === undefined || this.#runner(pool) !== undefined;
     if (!isKnown) return undefined;
-    return { ...this.#records.history.read(pool, since), reloads: this.#master.reloads.recent };
+    return { ...this.#recorder.history.read(pool, since), reloads: this.#master.reloads.recent };
   }
 
   routes(pool: string | undefined): readonly PoolRoutes[] | undefined {
@@ -112,7 +107,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     if (pool !== undefined && runner === undefined) return undefined;
     const runners = runner === undefined ? this.#master.runners() : [runner];
     return runners.flatMap((one) => {
-      const read = () => ({ pool: one.name, table: one.figures.routes() });
+      const read = () => ({ pool: one.name, table: one.metrics.routes() });
       return contain(one, 'reading its routes', read) ?? [];
     });
   }

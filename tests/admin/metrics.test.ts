@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderMetrics } from '../../src/admin/metrics.ts';
 import { metrics } from '../../src/admin/metrics-table.ts';
-import type { AdminSnapshot } from '../../src/figures/snapshot.ts';
+import type { AdminSnapshot } from '../../src/figures/admin-snapshot.ts';
 import { requires } from '../harness/debian.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';

@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { type AddressInfo, connect, type NetConnectOpts, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { adminLimits, createAdminServer } from '../../src/admin/server.ts';
-import type { AdminSource } from '../../src/figures/snapshot.ts';
+import type { AdminSource } from '../../src/figures/admin-source.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { askAdmin } from './client.ts';

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { assertHostMove, hostStates } from '../../src/engine/embedded/host/host-run-states.ts';
+import { hostPhases, phaseTransitions } from '../../src/engine/embedded/host/host-phases.ts';
 import { iniLookup } from '../../src/engine/embedded/host/ini-lookup.ts';
 import { Pages } from '../../src/engine/embedded/host/pages.ts';
 import { SettingCollector } from '../../src/engine/embedded/host/pool-settings.ts';
 import { RequestRate } from '../../src/engine/embedded/host/request-rate.ts';
+import { threadStates, threadTransitions } from '../../src/engine/embedded/host/thread-states.ts';
 import { type Thread, WorkerHandle } from '../../src/engine/embedded/host/worker-handle.ts';
 import { drawQuota, isNearEnd, isUsedUp } from '../../src/engine/embedded/host/worker-quota.ts';
-import { assertWorkerMove, workerStates } from '../../src/engine/embedded/host/worker-states.ts';
 import { headersOf } from '../../src/engine/embedded/php/functions.ts';
 import type { FromThread, ToThread } from '../../src/engine/embedded/shared/protocol.ts';
 import { requiredSettings } from '../../src/engine/host-setting-names.ts';
@@ -244,18 +244,24 @@ suite('pages', () => {
 suite('transition tables', () => {
   test('legal paths', () => {
     const path = ['booting', 'idle', 'running', 'restoring', 'idle', 'leaving', 'gone'] as const;
-    for (const [at, state] of path.slice(1).entries()) assertWorkerMove(path[at]!, state);
+    for (const [at, state] of path.slice(1).entries()) threadTransitions.move(path[at]!, state);
     const life = ['greeting', 'configuring', 'starting', 'ready', 'draining'] as const;
-    for (const [at, state] of life.slice(1).entries()) assertHostMove(life[at]!, state);
+    for (const [at, state] of life.slice(1).entries()) phaseTransitions.move(life[at]!, state);
   });
 
   test('blocked moves name both states', () => {
-    assert.throws(() => assertWorkerMove(workerStates.gone, workerStates.idle), /from "gone" to "idle"/);
     assert.throws(
-      () => assertWorkerMove(workerStates.running, workerStates.leaving),
+      () => threadTransitions.move(threadStates.gone, threadStates.idle),
+      /from "gone" to "idle"/,
+    );
+    assert.throws(
+      () => threadTransitions.move(threadStates.running, threadStates.leaving),
       /"running" to "leaving"/,
     );
-    assert.throws(() => assertHostMove(hostStates.draining, hostStates.serving), /"draining" to "serving"/);
+    assert.throws(
+      () => phaseTransitions.move(hostPhases.draining, hostPhases.serving),
+      /"draining" to "serving"/,
+    );
   });
 });
 
@@ -305,7 +311,7 @@ suite('worker handle', () => {
     assert.equal(isStuck, true);
     assert.equal(thread.isTerminated, true);
     thread.emit('exit', 1);
-    assert.equal(handle.state, workerStates.gone);
+    assert.equal(handle.state, threadStates.gone);
   });
 
   test('a thread that does not leave in time is ended', (t) => {

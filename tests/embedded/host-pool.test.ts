@@ -6,11 +6,11 @@ import { suite, type TestContext, test } from 'node:test';
 import { Exchange } from '../../src/engine/embedded/host/exchange.ts';
 import { HostPool } from '../../src/engine/embedded/host/host-pool.ts';
 import { Pages } from '../../src/engine/embedded/host/pages.ts';
+import { RequestAccounting } from '../../src/engine/embedded/host/request-accounting.ts';
 import { BodyBudget } from '../../src/engine/embedded/host/request-body.ts';
-import { RequestBooks } from '../../src/engine/embedded/host/request-books.ts';
 import type { Thread } from '../../src/engine/embedded/host/worker-handle.ts';
 import { WorkerLog } from '../../src/engine/embedded/host/worker-log.ts';
-import { WorkerNursery } from '../../src/engine/embedded/host/worker-nursery.ts';
+import { WorkerThreads } from '../../src/engine/embedded/host/worker-threads.ts';
 import type { LimitAnswer } from '../../src/engine/embedded/php/time-limit.ts';
 import { readRequest } from '../../src/engine/embedded/shared/message-text.ts';
 import { type FromThread, sharedWord, type ToThread } from '../../src/engine/embedded/shared/protocol.ts';
@@ -110,7 +110,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
     send: (words: readonly string[]) => said.push(words.join(' ')),
     log: (level: string, text: string) => said.push(`log ${level} ${text}`),
   };
-  const nursery = new WorkerNursery(
+  const workerThreads = new WorkerThreads(
     (number, shared) => {
       const thread = new FakeThread(number, shared);
       threads.push(thread);
@@ -123,9 +123,9 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
     maxRequests: options.maxRequests ?? 0,
     heapLimit: 1000,
     queueLimit: options.queueLimit ?? 10,
-    nursery,
+    threads: workerThreads,
     scoreboard,
-    books: new RequestBooks('www', scoreboard, undefined),
+    accounting: new RequestAccounting('www', scoreboard, undefined),
     link,
     workerLog: new WorkerLog(link, { isCaught: false, limit: 1024, level: 'notice' }),
   });

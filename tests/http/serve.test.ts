@@ -13,7 +13,7 @@ import {
   serveCommand,
 } from '../../src/cli/serve/serve.ts';
 import { chooseUser, findSite } from '../../src/cli/serve/site.ts';
-import type { AdminSource } from '../../src/figures/snapshot.ts';
+import type { AdminSource } from '../../src/figures/admin-source.ts';
 import { findPortOwner, listeningInodes } from '../../src/http/port-owner.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { within } from '../harness/waiting.ts';

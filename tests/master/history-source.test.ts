@@ -1,12 +1,12 @@
 /** What the history is told of a pool: peaks between samples, and counts that are read only when they can have changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/figures/snapshot.ts';
+import type { PoolCounts } from '../../src/figures/admin-snapshot.ts';
 import { HistorySource } from '../../src/generation/history-source.ts';
 import { noDurations } from '../../src/scoreboard/durations.ts';
 
 /** `ended` of the requests that were begun have ended, `errors` of them with a 5xx. */
-function totals(accepted: number, ended: number, errors = 0): PoolTotals {
+function totals(accepted: number, ended: number, errors = 0): PoolCounts {
   const counts = noDurations.counts.map((_, index) => (index === 0 ? ended : 0));
   return {
     accepted,
@@ -21,17 +21,17 @@ function totals(accepted: number, ended: number, errors = 0): PoolTotals {
   };
 }
 
-test('a sample has the highest of the beats since the one before', () => {
+test('a sample has the highest of the heartbeats since the one before', () => {
   const source = new HistorySource();
   for (const [busy, queue] of [
     [1, 0],
     [4, 7],
     [2, 1],
   ] as const)
-    source.beat(busy, queue);
+    source.heartbeat(busy, queue);
   const { busy, queue } = source.take(0, () => totals(0, 0));
   assert.deepEqual([busy, queue], [4, 7]);
-  source.beat(1, 0);
+  source.heartbeat(1, 0);
   assert.deepEqual(source.take(0, () => totals(0, 0)).busy, 1);
 });
 

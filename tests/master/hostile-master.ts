@@ -55,10 +55,10 @@ faults(master);
 process.on('SIGWINCH', () => {
   const broken = master.runners.find(({ name }) => name === 'broken');
   if (broken === undefined) throw new Error('there is no pool "broken"');
-  Object.defineProperty(broken.figures, 'beat', {
+  Object.defineProperty(broken.metrics, 'heartbeat', {
     value: () => {
       // Once: the next host is to serve.
-      Reflect.deleteProperty(broken.figures, 'beat');
+      Reflect.deleteProperty(broken.metrics, 'heartbeat');
       throw new Error('broken on purpose');
     },
     configurable: true,

@@ -24,9 +24,9 @@ async function ask(server: Server, path: string): Promise<string> {
   return (await request(path, scriptParams(script))).body.toString();
 }
 
-/** Two more beats of the heart, in which the master looks at every socket. */
+/** Two more heartbeats, in which the master looks at every socket. */
 async function heartbeats(server: Server): Promise<void> {
-  for (let beat = 0; beat < 2; beat++) {
+  for (let count = 0; count < 2; count++) {
     const from = server.log.mark();
     await server.log.waitFor(/\[pool other\] currently \d+ active children/, from);
   }

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reapWorker, startedMessage, type WorkerDeath } from '../../src/pool/reap.ts';
 import {
-  moveWorker,
   observeWorker,
   type WorkerState,
   workerStates,
@@ -28,9 +27,9 @@ for (const from of states) {
   for (const to of states) {
     const isLegal = legal.has(`${from} ${to}`);
     test(`${isLegal ? 'legal path' : 'blocked move'}: ${from} to ${to}`, () => {
-      if (isLegal) assert.equal(moveWorker(from, to), to);
+      if (isLegal) assert.equal(workerTransitions.move(from, to), to);
       else
-        assert.throws(() => moveWorker(from, to), {
+        assert.throws(() => workerTransitions.move(from, to), {
           message: `a worker cannot go from "${from}" to "${to}"`,
         });
     });
@@ -38,7 +37,7 @@ for (const from of states) {
 }
 
 test('every state has a row in the table', () => {
-  assert.deepEqual(Object.keys(workerTransitions).sort(), [...states].sort());
+  assert.deepEqual(Object.keys(workerTransitions.table).sort(), [...states].sort());
 });
 
 test('only a worker that is up follows its slot', () => {

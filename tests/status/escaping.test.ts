@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { poolFields, processFields } from '../../src/status/fields.ts';
 import { renderStatus } from '../../src/status/render.ts';
 import { selectFormat } from '../../src/status/select.ts';
-import type { ProcessStatus, StatusSnapshot } from '../../src/status/snapshot.ts';
+import type { ProcessStatus, StatusSnapshot } from '../../src/status/status-snapshot.ts';
 import { localTime, numberText } from '../../src/status/values.ts';
 
 const process: ProcessStatus = {

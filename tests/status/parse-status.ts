@@ -1,6 +1,6 @@
 /** Reads status pages of any format back into a snapshot. Written from the pages, not from the renderers. */
 
-import type { ProcessStatus, StatusSnapshot } from '../../src/status/snapshot.ts';
+import type { ProcessStatus, StatusSnapshot } from '../../src/status/status-snapshot.ts';
 
 type Values = ReadonlyMap<string, string>;
 

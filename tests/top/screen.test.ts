@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { KeyReader } from '../../src/top/keys.ts';
+import { readSnapshot, readStack, type Snapshot } from '../../src/top/parse-answer.ts';
 import { readRoutes } from '../../src/top/routes.ts';
 import { renderScreen } from '../../src/top/screen.ts';
-import { readSnapshot, readStack, type Snapshot } from '../../src/top/snapshot.ts';
 import { initialState, modes, press, type TopState } from '../../src/top/state.ts';
 import { columns } from '../../src/top/terminal-text.ts';
 import { selectWorkers, sortNames } from '../../src/top/workers.ts';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createAdminServer } from '../../admin/server.ts';
-import type { AdminSource } from '../../figures/snapshot.ts';
+import type { AdminSource } from '../../figures/admin-source.ts';
 
 export interface Dashboard {
   /** With the token in its fragment, which a browser does not send and the page takes out of its address. */

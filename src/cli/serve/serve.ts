@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { requestFastCgi } from '../../fastcgi/client.ts';
-import type { AdminSource } from '../../figures/snapshot.ts';
+import type { AdminSource } from '../../figures/admin-source.ts';
 import { type Front, startFront } from '../../http/front.ts';
 import { formatBytes, type RequestRecord, renderRequest } from '../../http/log.ts';
 import { findPortOwner } from '../../http/port-owner.ts';

@@ -3,7 +3,7 @@
 import type { Writable } from 'node:stream';
 import { defaultConfigFile } from '../../boot/default-config-file.ts';
 import { type AdminAddress, AdminError, askAdmin, parseAdminAddress } from '../../top/admin-client.ts';
-import { SnapshotError } from '../../top/snapshot.ts';
+import { SnapshotError } from '../../top/parse-answer.ts';
 import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
 
 /** Exit codes of the commands that show something. */

@@ -1,8 +1,8 @@
 /** `hathi status`: pools and workers of a running master, once, as text or JSON. */
 import { parseArgs } from 'node:util';
 import { asciiJson } from '../../text/json.ts';
+import { readSnapshot } from '../../top/parse-answer.ts';
 import { renderReport } from '../../top/report.ts';
-import { readSnapshot } from '../../top/snapshot.ts';
 import {
   type AdminIo,
   adminCommand,

@@ -3,8 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { asciiJson } from '../../text/json.ts';
 import { LiveView } from '../../top/live.ts';
+import { readSnapshot } from '../../top/parse-answer.ts';
 import { renderReport } from '../../top/report.ts';
-import { readSnapshot } from '../../top/snapshot.ts';
 import {
   type AdminIo,
   type Ask,

@@ -17,20 +17,20 @@ import { readEngine } from '../php/engine-files.ts';
 import { composeIni } from '../php/ini.ts';
 import { defaultVersion, findEngine } from '../php/package.ts';
 import { HostFront } from './host-front.ts';
+import { HostFault, type HostPhase, hostPhases, phaseTransitions } from './host-phases.ts';
 import { HostPool } from './host-pool.ts';
 import { checkChroot, giveUpRights } from './host-rights.ts';
-import { assertHostMove, HostFault, type HostState, hostStates } from './host-run-states.ts';
 import { iniLookup } from './ini-lookup.ts';
 import { MasterLink } from './master-link.ts';
 import { Pages } from './pages.ts';
 import { type PoolSettings, SettingCollector } from './pool-settings.ts';
 import { readyPayload } from './ready-payload.ts';
-import { RequestBooks } from './request-books.ts';
+import { RequestAccounting } from './request-accounting.ts';
 import { RequestRouter } from './request-router.ts';
 import { readThreadProgram, type ThreadBlueprint, threadStarter } from './thread-start.ts';
 import type { StartThread, UpMessage } from './worker-handle.ts';
 import { WorkerLog } from './worker-log.ts';
-import { WorkerNursery } from './worker-nursery.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 /** Exit code of a host that cannot run its pool. */
 const exitCannotRun = 70;
@@ -42,7 +42,7 @@ interface Running {
   readonly settings: PoolSettings;
   readonly pool: HostPool;
   readonly front: HostFront;
-  readonly nursery: WorkerNursery;
+  readonly threads: WorkerThreads;
   readonly accessLog: AccessLog | undefined;
 }
 
@@ -50,7 +50,7 @@ export class EngineHost {
   readonly #link: MasterLink;
   readonly #collector = new SettingCollector();
   readonly #makeStarter: (blueprint: ThreadBlueprint) => StartThread;
-  #state: HostState = hostStates.greeting;
+  #state: HostPhase = hostPhases.greeting;
   #running: Running | undefined;
   /** The host ends the channel itself. */
   #isLeaving = false;
@@ -64,9 +64,8 @@ export class EngineHost {
     });
   }
 
-  #move(to: HostState): void {
-    assertHostMove(this.#state, to);
-    this.#state = to;
+  #move(to: HostPhase): void {
+    this.#state = phaseTransitions.move(this.#state, to);
   }
 
   #receive(message: Message): void {
@@ -79,7 +78,7 @@ export class EngineHost {
         this.#collector.add(first, Buffer.from(message.payload ?? []).toString('latin1'));
         return;
       case 'start':
-        this.#move(hostStates.starting);
+        this.#move(hostPhases.starting);
         void this.#start();
         return;
       case 'worker':
@@ -89,7 +88,7 @@ export class EngineHost {
         this.#endWorker(this.#slot(first), second);
         return;
       case 'accept':
-        this.#move(hostStates.serving);
+        this.#move(hostPhases.serving);
         this.#running?.front.open();
         return;
       case 'watch':
@@ -108,7 +107,7 @@ export class EngineHost {
 
   #greet(version: string): void {
     if (version === String(contractVersion)) {
-      this.#move(hostStates.configuring);
+      this.#move(hostPhases.configuring);
       return;
     }
     void this.#cannotRun(
@@ -141,7 +140,7 @@ export class EngineHost {
       process.title = `php-fpm: pool ${settings.pool}`;
       // The title is also taken for the name; Debian's program is called so.
       setThreadName(`php-fpm${engine.version}`);
-      const nursery = new WorkerNursery(
+      const threads = new WorkerThreads(
         this.#makeStarter({
           ...{ settings, engine, module, program, extensions },
           phpIni: ini.text,
@@ -149,10 +148,10 @@ export class EngineHost {
         }),
         (threadNumber) => this.#stuck(threadNumber),
       );
-      const facts = await nursery.bootFirst();
-      this.#running = this.#assemble(settings, scoreboard, ini.text, facts, nursery);
+      const facts = await threads.bootFirst();
+      this.#running = this.#assemble(settings, scoreboard, ini.text, facts, threads);
       for (const problem of problems) this.#link.log('error', problem);
-      this.#move(hostStates.ready);
+      this.#move(hostPhases.ready);
       const { phpValue, phpAdminValue } = settings;
       const isExposed = iniFlag(iniLookup(ini.text, phpValue, phpAdminValue)('expose_php'), true);
       this.#link.send(['ready'], readyPayload(facts, { warnings: ini.warnings, isExposed }));
@@ -166,7 +165,7 @@ export class EngineHost {
     scoreboard: ScoreboardWriter,
     phpIni: string,
     facts: UpMessage,
-    nursery: WorkerNursery,
+    threads: WorkerThreads,
   ): Running {
     const link = this.#link;
     link.allowQuestions(settings.maxChildren);
@@ -177,17 +176,17 @@ export class EngineHost {
       level: settings.logLevel,
     });
     const accessLog = openAccessLog(settings, link);
-    const books = new RequestBooks(settings.pool, scoreboard, accessLog);
+    const accounting = new RequestAccounting(settings.pool, scoreboard, accessLog);
     const pool = new HostPool({
       maxRequests: settings.maxRequests,
       heapLimit:
         settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
       queueLimit: settings.backlog,
-      nursery,
+      threads,
       scoreboard,
       link,
       workerLog,
-      books,
+      accounting,
     });
     const router = new RequestRouter({
       settings,
@@ -198,9 +197,9 @@ export class EngineHost {
       link,
       scoreboard,
       workerLog,
-      books,
+      accounting,
     });
-    return { settings, pool, nursery, accessLog, front: this.#makeFront(settings, router) };
+    return { settings, pool, threads, accessLog, front: this.#makeFront(settings, router) };
   }
 
   #makeFront(settings: PoolSettings, router: RequestRouter): HostFront {
@@ -250,7 +249,7 @@ export class EngineHost {
   }
 
   async #drain(): Promise<void> {
-    this.#move(hostStates.draining);
+    this.#move(hostPhases.draining);
     const running = this.#running;
     running?.pool.prepareDrain();
     const emptied = running?.front.drain();
@@ -258,7 +257,7 @@ export class EngineHost {
     if (running !== undefined) {
       await emptied;
       running.pool.retireAll();
-      await running.nursery.emptied();
+      await running.threads.emptied();
       running.accessLog?.flush();
     }
     this.#link.send(['drained']);

@@ -4,7 +4,7 @@
  * there is reported, so that it can be ended from outside.
  */
 
-import type { Seat } from './seat.ts';
+import type { SlotWorker } from './slot-worker.ts';
 
 /** How often deadlines and clients are looked at: PHP's limits are whole seconds. */
 const checkMs = 100;
@@ -12,15 +12,15 @@ const checkMs = 100;
 const patienceMs = 2000;
 
 export class ExecutionWatch {
-  readonly #seats: () => Iterable<Seat>;
-  readonly #onOverdue: (seat: Seat) => void;
+  readonly #workers: () => Iterable<SlotWorker>;
+  readonly #onOverdue: (worker: SlotWorker) => void;
   /** Requests that were asked about and when to look again, performance.now(). */
   readonly #nextLook = new WeakMap<object, number>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onOverdue the limit is over and the script does not end. */
-  constructor(seats: () => Iterable<Seat>, onOverdue: (seat: Seat) => void) {
-    this.#seats = seats;
+  constructor(workers: () => Iterable<SlotWorker>, onOverdue: (worker: SlotWorker) => void) {
+    this.#workers = workers;
     this.#onOverdue = onOverdue;
   }
 
@@ -32,26 +32,26 @@ export class ExecutionWatch {
   #look(): void {
     const now = performance.now();
     let running = 0;
-    for (const seat of [...this.#seats()]) {
-      const { exchange } = seat;
+    for (const worker of [...this.#workers()]) {
+      const { exchange } = worker;
       if (exchange === undefined) continue;
       running++;
       exchange.lookForClient();
-      if (!seat.handle.isTimeLimitDue(now) || now < (this.#nextLook.get(exchange) ?? 0)) continue;
+      if (!worker.handle.isTimeLimitDue(now) || now < (this.#nextLook.get(exchange) ?? 0)) continue;
       this.#nextLook.set(exchange, now + patienceMs);
-      void this.#ask(seat, exchange);
+      void this.#ask(worker, exchange);
     }
     if (running > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  async #ask(seat: Seat, exchange: object): Promise<void> {
-    const silence = setTimeout(() => this.#overdue(seat, exchange), patienceMs);
+  async #ask(worker: SlotWorker, exchange: object): Promise<void> {
+    const silence = setTimeout(() => this.#overdue(worker, exchange), patienceMs);
     try {
-      const answer = await seat.handle.checkTimeLimit();
+      const answer = await worker.handle.checkTimeLimit();
       clearTimeout(silence);
-      if (answer === 'stuck') this.#overdue(seat, exchange);
+      if (answer === 'stuck') this.#overdue(worker, exchange);
       // A limit that is not over yet has a new deadline, which counts as soon as it comes.
       if (answer === 'waiting') this.#nextLook.delete(exchange);
     } catch {
@@ -59,7 +59,7 @@ export class ExecutionWatch {
     }
   }
 
-  #overdue(seat: Seat, exchange: object): void {
-    if (seat.exchange === exchange) this.#onOverdue(seat);
+  #overdue(worker: SlotWorker, exchange: object): void {
+    if (worker.exchange === exchange) this.#onOverdue(worker);
   }
 }

@@ -10,10 +10,11 @@ import type { Exchange } from './exchange.ts';
 import { ExecutionWatch } from './execution-watch.ts';
 import type { MasterLink } from './master-link.ts';
 import { OpcacheTotals } from './opcache-figures.ts';
-import type { RequestBooks } from './request-books.ts';
+import type { RequestAccounting } from './request-accounting.ts';
 import { RequestQueue } from './request-queue.ts';
 import { RequestRate } from './request-rate.ts';
-import { Seat } from './seat.ts';
+import { SlotWorker } from './slot-worker.ts';
+import { threadStates } from './thread-states.ts';
 import {
   bootFailed,
   crash,
@@ -25,9 +26,8 @@ import {
 } from './worker-endings.ts';
 import type { DoneMessage } from './worker-handle.ts';
 import type { WorkerLog, WorkerName } from './worker-log.ts';
-import type { WorkerNursery } from './worker-nursery.ts';
 import { drawQuota, isNearEnd, isUsedUp } from './worker-quota.ts';
-import { workerStates } from './worker-states.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 export interface HostPoolOptions {
   /** pm.max_requests, 0 for no limit. */
@@ -35,15 +35,15 @@ export interface HostPoolOptions {
   /** WASM memory in bytes over which a worker is renewed after its request. */
   readonly heapLimit: number;
   readonly queueLimit: number;
-  readonly nursery: WorkerNursery;
+  readonly threads: WorkerThreads;
   readonly scoreboard: ScoreboardWriter;
   readonly link: Pick<MasterLink, 'send' | 'log'>;
   readonly workerLog: WorkerLog;
-  readonly books: RequestBooks;
+  readonly accounting: RequestAccounting;
 }
 
 /** An idle worker, or the host itself where there is none. */
-export interface Spokesman extends WorkerName {
+export interface AnsweringWorker extends WorkerName {
   readonly hasSlot: boolean;
 }
 
@@ -55,15 +55,15 @@ const nearlyFull = 0.9;
 
 export class HostPool {
   readonly #options: HostPoolOptions;
-  readonly #seats = new Map<number, Seat>();
+  readonly #workers = new Map<number, SlotWorker>();
   /** Idle workers, the one that was used last on top: its caches are warm. */
-  readonly #idle: Seat[] = [];
+  readonly #idle: SlotWorker[] = [];
   readonly #queue: RequestQueue;
   readonly #rate = new RequestRate();
   readonly #opcache = new OpcacheTotals();
   /** Slots that have had a worker, and workers so far. */
   readonly #usedSlots = new Set<number>();
-  #seated = 0;
+  #made = 0;
   /** Undefined while the master does not ask. */
   #watchedOver: number | undefined;
   #isDraining = false;
@@ -80,58 +80,58 @@ export class HostPool {
       },
     );
     this.#executionWatch = new ExecutionWatch(
-      () => this.#seats.values(),
-      (seat) => this.#abandon(seat, executionTimeUsedUp(seat.handle.timeLimitSeconds)),
+      () => this.#workers.values(),
+      (worker) => this.#abandon(worker, executionTimeUsedUp(worker.handle.timeLimitSeconds)),
     );
   }
 
   /** The master wants a worker in this slot. */
   openWorker(slot: number): void {
-    if (this.#seats.has(slot)) {
+    if (this.#workers.has(slot)) {
       this.#options.link.log('error', `the master asked for a worker in slot ${slot}, which has one`);
       return;
     }
-    this.#seatWorker(slot, false);
+    this.#putWorker(slot, false);
   }
 
-  #seatWorker(slot: number, isUnasked: boolean): void {
-    const handle = this.#options.nursery.take();
-    const seat = new Seat(slot, handle, this.#draw(slot), isUnasked);
-    this.#seats.set(slot, seat);
+  #putWorker(slot: number, isUnasked: boolean): void {
+    const handle = this.#options.threads.take();
+    const worker = new SlotWorker(slot, handle, this.#draw(slot), isUnasked);
+    this.#workers.set(slot, worker);
     // The spare is taken: another worker may need one as well.
-    this.#prepareSpare(this.#seats.values());
+    this.#prepareSpare(this.#workers.values());
     handle.events = {
-      onIdle: () => this.#idleAgain(seat),
-      onRequestMessage: (message) => this.#requestMessage(seat, message),
-      onGone: (reason) => this.#lost(seat, reason),
+      onIdle: () => this.#idleAgain(worker),
+      onRequestMessage: (message) => this.#requestMessage(worker, message),
+      onGone: (reason) => this.#lost(worker, reason),
     };
-    if (handle.state === workerStates.idle) this.#idleAgain(seat);
+    if (handle.state === threadStates.idle) this.#idleAgain(worker);
   }
 
   #draw(slot: number): { quota: number; limit: number } {
     const { maxRequests } = this.#options;
-    const quota = drawQuota(maxRequests, this.#seated++, !this.#usedSlots.has(slot));
+    const quota = drawQuota(maxRequests, this.#made++, !this.#usedSlots.has(slot));
     this.#usedSlots.add(slot);
     return { quota, limit: maxRequests > 0 ? maxRequests : Number.POSITIVE_INFINITY };
   }
 
   /** The master wants the worker of this slot to end. One that has ended by itself meanwhile is no error. */
   endWorker(slot: number, mode: EndMode): void {
-    const seat = this.#seats.get(slot);
-    if (seat === undefined) return;
-    if (mode !== 'quit') this.#abandon(seat, orderedEndings[mode]);
-    else if (seat.handle.state === workerStates.idle) this.#retire(seat);
-    else if (seat.isUp) seat.isQuitting = true;
+    const worker = this.#workers.get(slot);
+    if (worker === undefined) return;
+    if (mode !== 'quit') this.#abandon(worker, orderedEndings[mode]);
+    else if (worker.handle.state === threadStates.idle) this.#retire(worker);
+    else if (worker.isUp) worker.isQuitting = true;
     // Still booting: nothing can be lost.
-    else this.#abandon(seat, { words: orderly, failure: { kind: 'ended' } });
+    else this.#abandon(worker, { words: orderly, failure: { kind: 'ended' } });
   }
 
   /** A request is ready for a worker. */
   submit(exchange: Exchange): void {
     if (exchange.isOver) return;
-    const seat = this.#idle.pop();
-    if (seat !== undefined) {
-      this.#run(seat, exchange);
+    const worker = this.#idle.pop();
+    if (worker !== undefined) {
+      this.#run(worker, exchange);
     } else if (this.#queue.add(exchange)) {
       this.#checkWaiting();
       this.#rescueStranded();
@@ -152,14 +152,14 @@ export class HostPool {
   }
 
   /** The worker in whose name the host answers something itself. */
-  spokesman(): Spokesman {
-    const seat = this.#idle.at(-1);
-    if (seat === undefined) return { slot: 0, pid: process.pid, hasSlot: false };
-    return { slot: seat.slot, pid: seat.pid, hasSlot: true };
+  answeringWorker(): AnsweringWorker {
+    const worker = this.#idle.at(-1);
+    if (worker === undefined) return { slot: 0, pid: process.pid, hasSlot: false };
+    return { slot: worker.slot, pid: worker.pid, hasSlot: true };
   }
 
   isIdle({ slot, pid }: WorkerName): boolean {
-    return this.#idle.some((seat) => seat.slot === slot && seat.pid === pid);
+    return this.#idle.some((worker) => worker.slot === slot && worker.pid === pid);
   }
 
   /** From now on the master may send no worker any more for requests that wait. */
@@ -170,65 +170,65 @@ export class HostPool {
 
   /** Every worker is asked to leave; used when no request is left. */
   retireAll(): void {
-    for (const seat of this.#seats.values()) {
-      if (seat.handle.state === workerStates.idle) this.#retire(seat);
-      else this.#abandon(seat, { words: orderly, failure: { kind: 'ended' } });
+    for (const worker of this.#workers.values()) {
+      if (worker.handle.state === threadStates.idle) this.#retire(worker);
+      else this.#abandon(worker, { words: orderly, failure: { kind: 'ended' } });
     }
   }
 
   /** A request that was accepted is answered even if its pool has come to have no worker. */
   #rescueStranded(): void {
-    if (!this.#isDraining || this.#queue.length === 0 || this.#seats.size > 0) return;
-    this.#seatWorker(rescueSlot, true);
+    if (!this.#isDraining || this.#queue.length === 0 || this.#workers.size > 0) return;
+    this.#putWorker(rescueSlot, true);
   }
 
-  #run(seat: Seat, exchange: Exchange): void {
-    seat.exchange = exchange;
-    seat.hasOutput = false;
-    // The thread is on its way before the books are kept.
-    exchange.start(seat.handle);
-    this.#options.books.begin(seat, exchange);
+  #run(worker: SlotWorker, exchange: Exchange): void {
+    worker.exchange = exchange;
+    worker.hasOutput = false;
+    // The thread is on its way before the request is accounted for.
+    exchange.start(worker.handle);
+    this.#options.accounting.begin(worker, exchange);
     this.#executionWatch.start();
   }
 
-  #idleAgain(seat: Seat): void {
-    if (!seat.isUp) this.#up(seat);
-    const isUsedUpNow = isUsedUp(seat, this.#options.nursery.spareIsReady);
-    if (seat.isQuitting || isUsedUpNow || this.#isTooLarge(seat)) {
-      this.#retire(seat);
+  #idleAgain(worker: SlotWorker): void {
+    if (!worker.isUp) this.#up(worker);
+    const isUsedUpNow = isUsedUp(worker, this.#options.threads.spareIsReady);
+    if (worker.isQuitting || isUsedUpNow || this.#isTooLarge(worker)) {
+      this.#retire(worker);
       return;
     }
-    this.#options.scoreboard.idle(seat.slot);
+    this.#options.scoreboard.idle(worker.slot);
     const next = this.#queue.next();
-    if (next !== undefined) this.#run(seat, next);
+    if (next !== undefined) this.#run(worker, next);
     // What is left to one that only waits for its successor is for when all others are busy.
-    else if (seat.served >= seat.quota) this.#idle.unshift(seat);
-    else this.#idle.push(seat);
+    else if (worker.served >= worker.quota) this.#idle.unshift(worker);
+    else this.#idle.push(worker);
   }
 
-  #up(seat: Seat): void {
-    seat.isUp = true;
-    this.#options.scoreboard.created(seat.slot, seat.pid);
-    if (!seat.isUnasked) this.#options.link.send(['up', String(seat.slot), String(seat.pid)]);
+  #up(worker: SlotWorker): void {
+    worker.isUp = true;
+    this.#options.scoreboard.created(worker.slot, worker.pid);
+    if (!worker.isUnasked) this.#options.link.send(['up', String(worker.slot), String(worker.pid)]);
   }
 
   /** Starts a spare in time for one of these workers that will leave soon. */
-  #prepareSpare(seats: Iterable<Seat>): void {
-    const { nursery, heapLimit } = this.#options;
-    const pace = { requestsPerMs: this.#rate.perMs(performance.now()), bootMs: nursery.bootMs };
-    for (const seat of seats) {
-      if (!isNearEnd(seat, pace) && seat.handle.heapBytes < heapLimit * nearlyFull) continue;
-      nursery.prepareSpare();
+  #prepareSpare(workers: Iterable<SlotWorker>): void {
+    const { threads, heapLimit } = this.#options;
+    const pace = { requestsPerMs: this.#rate.perMs(performance.now()), bootMs: threads.bootMs };
+    for (const worker of workers) {
+      if (!isNearEnd(worker, pace) && worker.handle.heapBytes < heapLimit * nearlyFull) continue;
+      threads.prepareSpare();
       return;
     }
   }
 
-  #isTooLarge(seat: Seat): boolean {
-    return seat.handle.heapBytes > this.#options.heapLimit;
+  #isTooLarge(worker: SlotWorker): boolean {
+    return worker.handle.heapBytes > this.#options.heapLimit;
   }
 
-  #requestMessage(seat: Seat, message: Exclude<FromThread, { type: 'up' | 'failed' }>): void {
-    const { exchange } = seat;
+  #requestMessage(worker: SlotWorker, message: Exclude<FromThread, { type: 'up' | 'failed' }>): void {
+    const { exchange } = worker;
     if (exchange === undefined || exchange.id !== message.id) return;
     switch (message.type) {
       case 'head':
@@ -237,112 +237,113 @@ export class HostPool {
         return;
       case 'finished':
         exchange.take(message);
-        this.#options.books.end(seat, { status: 0, cpuMicros: 0, memoryPeak: 0 });
+        this.#options.accounting.end(worker, { status: 0, cpuMicros: 0, memoryPeak: 0 });
         return;
       case 'log':
-        if (message.author === 'php') this.#phpMessage(seat, exchange, message.bytes);
-        else this.#message(seat, exchange, 'error', message.bytes);
+        if (message.author === 'php') this.#phpMessage(worker, exchange, message.bytes);
+        else this.#message(worker, exchange, 'error', message.bytes);
         return;
       case 'output':
-        seat.hasOutput = true;
-        this.#options.workerLog.output(seat, message.stream, message.bytes);
+        worker.hasOutput = true;
+        this.#options.workerLog.output(worker, message.stream, message.bytes);
         return;
       case 'opcache':
-        this.#opcache.set(seat.slot, message.figures);
+        this.#opcache.set(worker.slot, message.figures);
         this.#options.scoreboard.opcache(this.#opcache.fields());
         return;
       case 'done':
-        this.#done(seat, exchange, message);
+        this.#done(worker, exchange, message);
         return;
       default:
         throw new Error(`unknown message about a request: ${JSON.stringify(message satisfies never)}`);
     }
   }
 
-  #phpMessage(seat: Seat, exchange: Exchange, text: Uint8Array): void {
-    this.#message(seat, exchange, 'notice', Buffer.concat([phpMessagePrefix, text]));
+  #phpMessage(worker: SlotWorker, exchange: Exchange, text: Uint8Array): void {
+    this.#message(worker, exchange, 'notice', Buffer.concat([phpMessagePrefix, text]));
   }
 
-  #message(seat: Seat, exchange: Exchange, level: 'notice' | 'error', text: Uint8Array): void {
+  #message(worker: SlotWorker, exchange: Exchange, level: 'notice' | 'error', text: Uint8Array): void {
     exchange.addMessage(text);
-    seat.hasOutput = true;
-    this.#options.workerLog.message(seat, level, text);
+    worker.hasOutput = true;
+    this.#options.workerLog.message(worker, level, text);
   }
 
-  #done(seat: Seat, exchange: Exchange, result: DoneMessage): void {
+  #done(worker: SlotWorker, exchange: Exchange, result: DoneMessage): void {
     if (result.outcome === outcomes.trap) {
       const text = `the PHP engine crashed in script '${exchange.script}'; its worker is replaced`;
-      this.#options.link.log('error', this.#named(seat, text));
-      this.#abandon(seat, crash);
+      this.#options.link.log('error', this.#named(worker, text));
+      this.#abandon(worker, crash);
       return;
     }
-    seat.served++;
-    seat.exchange = undefined;
+    worker.served++;
+    worker.exchange = undefined;
     exchange.finish(result);
     const { status, cpuMicros, memoryPeak, user, heapBytes: instanceBytes } = result;
-    this.#options.books.end(seat, { status, cpuMicros, memoryPeak, user, instanceBytes });
-    this.#options.books.log(seat, exchange, { status, cpuMicros, memoryPeak, user });
-    if (seat.hasOutput) this.#options.workerLog.flush(seat);
+    this.#options.accounting.end(worker, { status, cpuMicros, memoryPeak, user, instanceBytes });
+    this.#options.accounting.log(worker, exchange, { status, cpuMicros, memoryPeak, user });
+    if (worker.hasOutput) this.#options.workerLog.flush(worker);
     this.#rate.count(performance.now());
-    this.#prepareSpare([seat]);
+    this.#prepareSpare([worker]);
   }
 
   /** An idle worker leaves; its slot is free at once, the thread closes behind the scenes. */
-  #retire(seat: Seat): void {
-    this.#free(seat);
-    this.#options.nursery.release(seat.handle);
-    this.#report(seat, orderly);
+  #retire(worker: SlotWorker): void {
+    this.#free(worker);
+    this.#options.threads.release(worker.handle);
+    this.#report(worker, orderly);
   }
 
   /** Ends the worker at once, whatever becomes of its request. */
-  #abandon(seat: Seat, ending: Ending): void {
-    const { exchange } = seat;
-    this.#free(seat);
-    this.#options.nursery.destroy(seat.handle);
-    if (exchange !== undefined) this.#fail(seat, exchange, ending);
-    this.#report(seat, ending.words);
+  #abandon(worker: SlotWorker, ending: Ending): void {
+    const { exchange } = worker;
+    this.#free(worker);
+    this.#options.threads.destroy(worker.handle);
+    if (exchange !== undefined) this.#fail(worker, exchange, ending);
+    this.#report(worker, ending.words);
   }
 
-  #fail(seat: Seat, exchange: Exchange, { failure }: Ending): void {
+  #fail(worker: SlotWorker, exchange: Exchange, { failure }: Ending): void {
     if (failure.kind === 'executionTime') {
-      this.#phpMessage(seat, exchange, executionTimeMessage(failure.seconds, exchange.script));
+      this.#phpMessage(worker, exchange, executionTimeMessage(failure.seconds, exchange.script));
     }
     const status = exchange.fail(failure);
     if (status !== undefined) {
-      this.#options.books.log(seat, exchange, { status, cpuMicros: 0, memoryPeak: 0 });
+      this.#options.accounting.log(worker, exchange, { status, cpuMicros: 0, memoryPeak: 0 });
     }
-    if (seat.hasOutput) this.#options.workerLog.flush(seat);
+    if (worker.hasOutput) this.#options.workerLog.flush(worker);
   }
 
   /** The thread is gone and nobody asked for it. */
-  #lost(seat: Seat, reason: string | undefined): void {
-    this.#options.link.log('error', this.#named(seat, `the worker's thread died: ${reason ?? 'it left'}`));
-    if (seat.isUp) {
-      this.#abandon(seat, crash);
+  #lost(worker: SlotWorker, reason: string | undefined): void {
+    this.#options.link.log('error', this.#named(worker, `the worker's thread died: ${reason ?? 'it left'}`));
+    if (worker.isUp) {
+      this.#abandon(worker, crash);
     } else {
-      this.#free(seat);
-      this.#report(seat, bootFailed);
+      this.#free(worker);
+      this.#report(worker, bootFailed);
     }
   }
 
-  #free(seat: Seat): void {
-    seat.exchange = undefined;
-    seat.handle.events = undefined;
-    this.#seats.delete(seat.slot);
-    const at = this.#idle.indexOf(seat);
+  #free(worker: SlotWorker): void {
+    worker.exchange = undefined;
+    worker.handle.events = undefined;
+    this.#workers.delete(worker.slot);
+    const at = this.#idle.indexOf(worker);
     if (at >= 0) this.#idle.splice(at, 1);
-    this.#opcache.drop(seat.slot);
-    this.#options.scoreboard.free(seat.slot);
+    this.#opcache.drop(worker.slot);
+    this.#options.scoreboard.free(worker.slot);
   }
 
-  #report(seat: Seat, words: EndWords): void {
-    if (!seat.isUnasked) this.#options.link.send(['ended', String(seat.slot), String(seat.pid), ...words]);
+  #report(worker: SlotWorker, words: EndWords): void {
+    if (!worker.isUnasked)
+      this.#options.link.send(['ended', String(worker.slot), String(worker.pid), ...words]);
     this.#checkWaiting();
     this.#rescueStranded();
   }
 
-  #named(seat: Seat, text: string): string {
-    return `child ${seat.pid}: ${text}`;
+  #named(worker: SlotWorker, text: string): string {
+    return `child ${worker.pid}: ${text}`;
   }
 
   #checkWaiting(): void {

@@ -18,12 +18,12 @@ import {
   type Verdict,
 } from '../../script.ts';
 import { Exchange } from './exchange.ts';
-import type { HostPool, Spokesman } from './host-pool.ts';
+import type { AnsweringWorker, HostPool } from './host-pool.ts';
 import type { MasterLink } from './master-link.ts';
 import type { Page, Pages } from './pages.ts';
 import type { PoolSettings } from './pool-settings.ts';
+import type { RequestAccounting } from './request-accounting.ts';
 import { BodyBudget } from './request-body.ts';
-import type { RequestBooks } from './request-books.ts';
 import type { WorkerLog } from './worker-log.ts';
 
 export interface RouterOptions {
@@ -35,7 +35,7 @@ export interface RouterOptions {
   readonly link: MasterLink;
   readonly scoreboard: ScoreboardWriter;
   readonly workerLog: WorkerLog;
-  readonly books: RequestBooks;
+  readonly accounting: RequestAccounting;
 }
 
 /** Where a request came from. */
@@ -124,7 +124,8 @@ export class RequestRouter {
     for (const message of verdict.messages) {
       const text = Buffer.from(message, 'latin1');
       exchange.addMessage(text);
-      if (passes(verdict.level, settings.logLevel)) workerLog.message(pool.spokesman(), verdict.level, text);
+      if (passes(verdict.level, settings.logLevel))
+        workerLog.message(pool.answeringWorker(), verdict.level, text);
     }
     this.#answer(exchange, pages.plain(verdict.status, verdict.body));
   }
@@ -150,23 +151,23 @@ export class RequestRouter {
    * The host is about to answer something itself. An idle worker, where there is one, gets the credit on the
    * scoreboard, since in PHP-FPM a worker would answer; so a status page counts itself there as well.
    */
-  #begin(exchange: Exchange): Spokesman {
-    const worker = this.#options.pool.spokesman();
-    if (worker.hasSlot) this.#options.books.begin(worker, exchange);
+  #begin(exchange: Exchange): AnsweringWorker {
+    const worker = this.#options.pool.answeringWorker();
+    if (worker.hasSlot) this.#options.accounting.begin(worker, exchange);
     return worker;
   }
 
   #answer(exchange: Exchange, page: Page, worker = this.#begin(exchange)): void {
-    const { pool, scoreboard, books } = this.#options;
+    const { pool, scoreboard, accounting } = this.#options;
     const result = { status: page.status, cpuMicros: 0, memoryPeak: 0 };
     const hasClient = !exchange.isOver;
     exchange.answer(page);
     // A status page waits for the master: meanwhile the worker may have got a request of its own, or be gone.
     if (worker.hasSlot && pool.isIdle(worker)) {
-      books.end(worker, result);
+      accounting.end(worker, result);
       scoreboard.idle(worker.slot);
     }
-    if (hasClient) books.log(worker, exchange, result);
+    if (hasClient) accounting.log(worker, exchange, result);
   }
 }
 

@@ -15,7 +15,7 @@ import {
   sharedWord,
   type ToThread,
 } from '../shared/protocol.ts';
-import { assertWorkerMove, type WorkerState, workerStates } from './worker-states.ts';
+import { type ThreadState, threadStates, threadTransitions } from './thread-states.ts';
 
 /** What the handle needs of a thread; node:worker_threads' Worker fits. */
 export interface Thread {
@@ -63,7 +63,7 @@ export class WorkerHandle {
   heapBytes = 0;
   readonly #thread: Thread;
   readonly #words: Int32Array;
-  #state: WorkerState = workerStates.booting;
+  #state: ThreadState = threadStates.booting;
   #facts: UpMessage | undefined;
   #failure: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -85,7 +85,7 @@ export class WorkerHandle {
     this.#thread.on('exit', (code) => this.#exited(code));
   }
 
-  get state(): WorkerState {
+  get state(): ThreadState {
     return this.#state;
   }
 
@@ -101,7 +101,7 @@ export class WorkerHandle {
 
   /** @throws Error when the worker is not idle. */
   run(id: number, request: PhpRequest): void {
-    this.#move(workerStates.running);
+    this.#move(threadStates.running);
     this.#requestId = id;
     this.#startedAt = performance.now();
     for (const word of [sharedWord.clientGone, sharedWord.executionLimit, sharedWord.bodyPending]) {
@@ -119,7 +119,7 @@ export class WorkerHandle {
    * @returns false when the thread has more than enough of it: wait for {@link whenBodyWanted}.
    */
   sendBody(bytes: Uint8Array<ArrayBuffer>, end: boolean): boolean {
-    if (this.#state !== workerStates.running) return true;
+    if (this.#state !== threadStates.running) return true;
     const pending = Atomics.add(this.#words, sharedWord.bodyPending, bytes.length) + bytes.length;
     this.#thread.postMessage({ type: 'body', id: this.#requestId, bytes, end }, handOver(bytes));
     return pending < bodyWindowBytes;
@@ -129,7 +129,7 @@ export class WorkerHandle {
   async whenBodyWanted(): Promise<void> {
     for (;;) {
       const pending = Atomics.load(this.#words, sharedWord.bodyPending);
-      if (pending < bodyWindowBytes || this.#state !== workerStates.running) return;
+      if (pending < bodyWindowBytes || this.#state !== threadStates.running) return;
       // The bound covers a thread that ended: nobody notifies for it.
       await Atomics.waitAsync(this.#words, sharedWord.bodyPending, pending, 1000).value;
     }
@@ -150,7 +150,7 @@ export class WorkerHandle {
 
   /** Whether the time has come to look at max_execution_time; `now` as performance.now(). */
   isTimeLimitDue(now: number): boolean {
-    if (this.#state !== workerStates.running) return false;
+    if (this.#state !== threadStates.running) return false;
     const limit = Atomics.load(this.#words, sharedWord.executionLimit);
     return limit > 0 && now - this.#startedAt >= limit;
   }
@@ -167,33 +167,32 @@ export class WorkerHandle {
 
   /** Asks an idle worker to leave; one that does not in time is ended. */
   leave(): void {
-    this.#move(workerStates.leaving);
+    this.#move(threadStates.leaving);
     this.#thread.postMessage({ type: 'exit' });
     this.#timer = setTimeout(() => this.end(), leaveLimitMs);
   }
 
   /** Ends the thread whatever it does. Harmless when it is gone. */
   end(): void {
-    if (this.#state === workerStates.gone || this.#state === workerStates.ending) return;
-    this.#move(workerStates.ending);
+    if (this.#state === threadStates.gone || this.#state === threadStates.ending) return;
+    this.#move(threadStates.ending);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.onStuck?.(), terminateLimitMs);
     // The exit event follows; a rejection of this promise would only repeat it.
     this.#thread.terminate().catch(() => {});
   }
 
-  #move(to: WorkerState): void {
-    assertWorkerMove(this.#state, to);
-    this.#state = to;
+  #move(to: ThreadState): void {
+    this.#state = threadTransitions.move(this.#state, to);
   }
 
   #receive(message: FromThread): void {
     switch (message.type) {
       case 'up':
         this.#facts = message;
-        if (this.#state === workerStates.booting) this.onBooted?.(performance.now() - this.#startedAt);
-        if (this.#state === workerStates.booting || this.#state === workerStates.restoring) {
-          this.#move(workerStates.idle);
+        if (this.#state === threadStates.booting) this.onBooted?.(performance.now() - this.#startedAt);
+        if (this.#state === threadStates.booting || this.#state === threadStates.restoring) {
+          this.#move(threadStates.idle);
           this.events?.onIdle();
         }
         return;
@@ -206,7 +205,7 @@ export class WorkerHandle {
       case 'log':
       case 'output':
       case 'opcache':
-        if (this.#state === workerStates.running) this.events?.onRequestMessage(message);
+        if (this.#state === threadStates.running) this.events?.onRequestMessage(message);
         return;
       case 'done':
         this.#done(message);
@@ -217,25 +216,25 @@ export class WorkerHandle {
   }
 
   #done(message: DoneMessage): void {
-    if (this.#state !== workerStates.running) return;
+    if (this.#state !== threadStates.running) return;
     this.heapBytes = message.heapBytes;
-    this.#move(message.outcome === outcomes.ok ? workerStates.idle : workerStates.restoring);
+    this.#move(message.outcome === outcomes.ok ? threadStates.idle : threadStates.restoring);
     this.events?.onRequestMessage(message);
     if (isIdle(this.#state)) this.events?.onIdle();
   }
 
   #exited(code: number): void {
     clearTimeout(this.#timer);
-    const asked = this.#state === workerStates.ending || this.#state === workerStates.leaving;
-    this.#move(workerStates.gone);
+    const asked = this.#state === threadStates.ending || this.#state === threadStates.leaving;
+    this.#move(threadStates.gone);
     this.onExit?.();
     this.events?.onGone(asked ? undefined : (this.#failure ?? `the thread exited with code ${code}`));
   }
 }
 
 /** The owner may have moved the worker on while it was told of the end of a request. */
-function isIdle(state: WorkerState): boolean {
-  return state === workerStates.idle;
+function isIdle(state: ThreadState): boolean {
+  return state === threadStates.idle;
 }
 
 /** For the log: where a fault of ours is, but what to do where the system has no room for one more thread. */

@@ -28,6 +28,7 @@ import type { LocaleNames } from './locale-names.ts';
 import { FileLocks } from './locks.ts';
 import { type LoopFunction, MainStack } from './main-stack.ts';
 import { MemoryFiles } from './memory-files.ts';
+import { MemorySnapshot } from './memory-snapshot.ts';
 import { registerFpmModule } from './module.ts';
 import { OpcacheProbe } from './opcache-probe.ts';
 import { PageImage } from './page-image.ts';
@@ -35,7 +36,6 @@ import { Parts } from './parts.ts';
 import { PoolIni, type PoolValue, type RequestIni } from './pool-ini.ts';
 import { IniParser } from './request-ini.ts';
 import { type BodySource, type ResponseSink, Sapi } from './sapi.ts';
-import { Snapshot } from './snapshot.ts';
 import type { Spawner } from './spawn.ts';
 import { stackBytes } from './stack-guard.ts';
 import { type OutputStream, StandardStreams } from './streams.ts';
@@ -141,7 +141,7 @@ export class PhpInstance {
   #user = '';
   #spoiled = false;
   #crash: PromiseWithResolvers<never> | undefined;
-  #snapshot: Snapshot | undefined;
+  #snapshot: MemorySnapshot | undefined;
   #memoryFiles: MemoryFiles | undefined;
   #lastDescriptor = 0;
   #facts: EngineFacts = { phpVersion: '', extensions: [], zendExtensions: [] };
@@ -237,7 +237,7 @@ export class PhpInstance {
     this.#memoryFiles = new MemoryFiles(engine.fs, memoryFolders);
     const { image } = settings;
     preferHugePages(engine.memory.bytes, false);
-    this.#snapshot = Snapshot.take(engine, image === undefined ? undefined : new PageImage(image));
+    this.#snapshot = MemorySnapshot.take(engine, image === undefined ? undefined : new PageImage(image));
     if (image === undefined) this.#host.image(this.#snapshot.image.buffer);
   }
 

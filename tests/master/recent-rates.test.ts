@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PoolTotals } from '../../src/figures/snapshot.ts';
-import { RecentTotals } from '../../src/generation/recent-totals.ts';
+import type { PoolCounts } from '../../src/figures/admin-snapshot.ts';
+import { RecentRates } from '../../src/generation/recent-rates.ts';
 import { monotonicMicros } from '../../src/scoreboard/clock.ts';
 import { durationClass, noDurations, peakPeriod } from '../../src/scoreboard/durations.ts';
 
 /** Totals after so many requests, each of 15 ms. */
-function after(requests: number, peaks = noDurations.peaks): PoolTotals {
+function after(requests: number, peaks = noDurations.peaks): PoolCounts {
   const counts = [...noDurations.counts];
   counts[durationClass(15_000)] = requests;
   return {
@@ -23,8 +23,8 @@ function after(requests: number, peaks = noDurations.peaks): PoolTotals {
 }
 
 test('figures are about the last 10 to 15 seconds, and about less after a start', () => {
-  const recent = new RecentTotals(0, after(0));
-  assert.deepEqual(recent.figures(0, after(0)), {
+  const recent = new RecentRates(0, after(0));
+  assert.deepEqual(recent.rates(0, after(0)), {
     seconds: 0,
     requestsPerSecond: 0,
     errorsPerSecond: 0,
@@ -34,7 +34,7 @@ test('figures are about the last 10 to 15 seconds, and about less after a start'
     p95Micros: undefined,
     p99Micros: undefined,
   });
-  assert.deepEqual(recent.figures(2000, after(20)), {
+  assert.deepEqual(recent.rates(2000, after(20)), {
     seconds: 2,
     requestsPerSecond: 10,
     errorsPerSecond: 1,
@@ -51,18 +51,18 @@ test('figures are about the last 10 to 15 seconds, and about less after a start'
       read += 1;
       return after(100 * Math.min(second, 30));
     });
-    const { seconds, requestsPerSecond } = recent.figures(second * 1000, after(100 * Math.min(second, 30)));
+    const { seconds, requestsPerSecond } = recent.rates(second * 1000, after(100 * Math.min(second, 30)));
     if (second >= 15) assert.ok(seconds >= 10 && seconds < 15, `${seconds} s`);
     if (second <= 30) assert.equal(requestsPerSecond, 100);
   }
   assert.equal(read, 12, 'a sample every five seconds');
-  assert.equal(recent.figures(60_000, after(3000)).requestsPerSecond, 0);
-  assert.equal(recent.figures(60_000, after(3000)).p50Micros, undefined);
+  assert.equal(recent.rates(60_000, after(3000)).requestsPerSecond, 0);
+  assert.equal(recent.rates(60_000, after(3000)).p50Micros, undefined);
 });
 
 test('no quantile is over the longest request of that time, however wide its class is', () => {
-  const recent = new RecentTotals(0, after(0));
-  const { p50Micros = 0, p99Micros = 0 } = recent.figures(
+  const recent = new RecentRates(0, after(0));
+  const { p50Micros = 0, p99Micros = 0 } = recent.rates(
     2000,
     after(3, { period: peakPeriod(monotonicMicros()), micros: [15_000, 0, 0, 0] }),
   );
@@ -70,6 +70,6 @@ test('no quantile is over the longest request of that time, however wide its cla
 });
 
 test('counts that fell are no negative rate', () => {
-  const recent = new RecentTotals(0, after(100));
-  assert.equal(recent.figures(1000, after(10)).requestsPerSecond, 0);
+  const recent = new RecentRates(0, after(100));
+  assert.equal(recent.rates(1000, after(10)).requestsPerSecond, 0);
 });

@@ -8,7 +8,7 @@ import { monotonicMicros } from '../scoreboard/clock.ts';
 import { History } from './history.ts';
 import { PoolMemory } from './pool-memory.ts';
 
-export class Records {
+export class Recorder {
   readonly history = new History();
   readonly memory = new PoolMemory();
   /** Those that were no longer at rest at any time since the last sample. */
@@ -26,7 +26,7 @@ export class Records {
   }
 
   /** Once a second. */
-  beat(): void {
+  heartbeat(): void {
     this.memory.refresh(monotonicMicros() / 1000, this.#awake.pools);
     const at = Date.now();
     if (!this.history.isDue(at)) return;
@@ -37,11 +37,11 @@ export class Records {
     this.#awake.letRest();
   }
 
-  #sample({ name, config, figures, isAtRest }: PoolRunner): PoolSample {
+  #sample({ name, config, metrics, isAtRest }: PoolRunner): PoolSample {
     return {
       name,
       limit: config['pm.max_children'],
-      ...figures.historySample(),
+      ...metrics.historySample(),
       memoryBytes: this.memory.of(name)?.bytes,
       isAtRest,
     };

@@ -1,6 +1,8 @@
 /** What a worker thread is doing, as the main thread knows it, and which moves there are. */
 
-export const workerStates = {
+import { transitions } from '../../../runtime/transitions.ts';
+
+export const threadStates = {
   /** The thread starts, PHP with it. */
   booting: 'booting',
   /** Clean and without a request. */
@@ -15,10 +17,10 @@ export const workerStates = {
   /** The thread is gone. */
   gone: 'gone',
 } as const;
-export type WorkerState = (typeof workerStates)[keyof typeof workerStates];
+export type ThreadState = (typeof threadStates)[keyof typeof threadStates];
 
 /** A thread may fall dead in every state, and may be ended in every state but the last. */
-const moves: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+export const threadTransitions = transitions<ThreadState>('a worker thread', {
   booting: ['idle', 'ending', 'gone'],
   idle: ['running', 'leaving', 'ending', 'gone'],
   running: ['idle', 'restoring', 'ending', 'gone'],
@@ -26,9 +28,4 @@ const moves: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
   leaving: ['ending', 'gone'],
   ending: ['gone'],
   gone: [],
-};
-
-/** @throws Error for a move that the table does not have, naming both states. */
-export function assertWorkerMove(from: WorkerState, to: WorkerState): void {
-  if (!moves[from].includes(to)) throw new Error(`a worker thread cannot go from "${from}" to "${to}"`);
-}
+});

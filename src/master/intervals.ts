@@ -4,17 +4,17 @@ import type { Configuration } from '../config/directives.ts';
 import { heartbeatMillis } from '../pool/management.ts';
 import { timeoutPeriod } from '../pool/timeouts.ts';
 
-export interface BeatHandlers {
+export interface IntervalHandlers {
   readonly onHeartbeat: () => void;
   readonly onRequestCheck: () => void;
 }
 
-export class Beats {
-  readonly #handlers: BeatHandlers;
+export class Intervals {
+  readonly #handlers: IntervalHandlers;
   #heartbeat: NodeJS.Timeout | undefined;
   #requestCheck: NodeJS.Timeout | undefined;
 
-  constructor(handlers: BeatHandlers) {
+  constructor(handlers: IntervalHandlers) {
     this.#handlers = handlers;
   }
 

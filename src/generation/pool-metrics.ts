@@ -1,28 +1,28 @@
 /** What a pool has done and takes, for those who look at it: counts since the start, rates, peaks, processes. */
 
-import type { RecentFigures } from '../figures/answers.ts';
+import type { PoolCounts, PoolProcesses } from '../figures/admin-snapshot.ts';
+import type { RecentAnswer } from '../figures/answers.ts';
 import type { PoolSample } from '../figures/history.ts';
-import type { PoolProcesses, PoolTotals } from '../figures/snapshot.ts';
 import { nextFullness, notFull, saturation, statusLoad } from '../pool/saturation.ts';
 import type { RouteTable } from '../scoreboard/routes.ts';
-import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { StatusSnapshot } from '../status/status-snapshot.ts';
 import type { Generation } from './generation.ts';
 import { HistorySource } from './history-source.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { ProcessSampler } from './process-sampler.ts';
-import { RecentTotals } from './recent-totals.ts';
+import { RecentRates } from './recent-rates.ts';
 
-/** Seconds that a beat counts at most. */
-const longestBeat = 2;
+/** Seconds since the heartbeat before that count at most. */
+const longestGap = 2;
 
-export class PoolFigures {
+export class PoolMetrics {
   readonly #counters: PoolCounters;
   readonly #generations: () => readonly Generation[];
   readonly #now: () => number;
-  readonly #recent: RecentTotals;
+  readonly #recent: RecentRates;
   readonly #history = new HistorySource();
   readonly #processes = new ProcessSampler();
-  #beatAt: number;
+  #heartbeatAt: number;
   #fullness = notFull;
 
   /**
@@ -33,8 +33,8 @@ export class PoolFigures {
     this.#counters = counters;
     this.#generations = generations;
     this.#now = now;
-    this.#beatAt = now();
-    this.#recent = new RecentTotals(now(), this.totals());
+    this.#heartbeatAt = now();
+    this.#recent = new RecentRates(now(), this.counts());
   }
 
   /**
@@ -42,15 +42,18 @@ export class PoolFigures {
    *
    * @param limit `pm.max_children`
    */
-  beat(status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue' | 'processes'>, limit: number): void {
+  heartbeat(
+    status: Pick<StatusSnapshot, 'activeProcesses' | 'listenQueue' | 'processes'>,
+    limit: number,
+  ): void {
     const now = this.#now();
     this.#fullness = nextFullness(this.#fullness, saturation(statusLoad(status, limit)), now);
     // Over a longer gap (the master stood still) nothing is known.
-    const seconds = Math.min((now - this.#beatAt) / 1000, longestBeat);
-    this.#beatAt = now;
+    const seconds = Math.min((now - this.#heartbeatAt) / 1000, longestGap);
+    this.#heartbeatAt = now;
     this.#counters.wasBusy(seconds * status.activeProcesses);
-    this.#history.beat(status.activeProcesses, status.listenQueue);
-    this.#recent.note(this.#now(), () => this.totals());
+    this.#history.heartbeat(status.activeProcesses, status.listenQueue);
+    this.#recent.note(this.#now(), () => this.counts());
   }
 
   /** Whether it has been full for so long that others should take what comes. */
@@ -59,8 +62,8 @@ export class PoolFigures {
   }
 
   /** Counts since the master's start. */
-  totals(): PoolTotals {
-    return this.#counters.totals(this.#generations());
+  counts(): PoolCounts {
+    return this.#counters.counts(this.#generations());
   }
 
   /** What the requests were since the master's start. */
@@ -69,13 +72,13 @@ export class PoolFigures {
   }
 
   /** @param totals of this moment */
-  recent(totals: PoolTotals): RecentFigures {
-    return this.#recent.figures(this.#now(), totals);
+  recent(totals: PoolCounts): RecentAnswer {
+    return this.#recent.rates(this.#now(), totals);
   }
 
   /** What the history is to keep now. */
   historySample(): Pick<PoolSample, 'busy' | 'busyMean' | 'queue' | 'counts'> {
-    return this.#history.take(this.#counters.accepted(this.#generations()), () => this.totals());
+    return this.#history.take(this.#counters.accepted(this.#generations()), () => this.counts());
   }
 
   /** Memory and CPU of the processes. */

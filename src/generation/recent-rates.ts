@@ -1,7 +1,7 @@
 /** The counts of a pool some seconds ago, so that rates and quantiles of the last seconds can be told at any time. */
 
-import type { RecentFigures } from '../figures/answers.ts';
-import type { PoolTotals } from '../figures/snapshot.ts';
+import type { PoolCounts } from '../figures/admin-snapshot.ts';
+import type { RecentAnswer } from '../figures/answers.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import {
   type DurationCounts,
@@ -13,7 +13,7 @@ import {
 
 /** Time between two samples, ms. */
 const spacing = 5000;
-/** Figures are about the time since the oldest of these: 10 to 15 seconds. */
+/** Rates are about the time since the oldest of these: 10 to 15 seconds. */
 const samplesKept = 3;
 
 interface Sample {
@@ -27,22 +27,22 @@ interface Sample {
   readonly durations: DurationCounts;
 }
 
-export class RecentTotals {
+export class RecentRates {
   #samples: readonly Sample[];
 
   /** @param now monotonic ms, here and below */
-  constructor(now: number, totals: PoolTotals) {
+  constructor(now: number, totals: PoolCounts) {
     this.#samples = [sample(now, totals)];
   }
 
   /** Takes a sample when one is due; to be called about once a second. @param read makes the totals */
-  note(now: number, read: () => PoolTotals): void {
+  note(now: number, read: () => PoolCounts): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && now - last.at < spacing) return;
     this.#samples = [...this.#samples, sample(now, read())].slice(-samplesKept);
   }
 
-  figures(now: number, totals: PoolTotals): RecentFigures {
+  rates(now: number, totals: PoolCounts): RecentAnswer {
     const oldest = this.#samples[0] ?? sample(now, totals);
     const seconds = (now - oldest.at) / 1000;
     const durations = durationsSince(totals.durations, oldest.durations);
@@ -64,7 +64,7 @@ export class RecentTotals {
   }
 }
 
-function sample(at: number, totals: PoolTotals): Sample {
+function sample(at: number, totals: PoolCounts): Sample {
   const { accepted, busySeconds, durations } = totals;
   return {
     at,
@@ -76,6 +76,6 @@ function sample(at: number, totals: PoolTotals): Sample {
   };
 }
 
-function errorsOf({ responses }: PoolTotals): number {
+function errorsOf({ responses }: PoolCounts): number {
   return responses[4] ?? 0;
 }

@@ -5,7 +5,7 @@ import type { WorkerHandle } from './worker-handle.ts';
 import type { WorkerName } from './worker-log.ts';
 import type { WorkerUse } from './worker-quota.ts';
 
-export class Seat implements WorkerName, WorkerUse {
+export class SlotWorker implements WorkerName, WorkerUse {
   readonly slot: number;
   readonly handle: WorkerHandle;
   /** Requests after which the worker is renewed, and those after which it has to be. */

@@ -26,7 +26,7 @@ interface Sorted {
   readonly empty: (readonly [start: number, end: number])[];
 }
 
-export class Snapshot {
+export class MemorySnapshot {
   readonly #base: PageImage | undefined;
   readonly #own: PageImage;
   readonly #pages: Sorted;
@@ -47,8 +47,8 @@ export class Snapshot {
    *
    * @param base image of another instance of the same host; without one this instance's can be the base of others
    */
-  static take(engine: Engine, base?: PageImage): Snapshot {
-    return new Snapshot(engine.memory.bytes, base, engine.function('emscripten_stack_get_current')());
+  static take(engine: Engine, base?: PageImage): MemorySnapshot {
+    return new MemorySnapshot(engine.memory.bytes, base, engine.function('emscripten_stack_get_current')());
   }
 
   /** The snapshot's own pages. */

@@ -5,7 +5,7 @@ import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer
 import type { Exchange } from './exchange.ts';
 import type { WorkerName } from './worker-log.ts';
 
-export class RequestBooks {
+export class RequestAccounting {
   readonly #pool: string;
   readonly #scoreboard: ScoreboardWriter;
   readonly #accessLog: AccessLog | undefined;

@@ -3,10 +3,10 @@
  * to it that each one really ends.
  */
 
+import { threadStates } from './thread-states.ts';
 import { type StartThread, type UpMessage, WorkerHandle } from './worker-handle.ts';
-import { workerStates } from './worker-states.ts';
 
-export class WorkerNursery {
+export class WorkerThreads {
   readonly #start: StartThread;
   readonly #onStuck: (threadNumber: number) => void;
   /** Every thread that is not gone. */
@@ -44,7 +44,7 @@ export class WorkerNursery {
 
   /** The next {@link take} gives a worker that has booted. */
   get spareIsReady(): boolean {
-    return this.#spare?.state === workerStates.idle;
+    return this.#spare?.state === threadStates.idle;
   }
 
   /** Starts a spare unless there is one. */
@@ -62,7 +62,7 @@ export class WorkerNursery {
 
   /** An idle worker is not needed any more. */
   release(handle: WorkerHandle): void {
-    if (handle.state !== workerStates.gone) handle.leave();
+    if (handle.state !== threadStates.gone) handle.leave();
   }
 
   destroy(handle: WorkerHandle): void {

@@ -1,7 +1,12 @@
 /** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
 
+import type {
+  AdminSnapshot,
+  PoolSnapshot,
+  SnapshotDetail,
+  WorkerSnapshot,
+} from '../figures/admin-snapshot.ts';
 import type { PoolMemoryFigures } from '../figures/memory.ts';
-import type { AdminSnapshot, PoolSnapshot, SnapshotDetail, WorkerSnapshot } from '../figures/snapshot.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { Generation } from '../generation/generation.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
@@ -9,7 +14,7 @@ import { statusSnapshot } from '../generation/status-page.ts';
 import { saturation, statusLoad } from '../pool/saturation.ts';
 import { ownVersion } from '../runtime/module.ts';
 import type { Listener } from '../sockets/listener.ts';
-import type { StatusSnapshot } from '../status/snapshot.ts';
+import type { StatusSnapshot } from '../status/status-snapshot.ts';
 import { memoryLimit } from './memory-limit.ts';
 import type { PoolMemory } from './pool-memory.ts';
 import type { ReloadJournal } from './reload-journal.ts';
@@ -55,7 +60,7 @@ function poolSnapshot(
   detail: SnapshotDetail,
 ): PoolSnapshot {
   const { serving, config, prepared } = runner;
-  const totals = runner.figures.totals();
+  const totals = runner.metrics.counts();
   const status = serving && statusOf(serving, prepared.listener, detail);
   // While nobody serves the pool its clients wait all the same.
   const kernel = serving === undefined ? prepared.listener?.queue() : undefined;
@@ -81,7 +86,7 @@ function poolSnapshot(
     saturation: saturation(
       status ? statusLoad(status, maxChildren) : { busy: 0, waiting: queue, limit: maxChildren },
     ),
-    isSaturated: runner.figures.isSaturated,
+    isSaturated: runner.metrics.isSaturated,
     isDrained,
     accepted: status?.acceptedConnections ?? 0,
     maxChildrenReached: status?.maxChildrenReached ?? 0,
@@ -93,8 +98,8 @@ function poolSnapshot(
     workerMemory: memory?.workers,
     privateBytes: memory?.privateBytes,
     totals,
-    recent: runner.figures.recent(totals),
-    processes: detail === 'full' ? runner.figures.processes() : undefined,
+    recent: runner.metrics.recent(totals),
+    processes: detail === 'full' ? runner.metrics.processes() : undefined,
     opcache: serving?.reader.readOpcache(),
     generation: serving?.number,
     startedAt: runner.startedAt,
