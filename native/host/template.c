@@ -180,8 +180,9 @@ static void leave(struct template *template)
 	forget_spare(template);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The template's buffered input belongs to another channel. */
+	free(host->channel.bytes);
 	host->channel = (struct hathi_channel){.fd = HATHI_FD_CONTROL};
-	host->settings = (struct hathi_settings){0};
+	hathi_settings_clear(&host->settings);
 	/* As an executed host does: signals of a terminal to the master's group must not reach hosts and workers. */
 	setsid();
 }

@@ -25,6 +25,17 @@ bool hathi_settings_add(struct hathi_settings *settings, const char *name, const
 	return true;
 }
 
+/* Removes all settings and frees their memory. */
+void hathi_settings_clear(struct hathi_settings *settings)
+{
+	for (size_t index = 0; index < settings->count; index++) {
+		free(settings->list[index].name);
+		free(settings->list[index].value);
+	}
+	free(settings->list);
+	*settings = (struct hathi_settings){0};
+}
+
 /* The next setting of that name at or behind *cursor, which moves behind it; NULL when there is no more. */
 const struct hathi_setting *hathi_setting_next(const struct hathi_settings *settings, const char *name, size_t *cursor)
 {

@@ -21,6 +21,7 @@ struct hathi_settings {
 };
 
 bool hathi_settings_add(struct hathi_settings *settings, const char *name, const uint8_t *value, size_t length);
+void hathi_settings_clear(struct hathi_settings *settings);
 const char *hathi_setting_text(const struct hathi_settings *settings, const char *name);
 const struct hathi_setting *hathi_setting_next(const struct hathi_settings *settings, const char *name, size_t *cursor);
 const struct hathi_setting *hathi_setting_previous(const struct hathi_settings *settings, const char *name,
