@@ -4,47 +4,28 @@
 
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { compileAccessFormat } from '../../../log/access-format.ts';
-import { jsonAccessFormat } from '../../../log/access-json.ts';
-import { AccessLog } from '../../../log/access-log.ts';
 import { receiveDescriptor } from '../../../posix/descriptors.ts';
 import { setThreadName } from '../../../posix/limits.ts';
 import { ScoreboardWriter } from '../../../scoreboard/writer.ts';
-import { AllowedClients } from '../../allowed-clients.ts';
 import { type ContractError, contractVersion, endModes, hostFd, type Message } from '../../contract.ts';
-import { iniFlag, scriptRules } from '../../script.ts';
+import { iniFlag } from '../../script.ts';
 import { readEngine } from '../php/engine-files.ts';
 import { composeIni } from '../php/ini.ts';
 import { defaultVersion, findEngine } from '../php/package.ts';
-import { HostFront } from './host-front.ts';
+import { assembleHost, type Running } from './host-assembly.ts';
 import { HostFault, type HostPhase, hostPhases, phaseTransitions } from './host-phases.ts';
-import { HostPool } from './host-pool.ts';
+import type { HostPool } from './host-pool.ts';
 import { checkChroot, giveUpRights } from './host-rights.ts';
 import { iniLookup } from './ini-lookup.ts';
 import { MasterLink } from './master-link.ts';
-import { Pages } from './pages.ts';
-import { type PoolSettings, SettingCollector } from './pool-settings.ts';
+import { SettingCollector } from './pool-settings.ts';
 import { readyPayload } from './ready-payload.ts';
-import { RequestAccounting } from './request-accounting.ts';
-import { RequestRouter } from './request-router.ts';
 import { readThreadProgram, type ThreadBlueprint, threadStarter } from './thread-start.ts';
-import type { StartThread, UpMessage } from './worker-handle.ts';
-import { WorkerLog } from './worker-log.ts';
+import type { StartThread } from './worker-handle.ts';
 import { WorkerThreads } from './worker-threads.ts';
 
 /** Exit code of a host that cannot run its pool. */
 const exitCannotRun = 70;
-
-const mebibyte = 1024 * 1024;
-
-/** What the host is made of once it runs. */
-interface Running {
-  readonly settings: PoolSettings;
-  readonly pool: HostPool;
-  readonly front: HostFront;
-  readonly threads: WorkerThreads;
-  readonly accessLog: AccessLog | undefined;
-}
 
 export class EngineHost {
   readonly #link: MasterLink;
@@ -149,7 +130,7 @@ export class EngineHost {
         (threadNumber) => this.#stuck(threadNumber),
       );
       const facts = await threads.bootFirst();
-      this.#running = this.#assemble(settings, scoreboard, ini.text, facts, threads);
+      this.#running = assembleHost(settings, scoreboard, ini.text, facts, threads, this.#link);
       for (const problem of problems) this.#link.log('error', problem);
       this.#move(hostPhases.ready);
       const { phpValue, phpAdminValue } = settings;
@@ -158,63 +139,6 @@ export class EngineHost {
     } catch (error) {
       await this.#cannotRun(error instanceof Error ? error.message : String(error));
     }
-  }
-
-  #assemble(
-    settings: PoolSettings,
-    scoreboard: ScoreboardWriter,
-    phpIni: string,
-    facts: UpMessage,
-    threads: WorkerThreads,
-  ): Running {
-    const link = this.#link;
-    link.allowQuestions(settings.maxChildren);
-    const ini = iniLookup(phpIni, settings.phpValue, settings.phpAdminValue);
-    const workerLog = new WorkerLog(link, {
-      isCaught: settings.catchWorkersOutput,
-      limit: settings.logLimit,
-      level: settings.logLevel,
-    });
-    const accessLog = openAccessLog(settings, link);
-    const accounting = new RequestAccounting(settings.pool, scoreboard, accessLog);
-    const pool = new HostPool({
-      maxRequests: settings.maxRequests,
-      heapLimit:
-        settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
-      queueLimit: settings.backlog,
-      threads,
-      scoreboard,
-      link,
-      workerLog,
-      accounting,
-    });
-    const router = new RequestRouter({
-      settings,
-      rules: scriptRules(facts.php, ini),
-      logsToClient: iniFlag(ini('fastcgi.logging'), true),
-      pages: new Pages(facts.php, ini),
-      pool,
-      link,
-      scoreboard,
-      workerLog,
-      accounting,
-    });
-    return { settings, pool, threads, accessLog, front: this.#makeFront(settings, router) };
-  }
-
-  #makeFront(settings: PoolSettings, router: RequestRouter): HostFront {
-    const isTcp = settings.listenKind === 'tcp';
-    const allowed = new AllowedClients(isTcp ? settings.allowedClients : undefined);
-    for (const problem of allowed.problems) this.#link.log('error', problem);
-    return new HostFront({
-      listenFd: settings.listenFd,
-      backlog: settings.backlog,
-      isTcp,
-      allowed,
-      limits: { maxConnections: settings.maxChildren, maxRequests: settings.maxChildren },
-      router,
-      link: this.#link,
-    });
   }
 
   /** @throws HostFault when the master has not waited for `ready`. */
@@ -312,22 +236,4 @@ function readIniFile(path: string): string {
   } catch (cause) {
     throw new Error(`cannot read the php.ini file '${path}': ${(cause as Error).message}`, { cause });
   }
-}
-
-function openAccessLog(settings: PoolSettings, link: MasterLink): AccessLog | undefined {
-  if (settings.accessLogFd === undefined) return undefined;
-  const format = compileAccessFormat(settings.accessFormat);
-  if (!format.ok) {
-    const reasons = format.warnings.join('; ');
-    throw new Error(`wrong format for access.format '${settings.accessFormat}': ${reasons}`);
-  }
-  return new AccessLog({
-    fd: settings.accessLogFd,
-    ...(settings.accessIsJson ? { format: jsonAccessFormat(settings.accessQuery), limit: 0 } : { format }),
-    suppressPaths: settings.suppressPaths,
-    onTrouble: (trouble) => {
-      if (trouble.kind === 'cut') link.log('notice', trouble.text);
-      else link.log('error', `cannot write the access log: ${String(trouble.error)}`);
-    },
-  });
 }

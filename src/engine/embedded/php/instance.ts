@@ -9,7 +9,6 @@ import { Variables } from '../shared/variables.ts';
 import { Adaptation } from './adaptation.ts';
 import { BodyQueue } from './body.ts';
 import { BodyFile } from './body-file.ts';
-import { StackOverflow } from './c-stack.ts';
 import type { Engine } from './engine.ts';
 import { startEngine } from './engine-start.ts';
 import { ErrorWatch } from './errors.ts';
@@ -22,11 +21,11 @@ import { type FunctionHost, headersOf } from './functions.ts';
 import { opcacheFolder } from './ini.ts';
 import { IniEntries, iniMode } from './ini-entries.ts';
 import { IniSections } from './ini-sections.ts';
-import { fileHandleBytes, fileHandlePrimaryScript, sapiGlobals, sapiHeaders, sapiModule } from './layout.ts';
+import type { InstanceHost, InstanceSettings, RunResult } from './instance-settings.ts';
+import { sapiGlobals, sapiModule } from './layout.ts';
 import { destroySockets } from './loader-socket.ts';
 import type { LocaleNames } from './locale-names.ts';
 import { FileLocks } from './locks.ts';
-import { type LoopFunction, MainStack } from './main-stack.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { MemorySnapshot } from './memory-snapshot.ts';
 import { registerFpmModule } from './module.ts';
@@ -34,62 +33,17 @@ import { OpcacheProbe } from './opcache-probe.ts';
 import { PageImage } from './page-image.ts';
 import { Parts } from './parts.ts';
 import { PoolIni, type PoolValue, type RequestIni } from './pool-ini.ts';
+import { RequestInfo } from './request-info.ts';
 import { IniParser } from './request-ini.ts';
 import { type BodySource, type ResponseSink, Sapi } from './sapi.ts';
+import { ScriptRun } from './script-run.ts';
 import type { Spawner } from './spawn.ts';
 import { stackBytes } from './stack-guard.ts';
-import { type OutputStream, StandardStreams } from './streams.ts';
-import type { LimitAnswer, PublishDeadline, TimeLimit } from './time-limit.ts';
+import { StandardStreams } from './streams.ts';
+import type { LimitAnswer, TimeLimit } from './time-limit.ts';
 import type { ScriptMask } from './umask.ts';
 import { UserIni } from './user-ini.ts';
 import type { Waiting } from './waiting.ts';
-
-export interface InstanceSettings {
-  readonly module: WebAssembly.Module;
-  readonly loaderPath: string;
-  /** `8.4` */
-  readonly phpVersion: string;
-  readonly threadNumber: number;
-  readonly phpIni: string;
-  /** Source files of the text, by the paths that the master sent. */
-  readonly phpIniFiles: readonly string[];
-  readonly phpValue: readonly (readonly [string, string])[];
-  readonly phpAdminValue: readonly (readonly [string, string])[];
-  readonly env: readonly (readonly [string, string])[];
-  /** Files of the engine's extensions, by name (readEngine of engine-files.ts). */
-  readonly extensions?: ReadonlyMap<string, Uint8Array> | undefined;
-  /** Memory of another instance with the same settings, from {@link InstanceHost.image}. */
-  readonly image?: SharedArrayBuffer | undefined;
-  /** phpinfo() prints text, as in PHP's command line. */
-  readonly plainPhpinfo?: boolean;
-}
-
-/** An instance's interface to its thread. */
-export interface InstanceHost {
-  readonly publishDeadline: PublishDeadline;
-  /** Answer to fpm_get_status() as JSON. */
-  readonly status: () => string | undefined;
-  /** A message for the log; during a request it belongs to that. */
-  readonly log: (message: string) => void;
-  /** This instance's memory after its boot, for later instances; only called when none was given. */
-  readonly image: (image: SharedArrayBuffer) => void;
-  /** Standard output and error of scripts and their children. */
-  readonly output: OutputStream;
-  /** OPcache's figures, about once a second (opcache-figures.ts). */
-  readonly opcache: (figures: readonly number[]) => void;
-  /** Time at which the client of the running request left, by performance.now(); undefined while it is connected. */
-  readonly abandonedAt: () => number | undefined;
-}
-
-/** Results of a request besides its output. */
-export interface RunResult {
-  readonly outcome: Outcome;
-  readonly status: number;
-  readonly memoryPeak: number;
-  readonly user: string;
-  /** The last output, not delivered yet: a binary string. */
-  readonly rest: string;
-}
 
 export type { EngineFacts } from './facts.ts';
 
@@ -102,16 +56,8 @@ const warmUpIni =
   'open_basedir=""\nauto_prepend_file=""\nauto_append_file=""\noutput_handler=""\nerror_log=""';
 /** Functions of this build that neither PHP's modules nor PHP-FPM have. */
 const absentFunctions = 'dl cli_set_process_title cli_get_process_title post_message_to_js';
-/** The C calls of a request. */
-const requestFunctions: readonly LoopFunction[] = [
-  ['php_request_startup', 'i'],
-  ['php_execute_script', 'ii'],
-  ['php_request_shutdown', 'vi'],
-];
 /** `E_WARNING` */
 const warningLevel = 2;
-/** HTTP/1.0, PHP's assumption under CGI. */
-const protocolNumber = 1000;
 
 export class PhpInstance {
   readonly #engine: Engine;
@@ -131,10 +77,8 @@ export class PhpInstance {
   readonly #errors: ErrorWatch;
   /** Undefined during the internal first script. */
   #opcache: OpcacheProbe | undefined;
-  readonly #stack: MainStack;
-  readonly #overflow: StackOverflow;
-  readonly #callerOwnsFile: boolean;
-  readonly #strings: number[] = [];
+  readonly #info: RequestInfo;
+  readonly #script: ScriptRun;
   #current: { readonly request: PhpRequest; readonly ini: RequestIni } | undefined;
   #exitStatus: ExitStatus | undefined;
   #memoryPeak = 0;
@@ -149,7 +93,6 @@ export class PhpInstance {
   private constructor(engine: Engine, settings: InstanceSettings, parts: Parts, host: InstanceHost) {
     this.#engine = engine;
     this.#host = host;
-    this.#callerOwnsFile = Number(settings.phpVersion) >= 8.1;
     this.#locks = parts.locks();
     this.#limit = parts.limit;
     this.#spawner = parts.spawner;
@@ -164,8 +107,8 @@ export class PhpInstance {
     this.#sections = new IniSections(engine);
     this.#userIni = new UserIni(engine, entries);
     this.#errors = new ErrorWatch(engine);
-    this.#stack = new MainStack(engine, requestFunctions);
-    this.#overflow = new StackOverflow(engine);
+    this.#info = new RequestInfo(engine);
+    this.#script = new ScriptRun(engine, this.#info, settings.phpVersion, (text) => host.log(text));
     this.#sapi.onActivate = () => this.#activateIni();
     this.#sapi.onDeactivate = () => {
       this.#memoryPeak = engine.function('zend_memory_peak_usage')(1);
@@ -279,13 +222,13 @@ export class PhpInstance {
 
   /** Restores the state after the boot: memory, descriptors, connections, locks. */
   restore(): void {
-    this.#stack.end();
+    this.#script.abandon();
     this.#snapshot?.restore(this.#engine);
     this.#release();
     this.#memoryFiles?.restore();
     this.#sapi.reset();
     this.#userIni.reset();
-    this.#strings.length = 0;
+    this.#info.forget();
     this.#spoiled = false;
   }
 
@@ -386,7 +329,7 @@ export class PhpInstance {
 
   /** A warning by PHP, which goes where the pool's settings send it. */
   #warn(text: string): void {
-    this.#engine.function('zend_error')(warningLevel, this.#string(text.replaceAll('%', '%%')), 0);
+    this.#engine.function('zend_error')(warningLevel, this.#info.string(text.replaceAll('%', '%%')), 0);
   }
 
   async #execution(request: PhpRequest): Promise<Outcome> {
@@ -398,7 +341,7 @@ export class PhpInstance {
       this.#host.log(`the PHP engine failed: ${error instanceof Error ? error.message : String(error)}`);
       return outcomes.trap;
     }
-    for (const address of this.#strings.splice(0)) this.#engine.function('free')(address);
+    this.#info.free();
     return this.#errors.fatal || this.#sapi.bailedOut ? outcomes.bailout : outcomes.ok;
   }
 
@@ -406,89 +349,17 @@ export class PhpInstance {
     this.#current = { request, ini: this.#readIni(request) };
     this.#files.forgetNames();
     this.#engine.fs.chdir(dirname(request.script));
-    this.#fillRequestInfo(request);
-    this.#overflow.arm();
-    if ((await this.#stack.call('php_request_startup')) === 0) {
+    this.#info.fill(request);
+    if (await this.#script.start()) {
       const figures = this.#opcache?.look(performance.now());
       if (figures !== undefined) this.#host.opcache(figures);
-      await this.#runScript(request.script);
+      await this.#script.execute(request.script);
     }
     await this.#exitStatus?.applyErrorHeader();
     const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
     if (user !== 0) this.#user = this.#engine.memory.string(user);
-    await this.#endRequest();
-  }
-
-  async #endRequest(): Promise<void> {
-    this.#overflow.arm();
     this.#waiting.begin();
-    try {
-      await this.#stack.call('php_request_shutdown');
-    } catch (error) {
-      // After the error PHP skips destructors, so it needs less stack.
-      await this.#overflow.raise(error);
-      await this.#stack.call('php_request_shutdown');
-    }
-  }
-
-  async #runScript(path: string): Promise<void> {
-    const engine = this.#engine;
-    if (!this.#isOpen(path)) return;
-    const handle = engine.memory.allocate(fileHandleBytes);
-    engine.memory.bytes.fill(0, handle, handle + fileHandleBytes);
-    engine.function('zend_stream_init_filename')(handle, this.#string(path));
-    // PHP 8.1 and later: the caller owns the handle and requests skipping of a "#!" line.
-    if (this.#callerOwnsFile) engine.memory.bytes[handle + fileHandlePrimaryScript] = 1;
-    try {
-      await this.#stack.call('php_execute_script', handle);
-    } catch (error) {
-      await this.#overflow.raise(error);
-      return;
-    }
-    if (this.#callerOwnsFile) engine.function('zend_destroy_file_handle')(handle);
-    engine.function('free')(handle);
-  }
-
-  /** The host has checked that the script is readable; only PHP knows open_basedir. */
-  #isOpen(path: string): boolean {
-    const engine = this.#engine;
-    if (engine.function('php_check_open_basedir_ex')(this.#string(path), 0) === 0) return true;
-    this.#host.log(`Unable to open primary script: ${path} (Operation not permitted)`);
-    const answer = 'No input file specified.\n';
-    engine.memory.setWord(
-      engine.address('sapi_globals') + sapiGlobals.headers + sapiHeaders.responseCode,
-      404,
-    );
-    engine.function('php_output_write')(this.#string(answer), answer.length);
-    return false;
-  }
-
-  /** A C string that lives as long as the request. */
-  #string(text: string | undefined): number {
-    if (text === undefined) return 0;
-    const address = this.#engine.memory.allocateString(text);
-    this.#strings.push(address);
-    return address;
-  }
-
-  #fillRequestInfo(request: PhpRequest): void {
-    const { params } = request;
-    const { memory } = this.#engine;
-    const base = this.#engine.address('sapi_globals');
-    const set = (offset: number, value: number): void => memory.setWord(base + offset, value);
-    set(sapiGlobals.serverContext, 1);
-    set(sapiGlobals.requestMethod, this.#string(params.get('REQUEST_METHOD')));
-    set(sapiGlobals.queryString, this.#string(params.get('QUERY_STRING') ?? ''));
-    set(sapiGlobals.cookieData, this.#string(params.get('HTTP_COOKIE')));
-    set(sapiGlobals.contentLength, request.contentLength % 2 ** 32);
-    set(sapiGlobals.contentLength + 4, Math.floor(request.contentLength / 2 ** 32));
-    set(sapiGlobals.pathTranslated, this.#string(request.script));
-    set(sapiGlobals.requestUri, this.#string(params.get('SCRIPT_NAME') ?? ''));
-    set(sapiGlobals.contentType, this.#string(params.get('CONTENT_TYPE') ?? ''));
-    set(sapiGlobals.protoNum, protocolNumber);
-    set(sapiGlobals.headers + sapiHeaders.responseCode, 200);
-    // Fills auth_user, auth_password and auth_digest; PHP frees them at the end of the request.
-    this.#engine.function('php_handle_auth_data')(this.#string(params.get('HTTP_AUTHORIZATION')));
+    await this.#script.shutdown();
   }
 
   #readIni({ phpValue, phpAdminValue }: PhpRequest): RequestIni {

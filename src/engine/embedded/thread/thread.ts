@@ -6,7 +6,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { threadId } from '../../../posix/thread-id.ts';
 import { BodyQueue } from '../php/body.ts';
-import { type InstanceHost, PhpInstance } from '../php/instance.ts';
+import { PhpInstance } from '../php/instance.ts';
+import type { InstanceHost } from '../php/instance-settings.ts';
 import { checkFunction } from '../php/limit-check.ts';
 import type { ResponseSink } from '../php/sapi.ts';
 import { handOver } from '../shared/buffers.ts';

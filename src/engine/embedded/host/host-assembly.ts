@@ -1,0 +1,104 @@
+/** What a host is made of once its PHP is up: queue of requests, router, front, logs. */
+
+import { compileAccessFormat } from '../../../log/access-format.ts';
+import { jsonAccessFormat } from '../../../log/access-json.ts';
+import { AccessLog } from '../../../log/access-log.ts';
+import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import { AllowedClients } from '../../allowed-clients.ts';
+import { iniFlag, scriptRules } from '../../script.ts';
+import { HostFront } from './host-front.ts';
+import { HostPool } from './host-pool.ts';
+import { iniLookup } from './ini-lookup.ts';
+import type { MasterLink } from './master-link.ts';
+import { Pages } from './pages.ts';
+import type { PoolSettings } from './pool-settings.ts';
+import { RequestAccounting } from './request-accounting.ts';
+import { RequestRouter } from './request-router.ts';
+import type { UpMessage } from './worker-handle.ts';
+import { WorkerLog } from './worker-log.ts';
+import type { WorkerThreads } from './worker-threads.ts';
+
+const mebibyte = 1024 * 1024;
+
+/** What the host is made of once it runs. */
+export interface Running {
+  readonly settings: PoolSettings;
+  readonly pool: HostPool;
+  readonly front: HostFront;
+  readonly threads: WorkerThreads;
+  readonly accessLog: AccessLog | undefined;
+}
+
+export function assembleHost(
+  settings: PoolSettings,
+  scoreboard: ScoreboardWriter,
+  phpIni: string,
+  facts: UpMessage,
+  threads: WorkerThreads,
+  link: MasterLink,
+): Running {
+  link.allowQuestions(settings.maxChildren);
+  const ini = iniLookup(phpIni, settings.phpValue, settings.phpAdminValue);
+  const workerLog = new WorkerLog(link, {
+    isCaught: settings.catchWorkersOutput,
+    limit: settings.logLimit,
+    level: settings.logLevel,
+  });
+  const accessLog = openAccessLog(settings, link);
+  const accounting = new RequestAccounting(settings.pool, scoreboard, accessLog);
+  const pool = new HostPool({
+    maxRequests: settings.maxRequests,
+    heapLimit: settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
+    queueLimit: settings.backlog,
+    threads,
+    scoreboard,
+    link,
+    workerLog,
+    accounting,
+  });
+  const router = new RequestRouter({
+    settings,
+    rules: scriptRules(facts.php, ini),
+    logsToClient: iniFlag(ini('fastcgi.logging'), true),
+    pages: new Pages(facts.php, ini),
+    pool,
+    link,
+    scoreboard,
+    workerLog,
+    accounting,
+  });
+  return { settings, pool, threads, accessLog, front: makeFront(settings, router, link) };
+}
+
+function makeFront(settings: PoolSettings, router: RequestRouter, link: MasterLink): HostFront {
+  const isTcp = settings.listenKind === 'tcp';
+  const allowed = new AllowedClients(isTcp ? settings.allowedClients : undefined);
+  for (const problem of allowed.problems) link.log('error', problem);
+  return new HostFront({
+    listenFd: settings.listenFd,
+    backlog: settings.backlog,
+    isTcp,
+    allowed,
+    limits: { maxConnections: settings.maxChildren, maxRequests: settings.maxChildren },
+    router,
+    link,
+  });
+}
+
+function openAccessLog(settings: PoolSettings, link: MasterLink): AccessLog | undefined {
+  if (settings.accessLogFd === undefined) return undefined;
+  const format = compileAccessFormat(settings.accessFormat);
+  if (!format.ok) {
+    const reasons = format.warnings.join('; ');
+    throw new Error(`wrong format for access.format '${settings.accessFormat}': ${reasons}`);
+  }
+  return new AccessLog({
+    fd: settings.accessLogFd,
+    ...(settings.accessIsJson ? { format: jsonAccessFormat(settings.accessQuery), limit: 0 } : { format }),
+    suppressPaths: settings.suppressPaths,
+    onTrouble: (trouble) => {
+      if (trouble.kind === 'cut') link.log('notice', trouble.text);
+      else link.log('error', `cannot write the access log: ${String(trouble.error)}`);
+    },
+  });
+}
