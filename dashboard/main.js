@@ -6,6 +6,7 @@
 import { Capacity } from './capacity.js';
 import { Charts, reloadWord } from './charts.js';
 import { Client, Refused, SignInNeeded, Unreachable } from './client.js';
+import { showDoctor } from './doctor.js';
 import { find, setAttribute, setText } from './dom.js';
 import { Figures } from './figures.js';
 import { bytes, clock, foreign, span } from './format.js';
@@ -128,6 +129,7 @@ function show(next, history) {
   setText(find('facts', HTMLElement), facts.join(' · '));
   showTitle(next);
   reload.show(next.lastReload);
+  showDoctor(find('doctor', HTMLElement), next.doctor, at);
   pools.show(next.pools, selected, startedAt);
   const scope = selected === undefined ? 'all pools' : `pool ${foreign(selected)}`;
   setText(find('charts-scope', HTMLElement), scope);

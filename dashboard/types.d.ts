@@ -13,6 +13,7 @@ export type {
   StackAnswer as Stack,
   WorkerAnswer as Worker,
 } from '../src/figures/answers.ts';
+export type { DoctorAnswer as Doctor } from '../src/figures/findings.ts';
 export type { HistoryColumn as ColumnName } from '../src/figures/history.ts';
 export type { StackFrame as Frame } from '../src/trace/frame.ts';
 

@@ -270,7 +270,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/doctor',
     purpose: '`hathi doctor`: the table of checks, pure functions over facts, and the forms of its report',
-    imports: ['src/config', 'src/engine', 'src/text'],
+    imports: ['src/config', 'src/engine', 'src/figures', 'src/text'],
   },
   {
     folder: 'src/doctor/read',

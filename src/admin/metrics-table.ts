@@ -1,6 +1,7 @@
 /** The only list of metrics: `GET /metrics` and docs/observability.md derive from it. */
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
+import { type DoctorAnswer, type Severity, severities } from '../figures/findings.ts';
 import { durationClass } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 
@@ -17,6 +18,10 @@ export interface Metric {
   readonly help: string;
   readonly labels: readonly string[];
   readonly samples: (snapshot: AdminSnapshot) => readonly Sample[];
+}
+
+function findingsOf({ findings }: DoctorAnswer, severity: Severity): number {
+  return findings.reduce((sum, each) => sum + (each.severity === severity ? each.count : 0), 0);
 }
 
 const responseClasses = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
@@ -112,6 +117,22 @@ export const metrics: readonly Metric[] = [
     help: 'Reloads by outcome: succeeded, partial (a pool could not be started with the new configuration), refused (nothing changed).',
     labels: ['outcome'],
     samples: ({ reloads }) => Object.entries(reloads).map(([outcome, count]) => [{ outcome }, count]),
+  },
+  {
+    name: 'hathi_doctor_findings',
+    type: 'gauge',
+    help: 'Findings by severity (critical, warning, advice) of the last `hathi doctor --live --publish` since the start.',
+    labels: ['severity'],
+    samples: ({ doctor }) =>
+      doctor === undefined ? [] : severities.map((severity) => [{ severity }, findingsOf(doctor, severity)]),
+  },
+  {
+    name: 'hathi_doctor_told_timestamp_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'When it told them, seconds since 1970.',
+    labels: [],
+    samples: ({ doctor }) => (doctor === undefined ? [] : [[{}, doctor.at / 1000]]),
   },
   {
     name: 'hathi_pool',

@@ -2,6 +2,7 @@
 
 import type { AdminSource } from '../figures/admin-source.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
+import { doctorNote } from './doctor-note.ts';
 import { metricsFormat, metricsTypes, renderMetrics } from './metrics.ts';
 import { unreadiness } from './readiness.ts';
 import { scaleJson } from './scale.ts';
@@ -15,7 +16,7 @@ export const probes: Readonly<Record<string, Route>> = {
     answer: (source, { accept }) => {
       const format = metricsFormat(accept);
       const aliases = source.configuration().global['metrics.aliases'];
-      const body = renderMetrics(source.read('full'), format, aliases);
+      const body = renderMetrics({ ...source.read('full'), doctor: doctorNote(source) }, format, aliases);
       return { status: 200, type: metricsTypes[format], body };
     },
   },

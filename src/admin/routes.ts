@@ -4,6 +4,7 @@ import type { AdminSource } from '../figures/admin-source.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
 import { capacityJson } from './capacity-json.ts';
 import { configurationJson } from './configuration-json.ts';
+import { doctorNote, takeDoctorNote } from './doctor-note.ts';
 import { poolsJson, slowJson, stackJson } from './json.ts';
 import { probes } from './probes.ts';
 import { answerProfile } from './profile-answer.ts';
@@ -14,7 +15,10 @@ export const routes: Readonly<Record<string, Route>> = {
   ...probes,
   '/api/pools': {
     method: 'GET',
-    answer: (source, { query }) => json(200, poolsJson(source.read('full'), query.get('query') === '1')),
+    answer: (source, { query }) => {
+      const snapshot = { ...source.read('full'), doctor: doctorNote(source) };
+      return json(200, poolsJson(snapshot, query.get('query') === '1'));
+    },
   },
   '/api/slow': {
     method: 'GET',
@@ -31,6 +35,7 @@ export const routes: Readonly<Record<string, Route>> = {
   },
   '/api/drain': { method: 'POST', answer: (source, question) => drain(source, question, true) },
   '/api/undrain': { method: 'POST', answer: (source, question) => drain(source, question, false) },
+  '/api/doctor': { method: 'POST', answer: takeDoctorNote },
   '/api/end-worker': { method: 'POST', answer: endWorker },
   '/api/reload': {
     method: 'POST',

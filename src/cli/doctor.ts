@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { defaultConfigFile } from '../boot/default-config-file.ts';
 import { nearest } from '../config/suggest.ts';
 import { checks } from '../doctor/checks.ts';
-import { examine, exitCodeOf } from '../doctor/finding.ts';
+import { examine, exitCodeOf, type Finding, tally } from '../doctor/finding.ts';
 import { readFacts } from '../doctor/read/facts.ts';
 import { readLive } from '../doctor/read/live.ts';
 import { renderHtml } from '../doctor/report-html.ts';
@@ -14,10 +14,10 @@ import { type Report, renderText } from '../doctor/report-text.ts';
 import { exitCode } from '../runtime/exit-code.ts';
 import { AdminError } from '../top/admin-client.ts';
 import { Progress } from './progress.ts';
-import { type AdminIo, actionExit, connectTo, wantsColor } from './watch/admin-command.ts';
+import { type AdminIo, type Ask, actionExit, connectTo, wantsColor } from './watch/admin-command.ts';
 
 const usage = `Usage: hathi doctor [-y FILE] [-p PREFIX] [-c PATH] [--docroot DIR]... [--nginx FILE]
-                    [--apache FILE] [--live [--connect ADDRESS]] [--json] [--html FILE] [--silence ID,...]
+                    [--apache FILE] [--live [--publish] [--connect ADDRESS]] [--json] [--html FILE] [--silence ID,...]
 
 Looks at the configuration, PHP, the web server, logs and the machine, and says what is wrong, what comes of it, and the lines that
 mend it. It reads only. Without --live it needs no running master.
@@ -29,6 +29,7 @@ mend it. It reads only. Without --live it needs no running master.
   --nginx FILE       the web server's main file, or a file with what "nginx -T" prints
   --apache FILE      the same of Apache; both are found where Debian has them
   --live             ask the running master as well: saturation, OPcache, stacks of busy workers
+  --publish          with --live: have the master show the counts in its metrics and on the dashboard
   --connect ADDRESS  where to ask it, unless the configuration tells: path of a Unix socket, HOST:PORT or PORT
   --silence ID,...   leave out these checks: docs/doctor.md has all of them
   --json             for programs
@@ -47,6 +48,7 @@ const optionTypes = {
   nginx: { type: 'string' },
   apache: { type: 'string' },
   live: { type: 'boolean', default: false },
+  publish: { type: 'boolean', default: false },
   connect: { type: 'string' },
   silence: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
@@ -96,7 +98,9 @@ function parse(args: string[]) {
       `--silence: there is no check "${id}"${meant === undefined ? '' : `: did you mean "${meant}"?`}`,
     );
   }
-  if (values.connect !== undefined && !values.live) throw new Error('--connect goes with --live');
+  if ((values.connect !== undefined || values.publish) && !values.live) {
+    throw new Error('--connect and --publish go with --live');
+  }
   return { ...values, silence };
 }
 
@@ -122,13 +126,24 @@ async function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): P
   const made = checks.filter(
     ({ id, live }) => !silenced.has(id) && (live !== true || facts.live !== undefined),
   );
+  const findings = examine(made, facts);
+  if (ask !== undefined && options.publish) await publish(ask, findings);
   return {
     file,
-    findings: examine(made, facts),
+    findings,
     unknown: facts.unknown,
     silenced: options.silence,
     checks: made.length,
   };
+}
+
+/** @throws AdminError */
+async function publish(ask: Ask, findings: readonly Finding[]): Promise<void> {
+  const told = tally(findings).map(({ id, severity, count }): [string, string] => [
+    severity,
+    `${id}*${count}`,
+  ]);
+  await ask('POST', `/api/doctor?${new URLSearchParams(told)}`);
 }
 
 function writePage(path: string, report: Report, io: AdminIo): boolean {

@@ -1,7 +1,8 @@
 /** Whether the workers that a configuration allows fit into the machine, and are ever replaced. */
 
+import type { Severity } from '../figures/findings.ts';
 import type { Facts, PoolFacts } from './facts.ts';
-import type { Check, Severity, Sighting } from './finding.ts';
+import type { Check, Sighting } from './finding.ts';
 import { fpmManual, guide, iniManual } from './sources.ts';
 import { inSection, listing, placeOf, poolSubject, size } from './words.ts';
 

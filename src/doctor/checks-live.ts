@@ -52,7 +52,10 @@ const lookAtSaturation = eachPool(({ pool, live, facts }) => {
     seen: `all ${live.maxChildren} workers were busy ${live.maxChildrenReached} times${queue}`,
     mend:
       most === undefined || most > live.maxChildren
-        ? inSection(pool.config, `pm.max_children = ${Math.min(more, most ?? more)}`)
+        ? [
+            ...inSection(pool.config, `pm.max_children = ${Math.min(more, most ?? more)}`),
+            '; `hathi plan` computes it from the last hour',
+          ]
         : [
             `No more than ${most} workers fit into the memory: make the slowest requests faster, \`hathi profile ${pool.name}\` shows them`,
           ],

@@ -1,11 +1,8 @@
 /** What a finding is: a row of the table of checks, and what it saw. */
 
 import type { Place } from '../config/directives.ts';
+import { type FindingCount, type Severity, severities } from '../figures/findings.ts';
 import type { Facts } from './facts.ts';
-
-/** From the worst one on. `advice` is what a checklist asks for and nothing suffers from yet. */
-export const severities = ['critical', 'warning', 'advice'] as const;
-export type Severity = (typeof severities)[number];
 
 /** The exit code for the worst finding; advice is no failure. */
 const codes: Readonly<Record<Severity, number>> = { critical: 2, warning: 1, advice: 0 };
@@ -76,4 +73,12 @@ export function countFindings(findings: readonly Finding[]): Record<Severity, nu
   const count = (severity: Severity): number =>
     findings.filter((finding) => finding.severity === severity).length;
   return { critical: count('critical'), warning: count('warning'), advice: count('advice') };
+}
+
+/** How often each check has found something, by severity: the worst ones first. */
+export function tally(findings: readonly Finding[]): FindingCount[] {
+  const groups = Map.groupBy(findings, ({ id, severity }) => `${severity} ${id}`);
+  return [...groups.values()].flatMap(([first, ...others]) =>
+    first === undefined ? [] : [{ id: first.id, severity: first.severity, count: others.length + 1 }],
+  );
 }

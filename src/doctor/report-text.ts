@@ -1,7 +1,8 @@
 /** Findings for a terminal or a pipe. */
 
+import { type Severity, severities } from '../figures/findings.ts';
 import { terminalText } from '../text/terminal.ts';
-import { countFindings, type Finding, type Severity, severities } from './finding.ts';
+import { countFindings, type Finding } from './finding.ts';
 
 const colors: Readonly<Record<Severity, string>> = { critical: '31', warning: '33', advice: '36' };
 

@@ -6,6 +6,7 @@
 import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
 import type { StackFrame } from '../trace/frame.ts';
+import type { DoctorAnswer } from './findings.ts';
 import type { HistorySamples } from './history.ts';
 import type { MemoryLimitFigures, WorkerMemory } from './memory.ts';
 
@@ -165,6 +166,8 @@ export type HistoryAnswer = HistorySamples & {
 
 /** `GET /api/pools` */
 export interface PoolsAnswer {
+  /** Undefined where `hathi doctor --publish` has told nothing since the start. */
+  readonly doctor?: DoctorAnswer | undefined;
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly version: string;

@@ -210,6 +210,14 @@ suite('the dashboard', { skip: requires('chromium') }, () => {
         assert.doesNotMatch((await page.textContent('body')) ?? '', /hunter2/);
         await page.check('#queries');
         await says(page, '#workers', /hunter2/);
+        assert.equal(await page.locator('#doctor').isVisible(), false, 'nothing has been told');
+        const told = await ask('/api/doctor?warning=memory*12&critical=tcp-open*1', signedIn, 'POST');
+        assert.equal(told.status, 200);
+        await says(
+          page,
+          '#doctor',
+          /^Doctor, .* ago: critical: tcp-open · warning: memory ×12\. hathi doctor --live/,
+        );
         await says(page, '#capacity', /pm = (static|dynamic|ondemand) · pm\.max_children = \d/);
 
         assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 320);

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { checks } from '../../src/doctor/checks.ts';
-import { examine, exitCodeOf, severities } from '../../src/doctor/finding.ts';
+import { examine, exitCodeOf } from '../../src/doctor/finding.ts';
 import { missingReleases } from '../../src/engine/security-releases.ts';
+import { severities } from '../../src/figures/findings.ts';
 import { faults } from './faults.ts';
 import { Site, siteSkip, useNativeEngine } from './site.ts';
 

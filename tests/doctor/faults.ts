@@ -1,6 +1,6 @@
 /** Faults that are planted into a site where nothing is wrong, each with the one check that has to see it. */
 import { chownSync, symlinkSync } from 'node:fs';
-import type { Severity } from '../../src/doctor/finding.ts';
+import type { Severity } from '../../src/figures/findings.ts';
 import { guideHost, type Site, unixRows } from './site.ts';
 
 const shared = '/run/php/myapp-fpm.sock';

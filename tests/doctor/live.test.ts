@@ -4,12 +4,17 @@ import { utimesSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import type { Question } from '../../src/admin/answer.ts';
+import { doctorNote, takeDoctorNote } from '../../src/admin/doctor-note.ts';
 import { doctorCommand } from '../../src/cli/doctor.ts';
 import { checks } from '../../src/doctor/checks.ts';
 import { examine, type Finding } from '../../src/doctor/finding.ts';
 import type { LiveOpcache, LivePool } from '../../src/doctor/live-facts.ts';
 import { readLive } from '../../src/doctor/read/live.ts';
 import { missingReleases } from '../../src/engine/security-releases.ts';
+import type { AdminSource } from '../../src/figures/admin-source.ts';
+import type { FindingCount } from '../../src/figures/findings.ts';
+import { askAdmin } from '../admin/client.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { startServer } from '../harness/server.ts';
@@ -296,8 +301,23 @@ test('a real pool whose visitors wait for one session', { skip: nativeBuild().sk
     findings.find(({ id }) => id === 'session-lock')?.seen ?? '',
     /3 of 4 busy workers wait in session_start\(\) \(session\.save_handler = files\)/,
   );
+  const socketPath = server.folder.join('run/admin.sock');
+  const metrics = async (): Promise<string> => (await askAdmin({ socketPath, path: '/metrics' })).body;
+  assert.doesNotMatch(await metrics(), /hathi_doctor/, 'nothing has been told yet');
+  const published = await doctor(['-y', server.configFile, '--live', '--json', '--publish']);
+  const { counts } = JSON.parse(published.stdout);
+  for (const severity of ['critical', 'warning', 'advice']) {
+    assert.ok(
+      (await metrics()).includes(`hathi_doctor_findings{severity="${severity}"} ${counts[severity]}\n`),
+      severity,
+    );
+  }
+  const told = async () => JSON.parse((await askAdmin({ socketPath, path: '/api/pools' })).body).doctor;
+  assert.ok((await told()).findings.some(({ id }: FindingCount) => id === 'session-lock'));
   server.folder.write('www/go', '');
   for (const answer of answers) assert.match((await answer).body.toString(), /served/);
+  await server.reload();
+  assert.ok((await told()).findings.length > 0, 'kept over a reload');
   const { code, stderr } = await doctor([
     '-y',
     server.configFile,
@@ -310,6 +330,34 @@ test('a real pool whose visitors wait for one session', { skip: nativeBuild().sk
   await server.stop();
 });
 
-test('--connect without --live is refused', async () => {
+test('what the master is told is counts by id and severity, and nothing else', () => {
+  const source = {} as AdminSource;
+  const tell = (query: string) =>
+    takeDoctorNote(source, { query: new URLSearchParams(query) } as Question).status;
+  assert.equal(tell('warning=memory*3&critical=tcp-open*1&warning=xdebug*1'), 200);
+  const findings = [
+    { id: 'tcp-open', severity: 'critical', count: 1 },
+    { id: 'memory', severity: 'warning', count: 3 },
+    { id: 'xdebug', severity: 'warning', count: 1 },
+  ];
+  assert.deepEqual(doctorNote(source)?.findings, findings);
+  const many = Array.from({ length: 201 }, (_, index) => `advice=a*${index + 1}`).join('&');
+  for (const query of [
+    'warning=memory',
+    'warning=memory*0',
+    'warning=<b>*1',
+    'critical=*1',
+    'advice=a*1234567',
+    many,
+  ])
+    assert.equal(tell(query), 400, query);
+  assert.deepEqual(doctorNote(source)?.findings, findings, 'what is refused changes nothing');
+  assert.equal(tell('unknown=a*1'), 200);
+  assert.deepEqual(doctorNote(source)?.findings, []);
+  assert.equal(doctorNote({} as AdminSource), undefined);
+});
+
+test('--connect and --publish without --live are refused', async () => {
   assert.equal((await doctor(['--connect', '/x'])).code, 64);
+  assert.equal((await doctor(['--publish'])).code, 64);
 });
