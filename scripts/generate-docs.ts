@@ -13,6 +13,7 @@ import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
 import { inventoryMarkdown } from './inventory.ts';
+import { completionScript, configurationPage, hathiPage } from './man-pages.ts';
 import { roomsInShort, roomsMarkdown } from './rooms.ts';
 
 type Generator = (current: string) => string;
@@ -34,6 +35,9 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   ['docs/architecture.md', (page) => replaceBetween(page, 'rooms', roomsMarkdown())],
   ['CONTRIBUTING.md', (page) => replaceBetween(page, 'rooms', roomsInShort())],
   ['docs/doctor.md', (page) => replaceBetween(page, 'checks', checksMarkdown())],
+  ['docs/man/hathi.8', hathiPage],
+  ['docs/man/hathi.conf.5', configurationPage],
+  ['examples/completion/hathi', completionScript],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
 ];
 

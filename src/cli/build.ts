@@ -3,7 +3,14 @@
 import { parseArgs } from 'node:util';
 import { buildEngine, type Hosting, hostings, sourcesHash } from '../engine/native/build.ts';
 import { NativeEngineError, type PhpInstallation, readPhpConfig } from '../engine/native/php-config.ts';
-import { engineFile, engineFolder, hostFile, listEngines, staleReason } from '../engine/native/store.ts';
+import {
+  engineFile,
+  engineFolder,
+  hostFile,
+  listEngines,
+  packagedFolder,
+  staleReason,
+} from '../engine/native/store.ts';
 import { exitCode } from '../runtime/exit-code.ts';
 
 const usage = `Usage: hathi build [--php-config PROGRAM] [--host HOW] [--force]
@@ -66,7 +73,9 @@ function readHosting(given: string | undefined): Hosting {
 
 function build(php: PhpInstallation, hosting: Hosting, force: boolean): string {
   const folder = engineFolder();
-  const there = listEngines(folder).find(({ file }) => file === engineFile(folder, php.api));
+  const there = [folder, packagedFolder]
+    .flatMap((place) => listEngines(place).filter(({ file }) => file === engineFile(place, php.api)))
+    .at(0);
   const fits =
     there !== undefined &&
     there.record.host === php.binary &&

@@ -26,6 +26,11 @@ export const commands = [
   { name: 'reload', form: 'reload', summary: 'have a running master read its configuration again' },
   { name: 'drain', form: 'drain POOL', summary: 'have load balancers send a pool nothing more' },
   { name: 'undrain', form: 'undrain POOL', summary: 'put the pool back' },
+  {
+    name: 'install',
+    form: 'install',
+    summary: 'have a systemd service of PHP-FPM run Hathi, or give it back',
+  },
   { name: 'stop', form: 'stop', summary: 'have a running master stop when its requests are done' },
   { name: 'request', form: 'request', summary: 'send one FastCGI request and print the response' },
 ] as const;

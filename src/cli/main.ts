@@ -40,6 +40,11 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => doctorCommand(args, { stdout, stderr, env });
   },
+  install: async () => {
+    const { installCommand } = await import('./install/main.ts');
+    const { stdout, stderr } = process;
+    return (args) => installCommand(args, { stdout, stderr });
+  },
   drain: async () => {
     const { drainCommand } = await import('./watch/drain.ts');
     const { stdout, stderr, env } = process;

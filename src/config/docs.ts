@@ -3,7 +3,8 @@
 import type { Directive } from './directive.ts';
 import { DIRECTIVES, isArray } from './directives.ts';
 
-const TYPE_NAMES: Readonly<Record<Directive['type'], string>> = {
+/** A directive's type, for people. */
+export const typeNames: Readonly<Record<Directive['type'], string>> = {
   string: 'text',
   integer: 'number',
   time: 'time',
@@ -61,17 +62,24 @@ function rowsOf(choose: (row: Directive) => boolean): string[] {
 }
 
 function describe(row: Directive): string {
-  const facts = [`type: ${TYPE_NAMES[row.type]}`, `default: ${defaultOf(row)}`, `since ${sinceOf(row)}`];
+  const facts = [
+    `type: ${typeNames[row.type]}`,
+    `default: ${directiveDefault(row)}`,
+    `since ${sinceOf(row)}`,
+  ];
   if (row.platform !== undefined) facts.push(`on ${row.platform} only`);
   const limits = Object.entries(row.limits ?? {}).map(
     ([engine, limit]) => `- Engine \`${engine}\`: ${STANDINGS[limit.standing]}: ${limit.because}.\n`,
   );
-  return [`### \`${heading(row)}\`\n`, `${row.help}\n`, `- ${facts.join(' · ')}\n${limits.join('')}`].join(
-    '\n',
-  );
+  return [
+    `### \`${directiveHeading(row)}\`\n`,
+    `${row.help}\n`,
+    `- ${facts.join(' · ')}\n${limits.join('')}`,
+  ].join('\n');
 }
 
-function heading(row: Directive): string {
+/** Its name as it stands in a file. */
+export function directiveHeading(row: Directive): string {
   if (row.type === 'list') return `${row.name}[]`;
   return isArray(row) ? `${row.name}[key]` : row.name;
 }
@@ -80,7 +88,8 @@ function sinceOf(row: Directive): string {
   return row.own ? row.since : `PHP ${row.since}`;
 }
 
-function defaultOf(row: Directive): string {
+/** Its default, for people. */
+export function directiveDefault(row: Directive): string {
   if (row.defaultText !== undefined) return row.defaultText;
   if (row.required) return 'required';
   if (row.default === undefined || isArray(row)) return 'none';

@@ -14,6 +14,7 @@ import {
   engineFile,
   engineFolder,
   engineFolders,
+  packagedFolder,
   recordFile,
   staleReason,
 } from '../../src/engine/native/store.ts';
@@ -219,10 +220,11 @@ suite('built engines', () => {
     assert.equal(engineFolder({}, 0), '/var/lib/hathi/engines');
     assert.equal(engineFolder({ XDG_CACHE_HOME: '/c' }, 1000), '/c/hathi/engines');
     assert.equal(engineFolder({ HATHI_ENGINE_DIR: '/d' }, 0), '/d');
-    assert.deepEqual(engineFolders({}, 0), ['/var/lib/hathi/engines']);
+    assert.deepEqual(engineFolders({}, 0), ['/var/lib/hathi/engines', packagedFolder]);
     assert.deepEqual(engineFolders({ XDG_CACHE_HOME: '/c' }, 1000), [
       '/c/hathi/engines',
       '/var/lib/hathi/engines',
+      packagedFolder,
     ]);
     assert.deepEqual(engineFolders({ HATHI_ENGINE_DIR: '/d' }, 1000), ['/d']);
   });

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** A program linked with an engine and libphp. */
 export interface LinkedHost {
@@ -38,6 +39,9 @@ export interface BuiltEngine {
 /** For the whole machine: root's pools run as other users, who have to read it. */
 const machineFolder = '/var/lib/hathi/engines';
 
+/** Engines that came with the program: a distribution's package has the one for its PHP. */
+export const packagedFolder = fileURLToPath(new URL('../../../engines/', import.meta.url)).replace(/\/$/, '');
+
 /**
  * The folder for new builds: HATHI_ENGINE_DIR if set; root builds for the whole machine, other users into their own
  * cache (XDG Base Directory Specification).
@@ -57,7 +61,8 @@ export function engineFolders(
   uid: number | undefined = process.getuid?.(),
 ): string[] {
   const own = engineFolder(env, uid);
-  return env['HATHI_ENGINE_DIR'] || own === machineFolder ? [own] : [own, machineFolder];
+  if (env['HATHI_ENGINE_DIR']) return [own];
+  return own === machineFolder ? [own, packagedFolder] : [own, machineFolder, packagedFolder];
 }
 
 /** File of the engine for a PHP with that API number. */

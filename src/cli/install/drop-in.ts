@@ -1,0 +1,84 @@
+/** The drop-in that makes a service of PHP-FPM run Hathi. Source: systemd.unit(5). */
+
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+/** Where the administrator's units are. */
+export const unitFolder = '/etc/systemd/system';
+
+const fileName = 'hathi.conf';
+/** A first line by which a file is known as one of ours. */
+const mark = '# Written by "hathi install --take-over"; "hathi install --give-back" removes it.';
+
+export interface DropIn {
+  /** Absolute path of the program. */
+  readonly hathi: string;
+  readonly configuration: string;
+  /** Words of the service's own command line behind its program. */
+  readonly args: readonly string[];
+}
+
+/**
+ * The text. The example has what each line is good for; paths are those of this installation.
+ *
+ * @param example `examples/systemd/php8.2-fpm.service.d/hathi.conf`
+ */
+export function dropInText(example: string, { hathi, configuration, args }: DropIn): string {
+  const lines = example.split('\n').filter((line) => !line.startsWith('#'));
+  return [
+    mark,
+    ...lines.map((line) => {
+      if (/^ExecStart=./.test(line)) return `ExecStart=${[hathi, ...args].map(unitWord).join(' ')}`;
+      if (/^ExecReload=./.test(line))
+        return `ExecReload=${[hathi, 'reload', '--fpm-config', configuration].map(unitWord).join(' ')}`;
+      return line;
+    }),
+  ].join('\n');
+}
+
+/** A word of a command line in a unit: `%` and `$` stand for something there (systemd.service(5)). */
+function unitWord(word: string): string {
+  const plain = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return /[\s"'\\;]/.test(plain) ? `"${plain.replace(/["\\]/g, '\\$&')}"` : plain;
+}
+
+/** Puts it in place, in one step. @param service its name with `.service` */
+export function writeDropIn(service: string, text: string, folder = unitFolder): string {
+  const place = join(folder, `${service}.d`);
+  mkdirSync(place, { recursive: true, mode: 0o755 });
+  const file = join(place, fileName);
+  writeFileSync(`${file}.new`, text, { mode: 0o644 });
+  renameSync(`${file}.new`, file);
+  return file;
+}
+
+/** @returns whether there was one of ours */
+export function removeDropIn(service: string, folder = unitFolder): boolean {
+  const place = join(folder, `${service}.d`);
+  const file = join(place, fileName);
+  if (!isOurs(file)) return false;
+  rmSync(file);
+  if (readdirSync(place).length === 0) rmdirSync(place);
+  return true;
+}
+
+/** Names of the services that run Hathi by a drop-in of ours. */
+export function takenServices(folder = unitFolder): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.service.d') && isOurs(join(folder, name, fileName)))
+    .map((name) => name.slice(0, -'.d'.length));
+}
+
+function isOurs(file: string): boolean {
+  return existsSync(file) && readFileSync(file, 'utf8').startsWith(mark);
+}

@@ -1,0 +1,90 @@
+/**
+ * A running php-fpm becomes Hathi without closing a socket.
+ *
+ * php-fpm reloads by executing its own program again, with its listening sockets in FPM_SOCKETS. While another file
+ * lies over that program (a bind mount), the reload executes Hathi: the same process, the same sockets, whose queues
+ * keep what comes meanwhile.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { InstallError } from './unit.ts';
+
+/** For php-fpm to end its workers and execute the new program, ms: its process_control_timeout is a part of it. */
+const patience = 90_000;
+const interval = 20;
+
+/**
+ * @param pid php-fpm's master
+ * @param hathi absolute path of the program that takes its place
+ * @throws InstallError when it cannot be done this way; php-fpm then runs on
+ */
+export async function handOver(pid: number, hathi: string): Promise<void> {
+  const program = programOf(pid);
+  if (readlinkSync(`/proc/${pid}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt'))
+    throw new InstallError('php-fpm has file systems of its own (a sandbox of its unit)');
+  const folder = mkdtempSync(join(tmpdir(), 'hathi-install-'));
+  chmodSync(folder, 0o755);
+  const wrapper = join(folder, 'php-fpm');
+  writeFileSync(wrapper, `#!/bin/sh\nexec ${quoted(hathi)} "$@"\n`, { mode: 0o755 });
+  try {
+    mount('--bind', wrapper, program);
+    try {
+      process.kill(pid, 'SIGUSR2');
+      await becomes(pid, program);
+    } finally {
+      unmount(program);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The file that php-fpm executes at a reload: the first word of its command line (its title starts with `php-fpm:`). */
+function programOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '');
+  } catch {
+    throw new InstallError(`process ${pid} is gone`);
+  }
+}
+
+async function becomes(pid: number, program: string): Promise<void> {
+  const until = performance.now() + patience;
+  while (performance.now() < until) {
+    // The shell of the launcher is on the way as well.
+    const now = currentProgram(pid);
+    if (now === undefined) throw new InstallError(`php-fpm (${pid}) ended in the moment of the hand-over`);
+    if (now !== program && /\bnode$/.test(now)) return;
+    await wait(interval);
+  }
+  throw new InstallError(`php-fpm (${pid}) has not reloaded within ${patience / 1000} seconds`);
+}
+
+function currentProgram(pid: number): string | undefined {
+  try {
+    // A process that ends has no program any more.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')
+      ? undefined
+      : readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
+}
+
+function mount(...args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync('mount', [...args], { encoding: 'utf8' });
+  if (status !== 0) throw new InstallError(`cannot mount: ${(error?.message ?? stderr).trim()}`);
+}
+
+/** Lazily: a process that has it open still reads its line. */
+function unmount(path: string): void {
+  spawnSync('umount', ['--lazy', path]);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
