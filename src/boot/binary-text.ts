@@ -1,11 +1,11 @@
 /**
- * The configuration room keeps texts as binary strings, one character a byte, since its files may be in any encoding.
- * Node wants the command line, the environment, paths and names as Unicode, and writes them as UTF-8.
+ * The configuration room keeps text as binary strings, one character a byte, because its files may have any encoding.
+ * Node uses Unicode for the command line, the environment, paths and names, and encodes it as UTF-8.
  */
 
 import { decodeBinary, encodeBinary } from '../text/binary.ts';
 
-/** A text of the command line or of the environment, as the configuration room has it. */
+/** Converts a text of the command line or the environment to the configuration room's form. */
 export function encodeText(text: string): string {
   return encodeBinary(text);
 }

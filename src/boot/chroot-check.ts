@@ -1,4 +1,4 @@
-/** Whether the user of a pool may enter its chroot, before the embedded engine's host finds out. */
+/** Checks whether the pool's user may enter its chroot, before the embedded engine's host finds out. */
 
 import { statSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
@@ -7,11 +7,11 @@ import type { PoolIdentity } from '../engine/host-settings.ts';
 import { hasGrants } from '../posix/acl.ts';
 import { poolIdentity } from './identity.ts';
 
-/** @returns the line of the log that says why not and what to do; undefined where there is nothing to say */
+/** @returns a log line with reason and remedy; undefined without an obstacle */
 export function chrootObstacle(pool: PoolConfig): string | undefined {
   const { chroot } = pool;
   if (!chroot || process.geteuid?.() !== 0) return undefined;
-  // A native worker goes into its new root before it gives up its rights, and asks for none over it, as PHP-FPM's.
+  // A native worker enters its new root before it gives up its rights and needs no right over it, as in PHP-FPM.
   if (engineCommand(pool).engine !== 'embedded') return undefined;
   const identity = poolIdentity(pool);
   if (identity === undefined || canEnter(chroot, identity)) return undefined;
@@ -23,8 +23,8 @@ export function chrootObstacle(pool: PoolConfig): string | undefined {
 }
 
 /**
- * Whether the mode of the folder lets the user in. The folders above it do not count: the host is in it when it becomes the
- * user. Where an access control list has its say, the host is left to find out.
+ * Whether the folder's mode lets the user in. Parent folders do not matter: the host is inside when it becomes the
+ * user. With an access control list the host is left to find out.
  */
 function canEnter(folder: string, { uid, gid, groups }: PoolIdentity): boolean {
   const found = statSync(folder, { throwIfNoEntry: false });

@@ -1,4 +1,4 @@
-/** The real world behind a configuration: files, users, environment. */
+/** The real environment of a configuration: files, users, environment variables. */
 
 import { closeSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { ConfigSystem, SystemFailure, UserEntry } from '../config/system.ts';
@@ -13,7 +13,7 @@ import { decodeText, encodeText } from './binary-text.ts';
 export interface ConfigSystemOptions {
   readonly allowRoot: boolean;
   readonly env: NodeJS.ProcessEnv;
-  /** Values of `-d` and of the php.ini files, for `${name}`. */
+  /** Values of `-d` and the php.ini files, for `${name}`. */
   readonly ini: ReadonlyMap<string, string>;
 }
 
@@ -66,7 +66,7 @@ function bytes(path: string): Buffer {
   return Buffer.from(path, 'latin1');
 }
 
-/** What a call returns, or the number and text of its failure. */
+/** The result of a call, or number and text of its failure. */
 function attempt<T>(call: () => T): T | SystemFailure {
   try {
     return call();

@@ -1,4 +1,4 @@
-/** Reading the configuration for a command, and saying what there is to say about it. */
+/** Reads the configuration for a command, and reports about it. */
 
 import { checkProcessMax, checkStart } from '../config/check.ts';
 import { checkDescriptors } from '../config/descriptors.ts';
@@ -18,25 +18,25 @@ import { findPhpIni, iniValues } from './php-ini.ts';
 
 /** A configuration file as far as it could be read. */
 export interface ReadConfiguration {
-  /** What the files say, undefined when they are not valid. */
+  /** The files' content, undefined when invalid. */
   readonly loaded: Configuration | undefined;
-  /** The same, undefined also when a start would fail for the names or ids in it. */
+  /** The same, also undefined when a start would fail for its names or ids. */
   readonly configuration: Configuration | undefined;
-  /** {@link loaded} in the binary strings of the files, for `-tt`. */
+  /** {@link loaded} as binary strings of the files, for `-tt`. */
   readonly asWritten: Configuration | undefined;
-  /** Known when `error_log` could be opened, whatever was found afterwards. */
+  /** Known when `error_log` could be opened, whatever was found later. */
   readonly global: GlobalConfig | undefined;
-  /** What was found before error_log was opened; php-fpm has it on stderr only. */
+  /** Messages from before error_log was opened; php-fpm has them on stderr only. */
   readonly early: readonly ConfigMessage[];
   readonly messages: readonly ConfigMessage[];
-  /** What runs each pool, in their order, where all of that is there. */
+  /** The engine of each pool, in order, if all are installed. */
   readonly engines: readonly PoolEngine[];
 }
 
-/** `-t`, which warns where only this machine is in the way; `-tt`, which refuses what a start would; a start. */
+/** `-t`, which warns about problems of this machine; `-tt`, which refuses what a start would; a start. */
 export type Purpose = 'test' | 'strict test' | 'start';
 
-/** Reads and checks it as far as files tell; nothing is bound or started. */
+/** Reads and checks it as far as possible from files; nothing is bound or started. */
 export function readConfiguration(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
@@ -45,7 +45,7 @@ export function readConfiguration(
   return inOneLook(() => complete(readSteps(flags, env, purpose)));
 }
 
-/** The same for a reload, while requests are served. */
+/** The same for a reload, in turns while requests are served. */
 export function readInTurns(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
@@ -119,13 +119,13 @@ function isRefused(messages: readonly ConfigMessage[]): boolean {
   return messages.some(refuses);
 }
 
-/** As in php-fpm the first thing that would make the start fail is the one that is said; all else is kept. */
+/** As in php-fpm only the first fatal message is reported; all others are kept. */
 function firstRefusal(messages: readonly ConfigMessage[]): ConfigMessage[] {
   const index = messages.findIndex(refuses);
   return index < 0 ? [...messages] : messages.slice(0, index + 1);
 }
 
-/** Limits of the engine that `auto` means here (those of a named one were checked with the file), and descriptors. */
+/** Limits of the engine that `auto` selects here (a named engine's were checked with the file), and descriptors. */
 function limitsOf(configuration: Configuration, engines: readonly PoolEngine[]): ConfigMessage[] {
   const engineOf = new Map(engines.map(({ pool, chosen }) => [pool, chosen.engine]));
   return firstRefusal([
@@ -136,7 +136,7 @@ function limitsOf(configuration: Configuration, engines: readonly PoolEngine[]):
   ]);
 }
 
-/** The php.ini files of the command line, for the engines. */
+/** The command line's php.ini files, for the engines. */
 export function phpIniSource({ phpIni, noPhpIni, configFile, defines }: FpmFlags): PhpIniSource {
   const found = findPhpIni({ given: phpIni, ignored: noPhpIni, configFile }, process.env);
   return { ...found, ignored: noPhpIni, defines };

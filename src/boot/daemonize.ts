@@ -1,23 +1,23 @@
 /**
- * Going to the background. Node cannot fork, so the calling process starts the master as a new process in a
- * session of its own and waits for its word; to the outside this is what php-fpm does.
+ * Going to the background. Node cannot fork, so the calling process starts the master as a new process in its own
+ * session and waits for its report; from outside this looks like php-fpm.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
-/** How long the calling process waits for the master's word, milliseconds. */
+/** Time limit for the master's report, milliseconds. */
 const answerTimeoutMs = 10_000;
 /** The master's end of the pipe. */
 const statusFd = 3;
-/** Tells the new process that it is the master of a waiting caller. */
+/** Marks the new process as the master of a waiting caller. */
 const marker = 'HATHI_STATUS_FD';
 
-/** How the master did, as its caller learns it. */
+/** Outcome of the master's start, as its caller sees it. */
 export type LaunchOutcome = 'launched' | 'failed' | 'silent' | 'timeout';
 
-/** The log line for an outcome that is an error, in php-fpm's words; undefined where the master has said why. */
+/** The log line for an error, in php-fpm's words; undefined where the master has logged the reason. */
 export const launchErrors: Readonly<Record<LaunchOutcome, string | undefined>> = {
   launched: undefined,
   failed: undefined,
@@ -26,7 +26,7 @@ export const launchErrors: Readonly<Record<LaunchOutcome, string | undefined>> =
 };
 
 /**
- * Starts this very command again as the master in the background and waits until it serves or has failed.
+ * Starts this same command again as a master in the background and waits until it serves or has failed.
  *
  * @param command the script that Node runs, and its arguments
  */
@@ -59,7 +59,7 @@ function awaitWord(child: ChildProcess): Promise<LaunchOutcome> {
   });
 }
 
-/** The master's side: its word to the process that started it. */
+/** The master's side: its report to the process that started it. */
 export class LaunchReport {
   #fd: number | undefined;
 
@@ -67,30 +67,30 @@ export class LaunchReport {
     this.#fd = fd;
   }
 
-  /** Takes the marker out of the environment, so that no worker sees it. */
+  /** Removes the marker from the environment, so that no worker sees it. */
   static fromEnvironment(env: NodeJS.ProcessEnv): LaunchReport {
     const fd = env[marker];
     delete env[marker];
     return new LaunchReport(fd === undefined ? undefined : Number(fd));
   }
 
-  /** Whether somebody waits for the word, that is, whether this process is already in the background. */
+  /** Whether a caller waits for the report: then this process is already in the background. */
   get isAwaited(): boolean {
     return this.#fd !== undefined;
   }
 
-  /** What it holds of the caller's. */
+  /** Descriptors inherited from the caller. */
   get descriptors(): readonly number[] {
     return this.#fd === undefined ? [] : [this.#fd];
   }
 
-  /** Says how the start went; only the first word counts. */
+  /** Reports the outcome of the start; only the first report counts. */
   send(launched: boolean): void {
     if (this.#fd === undefined) return;
     try {
       writeSync(this.#fd, launched ? '1' : '0');
     } catch {
-      // The caller gave up waiting: nobody is left to be told.
+      // The caller gave up waiting, so there is no one to inform.
     }
     closeSync(this.#fd);
     this.#fd = undefined;

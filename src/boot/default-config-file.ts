@@ -1,11 +1,11 @@
-/** The configuration file of a command that was given none. */
+/** The default configuration file. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Without `-y`: `etc/php-fpm.conf` below the prefix; else Debian's place, newest PHP first; else the place that
- * php-fpm itself and other distributions have.
+ * Without `-y`: `etc/php-fpm.conf` below the prefix; else Debian's place, newest PHP first; else the place of php-fpm
+ * itself and other distributions.
  */
 export function defaultConfigFile(prefix: string | undefined): string {
   if (prefix !== undefined) return join(prefix || '/', 'etc/php-fpm.conf');

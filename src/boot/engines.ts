@@ -1,4 +1,4 @@
-/** Which engine and PHP each pool of a configuration runs on, found out before anything is started. */
+/** Resolves engine and PHP of each pool of a configuration before anything starts. */
 
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -8,13 +8,13 @@ import { versionOfFolder } from '../config/php-folder.ts';
 import { type ChosenEngine, chosenEngine, EngineError } from '../engine/choice/select.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 
-/** A pool, as the configuration room has it, and what runs it. */
+/** A pool of the configuration, and its engine. */
 export interface PoolEngine {
   readonly pool: PoolConfig;
   readonly chosen: ChosenEngine;
 }
 
-/** Marks the pools whose file, or the main file, is in the folder of one PHP of this machine. */
+/** Marks pools whose file, or the main file, is in the folder of one of this machine's PHP versions. */
 export function withFolderVersions(configuration: Configuration): Configuration {
   const versions = new Map<string, string | undefined>();
   const versionOf = (file: string): string | undefined => {
@@ -28,7 +28,7 @@ export function withFolderVersions(configuration: Configuration): Configuration 
   return { ...configuration, pools };
 }
 
-/** By the path as it was given, else by what links in it lead to. */
+/** By the path as given, else by the target of its links. */
 function versionOfFile(file: string): string | undefined {
   const named = versionOfFolder(resolve(file));
   if (named !== undefined) return named;
@@ -40,9 +40,9 @@ function versionOfFile(file: string): string | undefined {
 }
 
 /**
- * What runs each pool, and errors for what is not there.
+ * Resolves each pool's engine, and reports missing ones as errors.
  *
- * @param warnsOfEmbedded a pool of `engine = auto` that no native engine runs is worth a warning
+ * @param warnsOfEmbedded warn about a pool of `engine = auto` without a native engine
  */
 export function chooseEngines(
   { pools }: Configuration,
@@ -68,7 +68,7 @@ function embeddedInstead(pool: PoolConfig, { php, instead = '' }: ChosenEngine):
   return {
     level: 'warning',
     text: `[pool ${pool.name}] ${encodeText(text)}`,
-    detail: [`Set 'engine = embedded' in the section [${pool.name}] where that is wanted.`],
+    detail: [`Set 'engine = embedded' in the section [${pool.name}] if that is intended.`],
   };
 }
 

@@ -1,15 +1,15 @@
-/** The flags of php-fpm's own command line that decide how a master starts. */
+/** Flags of php-fpm's own command line that affect a master's start. */
 
-/** What the flags say, once all are read. */
+/** The values of all flags. */
 export interface FpmFlags {
   readonly configFile: string;
   readonly prefix: string | undefined;
   readonly pidFile: string | undefined;
-  /** `-D` true, `-F` false, neither undefined. */
+  /** `-D` true, `-F` false, otherwise undefined. */
   readonly daemonize: boolean | undefined;
   readonly forceStderr: boolean;
   readonly allowRoot: boolean;
-  /** How often `-t` was given. */
+  /** Number of `-t` flags. */
   readonly test: number;
   /** `-c` */
   readonly phpIni: string | undefined;

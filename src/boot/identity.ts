@@ -1,17 +1,17 @@
-/** Who the workers of a pool run as, by PHP-FPM's rules. */
+/** Identity of a pool's workers, by PHP-FPM's rules. */
 
 import type { PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import { isNumericId, lookupUser, resolveGroup, resolveIdentity } from '../posix/users.ts';
 
 /**
- * As root the pool's `user` and `group`; otherwise who the master is.
+ * As root the pool's `user` and `group`; otherwise the master's own.
  *
  * USER and HOME come from the user database for a user given by name (as root) or for the master's own user.
  */
 export function poolIdentity(pool: PoolConfig): PoolIdentity | undefined {
   if (process.geteuid?.() !== 0) return ownIdentity();
-  // Nothing behind the equals sign is as good as no line.
+  // An empty value counts as unset.
   const { user, group = '' } = pool;
   if (!user) return group === '' ? undefined : groupOnly(group);
   const identity = resolveIdentity(user, group === '' ? undefined : group);

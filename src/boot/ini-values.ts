@@ -1,6 +1,6 @@
 /**
- * Whether PHP knows and takes the ini values of the pools, and can load what php.ini files name: the engines themselves
- * are asked. A start is content with what they leave out, as PHP-FPM's.
+ * Checks by asking the engines whether PHP knows and accepts the ini values of the pools, and can load the extensions
+ * in php.ini files. As in PHP-FPM, a start ignores what they refuse.
  */
 
 import type { ConfigMessage } from '../config/messages.ts';
@@ -12,7 +12,7 @@ import { askNativeIni } from '../engine/native/ini-check.ts';
 import { encodeText } from './binary-text.ts';
 import type { PoolEngine } from './engines.ts';
 
-/** Messages in the order of the pools, each once. */
+/** Messages in the order of the pools, without duplicates. */
 export async function checkIniValues(
   engines: readonly PoolEngine[],
   php: PhpIniSource,
@@ -33,7 +33,7 @@ function versionOf({ pool }: PoolEngine): string {
   return pool['engine.php'] ?? defaultVersion;
 }
 
-/** Pools of one engine are asked for together: PHP is started once. */
+/** Pools of one engine are checked together: PHP starts once. */
 async function checkGroup(group: readonly PoolEngine[], php: PhpIniSource): Promise<ConfigMessage[]> {
   const [first] = group;
   if (first === undefined) return [];
@@ -75,7 +75,7 @@ function messageOf(remark: IniRemark, names: readonly string[], group: readonly 
     case 'set':
       return { level: 'warning', text: `[pool ${pool}] ${php} says of ${key}: ${said}`, detail };
     case 'refused': {
-      // A machine may have the file that another one lacks.
+      // Another machine may have the missing file.
       const level = name === 'extension' ? 'warning' : 'error';
       const why = said === '' ? '' : `: ${said}`;
       return { level, text: `[pool ${pool}] ${php} refuses ${key}${why}`, detail };
@@ -99,7 +99,7 @@ function messageOf(remark: IniRemark, names: readonly string[], group: readonly 
   }
 }
 
-/** What PHP says, without its level and a place that is none. */
+/** PHP's message, without its level and its meaningless place. */
 function wordsOf(message: string): string {
   return message
     .replace(/^PHP [A-Z][\w ]*: +/, '')
@@ -108,10 +108,10 @@ function wordsOf(message: string): string {
 }
 
 /**
- * A name that PHP does not know. Of an extension that is not loaded it may be right, and has no effect; everything else
- * is a mistake: a name without a namespace, one in a namespace that is there, one that is nearly right.
+ * A name unknown to PHP. It may be right for an extension that is not loaded, and has no effect; everything else is a
+ * mistake: a name without namespace, one in a known namespace, one that nearly matches.
  *
- * @param isWhole this PHP has all names of the namespaces that it has, which the embedded one has not
+ * @param isWhole this PHP has all names of its namespaces; the embedded one does not
  */
 function unknownName(
   { pool, setting, name }: IniRemark,
@@ -137,7 +137,7 @@ function unknownName(
   };
 }
 
-/** Of messages that say the same, one. */
+/** Removes duplicate messages. */
 function uniqueOf(messages: readonly ConfigMessage[]): ConfigMessage[] {
   return [...new Map(messages.map((message) => [`${message.level} ${message.text}`, message])).values()];
 }

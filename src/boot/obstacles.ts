@@ -1,10 +1,10 @@
-/** What of this machine or this process keeps a configuration from being in force. Finds it out and changes nothing. */
+/** Obstacles of this machine or process to a configuration. Only checks, changes nothing. */
 
 import type { Configuration } from '../config/directives.ts';
 import { chrootObstacle } from './chroot-check.ts';
 import { processObstacles } from './process-settings.ts';
 
-/** @returns lines for the log that say why and what to do; the same ones for `-t`, a start and a reload */
+/** @returns log lines with reason and remedy; the same for `-t`, a start and a reload */
 export function obstacles(configuration: Configuration): readonly string[] {
   return [
     ...processObstacles(configuration),

@@ -1,19 +1,19 @@
-/** Where the log lines of a master go, from its configuration and from how it was started. */
+/** Destination of a master's log lines, from its configuration and the way it was started. */
 
 import type { GlobalConfig } from '../config/directives.ts';
 import type { Destination } from '../log/destination.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 
-/** How the log is written. */
+/** Options of the log. */
 export interface ErrorLogPlace {
   /** Lines go to stderr, though the file is opened. */
   readonly useStderr: boolean;
 }
 
 /**
- * Puts `log_level`, `log_limit`, `log_format` and `error_log` in force.
+ * Applies `log_level`, `log_limit`, `log_format` and `error_log`.
  *
- * @throws the error of open(2) after it was logged
+ * @throws the error of open(2) after logging it
  */
 export function openErrorLog(log: ErrorLog, global: GlobalConfig, place: ErrorLogPlace): void {
   configure(log, global);
@@ -21,9 +21,9 @@ export function openErrorLog(log: ErrorLog, global: GlobalConfig, place: ErrorLo
 }
 
 /**
- * The same in two steps: nothing changes before it is committed.
+ * The same in two steps: nothing changes before the commit.
  *
- * @throws the error of open(2) after it was logged
+ * @throws the error of open(2) after logging it
  */
 export function planErrorLog(
   log: ErrorLog,

@@ -1,4 +1,4 @@
-/** Which php.ini files a master uses, and what they say where the configuration asks for `${name}`. */
+/** Finds a master's php.ini files, and their values for `${name}` in the configuration. */
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { phpConstant } from '../config/constants.ts';
 import { parseIniLine } from '../config/ini.ts';
 import { encodeText } from './binary-text.ts';
 
-/** What the command line says about it. */
+/** Options of the command line. */
 export interface PhpIniChoice {
   /** `-c` */
   readonly given: string | undefined;
@@ -16,23 +16,23 @@ export interface PhpIniChoice {
   readonly configFile: string;
 }
 
-/** What was found. */
+/** Result of the search. */
 export interface PhpIniFiles {
   readonly files: readonly string[];
-  /** There is a folder of further files, or the environment names its folders. */
+  /** A folder of further files exists, or the environment names such folders. */
   readonly hasScanFolder: boolean;
-  /** The configuration's folder where that was looked at; undefined where the operator named files or folders. */
+  /** The configuration's folder if it was searched; undefined if the operator named files or folders. */
   readonly folder: string | undefined;
 }
 
 /**
- * The php.ini files, main file first, then those of the scan folders in order of their names.
+ * The php.ini files, main file first, then those of the scan folders, sorted by name.
  *
- * `-c` (else PHPRC) names a file or a folder with a php.ini. Without either the folder of the main configuration
- * file is looked at: Debian keeps `php.ini` and `conf.d` beside `php-fpm.conf`. PHP_INI_SCAN_DIR replaces the scan
- * folder by its own list, in which an empty element stands for the usual one (php.net, "Scan directories").
+ * `-c` (else PHPRC) names a file or a folder with a php.ini. Without either, the folder of the main configuration file
+ * is searched: Debian keeps `php.ini` and `conf.d` beside `php-fpm.conf`. PHP_INI_SCAN_DIR replaces the scan folder by
+ * its own list, in which an empty element means the default one (php.net, "Scan directories").
  *
- * `-n` leaves all that out, but for a file that `-c` names.
+ * `-n` skips all of that, except a file named by `-c`.
  */
 export function findPhpIni(
   { given, ignored, configFile }: PhpIniChoice,
@@ -72,11 +72,11 @@ function isFolder(path: string): boolean {
 }
 
 /**
- * The values that `${name}` has in the configuration: of the files in their order, then of `-d`. What a file says
- * for a path or host only ([PATH=…], [HOST=…]) is not a value of the master.
+ * Values of `${name}` in the configuration: from the files in order, then from `-d`. Values for a path or host only
+ * ([PATH=…], [HOST=…]) do not apply to the master.
  *
  * @param defines `-d` values, `name=value`
- * @returns binary strings, as the configuration room has them
+ * @returns binary strings, as in the configuration room
  */
 export function iniValues(
   files: readonly string[],
@@ -100,7 +100,7 @@ export function iniValues(
   return values;
 }
 
-/** A file that cannot be read has no values here; the engine that needs it says what is wrong. */
+/** An unreadable file has no values here; the engine that needs it reports the error. */
 function readIni(path: string): string {
   try {
     return readFileSync(path, 'latin1');
@@ -110,8 +110,8 @@ function readIni(path: string): string {
 }
 
 /**
- * What PHP says of `-d` values that are no ini lines, undefined where they are: what follows them is not read, so that
- * they must not go by in silence.
+ * PHP's message about invalid `-d` values, undefined for valid ones: values after an invalid one are not read, so it
+ * must not pass silently.
  */
 export function defineProblem(defines: readonly string[]): string | undefined {
   const names = { constant: phpConstant, variable: () => '' };

@@ -1,4 +1,4 @@
-/** The limits and the priority that a configuration gives to the master's own process. */
+/** Limits and priority of the master's own process. */
 
 import { ignoredWithoutRoot } from '../config/check.ts';
 import type { Configuration } from '../config/directives.ts';
@@ -12,13 +12,13 @@ import {
   setResourceLimit,
 } from '../posix/limits.ts';
 
-/** @throws PosixError after it was logged, for a limit or a priority that cannot be had */
+/** @throws PosixError after logging it, for an unavailable limit or priority */
 export function applyProcessSettings(configuration: Configuration, log: ErrorLog): void {
   tryProcessSettings(configuration, log);
   tellIgnored(configuration, log);
 }
 
-/** What a master without root's rights cannot follow. A reload tells it before it touches anything. */
+/** Reports directives that a master without root's rights ignores. A reload calls it before any change. */
 export function tellIgnored(configuration: Configuration, log: ErrorLog): void {
   if (process.geteuid?.() === 0) return;
   if (configuration.global['process.priority'] !== undefined) {
@@ -28,9 +28,9 @@ export function tellIgnored(configuration: Configuration, log: ErrorLog): void {
 }
 
 /**
- * Puts them in force without a word about what is ignored.
+ * Applies them without reporting ignored ones.
  *
- * @throws PosixError after it was logged
+ * @throws PosixError after logging it
  */
 export function tryProcessSettings(configuration: Configuration, log: ErrorLog): void {
   applyResourceLimits(configuration, log);
@@ -38,7 +38,7 @@ export function tryProcessSettings(configuration: Configuration, log: ErrorLog):
   if (priority !== undefined) attempt(log, priorityFailure, () => setPriority(priority));
 }
 
-/** What of it cannot be had, in the words of the log. Nothing is changed. */
+/** Log lines about unavailable settings. Changes nothing. */
 export function processObstacles(configuration: Configuration): string[] {
   const limits = wantedLimits(configuration).map(({ resource, value, failure }) =>
     problemOf(failure, () => checkResourceLimit(resource, value)),
@@ -49,7 +49,7 @@ export function processObstacles(configuration: Configuration): string[] {
   return [...limits, obstacle].filter((line) => line !== undefined);
 }
 
-/** @throws PosixError after it was logged, for a limit that cannot be had */
+/** @throws PosixError after logging it, for an unavailable limit */
 export function applyResourceLimits(configuration: Configuration, log: ErrorLog): void {
   for (const { resource, value, failure } of wantedLimits(configuration)) {
     attempt(log, failure, () => setResourceLimit(resource, value));
@@ -66,7 +66,7 @@ function priorityOf({ global }: Configuration): number | undefined {
 interface WantedLimit {
   readonly resource: Resource;
   readonly value: number;
-  /** The line where it cannot be had. */
+  /** The log line for an unavailable limit. */
   readonly failure: string;
 }
 

@@ -1,4 +1,4 @@
-/** Running a master on a configuration file, in the foreground or in the background. */
+/** Runs a master on a configuration file, in the foreground or background. */
 
 import { closeSync, openSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
@@ -36,19 +36,19 @@ import {
 } from './process-settings.ts';
 import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
 
-/** This process, as whoever started it knows it. */
+/** Facts about this process from its start. */
 export interface OwnProcess {
   readonly signals: MasterSignals;
   /** The script that Node runs, and its arguments: a daemon is the same command again. */
   readonly command: readonly string[];
 }
 
-/** What the master has to do with the world around it. */
+/** The master's environment. */
 interface Surroundings {
   readonly log: ErrorLog;
   readonly report: LaunchReport;
   readonly signals: MasterSignals;
-  /** Told of the master once there is one. */
+  /** Receives the master once it exists. */
   readonly faults: (master: FailingMaster) => void;
 }
 
@@ -59,14 +59,14 @@ export async function runMaster(flags: FpmFlags, { signals, command }: OwnProces
   const log = new ErrorLog();
   const faults = reportFaults(log, report);
   const says = new StartLog(log);
-  // A daemon's caller has said it.
+  // For a daemon, its caller has reported it.
   if (!report.isAwaited) reportDefines(flags);
   const read = readConfiguration(flags, process.env, 'start');
   const { loaded } = read;
-  // What the files say is reported before going to the background, who can run them is found out there: as in
-  // php-fpm the caller's exit code tells the two apart (78, 70).
+  // Errors of the files are reported before going to the background, missing engines after it: as in php-fpm the
+  // caller's exit code distinguishes them (78, 70).
   if (loaded?.global.daemonize === true && !report.isAwaited) return goToBackground(loaded, log, command);
-  // In the background they are the caller's, who is not to be held.
+  // In the background they belong to the caller and must not be held open.
   if (!report.isAwaited) keepStandardStreams();
   try {
     says.report(read, flags);
@@ -80,7 +80,7 @@ export async function runMaster(flags: FpmFlags, { signals, command }: OwnProces
   return serve(flags, read.configuration, { log, report, signals, faults });
 }
 
-/** The limits come first, as in php-fpm: one that cannot be had is an error of the calling process. */
+/** As in php-fpm the limits come first: an unavailable one is an error of the calling process. */
 async function goToBackground(
   configuration: Configuration,
   log: ErrorLog,
@@ -131,7 +131,7 @@ async function serve(
   return exitCode.ok;
 }
 
-/** What is wrong goes to the log with its place; the caller keeps what runs. */
+/** Errors are logged with their place; the caller keeps what is running. */
 async function reloadConfiguration(
   flags: FpmFlags,
   says: StartLog,
@@ -148,7 +148,7 @@ async function reloadConfiguration(
   return { configuration, problems };
 }
 
-/** The log and the limits of the process follow a reload. */
+/** The process's log and limits follow a reload. */
 function planProcess(configuration: Configuration, flags: FpmFlags, log: ErrorLog): PlannedPart {
   const { global } = configuration;
   const planned = planErrorLog(log, global, { useStderr: writesToStderr(global, flags) });
@@ -159,7 +159,7 @@ function planProcess(configuration: Configuration, flags: FpmFlags, log: ErrorLo
       try {
         tryProcessSettings(configuration, log);
       } catch (error) {
-        // Said already; requests are served all the same.
+        // Logged already; requests are served all the same.
         failed((error as Error).message);
       }
     },
@@ -182,11 +182,14 @@ async function launchAndWait(log: ErrorLog, command: readonly string[]): Promise
   return outcome === 'launched' ? exitCode.ok : exitCode.software;
 }
 
-/** Where lines go to the log, stderr becomes another name of it. In the background nobody's pipe or terminal is held open. */
+/**
+ * If lines go to the log, stderr becomes the log file as well. In the background no pipe or terminal of the caller
+ * stays open.
+ */
 function leaveStderr({ global }: Configuration, flags: FpmFlags, log: ErrorLog): void {
   const toLog = !writesToStderr(global, flags);
   log.launched(toLog);
-  // A master may run for months and then be killed: what it compiled is kept for the next start now.
+  // A master may run for months and then be killed: compiled code is cached for the next start now.
   flushCompileCache();
   if (!toLog || log.fd !== undefined) return;
   const nowhere = openSync('/dev/null', 'w');
@@ -194,7 +197,7 @@ function leaveStderr({ global }: Configuration, flags: FpmFlags, log: ErrorLog):
   closeSync(nowhere);
 }
 
-/** As in php-fpm: a session of its own, nothing to read, nowhere to print, a title that `ps` shows. */
+/** As in php-fpm: its own session, empty input, discarded output, a title for `ps`. */
 function detachFromTerminal(configuration: Configuration): void {
   newSession();
   const nowhere = openSync('/dev/null', 'r+');
@@ -202,11 +205,11 @@ function detachFromTerminal(configuration: Configuration): void {
   duplicateOnto(nowhere, 1);
   closeSync(nowhere);
   process.title = `php-fpm: master process (${configuration.file})`;
-  // Node takes the title for the name as well; pidof(8) and `ps -C` go by the name of php-fpm's program.
+  // Node also uses the title as the name; pidof(8) and `ps -C` expect the name of php-fpm's program.
   setThreadName(`php-fpm${commonVersion(configuration) ?? ''}`);
 }
 
-/** The PHP in whose folder all pools are configured. */
+/** The PHP version of the folder in which all pools are configured. */
 function commonVersion({ pools }: Configuration): string | undefined {
   const versions = new Set(pools.map(({ folderVersion }) => folderVersion));
   return versions.size === 1 ? [...versions][0] : undefined;

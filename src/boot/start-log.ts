@@ -1,7 +1,7 @@
 /**
- * What a command says about its configuration. The lines are php-fpm's, in its order and nothing between them, since
- * scripts read them; our own explanations (the place, a caret, what to do) follow as a block at the end, on stderr.
- * With `log_format = json` each message is one object that holds its explanation.
+ * A command's messages about its configuration. The lines are php-fpm's, in its order without others between them,
+ * since scripts read them; our own explanations (the place, a caret, the remedy) follow as a block at the end, on
+ * stderr. With `log_format = json` each message is one object that includes its explanation.
  */
 
 import { isatty } from 'node:tty';
@@ -23,9 +23,9 @@ export class StartLog {
   }
 
   /**
-   * Says what was found, the later part of it into `error_log`, which is opened on the way.
+   * Reports messages, the later ones into `error_log`, which is opened on the way.
    *
-   * @throws the error of open(2) after it was logged
+   * @throws the error of open(2) after logging it
    */
   report(read: ReadConfiguration, flags: FpmFlags): void {
     const { log } = this;
@@ -41,7 +41,7 @@ export class StartLog {
 
   write(messages: readonly ConfigMessage[]): void {
     for (const { level, text, raw, detail = [] } of messages) {
-      // Texts of the configuration room hold the bytes of the file, whatever their encoding.
+      // Texts of the configuration room contain the bytes of the file, in any encoding.
       const bytes = Buffer.from(text, 'latin1');
       if (this.#isJson) {
         this.log.explained(level, bytes, detail.map(decodeText));
@@ -53,13 +53,13 @@ export class StartLog {
     }
   }
 
-  /** From now on messages are shown from notice up, whatever `log_level` says. */
+  /** From now on messages are shown from notice up, whatever `log_level` is. */
   showNotices(): void {
     const { level, limit, format } = this.log;
     if (level !== 'debug') this.log.configure({ level: 'notice', limit, format });
   }
 
-  /** A line for the block at the end. */
+  /** Adds a line to the block at the end. */
   explainLater(line: string): void {
     if (this.#isJson) this.log.notice(line);
     else this.#explanations.push(encodeText(line));
@@ -69,18 +69,18 @@ export class StartLog {
     return this.log.format === 'json';
   }
 
-  /** Prints the explanations that have come together. */
+  /** Prints the collected explanations. */
   explain(): void {
     for (const line of this.#explanations.splice(0)) process.stderr.write(`  ${line}\n`, 'latin1');
   }
 }
 
-/** In the foreground lines go to a terminal, and with `-O` to whatever stderr is; else into error_log. */
+/** In the foreground lines go to a terminal, and with `-O` to stderr of any kind; otherwise into error_log. */
 export function writesToStderr(global: GlobalConfig, flags: FpmFlags): boolean {
   return !global.daemonize && (flags.forceStderr || isatty(2));
 }
 
-/** PHP's own line about `-d` values that it cannot read; it starts without them. */
+/** PHP's own line about invalid `-d` values; it starts without them. */
 export function reportDefines({ defines }: FpmFlags): void {
   const problem = defineProblem(defines);
   if (problem !== undefined) process.stderr.write(`${problem}\n`, 'latin1');

@@ -1,6 +1,6 @@
 /**
- * `-t` and `-tt`: everything that a start would refuse, without starting anything. What only this machine lacks (a
- * folder of sockets, a host name) is a warning of `-t`, which runs where images are built; `-tt` refuses it.
+ * `-t` and `-tt`: reports everything that a start would refuse, without starting anything. Problems of this machine
+ * only (a folder of sockets, a host name) are warnings of `-t`, which runs where images are built; `-tt` refuses them.
  */
 
 import { dumpConfiguration } from '../config/dump.ts';
@@ -16,7 +16,7 @@ import { reportDefines, StartLog } from './start-log.ts';
 
 /** @returns the exit code: 0, or 78 for a configuration that would not start */
 export async function testConfiguration(flags: FpmFlags): Promise<number> {
-  // All that this command is for is what it says: a busy reader is waited for.
+  // The output is this command's only purpose: a slow reader is waited for.
   const log = new ErrorLog({ patience: 30_000 });
   const says = new StartLog(log);
   reportDefines(flags);
@@ -27,7 +27,7 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   const mention = (line: string): void => says.explainLater(line);
   const isFine =
     configuration !== undefined &&
-    // Both are tried, so that all of it is said.
+    // Both run, so that all errors are reported.
     [
       await dryPlan(configuration, { log, isStrict, mention, obstacles }),
       await iniValuesAreTaken(read.engines, flags, says),
@@ -37,7 +37,7 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
     says.explain();
     return exitCode.config;
   }
-  // The dump is what was asked for, so log_level does not hide it.
+  // The dump was requested, so log_level does not hide it.
   if (isStrict) says.showNotices();
   if (isStrict) says.write(dumpConfiguration(asWritten));
   for (const engine of read.engines) mention(engineLine(engine));
@@ -47,7 +47,7 @@ export async function testConfiguration(flags: FpmFlags): Promise<number> {
   return exitCode.ok;
 }
 
-/** False after what no engine takes has been said. */
+/** False after reporting values that no engine accepts. */
 async function iniValuesAreTaken(
   engines: readonly PoolEngine[],
   flags: FpmFlags,

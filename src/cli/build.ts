@@ -15,13 +15,13 @@ import { exitCode } from '../runtime/exit-code.ts';
 
 const usage = `Usage: hathi build [--php-config PROGRAM] [--host HOW] [--force]
 
-Compiles the native engine for the PHP that PROGRAM (php-config, php-config8.2, ...) belongs to. Pools with
+Compiles the native engine for the PHP of PROGRAM (php-config, php-config8.2, ...). Pools with
 engine = native or auto use it from their next start or reload on.
 
-  --php-config PROGRAM   which PHP; the first php-config that is found otherwise
+  --php-config PROGRAM   which PHP; default: the first php-config found
   --host HOW             preload: into PHP's own program; libphp: a program of our own, linked with PHP's library;
-                         auto (default): the first where it works, else the second
-  --force                compile even if the engine that is there fits
+                         auto (default): preload where it works, else libphp
+  --force                compile even if the existing engine is up to date
   -h, --help             this text
 
 Engines are kept in ${engineFolder()} (HATHI_ENGINE_DIR names another folder).

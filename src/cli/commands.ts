@@ -1,4 +1,4 @@
-/** The commands of `hathi` beside php-fpm's flags: their only list, which the dispatcher and the usage text read. */
+/** The only list of `hathi`'s commands besides php-fpm's flags; dispatcher and usage text derive from it. */
 
 import { nearest } from '../config/suggest.ts';
 
@@ -7,11 +7,11 @@ export const commands = [
   { name: 'build', form: 'build', summary: 'compile the native engine for a PHP of this machine' },
   { name: 'php', form: 'php list|add|remove', summary: 'versions of PHP for the embedded engine' },
   { name: 'status', form: 'status', summary: 'show the pools and workers of a running master' },
-  { name: 'top', form: 'top', summary: 'the same on a whole screen, live' },
+  { name: 'top', form: 'top', summary: 'the same, full-screen and live' },
   {
     name: 'profile',
     form: 'profile POOL',
-    summary: "show where the time of a pool's requests goes, as a flame graph",
+    summary: "profile a pool's requests as a flame graph",
   },
   {
     name: 'plan',
@@ -21,29 +21,29 @@ export const commands = [
   {
     name: 'doctor',
     form: 'doctor',
-    summary: 'say what is wrong with a configuration and its machine, and the lines that mend it',
+    summary: 'find faults of a configuration and its machine, with the lines that fix them',
   },
-  { name: 'reload', form: 'reload', summary: 'have a running master read its configuration again' },
-  { name: 'drain', form: 'drain POOL', summary: 'have load balancers send a pool nothing more' },
-  { name: 'undrain', form: 'undrain POOL', summary: 'put the pool back' },
+  { name: 'reload', form: 'reload', summary: 'make a running master reload its configuration' },
+  { name: 'drain', form: 'drain POOL', summary: 'make load balancers stop sending requests to a pool' },
+  { name: 'undrain', form: 'undrain POOL', summary: 'undo "drain"' },
   {
     name: 'install',
     form: 'install',
     summary: 'have a systemd service of PHP-FPM run Hathi, or give it back',
   },
-  { name: 'stop', form: 'stop', summary: 'have a running master stop when its requests are done' },
+  { name: 'stop', form: 'stop', summary: 'stop a running master when its requests are done' },
   { name: 'request', form: 'request', summary: 'send one FastCGI request and print the response' },
 ] as const;
 
 export type CommandName = (typeof commands)[number]['name'];
 
-/** The lines of the usage text about them. */
+/** The commands' lines in the usage text. */
 export function commandsUsage(program: string): string {
   const width = Math.max(...commands.map(({ form }) => form.length));
   return commands.map(({ form, summary }) => `  ${program} ${form.padEnd(width)}   ${summary}\n`).join('');
 }
 
-/** What is said of a first word that is no command. */
+/** The error for an unknown first word. */
 export function unknownCommand(word: string): string {
   const names = commands.map(({ name }) => name);
   const meant = nearest(word, names);

@@ -1,4 +1,6 @@
-/** `hathi doctor`: what is wrong with a configuration and its machine, what comes of it, and the line that mends it. */
+/**
+ * `hathi doctor`: finds faults of a configuration and its machine, with their consequences and the lines that fix them.
+ */
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

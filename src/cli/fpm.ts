@@ -1,4 +1,4 @@
-/** `hathi` with php-fpm's own flags: test a configuration, or run a master on it. */
+/** `hathi` with php-fpm's own flags: tests a configuration, or runs a master on it. */
 
 import { decodeText } from '../boot/binary-text.ts';
 import { defaultConfigFile } from '../boot/default-config-file.ts';
@@ -17,8 +17,8 @@ export interface InfoPrinter {
 }
 
 /**
- * @param program argv[0] as the usage text is to show it
- * @param own this process, for the master where it comes to that
+ * @param program argv[0] for the usage text
+ * @param own this process, for a master
  */
 export async function fpmCommand(
   args: readonly string[],
@@ -27,7 +27,7 @@ export async function fpmCommand(
   own: OwnProcess,
 ): Promise<number> {
   const given: GivenOption[] = [];
-  // Who closes the pipe or fills the disk misses the text, and that is all, as in php-fpm.
+  // A closed pipe or a full disk only loses the text, as in php-fpm.
   process.stdout.on('error', () => {});
   const refuse = (): number => {
     print(usage(program));
@@ -37,18 +37,18 @@ export async function fpmCommand(
     if (option === undefined) return refuse();
     if (option.name === 'help') return print(usage(program));
     given.push(option);
-    // These two answer at once: what stands behind them is not read.
+    // These two answer at once: later arguments are not read.
     if (option.name === 'version') return answer(() => info.version());
     if (option.name === 'modules') return answer(() => info.modules(flagsOf(given)));
   }
   const flags = flagsOf(given);
   if (given.some(({ name }) => name === 'info')) return answer(() => info.information(flags));
-  // Only now, as in php-fpm: `-i x` answers.
+  // Only here, as in php-fpm: `-i x` answers.
   if (given.some(({ name }) => name === 'stray')) return refuse();
   return flags.test > 0 ? testConfiguration(flags) : runMaster(flags, own);
 }
 
-/** An engine that is not there, or cannot answer, is no fault of the program: its reason is all there is to say. */
+/** A missing engine is no fault of the program: its reason is the whole message. */
 async function answer(ask: () => Promise<string>): Promise<number> {
   try {
     return print(await ask());
@@ -72,7 +72,7 @@ function flagsOf(given: readonly GivenOption[]): FpmFlags {
   const namedByIni = (): string | undefined =>
     iniConfigFile({ given: last('php-ini'), ignored: count('no-php-ini') > 0, prefix, defines });
   return {
-    // An empty name is none.
+    // An empty name counts as missing.
     configFile: last('fpm-config') || namedByIni() || defaultConfigFile(prefix),
     prefix,
     pidFile: last('pid'),
@@ -86,7 +86,10 @@ function flagsOf(given: readonly GivenOption[]): FpmFlags {
   };
 }
 
-/** `-d foo` alone is `foo=1`; a value that starts with a sign is quoted, as php-fpm does it: `-d include_path=.:/x`. */
+/**
+ * `-d foo` alone is `foo=1`; a value that starts with a special character is quoted, as in php-fpm: `-d
+ * include_path=.:/x`.
+ */
 function normalDefine(text: string): string {
   const equals = text.indexOf('=');
   if (equals < 0) return `${text}=1`;
@@ -95,7 +98,7 @@ function normalDefine(text: string): string {
   );
 }
 
-/** `fpm.config` of `-d` or of the php.ini files. */
+/** `fpm.config` from `-d` or the php.ini files. */
 function iniConfigFile(ini: {
   readonly given: string | undefined;
   readonly ignored: boolean;

@@ -1,4 +1,4 @@
-/** What runs: the answers of `-v`, `-m` and `-i`. */
+/** Answers of `-v`, `-m` and `-i`. */
 
 import { execFileSync } from 'node:child_process';
 import { phpIniSource } from '../boot/configuration.ts';
@@ -46,7 +46,7 @@ class NoEngineError extends Error {
   readonly code = 'HATHI_NO_ENGINE';
 }
 
-/** The embedded engine that is asked: the one that pools have by default, else the newest that is there. */
+/** The embedded engine for the answer: the pools' default, else the newest installed one. */
 function embeddedEngine(): EnginePackage {
   const versions = installedVersions();
   const version = versions.find((installed) => installed === defaultVersion) ?? versions[0];
@@ -58,13 +58,13 @@ function embeddedEngine(): EnginePackage {
   );
 }
 
-/** As php-fpm's, whose lines tools parse and count; the last one also says who it comes from. */
+/** php-fpm's lines, which tools parse and count; the last one also names Hathi. */
 function versionText(): string {
   const located = locateEngine(undefined);
   return 'engine' in located ? nativeVersion(located.engine) : embeddedVersion();
 }
 
-/** A native engine that is built is what `engine = auto` takes. */
+/** `engine = auto` uses a built native engine. */
 function nativeVersion({ record, file }: BuiltEngine): string {
   const embedded = installedVersions().map((version) => findEngine(version).phpVersion);
   return [
@@ -77,18 +77,18 @@ function nativeVersion({ record, file }: BuiltEngine): string {
   ].join('\n');
 }
 
-/** `Nov 25 2026 18:36:55`, as a C compiler writes it. */
+/** `Nov 25 2026 18:36:55`, in a C compiler's format. */
 function compilerDate(date: Date): string {
   const [, day = '', month = '', year = '', time = ''] = date.toUTCString().split(' ');
   return `${month} ${day.replace(/^0/, ' ')} ${year} ${time}`;
 }
 
-/** PHP-FPM says so from 8.4 on. */
+/** PHP-FPM shows it from 8.4 on. */
 function threadWord(php: string): string {
   return isAtLeast(php, 8, 4) ? ' (NTS)' : '';
 }
 
-/** The engine is PHP's own program with one module more, so that program is asked. */
+/** The engine is PHP's own program plus one module, so that program is asked. */
 function nativeModules({ record }: BuiltEngine, { phpIni, noPhpIni, defines }: FpmFlags): string {
   const ini = noPhpIni ? ['-n'] : ['-c', phpIni ?? record.iniFolder];
   const scan = phpIni === undefined ? record.scanFolder : (process.env['PHP_INI_SCAN_DIR'] ?? '');
@@ -100,13 +100,13 @@ function nativeModules({ record }: BuiltEngine, { phpIni, noPhpIni, defines }: F
   const [modules = '', ...others] = text.split('\n\n');
   const [title = '', ...names] = modules.split('\n');
   const key = (name: string): string => name.toLowerCase();
-  // The engine takes pcntl out: it would let a script fork its worker.
+  // The engine removes pcntl: a script could fork its worker.
   const web = names.filter((name) => name !== 'pcntl');
   const sorted = [...web, 'cgi-fcgi'].sort((left, right) => (key(left) < key(right) ? -1 : 1));
   return [[title, ...sorted].join('\n'), ...others].join('\n\n');
 }
 
-/** phpinfo() of the engine itself, with the ini files that it has in a pool. */
+/** phpinfo() of the engine itself, with a pool's ini files. */
 function nativeInformation({ file, record }: BuiltEngine, flags: FpmFlags): string {
   const { files, defines } = iniFilesFor(phpIniSource(flags), iniFilesOf(record));
   const [program = '', ...args] = hostProgram(file, record);
@@ -135,7 +135,7 @@ function embeddedVersion(): string {
   ].join('\n');
 }
 
-/** The Zend engine's version is PHP's own with another major number. */
+/** The Zend engine's version is PHP's with another major number. */
 function zendVersion(php: string): string {
   const [major = '8', ...rest] = php.split('.');
   return [String(Number(major) - 4), ...rest].join('.');

@@ -1,4 +1,4 @@
-/** The command `hathi`: subcommands, and php-fpm's flags where there is none. */
+/** The command `hathi`: subcommands, or else php-fpm's flags. */
 
 import { MasterSignals } from '../master/signals.ts';
 import type { CommandName } from './commands.ts';
@@ -6,7 +6,7 @@ import { undoShell } from './shell-environment.ts';
 
 type Subcommand = (args: string[]) => Promise<number>;
 
-/** Loaded on use: a master needs no HTTP front, and `hathi request` needs no master. */
+/** Loaded on demand: a master needs no HTTP front, and `hathi request` needs no master. */
 const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
   serve: async () => (await import('./serve/main.ts')).serveMain,
   build: async () => (await import('./build.ts')).buildCommand,
@@ -71,7 +71,7 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
   },
 };
 
-/** Signals are caught before the rest of the program is loaded, which takes longer than all that comes before. */
+/** Signals are caught before the rest of the program is loaded, which takes longer than everything before. */
 async function fpm(args: string[]): Promise<number> {
   const signals = new MasterSignals();
   const { fpmCommand } = await import('./fpm.ts');
@@ -94,7 +94,7 @@ async function main(args: string[]): Promise<number> {
   return exitCode.usage;
 }
 
-/** What cannot be written is said, and is no success; a reader that has had enough is none. Neither is a stack trace. */
+/** A failed write is reported and is no success; a closed reader is silent. Neither prints a stack trace. */
 function surviveOutput(name: string): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;

@@ -1,22 +1,22 @@
-/** npm, run by the Node that runs this program: it leaves out, and removes, packages that its own Node is too old for. */
+/** npm, run by this program's Node: npm skips, and removes, packages that its own Node is too old for. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** npm is not there, or has failed; the message says what to do. */
+/** npm is missing or failed; the message has the remedy. */
 export class NpmError extends Error {
   override readonly name = 'NpmError';
 }
 
-/** Runs npm in a folder. @throws NpmError with what npm said */
+/** Runs npm in a folder. @throws NpmError with npm's output */
 export function runNpm(args: readonly string[], folder: string, env: NodeJS.ProcessEnv): void {
   const program = findNpm(env);
   const more = ['--no-audit', '--no-fund', '--no-progress', '--ignore-scripts', '--loglevel=error'];
   const { status, error, stderr, stdout } = spawnSync(
     process.execPath,
     [program, ...args, '--prefix', folder, ...more],
-    // Its global configuration (a registry, a certificate file) is beside the Node that runs it otherwise.
+    // Otherwise npm looks for its global configuration (a registry, a certificate file) beside the Node that runs it.
     { env: { ...env, npm_config_globalconfig: globalConfig(program, env) }, encoding: 'utf8', cwd: folder },
   );
   if (error !== undefined) throw new NpmError(`cannot run npm ("${program}"): ${error.message}`);
@@ -29,7 +29,7 @@ function findNpm(env: NodeJS.ProcessEnv): string {
     const path = join(folder, 'npm');
     if (folder === '' || !isFile(path)) continue;
     const program = realpathSync(path);
-    // Anything else that is called so, a version manager's for instance, is no program for Node.
+    // Other programs of that name, such as a version manager's, are not for Node.
     if (/^#!.*\bnode\b/.test(readFileSync(program, 'latin1').slice(0, 200))) return program;
   }
   throw new NpmError('cannot find npm on PATH: install Node.js with npm first');

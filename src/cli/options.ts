@@ -1,6 +1,6 @@
 /**
- * PHP-FPM's command line: one table of options, a reader that takes PHP's own getopt forms, and the usage text.
- * Source: php-fpm(8), and `php-fpm -h` for the text.
+ * PHP-FPM's command line: one table of options, a parser for PHP's own getopt forms, and the usage text. Source:
+ * php-fpm(8), and `php-fpm -h` for the text.
  */
 
 import { basename } from 'node:path';
@@ -50,17 +50,16 @@ export const optionTable: readonly OptionRow[] = [
   { short: ['O'], long: ['force-stderr'], name: 'force-stderr', takesValue: false },
 ];
 
-/** One option as it was met, in the order of the command line; `stray` is an argument that is none and ends them. */
+/** One given option, in command-line order; `stray` is an argument that is no option and ends them. */
 export interface GivenOption {
   readonly name: OptionName | 'stray';
   readonly value: string;
 }
 
 /**
- * Reads the command line from left to right as PHP's getopt does: `-y file`, `-yfile`, `-y=file`,
- * `--fpm-config file`, `--fpm-config=file`, clustered flags (`-tt`, `-FOR`). The last element is
- * `undefined` where an option is unknown or lacks its value: what comes before it has still been met, as in php-fpm
- * (`-v -Z` prints the version).
+ * Parses the command line from left to right as PHP's getopt does: `-y file`, `-yfile`, `-y=file`, `--fpm-config file`,
+ * `--fpm-config=file`, clustered flags (`-tt`, `-FOR`). The last element is `undefined` for an unknown option or a
+ * missing value: earlier options still count, as in php-fpm (`-v -Z` prints the version).
  */
 export function* readOptions(args: readonly string[]): Generator<GivenOption | undefined> {
   let index = 0;
@@ -81,9 +80,9 @@ function* readLong(text: string, next: () => string | undefined): Generator<Give
   const name = equals < 0 ? text : text.slice(0, equals);
   const row = optionTable.find((candidate) => candidate.long.includes(name));
   if (row === undefined) return false;
-  // As in php-fpm: nothing behind the sign is an error, with every option.
+  // As in php-fpm, an empty value after the equals sign is an error for every option.
   if (equals === text.length - 1) return false;
-  // It takes and ignores a value that a flag does not have (`--test=1`).
+  // A value for a flag (`--test=1`) is accepted and ignored.
   if (!row.takesValue) {
     yield { name: row.name, value: '' };
     return true;
@@ -111,7 +110,7 @@ function* readCluster(arg: string, next: () => string | undefined): Generator<Gi
   return true;
 }
 
-/** The usage text of php-fpm(8); the first line names the program as it was called. */
+/** The usage text of php-fpm(8); its first line has the name by which the program was called. */
 export function usage(program: string): string {
   const name = program.includes('/') ? basename(program) : program;
   return `Usage: ${name} [-n] [-e] [-h] [-i] [-m] [-v] [-t] [-p <prefix>] [-g <pid>] [-c <file>] [-d foo[=bar]] [-y <file>] [-D] [-F [-O]]
@@ -138,6 +137,6 @@ export function usage(program: string): string {
   -R, --allow-to-run-as-root
                    Allow pool to run as root (disabled by default)
 
-Beside these, Hathi has commands of its own:
+Hathi's own commands:
 ${commandsUsage(name)}`;
 }

@@ -1,4 +1,4 @@
-/** `hathi php`: which versions of the embedded PHP there are, and further ones. */
+/** `hathi php`: lists, adds and removes versions of the embedded PHP. */
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -81,7 +81,7 @@ function list({ stdout }: PhpIo): void {
   }
 }
 
-/** Exact version and place. */
+/** Exact version and location. */
 function stateOf(version: string): string {
   const folder = packageFolder(version);
   if (folder === undefined) return '-         not installed';
@@ -120,9 +120,7 @@ function remove(versions: readonly string[], { stdout, env }: PhpIo): void {
     const there = packageFolder(version);
     if (there === undefined) throw new NpmError(`PHP ${version} is not installed`);
     if (!existsSync(join(folder, 'node_modules', packageName(version))))
-      throw new NpmError(
-        `PHP ${version} was not installed by "hathi php add": remove it where it is, "${there}"`,
-      );
+      throw new NpmError(`PHP ${version} was not installed by "hathi php add": remove it from "${there}"`);
   }
   runNpm(['uninstall', ...versions.map(packageName)], folder, env);
   for (const version of versions) stdout.write(`Removed PHP ${version}\n`);
@@ -133,7 +131,7 @@ function checkKnown(version: string): void {
     throw new NpmError(`there is no embedded PHP "${version}": there are ${knownVersions.join(', ')}`);
 }
 
-/** A project of npm's, readable for the users of pools. */
+/** An npm project, readable for the users of pools. */
 function prepareFolder(): string {
   const folder = phpFolder();
   process.umask(0o022);

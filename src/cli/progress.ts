@@ -1,9 +1,9 @@
-/** What a long command does now: one line of a terminal that is written over, and nothing on a pipe. */
+/** Progress of a long command: one line that is overwritten on a terminal, nothing on a pipe. */
 
 import type { Writable } from 'node:stream';
 import { terminalText } from '../text/terminal.ts';
 
-/** Writing more often than that costs more than it tells, milliseconds. */
+/** Minimum interval of updates in milliseconds: faster ones cost more than they show. */
 const pace = 100;
 
 type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -16,8 +16,8 @@ export class Progress implements Disposable {
   #isShown = false;
 
   /**
-   * @param out where errors go, so that what the command prints can be piped on
-   * @param env TERM=dumb has no way back to the start of a line
+   * @param out the stream of errors, so that the command's output can be piped
+   * @param env TERM=dumb cannot return to the start of a line
    */
   constructor(out: Terminal, env: NodeJS.ProcessEnv, now: () => number = () => performance.now()) {
     this.#out = out;
@@ -25,7 +25,7 @@ export class Progress implements Disposable {
     this.#now = now;
   }
 
-  /** Shows a step in place of the one before; some are left out when they come fast. */
+  /** Shows a step in place of the previous one; fast steps are skipped. */
   readonly step = (text: string): void => {
     if (!this.#shows || this.#now() - this.#lastAt < pace) return;
     this.#lastAt = this.#now();
@@ -33,7 +33,7 @@ export class Progress implements Disposable {
     this.#out.write(`\r\x1b[K${terminalText(text).slice(0, (this.#out.columns ?? 80) - 1)}`);
   };
 
-  /** Takes the line away: before anything else is written. */
+  /** Clears the line before other output. */
   clear(): void {
     if (this.#isShown) this.#out.write('\r\x1b[K');
     this.#isShown = false;

@@ -14,9 +14,9 @@ import { FastCgiError } from '../fastcgi/errors.ts';
 /** Exit codes of `hathi request`. */
 export const requestExit = {
   ok: 0,
-  /** No connection, a lost one, a response that is not valid, a time-out. */
+  /** No connection, a lost one, an invalid response, a time-out. */
   failed: 1,
-  /** With --fail: the response's status is 400 or more (curl's code for the same). */
+  /** With --fail: status 400 or more (curl's code for the same). */
   httpError: 22,
   /** Wrong arguments (EX_USAGE). */
   usage: 64,
@@ -64,7 +64,7 @@ const optionTypes = {
 
 type Options = ReturnType<typeof parseOptions>;
 
-/** An argument that cannot be used; the message says why. */
+/** An invalid argument; the message has the reason. */
 class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -76,7 +76,7 @@ export interface RequestIo {
 
 /**
  * Runs `hathi request`.
- * @param args what follows the subcommand.
+ * @param args arguments after the subcommand.
  * @returns the exit code, one of {@link requestExit}.
  */
 export async function requestCommand(args: string[], io: RequestIo): Promise<number> {
@@ -117,7 +117,7 @@ async function run(options: Options, io: RequestIo): Promise<number> {
   if (!(seconds >= 0))
     throw new UsageError(`Cannot use --timeout "${options.timeout}": must be a number of seconds`);
   const body = await openBody(options.body);
-  // A reader that leaves (`| head`) fails the write, which ends the request; the event itself says nothing more.
+  // A closed reader (`| head`) fails the write, which ends the request; the event itself adds nothing.
   io.stdout.on('error', () => {});
   const printer = new Printer(options, io.stdout);
   await requestFastCgi({
@@ -134,7 +134,7 @@ async function run(options: Options, io: RequestIo): Promise<number> {
   return options.fail && status >= 400 ? requestExit.httpError : requestExit.ok;
 }
 
-/** Prints the response as it comes, at the speed at which it is taken. */
+/** Prints the response as it arrives, at the reader's pace. */
 class Printer {
   readonly #parser = new CgiResponseParser();
   readonly #options: Options;
@@ -169,10 +169,10 @@ function headText(head: CgiHead): Buffer {
   return Buffer.from(`${[`${head.status} ${head.reason}`.trim(), ...lines].join('\n')}\n\n`, 'latin1');
 }
 
-/** The parameters that a web server would send, in nginx's order; --param comes last and replaces. */
+/** The parameters that a web server would send, in nginx's order; --param comes last and overrides. */
 function requestParams(options: Options, contentLength: number | undefined): [string, string][] {
   const script = required(options.script, '--script');
-  // What has no extension is a page of the pool rather than a file.
+  // A name without extension is a page of the pool, not a file.
   const page = path.posix.extname(script) === '' ? script : `/${path.posix.basename(script)}`;
   const uri = options.uri ?? `${page}${options.query ? `?${options.query}` : ''}`;
   const queryStart = uri.indexOf('?');
@@ -235,7 +235,7 @@ interface Body {
   readonly chunks: AsyncIterable<Uint8Array> | Uint8Array;
 }
 
-/** A file is streamed. Standard input and pipes are read first: CONTENT_LENGTH is sent before the body. */
+/** Files are streamed. Standard input and pipes are read first: CONTENT_LENGTH comes before the body. */
 async function openBody(name: string | undefined): Promise<Body | undefined> {
   if (name === undefined) return undefined;
   try {
@@ -258,7 +258,7 @@ function required(value: string | undefined, option: string): string {
   return value;
 }
 
-/** Writes and waits until the reader has taken it, so a slow reader slows the application down. */
+/** Writes and waits for the reader, so a slow reader slows the application down. */
 function write(out: Writable, bytes: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     out.write(bytes, (error) => (error ? reject(error) : resolve()));

@@ -1,17 +1,19 @@
 /**
- * The launcher is a shell script, and a shell changes the environment that it hands on: its order, by variables of its
- * own, and dash leaves out what is no name of a variable to it. Scripts would see that with `clear_env = no`. So the
- * launcher tells what it was started with.
+ * Restores the launcher's environment. The launcher is a shell script, and shells change the environment that they pass
+ * on: its order, by variables of their own, and dash drops names that are invalid for it. Scripts would see that with
+ * `clear_env = no`. So the launcher passes its original environment.
  */
 
-/** A line a variable: `NAME=VALUE` where a shell may have changed it, with a byte 1 for each newline; else the name. */
+/**
+ * One line a variable: `NAME=VALUE` if a shell may have changed it, with a byte 1 for each newline; otherwise the name.
+ */
 const shellVariable = 'HATHI_SHELL_ENV';
 
-/** Makes the environment what it was before the launcher's shell. */
+/** Restores the environment from before the launcher's shell. */
 export function undoShell(env: NodeJS.ProcessEnv): void {
   const told = env[shellVariable];
   delete env[shellVariable];
-  // Not started by the launcher, or where there is no /proc.
+  // Not started by the launcher, or without /proc.
   if (told === undefined) return;
   const known = { ...env };
   for (const name of Object.keys(known)) delete env[name];

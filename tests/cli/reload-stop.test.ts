@@ -120,7 +120,7 @@ suite('an endpoint that does not do as it should', () => {
       reloadCommand,
       answering(200, outcome('partial', ['pool www: no engine'])),
       2,
-      /but for these pools\n {2}pool www: no engine\n$/,
+      /except for these pools\n {2}pool www: no engine\n$/,
     ],
     [
       'reasons are made harmless',

@@ -49,7 +49,7 @@ export function globalText(folder: TestFolder, lines = ''): string {
 
 /** The usage text up to Hathi's own commands. */
 function usageOnly(lines: readonly string[]): readonly string[] {
-  const own = lines.findIndex((line) => line.startsWith('Beside these, Hathi'));
+  const own = lines.findIndex((line) => line.startsWith("Hathi's own commands"));
   return own < 0 ? lines : lines.slice(0, own);
 }
 

@@ -291,7 +291,7 @@ test('the usual document roots are tried in order', () => {
   folder.mkdir('public');
   assert.equal(findSite(undefined, folder.path).docroot, folder.join('web'));
   assert.deepEqual(findSite('public', folder.path), { docroot: folder.join('public'), guessed: false });
-  assert.throws(() => findSite('nowhere', folder.path), /no such folder/);
+  assert.throws(() => findSite('nowhere', folder.path), /the folder does not exist/);
 });
 
 test('PHP runs as root only when that was asked for', {

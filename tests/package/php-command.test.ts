@@ -54,7 +54,7 @@ pm = static\npm.max_children = 1\nengine = embedded\nengine.php = ${other}\n`,
 
     const kept = await php(folder, ['remove', defaultVersion]);
     assert.equal(kept.code, 1);
-    assert.match(kept.stderr, /was not installed by "hathi php add": remove it where it is, "/);
+    assert.match(kept.stderr, /was not installed by "hathi php add": remove it from "/);
     const removed = await php(folder, ['remove', other]);
     assert.deepEqual([removed.code, removed.stdout], [0, `Removed PHP ${other}\n`]);
     assert.match((await php(folder, ['list'])).stdout, new RegExp(`^${other} +- +not installed$`, 'm'));

@@ -1,4 +1,4 @@
-/** The dashboard of `hathi serve`: the admin endpoint of its master, on a loopback port of its own. */
+/** The dashboard of `hathi serve`: the admin endpoint of its master, on its own loopback port. */
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,21 +7,21 @@ import { createAdminServer } from '../../admin/server.ts';
 import type { AdminSource } from '../../figures/admin-source.ts';
 
 export interface Dashboard {
-  /** With the token in its fragment, which a browser does not send and the page takes out of its address. */
+  /** With the token in the fragment, which browsers do not send and the page removes from its address. */
   readonly url: string;
   close(): void;
 }
 
 /**
- * Opens it on a port that the system chooses: a fixed one could be the site's, or that of the next `hathi serve`.
+ * Opens it on a port chosen by the system: a fixed one could be the site's, or that of another `hathi serve`.
  *
- * @param onFault told of a fault of ours
+ * @param onFault called for a fault of ours
  */
 export async function openDashboard(
   source: AdminSource,
   onFault: (error: unknown) => void,
 ): Promise<Dashboard> {
-  // Other users of this machine can reach the port.
+  // Other users of this machine can connect to the port.
   const token = randomBytes(18).toString('base64url');
   const server = createAdminServer({
     kind: 'admin',

@@ -1,4 +1,4 @@
-/** `hathi serve` with everything that it needs: a master in this very process. */
+/** `hathi serve` with its real dependencies: a master in this process. */
 
 import { createAdminServer } from '../../admin/server.ts';
 import { decodeText, encodeText } from '../../boot/binary-text.ts';
@@ -33,7 +33,7 @@ export function serveMain(args: string[]): Promise<number> {
   });
 }
 
-/** Time and level of a log line, which mean nothing in a message on the terminal. */
+/** Time and level of a log line, meaningless in a message on the terminal. */
 const logPrefix = /^\[[^\]]*\] [A-Z]+: /;
 
 async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
@@ -88,7 +88,7 @@ function describe(master: Master): ServeMaster {
   };
 }
 
-/** For a reload that the dashboard asks for: the file of `--config` may have changed. */
+/** For a reload from the dashboard: the file of `--config` may have changed. */
 function readAgain(options: ServeMasterOptions, log: ErrorLog): ReloadedConfiguration {
   try {
     return { configuration: readText(options), problems: [] };
@@ -99,13 +99,13 @@ function readAgain(options: ServeMasterOptions, log: ErrorLog): ReloadedConfigur
   }
 }
 
-/** @throws Error with all that is wrong, for people */
+/** @throws Error with all faults, for the user */
 function readText({ configText, configName, allowRoot }: ServeMasterOptions): Configuration {
   const real = configSystem({ allowRoot, env: process.env, ini: new Map() });
   const system = {
     ...real,
     readFile: (path: string) => (path === configName ? encodeText(configText) : real.readFile(path)),
-    // The log goes to the terminal, not to the file that the default names.
+    // The log goes to the terminal instead of the default file.
     openForAppend: () => undefined,
   };
   const { configuration, messages } = loadConfiguration({ file: configName, daemonize: false }, system);

@@ -1,15 +1,15 @@
 /**
- * How much memory PHP took for a request. The front knows requests, the pool's access log knows memory: the pool
- * logs into a socket of this process, each line with the id that the front gave the request.
+ * PHP's memory use of a request. The front knows requests, the pool's access log knows memory: the pool logs into a
+ * socket of this process, each line with the front's id of the request.
  */
 
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { socketPair } from '../../posix/descriptors.ts';
 
-/** The line may come a moment after the response; a request that never reached PHP has none. */
+/** The line may arrive shortly after the response; a request that never reached PHP has none. */
 const patienceMs = 100;
-/** Lines of requests that nobody asks for any more, such as those whose client left. */
+/** Limit for lines that are never asked for, such as those of aborted requests. */
 const mostKept = 1000;
 
 export class RequestMemory {
@@ -25,7 +25,7 @@ export class RequestMemory {
     this.#reader = new Socket({ fd: readerFd });
     this.#reader.setEncoding('latin1');
     this.#reader.on('data', (text: string) => this.#take(text));
-    // The pool's end breaking off means that nothing more is logged.
+    // When the pool's end breaks off, no more lines will follow.
     this.#reader.on('error', () => this.#reader.destroy());
     this.#reader.unref();
   }
@@ -51,7 +51,7 @@ export class RequestMemory {
     });
   }
 
-  /** Whoever still waits is told that there is nothing. */
+  /** Waiting callers get undefined. */
   close(): void {
     for (const settle of this.#waiting.values()) settle(undefined);
     this.#reader.destroy();

@@ -1,35 +1,35 @@
 /**
- * What PHP says, once. The native engine gives a message to the web server, as FastCGI stderr, and to the worker's own
- * stderr, as PHP-FPM does; `hathi serve` is the reader of both, and neither has everything: a script's own output is
- * in the latter alone, and what the level of the log leaves out in the former.
+ * Removes duplicates from PHP's messages. The native engine sends a message to the web server, as FastCGI stderr, and
+ * to the worker's own stderr, as PHP-FPM does; `hathi serve` reads both, and neither is complete: a script's own output
+ * is only in the second, and messages below the log level are only in the first.
  */
 
-/** Where a line came from. */
+/** Source of a line. */
 export type MessageSource = 'fastcgi' | 'worker';
 
-/** Messages whose twin has not come yet; one that has none, such as a script's own output, must not stay for ever. */
+/** Limit for messages that wait for their twin; some never have one, such as a script's own output. */
 const mostKept = 1000;
 
-/** The engine joins the messages of a request with it (as PHP-FPM does). */
+/** The engine joins the messages of a request with this (as PHP-FPM does). */
 const joint = /; (?=PHP message: )/;
-/** Stands before a message in the worker's stderr alone. */
+/** Prefix of a message in the worker's stderr only. */
 const level = /^[A-Z]+: /;
 
-/** The messages of a piece of FastCGI's stderr, each with its lines. */
+/** Splits a piece of FastCGI's stderr into messages, each with its lines. */
 export function messagesOf(text: string): string[] {
   return text.split(joint);
 }
 
 export class MessageTwins {
-  /** How often a line has come from one side more than from the other: over 0 from FastCGI, below 0 from the worker. */
+  /** How often a line came from one side more than from the other: positive for FastCGI, negative for the worker. */
   readonly #ahead = new Map<string, number>();
 
-  /** Takes note of a line. @returns false when it is the other half of one that has come */
+  /** Records a line. @returns false for the twin of an earlier one */
   isNew(line: string, source: MessageSource): boolean {
     const key = line.replace(level, '');
     const before = this.#ahead.get(key) ?? 0;
     const after = before + (source === 'fastcgi' ? 1 : -1);
-    // Put at the end again: what waits longest goes first.
+    // Moved to the end: the oldest entry is dropped first.
     this.#ahead.delete(key);
     if (after !== 0) this.#ahead.set(key, after);
     if (this.#ahead.size > mostKept) this.#ahead.delete(this.#ahead.keys().next().value ?? '');

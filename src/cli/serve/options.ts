@@ -1,14 +1,14 @@
 /** The command line of `hathi serve`. */
 import { parseArgs } from 'node:util';
 
-/** What was asked for; everything that was left out is undefined. */
+/** The given options; omitted ones are undefined. */
 export interface ServeOptions {
   readonly docroot: string | undefined;
   readonly host: string;
   readonly port: number;
-  /** Such as `8.4`; undefined takes whatever the engine runs by default. */
+  /** Such as `8.4`; undefined means the engine's default. */
   readonly php: string | undefined;
-  /** A fixed number of workers; undefined lets the pool grow with the need. */
+  /** A fixed number of workers; undefined lets the pool adapt to the load. */
   readonly workers: number | undefined;
   /** A file with more directives for the pool. */
   readonly config: string | undefined;
@@ -18,7 +18,7 @@ export interface ServeOptions {
   readonly dashboard: boolean;
 }
 
-/** A mistake of the person who typed: shown without a stack, exit code 64. */
+/** A mistake of the user: shown without a stack, exit code 64. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -30,27 +30,27 @@ Serves a PHP site for development: static files and PHP, on one address.
 Without a docroot, the first of public, web, htdocs and . that has an index.php or index.html.
 
   --php VERSION      PHP version, such as 8.4
-  --workers N        exactly N PHP workers (otherwise as many as are needed, at most one a core, at least 2)
-  --port PORT        port (otherwise the environment variable PORT, otherwise 8080)
-  --host HOST        address to listen on (otherwise 127.0.0.1; anything else opens the site to others)
+  --workers N        exactly N PHP workers (default: as many as needed, at most one a core, at least 2)
+  --port PORT        port (default: the environment variable PORT, else 8080)
+  --host HOST        address to listen on (default: 127.0.0.1; others make the site accessible to other machines)
   --config FILE      more directives for the pool, as in a php-fpm pool file
-  --user NAME        as root: run PHP as this user (otherwise as the owner of the docroot)
+  --user NAME        as root: run PHP as this user (default: the owner of the docroot)
   -R, --allow-to-run-as-root
                      as root: run PHP as root after all
-  --no-dashboard     without the dashboard, which has a loopback port of its own
-  --no-color         no colours in the log, which has them on a terminal only
+  --no-dashboard     no dashboard (it has its own loopback port)
+  --no-color         no colours in the log (only a terminal gets them)
   --help             this text
 `;
 
 const defaultPort = 8080;
 
 /**
- * Reads the command line after the word `serve`.
+ * Parses the command line after the word `serve`.
  *
- * @param environment - PORT and NO_COLOR are looked at.
- * @param isTerminal - Whether the log goes to a terminal: nothing else wants colours.
- * @returns 'help' when that was asked for.
- * @throws UsageError that names the option and what it takes.
+ * @param environment - PORT and NO_COLOR are used.
+ * @param isTerminal - Whether the log goes to a terminal: only a terminal gets colours.
+ * @returns 'help' for --help.
+ * @throws UsageError that names the option and its valid values.
  */
 export function parseServeOptions(
   args: readonly string[],
@@ -101,7 +101,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** An empty PORT counts as none, as it does for most tools that read it. */
+/** An empty PORT counts as unset, as in most tools. */
 function portOf(option: string | undefined, variable: string | undefined): number {
   if (option !== undefined) return wholeNumber('--port', option, 0, 65535);
   return variable ? wholeNumber('PORT', variable, 0, 65535) : defaultPort;

@@ -1,24 +1,22 @@
-/** The pool configuration that `hathi serve` starts its master with. */
+/** The pool configuration of `hathi serve`'s master. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunAs } from './site.ts';
 
-/** A folder for the pool's socket that only this user can enter. */
+/** A folder for the pool's socket, accessible to this user only. */
 export interface RuntimeFolder {
   readonly folder: string;
   readonly socket: string;
   remove(): void;
 }
 
-/** A Unix socket's path has room for 107 bytes and its end (unix(7), sun_path). */
+/** Maximum length of a Unix socket's path without its NUL (unix(7), sun_path). */
 const maxSocketPath = 107;
 
-/**
- * Makes the runtime folder, mode 0700, in the temporary folder; in /tmp where that would make the path too long.
- */
+/** Makes the runtime folder, mode 0700, in the temporary folder, or in /tmp if the path would be too long. */
 export function makeRuntimeFolder(temporary = tmpdir()): RuntimeFolder {
-  // mkdtemp adds 6 characters and makes the folder 0700.
+  // mkdtemp appends 6 characters and creates the folder with mode 0700.
   const fits = Buffer.byteLength(join(temporary, 'hathi-serve-XXXXXX', 'pool.sock')) <= maxSocketPath;
   const folder = mkdtempSync(join(fits ? temporary : '/tmp', 'hathi-serve-'));
   return {
@@ -35,7 +33,7 @@ export interface PoolRequest {
   readonly runAs: RunAs | undefined;
   /** Absolute path of a file with more directives. */
   readonly config: string | undefined;
-  /** Directives of the command's own, such as where requests are logged. */
+  /** The command's own directives, such as the request log. */
   readonly own: readonly string[];
 }
 
@@ -43,15 +41,15 @@ export interface PoolRequest {
 export const servePool = 'serve';
 
 /**
- * Writes the configuration, in PHP-FPM's own language. Of scalar directives the last one counts, of `php_value`
- * and its kin the first one: so the user's file comes after the former and before the latter, and only the
- * address, which the front depends on, is set again behind it.
+ * Writes the configuration in PHP-FPM's language. Of scalar directives the last one counts, of `php_value` and related
+ * ones the first: so the user's file comes after the former and before the latter. Only the address, on which the front
+ * depends, is set again after it.
  */
 export function poolConfig(request: PoolRequest, cores = availableParallelism()): string {
   return [
     '[global]',
     'daemonize = no',
-    // One line for each thing that goes wrong; starts and stops of workers are not news in development.
+    // One line for each error; starts and stops of workers are no news in development.
     'log_level = warning',
     `[${servePool}]`,
     ...userLines(request.runAs),
@@ -73,7 +71,7 @@ export function poolConfig(request: PoolRequest, cores = availableParallelism())
     'php_flag[log_errors] = on',
     'php_value[upload_max_filesize] = 64M',
     'php_value[post_max_size] = 64M',
-    // A changed file is seen by the next request.
+    // The next request sees a changed file.
     'php_value[opcache.revalidate_freq] = 0',
     '',
   ].join('\n');
@@ -84,7 +82,7 @@ function userLines(runAs: RunAs | undefined): string[] {
   return [`user = ${runAs.user}`, ...(runAs.group === undefined ? [] : [`group = ${runAs.group}`])];
 }
 
-/** One worker is ready before it is needed; a page with several requests at once gets a second one. */
+/** One worker is ready in advance; a page with several requests at once gets a second one. */
 function processLines(workers: number | undefined, cores: number): string[] {
   if (workers !== undefined) return ['pm = static', `pm.max_children = ${workers}`];
   return [
@@ -96,11 +94,11 @@ function processLines(workers: number | undefined, cores: number): string[] {
   ];
 }
 
-/** Double quotes of the configuration grammar; what cannot stand between them is refused. */
+/** Double quotes of the configuration grammar; refuses characters that are invalid between them. */
 function quote(path: string): string {
   if (/["\\$\n\r]/.test(path)) {
     throw new Error(
-      `cannot write the path ${JSON.stringify(path)} into a configuration: it has one of " \\ $ or a line break`,
+      `cannot write the path ${JSON.stringify(path)} into a configuration: it contains one of " \\ $ or a line break`,
     );
   }
   return `"${path}"`;

@@ -17,62 +17,62 @@ import { parseServeOptions, type ServeOptions, serveHelp, UsageError } from './o
 import { makeRuntimeFolder, poolConfig, type RuntimeFolder } from './pool.ts';
 import { chooseUser, findSite, type RunAs, type Site } from './site.ts';
 
-/** A master that runs in this process. */
+/** A master in this process. */
 export interface ServeMaster {
-  /** What its pool runs: known once the pool is ready. */
+  /** Facts about the pool's engine, known once the pool is ready. */
   readonly ready: {
     readonly phpVersion: string;
     readonly engine: string;
     readonly pool: string;
-    /** What is known to be unsafe about this PHP, one sentence each. */
+    /** Known security problems of this PHP, one sentence each. */
     readonly warnings?: readonly string[];
   };
   /** For the dashboard. */
   readonly admin: AdminSource;
-  /** Ends the pool when the requests that it runs have finished. */
+  /** Ends the pool when its running requests have finished. */
   stop(): Promise<void>;
-  /** Fulfilled with the reason when the master ends without having been asked to. */
+  /** Fulfilled with the reason when the master ends unexpectedly. */
   readonly ended: Promise<string>;
 }
 
 export interface ServeMasterOptions {
   /** In PHP-FPM's language. */
   readonly configText: string;
-  /** Stands for the file's name in messages. */
+  /** The file's name in messages. */
   readonly configName: string;
   readonly allowRoot: boolean;
   /** Whether the dashboard shows this master. */
   readonly isObserved: boolean;
   /** A line of the error log. */
   readonly onLog: (line: string) => void;
-  /** A line that a PHP worker wrote to its stdout or stderr. */
+  /** A line of a PHP worker's stdout or stderr. */
   readonly onWorkerOutput: (line: string) => void;
 }
 
-/** Everything that the command needs of the world around it. */
+/** External dependencies of the command. */
 export interface ServeDependencies {
-  /** Fulfilled when the pool can take a request, rejected with a message fit for people. */
+  /** Fulfilled when the pool can take a request, rejected with a readable message. */
   readonly startMaster: (options: ServeMasterOptions) => Promise<ServeMaster>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly uid: number;
-  /** Writes a line for people to the terminal. */
+  /** Writes a line to the terminal. */
   readonly print: (line: string) => void;
-  /** Whether it is one. */
+  /** Whether the output is a terminal. */
   readonly isTerminal: boolean;
   /** The same for errors and warnings. */
   readonly printError: (line: string) => void;
-  /** A clock that never goes back, in milliseconds. */
+  /** A monotonic clock in milliseconds. */
   readonly now: () => number;
   readonly onSignal: (signal: 'SIGINT' | 'SIGTERM', listener: () => void) => void;
   /** Ends the process at once, for the second Ctrl-C. */
   readonly exit: (code: number) => void;
 }
 
-/** How long the answers to clients may take when the pool has ended by itself, in milliseconds. */
+/** Time for answers to clients after the pool has ended by itself, in milliseconds. */
 const lastAnswersMs = 1000;
 
-/** What comes so soon after a Ctrl-C may be npm's copy of it, in milliseconds. */
+/** A second Ctrl-C this soon may be npm's copy of the first, in milliseconds. */
 const forwardedWithin = 500;
 
 const exitCode = { ok: 0, failed: 1, usage: 64 } as const;
@@ -81,7 +81,7 @@ const exitCode = { ok: 0, failed: 1, usage: 64 } as const;
  * Runs the command until it is stopped.
  *
  * @param args - The command line after `serve`.
- * @returns The exit code: 0 after a stop that was asked for, 64 for a mistake in the command line, else 1.
+ * @returns The exit code: 0 after a requested stop, 64 for a mistake in the command line, else 1.
  */
 export async function serveCommand(args: readonly string[], deps: ServeDependencies): Promise<number> {
   try {
@@ -101,7 +101,7 @@ export async function serveCommand(args: readonly string[], deps: ServeDependenc
   }
 }
 
-/** Where the pool's facts go that are not in its answers. */
+/** Destination of the pool's facts that are not part of its answers. */
 interface Outlets {
   readonly memory: RequestMemory;
   readonly php: PhpPrinter;
@@ -120,14 +120,14 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
   const php = new PhpPrinter(deps);
   const stopAsked = stopRequest(deps, runtime);
   const booting = Promise.withResolvers<void>();
-  // A failing start is told by startPool; the front's requests that waited for it are told by their own promise.
+  // startPool reports a failed start; requests that waited for it are rejected by their own promise.
   booting.promise.catch(() => {});
   let front: Front | undefined;
   let master: ServeMaster | undefined;
   let dashboard: Dashboard | undefined;
   let grace = Number.POSITIVE_INFINITY;
   try {
-    // The port comes first: that it is taken must not cost the start of a pool. Requests wait for the pool.
+    // The port comes first: a taken one must not cost the start of a pool. Requests wait for the pool.
     front = await openFront(plan, runtime, { booted: booting.promise, memory, php }, deps);
     const starting = startPool(plan, runtime, { memory, php }, deps);
     const first = await Promise.race([starting, stopAsked]);
@@ -159,7 +159,7 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
 /** Fulfilled by the first Ctrl-C or TERM; the second one ends the process at once. */
 function stopRequest(deps: ServeDependencies, runtime: RuntimeFolder): Promise<undefined> {
   const asked = Promise.withResolvers<undefined>();
-  // The terminal signals the whole process group, and npm sends what it gets to the script that it runs as well.
+  // The terminal signals the whole process group, and npm also forwards its signals to the script.
   const copyWithin = deps.environment['npm_lifecycle_event'] === undefined ? 0 : forwardedWithin;
   let askedAt: number | undefined;
   const listener = () => {
@@ -170,7 +170,7 @@ function stopRequest(deps: ServeDependencies, runtime: RuntimeFolder): Promise<u
       return;
     }
     if (deps.now() - askedAt < copyWithin) return;
-    // The workers end by themselves when their control channel closes with this process.
+    // The workers end by themselves when this process closes their control channel.
     runtime.remove();
     deps.exit(exitCode.failed);
   };
@@ -203,7 +203,7 @@ async function openFront(
   }
 }
 
-/** One line a request. What PHP took comes from the pool, a moment later. */
+/** One line a request. PHP's memory use arrives from the pool a moment later. */
 async function printRequest(
   record: RequestRecord,
   memory: RequestMemory,
@@ -216,7 +216,7 @@ async function printRequest(
   deps.print(renderRequest({ ...record, details }, options.color));
 }
 
-/** Names the one who has the port, and the way out. */
+/** Names the process that has the port, and the remedy. */
 async function listenFailure(error: NodeJS.ErrnoException, { host, port }: ServeOptions): Promise<Error> {
   const failed = `cannot listen on ${host}:${port}`;
   switch (error.code) {
@@ -228,15 +228,15 @@ async function listenFailure(error: NodeJS.ErrnoException, { host, port }: Serve
           : `process ${owner.pid} (${terminalLine(Buffer.from(owner.command)).slice(0, 60)})`;
       const next = port < 65535 ? port + 1 : port - 1;
       return new Error(
-        `${failed}: the port is taken by ${who}; stop it, or take another port: PORT=${next} npm start, ` +
+        `${failed}: the port is taken by ${who}; stop it, or use another port: PORT=${next} npm start, ` +
           `or hathi serve --port ${next}`,
       );
     }
     case 'EACCES':
-      return new Error(`${failed}: only root may listen on a port below 1024; take a higher one with --port`);
+      return new Error(`${failed}: only root may listen on a port below 1024; use a higher one with --port`);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new Error(`${failed}: this machine has no such address; give one of its own with --host`);
+      return new Error(`${failed}: this machine does not have that address; give one of its own with --host`);
     default:
       return new Error(`${failed}: ${error.message}`);
   }
@@ -266,7 +266,7 @@ function startPool(
   });
 }
 
-/** A site is served without it as well. */
+/** The site is served without it as well. */
 async function openDashboardOf(
   { admin }: ServeMaster,
   deps: ServeDependencies,
@@ -301,7 +301,7 @@ function announce(
   deps.print('');
   if (isLoopback(options.host)) return;
   deps.printError(
-    `warning: listening on ${options.host}: everybody who can reach this machine can use the site.`,
+    `warning: listening on ${options.host}: everybody who can connect to this machine can use the site.`,
   );
   for (const warning of ready.warnings ?? []) deps.printError(`warning: ${warning}`);
 }
@@ -316,7 +316,7 @@ export function isLoopback(host: string): boolean {
   return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** What PHP writes may hold anything; on a terminal it must not be more than text. */
+/** Output of PHP may contain anything; on a terminal it must stay plain text. */
 class PhpPrinter {
   readonly #deps: ServeDependencies;
   readonly #twins = new MessageTwins();
@@ -339,9 +339,9 @@ class PhpPrinter {
 
 function configFile(name: string, cwd: string): string {
   const path = resolve(cwd, name);
-  // The include directive takes a pattern, and treats a file that is missing as a pattern without a match.
+  // The include directive takes a pattern, and treats a missing file as a pattern without a match.
   if (!existsSync(path))
-    throw new UsageError(`cannot read the configuration "${path}": there is no such file`);
+    throw new UsageError(`cannot read the configuration "${path}": the file does not exist`);
   if (/[*?[\]"\\$\n\r]/.test(path)) {
     throw new UsageError(
       `cannot include the configuration "${path}": its path has one of * ? [ ] " \\ $ or a line break`,

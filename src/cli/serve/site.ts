@@ -1,4 +1,4 @@
-/** Which folder `hathi serve` serves, and as which user PHP runs there. */
+/** Finds the folder that `hathi serve` serves, and PHP's user for it. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from './options.ts';
@@ -6,26 +6,26 @@ import { UsageError } from './options.ts';
 const candidates = ['public', 'web', 'htdocs', '.'];
 const indexNames = ['index.php', 'index.html'];
 
-/** A document root, and how it was found. */
+/** A document root and its origin. */
 export interface Site {
   /** Absolute path. */
   readonly docroot: string;
-  /** False when it was named on the command line. */
+  /** False when the command line named it. */
   readonly guessed: boolean;
 }
 
 /**
  * Finds the document root.
  *
- * @param named - From the command line; a project folder stands for its document root, and a folder without any
- * index is served all the same.
+ * @param named - From the command line; a project folder stands for its document root, and a folder without index is
+ *   served as well.
  * @throws UsageError when the folder is missing, or none of the usual ones has an index.
  */
 export function findSite(named: string | undefined, cwd: string): Site {
   if (named !== undefined) {
     const docroot = resolve(cwd, named);
     if (statSync(docroot, { throwIfNoEntry: false })?.isDirectory()) return withinProject(docroot);
-    throw new UsageError(`cannot serve "${docroot}": there is no such folder`);
+    throw new UsageError(`cannot serve "${docroot}": the folder does not exist`);
   }
   const found = candidates.find((name) => indexNames.some((index) => existsSync(join(cwd, name, index))));
   if (found !== undefined) return { docroot: resolve(cwd, found), guessed: true };
@@ -35,7 +35,7 @@ export function findSite(named: string | undefined, cwd: string): Site {
   );
 }
 
-/** The folder itself, or its usual document root where it is a project and has no index of its own. */
+/** The folder itself, or its usual document root if it is a project without an index of its own. */
 function withinProject(folder: string): Site {
   const hasIndex = (name: string): boolean =>
     indexNames.some((index) => existsSync(join(folder, name, index)));
@@ -44,19 +44,18 @@ function withinProject(folder: string): Site {
   return { docroot: join(folder, inside), guessed: true };
 }
 
-/** The user that PHP is to run as: names or ids, as the directives `user` and `group` take them. */
+/** PHP's user: names or ids, as in the directives `user` and `group`. */
 export interface RunAs {
   readonly user: string;
-  /** Absent: the user's own group. */
+  /** Undefined: the user's own group. */
   readonly group?: string;
 }
 
 /**
- * Decides who PHP runs as. Without root's rights it can only be the one who started the command; with them it
- * is never root unless that was asked for.
+ * Selects PHP's user. Without root it is always the current user; as root it is never root unless requested.
  *
  * @returns undefined when the user does not change.
- * @throws UsageError that names both ways out.
+ * @throws UsageError that names both remedies.
  */
 export function chooseUser(
   docroot: string,
@@ -72,14 +71,14 @@ export function chooseUser(
   const owner = statSync(docroot);
   if (owner.uid === 0) {
     throw new UsageError(
-      `refusing to run PHP as root: "${docroot}" belongs to root, so there is no other user to take; ` +
+      `refusing to run PHP as root: "${docroot}" belongs to root, so it names no other user; ` +
         'name one with --user NAME (such as --user nobody), or insist with -R',
     );
   }
   return { user: nameOf(owner.uid), group: String(owner.gid) };
 }
 
-/** A name brings the user's other groups along; an id without a name is taken as it is. */
+/** A name includes the user's other groups; an id without a name is used as it is. */
 function nameOf(uid: number): string {
   const lines = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8').split('\n') : [];
   return lines.map((line) => line.split(':')).find((fields) => fields[2] === String(uid))?.[0] ?? String(uid);

@@ -1,4 +1,4 @@
-/** What the commands that ask a running master have in common: which master is asked, and how it is shown. */
+/** Common parts of the commands that ask a running master: its address, and the output. */
 
 import type { Writable } from 'node:stream';
 import { defaultConfigFile } from '../../boot/default-config-file.ts';
@@ -6,23 +6,23 @@ import { type AdminAddress, AdminError, askAdmin, parseAdminAddress } from '../.
 import { SnapshotError } from '../../top/parse-answer.ts';
 import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
 
-/** Exit codes of the commands that show something. */
+/** Exit codes of commands that only read. */
 export const adminExit = { ok: 0, failed: 1, usage: 64 } as const;
 
-/** Exit codes of the commands that change something: what became of it. */
+/** Exit codes of commands that act, by outcome. */
 export const actionExit = {
   done: 0,
   /** Nothing has changed. */
   refused: 1,
   partial: 2,
-  /** Not known in the time that was given. */
+  /** Unknown within the time limit. */
   late: 3,
   usage: 64,
   /** EX_UNAVAILABLE. */
   unreachable: 69,
 } as const;
 
-/** Options of parseArgs that all take. */
+/** Common options of parseArgs. */
 export const actionOptions = {
   'fpm-config': { type: 'string', short: 'y' },
   prefix: { type: 'string', short: 'p' },
@@ -30,19 +30,19 @@ export const actionOptions = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Those of the commands that show something. */
+/** Those of the commands that only read. */
 export const adminOptions = {
   ...actionOptions,
   json: { type: 'boolean', default: false },
   filter: { type: 'string', default: '' },
 } as const;
 
-/** The lines about where to ask. */
+/** Usage lines about the address. */
 export const actionUsage = `  -y FILE            the configuration of the master, which tells where to ask
   -p PREFIX          as the master was given it
   --connect ADDRESS  instead: the master's admin endpoint: path of a Unix socket, HOST:PORT, [IPv6]:PORT or PORT`;
 
-/** The lines about {@link adminOptions}. */
+/** Usage lines of {@link adminOptions}. */
 export const adminUsage = `${actionUsage}
   --json             the endpoint's answer, everything beyond ASCII escaped
   --filter TEXT      only workers whose pool, state, script or URI holds TEXT`;
@@ -51,17 +51,17 @@ export const adminUsageEnd = `HATHI_ADMIN_TOKEN in the environment is sent over 
 Exit codes: 0 shown, 1 the master could not be asked, 64 wrong arguments.
 `;
 
-/** The line about `--timeout`. */
+/** Usage line of `--timeout`. */
 export function timeoutUsage(seconds: number): string {
   return `  --timeout SECONDS  how long to wait for the outcome, ${seconds} unless told; 0: as long as it takes`;
 }
 
-/** A day: timers of Node take no more than 24 days. */
+/** A day: Node's timers are limited to 24 days. */
 const longestWait = 86_400_000;
 
 /**
  * `--timeout` in milliseconds.
- * @throws Error in words for the user
+ * @throws Error with a message for the user
  */
 export function readTimeout(text: string): number {
   if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(text)) throw new Error('--timeout must be a number of seconds');
@@ -81,10 +81,10 @@ export interface Connection {
   readonly connect?: string | undefined;
 }
 
-/** Asks the master; the answer parsed as JSON. @throws AdminError */
+/** Asks the master and parses the JSON answer. @throws AdminError */
 export type Ask = (method: 'GET' | 'POST', path: string) => Promise<unknown>;
 
-/** Where the master can be asked. @throws AdminError when the configuration does not tell */
+/** Address of the master. @throws AdminError when the configuration does not tell it */
 export function addressOf(
   options: Connection,
   env: NodeJS.ProcessEnv,
@@ -97,7 +97,7 @@ export function addressOf(
   return { address: parseAdminAddress(configured.address), ...(token === undefined ? {} : { token }) };
 }
 
-/** @throws AdminError when the configuration does not tell where the master can be asked */
+/** @throws AdminError when the configuration does not tell the master's address */
 export function connectTo(options: Connection, env: NodeJS.ProcessEnv): Ask {
   const { address, ...token } = addressOf(options, env);
   return (method, path) => askAdmin(address, path, { method, ...token });
@@ -113,7 +113,7 @@ export async function adminCommand<Options extends { readonly help: boolean }>(
     readonly name: string;
     readonly usage: string;
     readonly parse: () => Options;
-    /** Exit code where the master cannot be asked. */
+    /** Exit code when the master cannot be asked. */
     readonly unreachable?: number;
   },
   io: AdminIo,
@@ -141,12 +141,12 @@ export async function adminCommand<Options extends { readonly help: boolean }>(
   }
 }
 
-/** Into a pipe nothing is cut for the screen's sake. */
+/** Output to a pipe is not cut to the screen's width. */
 export function widthOf({ stdout }: AdminIo): number {
   return stdout.isTTY ? (stdout.columns ?? 80) : 200;
 }
 
-/** https://no-color.org: any value that is not empty switches colour off. */
+/** https://no-color.org: any non-empty value disables colour. */
 export function wantsColor({ stdout, env }: AdminIo): boolean {
   return stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }

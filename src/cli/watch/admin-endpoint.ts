@@ -1,4 +1,4 @@
-/** Where the master of a configuration file can be asked. Reads, and makes no file. */
+/** Finds the admin endpoint of a configuration file's master. Reads only, and creates no file. */
 
 import { lstatSync } from 'node:fs';
 import { decodeText, encodeText } from '../../boot/binary-text.ts';
@@ -16,14 +16,14 @@ export interface Endpoint {
 }
 
 /**
- * A file that is not valid, or cannot be read, is no obstacle: the master runs on what it read before. What its section
- * [global] says up to the mistake counts; the default socket depends on the path and the prefix alone.
+ * An invalid or unreadable file is no obstacle: the master runs on an earlier one. Its section [global] counts up to
+ * the error; the default socket depends only on path and prefix.
  *
- * @throws AdminError where nothing is to be found, or there is no endpoint by the file's word
+ * @throws AdminError when nothing is found, or the file disables the endpoint
  */
 export function findEndpoint(file: string, prefix: string | undefined, env: NodeJS.ProcessEnv): Endpoint {
   const system = configSystem({ allowRoot: true, env, ini: new Map() });
-  // The logs are the master's: who only asks may not be allowed to write them, and must not make them.
+  // The logs belong to the master: a client may lack the right to write them, and must not create them.
   const reading = { ...system, openForAppend: () => undefined };
   const result = loadConfiguration(
     { file: encodeText(file), ...(prefix === undefined ? {} : { prefix: encodeText(prefix) }) },
@@ -33,7 +33,7 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
   const name = { file, prefix };
   const address = usable(listen, prefix);
   if (address !== undefined && (!address.includes('/') || isThere(address))) return { address, token };
-  // The file on disk may have changed since it was put in force.
+  // The file on disk may have changed since the master read it.
   const byDefault = places(name, env).find(isThere) ?? address;
   if (byDefault !== undefined) return { address: byDefault, token };
   if (listen === adminOff) {
@@ -42,7 +42,7 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
   throw notFound(name, env, problemOf(result));
 }
 
-/** `admin.listen` as the master completes it; undefined for one that it would refuse. */
+/** `admin.listen` as completed by the master; undefined for an invalid one. */
 function usable(listen: string | undefined, prefix: string | undefined): string | undefined {
   if (listen === undefined || listen === adminOff || checkAdminListen(listen) !== undefined) return undefined;
   return isUnixAddress(listen) ? expandPath(listen, { global: prefix, fallback: STATE_DIRECTORY }) : listen;
@@ -55,7 +55,7 @@ function problemOf({ ok, messages }: LoadResult): string | undefined {
   );
 }
 
-/** The default sockets of this user's master, and of the master of a service, which is root's. */
+/** The default sockets of this user's master, and of a service's master, which is root's. */
 function places(name: MasterName, env: NodeJS.ProcessEnv): string[] {
   const uids = [process.getuid?.() ?? 0, 0];
   return uids.map((uid) => defaultAdminSocket(name, env, uid)).filter((place) => place !== undefined);
@@ -68,7 +68,7 @@ function notFound(name: MasterName, env: NodeJS.ProcessEnv, problem: string | un
   );
 }
 
-/** @throws AdminError where only others may look */
+/** @throws AdminError when only others may look */
 function isThere(place: string): boolean {
   try {
     return lstatSync(place, { throwIfNoEntry: false }) !== undefined;

@@ -1,4 +1,4 @@
-/** `hathi drain`, `hathi undrain`: takes a pool of a running master out of the balancing, and puts it back. */
+/** `hathi drain`, `hathi undrain`: removes a pool of a running master from load balancing, and puts it back. */
 
 import { parseArgs } from 'node:util';
 import { askAdmin } from '../../top/admin-client.ts';
@@ -12,9 +12,9 @@ import {
 } from './admin-command.ts';
 
 const summaries = {
-  drain: `Has load balancers send the pool nothing more: the agent of agent.listen answers "maint", /readyz 503. What comes all the
-same is served. It lasts until "hathi undrain POOL" or the end of the master, over reloads.`,
-  undrain: 'Puts a pool back that "hathi drain" has taken out.',
+  drain: `Makes load balancers stop sending requests to the pool: the agent of agent.listen answers "maint", /readyz 503. Requests that still
+arrive are served. It lasts until "hathi undrain POOL" or the end of the master, over reloads.`,
+  undrain: 'Undoes "hathi drain" for a pool.',
 } as const;
 
 function usage(name: keyof typeof summaries): string {

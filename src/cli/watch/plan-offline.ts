@@ -1,4 +1,6 @@
-/** `hathi plan` without a running master: what the configuration alone tells of memory, and what it cannot. */
+/**
+ * `hathi plan` without a running master: what the configuration alone says about memory, and what it leaves unknown.
+ */
 
 import { decodeText, encodeText } from '../../boot/binary-text.ts';
 import { configSystem } from '../../boot/config-system.ts';
@@ -18,7 +20,7 @@ interface OfflinePool {
   readonly name: string;
   readonly processManager: string;
   readonly maxChildren: number;
-  /** `memory_limit` as the pool sets it for its scripts; undefined where php.ini decides. */
+  /** The pool's own `memory_limit`; undefined where php.ini decides. */
   readonly memoryLimit: number | undefined;
 }
 
@@ -61,7 +63,7 @@ function configuredPools(options: PlanOptions, reason: string, io: AdminIo): Off
       file: encodeText(file),
       ...(options.prefix === undefined ? {} : { prefix: encodeText(options.prefix) }),
     },
-    // The logs are the master's: who only asks must not make them.
+    // The logs belong to the master: a client must not create them.
     { ...system, openForAppend: () => undefined },
   );
   if (configuration === undefined) {
@@ -88,7 +90,7 @@ function memoryLimitOf(pool: PoolConfig): number | undefined {
   try {
     return value === undefined ? undefined : readSize('memory_limit', value);
   } catch {
-    // -1, or what PHP alone understands.
+    // -1, or a value that only PHP understands.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** The arguments of `hathi plan`: sizes, shares and suppositions. */
+/** The arguments of `hathi plan`: sizes, shares and assumptions. */
 
 import { parseArgs } from 'node:util';
 import { defaultReserve } from '../../pool/capacity.ts';
@@ -18,14 +18,14 @@ const optionTypes = {
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** `600M`, `2G`, `1.5g`, bytes. @throws Error in words for the user */
+/** `600M`, `2G`, `1.5g`, bytes. @throws Error with a message for the user */
 export function readSize(name: string, text: string): number {
   const [, digits, unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)([kmgt]?)b?$/i.exec(text) ?? [];
   if (digits === undefined) throw new Error(`${name} must be a size such as 600M or 2G, and is "${text}"`);
   return Math.round(Number(digits) * units[unit.toLowerCase()]!);
 }
 
-/** `20%`, `20` or `0.2`: a share of one. @throws Error in words for the user */
+/** `20%`, `20` or `0.2`: a fraction of one. @throws Error with a message for the user */
 export function readShare(name: string, text: string): number {
   const [, digits, sign] = /^(\d{1,3}(?:\.\d{1,3})?)(%?)$/.exec(text) ?? [];
   const value = Number(digits);
@@ -37,8 +37,8 @@ export function readShare(name: string, text: string): number {
 }
 
 /**
- * `max_children=12,rate=2x,service=1.5x`: what is not named stays as it is.
- * @throws Error in words for the user
+ * `max_children=12,rate=2x,service=1.5x`: omitted ones stay unchanged.
+ * @throws Error with a message for the user
  */
 export function readWhatIf(text: string): WhatIf {
   const whatIf: { -readonly [Key in keyof WhatIf]: WhatIf[Key] } = {};
@@ -61,7 +61,7 @@ export function readWhatIf(text: string): WhatIf {
 
 export type PlanOptions = ReturnType<typeof parsePlanOptions>;
 
-/** @throws Error in words for the user */
+/** @throws Error with a message for the user */
 export function parsePlanOptions(args: string[]) {
   const { values, positionals } = parseArgs({
     args,

@@ -1,4 +1,4 @@
-/** `hathi plan`: how many workers each pool needs, what they cost, what fits, and the lines for its section. */
+/** `hathi plan`: the workers that each pool needs, their cost, what fits, and the lines for the pool's section. */
 
 import { writeFileSync } from 'node:fs';
 import { limitOf, measuredPool, namesOf, PlanError } from '../../plan/answers.ts';
@@ -41,7 +41,7 @@ ${adminUsageEnd}`;
 
 /**
  * Runs `hathi plan`.
- * @param args what follows the subcommand.
+ * @param args arguments after the subcommand.
  * @returns the exit code, one of {@link adminExit}.
  */
 export function planCommand(args: string[], io: AdminIo): Promise<number> {
@@ -52,7 +52,7 @@ export function planCommand(args: string[], io: AdminIo): Promise<number> {
       return adminExit.ok;
     } catch (error) {
       if (error instanceof PlanError) throw new AdminError(error.message);
-      // One that answers is there, whatever it says; and who names an address means a running master.
+      // An answer proves that the master runs; and an explicit address asks for a running master.
       if (!(error instanceof AdminError) || error.isAnswer || options.connect !== undefined) throw error;
       return planOffline(options, error.message, io);
     }
@@ -66,7 +66,7 @@ async function planRunning(ask: Ask, { pools: wanted, request }: PlanOptions): P
   if (unknown !== undefined)
     throw new PlanError(`There is no pool "${unknown}"; there are ${names.join(', ')}`);
   const measured = [];
-  // All pools: what one may have depends on what the others need.
+  // All pools: the share of one depends on the needs of the others.
   for (const name of names) {
     const history = await ask('GET', `/api/history?${new URLSearchParams({ pool: name })}`);
     measured.push(measuredPool(answer, name, history));

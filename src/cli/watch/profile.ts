@@ -1,4 +1,4 @@
-/** `hathi profile`: where the time of a pool's requests goes, as a flame graph, folded stacks or a speedscope file. */
+/** `hathi profile`: profiles a pool's requests, as a flame graph, folded stacks or a speedscope file. */
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -38,12 +38,12 @@ const formats: Readonly<Record<string, string>> = {
   '.json': 'speedscope',
 };
 
-/** For the answer itself, beyond the time that the profile takes, milliseconds. */
+/** Time for the answer itself, in addition to the profile, milliseconds. */
 const answerTime = 10_000;
 
 /**
  * Runs `hathi profile`.
- * @param args what follows the subcommand.
+ * @param args arguments after the subcommand.
  * @returns the exit code, one of {@link adminExit}.
  */
 export function profileCommand(args: string[], io: AdminIo): Promise<number> {
@@ -63,7 +63,7 @@ export function profileCommand(args: string[], io: AdminIo): Promise<number> {
   });
 }
 
-/** @throws Error in words for the user */
+/** @throws Error with a message for the user */
 function parse(args: string[]) {
   const { values, positionals } = parseArgs({
     args,
@@ -82,7 +82,7 @@ function parse(args: string[]) {
   return { ...values, pool, format };
 }
 
-/** Before the profile is made: it would be lost. */
+/** Checked in advance: otherwise the profile would be lost. */
 function checkFolder(out: string): void {
   const folder = path.dirname(path.resolve(out));
   try {
@@ -100,7 +100,7 @@ function write(out: string, text: string): void {
   }
 }
 
-/** How good the profile is. */
+/** Quality of the profile. */
 function summary({ headers }: AdminText): string {
   const count = (name: string): number => Number(headers[name]) || 0;
   const [samples, dropped, skipped] = [count('x-samples'), count('x-dropped'), count('x-skipped')];

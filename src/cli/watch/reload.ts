@@ -1,4 +1,4 @@
-/** `hathi reload`: asks a running master to read its configuration again, waits, and tells how it ended. */
+/** `hathi reload`: makes a running master reload its configuration, waits, and reports the outcome. */
 
 import { parseArgs } from 'node:util';
 import type { ReloadOutcome, ReloadResult } from '../../figures/answers.ts';
@@ -17,7 +17,7 @@ import {
 
 const usage = `Usage: hathi reload [--changed] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
 
-Has a running master read its configuration again, as SIGUSR2 does, and waits until the new one serves or is refused.
+Makes a running master reload its configuration, as SIGUSR2 does, and waits until the new one serves or is refused.
 
   --changed          pools whose settings, php.ini files, engine and PHP are the same keep their host and workers
 ${actionUsage}
@@ -28,16 +28,16 @@ Exit codes: ${actionExit.done} the new configuration serves, ${actionExit.refuse
 ${actionExit.late} not known in that time, ${actionExit.unreachable} the master could not be asked, 64 wrong arguments. The reasons are on standard error.
 `;
 
-/** What each outcome means for the caller. */
+/** Meaning of each outcome for the caller. */
 const outcomes: Readonly<Record<ReloadOutcome, { readonly code: number; readonly text: string }>> = {
   succeeded: { code: actionExit.done, text: '' },
-  partial: { code: actionExit.partial, text: 'the new configuration is in force, but for these pools' },
+  partial: { code: actionExit.partial, text: 'the new configuration is in effect, except for these pools' },
   refused: { code: actionExit.refused, text: 'refused: the running configuration stays in force' },
 };
 
 /**
  * Runs `hathi reload`.
- * @param args what follows the subcommand.
+ * @param args arguments after the subcommand.
  * @returns the exit code, one of {@link actionExit}.
  */
 export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
@@ -80,7 +80,7 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
   );
 }
 
-/** @throws AdminError for an answer that is no result of a reload */
+/** @throws AdminError for an answer without the result of a reload */
 function readResult(answer: unknown): Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'> {
   const { outcome, reasons, unchanged } = (answer ?? {}) as Partial<ReloadResult>;
   if (outcome === undefined || !Object.hasOwn(outcomes, outcome) || !Array.isArray(reasons)) {

@@ -26,7 +26,7 @@ ${adminUsageEnd}`;
 
 /**
  * Runs `hathi status`.
- * @param args what follows the subcommand.
+ * @param args arguments after the subcommand.
  * @returns the exit code, one of {@link adminExit}.
  */
 export function statusCommand(args: string[], io: AdminIo): Promise<number> {

@@ -1,4 +1,4 @@
-/** `hathi stop`: asks a running master to stop, and waits until it has. */
+/** `hathi stop`: stops a running master, and waits for its end. */
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -17,7 +17,7 @@ import {
 
 const usage = `Usage: hathi stop [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--now] [--timeout SECONDS]
 
-Has a running master stop, as SIGQUIT does: running requests finish. Waits until it is gone.
+Stops a running master, as SIGQUIT does: running requests finish. Waits for its end.
 
 ${actionUsage}
   --now              as SIGTERM: running requests are lost
@@ -27,12 +27,12 @@ ${timeoutUsage(60)}
 Exit codes: ${actionExit.done} it has stopped, ${actionExit.late} it still runs after that time, ${actionExit.unreachable} it could not be asked, 64 wrong arguments.
 `;
 
-/** How often is looked whether it is gone, ms. */
+/** Check interval in ms. */
 const interval = 50;
 
 /**
  * Runs `hathi stop`.
- * @param args what follows the subcommand.
+ * @param args arguments after the subcommand.
  * @returns the exit code, one of {@link actionExit}.
  */
 export function stopCommand(args: string[], io: AdminIo): Promise<number> {
@@ -68,7 +68,10 @@ export function stopCommand(args: string[], io: AdminIo): Promise<number> {
   );
 }
 
-/** A look at the process that answered, where it is one of this machine (or container); by start time, since pids return. */
+/**
+ * Observes the process that answered, if it is on this machine (or in this container); by its start time, since pids
+ * are reused.
+ */
 function processOf(answer: unknown): (() => boolean) | undefined {
   const { pid } = (answer ?? {}) as { readonly pid?: unknown };
   if (typeof pid !== 'number') return undefined;
@@ -76,7 +79,7 @@ function processOf(answer: unknown): (() => boolean) | undefined {
   return started === undefined ? undefined : () => processStat(pid)?.startTicks === started;
 }
 
-/** Whether the master answers, whatever it says. */
+/** Whether the master answers, in any way. */
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {
   try {
     await ask();

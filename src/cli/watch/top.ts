@@ -1,4 +1,4 @@
-/** `hathi top`: the pools and workers of a running master on a whole screen, or once. */
+/** `hathi top`: the pools and workers of a running master, full-screen, or once. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { asciiJson } from '../../text/json.ts';
@@ -21,14 +21,14 @@ import {
 const usage = `Usage: hathi top [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--interval SECONDS] [--filter TEXT]
        hathi top --once | --json
 
-Shows the pools and workers of a running master and keeps on doing so. The key h shows the keys.
+Shows the pools and workers of a running master continuously. The key h lists the keys.
 
 ${adminUsage}
-  --interval SECONDS how often the master is asked, 0.5 to 60; 2 unless told
-  --once             once, as text; after a second, so that there is a CPU time to tell
+  --interval SECONDS interval between updates, 0.5 to 60; default: 2
+  --once             once, as text; takes a second to measure CPU time
   --help             this text
 
-On a terminal without a cursor (TERM=dumb) the text is printed again and again. NO_COLOR switches colour off.
+On a terminal without a cursor (TERM=dumb) the text is printed again and again. NO_COLOR disables colour.
 ${adminUsageEnd}`;
 
 const optionTypes = {
@@ -42,13 +42,13 @@ export interface TopIo extends AdminIo {
   readonly stdout: NodeJS.WriteStream;
 }
 
-/** CPU time is that between two questions. */
+/** CPU time is measured between two requests. */
 const sampleMs = 1050;
 
 /**
  * Runs `hathi top`.
- * @param args what follows the subcommand.
- * @returns the exit code, one of {@link adminExit}, or 128 and the number of the signal that ended it.
+ * @param args arguments after the subcommand.
+ * @returns the exit code, one of {@link adminExit}, or 128 plus the number of the terminating signal.
  */
 export function topCommand(args: string[], io: TopIo): Promise<number> {
   return adminCommand({ name: 'top', usage, parse: () => parse(args) }, io, async (options) => {

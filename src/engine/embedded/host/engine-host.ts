@@ -1,5 +1,5 @@
 /**
- * The life of an embedded host: settings, start, serving, drain. The master says when; this file knows the order.
+ * The life of an embedded host: settings, start, serving, drain. The master decides when; this file knows the order.
  */
 
 import { readFileSync } from 'node:fs';
@@ -33,10 +33,10 @@ export class EngineHost {
   readonly #makeStarter: (blueprint: ThreadBlueprint) => StartThread;
   #state: HostPhase = hostPhases.greeting;
   #running: Running | undefined;
-  /** The host ends the channel itself. */
+  /** The host closes the channel itself. */
   #isLeaving = false;
 
-  /** @param makeStarter how worker threads are started. */
+  /** @param makeStarter makes the function that starts worker threads. */
   constructor(makeStarter: (blueprint: ThreadBlueprint) => StartThread = threadStarter) {
     this.#makeStarter = makeStarter;
     this.#link = new MasterLink({
@@ -82,7 +82,9 @@ export class EngineHost {
         this.#reopen(first);
         return;
       default:
-        throw new HostFault(`the master sent "${verb}", which is no message of contract ${contractVersion}`);
+        throw new HostFault(
+          `the master sent "${verb}", which is not a message of contract ${contractVersion}`,
+        );
     }
   }
 
@@ -104,13 +106,13 @@ export class EngineHost {
       const engine = findEngine(settings.phpVersion ?? defaultVersion);
       const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
       const files = readEngine(engine);
-      // Everything is read by now: afterwards the host may be in a chroot, and as a user who cannot read its files.
+      // All files have been read by now: later the host may be in a chroot, or a user without access to its files.
       const program = readThreadProgram(engine);
       flushCompileCache();
       const { module, extensions } = await files;
       const problems = giveUpRights(settings);
       checkChroot(settings);
-      // Composed with the rights that are left, since it looks for folders that the workers can write to.
+      // Composed with the remaining rights, since it looks for folders that the workers can write to.
       const ini = composeIni({
         version: engine.version,
         mainIni,
@@ -119,7 +121,7 @@ export class EngineHost {
         poolValues: [...settings.phpValue, ...settings.phpAdminValue],
       });
       process.title = `php-fpm: pool ${settings.pool}`;
-      // The title is also taken for the name; Debian's program is called so.
+      // The title also sets the name; Debian's program has this name.
       setThreadName(`php-fpm${engine.version}`);
       const threads = new WorkerThreads(
         this.#makeStarter({
@@ -161,7 +163,7 @@ export class EngineHost {
     this.#pool().endWorker(slot, mode);
   }
 
-  /** Descriptors come over a socket of their own; the line on the control channel says that one is there. */
+  /** Descriptors arrive over a separate socket; the line on the control channel announces one. */
   #reopen(what: string): void {
     if (what !== 'access.log') throw new HostFault(`the master wants to reopen "${what}"`);
     try {
@@ -200,7 +202,7 @@ export class EngineHost {
     await this.#link.flushed();
   }
 
-  /** A thread does not die. Only the end of the process ends it; the master starts another host. */
+  /** A thread does not end. Only the end of the process can end it; the master starts another host. */
   #stuck(threadNumber: number): void {
     const text = `worker thread ${threadNumber} cannot be ended; the engine host is restarted`;
     this.#link.log('alert', text);
@@ -208,14 +210,14 @@ export class EngineHost {
   }
 
   /**
-   * Nothing may outlive the master. An orderly exit would wait for threads that are inside a system call, so the
-   * process ends itself the hard way, once what its workers have said until now has left.
+   * Nothing may outlive the master. An orderly exit would wait for threads inside system calls, so the process kills
+   * itself, after the workers' last messages have been sent.
    */
   #masterGone(reason: ContractError | undefined): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     if (reason !== undefined) process.stderr.write(`hathi engine host: ${reason.message}\n`);
-    // The events of this turn may hold messages of the threads, which come after this one.
+    // The events of this turn may contain later messages of the threads.
     setImmediate(() => setImmediate(() => this.#endAfterLastWords()));
   }
 
@@ -225,7 +227,7 @@ export class EngineHost {
   }
 }
 
-/** Ends the process at once, threads that hang in a system call included. */
+/** Ends the process at once, including threads blocked in system calls. */
 function endNow(): void {
   process.kill(process.pid, 'SIGKILL');
 }

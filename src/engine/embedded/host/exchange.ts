@@ -1,6 +1,6 @@
 /**
- * One request from its parameters to the end of its response: what the client is sent, in which order, and what
- * the logs say about it. Which worker runs it and when is the pool's affair.
+ * One request from its parameters to the end of its response: what the client receives in which order, and what is
+ * logged. The pool selects the worker and the time.
  */
 
 import type { ServerRequest } from '../../../fastcgi/server-api.ts';
@@ -16,7 +16,7 @@ import type { BodyBudget } from './request-body.ts';
 import { RequestBody } from './request-body.ts';
 import type { DoneMessage, WorkerHandle } from './worker-handle.ts';
 
-/** What an exchange needs of its surroundings. */
+/** Environment of an exchange. */
 export interface ExchangeOptions {
   readonly request: ServerRequest;
   readonly information: RequestInformation;
@@ -25,17 +25,17 @@ export interface ExchangeOptions {
   readonly params: ParamTable;
   readonly pages: Pages;
   readonly budget: BodyBudget;
-  /** fastcgi.logging: messages go to the web server as well. */
+  /** fastcgi.logging: messages also go to the web server. */
   readonly logsToClient: boolean;
-  /** Closes the connection without a proper end, so that the web server sees a truncated response. */
+  /** Closes the connection without a proper end, so that the web server detects a truncated response. */
   readonly breakConnection: () => void;
-  /** The client has closed its connection altogether; told by the connection itself only when something is sent. */
+  /** The client has closed its connection completely; the connection itself only reports that after a write. */
   readonly isClientGone: () => boolean;
-  /** The client went away before the answer was complete. */
+  /** The client left before the answer was complete. */
   readonly onAbort: (exchange: Exchange) => void;
 }
 
-/** How a request may end other than by its script. */
+/** Ends of a request other than by its script. */
 export type Failure =
   | { readonly kind: 'timeout' }
   | { readonly kind: 'ended' }
@@ -59,13 +59,13 @@ export class Exchange {
   #startedClock = monotonicMicros();
   #script = '';
   #phpSelf = '';
-  /** Messages for FCGI_STDERR that are not sent yet. */
+  /** Unsent messages for FCGI_STDERR. */
   #messages: Uint8Array[] = [];
   #messagesSent = false;
   #head: Uint8Array | undefined;
-  /** Output that the worker may not replace yet, bytes. */
+  /** Output for which the worker has no credit yet, bytes. */
   #held = 0;
-  /** Large output that was written and may still be on its way. */
+  /** Large output that was written and may still be in flight. */
   #written: ArrayBuffer[] = [];
   #isOver = false;
   #isClientGone = false;
@@ -79,7 +79,7 @@ export class Exchange {
     this.#request.onDrain = () => this.#drained();
   }
 
-  /** The client has its answer, or will never have one. */
+  /** The client has its answer, or will never get one. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -89,19 +89,19 @@ export class Exchange {
   }
 
   /**
-   * CLOCK_MONOTONIC in microseconds when a worker got the request: what it waited for one is no part of its time, as
-   * in the reference, where a connection that waits is not accepted yet. Without a worker, when the request came.
+   * CLOCK_MONOTONIC in microseconds when a worker got the request. Waiting for a worker does not count, as in php-fpm,
+   * where a waiting connection is not accepted yet. Without a worker, the arrival of the request.
    */
   get startedClock(): number {
     return this.#startedClock;
   }
 
-  /** Header block that was sent, for the access log. */
+  /** The sent header block, for the access log. */
   get head(): Uint8Array | undefined {
     return this.#head;
   }
 
-  /** Reads what of the body has to be there before a worker is taken, then calls back. */
+  /** Reads the part of the body that must arrive before a worker is taken, then calls back. */
   prepare(script: string, phpSelf: string, onReady: () => void): void {
     this.#script = script;
     this.#phpSelf = phpSelf;
@@ -118,8 +118,8 @@ export class Exchange {
   }
 
   /**
-   * Looks whether the client is still there, and tells the worker once when it is not. The script goes on: whether it
-   * wants to is known to PHP.
+   * Checks whether the client is still connected, and tells the worker once when it is not. The script continues: PHP
+   * decides whether it stops.
    */
   lookForClient(): void {
     if (this.#isOver || this.#isClientGone || !this.#options.isClientGone()) return;
@@ -127,7 +127,7 @@ export class Exchange {
     this.#worker?.clientIsGone();
   }
 
-  /** Something that the worker said about this request; `done` is told to {@link finish}. */
+  /** A message of the worker about this request, except `done`, which goes to {@link finish}. */
   take(message: Extract<FromThread, { type: 'head' | 'out' | 'finished' }>): void {
     switch (message.type) {
       case 'head':
@@ -150,7 +150,7 @@ export class Exchange {
     }
   }
 
-  /** Adds a message for FCGI_STDERR; several are joined as PHP-FPM joins them. */
+  /** Adds a message for FCGI_STDERR; several are joined in PHP-FPM's way. */
   addMessage(text: Uint8Array): void {
     if (this.#options.logsToClient && !this.#isOver) this.#messages.push(text);
   }
@@ -177,7 +177,7 @@ export class Exchange {
     this.#end();
   }
 
-  /** Too many requests wait already. */
+  /** Too many requests are waiting. */
   refuseOverloaded(): void {
     this.#isOver = true;
     this.#body.drop();
@@ -185,10 +185,10 @@ export class Exchange {
   }
 
   /**
-   * The worker was lost. A client that has seen nothing yet gets a proper answer, any other a connection that
-   * breaks off: an orderly end would pass a truncated page for a whole one.
+   * The worker was lost. A client without any output yet gets a proper answer, any other a cut connection: an orderly
+   * end would make a truncated page look complete.
    *
-   * @returns the status that was answered, undefined when none was.
+   * @returns the status of the answer, or undefined without one.
    */
   fail(failure: Failure): number | undefined {
     this.#worker = undefined;
@@ -240,7 +240,7 @@ export class Exchange {
     return {
       params: Variables.of(scriptParams(params, this.#phpSelf)),
       script: this.#script,
-      // A client that promised more than it sent has ended its stream: PHP is not to wait for the rest.
+      // A client that promised more than it sent has ended its stream: PHP must not wait for the rest.
       contentLength: body?.length ?? this.#request.contentLength,
       ...(body === undefined || body.length === 0 ? {} : { body }),
       ...(phpValue === undefined ? {} : { phpValue }),
@@ -262,8 +262,8 @@ export class Exchange {
   }
 
   /**
-   * Frees what was written once the socket has nothing left to write: only then nobody looks at these buffers any
-   * more. A request that is over cannot tell; its last buffers are left to the collector.
+   * Frees written buffers once the socket has nothing left to write: only then they are unused. A finished request
+   * cannot tell; the garbage collector frees its last buffers.
    */
   #freeWritten(): void {
     if (this.#isOver || this.#written.length === 0 || this.#request.pendingBytes > 0) return;
@@ -326,7 +326,7 @@ function failurePage(pages: Pages, failure: Failure): Page {
   }
 }
 
-/** Header lines as name and value; the CGI status line is none. */
+/** Header lines as name and value; skips the CGI status line. */
 function parseHead(head: Uint8Array | undefined): [string, string][] {
   if (head === undefined) return [];
   const headers: [string, string][] = [];

@@ -1,30 +1,30 @@
 /**
- * max_execution_time as seen from the main thread. A thread publishes when its limit may be over; then it is asked,
- * since only it knows its CPU time, and PHP ends the script by itself. A thread that cannot be asked or does not get
- * there is reported, so that it can be ended from outside.
+ * max_execution_time on the main thread. A thread publishes when its limit may have passed; then it is asked, since
+ * only it knows its CPU time, and PHP ends the script itself. A thread that cannot be asked or does not react is
+ * reported, so that it can be ended from outside.
  */
 
 import type { SlotWorker } from './slot-worker.ts';
 
-/** How often deadlines and clients are looked at: PHP's limits are whole seconds. */
+/** Check interval of deadlines and clients: PHP's limits are whole seconds. */
 const checkMs = 100;
-/** How long a thread may take to answer, and after that to end its script. */
+/** Time for a thread to answer, and after that to end its script. */
 const patienceMs = 2000;
 
 export class ExecutionWatch {
   readonly #workers: () => Iterable<SlotWorker>;
   readonly #onOverdue: (worker: SlotWorker) => void;
-  /** Requests that were asked about and when to look again, performance.now(). */
+  /** Requests that were asked about and the time of the next check, performance.now(). */
   readonly #nextLook = new WeakMap<object, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onOverdue the limit is over and the script does not end. */
+  /** @param onOverdue the limit has passed and the script does not end. */
   constructor(workers: () => Iterable<SlotWorker>, onOverdue: (worker: SlotWorker) => void) {
     this.#workers = workers;
     this.#onOverdue = onOverdue;
   }
 
-  /** Looks from now on until no request runs any more. */
+  /** Checks from now on until no request is running. */
   start(): void {
     this.#timer ??= setInterval(() => this.#look(), checkMs);
   }
@@ -52,10 +52,10 @@ export class ExecutionWatch {
       const answer = await worker.handle.checkTimeLimit();
       clearTimeout(silence);
       if (answer === 'stuck') this.#overdue(worker, exchange);
-      // A limit that is not over yet has a new deadline, which counts as soon as it comes.
+      // A limit that has not passed has a new deadline, which applies at once.
       if (answer === 'waiting') this.#nextLook.delete(exchange);
     } catch {
-      // The thread cannot be reached: it ends by itself, or the timer above ends it.
+      // The thread is unreachable: it ends by itself, or the timer above ends it.
     }
   }
 

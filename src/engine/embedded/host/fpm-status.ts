@@ -1,4 +1,4 @@
-/** What fpm_get_status() returns to a script, made from the master's status page in JSON. */
+/** The result of fpm_get_status() for scripts, made from the master's status page in JSON. */
 
 /** Keys of a process whose names differ from the page's by more than blanks. */
 const processKeys: Readonly<Record<string, string>> = { 'content length': 'request-length' };
@@ -6,7 +6,7 @@ const processKeys: Readonly<Record<string, string>> = { 'content length': 'reque
 /**
  * @param page body of the status page for `json&full`
  * @returns JSON text with PHP-FPM's keys
- * @throws SyntaxError when the page is no JSON object
+ * @throws SyntaxError when the page is not a JSON object
  */
 export function fpmStatus(page: string): string {
   const { processes, ...pool } = JSON.parse(page) as Record<string, unknown>;
@@ -17,13 +17,13 @@ export function fpmStatus(page: string): string {
   return JSON.stringify(status);
 }
 
-/** The page shows URI and query in one, the function apart. */
+/** The page joins URI and query, the function separates them. */
 function processStatus(process: Record<string, unknown>): Record<string, unknown> {
   const status: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(process)) {
     if (name === 'request uri') {
       const [uri = '', ...query] = String(value).split('?');
-      // The page has a sign where there is none.
+      // The page has a dash for an empty value.
       status['request-uri'] = uri === '-' ? '' : uri;
       status['query-string'] = query.join('?');
     } else {

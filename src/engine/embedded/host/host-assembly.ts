@@ -20,7 +20,7 @@ import type { WorkerThreads } from './worker-threads.ts';
 
 const mebibyte = 1024 * 1024;
 
-/** What the host is made of once it runs. */
+/** Parts of a running host. */
 export interface Running {
   readonly settings: PoolSettings;
   readonly pool: HostPool;

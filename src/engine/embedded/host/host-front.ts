@@ -1,4 +1,4 @@
-/** The pool's socket: accepts connections, checks who they are, and speaks FastCGI on them. */
+/** The pool's socket: accepts connections, checks their peers and speaks FastCGI. */
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { ServerConnection } from '../../../fastcgi/server.ts';
@@ -20,28 +20,28 @@ export interface HostFrontOptions {
 }
 
 /**
- * A connection that was accepted right before a drain has its request still on the way; it is given this long. The
- * client connected in good faith, and closing on it would be a lost request.
+ * Time for the first request of a connection accepted right before a drain: it is still on its way. The client
+ * connected in good faith, and closing the connection would lose the request.
  */
 const firstRequestGraceMs = 1000;
 
 /**
- * Connections at rest cost little, but each may be sending parameters. Four times the backlog is more than the
- * requests that may wait and the connections that a few web servers keep.
+ * Idle connections are cheap, but each may be sending parameters. Four times the backlog exceeds the number of waiting
+ * requests plus the connections that a few web servers keep.
  */
 const leastConnections = 1024;
 
-/** Descriptors that are left to the scripts: for files, sockets and uploads. */
+/** Descriptors reserved for scripts: files, sockets and uploads. */
 const reservedDescriptors = 64;
 
 /**
- * How many connections fit into RLIMIT_NOFILE. Beyond it libuv closes every new one without a word, and scripts
- * could open no file any more; a small limit is shared half and half.
+ * Number of connections within RLIMIT_NOFILE. Above it libuv silently closes every new one, and scripts could open no
+ * file; a small limit is split in halves.
  */
 function descriptorsForConnections(): number {
   const { soft } = getResourceLimit('nofile');
   if (soft < 0) return Number.MAX_SAFE_INTEGER;
-  // Counted one by one: in a chroot there is no /proc. Descriptors are given out from the lowest.
+  // Counted one by one: a chroot has no /proc. Descriptors are assigned from the lowest.
   let free = soft;
   for (let fd = 0; fd < Math.min(soft, 1024); fd++) if (isOpenDescriptor(fd)) free--;
   return Math.max(1, free - Math.min(reservedDescriptors, Math.floor(free / 2)));
@@ -49,19 +49,19 @@ function descriptorsForConnections(): number {
 
 interface Client {
   readonly connection: ServerConnection;
-  /** A request of it has arrived. */
+  /** Its first request has arrived. */
   hasSpoken: boolean;
 }
 
-/** For a negative listen.backlog; the kernel cuts it to net.core.somaxconn. */
+/** For a negative listen.backlog; the kernel limits it to net.core.somaxconn. */
 const longestBacklog = 65_535;
 
-/** How long a client that has ended its side may be silent before it is asked for. */
+/** Silence of a half-closed client after which keep-alive probes start. */
 const keepAliveMs = 15_000;
 
-/** A client that has ended its side only may still wait for its answer. */
+/** A client that has only ended its side may still wait for its answer. */
 function hasLeft(socket: Socket): boolean {
-  // Node has no public way to a connection's descriptor; without it the client counts as there.
+  // Node has no public access to a connection's descriptor; without it the client counts as connected.
   const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
   return socket.readableEnded && fd !== undefined && fd >= 0 && isHungUp(fd);
 }
@@ -75,7 +75,7 @@ export class HostFront {
 
   constructor(options: HostFrontOptions) {
     this.#options = options;
-    // A web server may close its sending side after the request; the answer is still wanted.
+    // A web server may close its sending side after the request and still want the answer.
     this.#server = createServer({ allowHalfOpen: true, noDelay: options.isTcp }, (socket) =>
       this.#accept(socket),
     );
@@ -92,15 +92,15 @@ export class HostFront {
     });
   }
 
-  /** Starts accepting. The socket has been listening since the master made it. */
+  /** Starts accepting. The master has made the socket listen. */
   open(): void {
-    // Listening again keeps the queue but sets its length, so the pool's own has to be repeated.
-    // Node takes it from the second argument only where there is a descriptor, and makes 511 of a negative one.
+    // Listening again keeps the queue but sets its length, so the pool's own is repeated. With a descriptor Node takes
+    // it from the second argument only, and replaces a negative one by 511.
     const { listenFd, backlog } = this.#options;
     this.#server.listen({ fd: listenFd }, backlog < 0 ? longestBacklog : backlog);
   }
 
-  /** Stops accepting for good, and resolves when every accepted connection has been served. */
+  /** Stops accepting for good; resolves when every accepted connection has been served. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#server.listening) this.#server.close();
@@ -118,7 +118,7 @@ export class HostFront {
   #accept(socket: Socket): void {
     const { allowed, link, isTcp } = this.#options;
     const address = isTcp ? socket.remoteAddress : undefined;
-    // A TCP peer that is gone already has no address any more.
+    // A TCP peer that has left has no address any more.
     if (isTcp && address === undefined) {
       socket.destroy();
       return;
@@ -136,7 +136,7 @@ export class HostFront {
     const { router, link, limits } = this.#options;
     const breakConnection = (): void => client?.connection.destroy();
     const isClientGone = (): boolean => hasLeft(socket);
-    // Over TCP a client that has ended its side looks the same when it is gone; the kernel finds out by asking.
+    // Over TCP a half-closed client looks the same after it has gone; keep-alive makes the kernel ask.
     socket.on('end', () => socket.setKeepAlive(true, keepAliveMs));
     const handler: ServerHandler = {
       onRequest: (request) => {

@@ -1,10 +1,10 @@
-/** Where an embedded host is in its life, and which moves the master may make it do. */
+/** States of an embedded host and the moves that the master may cause. */
 
 import { transitions } from '../../../runtime/transitions.ts';
 import { ContractError } from '../../contract.ts';
 
 export const hostPhases = {
-  /** Nothing was said yet. */
+  /** Before the first message. */
   greeting: 'greeting',
   /** Settings arrive. */
   configuring: 'configuring',
@@ -13,15 +13,15 @@ export const hostPhases = {
   /** Workers can be made, nothing is accepted. */
   ready: 'ready',
   serving: 'serving',
-  /** No new connection is accepted; what was accepted is finished. */
+  /** No new connection is accepted; accepted ones are finished. */
   draining: 'draining',
 } as const;
 export type HostPhase = (typeof hostPhases)[keyof typeof hostPhases];
 
-/** The master asked for something that the host's state does not allow. The channel is not usable afterwards. */
+/** The master asked for something that the host's state forbids. The channel is unusable afterwards. */
 export class HostFault extends ContractError {}
 
-/** A generation that never served may be drained as well: its reload was given up. */
+/** A generation that never served may be drained as well: its reload was aborted. */
 export const phaseTransitions = transitions<HostPhase>(
   'the host',
   {

@@ -1,6 +1,6 @@
 /**
- * The workers of the pool and the requests that wait for them: who runs what, when a worker is renewed, and what
- * the master and the scoreboard are told about it.
+ * The workers of the pool and the requests that wait for them: assigns requests, renews workers, informs the master and
+ * updates the scoreboard.
  */
 
 import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
@@ -32,7 +32,7 @@ import type { WorkerThreads } from './worker-threads.ts';
 export interface HostPoolOptions {
   /** pm.max_requests, 0 for no limit. */
   readonly maxRequests: number;
-  /** WASM memory in bytes over which a worker is renewed after its request. */
+  /** Size of the WASM memory in bytes above which a worker is renewed after its request. */
   readonly heapLimit: number;
   readonly queueLimit: number;
   readonly threads: WorkerThreads;
@@ -42,29 +42,29 @@ export interface HostPoolOptions {
   readonly accounting: RequestAccounting;
 }
 
-/** An idle worker, or the host itself where there is none. */
+/** An idle worker, or the host itself without one. */
 export interface AnsweringWorker extends WorkerName {
   readonly hasSlot: boolean;
 }
 
-/** Where a worker sits that nobody asked for; taken only while no slot is. */
+/** Slot of a worker that the master did not ask for; only used while all slots are free. */
 const rescueSlot = 0;
 
-/** Share of the memory limit from which a worker is about to leave. */
+/** Share of the memory limit from which a worker is about to be renewed. */
 const nearlyFull = 0.9;
 
 export class HostPool {
   readonly #options: HostPoolOptions;
   readonly #workers = new Map<number, SlotWorker>();
-  /** Idle workers, the one that was used last on top: its caches are warm. */
+  /** Idle workers, the most recently used on top: its caches are warm. */
   readonly #idle: SlotWorker[] = [];
   readonly #queue: RequestQueue;
   readonly #rate = new RequestRate();
   readonly #opcache = new OpcacheTotals();
-  /** Slots that have had a worker, and workers so far. */
+  /** Slots that have had a worker, and number of workers so far. */
   readonly #usedSlots = new Set<number>();
   #made = 0;
-  /** Undefined while the master does not ask. */
+  /** Undefined while the master does not watch. */
   #watchedOver: number | undefined;
   #isDraining = false;
   readonly #executionWatch: ExecutionWatch;
@@ -115,14 +115,14 @@ export class HostPool {
     return { quota, limit: maxRequests > 0 ? maxRequests : Number.POSITIVE_INFINITY };
   }
 
-  /** The master wants the worker of this slot to end. One that has ended by itself meanwhile is no error. */
+  /** The master wants the worker of this slot to end. One that has already ended is no error. */
   endWorker(slot: number, mode: EndMode): void {
     const worker = this.#workers.get(slot);
     if (worker === undefined) return;
     if (mode !== 'quit') this.#abandon(worker, orderedEndings[mode]);
     else if (worker.handle.state === threadStates.idle) this.#retire(worker);
     else if (worker.isUp) worker.isQuitting = true;
-    // Still booting: nothing can be lost.
+    // Still booting, so no request is lost.
     else this.#abandon(worker, { words: orderly, failure: { kind: 'ended' } });
   }
 
@@ -140,18 +140,18 @@ export class HostPool {
     }
   }
 
-  /** The client of a waiting request went away. */
+  /** The client of a waiting request left. */
   withdraw(exchange: Exchange): void {
     this.#queue.remove(exchange);
   }
 
-  /** Tell the master, once, when more than so many requests wait and no worker is idle. */
+  /** Informs the master, once, when more requests wait than this and no worker is idle. */
   watch(covered: number): void {
     this.#watchedOver = covered;
     this.#checkWaiting();
   }
 
-  /** The worker in whose name the host answers something itself. */
+  /** The worker credited with answers of the host itself. */
   answeringWorker(): AnsweringWorker {
     const worker = this.#idle.at(-1);
     if (worker === undefined) return { slot: 0, pid: process.pid, hasSlot: false };
@@ -162,13 +162,13 @@ export class HostPool {
     return this.#idle.some((worker) => worker.slot === slot && worker.pid === pid);
   }
 
-  /** From now on the master may send no worker any more for requests that wait. */
+  /** From now on the master may send no more workers for waiting requests. */
   prepareDrain(): void {
     this.#isDraining = true;
     this.#rescueStranded();
   }
 
-  /** Every worker is asked to leave; used when no request is left. */
+  /** Asks every worker to leave; called when no request is left. */
   retireAll(): void {
     for (const worker of this.#workers.values()) {
       if (worker.handle.state === threadStates.idle) this.#retire(worker);
@@ -176,7 +176,7 @@ export class HostPool {
     }
   }
 
-  /** A request that was accepted is answered even if its pool has come to have no worker. */
+  /** An accepted request is answered even if its pool has lost all workers. */
   #rescueStranded(): void {
     if (!this.#isDraining || this.#queue.length === 0 || this.#workers.size > 0) return;
     this.#putWorker(rescueSlot, true);
@@ -185,7 +185,7 @@ export class HostPool {
   #run(worker: SlotWorker, exchange: Exchange): void {
     worker.exchange = exchange;
     worker.hasOutput = false;
-    // The thread is on its way before the request is accounted for.
+    // Start the thread first, then update scoreboard and logs.
     exchange.start(worker.handle);
     this.#options.accounting.begin(worker, exchange);
     this.#executionWatch.start();
@@ -201,7 +201,7 @@ export class HostPool {
     this.#options.scoreboard.idle(worker.slot);
     const next = this.#queue.next();
     if (next !== undefined) this.#run(worker, next);
-    // What is left to one that only waits for its successor is for when all others are busy.
+    // A worker that only waits for its successor is used when all others are busy.
     else if (worker.served >= worker.quota) this.#idle.unshift(worker);
     else this.#idle.push(worker);
   }
@@ -212,7 +212,7 @@ export class HostPool {
     if (!worker.isUnasked) this.#options.link.send(['up', String(worker.slot), String(worker.pid)]);
   }
 
-  /** Starts a spare in time for one of these workers that will leave soon. */
+  /** Starts a spare in time for the next of these workers that will leave. */
   #prepareSpare(workers: Iterable<SlotWorker>): void {
     const { threads, heapLimit } = this.#options;
     const pace = { requestsPerMs: this.#rate.perMs(performance.now()), bootMs: threads.bootMs };
@@ -287,14 +287,14 @@ export class HostPool {
     this.#prepareSpare([worker]);
   }
 
-  /** An idle worker leaves; its slot is free at once, the thread closes behind the scenes. */
+  /** An idle worker leaves; its slot is free at once, the thread closes in the background. */
   #retire(worker: SlotWorker): void {
     this.#free(worker);
     this.#options.threads.release(worker.handle);
     this.#report(worker, orderly);
   }
 
-  /** Ends the worker at once, whatever becomes of its request. */
+  /** Ends the worker at once, with its request. */
   #abandon(worker: SlotWorker, ending: Ending): void {
     const { exchange } = worker;
     this.#free(worker);
@@ -314,7 +314,7 @@ export class HostPool {
     if (worker.hasOutput) this.#options.workerLog.flush(worker);
   }
 
-  /** The thread is gone and nobody asked for it. */
+  /** The thread ended unexpectedly. */
   #lost(worker: SlotWorker, reason: string | undefined): void {
     this.#options.link.log('error', this.#named(worker, `the worker's thread died: ${reason ?? 'it left'}`));
     if (worker.isUp) {
@@ -356,7 +356,7 @@ export class HostPool {
 
 const phpMessagePrefix = Buffer.from('PHP message: ');
 
-/** PHP's own words; the line is not known from outside. */
+/** PHP's own words; the line is unknown from outside. */
 function executionTimeMessage(seconds: number, script: string): Buffer {
   const unit = seconds === 1 ? 'second' : 'seconds';
   const text = `PHP Fatal error:  Maximum execution time of ${seconds} ${unit} exceeded in ${script} on line 0`;

@@ -1,4 +1,4 @@
-/** What the host does with the master's rights before it gives them up, in the order of PHP-FPM's workers. */
+/** Uses the master's rights and gives them up, in the order of PHP-FPM's workers. */
 
 import { accessSync, constants } from 'node:fs';
 import { errorNumber } from '../../../posix/libc.ts';
@@ -11,16 +11,16 @@ import {
 import { formatLocalTime } from '../../../posix/time.ts';
 import type { PoolSettings } from './pool-settings.ts';
 
-/** The pool cannot be run with these rights. The message is for the error log and says what to do. */
+/** The pool cannot run with these rights. The message is for the error log and has the remedy. */
 export class RightsError extends Error {
   readonly code = 'HATHI_RIGHTS';
 }
 
 /**
- * Applies limits, root and working folder, priority and user. Afterwards nothing of root is left.
+ * Applies limits, root and working folder, priority and user. Afterwards no right of root is left.
  *
- * @returns what could not be done and does not matter enough to stop; to be logged at level error.
- * @throws RightsError naming the step that failed.
+ * @returns failures that do not prevent the start; to be logged at level error.
+ * @throws RightsError naming the failed step.
  */
 export function giveUpRights(settings: PoolSettings): string[] {
   const problems = applyResourceLimits(settings);
@@ -30,7 +30,7 @@ export function giveUpRights(settings: PoolSettings): string[] {
     step('Unable to set priority for this new process', () => setPriority(nice));
   }
   if (settings.isRoot) changeUser(settings);
-  // The kernel clears the attribute with the change of user, so it is set after that.
+  // A change of user makes the kernel clear the attribute, so it is set afterwards.
   if (settings.dumpable) {
     problems.push(...attempt('failed to prctl(PR_SET_DUMPABLE)', () => setDumpable(true)));
   }
@@ -52,7 +52,7 @@ function applyResourceLimits({ rlimitFiles, rlimitCore }: PoolSettings): string[
   return problems;
 }
 
-/** Goes to the new root and to a folder in it, so that no path leads out again. */
+/** Changes to the new root and to a folder in it, so that no path leads out again. */
 function changeRoot({ isRoot, chroot, chdir }: PoolSettings): void {
   if (isRoot && chroot !== undefined) {
     readTimeZone();
@@ -62,8 +62,8 @@ function changeRoot({ isRoot, chroot, chdir }: PoolSettings): void {
 }
 
 /**
- * Local time in the access log stays that of the system, whose file is outside of the new root. V8 looks first,
- * because it has the C library read the file again.
+ * Keeps the system's local time in the access log, since its file is outside of the new root. V8 reads it first,
+ * because it makes the C library read the file again.
  */
 function readTimeZone(): void {
   new Date().getTimezoneOffset();
@@ -71,8 +71,8 @@ function readTimeZone(): void {
 }
 
 /**
- * Makes sure that the engine can show the new root to PHP; called after {@link giveUpRights}, because that depends
- * on the user.
+ * Checks that the engine can show the new root to PHP; called after {@link giveUpRights}, because that depends on the
+ * user.
  *
  * @throws RightsError with the remedy.
  */
@@ -85,7 +85,7 @@ export function checkChroot({ isRoot, chroot }: PoolSettings): void {
   step(text, () => accessSync('/', constants.X_OK));
 }
 
-/** Group and groups go first: afterwards the right to change them is gone. */
+/** Group and groups come first: afterwards the right to change them is gone. */
 function changeUser({ runAs }: PoolSettings): void {
   if (runAs === undefined) return;
   const { uid, gid, groups } = runAs;
@@ -113,7 +113,7 @@ function attempt(text: string, action: () => void): string[] {
   }
 }
 
-/** As php-fpm ends its lines about failed system calls. */
+/** The end of php-fpm's lines about failed system calls. */
 function reason(cause: unknown): string {
   const failure = errorNumber(cause);
   if (failure !== undefined) return `${failure.strerror} (${failure.errno})`;

@@ -1,10 +1,10 @@
-/** The few ini values that the host itself goes by, as the pool's scripts start with them. */
+/** The few ini values that the host itself needs, as the pool's scripts start with them. */
 
 import type { Pair } from './pool-settings.ts';
 
 export type IniLookup = (name: string) => string | undefined;
 
-/** Looks in php_admin_value, then php_value, then the php.ini text; undefined is PHP's own default. */
+/** Searches php_admin_value, then php_value, then the php.ini text; undefined means PHP's own default. */
 export function iniLookup(
   phpIni: string,
   phpValue: readonly Pair[],
@@ -12,13 +12,13 @@ export function iniLookup(
 ): IniLookup {
   const values = parseIni(phpIni);
   for (const pairs of [phpValue, phpAdminValue]) {
-    // Of a duplicate the first one in the pool's file wins.
+    // Of duplicates the first one in the pool's file wins.
     for (const [name, value] of [...pairs].reverse()) values.set(name, value);
   }
   return (name) => values.get(name);
 }
 
-/** The general part only: a [PATH=] or [HOST=] section needs a request to be chosen. */
+/** Only the general part: a [PATH=] or [HOST=] section depends on a request. */
 function parseIni(text: string): Map<string, string> {
   const values = new Map<string, string>();
   let isGeneral = true;

@@ -1,4 +1,4 @@
-/** The host's end of the control channel: messages out, messages in, and the status questions in between. */
+/** The host's end of the control channel: messages in both directions, and the status questions. */
 
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -13,7 +13,7 @@ import {
 } from '../../contract.ts';
 import type { HostLogLevel } from '../../host-messages.ts';
 
-/** A status page as the master sent it. */
+/** A status page from the master. */
 export interface StatusReply {
   readonly status: number;
   /** Header lines, an empty line, the body. */
@@ -22,11 +22,11 @@ export interface StatusReply {
 
 export interface MasterLinkEvents {
   onMessage(message: Message): void;
-  /** The channel ended, or what came over it is no message. */
+  /** The channel closed, or carried an invalid message. */
   onGone(reason: ContractError | undefined): void;
 }
 
-/** How long the master may take for a status page. */
+/** Time for the master to send a status page. */
 const statusLimitMs = 2000;
 
 interface Question {
@@ -37,15 +37,15 @@ interface Question {
 export class MasterLink {
   readonly #socket: Socket;
   readonly #decoder = new MessageDecoder();
-  /** Those that the master has, by id; and those that come when it has answered one. */
+  /** Questions sent to the master, by id; and those that wait for an answer to one of them. */
   readonly #open = new Map<string, Question>();
   readonly #waiting = new Set<Question>();
-  /** Questions that the master takes at a time. */
+  /** Maximum of open questions. */
   #mostOpen = 1;
   #lastQuestion = 0;
 
   constructor(events: MasterLinkEvents, fd: number = hostFd.control) {
-    // A master that hangs up still reads what workers wrote until then.
+    // After the master hangs up, it still reads earlier output of workers.
     this.#socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     this.#socket.on('error', () => this.#socket.destroy());
     this.#socket.on('end', () => events.onGone(undefined));
@@ -69,12 +69,12 @@ export class MasterLink {
     this.send(['log', level], Buffer.from(text).subarray(0, maxPayloadBytes));
   }
 
-  /** @param count slots of the pool, which are as many questions as may be open at a time */
+  /** @param count number of the pool's slots, the maximum of open questions */
   allowQuestions(count: number): void {
     this.#mostOpen = count;
   }
 
-  /** Asks the master for the pool's status page; undefined when it has none or does not answer in time. */
+  /** Asks the master for the pool's status page; undefined when it has none or answers late. */
   askStatus(query: string): Promise<StatusReply | undefined> {
     return new Promise((resolve) => {
       const question: Question = {
@@ -84,7 +84,7 @@ export class MasterLink {
           resolve(reply);
         },
       };
-      // One that the master has stays open: its answer is still to come.
+      // A question sent to the master stays open: its answer will still arrive.
       const timer = setTimeout(() => {
         this.#waiting.delete(question);
         resolve(undefined);
@@ -103,7 +103,7 @@ export class MasterLink {
     this.send(['status', id], Buffer.from(question.query, 'latin1').subarray(0, maxPayloadBytes));
   }
 
-  /** Resolves when everything that was said has left, or cannot leave any more. */
+  /** Resolves when all messages have been sent, or can no longer be sent. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
       this.#socket.once('close', () => resolve());
@@ -139,7 +139,7 @@ export class MasterLink {
     }
   }
 
-  /** An answer that comes too late belongs to nobody. */
+  /** A late answer has no question. */
   #answer(id: string, reply: StatusReply | undefined): void {
     this.#open.get(id)?.answer(reply);
     this.#open.delete(id);
@@ -147,7 +147,7 @@ export class MasterLink {
   }
 }
 
-/** The file that the master has passed; the line came after it. */
+/** The file that the master passed before the line. */
 function receivePage(): Uint8Array {
   const fd = receiveDescriptor(hostFd.descriptors);
   try {

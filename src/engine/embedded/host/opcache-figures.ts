@@ -2,7 +2,7 @@
 
 import { type OpcacheFigureName, opcacheFigureNames } from '../../../scoreboard/layout.ts';
 
-/** Those that only grow: what a thread counted stays counted when it is gone. */
+/** Monotonic figures: the counts of an ended thread remain. */
 const counters: ReadonlySet<OpcacheFigureName> = new Set([
   'opcache_hits',
   'opcache_misses',
@@ -13,10 +13,10 @@ const counters: ReadonlySet<OpcacheFigureName> = new Set([
 
 export class OpcacheTotals {
   readonly #bySlot = new Map<number, readonly number[]>();
-  /** What the instances counted that are gone. */
+  /** Counts of ended instances. */
   readonly #gone = opcacheFigureNames.map(() => 0);
 
-  /** Takes what the worker of a slot says, in the order of the names. An instance that was made anew counts from 0 again. */
+  /** Takes the figures of a slot's worker, in the order of the names. A new instance counts from 0 again. */
   set(slot: number, figures: readonly number[]): void {
     const before = this.#bySlot.get(slot);
     const hits = opcacheFigureNames.indexOf('opcache_hits');
@@ -25,7 +25,7 @@ export class OpcacheTotals {
     this.#bySlot.set(slot, figures);
   }
 
-  /** The worker is gone. */
+  /** The worker has ended. */
   drop(slot: number): void {
     const figures = this.#bySlot.get(slot);
     if (figures === undefined) return;
@@ -35,7 +35,7 @@ export class OpcacheTotals {
     }
   }
 
-  /** The sums, by their fields in the scoreboard's header. */
+  /** The sums by header field of the scoreboard. */
   fields(): [OpcacheFigureName, number][] {
     const all = [this.#gone, ...this.#bySlot.values()];
     return opcacheFigureNames.map((name, index) => [

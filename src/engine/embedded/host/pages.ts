@@ -1,4 +1,4 @@
-/** The answers that the host gives without PHP, with the headers that PHP would have given them. */
+/** Answers that the host gives without PHP, with the headers that PHP would have sent. */
 
 import { iniFlag } from '../../script.ts';
 
@@ -35,7 +35,7 @@ export class Pages {
     this.#defaultType = this.#charset === '' ? type : `${type}; charset=${this.#charset}`;
   }
 
-  /** A page of PHP's default type, such as the refusals of PHP-FPM. 200 has no Status line. */
+  /** A page of PHP's default type, such as PHP-FPM's refusals. 200 has no Status line. */
   plain(status: number, body: string): Page {
     return this.#page(status, `Content-type: ${this.#defaultType}\r\n`, Buffer.from(body, 'latin1'));
   }
@@ -49,12 +49,12 @@ export class Pages {
     );
   }
 
-  /** PHP-FPM answers HEAD before it chooses a format, hence PHP's default type. */
+  /** PHP-FPM answers HEAD before it selects a format, hence PHP's default type. */
   statusHead(): Page {
     return this.#page(200, `${noCache}Content-type: ${this.#defaultType}\r\n`, Buffer.alloc(0));
   }
 
-  /** @param reply what the master sent: header lines, an empty line, the body. */
+  /** @param reply of the master: header lines, an empty line, the body. */
   status(status: number, reply: Uint8Array): Page {
     const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength);
     const crlf = bytes.indexOf('\r\n\r\n');

@@ -1,6 +1,6 @@
 /**
- * The settings of a pool as this host understands them: docs/contract.md, section 3, turned into values of the
- * right type. Defaults are the master's, which fills them in. Unknown names are ignored, so that the master may be newer.
+ * The settings of a pool for this host: docs/contract.md, section 3, converted to typed values. The master fills in the
+ * defaults. Unknown names are ignored, so that the master may be newer.
  */
 
 import { type Level, parseLevel } from '../../../log/levels.ts';
@@ -8,7 +8,7 @@ import { type HostSettingName, requiredSettings } from '../../host-setting-names
 
 export type Pair = readonly [name: string, value: string];
 
-/** Who the host becomes; numeric, as the master resolved it. */
+/** The host's identity; numeric, as resolved by the master. */
 export interface RunAs {
   readonly uid: number;
   readonly gid: number;
@@ -19,11 +19,11 @@ export interface PoolSettings {
   readonly pool: string;
   readonly listenFd: number;
   readonly listenKind: 'unix' | 'tcp';
-  /** listen(2)'s backlog; requests that wait for a worker inside the host are bounded by it as well. */
+  /** Backlog of listen(2), and maximum of requests waiting inside the host. */
   readonly backlog: number;
   readonly allowedClients: string | undefined;
   readonly maxChildren: number;
-  /** 0: a worker is not renewed by count. */
+  /** 0: workers are not renewed by count. */
   readonly maxRequests: number;
   readonly statusPath: string | undefined;
   readonly pingPath: string | undefined;
@@ -35,7 +35,7 @@ export interface PoolSettings {
   /** `access.log_format = json`. */
   readonly accessIsJson: boolean;
   readonly accessQuery: boolean;
-  /** A request that has no id is given one. */
+  /** A request without an id gets one. */
   readonly makesRequestIds: boolean;
   readonly suppressPaths: ReadonlySet<string>;
   readonly limitExtensions: readonly string[];
@@ -52,7 +52,7 @@ export interface PoolSettings {
   readonly chdir: string | undefined;
   readonly priority: number | undefined;
   readonly dumpable: boolean;
-  /** The workers' environment in the order in which $_SERVER shows it. */
+  /** The workers' environment in $_SERVER's order. */
   readonly env: readonly Pair[];
   readonly phpValue: readonly Pair[];
   readonly phpAdminValue: readonly Pair[];
@@ -62,11 +62,11 @@ export interface PoolSettings {
   /** engine.php, undefined for the default version. */
   readonly phpVersion: string | undefined;
   readonly isolation: 'worker' | 'request';
-  /** Memory of a worker in bytes, OPcache's own aside, beyond which it is renewed after its request. */
+  /** Size of a worker's memory in bytes, without OPcache's, above which it is renewed after its request. */
   readonly heapLimit: number;
 }
 
-/** Settings are binary strings, as what they are compared with; a path goes to Node as text. */
+/** Settings are binary strings, like the values they are compared with; Node needs a path as text. */
 function fromBinary(value: string): string {
   return Buffer.from(value, 'latin1').toString('utf8');
 }
@@ -81,7 +81,7 @@ export class SettingCollector {
     else values.push(value);
   }
 
-  /** @throws Error when a setting that the host cannot do without is missing or is no number. */
+  /** @throws Error for a missing required setting, or an invalid number */
   build(): PoolSettings {
     for (const name of requiredSettings('embedded')) this.#required(name);
     const pingPath = this.#text('ping.path');
@@ -134,7 +134,7 @@ export class SettingCollector {
     return this.#all(name).at(-1);
   }
 
-  /** A text where the empty one means "not set". */
+  /** A text; empty means "not set". */
   #text(name: HostSettingName): string | undefined {
     return this.#last(name) || undefined;
   }
@@ -158,7 +158,7 @@ export class SettingCollector {
     return Number(value);
   }
 
-  /** @throws Error where it is missing or is no number */
+  /** @throws Error for a missing setting or an invalid number */
   #number(name: HostSettingName): number {
     this.#required(name);
     const value = this.#integer(name);
@@ -170,7 +170,7 @@ export class SettingCollector {
     return this.#last(name) === '1';
   }
 
-  /** -1 and less mean "as many as the system allows"; the system itself cuts what is too much. */
+  /** -1 and less mean the system's maximum; the system itself limits larger numbers. */
   #backlog(): number {
     const value = this.#number('listen.backlog');
     return value < 0 ? defaultBacklog : value;
@@ -194,9 +194,9 @@ export class SettingCollector {
     });
   }
 
-  /** Of a name given twice the first one in the file wins, and the pool's own USER and HOME stand over ours. */
+  /** Of duplicate names the first one in the file wins, and the pool's own USER and HOME override ours. */
   #environment(): readonly Pair[] {
-    // As PHP-FPM calls setenv(): backwards through the file, so that the first of a name wins, then these two.
+    // PHP-FPM calls setenv() backwards through the file, so that the first of duplicates wins, then for these two.
     const own = this.#pairs('env').toReversed();
     const names = new Set(own.map(([name]) => name));
     const account = [
@@ -219,5 +219,5 @@ export class SettingCollector {
   }
 }
 
-/** What PHP-FPM took for a backlog before it left the number to the system. */
+/** PHP-FPM's former default of the backlog, before it left the number to the system. */
 const defaultBacklog = 511;

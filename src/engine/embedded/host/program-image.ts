@@ -1,10 +1,10 @@
 /**
- * The program of a worker thread as one value: every module of it as JavaScript text. Threads are started from it,
- * so a host needs no file of Hathi after it gave up its rights, and none inside a chroot.
+ * The program of a worker thread as one value: all its modules as JavaScript text. Threads start from it, so a host
+ * needs no file of Hathi after it gave up its rights, and none inside a chroot.
  *
- * Two things are not text. The FFI's addon is a shared object that this process has loaded already: dlopen(3) of the
- * same path then opens nothing (glibc; musl looks at the file first, so there a pool needs to be able to read it).
- * The engine's binary goes to the threads compiled.
+ * Two parts are not text. The FFI's addon is a shared object already loaded by this process: dlopen(3) of the same path
+ * then opens nothing (glibc; musl first checks the file, so there a pool needs to be able to read it). The engine's
+ * binary goes to the threads compiled.
  */
 
 import { readFileSync } from 'node:fs';
@@ -13,33 +13,33 @@ import { pathToFileURL } from 'node:url';
 import { addonPath, ffiPackage } from '../../../posix/libc.ts';
 import { StripCache } from './strip-cache.ts';
 
-/** Structured-cloneable, so that it can be a part of workerData. */
+/** Structured-cloneable, for use in workerData. */
 export interface ProgramImage {
-  /** URL of the module to be run. */
+  /** URL of the main module. */
   readonly entry: string;
   /** Text by URL. */
   readonly modules: ReadonlyMap<string, string>;
-  /** The package that stands for the addon, and the addon's URL. */
+  /** The package of the addon, and the addon's URL. */
   readonly addon: { readonly specifier: string; readonly url: string };
 }
 
-/** A module of the thread's program cannot be put into the image. */
+/** A module of the thread's program does not fit into the image. */
 export class ProgramImageError extends Error {
   readonly code = 'HATHI_PROGRAM_IMAGE';
 }
 
 /**
- * An import or re-export of another module, after the types are gone. Between the keyword and `from` there is
- * nothing but names, so that no other text of the program is taken for one.
+ * An import or re-export of another module, after type stripping. Between the keyword and `from` only names are
+ * allowed, so that no other text of the program matches.
  */
 const importStatement = /^(?:import\b[\w\s{},*$]*?|export\b[\w\s{},*$]*?\bfrom\b)\s*(['"])([^'"\n]+)\1/gm;
 
 /**
- * Reads the modules that `entry` imports, and those of `others`, which it imports by a computed path.
+ * Reads the modules imported by `entry`, and those of `others`, which it imports by a computed path.
  *
  * @param entry absolute paths of ES modules, in TypeScript or JavaScript.
  * @throws ProgramImageError for an import that is neither a file of the program nor a part of Node; the error of
- * readFileSync() for a file that is not there.
+ *   readFileSync() for a missing file.
  */
 export function readProgram(entry: string, ...others: readonly string[]): ProgramImage {
   const modules = new Map<string, string>();
@@ -73,13 +73,13 @@ function readModule(url: string, types: StripCache): string {
 
 /** Program for `new Worker(…, { eval: true })` with the image as `program` in its workerData. */
 export function bootProgram(): string {
-  // `import` stands in the text and not in the function: the compiler of the published package would put a helper
-  // of its own around it, which is not there in the thread. A rejection ends the thread by an error.
+  // `import` is in the text and not in the function: the compiler of the published package would wrap it in a helper
+  // that the thread lacks. A rejection ends the thread by an error.
   return `import((${openImage.toString()})())`;
 }
 
 /**
- * Runs in the thread as text of its own: nothing outside of the function is there.
+ * Runs in the thread as separate text: nothing outside of the function exists there.
  *
  * @returns the module to import
  */

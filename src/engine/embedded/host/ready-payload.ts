@@ -1,10 +1,10 @@
-/** What `ready` tells the master about the engine. */
+/** The engine's facts in `ready` for the master. */
 
 import { basename } from 'node:path';
 import { securityWarning } from './security.ts';
 import type { UpMessage } from './worker-handle.ts';
 
-/** Without the warnings about extensions that are built in, which help nobody. */
+/** Without the useless warnings about built-in extensions. */
 export function newsOf(warnings: readonly string[], extensions: readonly string[]): string[] {
   const builtIn = new Set(['opcache', ...extensions.map((name) => name.toLowerCase())]);
   return warnings.filter((warning) => {

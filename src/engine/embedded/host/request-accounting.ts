@@ -1,4 +1,4 @@
-/** What is written down about requests: the scoreboard and the access log. */
+/** Records requests in the scoreboard and the access log. */
 
 import type { AccessLog } from '../../../log/access-log.ts';
 import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer.ts';
@@ -16,20 +16,20 @@ export class RequestAccounting {
     this.#accessLog = accessLog;
   }
 
-  /** A worker has a request from now on. */
+  /** A worker gets a request. */
   begin({ slot }: WorkerName, exchange: Exchange): void {
     this.#scoreboard.readingHeaders(slot, exchange.startedClock);
     this.#scoreboard.running(slot, exchange.information);
   }
 
-  /** The worker's request is over; it still has to be said what the worker does next. */
+  /** The worker's request has ended; the caller still sets its next state. */
   end({ slot }: WorkerName, result: RequestResult): void {
-    // An empty user is what the slot has already, and leaving it out spares the strings of the slot.
+    // The slot already has an empty user, and leaving it out avoids a write of the strings.
     const { user, ...numbers } = result;
     this.#scoreboard.finishing(slot, user === undefined || user === '' ? numbers : result);
   }
 
-  /** The line in the access log. */
+  /** Writes the line of the access log. */
   log({ pid }: WorkerName, exchange: Exchange, result: RequestResult): void {
     if (this.#accessLog === undefined) return;
     const values = exchange.accessValues({ ...result, user: result.user ?? '' });

@@ -1,6 +1,6 @@
 /**
- * The way of a request body from its connection to a worker. Small bodies are gathered before a worker is taken,
- * so a slow client holds none; of a large one the first piece is, the rest follows while the worker takes it.
+ * The path of a request body from its connection to a worker. A small body is collected before a worker is taken, so a
+ * slow client holds none; of a large one the first piece is collected, and the rest follows while the worker reads.
  */
 
 import type { ServerRequest } from '../../../fastcgi/server-api.ts';
@@ -8,8 +8,8 @@ import { bodyWindowBytes } from '../shared/protocol.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 /**
- * What all bodies together may hold in memory while they are gathered. Beyond it a request goes to its worker with
- * what it has and its connection is not read until then, so slow uploads cost workers instead of memory.
+ * Limit of memory for all bodies being collected. Above it a request goes to its worker with a partial body and its
+ * connection is not read until then, so slow uploads cost workers instead of memory.
  */
 export class BodyBudget {
   #free: number;
@@ -34,7 +34,7 @@ export class BodyBudget {
 export class RequestBody {
   readonly #request: ServerRequest;
   readonly #budget: BodyBudget;
-  /** What has come and is not passed on: views of the socket's buffers. */
+  /** Arrived but not forwarded: views of the socket's buffers. */
   #pieces: Uint8Array[] = [];
   #gathered = 0;
   #onReady: (() => void) | undefined;
@@ -60,12 +60,12 @@ export class RequestBody {
     );
   }
 
-  /** All of the body when it is in, in memory of its own so that it can be transferred; else undefined. */
+  /** The complete body, in memory of its own for the transfer; undefined while it is incomplete. */
   takeComplete(): Uint8Array<ArrayBuffer> | undefined {
     return this.#ended ? this.#copyOut() : undefined;
   }
 
-  /** Lets the body of a request that was dispatched without it flow to the worker. */
+  /** Streams the body of a dispatched request to the worker. */
   streamTo(worker: WorkerHandle): void {
     if (this.#ended) return;
     this.#worker = worker;
@@ -73,13 +73,13 @@ export class RequestBody {
     this.#resumeWhenWanted(worker);
   }
 
-  /** The client is gone: a worker that waits for the rest learns that there is none. */
+  /** The client left: tells a worker that waits for the rest. */
   abandon(): void {
     if (!this.#ended) this.#worker?.sendBody(new Uint8Array(0), true);
     this.drop();
   }
 
-  /** Nobody wants the body any more. */
+  /** The body is no longer wanted. */
   drop(): void {
     this.#onReady = undefined;
     this.#worker = undefined;
@@ -91,7 +91,7 @@ export class RequestBody {
     this.#gathered += bytes.length;
     this.#budget.take(bytes.length);
     if (this.#worker !== undefined) {
-      // All records of one read come in this turn; they go on as one message.
+      // All records of one read arrive in this turn and are forwarded as one message.
       if (this.#pieces.length === 1) queueMicrotask(() => this.#passOn());
       return;
     }
@@ -103,7 +103,7 @@ export class RequestBody {
 
   #passOn(): void {
     const worker = this.#worker;
-    // The end of the body, or of the request, came first.
+    // The end of the body or of the request came first.
     if (worker === undefined || this.#pieces.length === 0) return;
     if (worker.sendBody(this.#copyOut(), false)) return;
     this.#request.pauseBody();
@@ -116,7 +116,7 @@ export class RequestBody {
     else this.#worker.sendBody(this.#copyOut(), true);
   }
 
-  /** What has come, in memory of its own: a view would take the socket's whole buffer along. */
+  /** A copy of the arrived bytes: transferring a view would take the socket's whole buffer along. */
   #copyOut(): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.#gathered);
     let at = 0;

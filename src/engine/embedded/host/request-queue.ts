@@ -1,4 +1,4 @@
-/** Requests that wait for a worker, first come, first served, and never more than the backlog of the pool. */
+/** Requests that wait for a worker, first come, first served, at most as many as the pool's backlog. */
 
 import type { Exchange } from './exchange.ts';
 
@@ -11,8 +11,8 @@ export class RequestQueue {
   #hasRefused = false;
 
   /**
-   * @param onLength is told after every change.
-   * @param onRefusal is told about the first request that finds it full, and then not before it was empty again.
+   * @param onLength is called after every change.
+   * @param onRefusal is called for the first refused request, and again only after the queue was empty.
    */
   constructor(limit: number, onLength: (length: number) => void, onRefusal: () => void) {
     this.#limit = limit;
@@ -43,7 +43,7 @@ export class RequestQueue {
     return exchange;
   }
 
-  /** Takes out a request whose client went away. */
+  /** Removes a request whose client left. */
   remove(exchange: Exchange): void {
     const at = this.#waiting.indexOf(exchange);
     if (at < 0) return;

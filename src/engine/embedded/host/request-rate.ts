@@ -1,14 +1,14 @@
-/** Requests a millisecond over the last second or so. Times are milliseconds of a monotonic clock. */
+/** Requests per millisecond over about the last second. Times are milliseconds of a monotonic clock. */
 
-/** Long enough to count something, short enough to follow a site that gets busy. */
+/** Long enough to count something, short enough to follow a rising load. */
 const periodMs = 1000;
-/** The first requests of a period are no rate yet. */
+/** Shorter periods give no rate yet. */
 const shortestMs = 100;
 
 export class RequestRate {
   #began = Number.NEGATIVE_INFINITY;
   #count = 0;
-  /** Rate of the period before. */
+  /** Rate of the previous period. */
   #before = 0;
 
   /** A request was finished. */
@@ -17,7 +17,7 @@ export class RequestRate {
     this.#count++;
   }
 
-  /** The higher one of this period's rate and the last one's: too high costs a spare's memory, too low a wait. */
+  /** The higher rate of this and the previous period: too high costs a spare's memory, too low a wait. */
   perMs(now: number): number {
     this.#turn(now);
     return Math.max(this.#before, this.#count / Math.max(shortestMs, now - this.#began));

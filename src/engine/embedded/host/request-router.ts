@@ -1,4 +1,4 @@
-/** What becomes of a request that has arrived: ping, status, a refusal, or a script for a worker. */
+/** Routes an arrived request: ping, status, a refusal, or a script for a worker. */
 
 import { accessSync, constants, statSync } from 'node:fs';
 import type { ServerRequest } from '../../../fastcgi/server-api.ts';
@@ -38,12 +38,12 @@ export interface RouterOptions {
   readonly accounting: RequestAccounting;
 }
 
-/** Where a request came from. */
+/** Origin of a request. */
 export interface RequestOrigin {
   /** Peer's address, empty for a Unix socket. */
   readonly remoteAddress: string;
   readonly breakConnection: () => void;
-  /** The client has closed its connection altogether. */
+  /** The client has closed its connection completely. */
   readonly isClientGone: () => boolean;
 }
 
@@ -133,7 +133,7 @@ export class RequestRouter {
   async #answerStatus(exchange: Exchange): Promise<void> {
     const { pages, link, scoreboard } = this.#options;
     const worker = this.#begin(exchange);
-    // The page shows the request that asks for it.
+    // The page must include the request that asks for it.
     scoreboard.flush();
     if (exchange.information.method === 'HEAD') {
       this.#answer(exchange, pages.statusHead(), worker);
@@ -148,8 +148,8 @@ export class RequestRouter {
   }
 
   /**
-   * The host is about to answer something itself. An idle worker, where there is one, gets the credit on the
-   * scoreboard, since in PHP-FPM a worker would answer; so a status page counts itself there as well.
+   * The host is about to answer by itself. An idle worker, if there is one, gets the credit in the scoreboard, since in
+   * PHP-FPM a worker would answer; so a status page includes itself here as well.
    */
   #begin(exchange: Exchange): AnsweringWorker {
     const worker = this.#options.pool.answeringWorker();
@@ -162,7 +162,7 @@ export class RequestRouter {
     const result = { status: page.status, cpuMicros: 0, memoryPeak: 0 };
     const hasClient = !exchange.isOver;
     exchange.answer(page);
-    // A status page waits for the master: meanwhile the worker may have got a request of its own, or be gone.
+    // A status page waits for the master: meanwhile the worker may have got another request or ended.
     if (worker.hasSlot && pool.isIdle(worker)) {
       accounting.end(worker, result);
       scoreboard.idle(worker.slot);
@@ -172,8 +172,8 @@ export class RequestRouter {
 }
 
 /**
- * The file system as the pool's user sees it, for one request. Names are binary strings, so they go through bytes.
- * The kind that was found last is kept: it nearly always is that of the script, which is opened next.
+ * The file system as the pool's user sees it, for one request. Names are binary strings, so they are converted to
+ * bytes. The last kind found is cached: it nearly always belongs to the script, which is opened next.
  */
 class DiskFiles implements ScriptFiles {
   #lastPath = '';
@@ -185,7 +185,7 @@ class DiskFiles implements ScriptFiles {
     return this.#lastKind;
   }
 
-  /** PHP opens regular files only; its text for anything else is errno 0. */
+  /** PHP only opens regular files; its text for anything else is errno 0. */
   open(path: string): ReturnType<OpenCheck> {
     try {
       if (path.includes('\0') || path === '') return { code: 'ENOENT', text: 'No such file or directory' };
@@ -207,12 +207,12 @@ function kindOnDisk(path: string): FileKind {
     if (found === undefined) return 'missing';
     return found.isFile() ? 'file' : 'other';
   } catch {
-    // No permission for a folder on the way, too many links, a name that is too long.
+    // No permission for a folder of the path, too many links, or a name too long.
     return 'missing';
   }
 }
 
-/** strerror(3) for what a path can be refused with. */
+/** strerror(3) for errors of a path. */
 const systemTexts: Readonly<Record<string, string>> = {
   EACCES: 'Permission denied',
   ENOENT: 'No such file or directory',
@@ -223,7 +223,7 @@ const systemTexts: Readonly<Record<string, string>> = {
 
 const nonAscii = /[^\x00-\x7f]/;
 
-/** Plain ASCII stays a string: that is faster, and the rule. */
+/** Plain ASCII stays a string: that is faster, and the usual case. */
 function diskName(path: string): string | Buffer {
   return nonAscii.test(path) ? Buffer.from(path, 'latin1') : path;
 }

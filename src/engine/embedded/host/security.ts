@@ -1,6 +1,6 @@
 /**
- * The embedded PHP comes from a package whose releases follow PHP's with a delay, and of branches that have ended; so
- * what runs is compared with the table of security releases, and what it lacks is said.
+ * The embedded PHP comes from a package that follows PHP's releases with a delay, possibly of an unmaintained branch;
+ * so the running version is compared with the table of security releases, and missing fixes are reported.
  */
 
 import { missingReleases, securityReleases } from '../../security-releases.ts';
@@ -8,11 +8,11 @@ import { missingReleases, securityReleases } from '../../security-releases.ts';
 const consequence =
   "keep it on loopback, one site a pool with engine.isolation = request, or use your distribution's PHP";
 
-/** So many are told with what they fix. */
+/** Number of releases that are listed with their fixes. */
 const told = 2;
 
 /**
- * One sentence about the security fixes that a PHP lacks, and what follows; undefined when it has all of the table.
+ * One sentence about missing security fixes of a PHP and the consequence; undefined when it has all of the table.
  *
  * @param version exact version, `8.4.25`
  */
@@ -32,7 +32,7 @@ function counted(earlier: number): string {
   return earlier === 1 ? 'an earlier release' : `${earlier} earlier releases`;
 }
 
-/** The newest release has fixes for the branches that are maintained; one after them all is unknown, not unsafe. */
+/** The newest release has fixes for the maintained branches; a branch newer than all is unknown, not unsafe. */
 function isEnded(branch: string): boolean {
   const maintained = Object.keys(securityReleases.at(-1)?.releases ?? {});
   const isOlder = (than: string): boolean => branch.localeCompare(than, 'en', { numeric: true }) < 0;

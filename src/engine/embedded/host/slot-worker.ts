@@ -1,4 +1,4 @@
-/** A slot of the pool with the worker in it, and what the pool keeps about that worker. */
+/** A slot of the pool with its worker, and the pool's data about that worker. */
 
 import type { Exchange } from './exchange.ts';
 import type { WorkerHandle } from './worker-handle.ts';
@@ -8,22 +8,22 @@ import type { WorkerUse } from './worker-quota.ts';
 export class SlotWorker implements WorkerName, WorkerUse {
   readonly slot: number;
   readonly handle: WorkerHandle;
-  /** Requests after which the worker is renewed, and those after which it has to be. */
+  /** Number of requests after which the worker should be renewed, and after which it must be. */
   readonly quota: number;
   readonly limit: number;
   readonly isUnasked: boolean;
-  /** The request that runs. */
+  /** The running request. */
   exchange: Exchange | undefined;
-  /** Requests that were finished. */
+  /** Number of finished requests. */
   served = 0;
-  /** The master has been told that the worker is up. */
+  /** The master knows that the worker is up. */
   isUp = false;
-  /** To leave after the request that runs. */
+  /** Leaves after the running request. */
   isQuitting = false;
-  /** The running request wrote something, so its last line may be unfinished. */
+  /** The running request wrote output, so its last line may be unfinished. */
   hasOutput = false;
 
-  /** @param isUnasked the master did not ask for the worker and is told nothing of it. */
+  /** @param isUnasked the master did not ask for the worker and is not told about it. */
   constructor(slot: number, handle: WorkerHandle, use: Omit<WorkerUse, 'served'>, isUnasked: boolean) {
     this.isUnasked = isUnasked;
     this.slot = slot;

@@ -1,6 +1,6 @@
 /**
- * Takes the types out of TypeScript sources, and remembers the results beside Node's own compile cache where that is
- * switched on (NODE_COMPILE_CACHE). Only a checkout has use for it: a published package is JavaScript.
+ * Strips the types of TypeScript sources, and caches the results beside Node's own compile cache where that is enabled
+ * (NODE_COMPILE_CACHE). Only a checkout needs it: a published package is JavaScript.
  */
 
 import { createHash } from 'node:crypto';
@@ -15,15 +15,16 @@ export class StripCache {
   #isNew = false;
 
   /**
-   * @param name which program it is for, any text.
-   * @param folder who can write there decides what is run, as with Node's cache; undefined: nothing is remembered.
+   * @param name identifies the program.
+   * @param folder users who can write there can decide which code runs, as with Node's cache; undefined disables the
+   *   cache.
    */
   constructor(name: string, folder: string | undefined = getCompileCacheDir()) {
     this.#file = folder === undefined ? undefined : join(folder, `stripped-${digest(name)}.json`);
     this.#known = this.#file === undefined ? {} : readEntries(this.#file);
   }
 
-  /** What Node itself makes of a file ending in .ts: the same text with blanks in place of types. */
+  /** Node's own result for a .ts file: the same text with blanks in place of types. */
   strip(source: string): string {
     const key = digest(source);
     const known = this.#known[key];
@@ -33,7 +34,7 @@ export class StripCache {
     return text;
   }
 
-  /** Writes down what was used. A folder that cannot be written to costs time at the next start, nothing else. */
+  /** Writes the used entries. An unwritable folder only costs time at the next start. */
   save(): void {
     if (this.#file === undefined || !this.#isNew) return;
     const fresh = `${this.#file}.${process.pid}`;
@@ -41,7 +42,7 @@ export class StripCache {
       writeFileSync(fresh, JSON.stringify(this.#used), { mode: 0o600 });
       renameSync(fresh, this.#file);
     } catch {
-      // Full or read-only: the cache stays as it is.
+      // Full or read-only: the cache stays unchanged.
     }
   }
 }
@@ -59,7 +60,7 @@ function readEntries(file: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Called directly, the function warns that its interface may change; Node uses it for every .ts file without. */
+/** A direct call warns that the interface may change; Node itself calls it for every .ts file without warning. */
 function stripSilently(source: string): string {
   const { emitWarning } = process;
   process.emitWarning = () => {};

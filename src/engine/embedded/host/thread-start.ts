@@ -1,4 +1,4 @@
-/** Starts a worker thread with everything that it needs. */
+/** Starts a worker thread. */
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { siblingModule } from '../../../runtime/module.ts';
@@ -12,31 +12,31 @@ import type { PoolSettings } from './pool-settings.ts';
 import { bootProgram, type ProgramImage, readProgram } from './program-image.ts';
 import type { StartThread } from './worker-handle.ts';
 
-/** What all threads of a host have in common. */
+/** Common parts of all threads of a host. */
 export interface ThreadBlueprint {
   readonly settings: PoolSettings;
   readonly engine: EnginePackage;
   readonly module: WebAssembly.Module;
-  /** What {@link readThreadProgram} gave. */
+  /** Result of {@link readThreadProgram}. */
   readonly program: ProgramImage;
-  /** Files of the extensions that can be loaded, by name. */
+  /** Files of loadable extensions, by name. */
   readonly extensions: ReadonlyMap<string, Uint8Array>;
   readonly phpIni: string;
   readonly link: MasterLink;
 }
 
-/** Reads the program of the threads, which is in the room `thread`, in source or compiled; before rights are given up. */
+/** Reads the program of the threads, from the room `thread`, as source or compiled; before rights are given up. */
 export function readThreadProgram({ loaderPath }: EnginePackage): ProgramImage {
   return readProgram(siblingModule(import.meta.url, '../thread/thread'), loaderPath);
 }
 
-/** The host renews a worker that has grown too large by a warm one; in the thread that would cost the next request. */
+/** The host replaces an oversized worker by a warm one; recycling in the thread would delay the next request. */
 const neverInThread = Number.MAX_SAFE_INTEGER;
 
-/** MB for the short-lived objects of a thread's JavaScript, of which there are few; V8's own choice costs 7 MB more. */
+/** MB for short-lived objects of a thread's JavaScript, of which there are few; V8's default costs 7 MB more. */
 const youngGeneration = 8;
 
-/** @returns what starts threads by the blueprint; called once a host, because it takes up Node's inspector. */
+/** @returns the function that starts threads; call this once a host, because it uses Node's inspector. */
 export function threadStarter(blueprint: ThreadBlueprint): StartThread {
   const { settings, engine, module, program, extensions, phpIni, link } = blueprint;
   const boot = bootProgram();
@@ -80,7 +80,7 @@ export function threadStarter(blueprint: ThreadBlueprint): StartThread {
   };
 }
 
-/** The thread stands still until it is answered, or until it loses patience. */
+/** The thread blocks until the answer or its time limit. */
 async function answer(port: MessagePort, shared: SharedArrayBuffer, link: MasterLink): Promise<void> {
   const reply = await link.askStatus('json&full');
   port.postMessage(reply?.status === 200 ? { json: statusOf(reply.bytes) } : {});

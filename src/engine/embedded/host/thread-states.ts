@@ -1,25 +1,25 @@
-/** What a worker thread is doing, as the main thread knows it, and which moves there are. */
+/** States of a worker thread, as the main thread sees them, and the legal moves. */
 
 import { transitions } from '../../../runtime/transitions.ts';
 
 export const threadStates = {
-  /** The thread starts, PHP with it. */
+  /** The thread and PHP are starting. */
   booting: 'booting',
   /** Clean and without a request. */
   idle: 'idle',
   running: 'running',
   /** The answer is complete, PHP ended by a fatal error: the instance is being restored, `up` follows. */
   restoring: 'restoring',
-  /** Was asked to leave in order. */
+  /** Asked to leave in order. */
   leaving: 'leaving',
-  /** Is being ended whatever it does. */
+  /** Being ended, even if busy. */
   ending: 'ending',
-  /** The thread is gone. */
+  /** The thread has ended. */
   gone: 'gone',
 } as const;
 export type ThreadState = (typeof threadStates)[keyof typeof threadStates];
 
-/** A thread may fall dead in every state, and may be ended in every state but the last. */
+/** A thread may die in every state, and may be ended in every state except the last. */
 export const threadTransitions = transitions<ThreadState>('a worker thread', {
   booting: ['idle', 'ending', 'gone'],
   idle: ['running', 'leaving', 'ending', 'gone'],

@@ -1,6 +1,6 @@
 /**
- * One worker thread as the main thread sees it. It knows the thread's state and carries messages; which request
- * runs where, and what a client is told, is the pool's affair.
+ * The main thread's handle on a worker thread. It tracks the thread's state and carries messages; the pool assigns
+ * requests and answers clients.
  */
 
 import type { LimitAnswer } from '../php/time-limit.ts';
@@ -17,47 +17,47 @@ import {
 } from '../shared/protocol.ts';
 import { type ThreadState, threadStates, threadTransitions } from './thread-states.ts';
 
-/** What the handle needs of a thread; node:worker_threads' Worker fits. */
+/** The handle's interface to a thread; satisfied by node:worker_threads' Worker. */
 export interface Thread {
   postMessage(message: ToThread, transfer?: readonly ArrayBuffer[]): void;
   terminate(): Promise<unknown>;
-  /** Has the thread look at max_execution_time, whatever it is doing. */
+  /** Makes the thread check max_execution_time, even while it is busy. */
   checkTimeLimit(): Promise<LimitAnswer>;
   on(event: 'message', listener: (message: FromThread | string) => void): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
 }
 
-/** Starts a thread for the given number around the given shared memory. */
+/** Starts a thread with this number and shared memory. */
 export type StartThread = (threadNumber: number, shared: SharedArrayBuffer) => Thread;
 
 export type UpMessage = Extract<FromThread, { type: 'up' }>;
 export type { DoneMessage } from '../shared/message-text.ts';
 
-/** What a handle tells its owner. */
+/** Events for the owner of a handle. */
 export interface WorkerEvents {
-  /** The worker is clean and idle: after its boot, after a request, after a restore. */
+  /** The worker is clean and idle: after its boot, a request or a restore. */
   onIdle(): void;
-  /** Everything about the request that runs, `done` included (the state has moved on by then). */
+  /** A message about the running request, including `done` (the state has already changed then). */
   onRequestMessage(message: Exclude<FromThread, { type: 'up' | 'failed' }>): void;
-  /** The thread is gone. `reason` says why when nobody asked for it. Once. */
+  /** The thread has ended. `reason` is set for an unexpected end. Once. */
   onGone(reason: string | undefined): void;
 }
 
-/** Longest time that a thread may take to die after terminate(): beyond it only the process's end helps. */
+/** Time limit for a thread to end after terminate(): beyond it only the end of the process helps. */
 export const terminateLimitMs = 2000;
-/** Longest time for an orderly leave: shutting PHP down takes some 10 ms, a destructor of a persistent object more. */
+/** Time limit for an orderly end: shutting PHP down takes some 10 ms, a destructor of a persistent object more. */
 const leaveLimitMs = 2000;
 
 export class WorkerHandle {
   readonly threadNumber: number;
-  /** Undefined while nobody cares (a spare worker). */
+  /** Undefined while it has no owner (a spare worker). */
   events: WorkerEvents | undefined;
   /** The thread is still alive {@link terminateLimitMs} after terminate(). */
   onStuck: (() => void) | undefined;
-  /** The thread has booted, in so many milliseconds; for the keeper of all handles. */
+  /** The thread has booted, in this many milliseconds; for the keeper of all handles. */
   onBooted: ((milliseconds: number) => void) | undefined;
-  /** The thread is gone; for the keeper of all handles, told before the owner. */
+  /** The thread has ended; for the keeper of all handles, called before the owner. */
   onExit: (() => void) | undefined;
   /** Bytes of WASM memory after the last request. */
   heapBytes = 0;
@@ -68,7 +68,7 @@ export class WorkerHandle {
   #failure: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #requestId = 0;
-  /** When the boot began, later the request. */
+  /** Start of the boot, later of the request. */
   #startedAt = performance.now();
 
   constructor(threadNumber: number, start: StartThread) {
@@ -89,12 +89,12 @@ export class WorkerHandle {
     return this.#state;
   }
 
-  /** What the thread said of itself; undefined while it boots. */
+  /** The thread's `up` message; undefined while it boots. */
   get facts(): UpMessage | undefined {
     return this.#facts;
   }
 
-  /** Kernel's thread id; before the thread has told it, its number in this host. */
+  /** Kernel thread id; before `up`, its number in this host. */
   get pid(): number {
     return this.#facts?.tid ?? this.threadNumber;
   }
@@ -114,9 +114,9 @@ export class WorkerHandle {
   }
 
   /**
-   * Passes on a piece of the body of the request that runs; its memory is gone afterwards.
+   * Forwards a piece of the running request's body; transfers its memory.
    *
-   * @returns false when the thread has more than enough of it: wait for {@link whenBodyWanted}.
+   * @returns false when the thread has enough of it: wait for {@link whenBodyWanted}.
    */
   sendBody(bytes: Uint8Array<ArrayBuffer>, end: boolean): boolean {
     if (this.#state !== threadStates.running) return true;
@@ -130,49 +130,49 @@ export class WorkerHandle {
     for (;;) {
       const pending = Atomics.load(this.#words, sharedWord.bodyPending);
       if (pending < bodyWindowBytes || this.#state !== threadStates.running) return;
-      // The bound covers a thread that ended: nobody notifies for it.
+      // The time limit covers a thread that ended: it never notifies.
       await Atomics.waitAsync(this.#words, sharedWord.bodyPending, pending, 1000).value;
     }
   }
 
-  /** Output has left: the thread may produce as much again. */
+  /** Output has been written: the thread may produce as much again. */
   releaseOutput(bytes: number): void {
     Atomics.sub(this.#words, sharedWord.outputPending, bytes);
     Atomics.notify(this.#words, sharedWord.outputPending);
   }
 
-  /** Tells PHP that nobody listens any more; wakes the thread when it waits for its output to leave. */
+  /** Tells PHP that the client has left; wakes the thread if it waits for its output to drain. */
   clientIsGone(): void {
     const elapsed = Math.min(Math.ceil(performance.now() - this.#startedAt), 2 ** 31 - 1);
     Atomics.store(this.#words, sharedWord.clientGone, Math.max(1, elapsed));
     Atomics.notify(this.#words, sharedWord.outputPending);
   }
 
-  /** Whether the time has come to look at max_execution_time; `now` as performance.now(). */
+  /** Whether a check of max_execution_time is due; `now` as performance.now(). */
   isTimeLimitDue(now: number): boolean {
     if (this.#state !== threadStates.running) return false;
     const limit = Atomics.load(this.#words, sharedWord.executionLimit);
     return limit > 0 && now - this.#startedAt >= limit;
   }
 
-  /** max_execution_time of the request that runs, seconds. */
+  /** max_execution_time of the running request, seconds. */
   get timeLimitSeconds(): number {
     return Atomics.load(this.#words, sharedWord.executionSeconds);
   }
 
-  /** Has the thread compare its CPU time with the limit. @throws Error when it cannot be reached. */
+  /** Makes the thread compare its CPU time with the limit. @throws Error when it is unreachable. */
   checkTimeLimit(): Promise<LimitAnswer> {
     return this.#thread.checkTimeLimit();
   }
 
-  /** Asks an idle worker to leave; one that does not in time is ended. */
+  /** Asks an idle worker to leave; a late one is ended. */
   leave(): void {
     this.#move(threadStates.leaving);
     this.#thread.postMessage({ type: 'exit' });
     this.#timer = setTimeout(() => this.end(), leaveLimitMs);
   }
 
-  /** Ends the thread whatever it does. Harmless when it is gone. */
+  /** Ends the thread at once. No-op when it has ended. */
   end(): void {
     if (this.#state === threadStates.gone || this.#state === threadStates.ending) return;
     this.#move(threadStates.ending);
@@ -232,12 +232,12 @@ export class WorkerHandle {
   }
 }
 
-/** The owner may have moved the worker on while it was told of the end of a request. */
+/** The owner may have given the worker a request while it was told about the end of one. */
 function isIdle(state: ThreadState): boolean {
   return state === threadStates.idle;
 }
 
-/** For the log: where a fault of ours is, but what to do where the system has no room for one more thread. */
+/** For the log: the place of a fault of ours, but the remedy where the system has no room for another thread. */
 function threadFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_INIT_FAILED') {

@@ -1,17 +1,17 @@
 /**
- * What a worker of PHP-FPM would have written to its own stdout and stderr: log lines without a timestamp, and the
- * script's output. The master gets it when catch_workers_output is on.
+ * Output that a worker of PHP-FPM would write to its own stdout and stderr: log lines without a timestamp, and the
+ * script's output. The master gets it if catch_workers_output is on.
  */
 
 import { type Level, passes } from '../../../log/levels.ts';
 import { maxPayloadBytes } from '../../contract.ts';
 import type { MasterLink } from './master-link.ts';
 
-/** The worker that a line belongs to. */
+/** The worker of a line. */
 export interface WorkerName {
   readonly slot: number;
   readonly pid: number;
-  /** Of the request that it runs; empty where that has none. */
+  /** Id of its request; empty without one. */
   readonly requestId?: string;
 }
 
@@ -46,12 +46,12 @@ export class WorkerLog {
     }
   }
 
-  /** The request that wrote is over, so an unfinished line is complete. */
+  /** The request that wrote has ended, so an unfinished line is complete. */
   flush({ slot, pid }: WorkerName): void {
     if (this.#options.isCaught) this.#link.send(['flush', String(slot), String(pid)]);
   }
 
-  /** A line that does not fit log_limit is cut and ends in three dots, as PHP-FPM does it. */
+  /** A line beyond log_limit is cut and ends in three dots, as in PHP-FPM. */
   #line(level: Level, text: Uint8Array): Buffer {
     const line = Buffer.concat([Buffer.from(`${level.toUpperCase()}: `), text]);
     const limit = this.#options.limit - 1;

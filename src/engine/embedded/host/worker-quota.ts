@@ -1,15 +1,15 @@
 /**
- * When a worker is renewed, and when its successor is started: rules without state, times in milliseconds.
+ * Rules for renewing a worker and starting its successor: stateless, times in milliseconds.
  *
- * No request is to wait for a boot. So the successor of a worker near its end is started as a spare in time, and a
- * worker at its quota serves on until the spare is ready; pm.max_requests itself is never exceeded, because that is
- * what an operator counts on. Two are rejected: a spare at all times costs the memory of a whole worker, and a fixed
- * share of the quota is less than one boot where the directive is small or the pool is busy.
+ * No request should wait for a boot. So the successor of a worker near its end is started as a spare in time, and a
+ * worker at its quota continues until the spare is ready; pm.max_requests itself is never exceeded, because operators
+ * rely on it. Rejected: a permanent spare costs the memory of a whole worker; a fixed share of the quota is less than
+ * one boot where the directive is small or the pool is busy.
  */
 
-/** How far a worker has come. */
+/** Progress of a worker. */
 export interface WorkerUse {
-  /** Requests that were finished. */
+  /** Finished requests. */
   readonly served: number;
   /** Requests after which it leaves as soon as a spare is ready. */
   readonly quota: number;
@@ -17,24 +17,24 @@ export interface WorkerUse {
   readonly limit: number;
 }
 
-/** What the pool is doing. */
+/** Activity of the pool. */
 export interface PoolPace {
-  /** Requests a millisecond, of all workers together: one worker may come to get them all. */
+  /** Requests per millisecond, of all workers together: a single worker may get them all. */
   readonly requestsPerMs: number;
-  /** What the last boot of a worker took. */
+  /** Duration of the last boot. */
   readonly bootMs: number;
 }
 
-/** Fractional parts of its multiples lie as far from each other as can be, however many there are. */
+/** Fractional parts of its multiples are spread as evenly as possible, for any number of them. */
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
 
 /**
- * The quota of the pool's worker number `ordinal`, from the last tenth of pm.max_requests: 900 to 1000 for 1000.
- * Below 10 there is nothing to draw from: who sets so few wants exactly these.
+ * The quota of the pool's worker number `ordinal`, from the last tenth of pm.max_requests: 900 to 1000 for 1000. Below
+ * 10 there is no range to draw from, and an operator with such a number means it exactly.
  *
- * Workers that follow each other get quotas that lie apart. Under even load those of a static pool, which start
- * together, would come to their ends together all the same, so the first worker of a slot (`isFirst`) gets one from
- * the whole upper half: that sets them apart for good, for one early renewal.
+ * Consecutive workers get quotas that are far apart. Under even load the workers of a static pool, which start
+ * together, would still end together, so the first worker of a slot (`isFirst`) gets a quota from the whole upper half:
+ * one early renewal separates them for good.
  */
 export function drawQuota(maxRequests: number, ordinal: number, isFirst: boolean): number {
   if (maxRequests <= 0) return Number.POSITIVE_INFINITY;
@@ -43,16 +43,16 @@ export function drawQuota(maxRequests: number, ordinal: number, isFirst: boolean
 }
 
 /**
- * Whether a spare is to be started for this worker: it may reach its quota within two boots at the pool's pace. The
- * second boot is for a machine that has become slower since the last one. At most half of a worker's life is spent
- * with a spare beside it, and before its very last request there always is one.
+ * Whether to start a spare for this worker: it may reach its quota within two boots at the pool's pace. The second boot
+ * allows for a machine that has become slower. A spare exists for at most half of a worker's life, and always before
+ * its last request.
  */
 export function isNearEnd({ served, quota }: WorkerUse, { requestsPerMs, bootMs }: PoolPace): boolean {
   const ahead = Math.min(quota / 2, requestsPerMs * bootMs * 2);
   return quota - served <= Math.max(1, ahead);
 }
 
-/** Whether an idle worker has to leave now. */
+/** Whether an idle worker must leave now. */
 export function isUsedUp({ served, quota, limit }: WorkerUse, spareIsReady: boolean): boolean {
   return served >= limit || (served >= quota && spareIsReady);
 }

@@ -1,6 +1,5 @@
 /**
- * Where worker threads come from and where they go: it starts them, keeps at most one warm spare ahead, and sees
- * to it that each one really ends.
+ * Starts worker threads, keeps at most one warm spare, and ensures that each thread really ends.
  */
 
 import { threadStates } from './thread-states.ts';
@@ -9,7 +8,7 @@ import { type StartThread, type UpMessage, WorkerHandle } from './worker-handle.
 export class WorkerThreads {
   readonly #start: StartThread;
   readonly #onStuck: (threadNumber: number) => void;
-  /** Every thread that is not gone. */
+  /** All threads that have not ended. */
   readonly #alive = new Set<WorkerHandle>();
   #spare: WorkerHandle | undefined;
   #lastNumber = 0;
@@ -22,7 +21,7 @@ export class WorkerThreads {
     this.#onStuck = onStuck;
   }
 
-  /** Boots the spare and waits for it: shows whether PHP starts at all, and which PHP it is. */
+  /** Boots the spare and waits for it: shows whether PHP starts, and its version. */
   bootFirst(): Promise<UpMessage> {
     const handle = this.prepareSpare();
     return new Promise((resolve, reject) => {
@@ -37,12 +36,12 @@ export class WorkerThreads {
     });
   }
 
-  /** What the last boot took, milliseconds. */
+  /** Duration of the last boot, milliseconds. */
   get bootMs(): number {
     return this.#bootMs;
   }
 
-  /** The next {@link take} gives a worker that has booted. */
+  /** The next {@link take} returns a booted worker. */
   get spareIsReady(): boolean {
     return this.#spare?.state === threadStates.idle;
   }
@@ -53,14 +52,14 @@ export class WorkerThreads {
     return this.#spare;
   }
 
-  /** The spare when there is one, booted or booting, else a new worker. */
+  /** The spare, booted or booting, or else a new worker. */
   take(): WorkerHandle {
     const spare = this.#spare;
     this.#spare = undefined;
     return spare ?? this.#create();
   }
 
-  /** An idle worker is not needed any more. */
+  /** An idle worker is no longer needed. */
   release(handle: WorkerHandle): void {
     if (handle.state !== threadStates.gone) handle.leave();
   }
@@ -69,7 +68,7 @@ export class WorkerThreads {
     handle.end();
   }
 
-  /** Ends the spare and resolves when no thread is left. */
+  /** Ends the spare; resolves when no thread is left. */
   async emptied(): Promise<void> {
     this.#spare?.end();
     this.#spare = undefined;
@@ -89,7 +88,7 @@ export class WorkerThreads {
     };
     handle.onExit = () => {
       this.#alive.delete(handle);
-      // A spare that died is not missed before somebody takes one.
+      // A dead spare is replaced at the next take().
       if (this.#spare === handle) this.#spare = undefined;
       if (this.#alive.size === 0) this.#onEmpty?.();
     };

@@ -1,6 +1,6 @@
 /**
- * The two messages of every request as one string each: a string crosses to another thread at a fraction of what an
- * object with its parts and buffers costs. A line of JSON says what there is, the bytes follow, one character each.
+ * The two messages of every request as one string each: a string crosses to another thread at a fraction of the cost of
+ * an object with parts and buffers. It starts with a line of JSON, followed by the bytes as characters.
  */
 
 import type { FromThread, PhpRequest } from './protocol.ts';
@@ -24,7 +24,7 @@ export function requestText(id: number, request: PhpRequest): string {
   return `${JSON.stringify(line)}\n${params.text}`;
 }
 
-/** Reads what {@link requestText} wrote. */
+/** Parses the text of {@link requestText}. */
 export function readRequest(text: string): { readonly id: number; readonly request: PhpRequest } {
   const end = text.indexOf('\n');
   const line = JSON.parse(text.slice(0, end)) as RequestLine;
@@ -51,10 +51,10 @@ type DoneLine = [
   headLength: number,
 ];
 
-/** `headLength` of a header block that was sent before. */
+/** `headLength` when the header block was sent earlier. */
 const noHead = -1;
 
-/** The end of a request, with what is left of its response. */
+/** The end of a request, with the rest of its response. */
 export function doneText(done: DoneMessage): string {
   const { id, outcome, status, memoryPeak, heapBytes, cpuMicros, user, head, rest } = done;
   const headLength = head?.length ?? noHead;
@@ -62,7 +62,7 @@ export function doneText(done: DoneMessage): string {
   return `${JSON.stringify(line)}\n${head ?? ''}${rest}`;
 }
 
-/** Reads what {@link doneText} wrote. */
+/** Parses the text of {@link doneText}. */
 export function readDone(text: string): DoneMessage {
   const end = text.indexOf('\n') + 1;
   const line = JSON.parse(text.slice(0, end)) as DoneLine;

@@ -1,9 +1,9 @@
 /**
- * What the main thread of the embedded host and a worker thread say to each other. The main thread owns the
- * sockets, the queue and the scoreboard; a worker thread owns one PHP instance and runs one request at a time.
+ * Messages between the main thread of the embedded host and a worker thread. The main thread owns the sockets, the
+ * queue and the scoreboard; a worker thread owns one PHP instance and runs one request at a time.
  *
- * Every string that comes from FastCGI is a "binary string" (latin1: one character a byte), so nothing is lost
- * for names and values that are not UTF-8.
+ * Every string from FastCGI is a "binary string" (latin1: one character a byte), so names and values outside UTF-8 stay
+ * intact.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -11,72 +11,78 @@ import type { Variables } from './variables.ts';
 
 /** workerData of a worker thread. */
 export interface ThreadSettings {
-  /** The thread's number within its host, unique for the life of the host (also the engine's process id). */
+  /** The thread's number within its host, never reused (also the engine's process id). */
   readonly threadNumber: number;
   /** PHP version of the engine package, `8.4`. */
   readonly phpVersion: string;
   /** Compiled module, shared by all threads of the host. */
   readonly module: WebAssembly.Module;
-  /** Absolute path of the engine's loader (a JS module), found by the host before it gave up its rights. */
+  /** Absolute path of the engine's JavaScript loader, resolved before the host gave up its rights. */
   readonly loaderPath: string;
-  /** Files of the engine's extensions, by name; read by the host before it gave up its rights. */
+  /** Files of the engine's extensions, by name; read before the host gave up its rights. */
   readonly extensions?: ReadonlyMap<string, Uint8Array> | undefined;
-  /** php.ini text for the instance, complete (defaults, main php.ini, -d, hardening). */
+  /** Complete php.ini text of the instance (defaults, main php.ini, -d, hardening). */
   readonly phpIni: string;
   readonly phpIniFiles: readonly string[];
-  /** User-level ini of the pool, in file order (the first of a duplicate wins). */
+  /** User-level ini of the pool, in file order (the first of duplicates wins). */
   readonly phpValue: readonly (readonly [string, string])[];
-  /** System-level ini of the pool: cannot be changed by scripts. Same order rule. */
+  /** System-level ini of the pool: scripts cannot change it. Same order rule. */
   readonly phpAdminValue: readonly (readonly [string, string])[];
   /** The worker's environment: getenv(), and the start of $_SERVER. */
   readonly env: readonly (readonly [string, string])[];
   /** `engine.isolation`: `worker` keeps the instance between requests, `request` restores it after each. */
   readonly isolation: 'worker' | 'request';
-  /** WASM memory in bytes over which the instance is recycled after the request. */
+  /** Size of the WASM memory in bytes above which the instance is recycled after a request. */
   readonly heapLimit: number;
-  /** Memory of the host's first instance after its boot ({@link Note}); absent for that one itself. */
+  /** Memory of the host's first instance after its boot ({@link Note}); undefined for that instance. */
   readonly image?: SharedArrayBuffer | undefined;
   /** Shared memory between the two sides; layout in {@link sharedWord}. */
   readonly shared: SharedArrayBuffer;
-  /** Port for synchronous questions of the thread to the main thread (fpm_get_status), and for its notes. */
+  /** Port for the thread's synchronous questions to the main thread (fpm_get_status), and for its notes. */
   readonly syncPort: MessagePort;
 }
 
 /** Int32 words of {@link ThreadSettings.shared}. */
 export const sharedWord = {
-  /** Bytes of output that the main thread has still to write: the thread waits while it is over the window. */
+  /** Bytes of output that the main thread has not written yet: the thread waits while they exceed the window. */
   outputPending: 0,
-  /** Milliseconds since the request's start, at least 1, once the client is gone: the engine treats further output as
-   * failed and aborts the script as PHP does, and max_execution_time counts what the script waits. 0 before. */
+  /**
+   * Milliseconds since the request's start, at least 1, when the client left: the engine then treats output as failed
+   * and aborts the script as PHP does, and max_execution_time includes the script's waits. 0 before.
+   */
   clientGone: 1,
   /** Wakes the thread when the answer to a synchronous question is on syncPort. */
   syncReply: 2,
-  /** Milliseconds since the request's start after which PHP's max_execution_time is over; 0 is no limit. Written
-   * by the thread whenever PHP (re)starts its timer. */
+  /**
+   * Milliseconds since the request's start at which PHP's max_execution_time ends; 0 means no limit. The thread writes
+   * it whenever PHP (re)starts its timer.
+   */
   executionLimit: 3,
-  /** The limit in seconds as PHP states it, for the message. */
+  /** The limit in seconds, for PHP's message. */
   executionSeconds: 4,
-  /** Bytes of `body` messages that the thread has not taken over yet: the main thread adds what it posts and stops
-   * reading from the client over {@link bodyWindowBytes}; the thread subtracts what it took and notifies the word. */
+  /**
+   * Bytes of `body` messages that the thread has not taken yet: the main thread adds the posted bytes and stops reading
+   * from the client above {@link bodyWindowBytes}; the thread subtracts the taken bytes and notifies the word.
+   */
   bodyPending: 5,
 } as const;
 export const sharedBytes = 64;
 
-/** Output that may be under way from a thread to its socket before the thread has to wait. */
+/** Maximum of output in flight from a thread to its socket; above it the thread waits. */
 export const outputWindowBytes = 1024 * 1024;
 
-/** Body that may be under way from a socket to its thread before the socket is no longer read. */
+/** Maximum of body bytes in flight from a socket to its thread; above it the socket is not read. */
 export const bodyWindowBytes = 1024 * 1024;
 
-/** One request, after the host has resolved the script (fix-ups done, extension allowed, file exists). */
+/** One request with its resolved script (fix-ups done, extension allowed, file exists). */
 export interface PhpRequest {
-  /** FastCGI parameters after the fix-ups, as $_SERVER is to show them, in the order in which PHP-FPM shows them. */
+  /** FastCGI parameters after the fix-ups, in PHP-FPM's order of $_SERVER. */
   readonly params: Variables;
-  /** Path of the script to run. */
+  /** Path of the script. */
   readonly script: string;
-  /** CONTENT_LENGTH as a number, 0 without a body. */
+  /** CONTENT_LENGTH, 0 without a body. */
   readonly contentLength: number;
-  /** The body when it is complete at dispatch; absent when it follows in `body` messages. */
+  /** The body, if complete at dispatch; undefined when it follows in `body` messages. */
   readonly body?: Uint8Array<ArrayBuffer>;
   /** PHP_VALUE and PHP_ADMIN_VALUE of this request, as ini text. */
   readonly phpValue?: string;
@@ -85,35 +91,37 @@ export interface PhpRequest {
 
 /** Main thread to worker thread. */
 export type ToThread =
-  /** A request (message-text.ts) without a body, or whose body follows in `body` messages. */
+  /** A request (message-text.ts) without a body, or with a body in later `body` messages. */
   | string
   /** A request with its whole body. */
   | { readonly type: 'run'; readonly request: string; readonly body: Uint8Array<ArrayBuffer> }
-  /** A piece of the body, which is the receiver's to free; the last one has `end`. */
+  /** A piece of the body, owned by the receiver; the last one has `end`. */
   | { readonly type: 'body'; readonly id: number; readonly bytes: Uint8Array; readonly end: boolean }
-  /** Leave when idle: shut PHP down in order and exit the thread. */
+  /** Asks an idle thread to shut PHP down and exit. */
   | { readonly type: 'exit' };
 
 /** Worker thread to main thread. `done` goes as text (message-text.ts). */
 export type FromThread =
   | {
       readonly type: 'up';
-      /** Kernel thread id, what /proc and `ps -L` show. */
+      /** Kernel thread id, as in /proc and `ps -L`. */
       readonly tid: number;
       /** Exact PHP version, `8.4.25`. */
       readonly php: string;
       readonly extensions: readonly string[];
       readonly zendExtensions: readonly string[];
     }
-  /** The instance cannot be started; the thread exits. */
+  /** The instance cannot start; the thread exits. */
   | { readonly type: 'failed'; readonly message: string }
-  /** Response header block as it goes over FastCGI: `Status:` line where one is due, header lines, empty line. */
+  /** Response header block as it goes over FastCGI: `Status:` line if required, header lines, empty line. */
   | { readonly type: 'head'; readonly id: number; readonly status: number; readonly bytes: Uint8Array }
-  /** A piece of the body (transferred). Counted in sharedWord.outputPending by the thread, released by the main thread. */
+  /**
+   * A piece of the body (transferred). The thread adds it to sharedWord.outputPending, the main thread subtracts it.
+   */
   | { readonly type: 'out'; readonly id: number; readonly bytes: Uint8Array }
-  /** fastcgi_finish_request(): the response is complete, the script goes on. */
+  /** fastcgi_finish_request(): the response is complete, the script continues. */
   | { readonly type: 'finished'; readonly id: number }
-  /** What PHP or the SAPI around it logged, without newline: for FCGI_STDERR and for the worker's own stderr. */
+  /** A log message of PHP or its SAPI, without newline: for FCGI_STDERR and the worker's own stderr. */
   | {
       readonly type: 'log';
       readonly id: number;
@@ -127,15 +135,15 @@ export type FromThread =
       readonly stream: 'stdout' | 'stderr';
       readonly bytes: Uint8Array;
     }
-  /** What the thread's OPcache says of itself (opcache-figures.ts), with a request about once a second. */
+  /** Figures of the thread's OPcache (opcache-figures.ts), with a request, about once a second. */
   | { readonly type: 'opcache'; readonly id: number; readonly figures: readonly number[] }
   | {
       readonly type: 'done';
       readonly id: number;
       readonly outcome: Outcome;
-      /** Header block, where it is not sent yet, as a binary string. */
+      /** Header block as a binary string, unless it was sent earlier. */
       readonly head?: string;
-      /** The last bytes of the body, a binary string; not counted in sharedWord.outputPending. */
+      /** The last bytes of the body, a binary string; not in sharedWord.outputPending. */
       readonly rest: string;
       /** HTTP status of the response. */
       readonly status: number;
@@ -150,27 +158,32 @@ export type FromThread =
     };
 
 /**
- * What a thread asks on syncPort while it stands still. The main thread posts the answer on the same port, then
- * adds 1 to sharedWord.syncReply and notifies it. Without an answer within {@link syncTimeout} the thread goes on.
+ * A question on syncPort, for which the thread blocks. The main thread posts the answer on the same port, then adds 1
+ * to sharedWord.syncReply and notifies it. Without an answer within {@link syncTimeout} the thread continues.
  */
 export type SyncQuestion = { readonly type: 'status' };
-/** What a thread tells on syncPort, without an answer: its memory after the boot, for the threads to come. */
+/** A note on syncPort, without an answer: the memory after the boot, for later threads. */
 export type Note = { readonly type: 'image'; readonly image: SharedArrayBuffer };
-/** Answer to `status`: what fpm_get_status() returns, as JSON text; absent when there is nothing to show. */
+/** Answer to `status`: the result of fpm_get_status() as JSON text; undefined without one. */
 export interface SyncAnswer {
   readonly json?: string;
 }
-/** Milliseconds that a thread waits for an answer. */
+/** Time limit for an answer in milliseconds. */
 export const syncTimeout = 2000;
 
-/** How a request ended inside the engine. */
+/** Outcome of a request inside the engine. */
 export const outcomes = {
-  /** Script ended, exit() included: the instance takes the next request. */
+  /** The script ended, possibly by exit(): the instance takes the next request. */
   ok: 'ok',
-  /** PHP ended by a fatal bail-out (parse error, uncaught exception, out of memory): answered in order; the
-   * instance was restored or is being replaced and says `up` again when it is clean. */
+  /**
+   * PHP ended by a fatal bail-out (parse error, uncaught exception, out of memory): the response is complete; the
+   * instance is restored or replaced and says `up` again when it is clean.
+   */
   bailout: 'bailout',
-  /** The engine trapped (WebAssembly error): what was sent was sent. The instance says `up` again when it is clean. */
+  /**
+   * The engine trapped (WebAssembly error): the response stays incomplete. The instance says `up` again when it is
+   * clean.
+   */
   trap: 'trap',
 } as const;
 export type Outcome = (typeof outcomes)[keyof typeof outcomes];

@@ -1,12 +1,12 @@
 /**
- * The parameters of a request in one piece, as they go to a worker thread and from there into PHP: one string that is
- * copied as it is, instead of sixty that are taken apart and put together on the way.
+ * The parameters of a request in one piece, for the worker thread and PHP: one string that is copied as a whole,
+ * instead of sixty that are split and joined on the way.
  */
 
 export class Variables {
-  /** Every name and every value with a NUL behind it, where C finds them. Values may have NULs inside. */
+  /** Every name and value with a final NUL for C. Values may contain NULs. */
   readonly text: string;
-  /** Lengths of name and value, by turns. */
+  /** Lengths of names and values, alternating. */
   readonly lengths: readonly number[];
 
   constructor(text: string, lengths: readonly number[]) {
@@ -14,7 +14,7 @@ export class Variables {
     this.lengths = lengths;
   }
 
-  /** @param pairs names and values, binary strings, in the order in which PHP is to show them */
+  /** @param pairs names and values, binary strings, in PHP's order */
   static of(pairs: Iterable<readonly [name: string, value: string]>): Variables {
     const parts: string[] = [];
     for (const [name, value] of pairs) parts.push(name, value);
@@ -24,7 +24,7 @@ export class Variables {
     );
   }
 
-  /** The last one of the name counts, as in PHP. */
+  /** For duplicates the last one counts, as in PHP. */
   get(name: string): string | undefined {
     let found: string | undefined;
     this.each((start, length, value, valueLength) => {
@@ -34,7 +34,7 @@ export class Variables {
     return found;
   }
 
-  /** Calls back with the places in {@link text} of each name and its value. */
+  /** Calls back with the position in {@link text} of each name and its value. */
   each(visit: (name: number, nameLength: number, value: number, valueLength: number) => void): void {
     const { lengths } = this;
     let at = 0;

@@ -1,6 +1,6 @@
 /**
- * A worker thread of the embedded engine: one PHP instance, one request at a time. Speaks protocol.ts with the
- * main thread and never writes anywhere else.
+ * A worker thread of the embedded engine: one PHP instance, one request at a time. It speaks protocol.ts with the main
+ * thread and never writes anywhere else.
  */
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -28,7 +28,7 @@ import {
 
 type Port = NonNullable<typeof parentPort>;
 
-/** Wakes a wait whose wake-up was lost, in milliseconds: only a guard, the main thread notifies. */
+/** Interval that recovers from a lost wake-up, in milliseconds: only a guard, the main thread notifies. */
 const waitGuard = 1000;
 
 interface HeldHead {
@@ -42,15 +42,15 @@ class Thread {
   readonly #port: Port;
   readonly #words: Int32Array;
   #instance: PhpInstance | undefined;
-  /** What later instances are compared with: they have little memory of their own then, and are up sooner. */
+  /** Later instances are compared with it: they need little memory of their own then, and start faster. */
   #image: SharedArrayBuffer | undefined;
   #running: { readonly id: number; readonly body: BodyQueue; readonly started: number } | undefined;
-  /** Set while the instance is being cleaned: a request that comes meanwhile waits for it. */
+  /** Set while the instance is being cleaned: a request that arrives meanwhile waits for it. */
   #cleaning: Promise<void> | undefined;
   #exiting = false;
   /** CPU time of the thread up to the end of the last request, microseconds. */
   #cpuMicros = 0;
-  /** A header block that waits for what follows it: the response of a small page is one message. */
+  /** A header block held back for the following output, so that a small page is one message. */
   #head: HeldHead | undefined;
 
   constructor(settings: ThreadSettings, port: Port) {
@@ -74,12 +74,12 @@ class Thread {
     this.#announce();
   }
 
-  /** Looks at max_execution_time, for the main thread's interrupt. */
+  /** Checks max_execution_time, for the main thread's interrupt. */
   checkLimit(): string {
     return this.#instance?.checkLimit() ?? 'waiting';
   }
 
-  /** An exception that belongs to no call: it came out of a callback of the engine. */
+  /** An exception outside of any call: it came out of a callback of the engine. */
   fail(error: unknown): void {
     this.#instance?.fail(error);
   }
@@ -107,7 +107,7 @@ class Thread {
     };
   }
 
-  /** @param bytes of the message, which need not be copied. */
+  /** @param bytes of the message, transferred instead of copied. */
   #send(message: FromThread, bytes?: Uint8Array<ArrayBuffer>): void {
     this.#port.postMessage(message, bytes && handOver(bytes));
   }
@@ -161,7 +161,7 @@ class Thread {
     const head = this.#takeHead()?.text;
     const done = doneText({
       ...{ type: 'done', id, outcome, status, memoryPeak, heapBytes, cpuMicros, user, rest },
-      // After a trap the client gets another answer than the one that was begun.
+      // After a trap the client gets an error instead of the started response.
       ...(head === undefined || outcome === outcomes.trap ? {} : { head }),
     });
     this.#port.postMessage(done);
@@ -171,8 +171,8 @@ class Thread {
   }
 
   /**
-   * What the thread used since the last call, microseconds. Between two requests it sleeps, so one reading serves as
-   * the end of one and the start of the next: the call is a tenth of what a hello world costs.
+   * CPU time since the last call, microseconds. Between two requests the thread sleeps, so one reading ends one request
+   * and starts the next: the call costs a tenth of a hello world.
    */
   #takeCpuTime(): number {
     const { user, system } = process.threadCpuUsage();
@@ -181,7 +181,7 @@ class Thread {
     return this.#cpuMicros - before;
   }
 
-  /** A body that comes in pieces is counted, so that the main thread never has more than a window under way. */
+  /** Body pieces are counted, so that the main thread never has more than a window in flight. */
   #bodyOf({ contentLength, body }: PhpRequest): BodyQueue {
     if (body !== undefined || contentLength === 0) return new BodyQueue(contentLength, body);
     return new BodyQueue(contentLength, undefined, (bytes) => {
@@ -190,7 +190,7 @@ class Thread {
     });
   }
 
-  /** Makes the instance fit for the next request. */
+  /** Prepares the instance for the next request. */
   async #clean(instance: PhpInstance): Promise<void> {
     if (instance.heapBytes > this.#settings.heapLimit) {
       instance.discard();
@@ -229,7 +229,7 @@ class Thread {
     };
   }
 
-  /** Waits until the main thread took enough of the output before. @returns false once the client is gone. */
+  /** Waits until the main thread has taken enough earlier output. @returns false once the client has left. */
   #output(id: number, bytes: Uint8Array<ArrayBuffer>): boolean {
     const words = this.#words;
     const word = sharedWord.outputPending;
@@ -272,7 +272,7 @@ class Thread {
 
   #askStatus(): string | undefined {
     const { syncPort } = this.#settings;
-    // An answer that came too late for the question before.
+    // Discard a late answer to an earlier question.
     while (receiveMessageOnPort(syncPort) !== undefined);
     const before = Atomics.load(this.#words, sharedWord.syncReply);
     syncPort.postMessage({ type: 'status' } satisfies SyncQuestion);
@@ -290,7 +290,7 @@ class Thread {
 async function main(): Promise<void> {
   if (parentPort === null)
     throw new Error('cannot run a PHP thread: this file is the entry of a worker thread');
-  // Errors of missing files are thrown by the thousand; nobody reads their stack.
+  // Errors for missing files are thrown by the thousand, and their stack is never used.
   Error.stackTraceLimit = 0;
   const thread = new Thread(workerData as ThreadSettings, parentPort);
   Object.assign(globalThis, { [checkFunction]: () => thread.checkLimit() });
