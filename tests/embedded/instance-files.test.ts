@@ -45,6 +45,29 @@ suite('Files of the engine itself', () => {
     });
   }
 
+  test('/dev/zero, /dev/full and /dev/null are the devices of these names', async () => {
+    const { outcome, body } = await run(
+      `foreach (['zero', 'full', 'null'] as $name) {
+        $device = fopen("/dev/$name", 'r+');
+        echo $name, bin2hex(fread($device, 2)), var_export(@fwrite($device, 'x'), true), filetype("/dev/$name"), ' ';
+      }
+      echo var_export(@file_put_contents('/dev/full', str_repeat('x', 100000)), true);`,
+    );
+    assert.deepEqual([outcome, body], ['ok', 'zero00001char full0000falsechar null1char false']);
+  });
+
+  test('nothing is made or removed in /dev and /proc', async () => {
+    const { outcome, body } = await run(
+      `foreach (['/dev/new', '/proc/new', '/proc/self/new'] as $path) {
+        $done = [@touch($path), @mkdir($path), @symlink('/etc', $path), @file_put_contents($path, 'x')];
+        echo count(array_filter($done)), var_export(file_exists($path), true), ' ';
+      }
+      echo count(array_filter([@unlink('/dev/null'), @rename('/dev/zero', '/dev/one'), @rmdir('/proc/self')]));
+      echo count(array_filter([file_exists('/dev/null'), file_exists('/dev/zero'), is_dir('/proc/self')]));`,
+    );
+    assert.deepEqual([outcome, body], ['ok', '0false 0false 0false 03']);
+  });
+
   for (const path of ['/dev/stdin', '/proc/self/fd/0', 'php://stdin']) {
     test(`${path} is empty`, async () => {
       const { outcome, body } = await run(`var_dump(file_get_contents("${path}"));`);

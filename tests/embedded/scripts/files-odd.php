@@ -4,7 +4,7 @@ $folder = getenv('FOLDER');
 file_put_contents("$folder/file", 'content');
 $names = ['', '.', '..', '/', '//', '/proc', '/proc/self', '/proc/self/fd', '/proc/self/fd/0', '/proc/self/fd/1', '/proc/self/fd/2',
     '/proc/self/fd/99', '/proc/self/fd/x', '/proc/self/fd/0/x', '/proc/self/exe', '/proc/1/root', '/dev', '/dev/null', '/dev/stdin',
-    '/dev/stdout', '/dev/stderr', '/dev/shm', '/dev/fd/0', '/dev/zero', '/dev/null/..', '/internal', '/internal/php.ini', '/request',
+    '/dev/stdout', '/dev/stderr', '/dev/shm', '/dev/fd/0', '/dev/zero/x', '/dev/null/..', '/internal', '/internal/php.ini', '/request',
     '/request/stdout', '/sys', "a\0b", "$folder/file\0x", str_repeat('x', 300), str_repeat('x/', 3000), "\xff\xfe", "$folder/file/x",
     "$folder/nope/x", "$folder/file", "$folder/\n", 'php://fd/0', 'php://stdin', 'php://input', 'glob:///*', 'pipe:[1]'];
 $ask = fn (string $mode) => function (string $name) use ($mode) {

@@ -16,6 +16,7 @@ export const errno = {
   ENETUNREACH: 40,
   ENOENT: 44,
   ENOLCK: 46,
+  ENOSPC: 51,
   ENOSYS: 52,
   EPERM: 63,
   EPIPE: 64,

@@ -9,6 +9,7 @@ import { Variables } from '../shared/variables.ts';
 import { Adaptation } from './adaptation.ts';
 import { BodyQueue } from './body.ts';
 import { BodyFile } from './body-file.ts';
+import { completeDevices } from './devices.ts';
 import type { Engine } from './engine.ts';
 import { startEngine } from './engine-start.ts';
 import { ErrorWatch } from './errors.ts';
@@ -142,6 +143,7 @@ export class PhpInstance {
     // PHP zeroes OPcache's memory, and the snapshot returns most of that to the kernel.
     preferHugePages(engine.memory.bytes, true);
     new StandardStreams(engine, host.output);
+    completeDevices(engine.fs);
     engine.fs.mkdirTree(opcacheFolder);
     const extensions = settings.extensions ?? new Map<string, Uint8Array>();
     installExtensions(engine, extensions, settings.phpIni);

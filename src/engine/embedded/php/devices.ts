@@ -1,0 +1,44 @@
+/**
+ * /dev and /proc of the instance, which are in its memory: the devices that the loader does not have, and folders in which
+ * a script makes and removes nothing. Without that `/dev/full` and `/dev/zero` were files that a script made by writing.
+ */
+
+import type { EmscriptenFs } from './emscripten.ts';
+import { errno } from './errno.ts';
+
+/** Device numbers without meaning to the loader; streams.ts has 1 and 2. */
+const major = 70;
+const deviceMode = 0o20666;
+
+/** After all else has made its files there. */
+export function completeDevices(fs: EmscriptenFs): void {
+  const zeros = (_stream: object, buffer: Uint8Array, offset: number, length: number): number => {
+    buffer.fill(0, offset, offset + length);
+    return length;
+  };
+  const swallow = (_stream: object, _buffer: Uint8Array, _offset: number, length: number): number => length;
+  const refuse = (): never => {
+    throw new fs.ErrnoError(errno.ENOSPC);
+  };
+  for (const [name, minor, write] of [
+    ['zero', 3, swallow],
+    ['full', 4, refuse],
+  ] as const) {
+    const device = fs.makedev(major, minor);
+    fs.registerDevice(device, { open: () => {}, close: () => {}, read: zeros, write, llseek: () => 0 });
+    fs.mkdev(`/dev/${name}`, deviceMode, device);
+  }
+  closeFolder(fs, '/dev', errno.EACCES);
+  for (const path of ['/proc', '/proc/self']) closeFolder(fs, path, errno.ENOENT);
+}
+
+/** As the kernel has them for a user who is not root. Operations are shared by all folders in memory, so this one gets its own. */
+function closeFolder(fs: EmscriptenFs, path: string, number: number): void {
+  const { node } = fs.lookupPath(path);
+  if (!node) throw new Error(`the PHP engine has no folder ${path}`);
+  const refuse = (): never => {
+    throw new fs.ErrnoError(number);
+  };
+  const closed = { mknod: refuse, symlink: refuse, rename: refuse, unlink: refuse, rmdir: refuse };
+  node.node_ops = { ...node.node_ops, ...closed };
+}
