@@ -6,8 +6,9 @@
 #include "shared/control.h"
 
 /*
- * Worker mode: requests for scripts beside the application. The host holds their connections until a worker that runs
- * scripts waits for one; where there is none it asks the master for one at a time. What passes is not looked into.
+ * Worker mode: requests for scripts beside the application. The host queues their connections until a worker that
+ * runs scripts waits for one. Without such a worker it asks the master for one at a time. The host does not look into
+ * passed requests.
  */
 
 struct passed {
@@ -15,11 +16,11 @@ struct passed {
 	int connection;
 };
 
-/* In the order in which they came. */
+/* In order of arrival. */
 static struct passed queue[HATHI_PASSED_MOST];
 static uint32_t queue_start;
 static uint32_t queue_length;
-/* The master knows that one is wanted. */
+/* The master was asked for a worker. */
 static bool has_asked;
 
 /* Whether no request waits. */
@@ -37,7 +38,7 @@ static struct hathi_child *find_waiting(struct hathi_host *host)
 	return NULL;
 }
 
-/* Gives requests to workers that wait, and asks for another worker when none does. */
+/* Passes requests to waiting workers, and asks for another worker when none waits. */
 static void hand_out(struct hathi_host *host)
 {
 	const struct hathi_control head = {.type = HATHI_CONTROL_PASSED_HEAD};
@@ -49,7 +50,7 @@ static void hand_out(struct hathi_host *host)
 		queue_start = (queue_start + 1) % HATHI_PASSED_MOST;
 		queue_length--;
 		child->is_waiting = false;
-		/* Its client sees the end of the connection where the worker is going this very moment. */
+		/* If the worker is ending at this moment, the client sees its connection end. */
 		if (hathi_control_send(child->control, &head, passed.head))
 			hathi_control_send(child->control, &connection, passed.connection);
 		close(passed.head);
@@ -62,8 +63,8 @@ static void hand_out(struct hathi_host *host)
 }
 
 /*
- * One of the two messages by which a worker passes a connection on. The descriptor is taken where it is of use; beyond
- * the limit, which workers keep to by themselves, the connection ends.
+ * Handles one of the two messages by which a worker passes a connection on, and takes the descriptor if it is needed.
+ * Beyond the limit, which workers themselves respect, the connection ends.
  */
 void hathi_passed_take(struct hathi_host *host, uint32_t slot, uint32_t type, int *descriptor)
 {
@@ -83,7 +84,7 @@ void hathi_passed_take(struct hathi_host *host, uint32_t slot, uint32_t type, in
 	hand_out(host);
 }
 
-/* A worker that runs scripts waits for one. */
+/* A worker that runs scripts waits for a request. */
 void hathi_passed_waits(struct hathi_host *host, uint32_t slot)
 {
 	if (slot < host->booted_slots) return;
@@ -92,14 +93,14 @@ void hathi_passed_waits(struct hathi_host *host, uint32_t slot)
 	hand_out(host);
 }
 
-/* A worker has ended: the one that was asked for may have been it. */
+/* A worker has ended. It may be the one that was asked for. */
 void hathi_passed_again(struct hathi_host *host)
 {
 	has_asked = false;
 	hand_out(host);
 }
 
-/* In a new worker: what the host holds is not the worker's. */
+/* In a new worker: closes the host's queue. */
 void hathi_passed_close(void)
 {
 	while (queue_length > 0) {

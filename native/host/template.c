@@ -33,18 +33,18 @@ enum {
 };
 
 enum {
-	/* A spare host is made so long after the last host: that one is to have the processors. */
+	/* A spare host is made this long after the last host, which gets the processors first. */
 	SPARE_DELAY_MS = 100,
 };
 
 /*
- * A host that has started PHP, OPcache included, before there is a pool for it. Only a pool that changes nothing of
- * that start can have it.
+ * A host that has started PHP, OPcache included, before its pool is known. Only a pool that changes nothing of that
+ * start can use it.
  */
 struct spare {
-	/* 0 for none. */
+	/* 0 when there is no spare. */
 	pid_t pid;
-	/* Its descriptors go through here. */
+	/* Passes its descriptors. */
 	int channel;
 };
 
@@ -52,13 +52,13 @@ struct template {
 	struct hathi_host *host;
 	int signals;
 	struct spare spare;
-	/* The master wants a spare to be there. */
+	/* The master wants a spare to be kept. */
 	bool keeps_spare;
-	/* One is to be made when nothing has happened for a while. */
+	/* A spare must be made once nothing has happened for a while. */
 	bool is_spare_due;
 };
 
-/* In a spare: where its descriptors come from; -1 in every other process. */
+/* In a spare: the channel of its descriptors; -1 in every other process. */
 static int assignment = -1;
 
 static void close_all(const int *descriptors, size_t count)
@@ -101,7 +101,7 @@ static int receive_descriptors(int from, int flags, int *descriptors)
 	return -1;
 }
 
-/* Passes descriptors on. Returns false when nobody takes them. */
+/* Passes descriptors on. Returns false when the receiver is gone. */
 static bool send_descriptors(int to, const int *descriptors, size_t count)
 {
 	union {
@@ -150,7 +150,7 @@ static void reseed(void)
 	srand48((long)seed);
 }
 
-/* Occupies the numbers of a host's descriptors: what OPcache opens before a pool comes must lie elsewhere. */
+/* Occupies the numbers of a host's descriptors: files that OPcache opens before a pool comes must lie elsewhere. */
 static bool keep_places(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -196,8 +196,8 @@ static void become_host(struct hathi_host *host, const int *descriptors, size_t 
 }
 
 /*
- * In a spare, when PHP has started: waits for its pool. Ends the process when the template is gone. Elsewhere this
- * does nothing.
+ * In a spare whose PHP has started: waits for its pool. Ends the process when the template is gone. No-op in other
+ * processes.
  */
 void hathi_template_await_pool(struct hathi_host *host)
 {
@@ -217,7 +217,7 @@ static bool make_spare(struct template *template)
 	int pair[2];
 	const char *preloaded = template->host->php->preloaded();
 	template->is_spare_due = false;
-	/* Code that php.ini has OPcache preload runs as the pool's user, who is not known yet. */
+	/* php.ini's preloaded code runs as the pool's user, who is still unknown. */
 	if (!template->keeps_spare || template->spare.pid != 0 || (preloaded != NULL && *preloaded != '\0')) return false;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
 	pid_t pid = fork();

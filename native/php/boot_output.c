@@ -3,14 +3,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* There is no client for it: it goes to the worker's log, and its beginning into the message of a boot that fails. */
+/*
+ * Output of a boot has no client: it goes to the worker's log, and its beginning into the message of a failed boot.
+ */
 
 enum { PRINTED_MOST = 512 };
 
 static char printed[PRINTED_MOST + 1];
 static size_t printed_length;
 
-/* Another boot begins. */
+/* Forgets the output of the last boot. */
 void hathi_boot_forget(void)
 {
 	printed_length = 0;
@@ -29,7 +31,7 @@ size_t hathi_boot_print(const char *text, size_t length)
 	return length;
 }
 
-/* The beginning of what the boot has printed. */
+/* The beginning of the boot's output. */
 const char *hathi_boot_printed(void)
 {
 	return printed;

@@ -1,4 +1,4 @@
-/* What an application prints while it boots (boot_output.c). */
+/* Output of an application while it boots (boot_output.c). */
 #ifndef HATHI_BOOT_OUTPUT_H
 #define HATHI_BOOT_OUTPUT_H
 

@@ -5,8 +5,8 @@
 #include <zend_exceptions.h>
 
 /*
- * Ends what has left a handler: an exception is given to the application's own handler for those, else reported as at
- * the end of a script, with the status 500. Returns whether it was exit.
+ * Handles an exception that left a handler: calls the application's own exception handler, or reports it with status
+ * 500 as at the end of a script. Returns whether it was exit.
  */
 bool hathi_exception_settle(void)
 {

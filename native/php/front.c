@@ -19,7 +19,7 @@ static bool is_listed(const struct hathi_worker *worker, const struct hathi_requ
 	return false;
 }
 
-/* What the web server names, seen from the application. */
+/* The web server's names of the script, seen from the application. */
 enum named { NAMES_NO_FILE, NAMES_OTHER_SCRIPT, NAMES_OWN_SCRIPT };
 
 static enum named what_is_named(const struct hathi_worker *worker, const struct hathi_script *script)
@@ -32,7 +32,7 @@ static enum named what_is_named(const struct hathi_worker *worker, const struct 
 	return is_own ? NAMES_OWN_SCRIPT : NAMES_OTHER_SCRIPT;
 }
 
-/* The application is about to boot: by which file its script is known until its next boot. */
+/* The application is about to boot: saves the file by which its script is known until the next boot. */
 void hathi_front_learn(struct hathi_worker *worker)
 {
 	struct stat file;
@@ -41,7 +41,7 @@ void hathi_front_learn(struct hathi_worker *worker)
 	worker->script_inode = is_there ? file.st_ino : 0;
 }
 
-/* The part of the script's path that is below the document root, else its name. */
+/* The part of the script's path below the document root; its name when it is not below. */
 static const char *name_of_script(const struct hathi_request *request)
 {
 	const char *script = request->worker->script;
@@ -53,7 +53,7 @@ static const char *name_of_script(const struct hathi_request *request)
 	return slash == NULL ? script : slash;
 }
 
-/* Makes the request one for the application's script, as a web server does with a path that is no file. */
+/* Makes the request one for the application's script, as a web server does for a path that is no file. */
 static bool lead_to_script(struct hathi_request *request)
 {
 	const char *name = name_of_script(request);
@@ -67,8 +67,8 @@ static bool lead_to_script(struct hathi_request *request)
 }
 
 /*
- * Whether the application is to have the request: as worker.match says, else where its script is the application's or
- * there is none. What the worker answers by itself stays here as well.
+ * Whether the application serves the request: as worker.match says; without it, if its script is the application's or
+ * does not exist. Requests that the worker answers by itself stay here too.
  */
 bool hathi_front_takes(struct hathi_request *request)
 {

@@ -21,8 +21,8 @@
 
 /*
  * Worker mode: the pool's script (worker.script) boots an application once and asks for requests by itself, with
- * hathi_handle_request(). PHP runs that script as one long request, whose client is nobody; requests are done inside of
- * it (reset.c). A worker is up when its application asks for the first one.
+ * hathi_handle_request(). PHP runs that script as one long request without a client, and requests inside of it
+ * (reset.c). A worker is up when its application asks for the first one.
  *
  * Ways out of a handler:
  *   it returns, or throws      the response is complete, the loop goes on
@@ -41,7 +41,7 @@ static struct {
 	struct hathi_request request;
 	/* The script as PHP sees it, beside requests. */
 	struct hathi_request boot;
-	/* Since the boot. */
+	/* Requests since the boot. */
 	uint64_t served;
 	uint64_t started;
 	/* The handler has ended by exit. */
@@ -60,13 +60,13 @@ static void call_handler(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	loop.request.is_running = true;
 	zend_call_function(call, cache);
 	zval_ptr_dtor(&result);
-	/* With its memory used up PHP may come back from a fatal error in the ordinary way; nothing works any more then. */
+	/* Out of memory, PHP may return from a fatal error in the ordinary way. Nothing works any more then. */
 	if (CG(unclean_shutdown)) zend_bailout();
 	if (hathi_exception_settle()) loop.has_exited = true;
 	hathi_answer_mark_failure();
 }
 
-/* The request from its parameters to the end of its response. */
+/* Serves the request from its parameters to the end of its response. */
 static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 {
 	struct hathi_request *request = &loop.request;
@@ -75,7 +75,7 @@ static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	loop.started = hathi_turn_begin(worker, request->connection);
 	hathi_request_begin(request);
 	hathi_request_tell_php(request);
-	/* From here on a fatal error is the request's. */
+	/* From here on a fatal error belongs to the request. */
 	loop.phase = SERVING;
 	loop.has_exited = false;
 	hathi_reset_begin();
@@ -92,7 +92,7 @@ static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	loop.phase = PAUSING;
 	loop.served++;
 	hathi_request_close(request);
-	/* Destructors may have thrown meanwhile. */
+	/* Destructors may have thrown in the meantime. */
 	if (hathi_exception_settle()) loop.has_exited = true;
 }
 
@@ -107,7 +107,10 @@ static void come_up(void)
 	hathi_turn_come_up(worker);
 }
 
-/* The next request that is for the application; false when the worker is to end. Others go to those who run scripts. */
+/*
+ * The next request for the application; false when the worker must end. Other requests go to workers that run
+ * scripts.
+ */
 static bool next(void)
 {
 	struct hathi_worker *worker = loop.worker;
@@ -173,7 +176,7 @@ static bool set_boot_variables(const struct hathi_worker *worker, struct hathi_p
 	if (length >= sizeof folder) length = sizeof folder - 1;
 	memcpy(folder, worker->script, length);
 	folder[length] = '\0';
-	/* Symfony's runners take a negative number for no limit, Octane's takes any number for one. */
+	/* Symfony's runners take a negative number as unlimited, Octane's takes any number as a limit. */
 	bool is_limited = worker->requests_left != UINT64_MAX;
 	snprintf(quota, sizeof quota, "%llu", is_limited ? (unsigned long long)worker->requests_left : 2147483647ULL);
 	hathi_params_clear(params);
@@ -196,7 +199,7 @@ static void tell_php(struct hathi_request *boot)
 	SG(request_info).proto_num = 1000;
 }
 
-/* Why the script came to its end before it asked for a request. */
+/* Tells why the script ended before it asked for a request. */
 static void report_failure(void)
 {
 	struct hathi_worker *worker = loop.worker;
@@ -231,7 +234,9 @@ static void run_script(void)
 	report_failure();
 }
 
-/* The script has ended: at rest, or by a fatal error in a request, whose response PHP's own end completes. */
+/*
+ * The script has ended: between requests, or by a fatal error in a request, whose response PHP's own end completes.
+ */
 static void end_script(void)
 {
 	if (loop.phase == SERVING) {
@@ -245,7 +250,7 @@ static void end_script(void)
 	php_request_shutdown(NULL);
 }
 
-/* One life of the application. Returns false when PHP was left by a fatal error. */
+/* Runs the application once. Returns false when PHP was left by a fatal error. */
 static bool live(void)
 {
 	struct hathi_worker *worker = loop.worker;
@@ -287,7 +292,7 @@ static bool live(void)
 	return is_sound;
 }
 
-/* A script that serves one request and ends would be booted for each. */
+/* A script that serves one request and ends would boot for each request. */
 static void advise(void)
 {
 	static bool has_advised;
@@ -298,7 +303,7 @@ static void advise(void)
 		(unsigned long long)loop.served, loop.served == 1 ? "" : "s");
 }
 
-/* The life of a worker of a pool in worker mode, whose application boots again where it has ended by itself. */
+/* The life of a worker in worker mode. An application that ended by itself boots again. */
 void hathi_loop_run(struct hathi_worker *worker)
 {
 	loop.worker = worker;

@@ -149,7 +149,7 @@ void hathi_request_account(struct hathi_request *request)
 		micros_of(&after.ru_stime) - micros_of(&before->ru_stime));
 }
 
-/* What PHP was told is needed no more. */
+/* PHP's copies of the request are no longer needed. */
 void hathi_request_release(struct hathi_request *request)
 {
 	if (request->body_file >= 0) close(request->body_file);

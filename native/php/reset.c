@@ -17,13 +17,13 @@
 #include "worker/log.h"
 
 /*
- * What a request of a booted application must find fresh, and must not leave behind. PHP has start and end of a request
- * for a whole script only; here the script goes on, so those parts of both that belong to a request are done by
- * themselves: output, head, body, superglobals, limits, a few extensions. What the boot has changed stays; what a
- * request has changed is put back.
+ * A request of a booted application needs a fresh state, and must leave none behind. PHP has the start and end of a
+ * request only for a whole script. Here the script goes on, so the parts of both that belong to a request run by
+ * themselves: output, head, body, superglobals, limits, a few extensions. Changes of the boot stay; changes of a
+ * request are undone.
  *
- * Between two requests PHP is in the same state as in one, but for no client: what is printed goes to the worker's log,
- * what is sent as a head nowhere.
+ * Between two requests PHP is in the same state as in one, but without a client: output goes to the worker's log, and
+ * a head is dropped.
  */
 
 enum { MODULES_MOST = 32, SESSION_NAMES = sizeof(((php_ps_globals *)NULL)->mod_user_names) / sizeof(zval) };
@@ -36,12 +36,12 @@ struct kept_ini {
 };
 
 static struct {
-	/* Extensions whose RINIT and RSHUTDOWN every request gets. */
+	/* Extensions whose RINIT and RSHUTDOWN run for every request. */
 	zend_module_entry *modules[MODULES_MOST];
 	size_t module_count;
 	php_ps_globals *session;
 	zend_date_globals *date;
-	/* What the application has at the start of a request. */
+	/* The application's state at the start of a request. */
 	HashTable *shutdown_functions;
 	struct kept_ini *ini;
 	size_t ini_count;
@@ -50,9 +50,9 @@ static struct {
 	zval session_names[SESSION_NAMES];
 	int umask_known;
 	mode_t mask;
-	/* Its folder; -1 where it cannot be held open. */
+	/* Its folder; -1 if it cannot be held open. */
 	int folder;
-	/* Something of the above is kept. */
+	/* Some of the above is saved. */
 	bool is_open;
 } kept = {.folder = -1};
 
@@ -79,8 +79,8 @@ static bool add_module(const char *name)
 }
 
 /*
- * Extensions that keep something of a request by design: what came in, the session, compression of the output, seeds of
- * random numbers. Then those that the pool names (worker.reset), which PHP would start for each request.
+ * Extensions that keep state of a request by design: input, the session, compression of output, seeds of random
+ * numbers. The pool's own (worker.reset) follow, in the order of PHP's start of a request.
  */
 void hathi_reset_choose(struct hathi_worker *worker)
 {
@@ -107,7 +107,7 @@ static void start_modules(void)
 	}
 }
 
-/* Each one's end is its own: a fatal error in it leaves the others theirs. */
+/* Each RSHUTDOWN runs by itself: a fatal error in one does not skip the others. */
 static void stop_module(const zend_module_entry *module)
 {
 	if (module->request_shutdown_func == NULL) return;
@@ -165,16 +165,16 @@ static const struct kept_ini *find_kept(const zend_ini_entry *entry)
 	return NULL;
 }
 
-/* Puts a value of the application's back that the request has changed. */
+/* Restores a value of the application that the request has changed. */
 static void put_back(const struct kept_ini *kept_ini)
 {
 	zend_ini_entry *entry = kept_ini->entry;
 	if (!entry->modified && kept_ini->value != NULL) {
-		/* The request has restored php.ini's. */
+		/* The request has restored php.ini's value. */
 		zend_alter_ini_entry(entry->name, kept_ini->value, ZEND_INI_SYSTEM, ZEND_INI_STAGE_ACTIVATE);
 	} else if (entry->value != kept_ini->value) {
 		zend_try {
-			/* Refusing is no use here: the value is the one that it had before. */
+			/* A refusal is ignored: the value was accepted before. */
 			if (entry->on_modify != NULL)
 				entry->on_modify(entry, kept_ini->value, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3,
 					ZEND_INI_STAGE_DEACTIVATE);
@@ -185,14 +185,14 @@ static void put_back(const struct kept_ini *kept_ini)
 	entry->modifiable = (uint8_t)kept_ini->modifiable;
 }
 
-/* Undoes what the request has set, for itself or through the web server. */
+/* Undoes the ini values that the request set, itself or through the web server. */
 static void restore_ini(void)
 {
 	for (size_t index = 0; index < kept.ini_count; index++) put_back(kept.ini + index);
 	HashTable *modified = EG(modified_ini_directives);
 	if (modified != NULL && zend_hash_num_elements(modified) > kept.ini_count) {
 		zend_ini_entry *entry;
-		/* Each restored entry leaves the table, whose order is kept meanwhile. */
+		/* A restored entry leaves the table; that does not disturb the iteration. */
 		ZEND_HASH_FOREACH_PTR(modified, entry) {
 			if (find_kept(entry) == NULL) zend_restore_ini_entry(entry->name, ZEND_INI_STAGE_DEACTIVATE);
 		} ZEND_HASH_FOREACH_END();
@@ -206,7 +206,7 @@ static void keep_timezone(void)
 	kept.timezone = timezone == NULL ? NULL : estrdup(timezone);
 }
 
-/* date_default_timezone_set() of a request. */
+/* Undoes date_default_timezone_set() of a request. */
 static void restore_timezone(void)
 {
 	if (kept.date != NULL) {
@@ -218,7 +218,10 @@ static void restore_timezone(void)
 	kept.timezone = NULL;
 }
 
-/* A save handler that the application has set before: the extension forgets its own at the end of each request. */
+/*
+ * The session extension forgets a save handler at the end of each request. This restores one that the application set
+ * before.
+ */
 static void keep_session_handler(void)
 {
 	if (kept.session == NULL) return;
@@ -236,7 +239,7 @@ static void restore_session_handler(void)
 	}
 }
 
-/* umask() remembers what to go back to, once; that is the boot's then. */
+/* The first umask() saves the mask that PHP goes back to. Unset here, it will save the boot's. */
 static void keep_mask(void)
 {
 	kept.umask_known = BG(umask);
@@ -252,8 +255,9 @@ static void restore_mask(void)
 /* --- superglobals ---------------------------------------------------------------------------------------------- */
 
 /*
- * Fills the superglobals anew. Those that PHP fills when a script is compiled that uses them are filled where one has
- * been; $_SERVER always, since its user may have been compiled long ago. $_ENV stays what it was at the boot.
+ * Fills the superglobals again. PHP fills some only when it compiles a script that uses them, so these are filled if
+ * it ever has. $_SERVER is always filled, since its user may have been compiled long ago. $_ENV stays as it was at
+ * the boot.
  */
 static void import_globals(void)
 {
@@ -275,7 +279,7 @@ static void import_globals(void)
 
 /* --- a request's start and end ---------------------------------------------------------------------------------- */
 
-/* What PHP frees at the end of a request, and would free again at the next one. */
+/* Clears pointers that PHP frees at the end of a request, and would free again at the next one. */
 static void forget_request_info(void)
 {
 	SG(request_info).request_method = NULL;
@@ -316,7 +320,7 @@ static void forget_last_error(void)
 	PG(last_error_lineno) = 0;
 }
 
-/* Until the next request: PHP as in one, but for nobody. */
+/* Until the next request: PHP is as in a request, but without a client. */
 static void begin_pause(void)
 {
 	SG(server_context) = NULL;
@@ -326,7 +330,7 @@ static void begin_pause(void)
 	SG(sapi_headers).http_response_code = 200;
 }
 
-/* What has been printed meanwhile leaves, and so does the head for it. */
+/* Output since the last request leaves, and so does its head. */
 static void end_pause(void)
 {
 	php_output_end_all();
@@ -335,7 +339,7 @@ static void end_pause(void)
 	forget_request_info();
 }
 
-/* The boot is over: its output and its session are done with. To be called where it waits for the first request. */
+/* The boot is over: ends its output and session. Call it when the application waits for its first request. */
 void hathi_reset_end_boot(void)
 {
 	zend_unset_timeout();
@@ -352,13 +356,13 @@ void hathi_reset_end_boot(void)
 	begin_pause();
 }
 
-/* A request is about to begin: what is not its own is done with. PHP is told about the request next. */
+/* Before a request: removes state that does not belong to it. PHP is told about the request next. */
 void hathi_reset_prepare(void)
 {
 	end_pause();
 }
 
-/* The request begins. PHP knows what is asked for. */
+/* The request begins. PHP already knows it. */
 void hathi_reset_begin(void)
 {
 	kept.is_open = true;
@@ -389,8 +393,8 @@ void hathi_reset_begin(void)
 }
 
 /*
- * The functions that the request registered for its end, then its output. Each part is done whatever becomes of the
- * others; a fatal error in one shows in CG(unclean_shutdown). Returns whether something in it ended by exit.
+ * Runs the functions that the request registered for its end, then ends its output. Each part runs whatever happens
+ * to the others; a fatal error in one sets CG(unclean_shutdown). Returns whether one of them ended by exit.
  */
 bool hathi_reset_finish(void)
 {
@@ -409,7 +413,7 @@ bool hathi_reset_finish(void)
 	return has_exited;
 }
 
-/* A stream on the body, which the application may have kept: it would read the memory of a body that is gone. */
+/* The application may have kept a stream on the body. It would read the freed memory of that body. */
 static void close_body_streams(void)
 {
 	zend_resource *resource;
@@ -421,7 +425,7 @@ static void close_body_streams(void)
 	} ZEND_HASH_FOREACH_END();
 }
 
-/* The request's end for everything but its output: the response is complete when this returns. */
+/* Ends everything of the request but its output: the response is complete when this returns. */
 void hathi_reset_end(void)
 {
 	php_stream *body = SG(request_info).request_body;
@@ -443,8 +447,8 @@ void hathi_reset_end(void)
 }
 
 /*
- * A fatal error has ended the script in a request: PHP's own end comes next, which frees everything. What the application
- * registered for its end runs then as well, first as it was registered first.
+ * A fatal error has ended the script in a request. PHP's own end comes next, and frees everything. The application's
+ * own shutdown functions run then as well, in the order in which they were registered, the request's last.
  */
 void hathi_reset_abandon(void)
 {

@@ -1,4 +1,4 @@
-/* A request of a booted application: what is made fresh for it and put back after it (reset.c). */
+/* State of a booted application: made fresh for a request and restored after it (reset.c). */
 #ifndef HATHI_RESET_H
 #define HATHI_RESET_H
 

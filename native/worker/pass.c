@@ -16,15 +16,15 @@
 #include "worker/worker_control.h"
 
 /*
- * In worker mode the workers that accept hold the application. A request for another script of the pool goes by way of
- * the host to a worker that runs scripts, as ever: a booted worker could not, since what the application has declared is
- * in its way. What goes is the connection and, in a file in memory, what has been read of it.
+ * In worker mode the accepting workers hold the application. The host passes a request for another script of the pool
+ * to a worker that runs scripts: a booted worker cannot run it, because the application's declarations would be in
+ * its way. The worker passes the connection and, in a memory file, the input that it has read.
  */
 
-/* How long a host may take to read what a worker passes on. */
+/* Deadline for the host to read a passed connection. */
 enum { PASS_WAIT_MS = 1000 };
 
-/* What a passed connection's file begins with; the records that were read follow, then the rest of the input as it came. */
+/* Head of a passed connection's file. The read records follow, then the rest of the raw input. */
 struct passed {
 	uint64_t accepted;
 	uint32_t head;
@@ -53,7 +53,7 @@ static size_t put_length(uint8_t *target, uint32_t length)
 	return 4;
 }
 
-/* The records that began the request: its parameters as they were sent, the last one with the padding that was not read. */
+/* The records that began the request: its parameters as sent, the last record with its unread padding. */
 static char *write_head(const struct hathi_fcgi *fcgi, size_t *size)
 {
 	char *pairs = NULL;
@@ -76,7 +76,7 @@ static char *write_head(const struct hathi_fcgi *fcgi, size_t *size)
 		free(pairs);
 		return NULL;
 	}
-	/* Its connection is not kept: what comes next may be for the application again. */
+	/* Its connection is not kept: the next request may be for the application. */
 	const uint8_t begin[8] = {0, (uint8_t)fcgi->role};
 	put_record(stream, fcgi, HATHI_RECORD_BEGIN, begin, sizeof begin, 0);
 	for (size_t at = 0; at < length; at += UINT16_MAX)
@@ -88,7 +88,7 @@ static char *write_head(const struct hathi_fcgi *fcgi, size_t *size)
 	return NULL;
 }
 
-/* A file with all that has been read of the connection; -1 where there is no room for it. */
+/* A file with all input read from the connection; -1 when there is no room for it. */
 static int write_passed(const struct hathi_connection *connection)
 {
 	struct passed passed = {
@@ -110,7 +110,7 @@ static int write_passed(const struct hathi_connection *connection)
 	return -1;
 }
 
-/* Sends a message with its descriptor; a host that does not read for long is not waited for. */
+/* Sends a message with its descriptor. It does not wait for a host that reads nothing for long. */
 static bool send_to_host(const struct hathi_worker *worker, uint32_t type, int descriptor)
 {
 	const struct hathi_control control = {.type = type};
@@ -135,8 +135,8 @@ static void refuse(struct hathi_worker *worker, struct hathi_connection *connect
 }
 
 /*
- * Passes the connection of a request that is not for the application to a worker that runs scripts, and lets go of it.
- * Where as many wait as the host holds, the client is told.
+ * Passes the connection of a request for another script to a worker that runs scripts, and closes it here. When the
+ * host's queue is full, the client is told.
  */
 void hathi_pass(struct hathi_worker *worker, struct hathi_connection *connection)
 {
@@ -151,7 +151,7 @@ void hathi_pass(struct hathi_worker *worker, struct hathi_connection *connection
 
 /* --- in the worker that runs scripts --------------------------------------------------------------------------------- */
 
-/* Runs the parser over what was read. Returns whether it has found the request. */
+/* Runs the parser over the input so far. Returns whether it has found the request. */
 static bool replay(struct hathi_connection *connection, const uint8_t *head, size_t length)
 {
 	const uint8_t *end = head + length;
@@ -167,7 +167,7 @@ static bool replay(struct hathi_connection *connection, const uint8_t *head, siz
 	}
 }
 
-/* Puts a passed connection together. Returns false where what came is none. */
+/* Restores a passed connection. Returns false when its file is malformed. */
 static bool restore(struct hathi_connection *connection, int file)
 {
 	struct passed passed;
@@ -188,7 +188,7 @@ static bool restore(struct hathi_connection *connection, int file)
 	return is_whole;
 }
 
-/* The connection that the host has passed on, put together; NULL for none. */
+/* The connection that the host has passed on, restored; NULL without one. */
 static struct hathi_connection *take_passed(struct hathi_worker *worker)
 {
 	if (worker->passed_fd < 0) return NULL;
@@ -202,7 +202,7 @@ static struct hathi_connection *take_passed(struct hathi_worker *worker)
 	return NULL;
 }
 
-/* Waits for the next passed request. Returns NULL when the worker must end. It accepts none by itself. */
+/* Waits for the next passed request; the worker itself accepts none. Returns NULL when the worker must end. */
 struct hathi_connection *hathi_pass_next(struct hathi_worker *worker)
 {
 	for (;;) {

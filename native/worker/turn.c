@@ -2,11 +2,11 @@
 
 #include <sched.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "shared/clock.h"
 #include "shared/control.h"
 #include "shared/process.h"
+#include "shared/text.h"
 #include "worker/demand.h"
 #include "worker/held.h"
 #include "worker/next_request.h"
@@ -16,7 +16,7 @@
 /* After a longer request the worker yields, so that answers come in a fair order. */
 enum { YIELD_MICROS = 500 };
 
-/* The worker can take requests from now on: told once. */
+/* Tells the host once that the worker takes requests. */
 void hathi_turn_come_up(struct hathi_worker *worker)
 {
 	const struct hathi_control up = {.type = HATHI_CONTROL_UP};
@@ -27,7 +27,7 @@ void hathi_turn_come_up(struct hathi_worker *worker)
 	hathi_control_send(worker->control, &up, -1);
 }
 
-/* Waits for the next request. Returns its connection, which is the caller's; NULL when the worker must end. */
+/* Waits for the next request. Returns its connection, which the caller owns; NULL when the worker must end. */
 struct hathi_connection *hathi_turn_next(struct hathi_worker *worker)
 {
 	struct hathi_connection *late = worker->late;
@@ -36,17 +36,17 @@ struct hathi_connection *hathi_turn_next(struct hathi_worker *worker)
 	return worker->runs_scripts_only ? hathi_pass_next(worker) : hathi_next_request(worker);
 }
 
-/* The worker takes up a request. Returns when its connection was accepted, for hathi_turn_settle(). */
+/* The worker begins a request. Returns the time at which its connection was accepted, for hathi_turn_settle(). */
 uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connection *connection)
 {
 	hathi_demand_show_free(worker, false);
 	if (worker->requests_left > 0) worker->requests_left--;
-	/* The next request of a connection that was passed on may be for the application again. */
+	/* The next request of a passed connection may be for the application again. */
 	worker->may_reuse = !hathi_worker_is_to_end(worker) && worker->requests_left > 0 && !worker->runs_scripts_only;
 	return connection->accepted;
 }
 
-/* The request is over, with all that belongs to it. */
+/* The request is over, and so is everything that belongs to it. */
 void hathi_turn_settle(struct hathi_worker *worker, uint64_t started)
 {
 	if (worker->requests_left == 0) worker->retires = true;
@@ -58,8 +58,8 @@ void hathi_turn_settle(struct hathi_worker *worker, uint64_t started)
 }
 
 /*
- * The application is about to boot again: idle connections are given up, since their next requests would wait for that.
- * A request that comes in the last moment is served first afterwards.
+ * The application is about to boot again. Gives up idle connections, whose next requests would wait for the boot. A
+ * request that comes in the last moment is served first afterwards.
  */
 void hathi_turn_give_up_kept(struct hathi_worker *worker)
 {
@@ -67,16 +67,14 @@ void hathi_turn_give_up_kept(struct hathi_worker *worker)
 	if (worker->late == NULL) worker->late = hathi_held_give_up(worker);
 }
 
-/* The application could not be booted: tells the master why. The worker ends. */
+/* The application could not boot: tells the master why. The worker ends. */
 void hathi_turn_fail_boot(struct hathi_worker *worker, const char *format, ...)
 {
 	struct hathi_control control = {.type = HATHI_CONTROL_BOOT_FAILED};
 	va_list arguments;
 	va_start(arguments, format);
-	int length = vsnprintf(control.text, sizeof control.text, format, arguments);
+	control.length = (uint32_t)hathi_format(control.text, sizeof control.text, format, arguments);
 	va_end(arguments);
-	if (length < 0) length = 0;
-	control.length = (size_t)length < sizeof control.text ? (uint32_t)length : sizeof control.text - 1;
 	hathi_control_send(worker->control, &control, -1);
 	worker->exit_code = HATHI_EXIT_FAILED;
 }

@@ -1,4 +1,4 @@
-/* The steps of a worker between and around requests (turn.c), for who serves them: worker.c, and loop.c of PHP. */
+/* A worker's steps between and around requests (turn.c), for worker.c and php/loop.c, which serve them. */
 #ifndef HATHI_TURN_H
 #define HATHI_TURN_H
 
