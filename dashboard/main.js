@@ -33,7 +33,13 @@ const views = find('views', HTMLElement);
 const signInForm = find('sign-in', HTMLFormElement);
 const actions = find('actions', HTMLElement);
 const queries = find('queries', HTMLInputElement);
-const pools = new Pools(find('pools', HTMLTableElement), find('pools-rest', HTMLElement), select);
+const pools = new Pools(
+  find('pools', HTMLTableElement),
+  find('pools-rest', HTMLElement),
+  { filter: find('pool-filter', HTMLInputElement), said: find('pools-said', HTMLElement) },
+  select,
+  () => poll(),
+);
 const charts = new Charts(find('charts', HTMLElement), showPoint);
 const figures = new Figures(find('figures', HTMLTableElement), find('figures-open', HTMLDetailsElement));
 const workers = new Workers(find('workers', HTMLTableElement), find('workers-rest', HTMLElement), (row) =>
@@ -85,17 +91,16 @@ async function poll() {
   clearTimeout(timer);
   const mine = ++round;
   try {
-    const [pools, history] = await Promise.all([
-      client.get(queries.checked ? 'api/pools?query=1' : 'api/pools'),
-      feed.read(selected),
-    ]);
+    const question = pools.question(selected);
+    if (queries.checked) question.set('query', '1');
+    const [next, history] = await Promise.all([client.get(`api/pools?${question}`), feed.read(selected)]);
     if (mine !== round) return;
     failures = 0;
-    show(pools, history);
+    show(next, history);
     await Promise.all([
       capacity.show(selected),
       routes.show(selected),
-      slow.show(pools.pools, selected, queries.checked),
+      slow.show(next.pools, selected, queries.checked),
     ]);
     again(pollMs);
   } catch (error) {
@@ -130,7 +135,7 @@ function show(next, history) {
   showTitle(next);
   reload.show(next.lastReload);
   showDoctor(find('doctor', HTMLElement), next.doctor, at);
-  pools.show(next.pools, selected, startedAt);
+  pools.show(next, selected);
   const scope = selected === undefined ? 'all pools' : `pool ${foreign(selected)}`;
   setText(find('charts-scope', HTMLElement), scope);
   setText(find('workers-scope', HTMLElement), scope);
@@ -154,9 +159,7 @@ function memoryFacts({ memory }) {
 }
 
 /** The tab tells of trouble while another one is looked at. @param {Snapshot} next */
-function showTitle({ pools }) {
-  const queued = pools.reduce((sum, { queue }) => sum + queue, 0);
-  const down = pools.filter(({ state }) => state !== 'serving').length;
+function showTitle({ counts: { queue: queued, down } }) {
   document.title = [
     ...(down > 0 ? [`${down} down`] : []),
     ...(queued > 0 ? [`queue ${queued}`] : []),

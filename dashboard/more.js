@@ -26,14 +26,20 @@ export class More {
    * @template T
    * @param {readonly T[]} items
    * @param {string} empty said when there are none
+   * @param {number} [all] how many there are, where not all of them have been sent
    * @returns {readonly T[]} those to draw
    */
-  cut(items, empty) {
+  cut(items, empty, all = items.length) {
     const shown = items.slice(0, this.#isOpen ? most : this.#first);
-    const rest = items.length - shown.length;
+    const rest = all - shown.length;
     setText(this.#said, items.length === 0 ? empty : rest > 0 ? `${rest} more ` : '');
-    this.#button.hidden = items.length <= this.#first;
-    setText(this.#button, this.#isOpen ? 'Show fewer' : `Show ${Math.min(items.length, most)}`);
+    this.#button.hidden = all <= this.#first;
+    setText(this.#button, this.#isOpen ? 'Show fewer' : `Show ${Math.min(all, most)}`);
     return shown;
+  }
+
+  /** How many of the items are of use. */
+  get wanted() {
+    return this.#isOpen ? most : this.#first;
   }
 }

@@ -2,7 +2,7 @@
 /** Pools at a glance: a row each, which chooses what the charts and the workers are about. */
 
 /** @import { Head } from './table-head.js' */
-/** @import { Pool } from './types.d.ts' */
+/** @import { Pool, Snapshot } from './types.d.ts' */
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign, percent, rate } from './format.js';
@@ -111,6 +111,8 @@ const cells = [
 
 /** Pools that are drawn unless somebody wants all: the charts below are to be seen as well. */
 const firstPools = 12;
+/** Pools that are asked for at least: workers of these are listed below. */
+const leastAsked = 100;
 
 export class Pools {
   #table;
@@ -118,6 +120,10 @@ export class Pools {
   #more;
   /** @type {readonly Pool[]} */
   #pools = [];
+  #matching = 0;
+  #text = '';
+  #filter;
+  #said;
   /** @type {string | undefined} */
   #selected;
   #onSelect;
@@ -125,11 +131,22 @@ export class Pools {
   /**
    * @param {HTMLTableElement} table
    * @param {HTMLElement} rest where it says what is not drawn
+   * @param {{ filter: HTMLInputElement, said: HTMLElement }} bar
    * @param {(name: string | undefined) => void} onSelect undefined stands for all pools
+   * @param {() => void} onChoice other pools are wanted
    */
-  constructor(table, rest, onSelect) {
+  constructor(table, rest, { filter, said }, onSelect, onChoice) {
     this.#table = table;
-    this.#more = new More(rest, firstPools, () => this.#draw());
+    this.#more = new More(rest, firstPools, () => {
+      this.#draw();
+      onChoice();
+    });
+    this.#filter = filter;
+    this.#said = said;
+    filter.addEventListener('input', () => {
+      this.#text = filter.value.trim();
+      onChoice();
+    });
     this.#onSelect = onSelect;
     this.#body = /** @type {HTMLElement} */ (table.tBodies[0]);
     table.tHead?.append(
@@ -145,19 +162,35 @@ export class Pools {
     );
   }
 
-  /** @param {readonly Pool[]} pools @param {string | undefined} selected @param {number} startedAt of the master */
-  show(pools, selected, startedAt) {
+  /**
+   * What to ask for: those that matter first, since there may be thousands.
+   *
+   * @param {string | undefined} selected
+   */
+  question(selected) {
+    return new URLSearchParams({
+      limit: String(Math.max(leastAsked, this.#more.wanted)),
+      ...(this.#text === '' ? {} : { pool: this.#text }),
+      ...(selected === undefined ? {} : { first: selected }),
+    });
+  }
+
+  /** @param {Snapshot} snapshot @param {string | undefined} selected */
+  show({ pools, counts, startedAt }, selected) {
     showSince(this.#table, startedAt);
     this.#pools = pools;
+    this.#matching = counts.matching;
     this.#selected = selected;
+    this.#filter.hidden = counts.pools <= firstPools;
+    setText(this.#said, saidOf(counts));
     this.#draw();
   }
 
   #draw() {
-    const pools = this.#pools.length > firstPools ? troubledFirst(this.#pools, this.#selected) : this.#pools;
+    const pools = this.#matching > firstPools ? troubledFirst(this.#pools, this.#selected) : this.#pools;
     keepChildren(
       this.#body,
-      this.#more.cut(pools, 'No pools.'),
+      this.#more.cut(pools, this.#text === '' ? 'No pools.' : 'No pool fits.', this.#matching),
       ({ name }) => name,
       ({ name }) => this.#row(name),
       (row, pool) => fill(row, pool, pool.name === this.#selected),
@@ -194,7 +227,7 @@ function fill(row, pool, isSelected) {
   setAttribute(button, 'aria-pressed', String(isSelected));
   setAttribute(row, 'data-selected', isSelected ? 'true' : undefined);
   setText(state, stateOf(pool));
-  setAttribute(state, 'data-alarm', pool.state === 'serving' ? (isFull(pool) ? 'bad' : undefined) : 'bad');
+  setAttribute(state, 'data-alarm', isDown(pool) || isFull(pool) ? 'bad' : undefined);
   const [text, meter] = /** @type {HTMLElement} */ (busy).children;
   const saturation = pool.maxChildren > 0 ? pool.active / pool.maxChildren : 0;
   setText(text, `${pool.active} / ${pool.maxChildren}  ${percent(pool.active, pool.maxChildren)}`);
@@ -222,10 +255,27 @@ function troubledFirst(pools, selected) {
 }
 
 /** Coarse, so that rows do not jump with every figure. @param {Pool} pool */
-function troubleOf({ state, queue, active, maxChildren }) {
-  if (state !== 'serving') return 3;
+function troubleOf(pool) {
+  const { state, queue, active, maxChildren } = pool;
+  if (isDown(pool)) return 3;
   if (queue > 0) return 2;
-  return active >= 0.8 * maxChildren ? 1 : 0;
+  if (active >= 0.8 * maxChildren) return 1;
+  return state === 'asleep' ? -1 : 0;
+}
+
+/** A pool that sleeps serves whoever comes. @param {Pool} pool */
+export function isDown({ state }) {
+  return state !== 'serving' && state !== 'asleep';
+}
+
+/** @param {Snapshot['counts']} counts */
+function saidOf({ pools, asleep, matching }) {
+  if (pools <= firstPools && asleep === 0) return '';
+  return [
+    count(pools),
+    ...(asleep > 0 ? [`${count(asleep)} asleep`] : []),
+    ...(matching < pools ? [`${count(matching)} with this name`] : []),
+  ].join(' · ');
 }
 
 /** @param {Pool} pool */
@@ -235,8 +285,8 @@ function isFull({ active, maxChildren }) {
 
 /** Only what an operator has to know; empty when all is well. @param {Pool} pool */
 function stateOf(pool) {
-  if (pool.state !== 'serving')
-    return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
+  if (pool.state === 'asleep') return 'asleep';
+  if (isDown(pool)) return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
   return isFull(pool) ? 'every worker is busy' : '';
 }
 

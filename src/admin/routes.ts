@@ -1,6 +1,7 @@
 /** The routes of the admin endpoint: path, method and answer. */
 
 import type { AdminSource } from '../figures/admin-source.ts';
+import { everyPool } from '../figures/pool-choice.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
 import { capacityJson } from './capacity-json.ts';
 import { configurationJson } from './configuration-json.ts';
@@ -15,10 +16,7 @@ export const routes: Readonly<Record<string, Route>> = {
   ...probes,
   '/api/pools': {
     method: 'GET',
-    answer: (source, { query }) => {
-      const snapshot = { ...source.read('full'), doctor: doctorNote(source) };
-      return json(200, poolsJson(snapshot, query.get('query') === '1'));
-    },
+    answer: pools,
   },
   '/api/slow': {
     method: 'GET',
@@ -55,6 +53,25 @@ export const routes: Readonly<Record<string, Route>> = {
     },
   },
 };
+
+/** Digits of a number of pools. */
+const poolNumber = /^\d{1,6}$/;
+
+function pools(source: AdminSource, { query }: Question): Answer {
+  const limit = query.get('limit');
+  const offset = query.get('offset') ?? '0';
+  if (limit !== null && !poolNumber.test(limit)) return failure(400, '"limit" must be a number of pools');
+  if (!poolNumber.test(offset)) return failure(400, '"offset" must be a number of pools');
+  const asked = {
+    pool: query.get('pool') ?? '',
+    first: query.get('first') ?? '',
+    limit: limit === null ? undefined : Number(limit),
+    offset: Number(offset),
+  };
+  const isChoice = asked.pool !== '' || limit !== null || asked.offset > 0;
+  const snapshot = { ...source.read('full', isChoice ? asked : everyPool), doctor: doctorNote(source) };
+  return json(200, poolsJson(snapshot, query.get('query') === '1'));
+}
 
 function stack(source: AdminSource, { query }: Question): Answer {
   const pool = query.get('pool');

@@ -5,6 +5,7 @@ import type { EndMode } from '../engine/contract.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from './admin-snapshot.ts';
 import type { HistoryAnswer, ReloadResult } from './answers.ts';
+import type { PoolChoice } from './pool-choice.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
 /** Requests to the master. */
@@ -17,8 +18,9 @@ export interface AdminSource {
    *
    * @param detail `full` has memory and CPU of the processes, which costs a file of /proc each, and texts of the
    *   workers' requests; a `summary` leaves them empty
+   * @param choice the pools to show, every one by default
    */
-  read(detail: SnapshotDetail): AdminSnapshot;
+  read(detail: SnapshotDetail, choice?: PoolChoice): AdminSnapshot;
   /** Requests by route since the master's start; undefined for an unknown pool. */
   routes(pool: string | undefined): readonly PoolRoutes[] | undefined;
   /** See {@link History.read}; undefined for an unknown pool. */

@@ -164,6 +164,21 @@ export type HistoryAnswer = HistorySamples & {
   readonly reloads: readonly Pick<ReloadResult, 'at' | 'outcome'>[];
 };
 
+/** Of all pools, whether they are shown or not. */
+export interface PoolCounts {
+  readonly pools: number;
+  /** Pools that the question is about: those whose name holds its text. */
+  readonly matching: number;
+  readonly asleep: number;
+  /** Pools that no host serves although one should, or whose host does not answer. */
+  readonly down: number;
+  readonly active: number;
+  readonly maxChildren: number;
+  readonly queue: number;
+  readonly requestsPerSecond: number;
+  readonly faults: number;
+}
+
 /** `GET /api/pools` */
 export interface PoolsAnswer {
   /** Undefined where `hathi doctor --publish` has told nothing since the start. */
@@ -183,6 +198,8 @@ export interface PoolsAnswer {
   readonly memory: MemoryLimitFigures | undefined;
   /** Upper bounds of the classes of `durations`; longer ones have a class of their own. */
   readonly durationBoundsMicros: readonly number[];
+  readonly counts: PoolCounts;
+  /** Those that the question chose. */
   readonly pools: readonly PoolAnswer[];
 }
 

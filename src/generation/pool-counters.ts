@@ -37,6 +37,10 @@ export class PoolCounters {
     this.#busySeconds += seconds;
   }
 
+  get faults(): number {
+    return this.#faults;
+  }
+
   restarted(cause: RestartCause): void {
     this.#restarts[cause] += 1;
   }

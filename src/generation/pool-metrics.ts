@@ -66,6 +66,11 @@ export class PoolMetrics {
     return this.#counters.counts(this.#generations());
   }
 
+  /** How often its host was ended for a fault. */
+  get faults(): number {
+    return this.#counters.faults;
+  }
+
   /** What the requests were since the master's start. */
   routes(): RouteTable {
     return this.#counters.routes(this.#generations());

@@ -1,7 +1,7 @@
 /** `hathi top` while it runs: asks every few seconds, draws, and acts on keys. */
 
 import { AdminError } from './admin-client.ts';
-import { readSnapshot, readStack, type Snapshot, SnapshotError } from './parse-answer.ts';
+import { poolsPath, readSnapshot, readStack, type Snapshot, SnapshotError } from './parse-answer.ts';
 import { readRoutes } from './routes.ts';
 import { renderScreen } from './screen.ts';
 import { type Effect, initialState, modes, press, type Target, type TopState } from './state.ts';
@@ -61,13 +61,18 @@ export class LiveView {
   async #refresh(): Promise<void> {
     if (this.#state.isPaused) return;
     const trouble = await troubleOf(async () => {
-      this.#snapshot = readSnapshot(await this.#options.ask('GET', '/api/pools'));
+      this.#snapshot = readSnapshot(await this.#options.ask('GET', this.#poolsPath()));
       if (this.#state.mode === modes.routes) await this.#readRoutes();
     });
     // An answer clears the notice about the last request; a notice about a key stays.
     if (trouble !== undefined || this.#state.notice === this.#trouble) this.#say(trouble ?? '');
     this.#trouble = trouble;
     this.#draw();
+  }
+
+  /** Of thousands of pools those come first that the filter is about. */
+  #poolsPath(): string {
+    return poolsPath({ first: this.#state.selection.filter });
   }
 
   #onKey(key: string): void {

@@ -28,6 +28,8 @@ export interface PoolView {
   readonly name: string;
   /** Why the pool has no serving host; undefined while it has one. */
   readonly trouble: string | undefined;
+  /** It has no host because nobody uses it. */
+  readonly isAsleep: boolean;
   /** An operator has taken it out of the balancing. */
   readonly isDrained: boolean;
   readonly maxChildren: number;
@@ -64,7 +66,49 @@ export interface Snapshot {
   readonly startedAt: number;
   /** Outcome of the last reload; undefined without one. */
   readonly lastReload: string | undefined;
+  readonly counts: CountsView;
+  /** Those that the question chose. */
   readonly pools: readonly PoolView[];
+}
+
+/** Of all pools, whether they are shown or not. */
+export interface CountsView {
+  readonly pools: number;
+  /** Pools that the question is about. */
+  readonly matching: number;
+  readonly asleep: number;
+  readonly down: number;
+  readonly active: number;
+  readonly maxChildren: number;
+  readonly queue: number;
+  readonly requestsPerSecond: number;
+  readonly faults: number;
+}
+
+/** More pools than that are not read every few seconds: the master sends those that matter. */
+export const poolsAtOnce = 100;
+
+/**
+ * Where the pools are asked for.
+ *
+ * @param pool only those whose name holds it, all of them for ''
+ * @param first those whose name holds it come first
+ */
+export function poolsPath({
+  pool = '',
+  first = '',
+  limit = poolsAtOnce,
+}: {
+  readonly pool?: string;
+  readonly first?: string;
+  readonly limit?: number | undefined;
+} = {}): string {
+  const query = new URLSearchParams({
+    ...(limit === Number.POSITIVE_INFINITY ? {} : { limit: String(limit) }),
+    ...(pool === '' ? {} : { pool }),
+    ...(first === '' ? {} : { first }),
+  });
+  return query.size === 0 ? '/api/pools' : `/api/pools?${query}`;
 }
 
 /** An answer of a form that this version does not know. */
@@ -90,8 +134,27 @@ export function readSnapshot(answer: unknown): Snapshot {
     at: number(fields['at']) ?? 0,
     startedAt: number(fields['startedAt']) ?? 0,
     lastReload: outcome === '' ? undefined : outcome,
-    pools: pools.filter(isFields).map(readPool),
+    ...readPools(pools.filter(isFields).map(readPool), fields['counts']),
   };
+}
+
+/** A master of before there were counts sends all of its pools. */
+function readPools(pools: readonly PoolView[], counts: unknown): Pick<Snapshot, 'pools' | 'counts'> {
+  const sum = (of: (pool: PoolView) => number): number => pools.reduce((total, pool) => total + of(pool), 0);
+  const own = {
+    pools: pools.length,
+    matching: pools.length,
+    asleep: sum(({ isAsleep }) => Number(isAsleep)),
+    down: sum(({ trouble }) => Number(trouble !== undefined)),
+    active: sum(({ active }) => active),
+    maxChildren: sum(({ maxChildren }) => maxChildren),
+    queue: sum(({ queue }) => queue),
+    requestsPerSecond: sum(({ requestsPerSecond }) => requestsPerSecond ?? 0),
+    faults: sum(({ faults }) => faults),
+  };
+  const told = fieldsOf(counts);
+  const known = Object.entries(own).map(([name, value]) => [name, number(told[name]) ?? value]);
+  return { pools, counts: Object.fromEntries(known) as typeof own };
 }
 
 function readPool(pool: Fields): PoolView {
@@ -103,6 +166,7 @@ function readPool(pool: Fields): PoolView {
   return {
     name: text(pool['name']),
     trouble: troubleOf(pool),
+    isAsleep: text(pool['state']) === 'asleep',
     isDrained: pool['isDrained'] === true,
     maxChildren: number(pool['maxChildren']) ?? 0,
     active: number(pool['active']) ?? 0,
@@ -126,7 +190,7 @@ function readPool(pool: Fields): PoolView {
 /** A pool without a state counts as served. */
 function troubleOf(pool: Fields): string | undefined {
   const state = text(pool['state']);
-  if (state === '' || state === 'serving') return undefined;
+  if (state === '' || state === 'serving' || state === 'asleep') return undefined;
   const failure = text(pool['failure']);
   return failure === '' ? state : `down: ${failure}`;
 }

@@ -23,12 +23,14 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
     const mood = poolMood(pool);
     return mood === 'plain' ? row : paint(row, mood, color);
   });
+  const rest = snapshot.counts.matching - rows.length;
   const workers = selectWorkers(snapshot, { ...everything, filter });
   return [
     cut(summary(snapshot, filter), width),
     '',
     poolHeading(width),
     ...rows,
+    ...(rest > 0 ? [cut(`... and ${rest} more pools: hathi status --pool TEXT, or --all`, width)] : []),
     '',
     workerHeading(width),
     ...workers.map((worker) => workerRow(worker, width).trimEnd()),
@@ -51,25 +53,27 @@ function summary(snapshot: Snapshot, filter: string): string {
 }
 
 /** Summary of all pools. */
-export function totals({ pools, at, startedAt }: Snapshot): string {
-  const sum = (value: (pool: PoolView) => number) => pools.reduce((total, pool) => total + value(pool), 0);
-  const down = pools.filter(({ trouble }) => trouble !== undefined).length;
+export function totals({ pools, counts, at, startedAt }: Snapshot): string {
+  const notes = [
+    ...(counts.down === 0 ? [] : [`${counts.down} down`]),
+    ...(counts.asleep === 0 ? [] : [`${counts.asleep} asleep`]),
+  ];
   const parts = [
-    `pools ${pools.length}${down === 0 ? '' : ` (${down} down)`}`,
-    `busy ${sum((pool) => pool.active)}/${sum((pool) => pool.maxChildren)}${fullestOf(pools)}`,
-    `queue ${sum((pool) => pool.queue)}`,
-    `${sum((pool) => pool.requestsPerSecond ?? 0).toFixed(1)} req/s`,
-    ...faultsOf(pools),
+    `pools ${counts.pools}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`,
+    `busy ${counts.active}/${counts.maxChildren}${fullestOf(pools)}`,
+    `queue ${counts.queue}`,
+    `${counts.requestsPerSecond.toFixed(1)} req/s`,
+    ...faultsOf(pools, counts.faults),
     ...(startedAt === 0 ? [] : [`counts since ${moment(startedAt, at)}`]),
   ];
   return parts.join('  ');
 }
 
 /** Number of hosts that had to be ended, and the pool that lost most of them. */
-function faultsOf(pools: readonly PoolView[]): string[] {
+function faultsOf(pools: readonly PoolView[], all: number): string[] {
   const [worst] = [...pools].sort((a, b) => b.faults - a.faults);
-  if (worst === undefined || worst.faults === 0) return [];
-  const all = pools.reduce((total, { faults }) => total + faults, 0);
+  if (all === 0) return [];
+  if (worst === undefined || worst.faults === 0) return [`faults ${all}`];
   return [`faults ${all} (most: ${cut(terminalText(worst.name), 20)} ${worst.faults})`];
 }
 

@@ -53,7 +53,8 @@ function body(snapshot: Snapshot, state: TopState, screen: Screen, room: number)
   if (state.mode === modes.stack) return stackRows(state, width, room);
   if (state.mode === modes.routes) return routeRows(state, screen, room);
   // The head of each table, and at least as many workers as pools.
-  const pools = poolRows(snapshot.pools, screen, Math.max(1, Math.floor((room - 2) / 3)));
+  const unsent = Math.max(0, snapshot.counts.matching - snapshot.pools.length);
+  const pools = poolRows(snapshot.pools, unsent, screen, Math.max(1, Math.floor((room - 2) / 3)));
   const heading = (line: string): string => paint(left(line, width), 'heading', screen.color);
   return [
     heading(poolHeading(width)),
@@ -88,19 +89,24 @@ function clock(at: number): string {
 }
 
 /** If not all pools fit, those in trouble come first. */
-function poolRows(pools: readonly PoolView[], { width, color }: Screen, room: number): string[] {
+function poolRows(
+  pools: readonly PoolView[],
+  unsent: number,
+  { width, color }: Screen,
+  room: number,
+): string[] {
   const row = (pool: PoolView): string => {
     const mood = poolMood(pool);
     const line = poolRow(pool, width);
     return mood === 'plain' ? line : paint(line, mood, color);
   };
-  if (pools.length <= room) return pools.map(row);
+  if (pools.length + unsent <= room) return pools.map(row);
   const isDown = ({ trouble }: PoolView): number => Number(trouble !== undefined);
   const troubled = [...pools].sort(
     (a, b) => isDown(b) - isDown(a) || b.queue - a.queue || saturation(b) - saturation(a),
   );
   const shown = troubled.slice(0, Math.max(0, room - 1));
-  return [...shown.map(row), cut(`... and ${pools.length - shown.length} more pools`, width)];
+  return [...shown.map(row), cut(`... and ${pools.length + unsent - shown.length} more pools`, width)];
 }
 
 function workerRows(snapshot: Snapshot, state: TopState, { width, color }: Screen, room: number): string[] {

@@ -59,7 +59,7 @@ export function poolHeading(width: number): string {
 
 /** A pool without a serving host has no counts: the row shows the reason. */
 export function poolRow(pool: PoolView, width: number): string {
-  const name = `${terminalText(pool.name)}${pool.isDrained ? ' (drained)' : ''}`;
+  const name = `${terminalText(pool.name)}${pool.isDrained ? ' (drained)' : ''}${pool.isAsleep ? ' (asleep)' : ''}`;
   if (pool.trouble === undefined) return poolLine(name, ({ cell }) => cell(pool), width);
   return cut(`${left(name, nameWidth(width))} ${terminalText(pool.trouble)}`, width);
 }

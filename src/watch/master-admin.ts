@@ -6,6 +6,7 @@ import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from '../figures/admin
 import type { AdminSource, AdminVerb } from '../figures/admin-source.ts';
 import type { HistoryAnswer, ReloadResult } from '../figures/answers.ts';
 import type { AdminOrder } from '../figures/orders.ts';
+import { everyPool } from '../figures/pool-choice.ts';
 import type { SlowRequest, WorkerStack } from '../figures/slow-request.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
@@ -81,7 +82,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     this.#slowRequests.add(request);
   }
 
-  read(detail: SnapshotDetail): AdminSnapshot {
+  read(detail: SnapshotDetail, choice = everyPool): AdminSnapshot {
     const { reloads } = this.#master;
     const { memory } = this.#recorder;
     return adminSnapshot(
@@ -93,6 +94,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
         isDrained: (pool) => this.#master.isDrained(pool),
       },
       detail,
+      choice,
     );
   }
 

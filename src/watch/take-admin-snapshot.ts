@@ -6,7 +6,9 @@ import type {
   SnapshotDetail,
   WorkerSnapshot,
 } from '../figures/admin-snapshot.ts';
+import type { PoolCounts } from '../figures/answers.ts';
 import type { PoolMemoryFigures } from '../figures/memory.ts';
+import { choosePools, everyPool, holds, type PoolChoice, type PoolStanding } from '../figures/pool-choice.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { Generation } from '../generation/generation.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
@@ -32,9 +34,16 @@ export interface MasterView {
 export function adminSnapshot(
   { state, reloads, runners, memory, isDrained }: MasterView,
   detail: SnapshotDetail,
+  choice: PoolChoice,
 ): AdminSnapshot {
   const { user, system } = process.cpuUsage();
   const residentBytes = process.memoryUsage.rss();
+  // Where one cannot be shown its host is ended, and then it can.
+  const show = (runner: PoolRunner): PoolSnapshot | undefined => {
+    const facts = { memory: memory.of(runner.name), isDrained: isDrained(runner.name) };
+    const read = (): PoolSnapshot => poolSnapshot(runner, facts, detail);
+    return contain(runner, 'showing it', read) ?? contain(runner, 'showing it', read);
+  };
   return {
     at: Date.now(),
     version: ownVersion(),
@@ -45,12 +54,73 @@ export function adminSnapshot(
     lastReload: reloads.last,
     memory: memoryLimit(runners, memory, residentBytes),
     master: { residentBytes, cpuSeconds: (user + system) / 1e6 },
-    // Where one cannot be shown its host is ended, and then it can.
-    pools: runners.flatMap((runner) => {
-      const show = (): PoolSnapshot =>
-        poolSnapshot(runner, { memory: memory.of(runner.name), isDrained: isDrained(runner.name) }, detail);
-      return contain(runner, 'showing it', show) ?? contain(runner, 'showing it', show) ?? [];
-    }),
+    ...shownPools(runners, choice, show),
+  };
+}
+
+/** Whoever wants every pool is told what all of them are from what is read of each. */
+function shownPools(
+  runners: readonly PoolRunner[],
+  choice: PoolChoice,
+  show: (runner: PoolRunner) => PoolSnapshot | undefined,
+): Pick<AdminSnapshot, 'pools' | 'counts'> {
+  if (choice === everyPool) {
+    const pools = runners.flatMap((runner) => show(runner) ?? []);
+    return { pools, counts: countPools(pools.map(standingIn), choice) };
+  }
+  const standings = runners.map((runner) => ({ runner, ...standingOf(runner) }));
+  const chosen = choosePools(standings, choice);
+  return {
+    pools: chosen.flatMap(({ runner }) => show(runner) ?? []),
+    counts: countPools(standings, choice),
+  };
+}
+
+/** What tells how much a pool matters, and what is told of all of them: next to nothing for one at rest. */
+interface Standing extends PoolStanding {
+  readonly requestsPerSecond: number;
+  readonly faults: number;
+}
+
+function standingOf(runner: PoolRunner): Standing {
+  const { name, config, metrics } = runner;
+  const rest = { active: 0, queue: 0, requestsPerSecond: 0, faults: metrics.faults };
+  const busy = runner.isAtRest ? rest : (contain(runner, 'showing it', () => load(runner)) ?? rest);
+  return { name, state: stateOf(runner), maxChildren: config['pm.max_children'], ...busy };
+}
+
+function standingIn({ totals, recent, ...pool }: PoolSnapshot): Standing {
+  return { ...pool, requestsPerSecond: recent.requestsPerSecond, faults: totals.faults };
+}
+
+function load({
+  serving,
+  prepared,
+  metrics,
+}: PoolRunner): Pick<Standing, 'active' | 'queue' | 'requestsPerSecond' | 'faults'> {
+  const status = serving && statusOf(serving, prepared.listener, 'summary');
+  const { requestsPerSecond } = metrics.recent(metrics.counts());
+  return {
+    active: status?.activeProcesses ?? 0,
+    queue: status?.listenQueue ?? prepared.listener.queue()?.current ?? 0,
+    requestsPerSecond,
+    faults: metrics.faults,
+  };
+}
+
+function countPools(pools: readonly Standing[], choice: PoolChoice): PoolCounts {
+  const sum = (of: (pool: Standing) => number): number => pools.reduce((total, pool) => total + of(pool), 0);
+  const count = (test: (pool: Standing) => boolean): number => pools.filter(test).length;
+  return {
+    pools: pools.length,
+    matching: count(({ name }) => holds(name, choice.pool)),
+    asleep: count(({ state }) => state === 'asleep'),
+    down: count(({ state }) => state === 'starting' || state === 'silent'),
+    active: sum(({ active }) => active),
+    maxChildren: sum(({ maxChildren }) => maxChildren),
+    queue: sum(({ queue }) => queue),
+    requestsPerSecond: sum(({ requestsPerSecond }) => requestsPerSecond),
+    faults: sum(({ faults }) => faults),
   };
 }
 

@@ -23,6 +23,17 @@ const empty: AdminSnapshot = {
   lastReload: undefined,
   master: { residentBytes: 1, cpuSeconds: 2 },
   memory: { source: 'cgroup v2', limitBytes: 8, usedBytes: 5, ownBytes: 3, othersBytes: 2 },
+  counts: {
+    pools: 0,
+    matching: 0,
+    asleep: 0,
+    down: 0,
+    active: 0,
+    maxChildren: 0,
+    queue: 0,
+    requestsPerSecond: 0,
+    faults: 0,
+  },
   pools: [],
 };
 

@@ -70,6 +70,19 @@ for (const { name: engine, skip } of engines) {
       assert.deepEqual(awake(server), ['b']);
       assert.deepEqual(await states(server), ['asleep', 'serving', 'asleep']);
       const { body } = await admin(server, '/metrics');
+      const choice = async (query: string): Promise<unknown> => {
+        const answer = JSON.parse((await admin(server, `/api/pools?${query}`)).body) as {
+          pools: { name: string }[];
+          counts: { pools: number; matching: number; asleep: number; down: number };
+        };
+        const { pools: all, matching, asleep, down } = answer.counts;
+        return [answer.pools.map(({ name }) => name), all, matching, asleep, down];
+      };
+      assert.deepEqual(await choice('limit=1'), [['b'], 3, 3, 2, 0], 'one that is awake comes first');
+      assert.deepEqual(await choice('pool=C&limit=5'), [['c'], 3, 1, 2, 0]);
+      assert.deepEqual(await choice('limit=1&first=c'), [['c'], 3, 3, 2, 0]);
+      assert.equal((await admin(server, '/api/pools?limit=x')).status, 400);
+      assert.equal((await admin(server, '/api/pools?limit=1&offset=-1')).status, 400);
       assert.match(body, /^hathi_pool_asleep\{pool="a"\} 1$/m);
       assert.match(body, /^hathi_pool_asleep\{pool="b"\} 0$/m);
       assert.match(body, /^hathi_pool_serving\{pool="a"\} 1$/m);

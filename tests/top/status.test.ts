@@ -76,7 +76,7 @@ suite('hathi status', () => {
       assert.match(json.stdout, /^[\n\x20-\x7e]*$/);
     });
     assert.deepEqual(seen, [
-      ['GET', '/api/pools', 'Bearer secret'],
+      ['GET', '/api/pools?limit=100', 'Bearer secret'],
       ['GET', '/api/pools', undefined],
     ]);
   });

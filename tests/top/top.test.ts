@@ -71,7 +71,7 @@ class Endpoint implements AsyncDisposable {
 
   private constructor() {
     this.#server = createServer((request, response) => {
-      const line = `${request.method} ${request.url}`;
+      const line = `${request.method} ${request.url}`.replace(/^GET \/api\/pools\?.*/, 'GET /api/pools');
       if (line !== 'GET /api/pools' && line !== 'GET /api/routes') this.asked.push(line);
       if (line === 'GET /api/pools') return response.end(JSON.stringify(answer));
       if (line === 'GET /api/routes') return response.end(JSON.stringify(routes));

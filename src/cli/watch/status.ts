@@ -1,7 +1,7 @@
 /** `hathi status`: pools and workers of a running master, once, as text or JSON. */
 import { parseArgs } from 'node:util';
 import { asciiJson } from '../../text/json.ts';
-import { readSnapshot } from '../../top/parse-answer.ts';
+import { poolsAtOnce, poolsPath, readSnapshot } from '../../top/parse-answer.ts';
 import { renderReport } from '../../top/report.ts';
 import {
   type AdminIo,
@@ -15,11 +15,20 @@ import {
   widthOf,
 } from './admin-command.ts';
 
-const usage = `Usage: hathi status [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--json] [--filter TEXT]
+const statusOptions = {
+  ...adminOptions,
+  pool: { type: 'string', default: '' },
+  all: { type: 'boolean', default: false },
+} as const;
 
-Shows the pools and workers of a running master.
+const usage = `Usage: hathi status [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--json] [--filter TEXT] [--pool TEXT] [--all]
+
+Shows the pools and workers of a running master: of thousands of pools the ${poolsAtOnce} that matter most, with the workers
+of these.
 
 ${adminUsage}
+  --pool TEXT        only pools whose name holds TEXT
+  --all              all pools, however many there are
   --help             this text
 
 ${adminUsageEnd}`;
@@ -31,9 +40,11 @@ ${adminUsageEnd}`;
  */
 export function statusCommand(args: string[], io: AdminIo): Promise<number> {
   const parse = () =>
-    parseArgs({ args, options: adminOptions, strict: true, allowPositionals: false }).values;
+    parseArgs({ args, options: statusOptions, strict: true, allowPositionals: false }).values;
   return adminCommand({ name: 'status', usage, parse }, io, async (options) => {
-    const answer = await connectTo(options, io.env)('GET', '/api/pools');
+    const isWhole = options.all || options.json;
+    const path = poolsPath({ pool: options.pool, limit: isWhole ? Number.POSITIVE_INFINITY : poolsAtOnce });
+    const answer = await connectTo(options, io.env)('GET', path);
     if (options.json) {
       io.stdout.write(`${asciiJson(answer, 2)}\n`);
       return adminExit.ok;

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { asciiJson } from '../../text/json.ts';
 import { LiveView } from '../../top/live.ts';
-import { readSnapshot } from '../../top/parse-answer.ts';
+import { poolsPath, readSnapshot } from '../../top/parse-answer.ts';
 import { renderReport } from '../../top/report.ts';
 import {
   type AdminIo,
@@ -59,7 +59,7 @@ export function topCommand(args: string[], io: TopIo): Promise<number> {
       return adminExit.usage;
     }
     if (io.env['TERM'] === 'dumb') return showAgain(ask, options, io);
-    const first = readSnapshot(await ask('GET', '/api/pools'));
+    const first = readSnapshot(await ask('GET', poolsPath({ first: options.filter })));
     const view = { input: io.stdin, output: io.stdout, color: wantsColor(io) };
     return new LiveView(
       { ask, ...view, filter: options.filter, intervalMs: options.intervalMs },
@@ -80,17 +80,19 @@ function parse(args: string[]) {
 }
 
 async function showOnce(ask: Ask, options: Options, io: TopIo): Promise<number> {
-  await ask('GET', '/api/pools');
+  const path = options.json ? '/api/pools' : poolsPath({ first: options.filter });
+  await ask('GET', path);
   await wait(sampleMs);
-  const answer = await ask('GET', '/api/pools');
+  const answer = await ask('GET', path);
   io.stdout.write(options.json ? `${asciiJson(answer, 2)}\n` : report(answer, options, io));
   return adminExit.ok;
 }
 
 /** Ended by a signal. */
 async function showAgain(ask: Ask, options: Options, io: TopIo): Promise<number> {
+  const path = poolsPath({ first: options.filter });
   for (;;) {
-    io.stdout.write(`${report(await ask('GET', '/api/pools'), options, io)}\n`);
+    io.stdout.write(`${report(await ask('GET', path), options, io)}\n`);
     await wait(options.intervalMs);
   }
 }
