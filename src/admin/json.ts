@@ -31,6 +31,7 @@ function poolJson(pool: PoolSnapshot, withQuery: boolean): PoolAnswer {
   const { counts, sumMicros } = totals.durations;
   return {
     ...shown,
+    leaks: pool.leaks.map((leak) => ({ ...leak, script: shownText(leak.script) })),
     totals: { ...totals, durations: { counts, sumMicros } },
     hostResidentBytes: processes?.hostBytes,
     cpuSeconds: processes?.cpuSeconds,

@@ -270,7 +270,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_restarts',
     type: 'counter',
-    help: 'Workers that ended and were replaced, by cause: exit (by themselves, including pm.max_requests), signal (killed, crashed), timeout (request_terminate_timeout); and hosts that died (host).',
+    help: 'Workers that ended and were replaced, by cause: exit (by themselves, including pm.max_requests), signal (killed, crashed), timeout (request_terminate_timeout), memory (pm.max_memory, pm.max_memory_hard, pm.max_requests = auto); and hosts that died (host).',
     labels: ['pool', 'cause'],
     samples: eachPart('cause', ({ totals }) => Object.entries(totals.restarts)),
   },

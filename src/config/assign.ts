@@ -51,6 +51,7 @@ const PARSERS: {
   slowlog_format: values.parseSlowlogFormat,
   log_format: values.parseLogFormat,
   bytes: values.parseBytes,
+  requests: values.parseRequests,
 };
 
 /** Names that php-fpm compares with case: arrays and `include`. */

@@ -36,6 +36,8 @@ export interface ValueTypes {
   slowlog_format: SlowlogFormat;
   log_format: LogFormat;
   bytes: number;
+  /** Of a worker's life; `auto` is by its growth. */
+  requests: number | 'auto';
   /** Keys and values in file order; of equal keys the first one counts. */
   pairs: readonly (readonly [key: string, value: string])[];
   /** Stored as `1` or `0` in the `pairs` directive that `into` names. */

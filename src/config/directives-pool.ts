@@ -194,9 +194,9 @@ export const POOL_DIRECTIVES = [
   {
     name: 'pm.max_requests',
     scope: 'pool',
-    type: 'integer',
+    type: 'requests',
     default: 0,
-    help: 'A worker is replaced after this number of requests, to limit leaks. 0 is never.',
+    help: 'A worker is replaced after this number of requests, to limit leaks. 0 is never. Hathi also takes `auto`: after as many as make a worker grow by half, which is measured; never where it does not grow.',
     since: '5.3.3',
   },
   {
@@ -571,6 +571,30 @@ export const POOL_DIRECTIVES = [
     since: 'Hathi 0.2',
     own: true,
     limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'pm.max_memory',
+    scope: 'pool',
+    type: 'bytes',
+    default: 0,
+    help: "A worker that has more memory for itself than this is replaced after its request. What workers share, such as OPcache, does not count. Each worker's own limit lies in the last tenth of it, so that not all go at once. 0 is no limit.",
+    since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'pm.max_memory_hard',
+    scope: 'pool',
+    type: 'bytes',
+    default: 0,
+    help: 'A worker that has more memory for itself than this is ended at once: its client gets a 503 where nothing has been sent, and the log names script and size. Workers are looked at four times a second. Must be above `pm.max_memory`. 0 is no limit.',
+    since: 'Hathi 0.1',
+    own: true,
+    limits: {
+      embedded: {
+        standing: 'warned',
+        because: 'the memory of a thread is not seen while its request runs, so `memory_limit` has to end it',
+      },
+    },
   },
   {
     name: 'access.log_format',

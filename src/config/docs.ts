@@ -21,6 +21,7 @@ export const typeNames: Readonly<Record<Directive['type'], string>> = {
   slowlog_format: '`compat`, `detailed`',
   log_format: '`text`, `json`',
   bytes: 'size',
+  requests: 'number, or `auto`',
   pairs: 'text, by key',
   flags: 'yes or no, by key',
   list: 'list of text',

@@ -40,6 +40,7 @@ const CHECKS: readonly Check[] = [
   expandIniPaths,
   checkRow('engine.php'),
   checkRow('engine.heap_limit'),
+  checkMemoryLimits,
 ];
 
 /** Completes a pool and checks it; refuses through the messages. */
@@ -285,4 +286,12 @@ function prefixesOf(pool: PoolConfig, { prefix }: PoolContext): Prefixes {
 function where(pool: PoolConfig, name: string): string {
   const place = pool.places.get(name);
   return place ? `'${name}' in ${place.file}:${place.line}` : `'${name}'`;
+}
+
+/** The soft limit is to be met first. */
+function checkMemoryLimits(pool: Draft<PoolConfig>, { messages }: PoolContext): void {
+  const { 'pm.max_memory': soft, 'pm.max_memory_hard': hard } = pool;
+  if (hard === 0 || soft < hard) return;
+  const text = `[pool ${pool.name}] pm.max_memory_hard(${hard}) must be greater than pm.max_memory(${soft})`;
+  messages.refuse('alert', text, [`Correct ${where(pool, 'pm.max_memory_hard')}.`]);
 }

@@ -138,6 +138,11 @@ export function parseBytes(text: string): Parsed<number> {
   return { value };
 }
 
+/** A number of requests, or `auto`. */
+export function parseRequests(text: string): Parsed<number | 'auto'> {
+  return text.toLowerCase() === 'auto' ? { value: 'auto' } : parseInteger(text);
+}
+
 /** Replaces `$pool` by the pool's name, repeatedly, because a replacement may create a new one. */
 export function parseString(text: string, pool: string | undefined): Parsed<string> {
   if (!text.includes('$pool')) return { value: text };

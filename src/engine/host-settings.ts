@@ -42,6 +42,7 @@ export function hostSettings(input: HostSettingsInput): readonly Setting[] {
     ...(input.hasAccessLog ? [['access.log.fd', '7'] as const] : []),
     ...input.php.files.map((file) => ['php.ini', file] as const),
     ...input.php.defines.map((define) => ['php.define', define] as const),
+    ['pm.max_requests', String(requestsOf(input.pool))],
     ['max_children', String(input.pool['pm.max_children'])],
     ['log_level', input.log.level],
     ['log_limit', String(input.log.limit)],
@@ -60,8 +61,13 @@ function logFormatSettings({ pool, log }: HostSettingsInput): Setting[] {
   ];
 }
 
+/** With `auto` the master renews workers: it knows their growth. */
+function requestsOf({ 'pm.max_requests': requests }: PoolConfig): number {
+  return requests === 'auto' ? 0 : requests;
+}
+
 /** Directives with code of their own. */
-const resolved: ReadonlySet<HostSettingName> = new Set(['env', 'access.log_format']);
+const resolved: ReadonlySet<HostSettingName> = new Set(['env', 'access.log_format', 'pm.max_requests']);
 
 function directiveSettings(pool: PoolConfig): Setting[] {
   const settings: Setting[] = [];

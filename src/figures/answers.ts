@@ -39,7 +39,7 @@ export interface WorkerAnswer {
 }
 
 /** Why a worker was replaced; `host` counts hosts that died. */
-export type RestartCause = 'exit' | 'signal' | 'timeout' | 'host';
+export type RestartCause = 'exit' | 'signal' | 'timeout' | 'memory' | 'host';
 
 /** Counters since the master's start, across reloads. */
 export interface TotalsAnswer {
@@ -60,6 +60,14 @@ export interface TotalsAnswer {
   readonly faults: number;
   /** The integral of busy workers over time, sampled once a second. */
   readonly busySeconds: number;
+}
+
+/** Memory that each request of a script leaves behind in its worker. */
+export interface LeakAnswer {
+  readonly script: string;
+  readonly bytesPerRequest: number;
+  /** Number of measurements. */
+  readonly looks: number;
 }
 
 /** Figures of the last seconds. Quantiles are estimates, undefined if no request ended. */
@@ -119,6 +127,8 @@ export interface PoolAnswer {
   readonly sharedBytes: number | undefined;
   /** Private memory of its workers; undefined until measured. */
   readonly workerMemory: WorkerMemory | undefined;
+  /** Scripts whose requests leave memory behind, the worst first; looked for where memory or requests are bounded by it. */
+  readonly leaks: readonly LeakAnswer[];
   readonly totals: TotalsAnswer;
   readonly recent: RecentAnswer;
   /** Resident memory of its hosts in bytes. In the embedded engine workers are threads of the host. */

@@ -8,7 +8,7 @@ import { addRoutes, countedRequests, noRoutes, type RouteTable } from '../scoreb
 import type { Generation } from './generation.ts';
 
 export class PoolCounters {
-  readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, host: 0 };
+  readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 };
   /** Of the workers that are gone. */
   #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
   /** Of the generations that are gone. */

@@ -5,6 +5,7 @@ import { ContractError } from '../engine/contract.ts';
 import type { WorkerStack } from '../figures/slow-request.ts';
 import { PoolVoice } from '../log/pool-voice.ts';
 import { initialWorkers, workersForTakeOver } from '../pool/hand-over.ts';
+import type { Leak } from '../pool/leak-detector.ts';
 import { maySleep } from '../pool/sleep.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
@@ -65,6 +66,11 @@ export class PoolRunner {
 
   get serving(): Generation | undefined {
     return this.#hosts.serving;
+  }
+
+  /** Scripts whose requests leave memory behind, the worst first. */
+  get leaks(): readonly Leak[] {
+    return this.#supervisor.leaks;
   }
 
   /** What a worker runs now; undefined when there is no worker of that pid. */

@@ -5,6 +5,8 @@
 
 import { ContractError, type EndMode } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
+import type { RestartCause } from '../figures/answers.ts';
+import type { Leak } from '../pool/leak-detector.ts';
 import { lostRequest } from '../pool/lost-request.ts';
 import type { ManagedWorker, ManagerEvent } from '../pool/management.ts';
 import { decide } from '../pool/manager.ts';
@@ -26,9 +28,11 @@ import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import type { WorkerStage } from '../scoreboard/states.ts';
 import type { Generation } from './generation.ts';
 import type { MasterServices } from './master-services.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { bootPlace } from './request-facts.ts';
 import { writeSlowLog } from './slow-log.ts';
+import type { WorkerRecord } from './worker-table.ts';
 
 /** A worker in one of these is at no request. */
 const restingStages: readonly WorkerStage[] = ['idle', 'creating', 'booting'];
@@ -41,13 +45,22 @@ export class WorkerSupervisor {
   readonly #onCrash: () => void;
   readonly #counters: PoolCounters;
   #backOff: BackOffMemory = initialBackOff;
+  readonly #memory: MemoryWatch;
 
   /** @param onCrash a worker died by a signal that counts for emergency_restart */
   constructor(pool: string, services: MasterServices, counters: PoolCounters, onCrash: () => void) {
     this.#counters = counters;
     this.#pool = pool;
+    this.#memory = new MemoryWatch(pool, {
+      say: (level, text, requestId) => services.log.aboutRequest(level, text, requestId),
+    });
     this.#onCrash = onCrash;
     this.#services = services;
+  }
+
+  /** Scripts whose requests leave memory behind, the worst first. */
+  get leaks(): readonly Leak[] {
+    return this.#memory.leaks;
   }
 
   /** First workers of a generation; at least as many as it needs to take over. */
@@ -63,6 +76,7 @@ export class WorkerSupervisor {
     this.#manage(generation, { type: 'heartbeat' }, slots);
     for (const slot of idleOthers(generation.pool, slots, monotonicMicros()))
       this.#dismiss(generation, slot, 'quit');
+    this.#memory.beat(generation, slots);
     this.watch(generation);
   }
 
@@ -168,7 +182,7 @@ export class WorkerSupervisor {
       if (isServing && this.#services.isNormal()) this.watch(generation);
       return;
     }
-    this.#counters.restarted(worker.timedOut ? 'timeout' : message.end.type);
+    this.#counters.restarted(causeOf(worker, message));
     // One that runs other scripts is made when it is wanted.
     if (!isManagedSlot(generation.pool, message.slot)) return;
     // Of one that never came up the slot tells nothing: what is there is its predecessor's.
@@ -206,6 +220,7 @@ export class WorkerSupervisor {
 
   /** request_terminate_timeout and request_slowlog_timeout. Draining generations are watched as well. */
   checkRequests(generation: Generation): void {
+    this.#memory.checkHard(generation, this.#showsQuery(generation));
     const timed: TimedWorker[] = [];
     for (const { slot, pid, slowLogged } of generation.workers.all()) {
       const snapshot = pid === 0 ? undefined : generation.reader.readSlot(slot);
@@ -308,4 +323,9 @@ export class WorkerSupervisor {
       };
     });
   }
+}
+
+function causeOf({ timedOut, outgrown }: WorkerRecord, { end }: EndedMessage): RestartCause {
+  if (timedOut) return 'timeout';
+  return outgrown ? 'memory' : end.type;
 }

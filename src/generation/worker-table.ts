@@ -25,6 +25,8 @@ export interface WorkerRecord {
   readonly isReplacement: boolean;
   /** Asked to go because of request_terminate_timeout. */
   timedOut: boolean;
+  /** Asked to go because of what it takes. */
+  outgrown: boolean;
   /** Accept time of the request that was written to the slow log last, 0 for none. */
   slowLogged: number;
 }
@@ -69,6 +71,7 @@ export class WorkerTable {
       stoppedByManager: false,
       isReplacement,
       timedOut: false,
+      outgrown: false,
       slowLogged: 0,
     };
   }

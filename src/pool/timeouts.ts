@@ -40,13 +40,19 @@ export interface TimeoutDecision {
 /** Shortest time between two checks. */
 const shortestPeriodMillis = 130;
 
-/** Time between two checks for all pools together; undefined when no pool has a time-out. */
-export function timeoutPeriod(pools: readonly TimeoutSettings[]): number | undefined {
+/** How often workers are looked at whose memory is bounded while they run, ms. */
+const memoryPeriodMillis = 250;
+
+/** Time between two checks for all pools together; undefined when no pool has a limit that wants one. */
+export function timeoutPeriod(
+  pools: readonly (TimeoutSettings & { readonly 'pm.max_memory_hard'?: number })[],
+): number | undefined {
   const seconds = pools
     .flatMap((pool) => [pool.request_terminate_timeout, pool.request_slowlog_timeout])
     .filter((timeout) => timeout > 0);
-  if (seconds.length === 0) return undefined;
-  return Math.max(shortestPeriodMillis, Math.floor((Math.min(...seconds) * 1000) / 3));
+  const periods = seconds.map((timeout) => Math.max(shortestPeriodMillis, Math.floor((timeout * 1000) / 3)));
+  if (pools.some((pool) => (pool['pm.max_memory_hard'] ?? 0) > 0)) periods.push(memoryPeriodMillis);
+  return periods.length === 0 ? undefined : Math.min(...periods);
 }
 
 /**

@@ -38,14 +38,33 @@ export class MemoryLook {
   }
 }
 
-const line = Buffer.alloc(fileBytes);
-
 /** The same at once. @returns undefined where it cannot be told */
 export function processMemory(pid: number): ProcessMemory | undefined {
+  const text = readShort(`/proc/${pid}/smaps_rollup`);
+  return text === undefined ? undefined : parseSmapsRollup(text);
+}
+
+/**
+ * Anonymous memory of a process, that in swap included: never less than what it has for itself of it, and found without a
+ * walk over its pages (proc_pid_status(5)).
+ *
+ * @returns undefined where it cannot be told
+ */
+export function anonymousBytes(pid: number): number | undefined {
+  const text = readShort(`/proc/${pid}/status`);
+  const kilobytes = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text ?? '')?.[1] ?? Number.NaN);
+  const resident = kilobytes('RssAnon');
+  return Number.isNaN(resident) ? undefined : (resident + (kilobytes('VmSwap') || 0)) * 1024;
+}
+
+const buffer = Buffer.alloc(fileBytes);
+
+function readShort(path: string): string | undefined {
   let fd: number | undefined;
   try {
-    fd = openSync(`/proc/${pid}/smaps_rollup`, 'r');
-    return parseSmapsRollup(line.toString('latin1', 0, readSync(fd, line, 0, fileBytes, 0)));
+    fd = openSync(path, 'r');
+    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, fileBytes, 0));
   } catch {
     return undefined;
   } finally {

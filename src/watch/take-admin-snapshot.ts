@@ -166,6 +166,7 @@ function poolSnapshot(
     memoryBytes: memory?.bytes,
     sharedBytes: memory?.sharedBytes,
     workerMemory: memory?.workers,
+    leaks: runner.leaks,
     privateBytes: memory?.privateBytes,
     totals,
     recent: runner.metrics.recent(totals),

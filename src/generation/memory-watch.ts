@@ -1,0 +1,201 @@
+/** The master's eye on what a pool's workers take: renews those that outgrew their limits, and finds who made them grow. */
+
+import type { LogLevel } from '../config/values.ts';
+import { type Leak, type LeakMemory, leaks, noLeaks, noteLook } from '../pool/leak-detector.ts';
+import {
+  type GrowthMemory,
+  type MemorySample,
+  noGrowth,
+  noteMemory,
+  workerMemory,
+} from '../pool/memory-growth.ts';
+import { requestsUntilRenewal } from '../pool/pool-advice.ts';
+import { chooseLeavers, isOverHardLimit, type SizedWorker } from '../pool/recycling.ts';
+import { requestIdOf, requestOfChild } from '../pool/request-text.ts';
+import { workerStates } from '../pool/worker-states.ts';
+import { anonymousBytes, processMemory } from '../posix/smaps.ts';
+import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import { logWord } from '../text/log-line.ts';
+import { sizeText } from '../text/size.ts';
+import type { Generation } from './generation.ts';
+import type { WorkerRecord } from './worker-table.ts';
+
+/** Who writes down what happens. */
+export interface MemoryVoice {
+  say(level: LogLevel, text: string, requestId?: string): void;
+}
+
+/** Beats between two looks at the growth of all workers, and workers for each of which it is one more: a look takes 0.3 ms. */
+const growthBeats = 3;
+const workersABeat = 10;
+/** Scripts that the log is told of: who names them are workers. */
+const mostNamed = 20;
+/** Before that a worker grows without a leak. */
+const warmAfter = 20;
+
+interface Look {
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+export class MemoryWatch {
+  readonly #voice: MemoryVoice;
+  readonly #pool: string;
+  #growth: GrowthMemory = noGrowth;
+  #leaks: LeakMemory = noLeaks;
+  /** By pid: the last look while it had no request. */
+  #idleLooks = new Map<number, Look>();
+  readonly #named = new Set<string>();
+  #beats = 0;
+
+  constructor(pool: string, voice: MemoryVoice) {
+    this.#pool = pool;
+    this.#voice = voice;
+  }
+
+  /** Scripts whose requests leave memory behind, the worst first; only where the pool's workers are watched. */
+  get leaks(): readonly Leak[] {
+    return leaks(this.#leaks);
+  }
+
+  /** Once a second. @param slots of the generation's scoreboard, of this moment */
+  beat(generation: Generation, slots: readonly SlotSnapshot[]): void {
+    const { pool } = generation;
+    const isAuto = pool['pm.max_requests'] === 'auto';
+    if (pool['pm.max_memory'] === 0 && !isAuto) return;
+    const looksAtGrowth = isAuto && this.#isGrowthDue(slots.length);
+    const sized = sizesOf(generation, slots, looksAtGrowth, pool['pm.max_memory']);
+    if (looksAtGrowth) this.#growth = noteMemory(this.#growth, sized.map(sampleOf));
+    this.#findLeaks(generation, sized);
+    for (const { slot, pid, reason } of chooseLeavers(pool, isAuto ? this.#requests : 0, sized)) {
+      const worker = generation.workers.get(slot);
+      if (worker === undefined) continue;
+      worker.outgrown = true;
+      this.#voice.say(
+        'notice',
+        `[pool ${this.#pool}] child ${pid} ${reason}: it is replaced after its request`,
+      );
+      generation.endWorker(slot, 'quit');
+    }
+  }
+
+  #isGrowthDue(workers: number): boolean {
+    this.#beats += 1;
+    if (this.#beats < Math.max(growthBeats, workers / workersABeat)) return false;
+    this.#beats = 0;
+    return true;
+  }
+
+  /** Four times a second, where there is such a limit; draining generations as well. */
+  checkHard(generation: Generation, withQuery: boolean): void {
+    const { pool, engine } = generation;
+    if (pool['pm.max_memory_hard'] === 0 || engine === 'embedded') return;
+    for (const worker of generation.workers.all()) {
+      if (worker.pid === 0 || worker.ending !== undefined) continue;
+      const anonymous = anonymousBytes(worker.pid) ?? 0;
+      if (!isOverHardLimit(pool, anonymous)) continue;
+      // Part of that may be shared with others still, as after a fork.
+      const bytes = processMemory(worker.pid)?.privateBytes ?? 0;
+      if (isOverHardLimit(pool, bytes)) this.#end(generation, worker, bytes, withQuery);
+    }
+  }
+
+  #end(generation: Generation, worker: WorkerRecord, bytes: number, withQuery: boolean): void {
+    const snapshot = generation.reader.readSlot(worker.slot);
+    const limit = sizeText(generation.pool['pm.max_memory_hard']);
+    const who =
+      snapshot === undefined
+        ? `[pool ${this.#pool}] child ${worker.pid}`
+        : requestOfChild(this.#pool, worker.pid, snapshot, withQuery);
+    this.#voice.say(
+      'warning',
+      `${who} takes ${sizeText(bytes)}, pm.max_memory_hard is ${limit}: terminating`,
+      snapshot && requestIdOf(snapshot),
+    );
+    worker.outgrown = true;
+    generation.endWorker(worker.slot, 'term');
+  }
+
+  /** After so many a worker has grown by half; 0 while nothing is known, and where it does not grow. */
+  get #requests(): number {
+    const memory = workerMemory(this.#growth);
+    if (memory?.growthBytesPerRequest === undefined) return 0;
+    return requestsUntilRenewal(memory.averageBytes, memory.growthBytesPerRequest);
+  }
+
+  #findLeaks(generation: Generation, sized: readonly SizedWorker[]): void {
+    const looks = new Map<number, Look>();
+    for (const { slot, pid, requests } of sized) {
+      const seen = requests < warmAfter ? undefined : idleLook(generation, slot, pid);
+      const before = this.#idleLooks.get(pid);
+      if (seen === undefined) {
+        // While it works what it takes is its request's.
+        if (before !== undefined) looks.set(pid, before);
+        continue;
+      }
+      looks.set(pid, seen);
+      const between = before === undefined ? 0 : seen.requests - before.requests;
+      if (before === undefined || between < 1) continue;
+      this.#leaks = noteLook(this.#leaks, {
+        script: seen.script,
+        requests: between,
+        grownBytes: seen.bytes - before.bytes,
+      });
+    }
+    this.#idleLooks = looks;
+    for (const leak of this.leaks) this.#name(leak);
+  }
+
+  #name({ script, bytesPerRequest, looks }: Leak): void {
+    if (this.#named.has(script) || this.#named.size >= mostNamed) return;
+    this.#named.add(script);
+    this.#voice.say(
+      'warning',
+      `[pool ${this.#pool}] a request of script '${logWord(script)}' leaves ${sizeText(bytesPerRequest)} behind in its worker (seen ${looks} times)`,
+    );
+  }
+}
+
+function sampleOf({ pid, bytes, requests }: SizedWorker): MemorySample {
+  return { pid, bytes, requests };
+}
+
+/**
+ * @param isExact every worker's own memory is to be known; else only of those that may be over the limit, since the kernel
+ *   walks all pages of a process for it
+ */
+function sizesOf(
+  { engine, workers }: Generation,
+  slots: readonly SlotSnapshot[],
+  isExact: boolean,
+  limit: number,
+): SizedWorker[] {
+  const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));
+  return workers.all().flatMap(({ slot, pid, state }) => {
+    const snapshot = pid === 0 ? undefined : bySlot.get(slot);
+    if (snapshot === undefined) return [];
+    const bytes = engine === 'embedded' ? snapshot.instanceBytes : nativeBytes(pid, isExact, limit);
+    const isLeaving = state === workerStates.stopping;
+    return bytes === undefined ? [] : [{ slot, pid, bytes, requests: snapshot.requests, isLeaving }];
+  });
+}
+
+function nativeBytes(pid: number, isExact: boolean, limit: number): number | undefined {
+  const anonymous = anonymousBytes(pid);
+  const mayBeOver = anonymous !== undefined && limit > 0 && anonymous > limit / 2;
+  return isExact || mayBeOver ? processMemory(pid)?.privateBytes : anonymous;
+}
+
+/** @returns undefined while it has a request, and when one began meanwhile */
+function idleLook(
+  { engine, reader }: Generation,
+  slot: number,
+  pid: number,
+): (Look & { script: string }) | undefined {
+  const before = reader.readSlot(slot);
+  if (before?.stage !== 'idle' || before.script === '') return undefined;
+  const bytes = engine === 'embedded' ? before.instanceBytes : anonymousBytes(pid);
+  const after = reader.readSlotNumbers(slot);
+  if (bytes === undefined || after?.requests !== before.requests) return undefined;
+  return { requests: before.requests, bytes, script: before.script };
+}
