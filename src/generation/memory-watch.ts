@@ -14,7 +14,7 @@ import { chooseLeavers, isOverHardLimit, type SizedWorker } from '../pool/recycl
 import { requestIdOf, requestOfChild } from '../pool/request-text.ts';
 import { workerStates } from '../pool/worker-states.ts';
 import { anonymousBytes, processMemory } from '../posix/smaps.ts';
-import type { SlotSnapshot } from '../scoreboard/reader.ts';
+import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import { logWord } from '../text/log-line.ts';
 import { sizeText } from '../text/size.ts';
 import type { Generation } from './generation.ts';

@@ -22,7 +22,7 @@ const intervalMs = 30_000;
 const msForEach = 200;
 /** The first looks after a start come sooner: somebody waits for the figures. */
 const firstMs = 1_000;
-const firstLooks = 5;
+const firstLooks = 30;
 const gone: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH']);
 const nothing: ProcessMemory = { proportionalBytes: 0, privateBytes: 0 };
 
