@@ -68,6 +68,7 @@ export const debianPackages = {
   acl: { probe: '/usr/bin/setfacl', purpose: 'listen.acl_users and listen.acl_groups' },
   nginx: { probe: '/usr/sbin/nginx', purpose: 'the web server in front' },
   apache2: { probe: '/usr/sbin/apache2', purpose: 'the web server in front' },
+  'kubernetes-client': { probe: '/usr/bin/kubectl', purpose: 'rendering the manifests of deploy/kubernetes' },
   haproxy: { probe: '/usr/sbin/haproxy', purpose: 'the load balancer in front' },
   caddy: { probe: '/usr/bin/caddy', purpose: 'the web server in front' },
   wrk: { probe: '/usr/bin/wrk', purpose: 'load for the benchmark' },
