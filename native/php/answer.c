@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -165,11 +166,25 @@ bool hathi_answer_own(struct hathi_request *request)
 	return true;
 }
 
+/*
+ * Says in a header who serves the request, for "hathi request --verbose", which asks by a parameter. No client of a web
+ * server can send that. `requests` counts those of the application since its boot.
+ */
+void hathi_answer_tell(const struct hathi_request *request, uint64_t requests)
+{
+	char line[128];
+	if (hathi_params_get(&request->params, "HATHI_VERBOSE") == NULL) return;
+	snprintf(line, sizeof line, "X-Hathi-Served-By: %s; pid=%d; requests=%llu", request->texts.served_by, (int)getpid(),
+		(unsigned long long)requests);
+	add_header(line, true);
+}
+
 /* Answers by a page or a script: PHP-FPM's decisions, in its order. */
 void hathi_answer(struct hathi_request *request)
 {
 	const struct hathi_worker *worker = request->worker;
 	const char *path = SG(request_info).path_translated;
+	hathi_answer_tell(request, hathi_slot_requests(worker->slot.header, worker->slot_number));
 	if (hathi_answer_own(request)) return;
 	if (path == NULL) {
 		hathi_worker_log(request->worker, HATHI_DEBUG, "Primary script unknown");

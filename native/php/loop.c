@@ -80,6 +80,7 @@ static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	loop.has_exited = false;
 	hathi_reset_begin();
 	hathi_request_describe(request);
+	hathi_answer_tell(request, loop.served + 1);
 	hathi_opcache_publish(worker, request->connection->accepted);
 	if (!hathi_answer_own(request)) call_handler(call, cache);
 	hathi_request_account(request);
@@ -104,6 +105,7 @@ static void come_up(void)
 	hathi_reset_end_boot();
 	hathi_request_release(&loop.boot);
 	loop.phase = PAUSING;
+	hathi_slot_booted(&worker->slot);
 	hathi_turn_come_up(worker);
 }
 

@@ -117,6 +117,7 @@ void hathi_request_describe(struct hathi_request *request)
 	texts->script = or_empty(request->script.path);
 	texts->user = or_empty(SG(request_info).auth_user);
 	texts->request_id = request->id;
+	texts->served_by = request->is_handled ? "worker" : "classic";
 	texts->path = or_empty(texts->path);
 	texts->content_length = (uint64_t)SG(request_info).content_length;
 	hathi_slot_describe(&request->worker->slot, texts);

@@ -56,6 +56,7 @@ bool hathi_answer_is_own(const struct hathi_request *request);
 bool hathi_answer_own(struct hathi_request *request);
 void hathi_answer(struct hathi_request *request);
 void hathi_answer_mark_failure(void);
+void hathi_answer_tell(const struct hathi_request *request, uint64_t requests);
 void hathi_folder_start(void);
 void hathi_folder_leave(void);
 void hathi_response_end(struct hathi_request *request);

@@ -68,7 +68,7 @@ static const char *check(char code, const char *modifier, char *error, size_t si
 	default:
 		break;
 	}
-	if (strchr("%flImnpPqQrRsu", code) == NULL) {
+	if (strchr("%flImnpPqQrRsuW", code) == NULL) {
 		snprintf(error, size, "Invalid token in the access.format (%%%c)", code);
 		return error;
 	}
@@ -214,6 +214,7 @@ static void put_piece(struct hathi_line *line, const struct piece *piece, const 
 		return;
 	case 'f': put_or_dash(line, values->request->script); return;
 	case 'I': put_or_dash(line, values->request->request_id); return;
+	case 'W': hathi_line_put(line, values->request->served_by, strlen(values->request->served_by)); return;
 	case 'l': hathi_line_format(line, "%llu", (unsigned long long)values->request->content_length); return;
 	case 'm': put_or_dash(line, values->request->method); return;
 	case 'M': put_memory(line, piece->text, values->memory); return;

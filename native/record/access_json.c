@@ -74,6 +74,7 @@ size_t hathi_access_json(const struct hathi_access_values *values, bool with_que
 	put_bytes(&line, "uri", values->request->path, values->request->path_length);
 	if (with_query) put_field(&line, "query", values->request->query);
 	put_field(&line, "script", values->request->script);
+	put_field(&line, "served_by", values->request->served_by);
 	put_number(&line, "status", values->status);
 	put_number(&line, "duration_micros", values->duration);
 	put_number(&line, "cpu_user_micros", values->cpu_user);

@@ -13,6 +13,8 @@ struct hathi_request_texts {
 	const char *script;
 	const char *user;
 	const char *request_id;
+	/* "worker" when the booted application answers, else "classic". */
+	const char *served_by;
 	/* Path of REQUEST_URI, not ended by NUL. */
 	const char *path;
 	size_t path_length;

@@ -256,6 +256,23 @@ void hathi_slot_idle(struct hathi_slot *slot)
 /* The worker boots its application, and takes none meanwhile. */
 void hathi_slot_booting(struct hathi_slot *slot)
 {
-	hathi_slot_stage(slot, HATHI_STAGE_BOOTING);
+	uint8_t *at = slot->slot;
+	uint32_t boots;
+	memcpy(&boots, at + HATHI_SB_SLOT_BOOTS, sizeof boots);
+	begin_change(at);
+	put_u32(at, HATHI_SB_SLOT_BOOTS, boots + 1);
+	put_u64(at, HATHI_SB_SLOT_BOOT_REQUESTS, get_u64(at, HATHI_SB_SLOT_REQUESTS));
+	set_stage(at, HATHI_STAGE_BOOTING);
+	end_change(at);
 	set_active(slot, false);
+}
+
+/* The application waits for its first request. */
+void hathi_slot_booted(struct hathi_slot *slot)
+{
+	uint8_t *at = slot->slot;
+	uint64_t began = get_u64(at, HATHI_SB_SLOT_STAGE_CLOCK_MICROS);
+	begin_change(at);
+	put_u64(at, HATHI_SB_SLOT_BOOT_MICROS, hathi_clock(CLOCK_MONOTONIC) - began);
+	end_change(at);
 }

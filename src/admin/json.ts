@@ -60,6 +60,7 @@ function workerJson(
     script: shownText(worker.script),
     ...(worker.requestId === '' ? {} : { requestId: shownText(worker.requestId) }),
     durationMicros: worker.requestDuration,
+    ...(worker.application === undefined ? {} : { application: worker.application }),
     ...(isIdle ? { cpuPercent: worker.lastRequestCpu, memoryBytes: worker.lastRequestMemory } : {}),
     residentBytes: process?.residentBytes,
     privateBytes: privateBytes?.get(worker.pid),

@@ -37,6 +37,8 @@ Sends one request to a FastCGI application (PHP-FPM, a Hathi pool) and prints it
   --timeout SECONDS   give up after that time (default: 60, 0: never)
   --headers-only      print status and headers, not the body
   --body-only         print the body alone
+  -v, --verbose       tell on standard error which worker of a Hathi pool served it, and whether its booted application did
+                      (worker mode)
   --raw               print what the application sent, unparsed
   --fail              exit with ${requestExit.httpError} when the status is 400 or more
   --help              this text
@@ -57,6 +59,7 @@ const optionTypes = {
   timeout: { type: 'string', default: '60' },
   'headers-only': { type: 'boolean', default: false },
   'body-only': { type: 'boolean', default: false },
+  verbose: { type: 'boolean', short: 'v', default: false },
   raw: { type: 'boolean', default: false },
   fail: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -131,7 +134,23 @@ async function run(options: Options, io: RequestIo): Promise<number> {
     signal: seconds > 0 ? AbortSignal.timeout(seconds * 1000) : undefined,
   });
   const status = printer.finish();
+  if (options.verbose) await write(io.stderr, servedText(printer.servedBy));
   return options.fail && status >= 400 ? requestExit.httpError : requestExit.ok;
+}
+
+/** The header by which the native engine tells who served a request that asks for it by {@link verboseParameter}. */
+const servedHeader = 'x-hathi-served-by';
+const verboseParameter = 'HATHI_VERBOSE';
+
+/** The header's value in words, for people. */
+function servedText(value: string | undefined): string {
+  const [, by, pid, requests] = /^(worker|classic); pid=(\d+); requests=(\d+)$/.exec(value ?? '') ?? [];
+  if (by === undefined) return 'hathi request: unknown who served it: no native pool of Hathi\n';
+  const what =
+    by === 'worker'
+      ? `the booted application, request ${requests} since its boot`
+      : `a script, request ${requests}`;
+  return `hathi request: served by worker ${pid}: ${what}\n`;
 }
 
 /** Prints the response as it arrives, at the reader's pace. */
@@ -140,6 +159,8 @@ class Printer {
   readonly #options: Options;
   readonly #out: Writable;
   #status = 0;
+  /** The value of {@link servedHeader}. */
+  servedBy: string | undefined;
 
   constructor(options: Options, out: Writable) {
     this.#options = options;
@@ -149,6 +170,7 @@ class Printer {
   async take(chunk: Uint8Array): Promise<void> {
     const { head, body } = this.#parser.push(chunk);
     if (head !== undefined) this.#status = head.status;
+    this.servedBy ??= head?.headers.find(([name]) => name.toLowerCase() === servedHeader)?.[1];
     if (this.#options.raw) {
       await write(this.#out, chunk);
       return;
@@ -197,6 +219,7 @@ function requestParams(options: Options, contentLength: number | undefined): [st
     ['SERVER_PORT', '80'],
     ['SERVER_NAME', 'localhost'],
     ['SCRIPT_FILENAME', script],
+    ...(options.verbose ? ([[verboseParameter, '1']] as const) : []),
   ]);
   for (const header of options.header) addHeader(params, header);
   for (const param of options.param) {

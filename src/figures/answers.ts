@@ -28,6 +28,15 @@ export interface WorkerAnswer {
   readonly requestId?: string;
   /** Of the running request so far, or of an idle worker's last one. */
   readonly durationMicros: number;
+  /** Worker mode: of its application; absent for a worker that runs scripts. */
+  readonly application?: {
+    /** Times that it was booted in this worker. */
+    readonly boots: number;
+    /** Duration of the last boot. */
+    readonly bootMicros: number;
+    /** Since the last boot. */
+    readonly requests: number;
+  };
   /** Of an idle worker's last request. */
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;

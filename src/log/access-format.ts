@@ -32,6 +32,8 @@ export interface AccessValues {
   readonly status: number;
   /** Empty without an id. */
   readonly requestId: string;
+  /** Worker mode: `worker` when the booted application answered; otherwise `classic`. */
+  readonly servedBy: 'worker' | 'classic';
   /** Peak memory of the script in bytes. */
   readonly memoryPeak: number;
   /** Microseconds from accept to the end of the script. */
@@ -179,8 +181,9 @@ const codes: Readonly<Record<string, Code>> = {
   t: time((v) => v.acceptedAt),
   T: time((v) => v.loggedAt),
   u: plain('u', (v) => logField(v.user)),
-  // Hathi's own code.
+  // Hathi's own codes.
   I: plain('I', (v) => orDash(logField(v.requestId))),
+  W: plain('W', (v) => v.servedBy),
 };
 
 /** Literal text, a code without modifier, codes with one or several modifiers (the last one counts), a lone `%`. */

@@ -29,6 +29,7 @@ export const accessFields: readonly AccessField[] = [
   field('uri', 'requested path (REQUEST_URI), without query', (v) => v.path),
   field('query', 'only with `access.log_query`: it may hold secrets', (v) => v.query),
   field('script', 'path of the script', (v) => v.script),
+  field('served_by', '`worker` (the booted application, worker mode) or `classic`', (v) => v.servedBy),
   count('status', 'status of the answer', (v) => v.status),
   count('duration_micros', 'from accept to the end of the script', (v) => v.duration),
   count('cpu_user_micros', 'CPU time of the request', (v) => v.cpuUser),

@@ -2,7 +2,7 @@
 
 import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
 import { stageLabel } from '../scoreboard/states.ts';
-import type { ProcessStatus, StatusSnapshot } from '../status/status-snapshot.ts';
+import type { ApplicationStatus, ProcessStatus, StatusSnapshot } from '../status/status-snapshot.ts';
 
 export interface PoolStatusInput {
   readonly pool: { readonly name: string; readonly pm: string; readonly 'pm.max_children': number };
@@ -72,7 +72,14 @@ function processStatus(pid: number, slot: SlotSnapshot | undefined, input: PoolS
     requestId: slot.requestId,
     lastRequestCpu: isIdle && slot.cpuWallMicros > 0 ? (100 * slot.cpuMicros) / slot.cpuWallMicros : 0,
     lastRequestMemory: isIdle ? slot.memoryPeak : 0,
+    application: applicationStatus(slot),
   };
+}
+
+function applicationStatus(slot: SlotSnapshot): ApplicationStatus | undefined {
+  if (slot.boots === 0) return undefined;
+  const requests = Math.max(0, slot.requests - slot.bootRequests);
+  return { boots: slot.boots, bootMicros: slot.bootMicros, requests };
 }
 
 /** A worker that is up but has not written its slot. */
@@ -93,5 +100,6 @@ function unwrittenProcess(pid: number, startTime: number): ProcessStatus {
     requestId: '',
     lastRequestCpu: 0,
     lastRequestMemory: 0,
+    application: undefined,
   };
 }

@@ -47,6 +47,12 @@ export interface SlotSnapshot {
   readonly memoryPeak: number;
   /** Of the worker's PHP instance; 0 for a native worker, which is a process. */
   readonly instanceBytes: number;
+  /** Worker mode: boots of the application; 0 in a worker that runs scripts. */
+  readonly boots: number;
+  /** Duration of the last boot. */
+  readonly bootMicros: number;
+  /** `requests` at the last boot. */
+  readonly bootRequests: number;
   readonly contentLength: number;
   readonly httpStatus: number;
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
@@ -176,6 +182,9 @@ export function decodeSlot(slot: number, bytes: Buffer, withStrings: boolean): S
     cpuWallMicros: readU64(bytes, slotAt.cpu_wall_micros),
     memoryPeak: readU64(bytes, slotAt.memory_peak),
     instanceBytes: readU64(bytes, slotAt.instance_bytes),
+    boots: bytes.readUInt32LE(slotAt.boots),
+    bootMicros: readU64(bytes, slotAt.boot_micros),
+    bootRequests: readU64(bytes, slotAt.boot_requests),
     contentLength: readU64(bytes, slotAt.content_length),
     httpStatus: bytes.readUInt32LE(slotAt.http_status),
     responses: responseCounts(bytes),

@@ -420,12 +420,13 @@ export const slotFields = [
     about: 'answers of this worker by class: 1xx, 2xx, 3xx, 4xx, 5xx',
   },
   {
-    name: 'restarts',
+    name: 'boots',
     type: 'u32',
     offset: 128,
     size: 4,
     writer: 'worker',
-    about: 'reserved for workers that are renewed in place, zero until then',
+    engine: 'native',
+    about: 'worker mode: boots of the application in this worker; 0 in one that runs scripts',
   },
   {
     name: 'peak_period',
@@ -453,6 +454,24 @@ export const slotFields = [
     engine: 'embedded',
     about:
       "memory of the worker's PHP instance, which is its own; a native worker is a process, and the kernel tells",
+  },
+  {
+    name: 'boot_micros',
+    type: 'u64',
+    offset: 184,
+    size: 8,
+    writer: 'worker',
+    engine: 'native',
+    about: 'worker mode: duration of the last boot',
+  },
+  {
+    name: 'boot_requests',
+    type: 'u64',
+    offset: 192,
+    size: 8,
+    writer: 'worker',
+    engine: 'native',
+    about: 'worker mode: `requests` at the last boot',
   },
   { name: 'method', type: 'string', offset: 256, size: 16, writer: 'worker', about: 'REQUEST_METHOD' },
   {

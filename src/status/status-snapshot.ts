@@ -1,5 +1,15 @@
 /** Content of the status page, independent of its format. */
 
+/** What a worker in worker mode tells of its application. */
+export interface ApplicationStatus {
+  /** Times that it was booted in this worker. */
+  readonly boots: number;
+  /** Duration of the last boot. */
+  readonly bootMicros: number;
+  /** Since the last boot. */
+  readonly requests: number;
+}
+
 /** One worker. Strings are binary strings (one character a byte) with any content that a client sent. */
 export interface ProcessStatus {
   readonly pid: number;
@@ -25,6 +35,8 @@ export interface ProcessStatus {
   readonly lastRequestCpu: number;
   /** Memory peak of the last request in bytes; 0 unless idle. */
   readonly lastRequestMemory: number;
+  /** Undefined for a worker that runs scripts. No format of the status page shows it. */
+  readonly application: ApplicationStatus | undefined;
 }
 
 export interface StatusSnapshot {

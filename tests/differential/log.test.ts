@@ -137,6 +137,7 @@ test('worker output and access log are those of PHP-FPM', { skip }, async (t) =>
     script: join(folder, 'script.php'),
     user: '',
     requestId: '',
+    servedBy: 'classic',
     contentLength: 0,
     status: 200,
     memoryPeak: 0,

@@ -17,6 +17,7 @@ const values: AccessValues = {
   script: '/srv/index.php',
   user: 'ada',
   requestId: '',
+  servedBy: 'classic',
   contentLength: 12,
   status: 201,
   memoryPeak: 2_500_000,

@@ -20,6 +20,7 @@ const values: AccessValues = {
   script: '',
   user: '',
   requestId: '',
+  servedBy: 'classic',
   contentLength: 0,
   status: 200,
   memoryPeak: 0,

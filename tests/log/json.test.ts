@@ -222,6 +222,7 @@ test('the fields of an access log without query', () => {
     ...values,
     pool: 'www',
     requestId: '',
+    servedBy: 'classic',
     remoteAddress: '',
     user: '',
     method: 'GET',

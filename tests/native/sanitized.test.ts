@@ -18,6 +18,11 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
   { file: 'tests/native/pool-ini.test.ts' },
   { file: 'tests/native/deaf-clients.test.ts' },
   { file: 'tests/native/finish-request.test.ts' },
+  { file: 'tests/worker-mode/requests.test.ts' },
+  {
+    file: 'tests/worker-mode/life.test.ts',
+    only: 'exit:|a fatal error|memory used up|max_requests|ondemand',
+  },
   { file: 'tests/native/scheduler.test.ts' },
   { file: 'tests/native/ends.test.ts', only: 'exit|SIG|cannot start|forked|arrays' },
   { file: 'tests/contract/workers.test.ts', only: 'native, forked host quit lets' },

@@ -23,6 +23,7 @@ const process: ProcessStatus = {
   requestId: '',
   lastRequestCpu: 0,
   lastRequestMemory: 0,
+  application: undefined,
 };
 const snapshot: StatusSnapshot = {
   pool: 'www',

@@ -121,5 +121,6 @@ function parseProcess(values: Values): ProcessStatus {
     requestId: '',
     lastRequestCpu: number('last-request-cpu'),
     lastRequestMemory: number('last-request-memory'),
+    application: undefined,
   };
 }

@@ -221,6 +221,7 @@ export class Exchange {
       user: result.user,
       contentLength: information.contentLength,
       requestId: information.requestId,
+      servedBy: 'classic',
       status: result.status,
       memoryPeak: result.memoryPeak,
       duration: monotonicMicros() - this.#startedClock,
