@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/descriptors.h"
 #include "host/host.h"
 #include "host/setup.h"
 #include "shared/process.h"
@@ -22,15 +23,8 @@
  * (docs/contract.md). As the parent of its hosts it reports how each of them ended.
  */
 
-enum {
-	/* Descriptors of a host: stdout, stderr, then HATHI_FD_CONTROL to HATHI_FD_ACCESS_LOG. */
-	FIRST_TARGET = STDOUT_FILENO,
-	LAST_TARGET = HATHI_FD_ACCESS_LOG,
-	DESCRIPTORS_MOST = LAST_TARGET - FIRST_TARGET + 1,
-	DESCRIPTORS_LEAST = DESCRIPTORS_MOST - 1,
-	/* The template's own. */
-	FD_PASSED = 4,
-};
+/* The template's own channel for descriptors of hosts. */
+enum { FD_PASSED = 4 };
 
 enum {
 	/* A spare host is made this long after the last host, which gets the processors first. */
@@ -61,84 +55,6 @@ struct template {
 /* In a spare: the channel of its descriptors; -1 in every other process. */
 static int assignment = -1;
 
-static void close_all(const int *descriptors, size_t count)
-{
-	for (size_t index = 0; index < count; index++) close(descriptors[index]);
-}
-
-/*
- * Receives the descriptors of one host, which the master sends before the line that asks for it. Returns their
- * number, or -1 with errno.
- */
-static int receive_descriptors(int from, int flags, int *descriptors)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
-	} ancillary;
-	char byte;
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = ancillary.bytes,
-		.msg_controllen = sizeof ancillary.bytes,
-	};
-	ssize_t got;
-	do got = recvmsg(from, &message, flags | MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	if (got < 0) return -1;
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-	if (rights == NULL || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) {
-		errno = EPROTO;
-		return -1;
-	}
-	size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(descriptors, CMSG_DATA(rights), count * sizeof(int));
-	if ((message.msg_flags & MSG_CTRUNC) == 0) return (int)count;
-	close_all(descriptors, count);
-	errno = EMFILE;
-	return -1;
-}
-
-/* Passes descriptors on. Returns false when the receiver is gone. */
-static bool send_descriptors(int to, const int *descriptors, size_t count)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
-	} ancillary = {0};
-	char byte = '.';
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = ancillary.bytes,
-		.msg_controllen = CMSG_SPACE(count * sizeof(int)),
-	};
-	ancillary.header.cmsg_level = SOL_SOCKET;
-	ancillary.header.cmsg_type = SCM_RIGHTS;
-	ancillary.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(&ancillary.header), descriptors, count * sizeof(int));
-	return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
-}
-
-/* Moves the descriptors to a host's numbers. Some may occupy the numbers of others, so all move away first. */
-static bool place_descriptors(const int *descriptors, size_t count)
-{
-	int moved[DESCRIPTORS_MOST];
-	for (size_t index = 0; index < count; index++) {
-		moved[index] = fcntl(descriptors[index], F_DUPFD_CLOEXEC, LAST_TARGET + 1);
-		if (moved[index] < 0) return false;
-		close(descriptors[index]);
-	}
-	for (size_t index = 0; index < count; index++) {
-		if (dup2(moved[index], FIRST_TARGET + (int)index) < 0) return false;
-		close(moved[index]);
-	}
-	return true;
-}
-
 /*
  * The C library's generators would continue from the same state in every child. PHP's are seeded at their first use.
  */
@@ -148,18 +64,6 @@ static void reseed(void)
 	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) return;
 	srandom(seed);
 	srand48((long)seed);
-}
-
-/* Occupies the numbers of a host's descriptors: files that OPcache opens before a pool comes must lie elsewhere. */
-static bool keep_places(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	bool kept = null >= 0;
-	for (int place = HATHI_FD_CONTROL; place <= LAST_TARGET; place++) {
-		if (kept && place != null) kept = dup3(null, place, O_CLOEXEC) == place;
-	}
-	if (null > LAST_TARGET) close(null);
-	return kept;
 }
 
 static void forget_spare(struct template *template)
@@ -190,7 +94,7 @@ static void leave(struct template *template)
 /* Becomes a host. */
 static void become_host(struct hathi_host *host, const int *descriptors, size_t count)
 {
-	if (!place_descriptors(descriptors, count)) _exit(HATHI_EXIT_FAILED);
+	if (!hathi_descriptors_place(descriptors, count)) _exit(HATHI_EXIT_FAILED);
 	reseed();
 	hathi_host_begin(host);
 }
@@ -201,13 +105,13 @@ static void become_host(struct hathi_host *host, const int *descriptors, size_t 
  */
 void hathi_template_await_pool(struct hathi_host *host)
 {
-	int descriptors[DESCRIPTORS_MOST];
+	int descriptors[HATHI_DESCRIPTORS_MOST];
 	if (assignment < 0) return;
-	int count = receive_descriptors(assignment, 0, descriptors);
-	if (count < DESCRIPTORS_LEAST) _exit(0);
+	int count = hathi_descriptors_receive(assignment, 0, descriptors);
+	if (count < HATHI_DESCRIPTORS_LEAST) _exit(0);
 	close(assignment);
 	assignment = -1;
-	for (int place = FIRST_TARGET + count; place <= LAST_TARGET; place++) close(place);
+	for (int place = HATHI_DESCRIPTORS_FIRST + count; place <= HATHI_DESCRIPTORS_LAST; place++) close(place);
 	become_host(host, descriptors, (size_t)count);
 }
 
@@ -222,11 +126,11 @@ static bool make_spare(struct template *template)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
 	pid_t pid = fork();
 	if (pid == 0) {
-		assignment = fcntl(pair[1], F_DUPFD_CLOEXEC, LAST_TARGET + 1);
+		assignment = fcntl(pair[1], F_DUPFD_CLOEXEC, HATHI_DESCRIPTORS_LAST + 1);
 		close(pair[0]);
 		close(pair[1]);
 		leave(template);
-		if (assignment < 0 || !keep_places()) _exit(HATHI_EXIT_FAILED);
+		if (assignment < 0 || !hathi_descriptors_keep_places()) _exit(HATHI_EXIT_FAILED);
 		hathi_title_set("php-fpm: template's next host");
 		return true;
 	}
@@ -241,7 +145,7 @@ static pid_t give_spare(struct template *template, const int *descriptors, size_
 {
 	pid_t pid = template->spare.pid;
 	if (pid == 0) return 0;
-	bool given = send_descriptors(template->spare.channel, descriptors, count);
+	bool given = hathi_descriptors_send(template->spare.channel, descriptors, count);
 	forget_spare(template);
 	return given ? pid : 0;
 }
@@ -250,11 +154,11 @@ static pid_t give_spare(struct template *template, const int *descriptors, size_
 static bool make_host(struct template *template, const char *id, bool may_be_spare)
 {
 	struct hathi_channel *channel = &template->host->channel;
-	int descriptors[DESCRIPTORS_MOST];
-	int count = receive_descriptors(FD_PASSED, MSG_DONTWAIT, descriptors);
-	if (count < DESCRIPTORS_LEAST) {
+	int descriptors[HATHI_DESCRIPTORS_MOST];
+	int count = hathi_descriptors_receive(FD_PASSED, MSG_DONTWAIT, descriptors);
+	if (count < HATHI_DESCRIPTORS_LEAST) {
 		const char *reason = count < 0 ? strerror(errno) : "too few descriptors came";
-		if (count > 0) close_all(descriptors, (size_t)count);
+		if (count > 0) hathi_descriptors_close(descriptors, (size_t)count);
 		hathi_channel_say(channel, reason, strlen(reason), "no-host %s", id);
 		return false;
 	}
@@ -268,7 +172,7 @@ static bool make_host(struct template *template, const char *id, bool may_be_spa
 		return true;
 	}
 	int error = errno;
-	close_all(descriptors, (size_t)count);
+	hathi_descriptors_close(descriptors, (size_t)count);
 	if (pid > 0) hathi_channel_word(channel, "host %s %d", id, (int)pid);
 	else hathi_channel_say(channel, strerror(error), strlen(strerror(error)), "no-host %s", id);
 	return false;
