@@ -11,7 +11,7 @@ import { type GivenOption, readOptions, usage } from './options.ts';
 
 /** Answers of `-v`, `-m`, `-i`, which ask the engine. */
 export interface InfoPrinter {
-  version(): Promise<string>;
+  version(flags: FpmFlags): Promise<string>;
   modules(flags: FpmFlags): Promise<string>;
   information(flags: FpmFlags): Promise<string>;
 }
@@ -38,7 +38,7 @@ export async function fpmCommand(
     if (option.name === 'help') return print(usage(program));
     given.push(option);
     // These two answer at once: later arguments are not read.
-    if (option.name === 'version') return answer(() => info.version());
+    if (option.name === 'version') return answer(() => info.version(flagsOf(given)));
     if (option.name === 'modules') return answer(() => info.modules(flagsOf(given)));
   }
   const flags = flagsOf(given);

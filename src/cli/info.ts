@@ -19,7 +19,7 @@ import { ownVersion } from '../runtime/module.ts';
 import type { InfoPrinter } from './fpm.ts';
 
 export const infoPrinter: InfoPrinter = {
-  version: async () => versionText(),
+  version: async (flags) => versionText(flags),
   modules: async (flags) => {
     const located = locateEngine(undefined);
     if ('engine' in located) return nativeModules(located.engine, flags);
@@ -58,14 +58,14 @@ function embeddedEngine(): EnginePackage {
   );
 }
 
-/** php-fpm's lines, which tools parse and count; the last one also names Hathi. */
-function versionText(): string {
+/** php-fpm's lines, which tools parse and count; the third one also names Hathi. */
+function versionText(flags: FpmFlags): string {
   const located = locateEngine(undefined);
-  return 'engine' in located ? nativeVersion(located.engine) : embeddedVersion();
+  return 'engine' in located ? nativeVersion(located.engine, flags) : embeddedVersion();
 }
 
 /** `engine = auto` uses a built native engine. */
-function nativeVersion({ record, file }: BuiltEngine): string {
+function nativeVersion({ record, file }: BuiltEngine, flags: FpmFlags): string {
   const embedded = installedVersions().map((version) => findEngine(version).phpVersion);
   return [
     `PHP ${record.php} (fpm-fcgi) (built: ${compilerDate(new Date(record.builtAt))})${threadWord(record.php)}`,
@@ -73,6 +73,10 @@ function nativeVersion({ record, file }: BuiltEngine): string {
     `Zend Engine v${zendVersion(record.php)}, Copyright (c) Zend Technologies; ` +
       `Hathi ${ownVersion()}, native engine ${file} ${record.linked === undefined ? `in ${record.host}` : `with ${record.linked.library}`}` +
       (embedded.length > 0 ? `; embedded: PHP ${embedded.join(', ')} on Node ${process.versions.node}` : ''),
+    // Zend extensions such as OPcache and Xdebug, a line each.
+    ...askProgram(record, flags, '-v')
+      .split('\n')
+      .filter((line) => line.startsWith('    with ')),
     '',
   ].join('\n');
 }
@@ -88,15 +92,23 @@ function threadWord(php: string): string {
   return isAtLeast(php, 8, 4) ? ' (NTS)' : '';
 }
 
-/** The engine is PHP's own program plus one module, so that program is asked. */
-function nativeModules({ record }: BuiltEngine, { phpIni, noPhpIni, defines }: FpmFlags): string {
-  const ini = noPhpIni ? ['-n'] : ['-c', phpIni ?? record.iniFolder];
-  const scan = phpIni === undefined ? record.scanFolder : (process.env['PHP_INI_SCAN_DIR'] ?? '');
-  const text = execFileSync(record.host, [...ini, ...defines.flatMap((define) => ['-d', define]), '-m'], {
+/** The engine is PHP's own program plus one module, so that program is asked, with the ini files of PHP-FPM. */
+function askProgram(
+  { host, iniFolder, scanFolder }: BuiltEngine['record'],
+  { phpIni, noPhpIni, defines }: FpmFlags,
+  question: '-m' | '-v',
+): string {
+  const ini = noPhpIni ? ['-n'] : ['-c', phpIni ?? iniFolder];
+  const scan = phpIni === undefined ? scanFolder : (process.env['PHP_INI_SCAN_DIR'] ?? '');
+  return execFileSync(host, [...ini, ...defines.flatMap((define) => ['-d', define]), question], {
     encoding: 'utf8',
     env: { ...process.env, PHP_INI_SCAN_DIR: scan },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+}
+
+function nativeModules({ record }: BuiltEngine, flags: FpmFlags): string {
+  const text = askProgram(record, flags, '-m');
   const [modules = '', ...others] = text.split('\n\n');
   const [title = '', ...names] = modules.split('\n');
   const key = (name: string): string => name.toLowerCase();

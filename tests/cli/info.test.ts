@@ -27,19 +27,21 @@ test('-v names the PHP that runs in php-fpm’s form, and what it lacks', async 
   assert.deepEqual(lines.slice(3), [''], 'programs count lines');
 });
 
-test('-v of the native engine has the lines of php-fpm without OPcache', {
-  skip: nativeBuild().skip || requires('php-fpm'),
-}, async () => {
-  const env = cleanEnv({ HATHI_ENGINE_DIR: nativeBuild().folder });
-  const [ours, theirs] = await Promise.all([
-    run(serverCommand('hathi'), ['-v'], { env }),
-    run(serverCommand('php-fpm'), ['-n', '-v'], { env }),
-  ]);
-  const comparable = (text: string): string =>
-    text.replace(/\(built: [^)]*\)/, '(built: DATE)').replace(/; Hathi .*, native engine .*/, '');
-  assert.notEqual(comparable(ours.stdout), ours.stdout);
-  assert.equal(comparable(ours.stdout), comparable(theirs.stdout));
-});
+for (const flags of [[], ['-n'], ['-d', 'zend_extension=opcache', '-n']]) {
+  test(`${[...flags, '-v'].join(' ')} of the native engine has the lines of php-fpm`, {
+    skip: nativeBuild().skip || requires('php-fpm'),
+  }, async () => {
+    const env = cleanEnv({ HATHI_ENGINE_DIR: nativeBuild().folder });
+    const [ours, theirs] = await Promise.all([
+      run(serverCommand('hathi'), [...flags, '-v'], { env }),
+      run(serverCommand('php-fpm'), [...flags, '-v'], { env }),
+    ]);
+    const comparable = (text: string): string =>
+      text.replace(/\(built: [^)]*\)/, '(built: DATE)').replace(/; Hathi .*, native engine .*/, '');
+    assert.notEqual(comparable(ours.stdout), ours.stdout);
+    assert.equal(comparable(ours.stdout), comparable(theirs.stdout));
+  });
+}
 
 test('-v, -i and -m say what is missing where no engine is installed, and no stack', async () => {
   using folder = new TestFolder();
