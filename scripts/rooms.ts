@@ -340,7 +340,6 @@ export const rooms: readonly Room[] = [
       'src/fastcgi',
       'src/master',
       'src/runtime',
-      'src/text',
       'src/top',
     ],
     writes: "the folder of PHP packages, the doctor's page",

@@ -12,6 +12,7 @@ import {
   staleReason,
 } from '../engine/native/store.ts';
 import { exitCode } from '../runtime/exit-code.ts';
+import { Progress } from './watch/progress.ts';
 
 const usage = `Usage: hathi build [--php-config PROGRAM] [--host HOW] [--force]
 
@@ -39,7 +40,13 @@ export async function buildCommand(
   }
   try {
     const hosting = readHosting(options.host);
-    out.stdout.write(`${build(readPhpConfig(options['php-config']), hosting, options.force ?? false)}\n`);
+    const php = readPhpConfig(options['php-config']);
+    // The compiler is waited for, so that one line is all there is to show.
+    using progress = new Progress(out.stderr, process.env);
+    progress.step(`compiling the native engine for PHP ${php.version}`);
+    const told = build(php, hosting, options.force ?? false);
+    progress.clear();
+    out.stdout.write(`${told}\n`);
     return exitCode.ok;
   } catch (error) {
     if (!(error instanceof NativeEngineError)) throw error;

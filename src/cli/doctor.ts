@@ -15,8 +15,8 @@ import { renderJson } from '../doctor/report-json.ts';
 import { type Report, renderText } from '../doctor/report-text.ts';
 import { exitCode } from '../runtime/exit-code.ts';
 import { AdminError } from '../top/admin-client.ts';
-import { Progress } from './progress.ts';
 import { type AdminIo, type Ask, actionExit, connectTo, wantsColor } from './watch/admin-command.ts';
+import { Progress } from './watch/progress.ts';
 
 const usage = `Usage: hathi doctor [-y FILE] [-p PREFIX] [-c PATH] [--docroot DIR]... [--nginx FILE]
                     [--apache FILE] [--live [--publish] [--connect ADDRESS]] [--json] [--html FILE] [--silence ID,...]

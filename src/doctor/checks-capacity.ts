@@ -42,7 +42,7 @@ function lookAtMemory(facts: Facts): Sighting[] {
   const how = isMeasured
     ? 'by the private memory of the workers that run'
     : `at ${size(assumedBytes)} a worker where none runs that could be measured`;
-  const seen = `${needs.map(wordsOf).join(', ')}: ${size(total)} are ${share} % of the ${size(memory.bytes)} of ${memory.of} (${how})`;
+  const seen = `${listing(needs.map(wordsOf), 8)}: ${size(total)} are ${share} % of the ${size(memory.bytes)} of ${memory.of} (${how})`;
   return [
     { subject: memory.of, seen, mend: smallerPools(needs, (memory.bytes * (1 - reserve)) / total), severity },
   ];

@@ -55,6 +55,21 @@ function lookAtTimeLimits({ pools }: Facts): Sighting[] {
     }));
 }
 
+function lookAtGrace({ services, pools }: Facts): Sighting[] {
+  const longest = Math.max(0, ...pools.map(({ config }) => config.request_terminate_timeout));
+  return services.flatMap(({ name, file, stopSeconds }) => {
+    if (stopSeconds === undefined || stopSeconds >= longest) return [];
+    return [
+      {
+        subject: name,
+        place: { file, line: 1 },
+        seen: `the service has ${stopSeconds} s to stop, and a request may take ${longest} s`,
+        mend: [`systemctl edit ${name}`, '[Service]', `TimeoutStopSec=${longest + 10}`],
+      },
+    ];
+  });
+}
+
 /** What logrotate would do with a log; undefined where logrotate is not there. */
 function eachLog(
   look: (
@@ -145,6 +160,17 @@ export const logChecks: readonly Check[] = [
     effect: 'The request is ended before its stack is written down.',
     source: fpmManual,
     look: lookAtLateSlowLog,
+  },
+  {
+    id: 'service-grace',
+    severity: 'advice',
+    title: '`TimeoutStopSec` of the service is below `request_terminate_timeout`',
+    effect: 'A stop or restart cuts off requests that the pool would have let finish.',
+    source: {
+      text: 'systemd.service(5)',
+      url: 'https://man7.org/linux/man-pages/man5/systemd.service.5.html',
+    },
+    look: lookAtGrace,
   },
   {
     id: 'no-slow-log',

@@ -100,6 +100,14 @@ export interface WebServer {
   readonly user: UserEntry | undefined;
 }
 
+/** A unit of systemd that starts the master with this configuration. */
+export interface ServiceFacts {
+  readonly name: string;
+  readonly file: string;
+  /** Undefined where it has all the time. */
+  readonly stopSeconds: number | undefined;
+}
+
 export interface PhpIniError {
   readonly file: string;
   readonly line: number;
@@ -121,6 +129,7 @@ export interface Facts {
   /** Undefined where logrotate is not installed. */
   readonly rotation: readonly LogRotation[] | undefined;
   readonly machine: MachineFacts;
+  readonly services: readonly ServiceFacts[];
   /** Owner and mode that the master gives to the socket file of a pool, by its name. */
   readonly socketOwners: ReadonlyMap<string, FileAccess>;
   readonly webServers: readonly WebServer[];

@@ -68,6 +68,20 @@ export function exitCodeOf(findings: readonly Finding[]): number {
   return Math.max(0, ...findings.map(({ severity }) => codes[severity]));
 }
 
+/** Findings that differ in their place alone: pools by the hundred may have the same one. */
+export interface Group {
+  readonly first: Finding;
+  readonly others: readonly Finding[];
+}
+
+/** In the order of the first of each. */
+export function grouped(findings: readonly Finding[]): Group[] {
+  const groups = Map.groupBy(findings, ({ id, severity, seen }) => JSON.stringify([id, severity, seen]));
+  return [...groups.values()].flatMap(([first, ...others]) =>
+    first === undefined ? [] : [{ first, others }],
+  );
+}
+
 /** How many there are of each severity. */
 export function countFindings(findings: readonly Finding[]): Record<Severity, number> {
   const count = (severity: Severity): number =>

@@ -1,8 +1,8 @@
 /** Findings as a page of its own that needs no network and runs no script. */
 
 import { markup } from '../text/markup.ts';
-import type { Finding } from './finding.ts';
-import { type Report, summary } from './report-text.ts';
+import { type Group, grouped } from './finding.ts';
+import { alsoIn, type Report, shownMend, summary } from './report-text.ts';
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -25,20 +25,22 @@ export function renderHtml(report: Report, at: Date): string {
 <style>${style}</style></head><body>
 <h1>hathi doctor</h1>
 <p>${markup(file)}, ${at.toISOString()}: ${markup(summary(findings, checks))}</p>
-${findings.map(section).join('\n')}
+${grouped(findings).map(section).join('\n')}
 ${rest}
 </body></html>
 `;
 }
 
-function section({ id, severity, subject, place, seen, effect, mend, source }: Finding): string {
+function section(group: Group): string {
+  const { id, severity, subject, place, seen, effect, source } = group.first;
+  const also = alsoIn(group);
   const where = place === undefined ? '' : ` <small>${markup(`${place.file}:${place.line}`)}</small>`;
   const from =
     source.url === undefined
       ? markup(source.text)
       : `<a href="${markup(source.url)}">${markup(source.text)}</a>`;
   return `<section class="${severity}"><h2>${severity}: <code>${id}</code> ${markup(subject)}${where}</h2>
-<dl><dt>Seen</dt><dd>${markup(seen)}</dd><dt>Effect</dt><dd>${markup(effect)}</dd></dl>
-<pre>${mend.map(markup).join('\n')}</pre>
+<dl><dt>Seen</dt><dd>${markup(seen)}</dd>${also === '' ? '' : `<dt>Also</dt><dd>${markup(also)}</dd>`}<dt>Effect</dt><dd>${markup(effect)}</dd></dl>
+<pre>${shownMend(group.first).map(markup).join('\n')}</pre>
 <p>Source: ${from}</p></section>`;
 }

@@ -2,7 +2,8 @@
 
 import { type Severity, severities } from '../figures/findings.ts';
 import { terminalText } from '../text/terminal.ts';
-import { countFindings, type Finding } from './finding.ts';
+import { countFindings, type Finding, type Group, grouped } from './finding.ts';
+import { listing } from './words.ts';
 
 const colors: Readonly<Record<Severity, string>> = { critical: '31', warning: '33', advice: '36' };
 
@@ -16,7 +17,7 @@ export interface Report {
 }
 
 export function renderText({ file, findings, unknown, silenced, checks }: Report, color: boolean): string {
-  const lines = findings.flatMap((finding) => [...block(finding, color), '']);
+  const lines = grouped(findings).flatMap((group) => [...block(group, color), '']);
   if (unknown.length > 0)
     lines.push('Not looked at:', ...unknown.map((each) => `  ${terminalText(each)}`), '');
   if (silenced.length > 0) lines.push(`Silenced: ${silenced.join(', ')}`, '');
@@ -37,15 +38,36 @@ function plural(severity: Severity, count: number): string {
   return severity === 'warning' && count !== 1 ? 'warnings' : severity;
 }
 
-function block(finding: Finding, color: boolean): string[] {
-  const { id, severity, subject, place, seen, effect, mend, source } = finding;
+/** What mends a machine of hundreds of pools is in the JSON, whole. */
+const mostLines = 24;
+
+/** The lines that are shown, and how many are left out. */
+export function shownMend({ mend }: Finding): string[] {
+  if (mend.length <= mostLines) return [...mend];
+  return [...mend.slice(0, mostLines), `… ${mend.length - mostLines} lines more: --json has all`];
+}
+
+/** Where else it was seen; '' for a finding that is alone. */
+export function alsoIn({ first, others }: Group): string {
+  return listing(
+    [...new Set(others.map(({ subject }) => subject))].filter((subject) => subject !== first.subject),
+    10,
+  );
+}
+
+function block(group: Group, color: boolean): string[] {
+  const { id, severity, subject, place, seen, effect, source } = group.first;
+  const also = alsoIn(group);
   const where = place === undefined ? '' : `, ${place.file}:${place.line}`;
   const head = `${severity.toUpperCase()} ${id}`;
   return [
     `${color ? `\x1b[1;${colors[severity]}m${head}\x1b[0m` : head}  ${terminalText(subject + where)}`,
     `  seen    ${terminalText(seen)}`,
+    ...(also === '' ? [] : [`  also    ${terminalText(also)}`]),
     `  effect  ${effect}`,
-    ...mend.map((line, index) => `  ${index === 0 ? 'mend  ' : '      '}  ${terminalText(line)}`),
+    ...shownMend(group.first).map(
+      (line, index) => `  ${index === 0 ? 'mend  ' : '      '}  ${terminalText(line)}`,
+    ),
     `  source  ${source.text}${source.url === undefined ? '' : `, ${source.url}`}`,
   ];
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { doctorCommand } from '../../src/cli/doctor.ts';
-import { Progress } from '../../src/cli/progress.ts';
+import { Progress } from '../../src/cli/watch/progress.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { renderHtml } from '../../src/doctor/report-html.ts';
 import { renderJson } from '../../src/doctor/report-json.ts';
@@ -136,6 +136,53 @@ test('progress keeps its pace, its width, and strangers’ text in one row', () 
   const dumb = new Sink(true);
   new Progress(dumb, { TERM: 'dumb' }).step('x');
   assert.equal(dumb.text, '');
+});
+
+test('a step that is shown again and again ends with the line', async () => {
+  const out = new Sink(true);
+  const progress = new Progress(
+    out,
+    {},
+    (() => {
+      let now = 0;
+      return () => (now += 1000);
+    })(),
+  );
+  await new Promise<void>((resolve) => {
+    progress.every(1, (passed) => {
+      if (passed >= 3000) resolve();
+      return `${passed / 1000} s`;
+    });
+  });
+  progress.clear();
+  assert.match(out.text, /^\r\x1b\[K\d s\r\x1b\[K\d s.*\r\x1b\[K$/);
+  const shown = out.text;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(out.text, shown);
+});
+
+test('findings that differ in their place alone are one block, and long remedies are cut, but not in JSON', () => {
+  const finding = (subject: string, lines: number): Finding => ({
+    id: 'max-requests',
+    severity: 'advice',
+    subject,
+    seen: 'it is 0',
+    mend: Array.from({ length: lines }, (_, index) => `line ${index}`),
+    effect: 'It leaks.',
+    source: { text: 'x' },
+  });
+  const findings = [
+    finding('pool a', 30),
+    ...Array.from({ length: 12 }, (_, index) => finding(`pool b${index}`, 1)),
+  ];
+  const report = { file: 'f', findings, unknown: [], silenced: [], checks: 1 };
+  const text = renderText(report, false);
+  assert.equal(text.match(/ADVICE/g)?.length, 1);
+  assert.match(text, /^ {2}also {4}pool b0, pool b1, .* and 2 more$/m);
+  assert.match(text, /line 23\n {10}… 6 lines more: --json has all\n/);
+  assert.match(text, /f: 13 advice by 1 checks/);
+  assert.match(renderHtml(report, new Date(0)), /<dt>Also<\/dt><dd>pool b0,/);
+  assert.equal(JSON.parse(renderJson(report)).findings.length, 13);
 });
 
 test('what strangers wrote cannot leave its place in any form', () => {

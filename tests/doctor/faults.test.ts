@@ -1,10 +1,12 @@
 /** Each fault is planted into an installation where nothing is wrong, and has to be the one finding. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { checks } from '../../src/doctor/checks.ts';
 import { examine, exitCodeOf } from '../../src/doctor/finding.ts';
 import { missingReleases } from '../../src/engine/security-releases.ts';
 import { severities } from '../../src/figures/findings.ts';
+import { testedPhp } from '../harness/debian.ts';
 import { faults } from './faults.ts';
 import { Site, siteSkip, useNativeEngine } from './site.ts';
 
@@ -25,6 +27,21 @@ describe('hathi doctor on files', { skip }, () => {
     assert.deepEqual(facts.unknown, []);
     assert.equal(facts.pools[0]?.php.engine, 'native');
     assert.ok(facts.pools[0]?.ini.extensions.has('opcache'));
+  });
+
+  test("of Debian's own pool and server, as they are installed, a checklist asks for five things", () => {
+    using site = new Site();
+    const shipped = `/etc/php/${testedPhp}/fpm/pool.d/www.conf`;
+    site.pools = readFileSync(shipped, 'utf8');
+    [site.ini, site.nginx] = ['', ''];
+    const facts = site.facts();
+    const found = examine(checks, facts).filter(({ id }) => !isOwnFault(id, facts.pools[0]?.php.version));
+    assert.deepEqual(
+      found.map(({ severity, id }) => `${severity} ${id}`),
+      ['max-requests', 'open-basedir', 'disable-functions', 'no-slow-log', 'opcache-timestamps'].map(
+        (id) => `advice ${id}`,
+      ),
+    );
   });
 
   for (const { id, name, severity, plant, seen, mend } of faults) {

@@ -387,6 +387,21 @@ export const faults: readonly Fault[] = [
     seen: /are both 0/,
     mend: /request_terminate_timeout = /,
   }),
+  fault('service-grace', 'advice', 'a unit with less time than a request', {
+    plant: (site) => {
+      add('request_terminate_timeout = 60s')(site);
+      const start = `[Service]\nExecStart=/usr/local/bin/hathi -F --fpm-config ${site.file}\n`;
+      site.folder.write('usr/lib/systemd/system/hathi.service', `${start}TimeoutStopSec=1h\n`);
+      site.folder.write('etc/systemd/system/hathi.service', `${start}TimeoutStopSec=120\n`);
+      site.folder.write('etc/systemd/system/hathi.service.d/time.conf', '[Service]\nTimeoutStopSec = 30s\n');
+      site.folder.write(
+        'etc/systemd/system/php8.2-fpm.service',
+        '[Service]\nExecStart=/x /etc/other.conf\nTimeoutStopSec=1\n',
+      );
+    },
+    seen: /the service has 30 s to stop, and a request may take 60 s/,
+    mend: /TimeoutStopSec=70/,
+  }),
   fault('slow-log-late', 'warning', 'ended before it is slow', {
     plant: add('request_terminate_timeout = 2s'),
     seen: /request_slowlog_timeout = 2s, and request_terminate_timeout = 2s/,

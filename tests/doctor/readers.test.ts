@@ -9,6 +9,7 @@ import { readCarefully } from '../../src/doctor/read/careful-file.ts';
 import { readInstalledPhp } from '../../src/doctor/read/distribution.ts';
 import { readDocroot } from '../../src/doctor/read/docroots.ts';
 import { readPhpIni } from '../../src/doctor/read/php-ini.ts';
+import { stopSeconds, systemdSeconds } from '../../src/doctor/service-unit.ts';
 import { TestFolder } from '../harness/folder.ts';
 
 describe('document roots of hostile users', { timeout: 20_000 }, () => {
@@ -112,6 +113,17 @@ copytruncate
     [1, 1, 0, 0],
   );
   assert.deepEqual(['/srv/y.log', '/srv/x.log', '/srv/y+log', '/var/log/axlog'].map(matching), [1, 0, 0, 0]);
+});
+
+test('the time that a service has to stop', () => {
+  const seconds = (...lines: readonly string[]) => stopSeconds(lines.map((line) => `[Service]\n${line}\n`));
+  assert.equal(seconds('Type=notify'), 90, 'systemd’s own');
+  assert.equal(seconds('TimeoutStopSec=1min 30s'), 90);
+  assert.equal(seconds('TimeoutSec = 5'), 5);
+  assert.equal(seconds('TimeoutStopSec=5', 'TimeoutStopSec=2h'), 7200);
+  assert.equal(seconds('TimeoutStopSec=infinity'), undefined);
+  assert.equal(seconds('TimeoutStartSec=3'), 90);
+  assert.deepEqual(['500ms', '3 parsecs', '1h5m', ''].map(systemdSeconds), [0.5, undefined, 3900, undefined]);
 });
 
 test('php.ini: later files count, sections for paths do not, nothing after a mistake', () => {

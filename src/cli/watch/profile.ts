@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { AdminError, type AdminText, askAdminText } from '../../top/admin-client.ts';
 import { type AdminIo, addressOf, adminCommand, adminExit, adminUsageEnd } from './admin-command.ts';
+import { Progress } from './progress.ts';
 
 const usage = `Usage: hathi profile POOL [--seconds N] [--hz N] [--out FILE] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT]
 
@@ -52,15 +53,27 @@ export function profileCommand(args: string[], io: AdminIo): Promise<number> {
     if (out !== undefined) checkFolder(out);
     const { address, ...token } = addressOf(options, io.env);
     const wanted = { pool: options.pool, seconds: options.seconds, hz: options.hz, format };
+    using shown = countSeconds(options.pool, Number(options.seconds), io);
     const answer = await askAdminText(address, `/api/profile?${new URLSearchParams(wanted)}`, {
       ...token,
       timeout: Number(options.seconds) * 1000 + answerTime,
     });
+    shown.clear();
     if (out === undefined) io.stdout.write(answer.body);
     else write(out, answer.body);
     io.stderr.write(`hathi profile: ${summary(answer)}${out === undefined ? '' : `; written to ${out}`}\n`);
     return adminExit.ok;
   });
+}
+
+/** Shows on a terminal how much of the time has passed, until it is disposed. */
+function countSeconds(pool: string, seconds: number, { stderr, env }: AdminIo): Progress {
+  const progress = new Progress(stderr, env);
+  progress.every(
+    1000,
+    (passed) => `profiling pool ${pool}: ${Math.min(seconds, Math.floor(passed / 1000))} of ${seconds} s`,
+  );
+  return progress;
 }
 
 /** @throws Error with a message for the user */

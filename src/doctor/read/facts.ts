@@ -20,7 +20,8 @@ import { type InstalledPhp, readInstalledPhp } from './distribution.ts';
 import { readDocroot } from './docroots.ts';
 import { readLogrotate } from './logrotate.ts';
 import { readMachine } from './machine.ts';
-import { readPhpIni } from './php-ini.ts';
+import { type PhpIniContent, readPhpIni } from './php-ini.ts';
+import { readServices } from './units.ts';
 import { readWebServers } from './web-servers.ts';
 
 export interface FactsChoice extends ConfigurationChoice {
@@ -57,6 +58,7 @@ export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
   if (rotation === undefined) unknown.push('the rotation of logs: there is no configuration of logrotate');
   progress('processes');
   const machine = readMachine({ root, file, addresses: configs.map(({ listen }) => listen) });
+  if (process.geteuid?.() !== 0) unknown.push('processes, sockets and folders of other users: ask as root');
   if (machine.memory === undefined) unknown.push('the memory of this machine: /proc/meminfo cannot be read');
   return {
     now: choice.now,
@@ -69,6 +71,7 @@ export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
     logs: logsOf(read.global, read.configuration, poolFacts),
     rotation,
     machine,
+    services: readServices(root, file),
     socketOwners: new Map(configs.map((config) => [config.name, socketOwner(config, read)])),
     webServers: web.servers,
     passes: web.passes,
@@ -112,6 +115,7 @@ class PoolReader {
   readonly #docroots: Docroots;
   readonly #errors: Map<string, PhpIniError>;
   readonly #installed = new Map<string, InstalledPhp>();
+  readonly #contents = new Map<string, PhpIniContent>();
 
   constructor(
     choice: FactsChoice,
@@ -166,10 +170,18 @@ class PoolReader {
     return known;
   }
 
+  /** Hundreds of pools have the same files. */
+  #content(files: readonly string[]): PhpIniContent {
+    const key = files.join('\0');
+    const content = this.#contents.get(key) ?? readPhpIni(files, this.#choice.env);
+    this.#contents.set(key, content);
+    return content;
+  }
+
   #ini(config: PoolConfig, chosen: PoolEngine['chosen'] | undefined, version: string | undefined): IniValues {
     const own = chosen?.build === undefined ? undefined : iniFilesOf(chosen.build.record);
     const { files } = iniFilesFor(this.#read.ini, own);
-    const { values, extensions, errors } = readPhpIni(files, this.#choice.env);
+    const { values, extensions, errors } = this.#content(files);
     for (const error of errors) this.#errors.set(`${error.file}:${error.line}`, error);
     // A value of php_admin_value cannot be overruled by one of php_value; disabled functions add up (php.net).
     const pool = [...config.php_value, ...config.php_admin_value];

@@ -1,12 +1,15 @@
 /** Progress of a long command: one line that is overwritten on a terminal, nothing on a pipe. */
 
-import type { Writable } from 'node:stream';
-import { terminalText } from '../text/terminal.ts';
+import { terminalText } from '../../text/terminal.ts';
 
 /** Minimum interval of updates in milliseconds: faster ones cost more than they show. */
 const pace = 100;
 
-type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+interface Terminal {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
 
 export class Progress implements Disposable {
   readonly #out: Terminal;
@@ -14,6 +17,7 @@ export class Progress implements Disposable {
   readonly #now: () => number;
   #lastAt = Number.NEGATIVE_INFINITY;
   #isShown = false;
+  #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param out the stream of errors, so that the command's output can be piped
@@ -33,8 +37,23 @@ export class Progress implements Disposable {
     this.#out.write(`\r\x1b[K${terminalText(text).slice(0, (this.#out.columns ?? 80) - 1)}`);
   };
 
+  /**
+   * Shows a step now and again and again, until the line is taken away.
+   *
+   * @param wait milliseconds
+   * @param text of the milliseconds that have passed
+   */
+  every(wait: number, text: (passed: number) => string): void {
+    const start = this.#now();
+    const show = (): void => this.step(text(this.#now() - start));
+    show();
+    // The command may end while it runs.
+    if (this.#shows) this.#timer = setInterval(show, wait).unref();
+  }
+
   /** Clears the line before other output. */
   clear(): void {
+    clearInterval(this.#timer);
     if (this.#isShown) this.#out.write('\r\x1b[K');
     this.#isShown = false;
   }
