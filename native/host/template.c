@@ -203,6 +203,8 @@ static bool obey_all(struct template *template)
 		if (message.has_payload) _exit(HATHI_EXIT_FAILED);
 		if (message.word_count == 1 && strcmp(message.words[0], "spare") == 0)
 			template->keeps_spare = template->is_spare_due = true;
+		else if (message.word_count == 2 && strcmp(message.words[0], "alive") == 0)
+			hathi_channel_word(&template->host->channel, "alive %s", message.words[1]);
 		else if (!is_host || (message.word_count > 2 && !may_be_spare)) _exit(HATHI_EXIT_FAILED);
 		else if (make_host(template, message.words[1], may_be_spare)) return true;
 	}

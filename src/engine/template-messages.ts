@@ -13,6 +13,8 @@ export type TemplateMessage =
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'host'; readonly id: string; readonly pid: number }
   | { readonly type: 'no-host'; readonly id: string; readonly reason: string }
+  /** Answer to the question of that id. */
+  | { readonly type: 'alive'; readonly id: string }
   | { readonly type: 'gone'; readonly pid: number; readonly end: ProcessEnd };
 
 /** @throws ContractError for a message that is not in docs/contract.md */
@@ -30,6 +32,8 @@ export function parseTemplateMessage(message: Message): TemplateMessage {
       return { type: 'host', id: first, pid: numberOf(message, second, 2 ** 31) };
     case 'no-host 2 #':
       return { type: 'no-host', id: first, reason: text ?? '' };
+    case 'alive 2':
+      return { type: 'alive', id: first };
     case 'gone 4':
       return { type: 'gone', pid: numberOf(message, first, 2 ** 31), end: endOf(message, second, third) };
     default:

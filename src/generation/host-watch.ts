@@ -1,11 +1,10 @@
 /** Watches that a host and its workers do what they are told, and ends workers where the host does not. */
 
-import { statSync } from 'node:fs';
 import { ContractError } from '../engine/contract.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { answerLiveness, checkLiveness, newLiveness, pardon } from '../pool/liveness.ts';
 import { type HostPatience, nextEndStep } from '../pool/obedience.ts';
-import { tracerOf } from '../posix/process-stat.ts';
+import { isDebugged } from './debugged.ts';
 import type { HostProcess } from './host-process.ts';
 import { type HostState, hostStates } from './host-states.ts';
 import type { WorkerTable } from './worker-table.ts';
@@ -87,16 +86,5 @@ export class HostWatch {
       workers.force(slot, now);
     }
     return undefined;
-  }
-}
-
-/** By somebody who may do with a host what he likes: a pool's user must not hold his own in this way. */
-function isDebugged(pid: number): boolean {
-  const tracer = tracerOf(pid);
-  if (tracer === 0) return false;
-  try {
-    return statSync(`/proc/${tracer}`).uid === process.geteuid?.();
-  } catch {
-    return false;
   }
 }

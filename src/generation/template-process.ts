@@ -11,7 +11,9 @@ import type { HostCommand } from '../engine/engine-command.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import { type ProcessEnd, parseTemplateMessage, type TemplateMessage } from '../engine/template-messages.ts';
 import { hostStartTimeoutMs } from '../pool/hand-over.ts';
+import { answerLiveness, checkLiveness, type LivenessRule, newLiveness, pardon } from '../pool/liveness.ts';
 import { sendDescriptors, socketPair } from '../posix/descriptors.ts';
+import { isDebugged } from './debugged.ts';
 
 export interface TemplateOptions {
   readonly command: HostCommand;
@@ -65,6 +67,7 @@ export class TemplateProcess {
   readonly #waitingForStart: ((failure: string | undefined) => void)[] = [];
   #isLost = false;
   #keepsSpare = false;
+  #liveness = newLiveness;
 
   constructor(options: TemplateOptions) {
     this.#options = options;
@@ -130,9 +133,26 @@ export class TemplateProcess {
     if (this.#isReady) this.#send(['spare']);
   }
 
+  /**
+   * Once a second: whether it answers. One that does not is lost: whoever waits for a host of it waits for ever.
+   *
+   * @param now monotonic ms
+   */
+  watch(rule: LivenessRule, now: number): void {
+    if (!this.#isReady || this.#isLost) return;
+    const { memory, asks, verdict } = checkLiveness(rule, this.#liveness, now);
+    this.#liveness = memory;
+    if (asks) this.#send(['alive', String(memory.question)]);
+    if (verdict !== 'dead') return;
+    if (isDebugged(this.pid)) this.#liveness = pardon(memory);
+    else this.#lose(`it has not answered for ${Math.round(rule.deadMs / 1000)} seconds`);
+  }
+
   /** It makes no more hosts, and ends; those that it made go on, and nobody learns how they end. */
   close(): void {
     this.#channel?.destroy();
+    // At the end of its channel it goes by itself, unless somebody has stopped it.
+    this.#child.kill('SIGKILL');
   }
 
   #askForMore(): void {
@@ -173,6 +193,13 @@ export class TemplateProcess {
       case 'no-host':
         this.#take(message.id).listener.onRefused(message.reason);
         return this.#askForMore();
+      case 'alive': {
+        const memory = answerLiveness(this.#liveness, message.id);
+        if (memory === undefined)
+          throw new ContractError(`the template sent "alive ${message.id}", which was not asked`);
+        this.#liveness = memory;
+        return;
+      }
       case 'gone': {
         const listener = this.#hosts.get(message.pid);
         this.#hosts.delete(message.pid);

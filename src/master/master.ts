@@ -214,6 +214,7 @@ export class Master {
       case 'leave':
         return this.#stop(masterStates.finishing, 'Finishing ...');
       case 'heartbeat':
+        this.#templates.watch(this.#options.patience ?? hostPatience, now());
         this.#pools.watchHosts();
         if (this.#stage.isStopping) return;
         this.#pools.heartbeat();

@@ -14,6 +14,7 @@ import {
 import type { PreparedPool, ReloadScope } from '../generation/prepared-pool.ts';
 import { type TemplateEvent, TemplateProcess } from '../generation/template-process.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import type { LivenessRule } from '../pool/liveness.ts';
 import { filesState } from './pool-fingerprint.ts';
 
 /** What a template is made from. */
@@ -57,6 +58,13 @@ export class Templates {
       this.#retired.add(process);
     }
     this.#closeUnused();
+  }
+
+  /** Once a second: one that does not answer is given up, and the next host starts another. */
+  watch(rule: LivenessRule, now: number): void {
+    for (const template of [...[...this.#current.values()].map(({ process }) => process), ...this.#retired]) {
+      template.watch(rule, now);
+    }
   }
 
   /** Starts a host: by fork where its engine can and its pool does not want a start of its own. */
