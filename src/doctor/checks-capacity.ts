@@ -23,11 +23,16 @@ function needsOf({ pools, machine }: Facts): Need[] {
   return pools
     .map((pool): Need => {
       const measured = machine.workers.find((worker) => worker.pool === pool.name);
-      const children = pool.config['pm.max_children'];
+      const children = childrenOf(pool);
       const eachBytes = measured?.averageBytes ?? assumedBytes;
       return { pool, children, eachBytes, isMeasured: measured !== undefined };
     })
     .filter(({ children }) => children > 0);
+}
+
+/** With an application that is booted there are workers for other requests beside those that run it. */
+function childrenOf({ config }: PoolFacts): number {
+  return config['pm.max_children'] + (config['worker.script'] ? config['worker.other_children'] : 0);
 }
 
 function lookAtMemory(facts: Facts): Sighting[] {
@@ -67,6 +72,9 @@ function smallerPools(needs: readonly Need[], factor: number): string[] {
 
 function lookAtMaxRequests({ pools }: Facts): Sighting[] {
   return pools
+    .filter(
+      ({ config }) => (config['worker.script'] ? config['worker.max_requests'] : undefined) === undefined,
+    )
     .filter(({ config }) => config['pm.max_requests'] === 0)
     .map((pool) => ({
       subject: poolSubject(pool),

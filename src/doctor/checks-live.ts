@@ -180,13 +180,14 @@ const lookAtRestarts = eachPool(({ pool, live: { opcache } }) => {
   };
 });
 
+/** An application that is booted once, and files that OPcache has and does not ask for their times. */
+function keepsCode({ config, ini }: PoolFacts): boolean {
+  if (config['worker.script']) return true;
+  return ini.isOn('opcache.enable') && !ini.isOn('opcache.validate_timestamps');
+}
+
 const lookForStaleCode = eachPool(({ pool, live: { startedAt } }) => {
-  if (
-    startedAt === undefined ||
-    pool.ini.isOn('opcache.validate_timestamps') ||
-    !pool.ini.isOn('opcache.enable')
-  )
-    return undefined;
+  if (startedAt === undefined || !keepsCode(pool)) return undefined;
   const newest = pool.docroots.reduce((left, right) => (right.changedAt > left.changedAt ? right : left), {
     path: '',
     changedAt: 0,
@@ -194,7 +195,7 @@ const lookForStaleCode = eachPool(({ pool, live: { startedAt } }) => {
   if (newest.changedAt <= startedAt) return undefined;
   const at = (time: number): string => new Date(time).toISOString().slice(0, 19);
   return {
-    seen: `a script in ${newest.path} changed at ${at(newest.changedAt)}, the pool runs since ${at(startedAt)}, and opcache.validate_timestamps is off`,
+    seen: `a script in ${newest.path} changed at ${at(newest.changedAt)}, the pool runs since ${at(startedAt)}, and ${pool.config['worker.script'] ? 'its application is booted' : 'opcache.validate_timestamps is off'}`,
     mend: ['hathi reload'],
   };
 });
@@ -271,7 +272,8 @@ export const liveChecks: readonly Check[] = [
     id: 'opcache-stale',
     severity: 'warning',
     live,
-    title: 'scripts are younger than the pool, and `opcache.validate_timestamps` is off',
+    title:
+      'scripts are younger than the pool, with `opcache.validate_timestamps` off or an application that is booted (`worker.script`)',
     effect: 'What was deployed is not what runs.',
     source: guide,
     look: lookForStaleCode,

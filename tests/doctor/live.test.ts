@@ -174,6 +174,19 @@ const liveFaults: readonly LiveFault[] = [
     mend: /hathi reload/,
   },
   {
+    name: 'a deployment below an application that is booted, whatever OPcache does',
+    change: {},
+    plant: (site) => {
+      site.ini = site.ini.replace('validate_timestamps=0', 'validate_timestamps=1');
+      site.pools += `worker.script = ${site.docroot}/new.php\n`;
+      const script = site.folder.write('docroot/new.php', '<?php');
+      utimesSync(script, site.now / 1000, site.now / 1000 - 60);
+    },
+    found: ['opcache-stale', 'opcache-timestamps'],
+    seen: /and its application is booted/,
+    mend: /hathi reload/,
+  },
+  {
     name: 'ondemand with steady requests',
     change: { processManager: 'ondemand' },
     found: ['ondemand-busy'],

@@ -147,7 +147,8 @@ class PoolReader {
       docroots: [...new Set([...served, ...this.#choice.docroots])].flatMap((path) =>
         this.#docroots.read(path),
       ),
-      sessionFolder: sessionFolder(ini),
+      // Below another root the path is another folder.
+      sessionFolder: config.chroot ? undefined : sessionFolder(ini),
     };
   }
 
