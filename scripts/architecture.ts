@@ -47,6 +47,10 @@ const cleaning =
 /** Hands the addon of `src/posix` to threads, whose modules come from memory. */
 const addonLender = 'src/engine/embedded/host/program-image.ts';
 
+/** A binary string from bytes or text, or the other way round, in one expression. */
+const converting =
+  /Buffer\.from\([^;\n]*, 'latin1'\)\.toString\('utf-?8'\)|Buffer\.from\([^;\n]*\)\.toString\('latin1'\)/;
+
 interface File {
   readonly path: string;
   readonly text: string;
@@ -115,6 +119,12 @@ const rules: readonly Rule[] = [
   function includesPhp({ path, room, text }) {
     if (!/\.[ch]$/.test(path) || room?.folder === 'native/php') return [];
     return phpHeadersOf(text).map((name) => `${path} includes PHP's ${name}: only native/php does`);
+  },
+
+  function convertsByHand({ path, room, code }) {
+    const found = path.startsWith('src/') && room?.folder !== 'src/text' ? converting.exec(code) : null;
+    if (found === null) return [];
+    return [`${path} converts binary strings itself (${found[0]}): src/text/binary.ts does`];
   },
 
   function readsArguments({ path, room, code }) {

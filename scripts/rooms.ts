@@ -25,7 +25,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/text',
     purpose:
-      'text from strangers made printable: a log line, a terminal, markup, JSON; nobody else escapes or strips unsafe characters',
+      'text from strangers: binary strings, and how they become printable in a log line, on a terminal, in markup, in JSON; nobody else escapes or strips unsafe characters',
     imports: [],
   },
   {
@@ -48,7 +48,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/scoreboard',
     purpose: 'layout, writer, reader',
-    imports: [],
+    imports: ['src/text'],
     writes: 'the scoreboard, by descriptor',
   },
   {
@@ -64,7 +64,15 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/figures',
     purpose: 'types that `watch`, `admin`, the commands and the dashboard share',
-    imports: ['src/config', 'src/engine', 'src/pool', 'src/scoreboard', 'src/status', 'src/trace'],
+    imports: [
+      'src/config',
+      'src/engine',
+      'src/pool',
+      'src/scoreboard',
+      'src/status',
+      'src/text',
+      'src/trace',
+    ],
     typesOnly: true,
   },
   {
@@ -82,7 +90,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/engine',
     purpose: 'the contract with hosts, how a script is found; knows no engine',
-    imports: ['src/config', 'src/log'],
+    imports: ['src/config', 'src/log', 'src/text'],
   },
   {
     folder: 'src/engine/native',
@@ -98,7 +106,14 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/engine/embedded/php',
     purpose: 'PHP compiled to WebAssembly: its files, memory, sockets, calls',
-    imports: ['src/engine', 'src/engine/embedded/shared', 'src/fastcgi', 'src/posix', 'src/scoreboard'],
+    imports: [
+      'src/engine',
+      'src/engine/embedded/shared',
+      'src/fastcgi',
+      'src/posix',
+      'src/scoreboard',
+      'src/text',
+    ],
     writes: 'what scripts write, a cache of guarded binaries',
   },
   {
@@ -119,6 +134,7 @@ export const rooms: readonly Room[] = [
       'src/posix',
       'src/runtime',
       'src/scoreboard',
+      'src/text',
     ],
     writes: 'a cache of stripped scripts',
     speaks: ['log', 'terminal'],
@@ -131,6 +147,7 @@ export const rooms: readonly Room[] = [
       'src/engine/embedded/host',
       'src/engine/embedded/php',
       'src/engine/embedded/shared',
+      'src/text',
     ],
     writes: 'a script in a temporary folder',
     speaks: ['terminal'],

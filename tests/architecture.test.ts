@@ -86,6 +86,13 @@ const broken: readonly (readonly [rule: string, path: string, text: string, comp
   ['controls', 'src/low/c.ts', "text.replace(/[\\x00-\\x1f\\x7f]/g, '');", /unsafe characters/],
   ['classes of controls', 'src/low/c.ts', "text.replace(/\\p{Cc}/gu, '');", /unsafe characters/],
   ['entities', 'src/low/c.ts', "text.replaceAll('<', '&lt;');", /unsafe characters/],
+  [
+    'a text from a binary string',
+    'src/low/c.ts',
+    "Buffer.from(a, 'latin1').toString('utf8');",
+    /converts binary/,
+  ],
+  ['a binary string from a text', 'src/low/c.ts', "Buffer.from(a).toString('latin1');", /converts binary/],
   ['arguments', 'src/top/c.ts', 'const [, , first] = process.argv;', /reads process\.argv/],
   [
     'a circle of types',

@@ -2,6 +2,7 @@
 
 import type { Directive } from '../config/directive.ts';
 import { type Configuration, DIRECTIVES, type GlobalConfig, type PoolConfig } from '../config/directives.ts';
+import { asBinary, decodeBinary } from '../text/binary.ts';
 
 export function configurationJson({ file, prefix, global, pools }: Configuration): object {
   return {
@@ -36,5 +37,5 @@ function shown(row: Directive, value: unknown): unknown {
 
 /** Places contain binary strings of the configuration room. */
 function unicode(binary: string): string {
-  return Buffer.from(binary, 'latin1').toString('utf8');
+  return decodeBinary(asBinary(binary));
 }

@@ -4,6 +4,7 @@ import type { PoolRoutes } from '../figures/admin-snapshot.ts';
 import type { RouteAnswer, RoutesAnswer } from '../figures/answers.ts';
 import { durationQuantile } from '../scoreboard/durations.ts';
 import type { RouteCounts } from '../scoreboard/routes.ts';
+import type { BinaryString } from '../text/binary.ts';
 import { shownText } from '../text/unsafe.ts';
 
 /** Maximum of routes in an answer, for all pools together. */
@@ -31,7 +32,7 @@ export function routesJson(pools: readonly PoolRoutes[], since: number): RoutesA
   };
 }
 
-function routeJson(pool: string, name: string, counts: RouteCounts): RouteAnswer {
+function routeJson(pool: string, name: BinaryString, counts: RouteCounts): RouteAnswer {
   const { requests, errors, sumMicros, maxMicros } = counts;
   return {
     pool,

@@ -3,10 +3,10 @@
  * Node uses Unicode for the command line, the environment, paths and names, and encodes it as UTF-8.
  */
 
-import { decodeBinary, encodeBinary } from '../text/binary.ts';
+import { asBinary, type BinaryString, decodeBinary, encodeBinary } from '../text/binary.ts';
 
 /** Converts a text of the command line or the environment to the configuration room's form. */
-export function encodeText(text: string): string {
+export function encodeText(text: string): BinaryString {
   return encodeBinary(text);
 }
 
@@ -15,7 +15,7 @@ export function encodeText(text: string): string {
  * left alone: nothing reads them from here on.
  */
 export function decodeText<T>(value: T): T {
-  if (typeof value === 'string') return decodeBinary(value) as T;
+  if (typeof value === 'string') return decodeBinary(asBinary(value)) as T;
   if (Array.isArray(value)) {
     const items = value.map((item) => decodeText(item));
     return (items.every((item, index) => item === value[index]) ? value : items) as T;

@@ -1,5 +1,6 @@
 /** A readable syntax error, with the line and a caret below the place. */
 
+import { asBinary } from '../text/binary.ts';
 import { sameColumns } from '../text/log-line.ts';
 import { DIRECTIVES, type Place } from './directives.ts';
 import type { IniSyntaxError } from './ini.ts';
@@ -32,7 +33,7 @@ export function describeSyntaxError(error: IniSyntaxError, text: string, place: 
   const expected = error.expected.map(inWords);
   const wanted = expected.length === 0 ? '' : `, expected ${expected.join(' or ')}`;
   const start = Math.max(0, Math.min(error.at, text.length) - WINDOW / 2);
-  const shown = sameColumns(withoutSecret(text, error.at).slice(start, start + WINDOW)).trimEnd();
+  const shown = sameColumns(asBinary(withoutSecret(text, error.at).slice(start, start + WINDOW))).trimEnd();
   const column = Math.min(error.at - start, shown.length);
   const remedy = remedyFor(error, text);
   return [

@@ -1,6 +1,6 @@
 /** The configuration as a whole, Node, and limits of the kernel. */
 
-import { decodeBinary } from '../text/binary.ts';
+import { asBinary, decodeBinary } from '../text/binary.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import { fpmManual } from './sources.ts';
@@ -27,8 +27,9 @@ function lookAtProblems({ problems, file }: Facts): Sighting[] {
     return [
       {
         subject: file,
-        seen: decodeBinary(text),
-        mend: detail.length > 0 ? detail.map(decodeBinary) : [`hathi -tt -y ${file}`],
+        seen: decodeBinary(asBinary(text)),
+        mend:
+          detail.length > 0 ? detail.map((line) => decodeBinary(asBinary(line))) : [`hathi -tt -y ${file}`],
         severity: isRefusal ? 'critical' : 'advice',
       },
     ];

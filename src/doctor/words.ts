@@ -1,7 +1,7 @@
 /** Words that sightings have in common. */
 
 import type { Place, PoolConfig } from '../config/directives.ts';
-import { decodeBinary } from '../text/binary.ts';
+import { asBinary, decodeBinary } from '../text/binary.ts';
 import type { PoolFacts } from './facts.ts';
 
 /** `1.4 GB`, `70 MB`: what an operator calls so, multiples of 1024. */
@@ -17,7 +17,7 @@ export function poolSubject({ name }: Pick<PoolFacts, 'name'>): string {
 /** Where a pool sets a directive, else where its section begins. */
 export function placeOf({ config }: Pick<PoolFacts, 'config'>, directive?: string): Place {
   const { file, line } = (directive === undefined ? undefined : config.places.get(directive)) ?? config;
-  return { file: decodeBinary(file), line };
+  return { file: decodeBinary(asBinary(file)), line };
 }
 
 /** A line for the section of a pool, with its section when that is not the place of the finding. */

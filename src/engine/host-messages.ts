@@ -3,6 +3,7 @@
  * its use.
  */
 
+import { binaryOf } from '../text/binary.ts';
 import { ContractError, contractVersion, type Message, type WorkerEnd } from './contract.ts';
 import { type HostVerb, hostMessages, type MessageRow } from './message-table.ts';
 import { isRequestId } from './request-id.ts';
@@ -111,7 +112,7 @@ function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessa
     case 'log':
       return { type: verb, level: values.level ?? 'alert', text: textOf(bytes) };
     case 'status':
-      return { type: verb, id, query: Buffer.from(bytes).toString('latin1') };
+      return { type: verb, id, query: binaryOf(bytes) };
     case 'waiting':
       return values.slot === undefined ? { type: verb } : { type: verb, slot };
     case 'alive':

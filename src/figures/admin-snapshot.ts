@@ -1,5 +1,6 @@
 /** Data of the admin endpoint: rendering it needs no master. */
 
+import type { Leak } from '../pool/leak-detector.ts';
 import type { DurationCounts } from '../scoreboard/durations.ts';
 import type { RouteTable } from '../scoreboard/routes.ts';
 import type { ProcessStatus } from '../status/status-snapshot.ts';
@@ -42,8 +43,12 @@ export interface PoolCounts extends TotalsAnswer {
 }
 
 export interface PoolSnapshot
-  extends Omit<PoolAnswer, 'workers' | 'hostResidentBytes' | 'cpuSeconds' | 'cpuPercent' | 'totals'> {
+  extends Omit<
+    PoolAnswer,
+    'leaks' | 'workers' | 'hostResidentBytes' | 'cpuSeconds' | 'cpuPercent' | 'totals'
+  > {
   readonly totals: PoolCounts;
+  readonly leaks: readonly Leak[];
   /** Undefined unless requested. */
   readonly processes: PoolProcesses | undefined;
   /** Memory that would be free without the worker, by pid; undefined until measured. */

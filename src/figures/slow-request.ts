@@ -1,20 +1,15 @@
 /** Inspected requests: those of the slow log, and the current one of a worker. */
 
+import type { RequestTexts } from '../text/request-texts.ts';
 import type { Stack } from '../trace/frame.ts';
 
-export interface RequestFacts {
+export interface RequestFacts extends Pick<RequestTexts, 'method' | 'query' | 'script' | 'requestId'> {
   /** Time of the inspection, milliseconds since 1970. */
   readonly at: number;
   readonly pool: string;
   readonly pid: number;
-  /** Strings of the request are binary strings, as in the scoreboard. */
-  readonly script: string;
-  readonly method: string;
   /** Requested path, without query. */
-  readonly uri: string;
-  readonly query: string;
-  /** Empty without an id. */
-  readonly requestId: string;
+  readonly uri: RequestTexts['path'];
   /** From its first byte to the inspection. */
   readonly durationMicros: number;
   /**

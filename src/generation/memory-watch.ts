@@ -191,7 +191,7 @@ function idleLook(
   { engine, reader }: Generation,
   slot: number,
   pid: number,
-): (Look & { script: string }) | undefined {
+): (Look & Pick<SlotSnapshot, 'script'>) | undefined {
   const before = reader.readSlot(slot);
   if (before?.stage !== 'idle' || before.script === '') return undefined;
   const bytes = engine === 'embedded' ? before.instanceBytes : anonymousBytes(pid);

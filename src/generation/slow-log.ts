@@ -7,7 +7,7 @@ import type { SlowRequest } from '../figures/slow-request.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { timestamp } from '../log/line.ts';
 import { wallClockMicroseconds } from '../posix/time.ts';
-import { encodeBinary } from '../text/binary.ts';
+import { asBinary, bytesOf, encodeBinary } from '../text/binary.ts';
 import { logLine, logWord } from '../text/log-line.ts';
 import { callName } from '../trace/frames.ts';
 import { referenceFrames } from '../trace/reference-frames.ts';
@@ -56,7 +56,7 @@ function entry(generation: Generation, request: SlowRequest, look: Look, isDebug
   if (pool['slowlog.format'] === 'detailed') lines.push(...detailed(request, depth));
   else lines.push(...('walk' in look ? referenceFrames(look.walk.calls, depth) : [failed]));
   // The reference writes names as they are; here none can begin a line of its own.
-  return Buffer.concat(lines.flatMap((line) => [logLine(Buffer.from(line, 'latin1')), newline]));
+  return Buffer.concat(lines.flatMap((line) => [logLine(bytesOf(asBinary(line))), newline]));
 }
 
 function detailed(slow: SlowRequest, depth: number): string[] {

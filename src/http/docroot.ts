@@ -1,6 +1,8 @@
 /** The file system below a document root, as far as the front exposes it. */
+
 import { realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
+import { encodeBinary } from '../text/binary.ts';
 import { type Found, hasHiddenSegment, type Probe } from './resolve.ts';
 
 /**
@@ -16,7 +18,7 @@ export function docrootProbe(docroot: string): Probe {
     const asked = Buffer.concat([Buffer.from(root), Buffer.from(path, 'latin1')]);
     try {
       const real = (await realpath(asked, { encoding: 'buffer' })).toString('latin1');
-      return classify(real, Buffer.from(root).toString('latin1'), await stat(asked));
+      return classify(real, encodeBinary(root), await stat(asked));
     } catch (error) {
       return failedProbe(error as NodeJS.ErrnoException);
     }

@@ -2,10 +2,12 @@
  * The HTTP server of `hathi serve`: static files from the document root, everything else to a FastCGI pool. It is for
  * development and small sites, and speaks plain HTTP/1.1.
  */
+
 import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type ConnectAddress, requestFastCgi } from '../fastcgi/client.ts';
+import { encodeBinary } from '../text/binary.ts';
 import { refuseByLength } from './body.ts';
 import { docrootProbe } from './docroot.ts';
 import { Exchange } from './exchange.ts';
@@ -137,7 +139,7 @@ class Handler {
 
   constructor(docroot: string, limits: FrontLimits, options: FrontOptions) {
     this.#docroot = docroot;
-    this.#binaryRoot = Buffer.from(docroot === '/' ? '' : docroot).toString('latin1');
+    this.#binaryRoot = encodeBinary(docroot === '/' ? '' : docroot);
     this.#probe = docrootProbe(docroot);
     this.#limits = limits;
     this.#options = options;

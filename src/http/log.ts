@@ -1,5 +1,6 @@
 /** One line a request, for a terminal. */
 
+import { asBinary, type BinaryString } from '../text/binary.ts';
 import { logText } from '../text/log-line.ts';
 import { terminalText } from '../text/terminal.ts';
 
@@ -30,14 +31,14 @@ export function renderRequest(record: RequestRecord, color = false): string {
     .join(':');
   const status = color ? `${statusColor(record.status)}${record.status}${reset}` : String(record.status);
   const facts = [formatDuration(record.duration), formatBytes(record.bytes), ...record.details].map((text) =>
-    shown(text),
+    shown(asBinary(text)),
   );
   const tail = facts.join(' · ');
   return [
     color ? `${dim}${clock}${reset}` : clock,
     status,
-    shown(record.method).padEnd(4),
-    shown(record.uri.length > maxUri ? `${record.uri.slice(0, maxUri)}...` : record.uri),
+    shown(asBinary(record.method)).padEnd(4),
+    shown(asBinary(record.uri.length > maxUri ? `${record.uri.slice(0, maxUri)}...` : record.uri)),
     color ? `${dim}${tail}${reset}` : tail,
   ].join('  ');
 }
@@ -62,7 +63,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /** Text chosen by the client, from a binary string. */
-function shown(binary: string): string {
+function shown(binary: BinaryString): string {
   return terminalText(logText(binary));
 }
 

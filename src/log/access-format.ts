@@ -4,34 +4,24 @@
  * Strings are binary strings, one character a byte. Client data is escaped as nginx does, so a request cannot forge a
  * line or a field.
  */
+
 import { formatLocalTime } from '../posix/time.ts';
+import { asBinary, type BinaryString } from '../text/binary.ts';
 import { logField, logFieldWithQuotes } from '../text/log-line.ts';
+import type { RequestTexts } from '../text/request-texts.ts';
 
 /** The values of one request. As in PHP-FPM, empty and missing values differ. */
-export interface AccessValues {
-  readonly pool: string;
+export interface AccessValues extends RequestTexts {
+  readonly pool: BinaryString;
   /** Pids of the worker (`%p`) and its parent (`%P`). */
   readonly pid: number;
   readonly parentPid: number;
   /** Peer's address, empty for a Unix socket (`%R` prints `-`). */
-  readonly remoteAddress: string;
-  /** Empty when the request has none. */
-  readonly method: string;
-  /** URI of the script, without query string. */
-  readonly uri: string;
-  /** Requested path, without query string. */
-  readonly path: string;
-  readonly query: string;
-  /** SCRIPT_FILENAME of the script, empty without one. */
-  readonly script: string;
-  /** PHP_AUTH_USER. */
-  readonly user: string;
+  readonly remoteAddress: BinaryString;
   /** Bytes of the request body. */
   readonly contentLength: number;
   /** Response status. */
   readonly status: number;
-  /** Empty without an id. */
-  readonly requestId: string;
   /** Worker mode: `worker` when the booted application answered; otherwise `classic`. */
   readonly servedBy: 'worker' | 'classic';
   /** Peak memory of the script in bytes. */
@@ -144,12 +134,13 @@ function time(read: (values: AccessValues) => number): Code {
 const parameter: Code = (name) =>
   name === ''
     ? 'the name of the environment variable must be set between embraces for %e'
-    : (v) => logField(v.parameters.get(name) ?? '-');
+    : (v) => logField(asBinary(v.parameters.get(name) ?? '-'));
 
 const header: Code = (name) => {
   if (name === '') return 'the name of the header must be set between embraces for %o';
   const wanted = name.toLowerCase();
-  return (v) => logFieldWithQuotes(v.headers.find(([key]) => key.toLowerCase() === wanted)?.[1] ?? '-');
+  return (v) =>
+    logFieldWithQuotes(asBinary(v.headers.find(([key]) => key.toLowerCase() === wanted)?.[1] ?? '-'));
 };
 
 const codes: Readonly<Record<string, Code>> = {

@@ -3,6 +3,7 @@
  * access_json.c.
  */
 
+import { asBinary, type BinaryString, decodeBinary } from '../text/binary.ts';
 import { jsonDocument } from '../text/json.ts';
 import type { AccessFormat, AccessValues } from './access-format.ts';
 import { isoTime } from './iso-time.ts';
@@ -11,7 +12,7 @@ export interface AccessField {
   readonly name: string;
   readonly type: 'string' | 'number';
   readonly about: string;
-  readonly value: (values: AccessValues) => string | number;
+  readonly value: (values: AccessValues) => BinaryString | number;
 }
 
 /** Maximum bytes of a text; a longer one is cut and ends in `...`. */
@@ -19,7 +20,7 @@ const textMost = 1024;
 
 /** The only list of the fields, in order; documentation and tests of both engines derive from it. */
 export const accessFields: readonly AccessField[] = [
-  field('time', 'time of writing, ISO 8601, UTC', (v) => isoTime(v.loggedAt * 1e6)),
+  field('time', 'time of writing, ISO 8601, UTC', (v) => asBinary(isoTime(v.loggedAt * 1e6))),
   field('pool', '', (v) => v.pool),
   count('pid', 'the worker', (v) => v.pid),
   field('request_id', 'see below', (v) => v.requestId),
@@ -29,7 +30,9 @@ export const accessFields: readonly AccessField[] = [
   field('uri', 'requested path (REQUEST_URI), without query', (v) => v.path),
   field('query', 'only with `access.log_query`: it may hold secrets', (v) => v.query),
   field('script', 'path of the script', (v) => v.script),
-  field('served_by', '`worker` (the booted application, worker mode) or `classic`', (v) => v.servedBy),
+  field('served_by', '`worker` (the booted application, worker mode) or `classic`', (v) =>
+    asBinary(v.servedBy),
+  ),
   count('status', 'status of the answer', (v) => v.status),
   count('duration_micros', 'from accept to the end of the script', (v) => v.duration),
   count('cpu_user_micros', 'CPU time of the request', (v) => v.cpuUser),
@@ -42,7 +45,7 @@ export const accessFields: readonly AccessField[] = [
   count('content_length', 'bytes of the request body', (v) => v.contentLength),
 ];
 
-function field(name: string, about: string, value: (values: AccessValues) => string): AccessField {
+function field(name: string, about: string, value: (values: AccessValues) => BinaryString): AccessField {
   return { name, type: 'string', about, value };
 }
 
@@ -64,9 +67,9 @@ export function jsonAccessFormat(withQuery: boolean): AccessFormat {
 }
 
 /** Decodes binary strings to text. */
-function shown(value: string | number): string | number {
+function shown(value: BinaryString | number): string | number {
   if (typeof value === 'number') return value;
-  const text = Buffer.from(value.slice(0, textMost), 'latin1').toString('utf8');
+  const text = decodeBinary(asBinary(value.slice(0, textMost)));
   return value.length > textMost ? `${text}...` : text;
 }
 

@@ -6,10 +6,12 @@
  * that a script is not blamed for its neighbours; looks with many requests between them are left out, as they tell little.
  */
 
+import type { RequestTexts } from '../text/request-texts.ts';
+
 /** A worker between two looks, while it had no request both times. */
 export interface GrowthLook {
   /** Of the last request. */
-  readonly script: string;
+  readonly script: RequestTexts['script'];
   /** Requests between the looks, 1 at least. */
   readonly requests: number;
   readonly grownBytes: number;
@@ -26,13 +28,13 @@ interface Account {
 }
 
 export interface LeakMemory {
-  readonly scripts: ReadonlyMap<string, Account>;
+  readonly scripts: ReadonlyMap<RequestTexts['script'], Account>;
   readonly requests: number;
   readonly grownBytes: number;
 }
 
 export interface Leak {
-  readonly script: string;
+  readonly script: RequestTexts['script'];
   readonly bytesPerRequest: number;
   /** Looks that it was seen in. */
   readonly looks: number;
@@ -90,8 +92,8 @@ function averageOf({ requests, grownBytes }: LeakMemory): number {
   return requests === 0 ? 0 : grownBytes / requests;
 }
 
-function leastSeen(scripts: ReadonlyMap<string, Account>, spared: string): string {
-  let least = '';
+function leastSeen(scripts: LeakMemory['scripts'], spared: GrowthLook['script']): GrowthLook['script'] {
+  let least = spared;
   let looks = Number.POSITIVE_INFINITY;
   for (const [script, account] of scripts) {
     if (script === spared || account.looks >= looks) continue;

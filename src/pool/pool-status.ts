@@ -3,6 +3,8 @@
 import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
 import { stageLabel } from '../scoreboard/states.ts';
 import type { ApplicationStatus, ProcessStatus, StatusSnapshot } from '../status/status-snapshot.ts';
+import { encodeBinary } from '../text/binary.ts';
+import { noRequestTexts } from '../text/request-texts.ts';
 
 export interface PoolStatusInput {
   readonly pool: { readonly name: string; readonly pm: string; readonly 'pm.max_children': number };
@@ -34,7 +36,7 @@ export function poolStatus(input: PoolStatusInput): StatusSnapshot {
   const maxChildren = input.pool['pm.max_children'];
   const listenQueue = input.listenQueue + header.queuedRequests;
   return {
-    pool: Buffer.from(input.pool.name, 'utf8').toString('latin1'),
+    pool: encodeBinary(input.pool.name),
     processManager: input.pool.pm,
     startTime: Math.floor(input.startedAt / 1000),
     acceptedConnections: header.acceptedRequests,
@@ -90,14 +92,8 @@ function unwrittenProcess(pid: number, startTime: number): ProcessStatus {
     startTime,
     requests: 0,
     requestDuration: 0,
-    method: '',
-    uri: '',
-    query: '',
+    ...noRequestTexts,
     contentLength: 0,
-    user: '',
-    script: '',
-    path: '',
-    requestId: '',
     lastRequestCpu: 0,
     lastRequestMemory: 0,
     application: undefined,

@@ -1,5 +1,7 @@
 /** The bytes of a scoreboard as values. They are safe to use, whatever the bytes are, but may be untrue. */
 
+import { asBinary, type BinaryString, binaryOf } from '../text/binary.ts';
+import type { RequestTexts } from '../text/request-texts.ts';
 import { type DurationCounts, type DurationPeaks, durationClasses, peakPeriods } from './durations.ts';
 import { headerAt, type OpcacheFieldName, type SlotStringName, slotAt, stringCapacity } from './layout.ts';
 import { readU64 } from './numbers.ts';
@@ -32,8 +34,8 @@ export interface ScoreboardHeader {
   readonly maxQueuedRequests: number;
 }
 
-/** One worker's slot. Strings are binary strings, at most as long as their field. */
-export interface SlotSnapshot {
+/** One worker's slot. Texts are at most as long as their field. */
+export interface SlotSnapshot extends RequestTexts {
   readonly slot: number;
   readonly pid: number;
   readonly stage: WorkerStage;
@@ -57,15 +59,6 @@ export interface SlotSnapshot {
   readonly httpStatus: number;
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
   readonly responses: readonly number[];
-  readonly method: string;
-  /** URI of the script. */
-  readonly uri: string;
-  /** Path that the client asked for. */
-  readonly path: string;
-  readonly query: string;
-  readonly script: string;
-  readonly user: string;
-  readonly requestId: string;
 }
 
 /** Counters of a worker since its start. */
@@ -168,7 +161,8 @@ export function decodeCounters(bytes: Buffer): SlotCounters {
 
 /** A slot; strings are empty unless asked for. */
 export function decodeSlot(slot: number, bytes: Buffer, withStrings: boolean): SlotSnapshot {
-  const string = (name: SlotStringName): string => (withStrings ? readString(bytes, name) : '');
+  const string = (name: SlotStringName): BinaryString =>
+    withStrings ? readString(bytes, name) : asBinary('');
   return {
     slot,
     pid: bytes.readUInt32LE(slotAt.pid),
@@ -212,8 +206,8 @@ function responseCounts(bytes: Buffer): number[] {
 }
 
 /** The length comes from the worker, so it is limited to the field. */
-function readString(bytes: Buffer, name: SlotStringName): string {
+function readString(bytes: Buffer, name: SlotStringName): BinaryString {
   const offset = slotAt[name];
   const length = Math.min(bytes.readUInt16LE(offset), stringCapacity[name]);
-  return bytes.toString('latin1', offset + 2, offset + 2 + length);
+  return binaryOf(bytes.subarray(offset + 2, offset + 2 + length));
 }

@@ -5,6 +5,7 @@
  * more than a hundredth of a pool's time is always in the table, whatever paths clients invent.
  */
 
+import { type BinaryString, binaryOf } from '../text/binary.ts';
 import { durationClass, durationClasses } from './durations.ts';
 import {
   routeAt,
@@ -32,8 +33,8 @@ export interface RouteCounts {
 }
 
 export interface RouteTable {
-  /** By name, a binary string. */
-  readonly routes: ReadonlyMap<string, RouteCounts>;
+  /** By name. */
+  readonly routes: ReadonlyMap<BinaryString, RouteCounts>;
   /** Requests of routes without a place of their own. */
   readonly others: RouteCounts;
   /** Requests counted in no route. */
@@ -95,7 +96,7 @@ function addCounts(left: RouteCounts, right: RouteCounts): RouteCounts {
 
 /** Reads the bytes of a table. They are untrusted: lengths are limited, numbers stay numbers. */
 export function readRouteTable(bytes: Buffer): RouteTable {
-  const routes = new Map<string, RouteCounts>();
+  const routes = new Map<BinaryString, RouteCounts>();
   for (let place = 1; place <= routeCount; place += 1) {
     const at = placeOf(place);
     const name = readName(bytes, at);
@@ -112,10 +113,10 @@ function placeOf(place: number): number {
   return routesStart + place * routeSize;
 }
 
-function readName(bytes: Buffer, at: number): string {
+function readName(bytes: Buffer, at: number): BinaryString {
   const start = at + routeAt.name + 2;
   const length = Math.min(bytes.readUInt16LE(at + routeAt.name), routeNameCapacity);
-  return bytes.toString('latin1', start, start + length);
+  return binaryOf(bytes.subarray(start, start + length));
 }
 
 function readCounts(bytes: Buffer, at: number): RouteCounts {

@@ -1,6 +1,7 @@
 /** Writing side of the scoreboard: the header for the master, the slots for the embedded host. */
 
 import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import type { RequestTexts } from '../text/request-texts.ts';
 import { epochMicros, monotonicMicros } from './clock.ts';
 import { durationClass, peakPeriod, peakPeriods } from './durations.ts';
 import {
@@ -41,20 +42,9 @@ export interface MasterFigures {
   readonly slowRequests: number;
 }
 
-/** Facts about a request with complete parameters. Strings are binary strings, cut to their field. */
-export interface RequestInformation {
-  readonly method: string;
-  /** URI of the script, without query. */
-  readonly uri: string;
-  /** The requested path. */
-  readonly path: string;
-  readonly query: string;
-  readonly script: string;
-  /** User of HTTP authentication, or empty. */
-  readonly user: string;
+/** Facts about a request with complete parameters; texts are cut to their field. */
+export interface RequestInformation extends RequestTexts {
   readonly contentLength: number;
-  /** Empty without an id. */
-  readonly requestId: string;
 }
 
 /** Facts about a request with a complete answer. */

@@ -3,10 +3,14 @@
  * from these two. Order and names are PHP-FPM's; `memory peak` exists from PHP 8.4 on.
  */
 
+import { asBinary, type BinaryString } from '../text/binary.ts';
 import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 
 /** Type of a value; formats write `time` differently. */
 export type FieldKind = 'string' | 'number' | 'percent' | 'time';
+
+/** Texts are shown by the rules of each format. */
+export type FieldValue = BinaryString | number;
 
 /** A metric of the OpenMetrics format. */
 export interface Metric {
@@ -26,13 +30,13 @@ export interface PoolField {
    *
    * @param nowSeconds seconds since 1970
    */
-  readonly value: (snapshot: StatusSnapshot, nowSeconds: number) => string | number | undefined;
+  readonly value: (snapshot: StatusSnapshot, nowSeconds: number) => FieldValue | undefined;
   readonly metric?: Metric;
 }
 
 /** A field with its value. */
 export interface ShownField extends Pick<PoolField, 'label' | 'kind' | 'metric'> {
-  readonly value: string | number;
+  readonly value: FieldValue;
 }
 
 export interface ProcessField {
@@ -43,7 +47,11 @@ export interface ProcessField {
   /** Key of fpm_get_status() where it differs from the xml element. */
   readonly key?: string;
   readonly kind: FieldKind;
-  readonly value: (process: ProcessStatus, nowSeconds: number) => string | number;
+  readonly value: (process: ProcessStatus, nowSeconds: number) => FieldValue;
+}
+
+function orDash(text: BinaryString): BinaryString {
+  return text === '' ? asBinary('-') : text;
 }
 
 /** Converts a label to an xml element or a key. */
@@ -53,7 +61,7 @@ export function dashed(label: string): string {
 
 export const poolFields: readonly PoolField[] = [
   { label: 'pool', kind: 'string', value: (status) => status.pool },
-  { label: 'process manager', kind: 'string', value: (status) => status.processManager },
+  { label: 'process manager', kind: 'string', value: (status) => asBinary(status.processManager) },
   { label: 'start time', kind: 'time', value: (status) => status.startTime },
   {
     label: 'start since',
@@ -182,7 +190,7 @@ export function shownFields(snapshot: StatusSnapshot, nowSeconds: number): reado
 
 export const processFields: readonly ProcessField[] = [
   { label: 'pid', kind: 'number', value: (process) => process.pid },
-  { label: 'state', kind: 'string', value: (process) => process.state },
+  { label: 'state', kind: 'string', value: (process) => asBinary(process.state) },
   { label: 'start time', kind: 'time', value: (process) => process.startTime },
   {
     label: 'start since',
@@ -191,12 +199,12 @@ export const processFields: readonly ProcessField[] = [
   },
   { label: 'requests', kind: 'number', value: (process) => process.requests },
   { label: 'request duration', kind: 'number', value: (process) => process.requestDuration },
-  { label: 'request method', kind: 'string', value: (process) => process.method || '-' },
+  { label: 'request method', kind: 'string', value: (process) => orDash(process.method) },
   {
     label: 'request URI',
     lowerLabel: 'request uri',
     kind: 'string',
-    value: ({ uri, query }) => (query === '' ? uri || '-' : `${uri || '-'}?${query}`),
+    value: ({ uri, query }) => (query === '' ? orDash(uri) : asBinary(`${orDash(uri)}?${query}`)),
   },
   {
     label: 'content length',
@@ -204,8 +212,8 @@ export const processFields: readonly ProcessField[] = [
     kind: 'number',
     value: (process) => process.contentLength,
   },
-  { label: 'user', kind: 'string', value: (process) => process.user || '-' },
-  { label: 'script', kind: 'string', value: (process) => process.script || '-' },
+  { label: 'user', kind: 'string', value: (process) => orDash(process.user) },
+  { label: 'script', kind: 'string', value: (process) => orDash(process.script) },
   { label: 'last request cpu', kind: 'percent', value: (process) => process.lastRequestCpu },
   { label: 'last request memory', kind: 'number', value: (process) => process.lastRequestMemory },
 ];

@@ -2,7 +2,7 @@
 
 import { markup } from '../text/markup.ts';
 import { shownText } from '../text/unsafe.ts';
-import { type FieldKind, processFields, shownFields } from './fields.ts';
+import { type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './status-snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
@@ -32,7 +32,7 @@ function processTable(snapshot: StatusSnapshot, nowSeconds: number): string {
   return `<table border="1">\n<tr>${labels.join('')}</tr>\n${rows.join('')}</table>`;
 }
 
-function htmlValue(kind: FieldKind, value: string | number): string {
+function htmlValue(kind: FieldKind, value: FieldValue): string {
   if (typeof value === 'string') return markup(shownText(value));
   return kind === 'time' ? localTime(value) : numberText(kind, value);
 }

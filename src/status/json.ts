@@ -2,7 +2,7 @@
 
 import { phpJsonString } from '../text/json.ts';
 import { shownText } from '../text/unsafe.ts';
-import { type FieldKind, processFields, shownFields } from './fields.ts';
+import { type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
@@ -22,7 +22,7 @@ function processObject(process: ProcessStatus, nowSeconds: number): string {
   return `{${fields.join(',')}}`;
 }
 
-function member(label: string, kind: FieldKind, value: string | number): string {
+function member(label: string, kind: FieldKind, value: FieldValue): string {
   const content = typeof value === 'string' ? phpJsonString(shownText(value)) : numberText(kind, value);
   return `"${label}":${content}`;
 }

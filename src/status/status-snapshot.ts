@@ -1,5 +1,8 @@
 /** Content of the status page, independent of its format. */
 
+import type { BinaryString } from '../text/binary.ts';
+import type { RequestTexts } from '../text/request-texts.ts';
+
 /** What a worker in worker mode tells of its application. */
 export interface ApplicationStatus {
   /** Times that it was booted in this worker. */
@@ -10,8 +13,8 @@ export interface ApplicationStatus {
   readonly requests: number;
 }
 
-/** One worker. Strings are binary strings (one character a byte) with any content that a client sent. */
-export interface ProcessStatus {
+/** One worker. Neither `path` nor `requestId` is part of any format. */
+export interface ProcessStatus extends RequestTexts {
   readonly pid: number;
   /** Label of the worker's stage. */
   readonly state: string;
@@ -20,17 +23,7 @@ export interface ProcessStatus {
   readonly requests: number;
   /** Microseconds. An idle worker's last request, or the running one so far. */
   readonly requestDuration: number;
-  readonly method: string;
-  /** URI of the script, without query. */
-  readonly uri: string;
-  readonly query: string;
   readonly contentLength: number;
-  readonly user: string;
-  readonly script: string;
-  /** Requested path, without query. No format shows this field or the next one. */
-  readonly path: string;
-  /** Empty without an id. */
-  readonly requestId: string;
   /** CPU use of the last request in percent of one CPU; 0 unless idle. */
   readonly lastRequestCpu: number;
   /** Memory peak of the last request in bytes; 0 unless idle. */
@@ -40,8 +33,8 @@ export interface ProcessStatus {
 }
 
 export interface StatusSnapshot {
-  /** The pool's name, a binary string. */
-  readonly pool: string;
+  /** The pool's name. */
+  readonly pool: BinaryString;
   readonly processManager: string;
   /** Seconds since 1970. */
   readonly startTime: number;

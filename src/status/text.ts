@@ -1,7 +1,7 @@
 /** Status page as text. */
 
 import { shownText } from '../text/unsafe.ts';
-import { type FieldKind, processFields, shownFields } from './fields.ts';
+import { type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './status-snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
@@ -19,11 +19,11 @@ export function renderText(snapshot: StatusSnapshot, full: boolean, nowSeconds: 
   return lines.join('');
 }
 
-function line(label: string, kind: FieldKind, value: string | number): string {
+function line(label: string, kind: FieldKind, value: FieldValue): string {
   return `${`${label}:`.padEnd(valueColumn)}${textValue(kind, value)}\n`;
 }
 
-function textValue(kind: FieldKind, value: string | number): string {
+function textValue(kind: FieldKind, value: FieldValue): string {
   if (typeof value === 'string') return shownText(value);
   return kind === 'time' ? localTime(value) : numberText(kind, value);
 }

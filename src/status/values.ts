@@ -1,6 +1,6 @@
 /** Numbers and times as the status page writes them. */
 
-import type { FieldKind } from './fields.ts';
+import type { FieldKind, FieldValue } from './fields.ts';
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -20,7 +20,7 @@ export function localTime(epochSeconds: number): string {
  *
  * @throws Error for a string, which needs an escape instead.
  */
-export function numberText(kind: FieldKind, value: string | number): string {
+export function numberText(kind: FieldKind, value: FieldValue): string {
   if (typeof value !== 'number') throw new Error(`cannot print ${JSON.stringify(value)} as a ${kind}`);
   const finite = Number.isFinite(value) ? value : 0;
   return kind === 'percent' ? finite.toFixed(2) : BigInt(Math.trunc(finite)).toString();

@@ -2,7 +2,7 @@
 
 import { markup } from '../text/markup.ts';
 import { shownText } from '../text/unsafe.ts';
-import { dashed, type FieldKind, processFields, shownFields } from './fields.ts';
+import { dashed, type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
@@ -22,7 +22,7 @@ function processLine(process: ProcessStatus, nowSeconds: number): string {
   return `<process>${fields.join('')}</process>\n`;
 }
 
-function element(name: string, kind: FieldKind, value: string | number): string {
+function element(name: string, kind: FieldKind, value: FieldValue): string {
   const content = typeof value === 'string' ? markup(shownText(value)) : numberText(kind, value);
   return `<${name}>${content}</${name}>`;
 }

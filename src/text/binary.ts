@@ -1,9 +1,31 @@
-/** Binary strings: one character is one byte. Configuration, scoreboard and requests use them. */
+/**
+ * Binary strings: one character is one byte, whatever encoding the bytes are in. Configuration, scoreboard and requests
+ * use them. The type keeps them apart from text: what shows a text wants it decoded, what stores bytes wants it encoded.
+ */
+
+declare const binary: unique symbol;
+
+/** A string whose characters are bytes. Any part of it and any sum of them is one as well: see {@link asBinary}. */
+export type BinaryString = string & { readonly [binary]: never };
+
+/** For strings that are known to be bytes: ASCII of our own, and what was made from binary strings. */
+export function asBinary(bytes: string): BinaryString {
+  return bytes as BinaryString;
+}
+
+export function binaryOf(bytes: Uint8Array): BinaryString {
+  return asBinary(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'));
+}
+
+/** The bytes themselves. */
+export function bytesOf(binary: BinaryString): Buffer {
+  return Buffer.from(binary, 'latin1');
+}
 
 /** Decodes the bytes as UTF-8; invalid bytes become U+FFFD. */
-export function decodeBinary(binary: string): string {
+export function decodeBinary(binary: BinaryString): string {
   if (isAscii(binary)) return binary;
-  return Buffer.from(binary, 'latin1').toString('utf8');
+  return bytesOf(binary).toString('utf8');
 }
 
 /** Almost every text of a configuration is: then its bytes are its characters. */
@@ -13,6 +35,6 @@ function isAscii(text: string): boolean {
 }
 
 /** Encodes a text as UTF-8 bytes. */
-export function encodeBinary(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
+export function encodeBinary(text: string): BinaryString {
+  return asBinary(Buffer.from(text, 'utf8').toString('latin1'));
 }

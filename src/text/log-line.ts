@@ -3,7 +3,7 @@
  * since logs in other encodings exist. Unsafe characters are written as `\n` or `\x1b`, byte by byte; so are the bytes
  * 80 to 9f outside UTF-8, which are controls on an eight-bit terminal. Tabs stay.
  */
-import { decodeBinary } from './binary.ts';
+import { asBinary, type BinaryString, bytesOf, decodeBinary } from './binary.ts';
 import { isUnsafe } from './unsafe.ts';
 
 /** A printable ASCII line, the usual case. */
@@ -21,8 +21,8 @@ export function logLine(bytes: Buffer): Buffer {
 }
 
 /** The same for a binary string within a message. */
-export function logText(binary: string): string {
-  return logLine(Buffer.from(binary, 'latin1')).toString('utf8');
+export function logText(binary: BinaryString): string {
+  return logLine(bytesOf(binary)).toString('utf8');
 }
 
 /**
@@ -53,25 +53,28 @@ export function wholeCharacters(bytes: Buffer, most: number): number {
 }
 
 /** Escapes a value of the access log, a binary string, by nginx's rule, so that it cannot forge syntax. */
-export function logField(value: string): string {
-  return value.replace(/["\\]|[^"\\]+/g, (part) =>
+export function logField(value: BinaryString): BinaryString {
+  const quoted = value.replace(/["\\]|[^"\\]+/g, (part) =>
     part === '"' || part === '\\' ? hex(part, true) : field(part),
   );
+  return asBinary(quoted);
 }
 
 /** The same for values in which quotes are allowed, such as a script's own headers. */
-export function logFieldWithQuotes(value: string): string {
-  return field(value);
+export function logFieldWithQuotes(value: BinaryString): BinaryString {
+  return asBinary(field(value));
 }
 
 /** php-fpm's rule for script paths in its own messages: a point for every byte outside plain ASCII. */
-export function logWord(binary: string): string {
+export function logWord(binary: BinaryString): string {
   return binary.replace(/[^\x20-\x7e]/g, '.');
 }
 
 /** Replaces each unsafe byte by a blank, so that a caret below a line of a file stays in its column. */
-export function sameColumns(binary: string): string {
-  return binary.replace(token, (bytes) => (isUnsafeToken(bytes) ? ' '.repeat(bytes.length) : bytes));
+export function sameColumns(binary: BinaryString): BinaryString {
+  return asBinary(
+    binary.replace(token, (bytes) => (isUnsafeToken(bytes) ? ' '.repeat(bytes.length) : bytes)),
+  );
 }
 
 function shown(character: string): string {
@@ -85,7 +88,7 @@ function field(value: string): string {
 
 /** @param character a single byte as a Latin-1 character, or a UTF-8 sequence of several bytes */
 function isUnsafeToken(character: string): boolean {
-  return isUnsafe(character.length === 1 ? character : decodeBinary(character));
+  return isUnsafe(character.length === 1 ? character : decodeBinary(asBinary(character)));
 }
 
 function hex(bytes: string, isUpper: boolean): string {

@@ -4,7 +4,7 @@
  * forbids. Joiners and other format characters stay: Persian and emoji need them. The native engine has the same set in
  * text_line.c.
  */
-import { decodeBinary } from './binary.ts';
+import { type BinaryString, decodeBinary } from './binary.ts';
 
 const unsafe = '\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}\\u202a-\\u202e\\u2066-\\u2069\\ufffe\\uffff';
 
@@ -21,6 +21,6 @@ export function replaceUnsafe(text: string, by: string | ((character: string) =>
 }
 
 /** Decodes a binary string from PHP or a request and replaces unsafe characters. */
-export function shownText(binary: string): string {
+export function shownText(binary: BinaryString): string {
   return replaceUnsafe(decodeBinary(binary));
 }

@@ -1,5 +1,6 @@
 /** Converts a stack to readable frames: with classes, places of closures and kinds of include. */
 
+import { asBinary, type BinaryString } from '../text/binary.ts';
 import { shownText } from '../text/unsafe.ts';
 import type { StackFrame } from './frame.ts';
 import { type Call, callKinds } from './walker.ts';
@@ -20,11 +21,11 @@ export function stackFrames(calls: readonly Call[]): StackFrame[] {
   return calls.map((call, index) => {
     // PHP's own functions have no place; their frame shows the place of the call.
     const position = calls.slice(index).find(({ file }) => file !== '');
-    return frameOf(call, calls[index + 1], position?.file ?? '', position?.line ?? 0);
+    return frameOf(call, calls[index + 1], position?.file ?? asBinary(''), position?.line ?? 0);
   });
 }
 
-function frameOf(call: Call, caller: Call | undefined, file: string, line: number): StackFrame {
+function frameOf(call: Call, caller: Call | undefined, file: BinaryString, line: number): StackFrame {
   return {
     function: nameOf(call, caller),
     ...(call.scope === '' ? {} : { class: shownText(className(call.scope)) }),
@@ -69,12 +70,12 @@ function nameOf(call: Call, caller: Call | undefined): string {
  * PHP 8.4 names closures by their place; the names of older versions, with or without a namespace, are converted to
  * that form.
  */
-function closureName({ name, file, startLine }: Call): string {
-  return /(?:^|\\)\{closure\}$/.test(name) ? `{closure:${file}:${startLine}}` : name;
+function closureName({ name, file, startLine }: Call): BinaryString {
+  return /(?:^|\\)\{closure\}$/.test(name) ? asBinary(`{closure:${file}:${startLine}}`) : name;
 }
 
 /** An anonymous class has a NUL and its place after its name. */
-function className(scope: string): string {
+function className(scope: BinaryString): BinaryString {
   const end = scope.indexOf('\0');
-  return end < 0 ? scope : scope.slice(0, end);
+  return end < 0 ? scope : asBinary(scope.slice(0, end));
 }

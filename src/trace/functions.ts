@@ -2,6 +2,7 @@
 
 import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
 import { readU64 } from '../scoreboard/numbers.ts';
+import { asBinary, type BinaryString } from '../text/binary.ts';
 import type { Memory } from './memory.ts';
 import { pointerAt, readAt, stringAt } from './reading.ts';
 
@@ -10,10 +11,10 @@ export interface FunctionFacts {
   readonly isInternal: boolean;
   readonly isClosure: boolean;
   /** Names are binary strings, empty when missing. */
-  readonly name: string;
-  readonly scope: string;
+  readonly name: BinaryString;
+  readonly scope: BinaryString;
   /** For a function written in PHP: its file and first line. */
-  readonly file: string;
+  readonly file: BinaryString;
   readonly startLine: number;
 }
 
@@ -49,10 +50,11 @@ export class FunctionReader {
     const name = readU64(head, symbols.function_name);
     const scope = readU64(head, symbols.function_scope);
     const names = {
-      name: name === 0 ? '' : stringAt(memory, name, symbols),
-      scope: scope === 0 ? '' : stringAt(memory, pointerAt(memory, scope, symbols.class_name), symbols),
+      name: name === 0 ? asBinary('') : stringAt(memory, name, symbols),
+      scope:
+        scope === 0 ? asBinary('') : stringAt(memory, pointerAt(memory, scope, symbols.class_name), symbols),
     };
-    const source = isInternal ? { file: '', startLine: 0 } : this.#sourceOf(memory, address);
+    const source = isInternal ? { file: asBinary(''), startLine: 0 } : this.#sourceOf(memory, address);
     const facts = { isInternal, isClosure, ...names, ...source };
     // The main code of a file is copied for each request; so is a closure.
     const isLasting = (isInternal || (flags & symbols.immutable_flag) !== 0) && name !== 0 && !isClosure;
@@ -65,6 +67,6 @@ export class FunctionReader {
     const source = readAt(memory, address, this.#source);
     const startLine = source.readUInt32LE(op_array_line_start);
     const file = readU64(source, op_array_filename);
-    return { file: file === 0 ? '' : stringAt(memory, file, this.#symbols), startLine };
+    return { file: file === 0 ? asBinary('') : stringAt(memory, file, this.#symbols), startLine };
   }
 }

@@ -1,6 +1,7 @@
 /** Reads untrusted memory: addresses are checked, lengths are bounded, impossible values are torn. */
 
 import { readU64 } from '../scoreboard/numbers.ts';
+import { type BinaryString, binaryOf } from '../text/binary.ts';
 import type { Memory } from './memory.ts';
 
 /** The memory is no valid stack: it was freed or changed meanwhile, or a script forged it. */
@@ -42,13 +43,13 @@ export function stringAt(
   memory: Memory,
   address: number,
   { string_length, string_bytes }: { readonly string_length: number; readonly string_bytes: number },
-): string {
+): BinaryString {
   // The mapping may end earlier.
   const isRead = isAddress(address) && string_length <= 128 && memory.read(address, usualString);
   const length = isRead ? readU64(usualString, string_length) : pointerAt(memory, address, string_length);
   if (length > longestString) throw new TornError();
   if (isRead && string_bytes + length <= usualString.length) {
-    return usualString.toString('latin1', string_bytes, string_bytes + length);
+    return binaryOf(usualString.subarray(string_bytes, string_bytes + length));
   }
-  return readAt(memory, address, Buffer.alloc(length), string_bytes).toString('latin1');
+  return binaryOf(readAt(memory, address, Buffer.alloc(length), string_bytes));
 }

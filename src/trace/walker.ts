@@ -6,6 +6,7 @@
 
 import type { EngineSymbols } from '../scoreboard/engine-symbols.ts';
 import { readU64 } from '../scoreboard/numbers.ts';
+import { asBinary } from '../text/binary.ts';
 import { type FunctionFacts, FunctionReader } from './functions.ts';
 import type { Memory } from './memory.ts';
 import { isAddress, pointerAt, readAt, TornError } from './reading.ts';
@@ -36,7 +37,8 @@ export interface Call extends Omit<FunctionFacts, 'isInternal'> {
   readonly includes: number;
 }
 
-const noFunction = { isClosure: false, name: '', scope: '', file: '', startLine: 0 } as const;
+const unnamed = asBinary('');
+const noFunction = { isClosure: false, name: unnamed, scope: unnamed, file: unnamed, startLine: 0 } as const;
 
 export interface Walk {
   /** Innermost first; empty while no PHP code runs. */

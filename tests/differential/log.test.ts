@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { type AccessValues, compileAccessFormat } from '../../src/log/access-format.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
 import { type OutputStream, WorkerOutput } from '../../src/log/worker-output.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { phpFpm } from '../harness/debian.ts';
 import { type Cleanup, emptyFile, folderFor, withoutTime } from '../log/support.ts';
 import { isRoot } from '../posix/child.ts';
@@ -126,17 +127,17 @@ test('worker output and access log are those of PHP-FPM', { skip }, async (t) =>
   assert.ok(compiled.ok);
   const now = Math.floor(Date.now() / 1000);
   const values: AccessValues = {
-    pool: 'fancy',
+    pool: asBinary('fancy'),
     pid,
     parentPid: 1,
-    remoteAddress: '',
-    method: 'GET',
-    uri: '/script.php',
-    path: '/script.php',
-    query: 'a=1',
-    script: join(folder, 'script.php'),
-    user: '',
-    requestId: '',
+    remoteAddress: asBinary(''),
+    method: asBinary('GET'),
+    uri: asBinary('/script.php'),
+    path: asBinary('/script.php'),
+    query: asBinary('a=1'),
+    script: asBinary(join(folder, 'script.php')),
+    user: asBinary(''),
+    requestId: asBinary(''),
     servedBy: 'classic',
     contentLength: 0,
     status: 200,

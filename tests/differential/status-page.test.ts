@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fpmStatus } from '../../src/engine/embedded/host/fpm-status.ts';
 import { type HeaderLine, pingHeaders, renderStatus, statusHeadHeaders } from '../../src/status/render.ts';
+import { encodeBinary } from '../../src/text/binary.ts';
 import { parseStatus } from '../status/parse-status.ts';
 import { Reference, type ReferenceAnswer, referenceMissing } from './status-reference.ts';
 
@@ -125,7 +126,7 @@ test('fpm_get_status() has the keys and values of the reference', { skip: refere
   const processes = snapshot.processes.map((process, index) => ({
     ...process,
     // Binary strings, as the scoreboard has them.
-    query: Buffer.from(procs[index]['query-string']).toString('latin1'),
+    query: encodeBinary(procs[index]['query-string']),
   }));
   const ours = fpmStatus(renderStatus({ ...snapshot, processes }, 'json&full', now).body.toString());
   // Ours is made from the page, whose share of the processor has two decimals; the function's has all of them.

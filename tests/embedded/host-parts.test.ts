@@ -14,6 +14,7 @@ import { drawQuota, isNearEnd, isUsedUp } from '../../src/engine/embedded/host/w
 import { headersOf } from '../../src/engine/embedded/php/functions.ts';
 import type { FromThread, ToThread } from '../../src/engine/embedded/shared/protocol.ts';
 import { requiredSettings } from '../../src/engine/host-setting-names.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { usualSettings } from './usual-settings.ts';
 
 suite('quota of a worker', () => {
@@ -119,7 +120,7 @@ suite('settings', () => {
     const collector = new SettingCollector();
     const given = new Set(lines.map(([name]) => name));
     const usual = usualSettings(2).filter(([name]) => !given.has(name));
-    for (const [name, value] of [...usual, ...lines]) collector.add(name, value);
+    for (const [name, value] of [...usual, ...lines]) collector.add(name, asBinary(value));
     return collector.build();
   };
 
@@ -180,7 +181,8 @@ suite('settings', () => {
   test('what is missing or no number is named', () => {
     for (const name of requiredSettings('embedded')) {
       const collector = new SettingCollector();
-      for (const [other, value] of usualSettings(2)) if (other !== name) collector.add(other, value);
+      for (const [other, value] of usualSettings(2))
+        if (other !== name) collector.add(other, asBinary(value));
       assert.throws(() => collector.build(), new RegExp(`no setting "${name.replaceAll('.', '\\.')}"`), name);
     }
     assert.throws(() => build(['ping.path', '/ping']), /no setting "ping\.response"/);

@@ -19,6 +19,7 @@ import type { ServerRequest } from '../../src/fastcgi/server-api.ts';
 import { memoryFile } from '../../src/posix/descriptors.ts';
 import { scoreboardSize } from '../../src/scoreboard/layout.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
+import { asBinary } from '../../src/text/binary.ts';
 
 class FakeThread extends EventEmitter implements Thread {
   readonly words: Int32Array;
@@ -125,7 +126,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
     queueLimit: options.queueLimit ?? 10,
     threads: workerThreads,
     scoreboard,
-    accounting: new RequestAccounting('www', scoreboard, undefined),
+    accounting: new RequestAccounting(asBinary('www'), scoreboard, undefined),
     link,
     workerLog: new WorkerLog(link, { isCaught: false, limit: 1024, level: 'notice' }),
   });
@@ -134,14 +135,14 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
     const exchange = new Exchange({
       request: client.request,
       information: {
-        method: 'GET',
-        uri: '/a.php',
-        path: '/a.php',
-        query: '',
-        script: '/w/a.php',
-        user: '',
+        method: asBinary('GET'),
+        uri: asBinary('/a.php'),
+        path: asBinary('/a.php'),
+        query: asBinary(''),
+        script: asBinary('/w/a.php'),
+        user: asBinary(''),
         contentLength: 0,
-        requestId: '',
+        requestId: asBinary(''),
       },
       remoteAddress: '',
       params: new ParamTable([]),

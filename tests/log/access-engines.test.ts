@@ -1,6 +1,7 @@
 /** Values of the access log: the native engine's C and the embedded engine's TypeScript escape alike. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { asBinary } from '../../src/text/binary.ts';
 import { logField, logFieldWithQuotes } from '../../src/text/log-line.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
@@ -40,7 +41,7 @@ testEngines('parameters and headers with bytes of every kind', options, async (e
   }
   const wanted = values.map((value) => {
     const header = value.replaceAll(/[\r\n]/g, ' ').trim();
-    return `[${logField(value)}] [${logFieldWithQuotes(header)}]\n`;
+    return `[${logField(asBinary(value))}] [${logFieldWithQuotes(asBinary(header))}]\n`;
   });
   const path = server.folder.join('log/access');
   await poll(

@@ -4,19 +4,21 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { defaultAccessFormat } from '../../src/config/defaults.ts';
 import { type AccessValues, compileAccessFormat } from '../../src/log/access-format.ts';
+import { asBinary } from '../../src/text/binary.ts';
+import { noRequestTexts } from '../../src/text/request-texts.ts';
 
 const values: AccessValues = {
-  pool: 'www',
+  pool: asBinary('www'),
   pid: 41,
   parentPid: 40,
-  remoteAddress: '192.0.2.7',
-  method: 'POST',
-  uri: '/index.php',
-  path: '/index.php',
-  query: 'a=1&b=2',
-  script: '/srv/index.php',
-  user: 'ada',
-  requestId: '',
+  remoteAddress: asBinary('192.0.2.7'),
+  method: asBinary('POST'),
+  uri: asBinary('/index.php'),
+  path: asBinary('/index.php'),
+  query: asBinary('a=1&b=2'),
+  script: asBinary('/srv/index.php'),
+  user: asBinary('ada'),
+  requestId: asBinary(''),
   servedBy: 'classic',
   contentLength: 12,
   status: 201,
@@ -69,9 +71,12 @@ for (const [format, expected] of rows) {
 }
 
 test('what a request lacks is a dash or nothing, as in the reference', () => {
-  const empty = { method: '', uri: '', query: '', script: '', user: '', remoteAddress: '', pool: '' };
+  const empty = { ...noRequestTexts, remoteAddress: asBinary(''), pool: asBinary('') };
   assert.equal(render('%f %m %n %R|%q%Q%r%u|', empty), '- - - -||');
-  assert.equal(render(defaultAccessFormat, { user: '', remoteAddress: '' }).slice(0, 5), '- -  ');
+  assert.equal(
+    render(defaultAccessFormat, { user: asBinary(''), remoteAddress: asBinary('') }).slice(0, 5),
+    '- -  ',
+  );
 });
 
 test('no CPU share is claimed for a request that took no time', () => {
@@ -135,7 +140,7 @@ test('every code but those with a modifier refuses embraces', () => {
 });
 
 test('a client cannot forge a line or a field', () => {
-  const forged = 'x" 200\nfake\\\x7f';
+  const forged = asBinary('x" 200\nfake\\\x7f');
   const escaped = 'x\\x22 200\\x0Afake\\x5C\\x7F';
   const parameters = new Map([['A', forged]]);
   const all = { uri: forged, query: forged, method: forged, user: forged, script: forged, parameters };
@@ -144,7 +149,7 @@ test('a client cannot forge a line or a field', () => {
 });
 
 test('other bytes of a request pass unchanged', () => {
-  assert.equal(render('%r', { uri: '/\xc3\xa9\xff' }), '/\xc3\xa9\xff');
+  assert.equal(render('%r', { uri: asBinary('/\xc3\xa9\xff') }), '/\xc3\xa9\xff');
 });
 
 test('any format is compiled or refused, and a line never has a newline of its own', () => {
@@ -156,7 +161,9 @@ test('any format is compiled or refused, and a line never has a newline of its o
       const compiled = compileAccessFormat(parts.join(''));
       if (!compiled.ok) return compiled.warnings.length > 0;
       const parameters = new Map([['x', text]]);
-      return !compiled.render({ ...values, uri: text, query: text, parameters }).includes(0x0a);
+      return !compiled
+        .render({ ...values, uri: asBinary(text), query: asBinary(text), parameters })
+        .includes(0x0a);
     }),
   );
 });

@@ -6,20 +6,21 @@ import { type AccessValues, compileAccessFormat } from '../../src/log/access-for
 import { AccessLog, type AccessLogTrouble, isSuppressed } from '../../src/log/access-log.ts';
 import { openLogFile } from '../../src/log/open-file.ts';
 import { socketPair } from '../../src/posix/descriptors.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { folderFor } from './support.ts';
 
 const values: AccessValues = {
-  pool: 'www',
+  pool: asBinary('www'),
   pid: 1,
   parentPid: 1,
-  remoteAddress: '',
-  method: 'GET',
-  uri: '/ping',
-  path: '/ping',
-  query: '',
-  script: '',
-  user: '',
-  requestId: '',
+  remoteAddress: asBinary(''),
+  method: asBinary('GET'),
+  uri: asBinary('/ping'),
+  path: asBinary('/ping'),
+  query: asBinary(''),
+  script: asBinary(''),
+  user: asBinary(''),
+  requestId: asBinary(''),
   servedBy: 'classic',
   contentLength: 0,
   status: 200,
@@ -44,10 +45,10 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 test('lines of one turn of the loop are one write', async () => {
   const [reader, fd] = socketPair();
   const log = new AccessLog({ fd, format: format('%r') });
-  log.add({ ...values, uri: '/a' });
-  log.add({ ...values, uri: '/b' });
+  log.add({ ...values, uri: asBinary('/a') });
+  log.add({ ...values, uri: asBinary('/b') });
   await turn();
-  log.add({ ...values, uri: '/c' });
+  log.add({ ...values, uri: asBinary('/c') });
   log.close();
   const buffer = Buffer.alloc(100);
   assert.equal(buffer.toString('latin1', 0, readSync(reader, buffer)), '/a\n/b\n/c\n');
@@ -57,13 +58,13 @@ test('lines of one turn of the loop are one write', async () => {
 test('a path is suppressed by every condition together and by none alone', () => {
   const paths = new Set(['/ping']);
   assert.equal(isSuppressed(values, paths), true);
-  assert.equal(isSuppressed({ ...values, method: 'HEAD', status: 299 }, paths), true);
+  assert.equal(isSuppressed({ ...values, method: asBinary('HEAD'), status: 299 }, paths), true);
   const shown: Partial<AccessValues>[] = [
-    { uri: '/ping/' },
-    { uri: '/pin' },
-    { method: 'POST' },
-    { method: 'get' },
-    { query: 'full' },
+    { uri: asBinary('/ping/') },
+    { uri: asBinary('/pin') },
+    { method: asBinary('POST') },
+    { method: asBinary('get') },
+    { query: asBinary('full') },
     { contentLength: 1 },
     { status: 199 },
     { status: 300 },
@@ -84,7 +85,7 @@ test('suppressed requests leave no line', (t) => {
 test('a line with nothing in it is none', (t) => {
   const path = join(folderFor(t), 'access.log');
   const log = new AccessLog({ fd: openLogFile(path), format: format('%q') });
-  for (const query of ['', 'a', '']) log.add({ ...values, query });
+  for (const query of ['', 'a', '']) log.add({ ...values, query: asBinary(query) });
   log.close();
   assert.equal(readFileSync(path, 'utf8'), 'a\n');
 });
@@ -94,9 +95,9 @@ test('a line over the limit is cut, keeps its newline, and is reported', (t) => 
   const troubles: AccessLogTrouble[] = [];
   const onTrouble = (trouble: AccessLogTrouble) => void troubles.push(trouble);
   const log = new AccessLog({ fd: openLogFile(path), format: format('%r'), onTrouble });
-  log.add({ ...values, uri: 'x'.repeat(1023) });
+  log.add({ ...values, uri: asBinary('x'.repeat(1023)) });
   assert.deepEqual(troubles, []);
-  log.add({ ...values, uri: 'y'.repeat(1024) });
+  log.add({ ...values, uri: asBinary('y'.repeat(1024)) });
   log.close();
   assert.equal(readFileSync(path, 'latin1'), `${'x'.repeat(1023)}\n${'y'.repeat(1023)}\n`);
   const text = 'the log buffer is full (1024). The access log request has been truncated.';
@@ -106,9 +107,9 @@ test('a line over the limit is cut, keeps its newline, and is reported', (t) => 
 test('after a rotation lines go to the new file', (t) => {
   const folder = folderFor(t);
   const log = new AccessLog({ fd: openLogFile(join(folder, 'old')), format: format('%r') });
-  log.add({ ...values, uri: '/before' });
+  log.add({ ...values, uri: asBinary('/before') });
   log.reopen(openLogFile(join(folder, 'new')));
-  log.add({ ...values, uri: '/after' });
+  log.add({ ...values, uri: asBinary('/after') });
   log.close();
   log.close();
   assert.equal(readFileSync(join(folder, 'old'), 'utf8'), '/before\n');

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { accessFields, jsonAccessFormat } from '../../src/log/access-json.ts';
 import { messageJson, type WorkerLine, workerJson } from '../../src/log/json-line.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
@@ -220,16 +221,16 @@ test('the fields of an access log without query', () => {
   >[0];
   const line = format.render({
     ...values,
-    pool: 'www',
-    requestId: '',
+    pool: asBinary('www'),
+    requestId: asBinary(''),
+    remoteAddress: asBinary(''),
+    user: asBinary(''),
+    method: asBinary('GET'),
+    uri: asBinary('/index.php'),
+    path: asBinary('/'),
+    query: asBinary('secret'),
+    script: asBinary(''),
     servedBy: 'classic',
-    remoteAddress: '',
-    user: '',
-    method: 'GET',
-    uri: '/index.php',
-    path: '/',
-    query: 'secret',
-    script: '',
     loggedAt: 1,
     duration: 1.7,
   });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { EventQueue } from '../../src/master/event-queue.ts';
 import { planSystemd } from '../../src/master/systemd.ts';
 import { Timers } from '../../src/master/timers.ts';
+import { noRequestTexts } from '../../src/text/request-texts.ts';
 import { SlowRequests } from '../../src/watch/slow-requests.ts';
 
 test('events are handled one after another, those that a handler adds behind the others', async () => {
@@ -84,7 +85,7 @@ test('systemd: the watchdog is announced, and an interval that it overrules is w
 
 test('of slow requests the last hundred are kept, and of their stacks what fits', () => {
   const slow = new SlowRequests();
-  const facts = { pool: 'www', pid: 1, script: '', method: '', uri: '', query: '', requestId: '' };
+  const facts = { ...noRequestTexts, pool: 'www', pid: 1 };
   const frames = Array.from({ length: 256 }, (_, line) => ({ function: 'x'.repeat(4000), file: '/a', line }));
   for (let at = 0; at < 110; at += 1) {
     const stack = at % 2 === 0 ? { frames: frames.slice(0, at === 0 ? 256 : 3) } : { reason: 'none' };

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { routeCount } from '../../src/scoreboard/layout.ts';
 import { routeName } from '../../src/scoreboard/route-name.ts';
 import { type RouteCounts, readRouteTable } from '../../src/scoreboard/routes.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { routeNameCases } from '../scoreboard/route-name-cases.ts';
 import { compileChecked, targetSkip } from './fuzz-target.ts';
@@ -62,10 +63,10 @@ test('workers that count at once lose nothing, and one that dies with the table 
     sum(({ requests }) => requests),
     sum(({ counts }) => counts.reduce((total, count) => total + count, 0)),
   );
-  assert.equal(routes.has('GET /held'), false);
-  assert.equal(routes.get('GET /free')?.requests, 1);
+  assert.equal(routes.has(asBinary('GET /held')), false);
+  assert.equal(routes.get(asBinary('GET /free'))?.requests, 1);
   assert.equal(routes.size, routeCount);
-  const shop = routes.get('GET /shop');
+  const shop = routes.get(asBinary('GET /shop'));
   assert.ok(shop !== undefined && shop.requests + uncounted >= 20_000 && shop.requests <= 20_000);
   assert.deepEqual(
     [shop.errors, shop.maxMicros, shop.sumMicros],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type LostWorker, lostRequest } from '../../src/pool/lost-request.ts';
 import type { WorkerStage } from '../../src/scoreboard/states.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { slot } from './slot.ts';
 
 const lost = (
@@ -13,7 +14,14 @@ const lost = (
     pool: 'www',
     pid: 42,
     end: { type: 'signal', signal, core: false },
-    slot: slot({ stage, pid: 0, method: 'GET', uri: '/a\nb', query: 'q=1', script: '/srv/ä.php' }),
+    slot: slot({
+      stage,
+      pid: 0,
+      method: asBinary('GET'),
+      uri: asBinary('/a\nb'),
+      query: asBinary('q=1'),
+      script: asBinary('/srv/ä.php'),
+    }),
     withQuery: true,
     ...more,
   })?.text;

@@ -5,6 +5,7 @@ import { leaks, noLeaks, noteLook } from '../../src/pool/leak-detector.ts';
 import { exponential, seededRandom } from '../../src/pool/random.ts';
 import { chooseLeavers, isOverHardLimit, ownLimit, type SizedWorker } from '../../src/pool/recycling.ts';
 import { timeoutPeriod } from '../../src/pool/timeouts.ts';
+import { asBinary } from '../../src/text/binary.ts';
 
 const megabyte = 2 ** 20;
 const limits = { 'pm.max_memory': 100 * megabyte, 'pm.max_memory_hard': 200 * megabyte };
@@ -78,7 +79,7 @@ suite('the leak detector', () => {
         script = names[Math.floor(random() * names.length)]!;
         grownBytes += leaving[script]!;
       }
-      memory = noteLook(memory, { script, requests, grownBytes });
+      memory = noteLook(memory, { script: asBinary(script), requests, grownBytes });
     }
     return leaks(memory);
   }
@@ -113,10 +114,10 @@ suite('the leak detector', () => {
   test('it holds so many scripts and no more', () => {
     let memory = noLeaks;
     for (let index = 0; index < 1000; index += 1)
-      memory = noteLook(memory, { script: `/${index}.php`, requests: 1, grownBytes: 1e6 });
+      memory = noteLook(memory, { script: asBinary(`/${index}.php`), requests: 1, grownBytes: 1e6 });
     assert.equal(memory.scripts.size, 200);
     assert.equal(
-      noteLook(memory, { script: '/x', requests: 100, grownBytes: 1 }),
+      noteLook(memory, { script: asBinary('/x'), requests: 100, grownBytes: 1 }),
       memory,
       'tells too little',
     );

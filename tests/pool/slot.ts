@@ -1,4 +1,5 @@
 import type { SlotSnapshot } from '../../src/scoreboard/decode.ts';
+import { asBinary } from '../../src/text/binary.ts';
 
 /** A slot of a worker that runs GET /. */
 export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
@@ -21,13 +22,13 @@ export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
     contentLength: 0,
     httpStatus: 0,
     responses: [0, 0, 0, 0, 0],
-    method: changes.stage === 'readingHeaders' ? '' : 'GET',
-    uri: '',
-    path: '',
-    query: '',
-    script: '',
-    user: '',
-    requestId: '',
+    method: asBinary(changes.stage === 'readingHeaders' ? '' : 'GET'),
+    uri: asBinary(''),
+    path: asBinary(''),
+    query: asBinary(''),
+    script: asBinary(''),
+    user: asBinary(''),
+    requestId: asBinary(''),
     ...changes,
   };
 }

@@ -8,6 +8,7 @@ import {
 } from '../../src/pool/timeouts.ts';
 import type { SlotSnapshot } from '../../src/scoreboard/decode.ts';
 import { type WorkerStage, workerStages } from '../../src/scoreboard/states.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { slot } from './slot.ts';
 
 const pool: TimeoutSettings = {
@@ -45,11 +46,11 @@ test('a slow request is named once, an overdue one at every check', () => {
 test('the texts are those of the reference', () => {
   const busy = worker({
     slot: 3,
-    method: 'GET',
-    uri: '/a',
-    query: 'b=1',
-    script: '/srv/a.php',
-    requestId: 'id-1',
+    method: asBinary('GET'),
+    uri: asBinary('/a'),
+    query: asBinary('b=1'),
+    script: asBinary('/srv/a.php'),
+    requestId: asBinary('id-1'),
   });
   const { slow, terminate } = checkTimeouts(pool, [busy], 105_000_042 + 1_234_567, true);
   const request = `[pool www] child 42, script '/srv/a.php' (request: "GET /a?b=1")`;
@@ -78,11 +79,16 @@ test('a worker without a request line is named as the reference names it', () =>
 });
 
 test('nothing of a request starts a line of its own in the log', () => {
-  const hostile = worker({ method: 'G\nT', uri: '/\xe9\r', query: '\x1b[31m', script: '/a\n\xe9' });
+  const hostile = worker({
+    method: asBinary('G\nT'),
+    uri: asBinary('/\xe9\r'),
+    query: asBinary('\x1b[31m'),
+    script: asBinary('/a\n\xe9'),
+  });
   const text = checkTimeouts(pool, [hostile], 105 * second, true).terminate[0]!.message.text;
   assert.match(text, /^[^\p{Cc}]*$/u);
   assert.match(text, /script '\/a\.\.' \(request: "G\\nT /);
-  const turned = worker({ uri: Buffer.from('/a\u009b31m\u202e\u2028b').toString('latin1') });
+  const turned = worker({ uri: asBinary(Buffer.from('/a\u009b31m\u202e\u2028b').toString('latin1')) });
   assert.match(
     checkTimeouts(pool, [turned], 105 * second, true).terminate[0]!.message.text,
     /"GET \/a\\xc2\\x9b31m\\xe2\\x80\\xae\\xe2\\x80\\xa8b"/,
@@ -90,7 +96,12 @@ test('nothing of a request starts a line of its own in the log', () => {
 });
 
 test('queries are shown where they are asked for', () => {
-  const { slow, terminate } = checkTimeouts(pool, [worker({ uri: '/a', query: 'b=1' })], 105 * second, false);
+  const { slow, terminate } = checkTimeouts(
+    pool,
+    [worker({ uri: asBinary('/a'), query: asBinary('b=1') })],
+    105 * second,
+    false,
+  );
   for (const [overdue] of [slow, terminate]) {
     assert.match(overdue?.message.text ?? '', /\(request: "GET \/a"\)/);
   }
@@ -98,7 +109,8 @@ test('queries are shown where they are asked for', () => {
 
 test('UTF-8 in a URI is shown as it is', () => {
   const uri = Buffer.from('/kaffee/größe').toString('latin1');
-  const text = checkTimeouts(pool, [worker({ uri })], 105 * second, true).terminate[0]!.message.text;
+  const text = checkTimeouts(pool, [worker({ uri: asBinary(uri) })], 105 * second, true).terminate[0]!.message
+    .text;
   assert.match(text, /"GET \/kaffee\/größe"/);
 });
 

@@ -10,6 +10,7 @@ import {
   RouteCounter,
   readRouteTable,
 } from '../../src/scoreboard/routes.ts';
+import { asBinary } from '../../src/text/binary.ts';
 
 test('requests, their time, their longest and their errors are counted by route', () => {
   const counter = new RouteCounter();
@@ -19,7 +20,7 @@ test('requests, their time, their longest and their errors are counted by route'
   counter.count('', 7, true);
   const { routes, others, uncounted } = readRouteTable(counter.bytes);
   assert.deepEqual([...routes.keys()], ['GET /a', 'POST /a']);
-  const { requests, errors, sumMicros, maxMicros } = routes.get('GET /a')!;
+  const { requests, errors, sumMicros, maxMicros } = routes.get(asBinary('GET /a'))!;
   assert.deepEqual([requests, errors, sumMicros, maxMicros], [2, 1, 8000, 5000]);
   assert.deepEqual([others.requests, others.errors, uncounted], [1, 1, 0]);
 });
@@ -33,8 +34,8 @@ test('ten thousand paths that nobody has push out no route that takes time, and 
   }
   const table = readRouteTable(counter.bytes);
   assert.equal(table.routes.size, routeCount);
-  assert.equal(table.routes.get('GET /shop')?.requests, 500);
-  assert.equal(table.routes.get('GET /report')?.requests, 20);
+  assert.equal(table.routes.get(asBinary('GET /shop'))?.requests, 500);
+  assert.equal(table.routes.get(asBinary('GET /report'))?.requests, 20);
   assert.equal(countedRequests(table), 10_520);
   const counts = [...table.routes.values(), table.others].flatMap((route) => route.counts);
   assert.equal(
@@ -53,7 +54,7 @@ test('tables of several generations are one, of the size of one', () => {
   });
   const sum = tables.reduce(addRoutes, noRoutes);
   assert.equal(sum.routes.size, routeCount);
-  assert.equal(sum.routes.get('GET /both')?.requests, 2);
+  assert.equal(sum.routes.get(asBinary('GET /both'))?.requests, 2);
   assert.equal(countedRequests(sum), 2 * routeCount);
   assert.equal(sum.others.requests, routeCount - 1);
 });

@@ -13,17 +13,19 @@ import {
 } from '../../src/scoreboard/layout.ts';
 import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
+import { asBinary } from '../../src/text/binary.ts';
+import { noRequestTexts } from '../../src/text/request-texts.ts';
 import { temporaryFile } from './temporary-file.ts';
 
 const information = {
-  method: 'POST',
-  uri: '/index.php',
-  path: '/users/17',
-  query: 'a=1',
-  script: '/srv/index.php',
-  user: 'alice',
+  method: asBinary('POST'),
+  uri: asBinary('/index.php'),
+  path: asBinary('/users/17'),
+  query: asBinary('a=1'),
+  script: asBinary('/srv/index.php'),
+  user: asBinary('alice'),
   contentLength: 12,
-  requestId: 'id-1',
+  requestId: asBinary('id-1'),
 };
 
 function slotOf(reader: ScoreboardReader, slot: number): SlotSnapshot {
@@ -118,7 +120,7 @@ test('a request is counted under its route and among the longest of its period',
   const reader = new ScoreboardReader(file.fd, 2, 'embedded');
   const serve = (slot: number, status: number, path: string) => {
     writer.readingHeaders(slot, monotonicMicros() - 3_000_000);
-    writer.running(slot, { ...information, path });
+    writer.running(slot, { ...information, path: asBinary(path) });
     writer.finishing(slot, { status, cpuMicros: 0, memoryPeak: 0 });
   };
   serve(0, 200, '/users/17');
@@ -147,7 +149,7 @@ test('routes that a host gathers are there when a worker is gone', () => {
   host.finishing(0, { status: 200, cpuMicros: 0, memoryPeak: 0 });
   host.free(0);
   const reader = new ScoreboardReader(file.fd, 1, 'embedded');
-  assert.equal(reader.readRoutes().routes.get('POST /users/{n}')?.requests, 1);
+  assert.equal(reader.readRoutes().routes.get(asBinary('POST /users/{n}'))?.requests, 1);
   // No field of this engine: a worker in wrong hands wrote it.
   writeSync(file.fd, Buffer.alloc(8, 1), 0, 8, routesPosition(1) + routeTableAt.uncounted);
   assert.equal(reader.readRoutes().uncounted, 0);
@@ -161,12 +163,12 @@ test('strings keep their bytes and are cut to their field', () => {
   writer.created(0, 1);
   writer.requestInformation(0, {
     ...information,
-    method: 'M'.repeat(17),
-    uri: '\0\xff\n/',
-    path: 'p'.repeat(513),
-    query: 'q'.repeat(5000),
-    script: 's'.repeat(512),
-    user: 'u'.repeat(65),
+    method: asBinary('M'.repeat(17)),
+    uri: asBinary('\0\xff\n/'),
+    path: asBinary('p'.repeat(513)),
+    query: asBinary('q'.repeat(5000)),
+    script: asBinary('s'.repeat(512)),
+    user: asBinary('u'.repeat(65)),
   });
   const slot = slotOf(reader, 0);
   assert.equal(slot.method, 'M'.repeat(16));
@@ -186,8 +188,7 @@ test('numbers without strings come from the same slot', () => {
   writer.readingHeaders(0);
   writer.running(0, information);
   const full = slotOf(reader, 0);
-  const empty = { method: '', uri: '', path: '', query: '', script: '', user: '', requestId: '' };
-  assert.deepEqual(reader.readSlotNumbers(0), { ...full, ...empty });
+  assert.deepEqual(reader.readSlotNumbers(0), { ...full, ...noRequestTexts });
 });
 
 test('numbers of many slots at once are those of each slot', () => {

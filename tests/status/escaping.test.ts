@@ -6,6 +6,8 @@ import { renderStatus } from '../../src/status/render.ts';
 import { selectFormat } from '../../src/status/select.ts';
 import type { ProcessStatus, StatusSnapshot } from '../../src/status/status-snapshot.ts';
 import { localTime, numberText } from '../../src/status/values.ts';
+import { asBinary } from '../../src/text/binary.ts';
+import { noRequestTexts } from '../../src/text/request-texts.ts';
 
 const process: ProcessStatus = {
   pid: 7,
@@ -13,20 +15,20 @@ const process: ProcessStatus = {
   startTime: 1_700_000_000,
   requests: 1,
   requestDuration: 2,
-  method: 'GET',
-  uri: '/',
-  path: '/',
-  query: '',
+  method: asBinary('GET'),
+  uri: asBinary('/'),
+  path: asBinary('/'),
+  query: asBinary(''),
   contentLength: 0,
-  user: '',
-  script: '/srv/index.php',
-  requestId: '',
+  user: asBinary(''),
+  script: asBinary('/srv/index.php'),
+  requestId: asBinary(''),
   lastRequestCpu: 0,
   lastRequestMemory: 0,
   application: undefined,
 };
 const snapshot: StatusSnapshot = {
-  pool: 'www',
+  pool: asBinary('www'),
   processManager: 'static',
   startTime: 1_700_000_000,
   acceptedConnections: 0,
@@ -46,7 +48,9 @@ const now = 1_700_000_005_000;
 
 function page(format: string, changes: Partial<ProcessStatus>, pool = 'www'): string {
   const processes = [{ ...process, ...changes }];
-  return renderStatus({ ...snapshot, pool, processes }, `${format}&full`, now).body.toString('utf8');
+  return renderStatus({ ...snapshot, pool: asBinary(pool), processes }, `${format}&full`, now).body.toString(
+    'utf8',
+  );
 }
 
 const nasty = `<b>&"'\\]]>\n\x1b[2J\xff\0`;
@@ -57,18 +61,18 @@ test('html and xml escape markup, quotes and what is no text', () => {
     assert.ok(page('html', { [field]: nasty }).includes(`<td>${escaped}</td>`), field);
     assert.ok(page('xml', { [field]: nasty }).includes(`>${escaped}</`), field);
   }
-  assert.ok(page('xml', { query: nasty }).includes(`<request-uri>/?${escaped}</request-uri>`));
+  assert.ok(page('xml', { query: asBinary(nasty) }).includes(`<request-uri>/?${escaped}</request-uri>`));
   assert.ok(page('html', {}, nasty).includes(`<tr><th>pool</th><td>${escaped}</td></tr>`));
 });
 
 test('json escapes quotes, backslashes, slashes and what is no text', () => {
   const expected = '"<b>&\\"\'\\\\]]>\\ufffd\\ufffd[2J\\ufffd\\ufffd"';
-  assert.ok(page('json', { user: nasty }).includes(`"user":${expected}`));
-  assert.ok(page('json', { script: '/a/é' }).includes('"script":"\\/a\\/\\ufffd"'));
+  assert.ok(page('json', { user: asBinary(nasty) }).includes(`"user":${expected}`));
+  assert.ok(page('json', { script: asBinary('/a/é') }).includes('"script":"\\/a\\/\\ufffd"'));
 });
 
 test('text and openmetrics keep every value on its line', () => {
-  assert.match(page('', { user: nasty }), /^user: {17}<b>&"'\\]]>\ufffd\ufffd\[2J\ufffd\ufffd$/m);
+  assert.match(page('', { user: asBinary(nasty) }), /^user: {17}<b>&"'\\]]>\ufffd\ufffd\[2J\ufffd\ufffd$/m);
   assert.match(
     page('openmetrics', {}, `w"\\\n`),
     /^# HELP phpfpm_up Could pool w\\"\\\\\ufffd using a static PM on PHP-FPM be reached\?$/m,
@@ -76,16 +80,17 @@ test('text and openmetrics keep every value on its line', () => {
 });
 
 test('empty strings are shown as a dash', () => {
-  const empty = { method: '', uri: '', user: '', script: '' };
-  const [, text] = page('', empty).split('************************\n');
+  const [, text] = page('', noRequestTexts).split('************************\n');
   assert.match(text!, /^request method: {7}-\nrequest URI: {10}-$/m);
   assert.match(text!, /^user: {17}-\nscript: {15}-$/m);
 });
 
-const bytes = fc.string({
-  unit: fc.integer({ max: 255 }).map((code) => String.fromCharCode(code)),
-  maxLength: 40,
-});
+const bytes = fc
+  .string({
+    unit: fc.integer({ max: 255 }).map((code) => String.fromCharCode(code)),
+    maxLength: 40,
+  })
+  .map(asBinary);
 const strings = fc.record({ method: bytes, uri: bytes, query: bytes, user: bytes, script: bytes });
 
 test('no bytes break a format', () => {
@@ -162,5 +167,5 @@ test('numbers are written in full', () => {
   assert.equal(numberText('number', 2 ** 70), '1180591620717411303424');
   assert.equal(numberText('number', 12.9), '12');
   assert.equal(numberText('percent', 12.345), '12.35');
-  assert.throws(() => numberText('number', 'x'), /cannot print "x" as a number/);
+  assert.throws(() => numberText('number', asBinary('x')), /cannot print "x" as a number/);
 });

@@ -1,6 +1,7 @@
 /** Reads status pages of any format back into a snapshot. Written from the pages, not from the renderers. */
 
 import type { ProcessStatus, StatusSnapshot } from '../../src/status/status-snapshot.ts';
+import { asBinary } from '../../src/text/binary.ts';
 
 type Values = ReadonlyMap<string, string>;
 
@@ -82,7 +83,7 @@ export function parseStatus(format: string, body: string): ParsedStatus {
   const number = (name: string): number => Number(pool.get(name));
   const startTime = epochSeconds(pool.get('start-time')!);
   const snapshot = {
-    pool: pool.get('pool')!,
+    pool: asBinary(pool.get('pool')!),
     processManager: pool.get('process-manager')!,
     startTime,
     acceptedConnections: number('accepted-conn'),
@@ -111,14 +112,14 @@ function parseProcess(values: Values): ProcessStatus {
     startTime: epochSeconds(string('start-time')),
     requests: number('requests'),
     requestDuration: number('request-duration'),
-    method: string('request-method'),
-    uri: string('request-uri'),
-    query: '',
-    path: '',
+    method: asBinary(string('request-method')),
+    uri: asBinary(string('request-uri')),
+    query: asBinary(''),
+    path: asBinary(''),
     contentLength: number('content-length'),
-    user: string('user'),
-    script: string('script'),
-    requestId: '',
+    user: asBinary(string('user')),
+    script: asBinary(string('script')),
+    requestId: asBinary(''),
     lastRequestCpu: number('last-request-cpu'),
     lastRequestMemory: number('last-request-memory'),
     application: undefined,

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { asBinary } from '../../src/text/binary.ts';
 import { guardedJson, jsonDocument, phpJsonString } from '../../src/text/json.ts';
 import { markup } from '../../src/text/markup.ts';
 import { terminalLine, terminalText } from '../../src/text/terminal.ts';
@@ -58,7 +59,7 @@ test('markup: content and quoted attributes', () => {
 });
 
 test('bytes that are no UTF-8 are shown as such', () => {
-  assert.equal(shownText('\xc3\xa9\xff\x9b'), 'é\ufffd\ufffd');
+  assert.equal(shownText(asBinary('\xc3\xa9\xff\x9b')), 'é\ufffd\ufffd');
 });
 
 /** Patterns of controls and of classes of characters. */

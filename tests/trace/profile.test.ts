@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { asBinary } from '../../src/text/binary.ts';
 import { flameGraph } from '../../src/trace/flame-graph.ts';
 import { foldedText } from '../../src/trace/folded.ts';
 import { type Profile, ProfileCounts } from '../../src/trace/profile.ts';
@@ -11,17 +12,24 @@ import { openBrowser } from '../harness/browser.ts';
 import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 
-const nothing = { address: 8, scope: '', isClosure: false, startLine: 0, line: 0, includes: 0 };
-const main: Call = { ...nothing, kind: 'main', name: '', file: '/s/<b>&"x;y.php', startLine: 1, line: 7 };
+const nothing = { address: 8, scope: asBinary(''), isClosure: false, startLine: 0, line: 0, includes: 0 };
+const main: Call = {
+  ...nothing,
+  kind: 'main',
+  name: asBinary(''),
+  file: asBinary('/s/<b>&"x;y.php'),
+  startLine: 1,
+  line: 7,
+};
 const user = (name: string, startLine = 3): Call => ({
   ...nothing,
   kind: 'user',
-  name,
-  file: '/s/f.php',
+  name: asBinary(name),
+  file: asBinary('/s/f.php'),
   startLine,
   line: 5,
 });
-const sleep: Call = { ...nothing, kind: 'internal', name: 'sleep', file: '' };
+const sleep: Call = { ...nothing, kind: 'internal', name: asBinary('sleep'), file: asBinary('') };
 
 function profileOf(stacks: readonly (readonly [count: number, calls: readonly Call[]])[]): Profile {
   const counts = new ProfileCounts();

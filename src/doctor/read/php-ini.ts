@@ -2,7 +2,7 @@
 
 import { phpConstant } from '../../config/constants.ts';
 import { parseIniLine } from '../../config/ini.ts';
-import { decodeBinary } from '../../text/binary.ts';
+import { asBinary, decodeBinary } from '../../text/binary.ts';
 import type { PhpIniError } from '../facts.ts';
 import { readCarefully } from './careful-file.ts';
 
@@ -31,12 +31,12 @@ export function readPhpIni(files: readonly string[], env: NodeJS.ProcessEnv): Ph
       for (const statement of statements) {
         if (statement.kind === 'section') isGeneral = !/^(?:PATH|HOST)=/i.test(statement.name);
         if (!isGeneral || statement.kind !== 'entry') continue;
-        const value = decodeBinary(statement.value ?? '');
+        const value = decodeBinary(asBinary(statement.value ?? ''));
         if (/^(?:zend_)?extension$/.test(statement.name)) extensions.push(value);
         else values.set(statement.name, value);
       }
       if (error !== undefined) {
-        errors.push({ file, line: index + 1, text: decodeBinary(error.raw) });
+        errors.push({ file, line: index + 1, text: decodeBinary(asBinary(error.raw)) });
         // PHP reads no further either.
         break;
       }

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { glob } from '../../config/glob.ts';
 import type { ConfigSystem } from '../../config/system.ts';
-import { decodeBinary, encodeBinary } from '../../text/binary.ts';
+import { asBinary, decodeBinary, encodeBinary } from '../../text/binary.ts';
 import { readApache } from '../apache-config.ts';
 import { apachePasses, apacheUser } from '../apache-passes.ts';
 import type { WebServer } from '../facts.ts';
@@ -80,16 +80,17 @@ function filesBelow(root: string) {
     text: (path: string): string | undefined => readSystemText(place(path)),
     matches: (pattern: string): string[] => {
       const result = glob(encodeBinary(place(pattern)), globSystem);
-      return 'paths' in result ? result.paths.map(decodeBinary) : [];
+      return 'paths' in result ? result.paths.map((path) => decodeBinary(asBinary(path))) : [];
     },
   };
 }
 
 const globSystem = {
-  exists: (path: string): boolean => statSync(decodeBinary(path), { throwIfNoEntry: false }) !== undefined,
+  exists: (path: string): boolean =>
+    statSync(decodeBinary(asBinary(path)), { throwIfNoEntry: false }) !== undefined,
   readDirectory: (path: string) => {
     try {
-      return readdirSync(decodeBinary(path)).map(encodeBinary);
+      return readdirSync(decodeBinary(asBinary(path))).map(encodeBinary);
     } catch (error) {
       return { errno: (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 20 : 2, message: '' };
     }

@@ -6,6 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { binaryOf } from '../../text/binary.ts';
 import { type IniAnswer, IniCheckError, type IniRemark, type PoolIniValues } from '../ini-check.ts';
 import type { PhpIniSource } from '../ini-files.ts';
 import { newsOf } from './host/ready-payload.ts';
@@ -110,7 +111,7 @@ export async function askEmbeddedIni(
   const surroundings: Surroundings = {
     poolValues,
     log: (message) => said.push(message),
-    output: (_, bytes) => said.push(Buffer.from(bytes).toString('latin1')),
+    output: (_, bytes) => said.push(binaryOf(bytes)),
   };
   const ask = async (php: PhpInstance, warnings: readonly string[]): Promise<IniAnswer> => {
     const { extensions, zendExtensions } = php.facts;
@@ -256,7 +257,7 @@ async function runScript(php: PhpInstance, source: string): Promise<string> {
         body: (bytes) => pieces.push(bytes) > 0,
         flush: () => {},
         finished: () => {},
-        log: (bytes) => process.stderr.write(`${Buffer.from(bytes).toString('latin1')}\n`),
+        log: (bytes) => process.stderr.write(`${binaryOf(bytes)}\n`),
       },
     );
     pieces.push(Buffer.from(rest, 'latin1'));

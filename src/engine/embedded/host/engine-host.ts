@@ -7,6 +7,7 @@ import { flushCompileCache } from 'node:module';
 import { receiveDescriptor } from '../../../posix/descriptors.ts';
 import { setThreadName } from '../../../posix/limits.ts';
 import { ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import { binaryOf, decodeBinary } from '../../../text/binary.ts';
 import { type ContractError, contractVersion, endModes, hostFd, type Message } from '../../contract.ts';
 import { iniFlag } from '../../script.ts';
 import { readEngine } from '../php/engine-files.ts';
@@ -56,7 +57,7 @@ export class EngineHost {
         this.#greet(first);
         return;
       case 'setting':
-        this.#collector.add(first, Buffer.from(message.payload ?? []).toString('latin1'));
+        this.#collector.add(first, binaryOf(message.payload ?? new Uint8Array()));
         return;
       case 'start':
         this.#move(hostPhases.starting);
@@ -120,7 +121,7 @@ export class EngineHost {
         loadable: [...extensions.keys()],
         poolValues: [...settings.phpValue, ...settings.phpAdminValue],
       });
-      process.title = `php-fpm: pool ${settings.pool}`;
+      process.title = `php-fpm: pool ${decodeBinary(settings.pool)}`;
       // The title also sets the name; Debian's program has this name.
       setThreadName(`php-fpm${engine.version}`);
       const threads = new WorkerThreads(

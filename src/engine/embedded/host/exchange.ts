@@ -7,6 +7,7 @@ import type { ServerRequest } from '../../../fastcgi/server-api.ts';
 import type { AccessValues } from '../../../log/access-format.ts';
 import { monotonicMicros } from '../../../scoreboard/clock.ts';
 import type { RequestInformation } from '../../../scoreboard/writer.ts';
+import { asBinary } from '../../../text/binary.ts';
 import { type ParamTable, scriptParams } from '../../params.ts';
 import { free, largeBytes } from '../shared/buffers.ts';
 import type { FromThread, PhpRequest } from '../shared/protocol.ts';
@@ -212,15 +213,9 @@ export class Exchange {
   ): Omit<AccessValues, 'pool' | 'pid' | 'parentPid'> {
     const { information } = this;
     return {
-      remoteAddress: this.#options.remoteAddress,
-      method: information.method,
-      uri: information.uri,
-      path: information.path,
-      query: information.query,
-      script: information.script,
-      user: result.user,
-      contentLength: information.contentLength,
-      requestId: information.requestId,
+      remoteAddress: asBinary(this.#options.remoteAddress),
+      ...information,
+      user: asBinary(result.user),
       servedBy: 'classic',
       status: result.status,
       memoryPeak: result.memoryPeak,

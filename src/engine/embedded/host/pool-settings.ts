@@ -4,6 +4,7 @@
  */
 
 import { type Level, parseLevel } from '../../../log/levels.ts';
+import { type BinaryString, decodeBinary } from '../../../text/binary.ts';
 import { type HostSettingName, requiredSettings } from '../../host-setting-names.ts';
 
 export type Pair = readonly [name: string, value: string];
@@ -16,7 +17,7 @@ export interface RunAs {
 }
 
 export interface PoolSettings {
-  readonly pool: string;
+  readonly pool: BinaryString;
   readonly listenFd: number;
   readonly listenKind: 'unix' | 'tcp';
   /** Backlog of listen(2), and maximum of requests waiting inside the host. */
@@ -66,16 +67,11 @@ export interface PoolSettings {
   readonly heapLimit: number;
 }
 
-/** Settings are binary strings, like the values they are compared with; Node needs a path as text. */
-function fromBinary(value: string): string {
-  return Buffer.from(value, 'latin1').toString('utf8');
-}
-
-/** Collects `setting` messages; values are binary strings. */
+/** Collects `setting` messages. Values are binary, like the values they are compared with; Node needs a path as text. */
 export class SettingCollector {
-  readonly #values = new Map<string, string[]>();
+  readonly #values = new Map<string, BinaryString[]>();
 
-  add(name: string, value: string): void {
+  add(name: string, value: BinaryString): void {
     const values = this.#values.get(name);
     if (values === undefined) this.#values.set(name, [value]);
     else values.push(value);
@@ -118,7 +114,7 @@ export class SettingCollector {
       env: this.#environment(),
       phpValue: this.#pairs('php_value'),
       phpAdminValue: this.#pairs('php_admin_value'),
-      phpIniFiles: this.#all('php.ini').map(fromBinary),
+      phpIniFiles: this.#all('php.ini').map(decodeBinary),
       phpDefines: this.#pairs('php.define'),
       phpVersion: this.#text('engine.php'),
       isolation: this.#last('engine.isolation') === 'request' ? 'request' : 'worker',
@@ -126,25 +122,25 @@ export class SettingCollector {
     };
   }
 
-  #all(name: HostSettingName): readonly string[] {
+  #all(name: HostSettingName): readonly BinaryString[] {
     return this.#values.get(name) ?? [];
   }
 
-  #last(name: HostSettingName): string | undefined {
+  #last(name: HostSettingName): BinaryString | undefined {
     return this.#all(name).at(-1);
   }
 
   /** A text; empty means "not set". */
-  #text(name: HostSettingName): string | undefined {
+  #text(name: HostSettingName): BinaryString | undefined {
     return this.#last(name) || undefined;
   }
 
   #path(name: HostSettingName): string | undefined {
     const value = this.#text(name);
-    return value === undefined ? undefined : fromBinary(value);
+    return value === undefined ? undefined : decodeBinary(value);
   }
 
-  #required(name: HostSettingName): string {
+  #required(name: HostSettingName): BinaryString {
     const value = this.#last(name);
     if (value === undefined)
       throw new Error(`the master sent no setting "${name}"; it is of another version`);

@@ -2,15 +2,16 @@
 
 import type { AccessLog } from '../../../log/access-log.ts';
 import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import type { BinaryString } from '../../../text/binary.ts';
 import type { Exchange } from './exchange.ts';
 import type { WorkerName } from './worker-log.ts';
 
 export class RequestAccounting {
-  readonly #pool: string;
+  readonly #pool: BinaryString;
   readonly #scoreboard: ScoreboardWriter;
   readonly #accessLog: AccessLog | undefined;
 
-  constructor(pool: string, scoreboard: ScoreboardWriter, accessLog: AccessLog | undefined) {
+  constructor(pool: BinaryString, scoreboard: ScoreboardWriter, accessLog: AccessLog | undefined) {
     this.#pool = pool;
     this.#scoreboard = scoreboard;
     this.#accessLog = accessLog;

@@ -5,6 +5,7 @@ import type { ServerRequest } from '../../../fastcgi/server-api.ts';
 import { passes } from '../../../log/levels.ts';
 import { requestPath } from '../../../scoreboard/route-name.ts';
 import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import { asBinary } from '../../../text/binary.ts';
 import { ParamTable } from '../../params.ts';
 import { requestId } from '../../request-id.ts';
 import {
@@ -86,14 +87,15 @@ export class RequestRouter {
       logsToClient,
       budget: this.#budget,
       information: {
-        method: params.get('REQUEST_METHOD') ?? '',
-        uri: found.uri ?? '',
-        path: requestPath(params.get('REQUEST_URI'), found.uri ?? ''),
-        query: params.get('QUERY_STRING') ?? '',
-        script: found.path ?? '',
-        user: '',
+        // What comes over FastCGI, and what is made of it, is binary.
+        method: asBinary(params.get('REQUEST_METHOD') ?? ''),
+        uri: asBinary(found.uri ?? ''),
+        path: asBinary(requestPath(params.get('REQUEST_URI'), found.uri ?? '')),
+        query: asBinary(params.get('QUERY_STRING') ?? ''),
+        script: asBinary(found.path ?? ''),
+        user: asBinary(''),
         contentLength: request.contentLength,
-        requestId: requestId(params, this.#options.settings.makesRequestIds),
+        requestId: asBinary(requestId(params, this.#options.settings.makesRequestIds)),
       },
       onAbort: (exchange) => pool.withdraw(exchange),
     });

@@ -1,5 +1,6 @@
 /** The environment of C: PHP's initial one, and the one that scripts have changed. */
 
+import { asBinary, decodeBinary } from '../../../text/binary.ts';
 import type { Engine, EngineImports } from './engine.ts';
 import { hashBucket, hashTable, zendString, zval, zvalType } from './layout.ts';
 import { readString } from './values.ts';
@@ -83,5 +84,5 @@ export class Environment {
 
 /** Node passes environments to children as UTF-8. */
 function text(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
+  return decodeBinary(asBinary(bytes));
 }

@@ -1,5 +1,6 @@
 /** PHP functions of the FPM API that this build lacks, written in JavaScript; module.ts registers them. */
 
+import { encodeBinary } from '../../../text/binary.ts';
 import type { Engine } from './engine.ts';
 import { functionEntryBytes, zval, zvalType } from './layout.ts';
 
@@ -35,7 +36,7 @@ function setHeaders(engine: Engine, result: number, headers: readonly (readonly 
 function setJson(engine: Engine, result: number, json: string | undefined): void {
   setFlag(engine, result, false);
   if (json === undefined) return;
-  const bytes = Buffer.from(json, 'utf8').toString('latin1');
+  const bytes = encodeBinary(json);
   const text = engine.memory.allocateString(bytes);
   engine.function('php_json_decode_ex')(result, text, bytes.length, jsonAsArray, jsonDepth);
   engine.function('free')(text);

@@ -7,6 +7,7 @@ import { lookupService } from 'node:dns/promises';
 import { readFileSync, statSync } from 'node:fs';
 import { hostname, loadavg, machine, release, type, version } from 'node:os';
 import { isNumericId, lookupGroup, lookupUser } from '../../../posix/users.ts';
+import { encodeBinary } from '../../../text/binary.ts';
 import type { CFunction, Engine } from './engine.ts';
 import { sapiGlobals, zval, zvalType } from './layout.ts';
 import { argument, argumentCount, type ModuleFunctions, type PhpFunction } from './module-functions.ts';
@@ -51,7 +52,7 @@ function answerInstead(engine: Engine, own: CFunction, make: (frame: number) => 
 
 /** The host's text as PHP's bytes. */
 function bytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
+  return encodeBinary(text);
 }
 
 function modeOf(engine: Engine, frame: number): string {

@@ -3,6 +3,8 @@
  * without a mark as big-endian, knows fewer names, and puts accents before letters that it transliterates. Pure.
  */
 
+import { asBinary, decodeBinary, encodeBinary } from '../../../text/binary.ts';
+
 /** The corresponding request to libiconv. */
 export interface Charset {
   readonly name: string;
@@ -55,11 +57,11 @@ const transliteratedAscii = /^(?:US-)?ASCII\/\/(?:IGNORE\/\/)?TRANSLIT/i;
 /** Text without the accents that glibc would drop when converting to ASCII. @param bytes UTF-8, as a binary string */
 export function withoutAccents(from: string, to: string, bytes: string): string {
   if (!/^utf-?8$/i.test(from) || !transliteratedAscii.test(to)) return bytes;
-  const text = Buffer.from(bytes, 'latin1').toString('utf8');
-  if (Buffer.from(text, 'utf8').toString('latin1') !== bytes) return bytes;
+  const text = decodeBinary(asBinary(bytes));
+  if (encodeBinary(text) !== bytes) return bytes;
   const plain = text.replace(/[^\0-\x7f]/gu, (character) => {
     const parts = character.normalize('NFD');
     return /^[A-Za-z]\p{M}+$/u.test(parts) ? parts.charAt(0) : character;
   });
-  return Buffer.from(plain, 'utf8').toString('latin1');
+  return encodeBinary(plain);
 }

@@ -3,6 +3,7 @@
 import { dirname } from 'node:path';
 import { preferHugePages } from '../../../posix/memory.ts';
 import { threadId } from '../../../posix/thread-id.ts';
+import { binaryOf } from '../../../text/binary.ts';
 import { iniFlag } from '../../script.ts';
 import { type Outcome, outcomes, type PhpRequest } from '../shared/protocol.ts';
 import { Variables } from '../shared/variables.ts';
@@ -202,7 +203,7 @@ export class PhpInstance {
       body: () => true,
       flush: () => {},
       finished: () => {},
-      log: (bytes) => this.#host.log(Buffer.from(bytes).toString('latin1')),
+      log: (bytes) => this.#host.log(binaryOf(bytes)),
     });
     this.#sapi.onDeactivate = collect;
     if (outcome !== outcomes.ok) {

@@ -1,6 +1,7 @@
 /** The php.ini files that PHP reports as read: the host's files instead of the text composed from them. */
 
 import { dirname } from 'node:path';
+import { encodeBinary } from '../../../text/binary.ts';
 import type { Engine } from './engine.ts';
 import { findElement } from './hash-tables.ts';
 import { writeInterned } from './values.ts';
@@ -30,7 +31,7 @@ function mainFile(files: readonly string[]): string | undefined {
 }
 
 function binary(path: string): string {
-  return Buffer.from(path, 'utf8').toString('latin1');
+  return encodeBinary(path);
 }
 
 /** PHP frees these strings at its end; a null pointer means none. */

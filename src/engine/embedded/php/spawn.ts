@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { seek } from '../../../posix/descriptors.ts';
+import { asBinary, decodeBinary } from '../../../text/binary.ts';
 import { guarded, suspending } from './boundary.ts';
 import { Child, type Ending } from './children.ts';
 import type { FsStream } from './emscripten.ts';
@@ -237,7 +238,7 @@ function reported({ code, signal }: Ending): number {
 
 /** To Node, commands are UTF-8. */
 function text({ memory }: Engine, address: number): string {
-  return Buffer.from(memory.string(address), 'latin1').toString('utf8');
+  return decodeBinary(asBinary(memory.string(address)));
 }
 
 function environmentOf(entries: readonly string[]): NodeJS.ProcessEnv {
