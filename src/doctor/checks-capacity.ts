@@ -1,7 +1,7 @@
 /** Whether the workers that a configuration allows fit into the machine, and are ever replaced. */
 
 import type { Severity } from '../figures/findings.ts';
-import type { Facts, PoolFacts } from './facts.ts';
+import type { Facts, MachineFacts, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import { fpmManual, guide, iniManual } from './sources.ts';
 import { inSection, listing, placeOf, poolSubject, size } from './words.ts';
@@ -41,23 +41,41 @@ function lookAtMemory(facts: Facts): Sighting[] {
   if (memory === undefined || needs.length === 0) return [];
   const total = needs.reduce((sum, { children, eachBytes }) => sum + children * eachBytes, 0);
   const isMeasured = needs.every((need) => need.isMeasured);
-  const severity = memorySeverity(total / memory.bytes, isMeasured);
+  const others = isMeasured ? usedByOthers(facts.machine) : 0;
+  const severity = isMeasured
+    ? measuredSeverity(total, others, memory.bytes)
+    : assumedSeverity(total, memory.bytes);
   if (severity === undefined) return [];
   const share = Math.round((total / memory.bytes) * 100);
   const how = isMeasured
-    ? 'by the private memory of the workers that run'
+    ? `by the private memory of the workers that run; others have ${size(others)}`
     : `at ${size(assumedBytes)} a worker where none runs that could be measured`;
   const seen = `${listing(needs.map(wordsOf), 8)}: ${size(total)} are ${share} % of the ${size(memory.bytes)} of ${memory.of} (${how})`;
-  return [
-    { subject: memory.of, seen, mend: smallerPools(needs, (memory.bytes * (1 - reserve)) / total), severity },
-  ];
+  const room = isMeasured ? roomForWorkers(facts.machine) : memory.bytes * (1 - reserve);
+  return [{ subject: memory.of, seen, mend: smallerPools(needs, (room ?? 0) / total), severity }];
+}
+
+function measuredSeverity(total: number, others: number, bytes: number): Severity | undefined {
+  if (total + others > bytes) return 'critical';
+  return total > bytes * (1 - reserve) ? 'warning' : undefined;
 }
 
 /** Without a measurement it is said only where it could not work, and no more than advice. */
-function memorySeverity(share: number, isMeasured: boolean): Severity | undefined {
-  if (!isMeasured) return share > 1 ? 'advice' : undefined;
-  if (share > 1) return 'critical';
-  return share > 1 - reserve ? 'warning' : undefined;
+function assumedSeverity(total: number, bytes: number): Severity | undefined {
+  return total > bytes ? 'advice' : undefined;
+}
+
+/** What is used now by everything but the workers that were measured. */
+function usedByOthers({ memory, workers }: MachineFacts): number {
+  const own = workers.reduce((sum, each) => sum + each.workers * each.averageBytes, 0);
+  return Math.max(0, (memory?.used ?? 0) - own);
+}
+
+/** What all workers together may have: beside the others, and no more than 80 %. Undefined where the memory is not known. */
+export function roomForWorkers(machine: MachineFacts): number | undefined {
+  const { memory } = machine;
+  if (memory === undefined) return undefined;
+  return Math.max(0, Math.min(memory.bytes * (1 - reserve), memory.bytes - usedByOthers(machine)));
 }
 
 function wordsOf({ pool, children, eachBytes }: Need): string {
@@ -121,7 +139,8 @@ export const capacityChecks: readonly Check[] = [
   {
     id: 'memory',
     severity: 'warning',
-    title: 'the workers that all pools may have, by what they take, against 80 % of the memory',
+    title:
+      'the workers that all pools may have, by what they take: against 80 % of the memory, and against what others leave of it',
     effect: 'Under load the kernel ends processes (OOM killer): workers, the database or the web server.',
     source: guide,
     look: lookAtMemory,

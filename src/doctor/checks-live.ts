@@ -1,6 +1,7 @@
 /** What shows only while requests come: `hathi doctor --live`. */
 
 import { leadsTo } from './addresses.ts';
+import { roomForWorkers } from './checks-capacity.ts';
 import type { Facts, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import type { LiveOpcache, LivePool } from './live-facts.ts';
@@ -62,16 +63,17 @@ const lookAtSaturation = eachPool(({ pool, live, facts }) => {
   };
 });
 
-/** Into 80 % of the memory beside the other pools, by what workers take now; undefined where none was measured. */
+/** Into the room for workers beside the other pools, by what workers take now; undefined where none was measured. */
 function fittingWorkers({ machine, pools }: Facts, pool: PoolFacts): number | undefined {
   const bytesOf = (name: string): number | undefined =>
     machine.workers.find((worker) => worker.pool === name)?.averageBytes;
   const each = bytesOf(pool.name);
-  if (each === undefined || each === 0 || machine.memory === undefined) return undefined;
+  const room = roomForWorkers(machine);
+  if (each === undefined || each === 0 || room === undefined) return undefined;
   const others = pools
     .filter(({ name }) => name !== pool.name)
     .reduce((sum, { name, config }) => sum + config['pm.max_children'] * (bytesOf(name) ?? 0), 0);
-  return Math.max(0, Math.floor((machine.memory.bytes * 0.8 - others) / each));
+  return Math.max(0, Math.floor((room - others) / each));
 }
 
 const lookAtOndemand = eachPool(({ pool, live }) => {

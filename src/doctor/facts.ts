@@ -77,7 +77,8 @@ export interface WorkerMemory {
 }
 
 export interface MachineFacts {
-  readonly memory: { readonly bytes: number; readonly of: string } | undefined;
+  /** The lowest limit that holds for the master, and what is used of it now, file pages left out. */
+  readonly memory: { readonly bytes: number; readonly used: number; readonly of: string } | undefined;
   readonly workers: readonly WorkerMemory[];
   readonly somaxconn: number | undefined;
   /** Soft limit of open files that the master has or would have. */

@@ -126,6 +126,14 @@ export const faults: readonly Fault[] = [
     seen: /are 88 %/,
     mend: /pm\.max_children = 27$/,
   }),
+  fault('memory', 'critical', 'a database that has what the workers want', {
+    plant: (site) => {
+      workers(150 * 1024)(site);
+      site.usedKb = (5 * 1024 + 300) * 1024;
+    },
+    seen: /are 55 % of the 8\.0 GB of this machine \(.*others have 5\.0 GB\)/,
+    mend: /pm\.max_children = 20$/,
+  }),
   fault('memory', 'advice', 'many workers that nobody has measured', {
     plant: edit('pm.max_children = 30', 'pm.max_children = 200'),
     seen: /myapp 200 x 70 MB.*at 70 MB a worker where none runs/,

@@ -140,6 +140,7 @@ export class Site implements Disposable {
   /** Apache is installed where there is a text. */
   apache = '';
   memoryKb = 8 * 1024 ** 2;
+  usedKb = 0;
   now = Date.parse('2026-11-29');
   processes: readonly FakeProcess[] = [];
 
@@ -180,7 +181,10 @@ export class Site implements Disposable {
     if (this.apache !== '') writeApache(folder, this.apache.replaceAll('DOCROOT', this.docroot));
     folder.write('etc/php/php-fpm.conf', `[global]\n${this.global}\n${this.pools}`);
     folder.write('etc/php/conf.d/99-guide.ini', this.ini);
-    folder.write('proc/meminfo', `MemTotal:       ${this.memoryKb} kB\n`);
+    folder.write(
+      'proc/meminfo',
+      `MemTotal:       ${this.memoryKb} kB\nMemAvailable:   ${this.memoryKb - this.usedKb} kB\n`,
+    );
     for (const each of this.processes) writeProcess(folder, each);
     const choice = {
       file: this.file,
@@ -283,6 +287,7 @@ export function unixRows(rows: readonly (readonly [number, string])[]): string {
 
 /** Whether the machine has what a site is copied from. */
 export function siteSkip(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root, for files of other users';
   if (!existsSync(`/etc/php/${testedPhp}/fpm/php.ini`)) return `PHP-FPM ${testedPhp} is not installed`;
   if (requires('nginx', 'apache2')) return requires('nginx', 'apache2');
   return nativeBuild().skip;

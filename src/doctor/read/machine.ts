@@ -35,7 +35,7 @@ function readMemory(root: string, pid: number | 'self'): MachineFacts['memory'] 
   const [lowest] = memoryAccounts(root, pid).sort((left, right) => left.limitBytes - right.limitBytes);
   if (lowest === undefined) return undefined;
   const of = lowest.source === 'machine' ? 'this machine' : `the cgroup ${lowest.path}`;
-  return { bytes: lowest.limitBytes, of };
+  return { bytes: lowest.limitBytes, used: lowest.usedBytes, of };
 }
 
 function numberIn(path: string): number | undefined {
