@@ -254,6 +254,13 @@ export const metrics: readonly Metric[] = [
     samples: eachPool(({ maxQueue }) => maxQueue),
   },
   {
+    name: 'hathi_refused_requests',
+    type: 'counter',
+    help: 'Connections answered with 503 because too many waited (queue.max_wait, queue.max_length).',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.refused),
+  },
+  {
     name: 'hathi_slow_requests',
     type: 'counter',
     help: 'Requests in the slow log (request_slowlog_timeout).',

@@ -41,6 +41,8 @@ const CHECKS: readonly Check[] = [
   checkRow('engine.php'),
   checkRow('engine.heap_limit'),
   checkMemoryLimits,
+  checkRow('queue.max_wait'),
+  checkRow('queue.max_length'),
 ];
 
 /** Completes a pool and checks it; refuses through the messages. */

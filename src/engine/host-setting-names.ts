@@ -28,6 +28,8 @@ export const hostSettingNames = {
   'listen.allowed_clients': whereSet(),
   pm: always(['native']),
   'pm.max_requests': always(),
+  'queue.max_wait': always(['embedded']),
+  'queue.max_length': always(['embedded']),
   'pm.status_path': whereSet(),
   'ping.path': whereSet(),
   'ping.response': whereSet(),

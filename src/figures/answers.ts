@@ -69,6 +69,8 @@ export interface TotalsAnswer {
   readonly faults: number;
   /** The integral of busy workers over time, sampled once a second. */
   readonly busySeconds: number;
+  /** Connections answered with 503 because too many waited (queue.max_wait, queue.max_length). */
+  readonly refused: number;
 }
 
 /** Memory that each request of a script leaves behind in its worker. */

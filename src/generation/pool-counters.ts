@@ -26,6 +26,7 @@ export class PoolCounters {
   #terminatedRequests = 0;
   #faults = 0;
   #busySeconds = 0;
+  #refused = 0;
 
   /** Something of the pool went wrong, and its host was ended. */
   faulted(): void {
@@ -39,6 +40,11 @@ export class PoolCounters {
 
   get faults(): number {
     return this.#faults;
+  }
+
+  /** Connections that were answered with 503 because too many waited. */
+  refused(count: number): void {
+    this.#refused += count;
   }
 
   restarted(cause: RestartCause): void {
@@ -59,6 +65,7 @@ export class PoolCounters {
     this.#accepted += generation.reader.readHeader().acceptedRequests;
     this.#maxChildrenReached += generation.memory.maxChildrenReached;
     this.#slowRequests += generation.slowRequests;
+    this.#refused += generation.reader.readHeader().refusedRequests;
     this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
   }
 
@@ -95,6 +102,7 @@ export class PoolCounters {
       restarts: { ...this.#restarts },
       faults: this.#faults,
       busySeconds: this.#busySeconds,
+      refused: sum(this.#refused, ({ reader }) => reader.readHeader().refusedRequests),
     };
   }
 

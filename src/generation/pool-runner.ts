@@ -68,6 +68,16 @@ export class PoolRunner {
     return this.#hosts.serving;
   }
 
+  /** Requests begun by workers since the master's start. */
+  begunRequests(): number {
+    return this.#counters.accepted(this.generations());
+  }
+
+  /** Connections of the pool were answered without a worker. */
+  refused(count: number): void {
+    this.#counters.refused(count);
+  }
+
   /** Scripts whose requests leave memory behind, the worst first. */
   get leaks(): readonly Leak[] {
     return this.#supervisor.leaks;

@@ -65,6 +65,7 @@ export type MasterEvent =
   | AdminOrder
   /** `shutdown.delay` is over. */
   | { readonly type: 'leave' }
+  | { readonly type: 'queues' }
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };
 

@@ -26,6 +26,7 @@ import { MasterReload } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
+import { OverloadLanes } from './overload-lane.ts';
 import type { Plan } from './plan.ts';
 import { poolReports } from './pool-events.ts';
 import { PoolSet } from './pool-set.ts';
@@ -45,11 +46,13 @@ export class Master {
   readonly #intervals = new Intervals({
     onHeartbeat: () => this.#queue.enqueue({ type: 'heartbeat' }),
     onRequestCheck: () => this.#queue.enqueue({ type: 'deadlines' }),
+    onQueueCheck: () => this.#queue.enqueue({ type: 'queues' }),
   });
   /** What an admin endpoint knows of this master; `admin.listen` is one. */
   readonly admin: MasterAdmin;
   readonly #resources: MasterResources;
   readonly #pools: PoolSet;
+  readonly #lanes: OverloadLanes;
   readonly #systemd: SystemdMonitor;
   readonly #templates: Templates;
   readonly #sleepers = new Sleepers();
@@ -80,6 +83,7 @@ export class Master {
     this.#resources = new MasterResources(options, this.admin, this.#pools.source, (pool) =>
       this.admin.agentFacts(pool),
     );
+    this.#lanes = new OverloadLanes(options.log, this.#pools.source, now);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
     this.#reload = new MasterReload(options, {
       stage: this.#stage,
@@ -222,6 +226,8 @@ export class Master {
         return;
       case 'deadlines':
         return this.#pools.checkDeadlines();
+      case 'queues':
+        return this.#stage.isStopping ? undefined : this.#lanes.check(this.runners);
       default:
         throw new Error(`no handler for the event ${JSON.stringify(event satisfies never)}`);
     }
@@ -402,6 +408,7 @@ export class Master {
   #release(): void {
     clearTimeout(this.#leaving);
     this.#intervals.stop();
+    this.#lanes.close();
     this.#systemd.stop();
     this.#timers.close();
     this.#queue.close();

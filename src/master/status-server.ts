@@ -64,6 +64,17 @@ function answer(pool: PoolConfig, request: ServerRequest, source: StatusSource):
   request.end();
 }
 
+/** The ping or status page; undefined for a request of anything else. */
+export function statusOrPing(
+  pool: PoolConfig,
+  params: ReadonlyMap<string, string>,
+  source: StatusSource,
+): Buffer | undefined {
+  const uri = params.get('SCRIPT_NAME') ?? '';
+  const isPage = uri !== '' && (uri === pool['ping.path'] || uri === pool['pm.status_path']);
+  return isPage ? response(pool, params, source) : undefined;
+}
+
 function response(pool: PoolConfig, params: ReadonlyMap<string, string>, source: StatusSource): Buffer {
   const uri = params.get('SCRIPT_NAME') ?? '';
   const isHead = params.get('REQUEST_METHOD') === 'HEAD';

@@ -46,6 +46,9 @@ const cListen = declare<[number, number], number>('int listen(int sockfd, int ba
 const cConnect = declare<[number, Buffer, number], number>(
   'int connect(int sockfd, const void *addr, uint addrlen)',
 );
+const cAccept4 = declare<[number, null, null, number], number>(
+  'int accept4(int sockfd, void *addr, void *addrlen, int flags)',
+);
 const cGetsockname = declare<[number, Buffer, Buffer], number>(
   'int getsockname(int sockfd, void *addr, void *addrlen)',
 );
@@ -127,6 +130,16 @@ export function somebodyListens(address: SocketAddress): boolean {
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Takes a connection off the backlog of a listening socket: accept4(2). Waits for one unless the socket is non-blocking.
+ *
+ * @returns its descriptor, or undefined without a connection, or without a descriptor or memory for one
+ */
+export function acceptWaiting(fd: number): number | undefined {
+  const taken = cAccept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return taken < 0 ? undefined : taken;
 }
 
 /** Length and limit of a listening socket's backlog, in connections. */

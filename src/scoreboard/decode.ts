@@ -32,6 +32,7 @@ export interface ScoreboardHeader {
   readonly maxActiveRequests: number;
   readonly queuedRequests: number;
   readonly maxQueuedRequests: number;
+  readonly refusedRequests: number;
 }
 
 /** One worker's slot. Texts are at most as long as their field. */
@@ -94,6 +95,7 @@ export const emptyScoreboard: ScoreboardSnapshot = {
     maxActiveRequests: 0,
     queuedRequests: 0,
     maxQueuedRequests: 0,
+    refusedRequests: 0,
   },
   slots: [],
 };
@@ -117,6 +119,7 @@ export function decodeHeader(bytes: Buffer): ScoreboardHeader {
     maxActiveRequests: bytes.readUInt32LE(headerAt.max_active_requests),
     queuedRequests: bytes.readUInt32LE(headerAt.queued_requests),
     maxQueuedRequests: bytes.readUInt32LE(headerAt.max_queued_requests),
+    refusedRequests: readU64(bytes, headerAt.refused_requests),
   };
 }
 

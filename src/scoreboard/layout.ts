@@ -300,6 +300,15 @@ export const headerFields = [
     about: 'bytes of the same',
   },
   {
+    name: 'refused_requests',
+    type: 'u64',
+    offset: 656,
+    size: 8,
+    writer: 'host',
+    engine: 'embedded',
+    about: 'requests refused because too many waited; for native pools the master refuses',
+  },
+  {
     name: 'engine_symbols',
     type: 'bytes',
     offset: 1024,

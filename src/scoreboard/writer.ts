@@ -164,6 +164,14 @@ export class ScoreboardWriter {
     this.#hostChanged();
   }
 
+  /** A request was refused because too many wait. */
+  refused(): void {
+    const at = headerAt.refused_requests;
+    writeU64(this.#header, readU64(this.#header, at) + 1, at);
+    // Apart from what changes with each request, and seldom.
+    writeSync(this.#fd, this.#header, at, 8, at);
+  }
+
   /** A new worker uses the slot; all data of the previous one is cleared. */
   created(slot: number, pid: number): void {
     const at = this.#start(slot);

@@ -81,6 +81,8 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool pm.max_spawn_rate': ['8', 8],
   'pool pm.process_idle_timeout': ['5s', 5],
   'pool pm.max_requests': ['500', 500],
+  'pool queue.max_wait': ['3s', 3],
+  'pool queue.max_length': ['50', 50],
   'pool pm.max_memory': ['64M', 64 * 2 ** 20],
   'pool pm.max_memory_hard': ['1G', 2 ** 30],
   'pool pm.status_path': ['/status', '/status'],

@@ -124,6 +124,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
     maxRequests: options.maxRequests ?? 0,
     heapLimit: 1000,
     queueLimit: options.queueLimit ?? 10,
+    waiting: { maxWait: 0, maxLength: 0 },
     threads: workerThreads,
     scoreboard,
     accounting: new RequestAccounting(asBinary('www'), scoreboard, undefined),

@@ -22,6 +22,7 @@ const header: ScoreboardHeader = {
   maxActiveRequests: 2,
   queuedRequests: 3,
   maxQueuedRequests: 9,
+  refusedRequests: 0,
 };
 
 const base: PoolStatusInput = {

@@ -178,6 +178,12 @@ export class Exchange {
     this.#end();
   }
 
+  /** It would wait too long. @param seconds after which the client may try again */
+  refuseBusy(seconds: number): void {
+    this.#body.drop();
+    this.answer(this.#options.pages.busy(seconds));
+  }
+
   /** Too many requests are waiting. */
   refuseOverloaded(): void {
     this.#isOver = true;

@@ -50,6 +50,7 @@ export function assembleHost(
     maxRequests: settings.maxRequests,
     heapLimit: settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
     queueLimit: settings.backlog,
+    waiting: { maxWait: settings.maxWait, maxLength: settings.maxLength },
     threads,
     scoreboard,
     link,

@@ -15,6 +15,7 @@ import { RequestQueue } from './request-queue.ts';
 import { RequestRate } from './request-rate.ts';
 import { SlotWorker } from './slot-worker.ts';
 import { threadStates } from './thread-states.ts';
+import { type WaitLimits, WaitWatch } from './wait-watch.ts';
 import {
   bootFailed,
   crash,
@@ -35,6 +36,7 @@ export interface HostPoolOptions {
   /** Size of the WASM memory in bytes above which a worker is renewed after its request. */
   readonly heapLimit: number;
   readonly queueLimit: number;
+  readonly waiting: WaitLimits;
   readonly threads: WorkerThreads;
   readonly scoreboard: ScoreboardWriter;
   readonly link: Pick<MasterLink, 'send' | 'log'>;
@@ -59,6 +61,7 @@ export class HostPool {
   /** Idle workers, the most recently used on top: its caches are warm. */
   readonly #idle: SlotWorker[] = [];
   readonly #queue: RequestQueue;
+  readonly #waitWatch: WaitWatch;
   readonly #rate = new RequestRate();
   readonly #opcache = new OpcacheTotals();
   /** Slots that have had a worker, and number of workers so far. */
@@ -79,6 +82,10 @@ export class HostPool {
         options.link.log('warning', text);
       },
     );
+    this.#waitWatch = new WaitWatch(options.waiting, this.#queue, {
+      refused: () => options.scoreboard.refused(),
+      say: (level, text) => options.link.log(level, text),
+    });
     this.#executionWatch = new ExecutionWatch(
       () => this.#workers.values(),
       (worker) => this.#abandon(worker, executionTimeUsedUp(worker.handle.timeLimitSeconds)),
@@ -132,7 +139,10 @@ export class HostPool {
     const worker = this.#idle.pop();
     if (worker !== undefined) {
       this.#run(worker, exchange);
+    } else if (this.#waitWatch.isFull) {
+      this.#waitWatch.refuse(exchange);
     } else if (this.#queue.add(exchange)) {
+      this.#waitWatch.begin(exchange);
       this.#checkWaiting();
       this.#rescueStranded();
     } else {

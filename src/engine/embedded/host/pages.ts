@@ -40,6 +40,15 @@ export class Pages {
     return this.#page(status, `Content-type: ${this.#defaultType}\r\n`, Buffer.from(body, 'latin1'));
   }
 
+  /** Too many requests wait. @param seconds after which the client may try again */
+  busy(seconds: number): Page {
+    return this.#page(
+      503,
+      `Retry-After: ${seconds}\r\nContent-type: text/plain; charset=UTF-8\r\n`,
+      Buffer.from('Too many requests wait.\n'),
+    );
+  }
+
   ping(response: string): Page {
     const charset = this.#charset === '' ? '' : `;charset=${this.#charset}`;
     return this.#page(

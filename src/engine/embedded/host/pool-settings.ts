@@ -26,6 +26,10 @@ export interface PoolSettings {
   readonly maxChildren: number;
   /** 0: workers are not renewed by count. */
   readonly maxRequests: number;
+  /** Seconds that a request may wait for a worker; 0 for no limit. */
+  readonly maxWait: number;
+  /** Requests that may wait; 0 for no limit but the backlog. */
+  readonly maxLength: number;
   readonly statusPath: string | undefined;
   readonly pingPath: string | undefined;
   /** Empty without a path. */
@@ -89,6 +93,8 @@ export class SettingCollector {
       backlog: this.#backlog(),
       allowedClients: this.#last('listen.allowed_clients'),
       maxChildren: this.#number('max_children'),
+      maxWait: Math.max(0, this.#number('queue.max_wait')),
+      maxLength: Math.max(0, this.#number('queue.max_length')),
       maxRequests: Math.max(0, this.#number('pm.max_requests')),
       statusPath: this.#text('pm.status_path'),
       pingPath,

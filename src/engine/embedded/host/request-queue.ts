@@ -36,6 +36,11 @@ export class RequestQueue {
     return true;
   }
 
+  /** The one that has waited longest. */
+  get first(): Exchange | undefined {
+    return this.#waiting[0];
+  }
+
   next(): Exchange | undefined {
     const exchange = this.#waiting.shift();
     if (exchange === undefined) this.#hasRefused = false;

@@ -1,0 +1,96 @@
+/** Refuses requests that wait too long for a worker, or that come while too many wait: `queue.max_wait`, `queue.max_length`. */
+
+import type { Level } from '../../../log/levels.ts';
+import type { Exchange } from './exchange.ts';
+import type { RequestQueue } from './request-queue.ts';
+
+export interface WaitLimits {
+  /** Seconds; 0 for no limit. */
+  readonly maxWait: number;
+  /** Requests; 0 for no limit. */
+  readonly maxLength: number;
+}
+
+/** What the refusals are told to. */
+export interface RefusalBooks {
+  refused(): void;
+  say(level: Level, text: string): void;
+}
+
+/** An episode ends after this time without a refusal, ms. */
+const quietMs = 5000;
+
+export class WaitWatch {
+  readonly #limits: WaitLimits;
+  readonly #queue: RequestQueue;
+  readonly #books: RefusalBooks;
+  /** When waiting began, performance.now(). */
+  readonly #since = new WeakMap<Exchange, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #episode: { readonly since: number; refused: number } | undefined;
+  #quiet: NodeJS.Timeout | undefined;
+
+  constructor(limits: WaitLimits, queue: RequestQueue, books: RefusalBooks) {
+    this.#limits = limits;
+    this.#queue = queue;
+    this.#books = books;
+  }
+
+  get isFull(): boolean {
+    return this.#limits.maxLength > 0 && this.#queue.length >= this.#limits.maxLength;
+  }
+
+  /** The request is in the queue from now on. */
+  begin(exchange: Exchange): void {
+    if (this.#limits.maxWait === 0) return;
+    this.#since.set(exchange, performance.now());
+    this.#timer ??= this.#timerFor(exchange);
+  }
+
+  refuse(exchange: Exchange): void {
+    const { maxWait, maxLength } = this.#limits;
+    if (this.#episode === undefined) {
+      const limits = [
+        ...(maxWait > 0 ? [`queue.max_wait = ${maxWait}s`] : []),
+        ...(maxLength > 0 ? [`queue.max_length = ${maxLength}`] : []),
+      ];
+      this.#books.say(
+        'warning',
+        `overloaded: ${this.#queue.length} requests wait; those beyond ${limits.join(' and ')} are answered with 503`,
+      );
+      this.#episode = { since: performance.now(), refused: 0 };
+    }
+    this.#episode.refused += 1;
+    this.#books.refused();
+    exchange.refuseBusy(Math.max(1, maxWait));
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#endEpisode(), quietMs).unref();
+  }
+
+  #endEpisode(): void {
+    const { since, refused } = this.#episode!;
+    const seconds = Math.max(1, Math.round((performance.now() - quietMs - since) / 1000));
+    this.#books.say('notice', `the overload is over: ${refused} requests were refused in ${seconds} s`);
+    this.#episode = undefined;
+  }
+
+  /** Requests come out of the queue in the order in which they went in: the first one's time is up first. */
+  #timerFor(exchange: Exchange): NodeJS.Timeout {
+    const waited = performance.now() - (this.#since.get(exchange) ?? performance.now());
+    const left = Math.max(1, 1000 * this.#limits.maxWait - waited);
+    return setTimeout(() => this.#timeUp(), left).unref();
+  }
+
+  #timeUp(): void {
+    this.#timer = undefined;
+    const latest = performance.now() - 1000 * this.#limits.maxWait;
+    for (let first = this.#queue.first; first !== undefined; first = this.#queue.first) {
+      if ((this.#since.get(first) ?? 0) > latest) {
+        this.#timer = this.#timerFor(first);
+        return;
+      }
+      this.#queue.remove(first);
+      this.refuse(first);
+    }
+  }
+}

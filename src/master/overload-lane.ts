@@ -1,0 +1,152 @@
+/**
+ * Answers connections of a native pool that would wait too long: 503, and the ping and status pages where they ask for
+ * those. The workers of a native pool accept by themselves, so that their queue is the kernel's; what is too much of it is
+ * taken and answered here, without PHP. The embedded host has its queue inside and refuses by itself.
+ */
+
+import { Socket } from 'node:net';
+import type { PoolConfig } from '../config/directives.ts';
+import { AllowedClients } from '../engine/allowed-clients.ts';
+import { ServerConnection } from '../fastcgi/server.ts';
+import type { ServerRequest } from '../fastcgi/server-api.ts';
+import { contain } from '../generation/bulkhead.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
+import { cgiResponse } from '../generation/status-page.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import {
+  checkOverload,
+  hasQueueLimit,
+  noOverload,
+  type OverloadMemory,
+  retryAfter,
+} from '../pool/overload.ts';
+import { setNonBlocking } from '../posix/descriptors.ts';
+import { acceptWaiting } from '../posix/sockets.ts';
+import type { Listener } from '../sockets/listener.ts';
+import { type StatusSource, statusOrPing } from './status-server.ts';
+
+/** Connections taken at one check, and open at a time: the master has other things to do. The kernel keeps the rest. */
+const mostAtOnce = 100;
+const mostConnections = 500;
+/** ms. Web servers send their requests at once. */
+const limits = {
+  headerTimeout: 2_000,
+  sendTimeout: 5_000,
+  bodyTimeout: 5_000,
+  lingerTimeout: 1_000,
+} as const;
+
+interface Lane {
+  memory: OverloadMemory;
+  /** Of which it is known that accept(2) does not wait. */
+  listener: Listener | undefined;
+  clients: { readonly text: string | undefined; readonly allowed: AllowedClients } | undefined;
+}
+
+export class OverloadLanes {
+  readonly #log: ErrorLog;
+  readonly #source: StatusSource;
+  readonly #now: () => number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #connections = new Set<ServerConnection>();
+
+  /** @param now monotonic milliseconds */
+  constructor(log: ErrorLog, source: StatusSource, now: () => number) {
+    this.#log = log;
+    this.#source = source;
+    this.#now = now;
+  }
+
+  /** Ten times a second, where a pool has a limit. */
+  check(runners: readonly PoolRunner[]): void {
+    const limited = runners.filter(({ config }) => hasQueueLimit(config));
+    for (const runner of limited) contain(runner, 'looking at its queue', () => this.#check(runner));
+    if (this.#lanes.size <= limited.length) return;
+    const names = new Set(limited.map(({ name }) => name));
+    for (const name of this.#lanes.keys()) if (!names.has(name)) this.#lanes.delete(name);
+  }
+
+  /** Cuts every connection. */
+  close(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #check(runner: PoolRunner): void {
+    const { serving, config, prepared } = runner;
+    if (serving === undefined || serving.engine === 'embedded') return;
+    const queue = prepared.listener.queue()?.current;
+    if (queue === undefined) return;
+    const lane = this.#laneOf(runner.name);
+    const decision = checkOverload(config, lane.memory, {
+      now: this.#now(),
+      queue,
+      begun: runner.begunRequests(),
+      isBusy: serving.reader.readHeader().activeRequests >= serving.workers.upCount,
+    });
+    const refused = this.#refuse(decision.refuse, runner, lane);
+    // What was not there any more has been served.
+    lane.memory = { ...decision.memory, refused: lane.memory.refused + refused };
+    for (const { level, text } of decision.messages) this.#log.write(level, text);
+  }
+
+  #laneOf(name: string): Lane {
+    const lane = this.#lanes.get(name) ?? { memory: noOverload, listener: undefined, clients: undefined };
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  /** @returns how many were taken */
+  #refuse(wanted: number, runner: PoolRunner, lane: Lane): number {
+    if (wanted === 0) return 0;
+    const { listener } = runner.prepared;
+    if (lane.listener !== listener) {
+      // A worker may take what is there first; the master must not wait for the next one. Workers do not mind.
+      setNonBlocking(listener.intactFd(), true);
+      lane.listener = listener;
+    }
+    let taken = 0;
+    while (taken < Math.min(wanted, mostAtOnce) && this.#connections.size < mostConnections) {
+      const fd = acceptWaiting(listener.intactFd());
+      if (fd === undefined) break;
+      this.#serve(fd, runner, this.#clients(runner.config, lane));
+      taken += 1;
+    }
+    runner.refused(taken);
+    return taken;
+  }
+
+  #clients({ 'listen.allowed_clients': text }: PoolConfig, lane: Lane): AllowedClients {
+    if (lane.clients === undefined || lane.clients.text !== text)
+      lane.clients = { text, allowed: new AllowedClients(text) };
+    return lane.clients.allowed;
+  }
+
+  #serve(fd: number, runner: PoolRunner, clients: AllowedClients): void {
+    const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    if (!clients.admits(socket.remoteAddress)) {
+      socket.destroy();
+      return;
+    }
+    const { config } = runner;
+    const handler = {
+      onRequest: (request: ServerRequest) => {
+        request.write(this.#answer(config, request));
+        request.end();
+      },
+      onProtocolError: () => {},
+      onClose: () => this.#connections.delete(connection),
+    };
+    const connection = new ServerConnection(socket, handler, limits);
+    this.#connections.add(connection);
+  }
+
+  #answer(pool: PoolConfig, request: ServerRequest): Buffer {
+    const headers = [
+      ['Status', '503 Service Unavailable'],
+      ['Retry-After', String(retryAfter(pool))],
+      ['Content-type', 'text/plain; charset=UTF-8'],
+    ] as const;
+    const params = new Map(request.params);
+    return statusOrPing(pool, params, this.#source) ?? cgiResponse(headers, 'Too many requests wait.\n');
+  }
+}
