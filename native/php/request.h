@@ -32,7 +32,7 @@ struct hathi_request {
 	bool is_handled;
 	/* A message has gone to the web server; the next one is joined to it. */
 	bool has_message;
-	/* fd for REQUEST_BODY_FILE; -1 until it is opened, -2 when it cannot be used. */
+	/* fd for REQUEST_BODY_FILE; -1 until it is opened, -2 without one, -3 when it is no file. */
 	int body_file;
 	/* Bytes of output after the end of the response. */
 	size_t late_bytes;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "php/boot_output.h"
@@ -142,18 +143,33 @@ static char *sapi_get_cookies(void)
 	return sapi_get_variable("HTTP_COOKIE", sizeof "HTTP_COOKIE" - 1);
 }
 
+/*
+ * Opens the file that the web server wrote the body to. -1 when that fails, -3 for a device or a pipe: one has no end,
+ * the other waits for whoever writes to it, and PHP reads on after the script. A folder reads as an empty body.
+ */
+static int open_body_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		php_error(E_WARNING, "REQUEST_BODY_FILE: open('%s') failed: %s (%d)", path, strerror(errno), errno);
+		return -1;
+	}
+	struct stat status;
+	if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) return fd;
+	close(fd);
+	php_error(E_WARNING, "REQUEST_BODY_FILE: '%s' is no regular file", path);
+	return -3;
+}
+
 /* Reads from REQUEST_BODY_FILE, a file that the web server wrote the body to. Returns -1 without one. */
 static ssize_t read_body_file(struct hathi_request *request, char *target, size_t size)
 {
 	if (request->body_file == -1) {
 		const char *path = hathi_params_get(&request->params, "REQUEST_BODY_FILE");
-		request->body_file = path == NULL ? -2 : open(path, O_RDONLY | O_CLOEXEC);
-		if (path != NULL && request->body_file < 0) {
-			php_error(E_WARNING, "REQUEST_BODY_FILE: open('%s') failed: %s (%d)", path, strerror(errno), errno);
-			return 0;
-		}
+		request->body_file = path == NULL ? -2 : open_body_file(path);
 	}
 	if (request->body_file == -2) return -1;
+	if (request->body_file < 0) return 0;
 	ssize_t got = read(request->body_file, target, size);
 	return got < 0 ? 0 : got;
 }

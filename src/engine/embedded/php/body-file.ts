@@ -2,13 +2,15 @@
  * REQUEST_BODY_FILE: a request whose body is in a file, written by the web server (nginx: client_body_in_file_only).
  */
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { contentLengthOf } from '../../../fastcgi/request-head.ts';
 import { errorNumber } from '../../../posix/libc.ts';
 import type { PhpRequest } from '../shared/protocol.ts';
 import type { BodySource } from './sapi.ts';
 
 const parameter = 'REQUEST_BODY_FILE';
+/** Opening a pipe must not wait for whoever writes to it. */
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export class BodyFile implements BodySource {
   /** CONTENT_LENGTH, the most that PHP reads. */
@@ -56,13 +58,23 @@ export class BodyFile implements BodySource {
   #open(): number | undefined {
     if (this.#failed) return undefined;
     try {
-      return openSync(Buffer.from(this.#path, 'latin1'), 'r');
+      return this.#accepted(openSync(Buffer.from(this.#path, 'latin1'), openFlags));
     } catch (error) {
       this.#failed = true;
       const { strerror, errno } = errorNumber(error) ?? { strerror: String(error), errno: 0 };
       this.#warn(`${parameter}: open('${this.#path}') failed: ${strerror} (${errno})`);
       return undefined;
     }
+  }
+
+  /** A device has no end and a pipe waits, and PHP reads on after the script. A folder reads as an empty body. */
+  #accepted(fd: number): number | undefined {
+    const status = fstatSync(fd);
+    if (status.isFile() || status.isDirectory()) return fd;
+    closeSync(fd);
+    this.#failed = true;
+    this.#warn(`${parameter}: '${this.#path}' is no regular file`);
+    return undefined;
   }
 }
 

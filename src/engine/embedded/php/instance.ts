@@ -83,6 +83,7 @@ export class PhpInstance {
   readonly #script: ScriptRun;
   #current: { readonly request: PhpRequest; readonly ini: RequestIni } | undefined;
   #exitStatus: ExitStatus | undefined;
+  #isEnding = false;
   #memoryPeak = 0;
   #user = '';
   #spoiled = false;
@@ -330,8 +331,12 @@ export class PhpInstance {
     return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
   }
 
-  /** A warning by PHP, which goes where the pool's settings send it. */
+  /** A warning by PHP, which goes where the pool's settings send it. At the end of a request PHP cannot say it any more. */
   #warn(text: string): void {
+    if (this.#isEnding) {
+      this.#host.log(text);
+      return;
+    }
     this.#engine.function('zend_error')(warningLevel, this.#info.string(text.replaceAll('%', '%%')), 0);
   }
 
@@ -349,6 +354,7 @@ export class PhpInstance {
   }
 
   async #phases(request: PhpRequest): Promise<void> {
+    this.#isEnding = false;
     this.#current = { request, ini: this.#readIni(request) };
     this.#files.forgetNames();
     this.#engine.fs.chdir(dirname(request.script));
@@ -362,6 +368,7 @@ export class PhpInstance {
     const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
     if (user !== 0) this.#user = this.#engine.memory.string(user);
     this.#waiting.begin();
+    this.#isEnding = true;
     await this.#script.shutdown();
   }
 
