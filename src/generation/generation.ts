@@ -223,6 +223,11 @@ export class Generation {
     this.#pace.atOnce = alone;
   }
 
+  /** Further workers start beside requests: these have a core for themselves. */
+  leaveRoom(isBusy: boolean): void {
+    this.#pace.atOnce = isBusy ? besideOthers : alone;
+  }
+
   /** Asks a worker to go. Asking again with a harder mode is how a stop escalates. */
   endWorker(slot: number, how: EndMode): void {
     const worker = this.workers.get(slot);

@@ -9,7 +9,14 @@
 
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
-import { mayTakeOver, startTimeoutMs, stopAcceptingMs, workersForRestart } from '../pool/hand-over.ts';
+import {
+  fullStartPatienceMs,
+  isFullyUp,
+  mayTakeOver,
+  startTimeoutMs,
+  stopAcceptingMs,
+  workersForRestart,
+} from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
 import { type Contained, contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
@@ -50,9 +57,12 @@ export class HostSuccession {
   #nextPool: PreparedPool | undefined;
   #serving: Generation | undefined;
   #next: Generation | undefined;
-  /** Of the generation that serves nobody has been told while the one before it may accept still. */
+  /**
+   * Of the generation that serves nobody has been told while the one before it may accept still, or, where there was none,
+   * while its first workers come up.
+   */
   #unannounced:
-    | { readonly generation: Generation; readonly old: Generation; readonly until: number }
+    | { readonly generation: Generation; readonly old: Generation | undefined; readonly until: number }
     | undefined;
   #failure: string | undefined;
   #stopped = false;
@@ -160,6 +170,7 @@ export class HostSuccession {
   cameCloser(generation: Generation): void {
     this.#progress(generation);
     this.#takeOverWhenUp(generation);
+    this.#announceWhenUp(generation);
   }
 
   /** A pool of many workers may take its time as long as one after the other comes up. */
@@ -181,11 +192,19 @@ export class HostSuccession {
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
     generation.tookOver(this.#services.now());
-    if (old === undefined) return this.#reports.outcome({ type: 'serving', generation });
-    const until = this.#services.now() + stopAcceptingMs;
+    const until =
+      old === undefined
+        ? generation.launchedAt + fullStartPatienceMs
+        : this.#services.now() + stopAcceptingMs;
     this.#unannounced = { generation, old, until };
-    this.#services.wakeAt(until);
-    this.#departures.drain(old);
+    if (old === undefined) this.#announceWhenUp(generation);
+    else this.#departures.drain(old);
+    if (this.#unannounced !== undefined) this.#services.wakeAt(until);
+  }
+
+  #announceWhenUp(generation: Generation): void {
+    const isStart = this.#unannounced?.generation === generation && this.#unannounced.old === undefined;
+    if (isStart && isFullyUp(generation.startProgress(this.#services.now()))) this.#announce();
   }
 
   /** Whoever connects from now on gets the new generation: the reload is done. */
@@ -199,7 +218,7 @@ export class HostSuccession {
     if (generation !== undefined) this.#reports.outcome({ type: 'serving', generation });
   }
 
-  /** Whoever connects may reach the old generation no longer, whatever it says. */
+  /** Whoever connects may reach the old generation no longer, whatever it says; or first workers take too long. */
   announceWhenDue(now: number): void {
     if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
   }

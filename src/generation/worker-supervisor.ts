@@ -148,6 +148,7 @@ export class WorkerSupervisor {
     if (worker.pid !== 0) throw new ContractError(`the host said twice that child ${worker.pid} is up`);
     worker.pid = pid;
     if (generation.engine === 'native') worker.process = ProcessHandle.openChild(pid, generation.host.pid);
+    if (generation.isServing) generation.leaveRoom(this.activeWorkers(generation) > 0);
     generation.bootSettled(slot);
     if (worker.state === workerStates.starting)
       worker.state = workerTransitions.move(worker.state, workerStates.idle);

@@ -7,8 +7,8 @@ import type { PoolConfig } from '../config/directives.ts';
 
 /** A host or a template that makes no step towards serving for so long is given up; the slowest step seen takes two seconds. */
 export const hostStartTimeoutMs = 30_000;
-/** A pool that nothing serves waits for all its first workers no longer than this: starting one takes a tenth of a second and more. */
-const fullStartPatienceMs = 3_000;
+/** The start of a pool is called done without all of its first workers after so long: starting one takes a tenth of a second and more. */
+export const fullStartPatienceMs = 3_000;
 /** After a hang-up a host has this long to go before it is killed. */
 export const hangUpGraceMs = 2_000;
 
@@ -71,13 +71,17 @@ export interface StartProgress {
 }
 
 /**
- * Where nobody serves, a large pool does not let its clients wait, nor a caller of the daemon, for its last worker.
+ * Where nobody serves, clients wait: the first worker serves them, and the others start behind it.
  *
  * @param isServed an old generation serves meanwhile
  */
-export function mayTakeOver({ up, wanted, elapsedMs }: StartProgress, isServed: boolean): boolean {
-  if (up >= wanted) return true;
-  return !isServed && up > 0 && elapsedMs >= fullStartPatienceMs;
+export function mayTakeOver({ up, wanted }: StartProgress, isServed: boolean): boolean {
+  return up >= wanted || (!isServed && up > 0);
+}
+
+/** Whether the start of a pool is done, as the log and a caller of the daemon are told. */
+export function isFullyUp({ up, wanted, elapsedMs }: StartProgress): boolean {
+  return up >= wanted || elapsedMs >= fullStartPatienceMs;
 }
 
 /**

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   drainDeadline,
   initialWorkers,
+  isFullyUp,
   mayTakeOver,
   workersForRestart,
   workersForTakeOver,
@@ -34,10 +35,15 @@ test('mayTakeOver: beside a serving generation only when all wanted workers are 
   assert.equal(mayTakeOver({ up: 2, wanted: 3, elapsedMs: 60_000 }, true), false);
 });
 
-test('mayTakeOver: where nobody serves, one worker is enough after three seconds', () => {
-  assert.equal(mayTakeOver({ up: 1, wanted: 3, elapsedMs: 2_999 }, false), false);
-  assert.equal(mayTakeOver({ up: 1, wanted: 3, elapsedMs: 3_000 }, false), true);
+test('mayTakeOver: where nobody serves, the first worker does', () => {
+  assert.equal(mayTakeOver({ up: 1, wanted: 3, elapsedMs: 0 }, false), true);
   assert.equal(mayTakeOver({ up: 0, wanted: 3, elapsedMs: 60_000 }, false), false);
+});
+
+test('isFullyUp: a start is done with all first workers, or after three seconds', () => {
+  assert.equal(isFullyUp({ up: 1, wanted: 3, elapsedMs: 2_999 }), false);
+  assert.equal(isFullyUp({ up: 1, wanted: 3, elapsedMs: 3_000 }), true);
+  assert.equal(isFullyUp({ up: 3, wanted: 3, elapsedMs: 0 }), true);
 });
 
 test('mayTakeOver: an ondemand pool takes over with no worker', () => {
