@@ -1,7 +1,7 @@
 /** What shows only while requests come: `hathi doctor --live`. */
 
 import { leadsTo } from './addresses.ts';
-import { roomForWorkers } from './checks-capacity.ts';
+import { measuredBytes, roomForWorkers } from './checks-capacity.ts';
 import type { Facts, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import type { LiveOpcache, LivePool } from './live-facts.ts';
@@ -65,14 +65,15 @@ const lookAtSaturation = eachPool(({ pool, live, facts }) => {
 
 /** Into the room for workers beside the other pools, by what workers take now; undefined where none was measured. */
 function fittingWorkers({ machine, pools }: Facts, pool: PoolFacts): number | undefined {
-  const bytesOf = (name: string): number | undefined =>
-    machine.workers.find((worker) => worker.pool === name)?.averageBytes;
-  const each = bytesOf(pool.name);
+  const each = measuredBytes(machine, pool.name);
   const room = roomForWorkers(machine);
-  if (each === undefined || each === 0 || room === undefined) return undefined;
+  if (each === undefined || room === undefined) return undefined;
   const others = pools
     .filter(({ name }) => name !== pool.name)
-    .reduce((sum, { name, config }) => sum + config['pm.max_children'] * (bytesOf(name) ?? 0), 0);
+    .reduce(
+      (sum, { name, config }) => sum + config['pm.max_children'] * (measuredBytes(machine, name) ?? 0),
+      0,
+    );
   return Math.max(0, Math.floor((room - others) / each));
 }
 

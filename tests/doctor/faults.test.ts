@@ -1,12 +1,14 @@
 /** Each fault is planted into an installation where nothing is wrong, and has to be the one finding. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { checks } from '../../src/doctor/checks.ts';
 import { examine, exitCodeOf } from '../../src/doctor/finding.ts';
 import { missingReleases } from '../../src/engine/security-releases.ts';
 import { severities } from '../../src/figures/findings.ts';
 import { testedPhp } from '../harness/debian.ts';
+import { checkout } from '../harness/folder.ts';
 import { faults } from './faults.ts';
 import { Site, siteSkip, useNativeEngine } from './site.ts';
 
@@ -85,6 +87,20 @@ describe('hathi doctor on files', { skip }, () => {
     const [left] = at('8.2.32', all.slice(1));
     assert.match(left?.seen ?? '', new RegExp(`^1 CVEs .* ${all[0]};`));
   });
+});
+
+test('the checklist of the documentation names checks that there are', () => {
+  const page = readFileSync(join(checkout, 'docs/doctor.md'), 'utf8');
+  const list = /## The guide's checklist\n(.*?)\n## /s.exec(page)?.[1] ?? '';
+  const named = [...list.matchAll(/^\|[^|]*\|([^|]*)\|$/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, id]) => id),
+  );
+  assert.ok(named.length > 20);
+  const ids = new Set(checks.map(({ id }) => id));
+  assert.deepEqual(
+    named.filter((id) => !ids.has(id ?? '')),
+    [],
+  );
 });
 
 test('a fault is planted for each check that looks at files, and the table has every id once', () => {

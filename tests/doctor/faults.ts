@@ -139,6 +139,14 @@ export const faults: readonly Fault[] = [
     seen: /myapp 200 x 70 MB.*at 70 MB a worker where none runs/,
     mend: /pm\.max_children = 93$/,
   }),
+  fault('memory', 'advice', 'many workers that have not run an application yet', {
+    plant: (site) => {
+      workers(600)(site);
+      site.edit('pm.max_children = 30', 'pm.max_children = 200');
+    },
+    seen: /at 70 MB a worker where none runs/,
+    mend: /pm\.max_children = 93$/,
+  }),
   fault('memory', 'critical', 'a memory cgroup above the one of the master', {
     plant: (site) => {
       workers(70 * 1024)(site);

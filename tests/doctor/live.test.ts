@@ -11,6 +11,7 @@ import { checks } from '../../src/doctor/checks.ts';
 import { examine, type Finding } from '../../src/doctor/finding.ts';
 import type { LiveOpcache, LivePool } from '../../src/doctor/live-facts.ts';
 import { readLive } from '../../src/doctor/read/live.ts';
+import { readMachine } from '../../src/doctor/read/machine.ts';
 import { missingReleases } from '../../src/engine/security-releases.ts';
 import type { AdminSource } from '../../src/figures/admin-source.ts';
 import type { FindingCount } from '../../src/figures/findings.ts';
@@ -314,6 +315,20 @@ test('a real pool whose visitors wait for one session', { skip: nativeBuild().sk
     findings.find(({ id }) => id === 'session-lock')?.seen ?? '',
     /3 of 4 busy workers wait in session_start\(\) \(session\.save_handler = files\)/,
   );
+  const machine = readMachine({ root: '/', file: server.configFile, addresses: [server.socket(), '/none'] });
+  const [measured] = machine.workers;
+  assert.deepEqual(
+    [machine.workers.length, measured?.pool, measured?.workers],
+    [1, 'www', 4],
+    'hosts are no workers',
+  );
+  assert.ok((measured?.averageBytes ?? 0) > 100_000, 'a worker has something of its own');
+  assert.deepEqual(
+    machine.listeners.map(({ listen, masters }) => [listen, masters.map(({ pid }) => pid)]),
+    [[server.socket(), [server.pid]]],
+    'hosts and workers hold the socket that they have from the master',
+  );
+  assert.ok((machine.openFiles ?? 0) > 0);
   const socketPath = server.folder.join('run/admin.sock');
   const metrics = async (): Promise<string> => (await askAdmin({ socketPath, path: '/metrics' })).body;
   assert.doesNotMatch(await metrics(), /hathi_doctor/, 'nothing has been told yet');

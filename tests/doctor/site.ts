@@ -2,7 +2,7 @@
  * A Debian installation with the pool, the OPcache settings and the web server's configuration of the guide whose
  * checklist the doctor is, in a folder: nothing is wrong with it. A test plants a fault by changing a part.
  */
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { checks } from '../../src/doctor/checks.ts';
 import type { Facts } from '../../src/doctor/facts.ts';
@@ -213,23 +213,42 @@ export class Site implements Disposable {
 /** php.ini files, logrotate's file, package and changelog as Debian has them on this machine. */
 function copyFromDebian(folder: TestFolder): void {
   const php = `/etc/php/${testedPhp}/fpm`;
-  folder.mkdir('etc/php/conf.d');
-  folder.mkdir(`usr/share/doc/php${testedPhp}-fpm`);
-  folder.mkdir('var/lib/dpkg');
-  symlinkSync(join(php, 'php.ini'), folder.join('etc/php/php.ini'));
-  for (const name of readdirSync(join(php, 'conf.d'))) {
-    symlinkSync(join(php, 'conf.d', name), folder.join('etc/php/conf.d', name));
-  }
-  const logrotate = `/etc/logrotate.d/php${testedPhp}-fpm`;
-  if (existsSync(logrotate)) symlinkSync(logrotate, folder.join('etc/logrotate.d/debian'));
-  symlinkSync('/etc/os-release', folder.join('etc/os-release'));
+  for (const name of [
+    'etc/php/conf.d',
+    `usr/share/doc/php${testedPhp}-fpm`,
+    'var/lib/dpkg',
+    'etc/nginx/snippets',
+    'etc/nginx/sites-enabled',
+    'etc/logrotate.d',
+  ])
+    mkdirSync(folder.join(name), { recursive: true });
   const changelog = `usr/share/doc/php${testedPhp}-fpm/changelog.Debian.gz`;
-  symlinkSync(`/${changelog}`, folder.join(changelog));
+  const links: readonly (readonly [from: string, to: string])[] = [
+    ['etc/php/php.ini', join(php, 'php.ini')],
+    ['etc/php/conf.d/10-opcache.ini', join(php, 'conf.d/10-opcache.ini')],
+    ['etc/logrotate.d/debian', `/etc/logrotate.d/php${testedPhp}-fpm`],
+    ['etc/os-release', '/etc/os-release'],
+    [changelog, `/${changelog}`],
+    ...['fastcgi_params', 'fastcgi.conf', 'mime.types', 'snippets/fastcgi-php.conf'].map(
+      (name) => [`etc/nginx/${name}`, `/etc/nginx/${name}`] as const,
+    ),
+    ['etc/nginx/sites-enabled/default', '/etc/nginx/sites-available/default'],
+  ];
+  for (const [from, to] of links) if (existsSync(to)) symlinkSync(to, folder.join(from));
+  extensions ??= readExtensions(join(php, 'conf.d'));
+  folder.write('etc/php/conf.d/20-extensions.ini', extensions);
   stanzas ??= readStanzas();
   folder.write('var/lib/dpkg/status', stanzas);
 }
 
+let extensions: string | undefined;
 let stanzas: string | undefined;
+
+/** What is in thirty files, in one: a site is made for each fault. */
+function readExtensions(folder: string): string {
+  const names = readdirSync(folder).filter((name) => name !== '10-opcache.ini');
+  return names.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n');
+}
 
 /** Of PHP's packages alone: the whole file has megabytes. */
 function readStanzas(): string {
@@ -237,22 +256,13 @@ function readStanzas(): string {
   return `${status.filter((stanza) => stanza.startsWith(`Package: php${testedPhp}-`)).join('\n\n')}\n`;
 }
 
-/** Debian's files of nginx, at home in the folder: real nginx may be asked about them as well. */
+/** Debian's main file of nginx, at home in the folder: real nginx may be asked about it as well. */
 function copyNginx(folder: TestFolder): void {
-  for (const name of [
-    'nginx.conf',
-    'fastcgi_params',
-    'fastcgi.conf',
-    'mime.types',
-    'snippets/fastcgi-php.conf',
-  ]) {
-    const text = readFileSync(join('/etc/nginx', name), 'utf8')
-      .replaceAll('/etc/nginx/', `${folder.join('etc/nginx')}/`)
-      .replace('/run/nginx.pid', folder.join('nginx.pid'))
-      .replaceAll('/var/log/nginx', folder.path);
-    folder.write(`etc/nginx/${name}`, text);
-  }
-  folder.write('etc/nginx/sites-enabled/default', readFileSync('/etc/nginx/sites-available/default', 'utf8'));
+  const text = readFileSync('/etc/nginx/nginx.conf', 'utf8')
+    .replaceAll('/etc/nginx/', `${folder.join('etc/nginx')}/`)
+    .replace('/run/nginx.pid', folder.join('nginx.pid'))
+    .replaceAll('/var/log/nginx', folder.path);
+  folder.write('etc/nginx/nginx.conf', text);
 }
 
 function writeApache(folder: TestFolder, host: string): void {
