@@ -20,8 +20,6 @@ export interface ReloadParts {
   readonly journal: ReloadJournal;
   /** Of the configuration in force. */
   readonly file: () => string;
-  /** It was told to stop and accepts for a while all the same. */
-  readonly isLeaving: () => boolean;
   readonly turns: () => Turns;
   /** Has something done that the master's end waits for; an error in it is one of what belongs to all pools. */
   readonly run: (act: () => Promise<void>) => void;
@@ -62,8 +60,7 @@ export class MasterReload {
     }
     // As in php-fpm the line tells of the signal, also where it changes nothing any more.
     if (notice !== undefined) this.#options.log.notice(notice);
-    if (this.#parts.isLeaving() && !this.#parts.stage.isStopping)
-      return this.#parts.journal.impossible('the master is leaving');
+    if (this.#parts.stage.isLeaving) return this.#parts.journal.impossible('the master is leaving');
     if (this.#parts.stage.refuses(masterStates.reloading)) {
       return this.#parts.journal.impossible(`the master is ${this.#parts.stage.state}`);
     }

@@ -6,6 +6,7 @@ import { type MasterState, masterStates, masterTransitions } from './master-stat
 export class MasterStage {
   readonly #log: ErrorLog;
   #state: MasterState = masterStates.starting;
+  #leaving: NodeJS.Timeout | undefined;
 
   constructor(log: ErrorLog) {
     this.#log = log;
@@ -17,6 +18,34 @@ export class MasterStage {
 
   get isStopping(): boolean {
     return this.#state === masterStates.finishing || this.#state === masterStates.terminating;
+  }
+
+  /** Told to stop, and accepting for a while all the same. */
+  get isLeaving(): boolean {
+    return this.#leaving !== undefined && !this.isStopping;
+  }
+
+  /** What those see who ask. */
+  get shown(): MasterState | 'leaving' {
+    return this.isLeaving ? 'leaving' : this.#state;
+  }
+
+  /**
+   * Has the master stop later.
+   *
+   * @param stop called then
+   * @returns false where it does not serve, or was told before: then it is to stop now
+   */
+  leave(seconds: number, stop: () => void): boolean {
+    const serves = this.#state === masterStates.normal || this.#state === masterStates.reloading;
+    if (seconds === 0 || !serves || this.#leaving !== undefined) return false;
+    this.#leaving = setTimeout(stop, seconds * 1000);
+    return true;
+  }
+
+  /** Nothing happens later any more. */
+  close(): void {
+    clearTimeout(this.#leaving);
   }
 
   /** Asks before a move: true, with a line in the log, when there is none from here to there. */

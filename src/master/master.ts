@@ -61,8 +61,6 @@ export class Master {
   readonly #reload: MasterReload;
   /** Names of pools that an operator has taken out of the balancing. */
   readonly #drained = new Set<string>();
-  /** Told to stop, and accepting for `shutdown.delay` all the same. */
-  #leaving: NodeJS.Timeout | undefined;
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
@@ -91,7 +89,6 @@ export class Master {
       resources: this.#resources,
       journal: this.#reloads,
       file: () => this.#configuration.file,
-      isLeaving: () => this.#leaving !== undefined,
       turns: () => this.#turns(),
       run: (act) => void this.#change(act).catch((error: unknown) => this.fail(error)),
       putInForce: (plan, scope, turns) => this.#putInForce(plan, scope, turns),
@@ -361,13 +358,10 @@ export class Master {
    */
   #leave(): boolean {
     const { 'shutdown.delay': seconds } = this.#configuration.global;
-    const { state } = this.#stage;
-    const serves = state === masterStates.normal || state === masterStates.reloading;
-    if (seconds === 0 || !serves || this.#leaving !== undefined) return false;
+    if (!this.#stage.leave(seconds, () => this.#queue.enqueue({ type: 'leave' }))) return false;
     this.#options.log.notice(`Leaving: accepting for ${seconds} more seconds, not ready any more`);
     this.#systemd.stopping();
     this.#reloads.impossible('the master is leaving');
-    this.#leaving = setTimeout(() => this.#queue.enqueue({ type: 'leave' }), seconds * 1000);
     return true;
   }
 
@@ -406,7 +400,7 @@ export class Master {
 
   /** Gives back everything that the master made; harmless when called twice. */
   #release(): void {
-    clearTimeout(this.#leaving);
+    this.#stage.close();
     this.#intervals.stop();
     this.#lanes.close();
     this.#systemd.stop();
@@ -429,7 +423,7 @@ export class Master {
     return new MasterAdmin({
       log: this.#options.log,
       reloads: this.#reloads,
-      state: () => (this.#leaving === undefined || this.#stage.isStopping ? this.#stage.state : 'leaving'),
+      state: () => this.#stage.shown,
       runners: () => this.runners,
       isDrained: (pool) => this.#drained.has(pool),
       hasWorker: (pool, pid) => this.#pools.findWorker(pool, pid) !== undefined,

@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lookupUser } from '../../src/posix/users.ts';
+import { encodeBinary } from '../../src/text/binary.ts';
 import { requires } from '../harness/debian.ts';
 import { checkout, readableCheckout, TestFolder } from '../harness/folder.ts';
 import { FakeMaster } from './fake-master.ts';
@@ -36,7 +37,13 @@ test("scripts run with the user's rights, under the pool's limits and title", { 
   await using master = await FakeMaster.serving({
     command: hostOf(readableCheckout()),
     slots: 1,
-    settings: [...asUser, ['rlimit_files', '500'], ['rlimit_core', '-1'], ['process.priority', '5']],
+    settings: [
+      ...asUser,
+      ['pool', 'größe-池'],
+      ['rlimit_files', '500'],
+      ['rlimit_core', '-1'],
+      ['process.priority', '5'],
+    ],
   });
   chmodSync(master.folder.path, 0o777);
   master.folder.write(
@@ -47,7 +54,7 @@ test("scripts run with the user's rights, under the pool's limits and title", { 
   assert.equal((await master.get('touch.php')).body, '');
   assert.equal(statSync(master.folder.join('made')).uid, user?.uid);
   const proc = (name: string): string => readFileSync(`/proc/${master.child.pid}/${name}`, 'latin1');
-  assert.match(proc('cmdline'), /^php-fpm: pool www/);
+  assert.ok(proc('cmdline').startsWith(encodeBinary('php-fpm: pool größe-池')), proc('cmdline'));
   assert.match(
     proc('status'),
     new RegExp(`^Uid:\\s+${user?.uid}\\s+${user?.uid}\\s+${user?.uid}\\s+${user?.uid}$`, 'm'),
