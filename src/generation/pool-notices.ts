@@ -45,9 +45,7 @@ export class PoolNotices {
   checkSocket(listener: Listener): void {
     if (listener === this.#lostSocket || listener.isIntact()) return;
     this.#lostSocket = listener;
-    this.#log.alert(
-      `[pool ${this.#pool}] the descriptor ${listener.fd} of the listening socket '${listener.key}' has been closed: reload, which opens the socket again`,
-    );
+    this.#log.alert(`[pool ${this.#pool}] ${listener.lossText()}`);
   }
 
   /** What the host that serves says about itself. */

@@ -133,9 +133,13 @@ export class Listener {
    */
   intactFd(): number {
     if (this.isIntact()) return this.fd;
-    throw new ListenerError(
-      `the descriptor ${this.fd} of the listening socket '${this.key}' has been closed: a reload opens the socket again`,
-    );
+    throw new ListenerError(this.lossText());
+  }
+
+  /** For a descriptor that is not intact. The place cannot be bound anew while a host still listens there. */
+  lossText(): string {
+    const remedy = 'a restart opens the socket again, and so does a reload once its host has ended';
+    return `the descriptor ${this.fd} of the listening socket '${this.key}' has been closed: ${remedy}`;
   }
 
   /** False when the file of a Unix socket was removed or replaced, so that no client finds this socket any more. */

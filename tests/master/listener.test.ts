@@ -323,7 +323,7 @@ test('a descriptor that is closed or names something else is noticed, and anothe
     assert.equal(listener.queue(), undefined);
     assert.throws(
       () => listener.intactFd(),
-      withLine(/^the descriptor \d+ of the listening socket '.*' has been closed/),
+      withLine(/^the descriptor \d+ of the listening socket '.*' has been closed: a restart/),
     );
     listener.remove(new LogRecorder());
     assert.ok(fstatSync(other).isCharacterDevice());

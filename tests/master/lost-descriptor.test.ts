@@ -54,7 +54,7 @@ test('a descriptor that is closed, and whose number is used again, is an ALERT o
   assert.equal(others, fd, 'the number is used again');
 
   await said(
-    /^ALERT: \[pool a\] the descriptor \d+ of the listening socket '.*\/a\.sock' has been closed: reload/,
+    /^ALERT: \[pool a\] the descriptor \d+ of the listening socket '.*\/a\.sock' has been closed: a restart/,
   );
   assert.deepEqual([await ask('a'), await ask('b')], ['1', '1'], 'the hosts have descriptors of their own');
   process.kill(a.serving.host.pid, 'SIGKILL');
