@@ -256,6 +256,7 @@ export const rooms: readonly Room[] = [
       'src/engine/embedded',
       'src/engine/embedded/php',
       'src/engine/native',
+      'src/figures',
       'src/log',
       'src/master',
       'src/posix',
@@ -263,7 +264,7 @@ export const rooms: readonly Room[] = [
       'src/sockets',
       'src/text',
     ],
-    writes: 'the word to whoever started a daemon',
+    writes: 'the word to whoever started a daemon, configurations for a rollback',
     speaks: ['log', 'terminal'],
   },
   {
@@ -307,7 +308,7 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/cli/watch',
-    purpose: 'commands that ask a running master: status, top, profile, plan, reload, stop',
+    purpose: 'commands that ask a running master: status, top, profile, plan, reload, rollback, stop',
     imports: [
       'src/boot',
       'src/config',

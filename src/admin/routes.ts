@@ -44,6 +44,17 @@ export const routes: Readonly<Record<string, Route>> = {
       return json(202, { outcome: 'requested' });
     },
   },
+  '/api/rollback': {
+    method: 'POST',
+    answer: async (source, { peer, query }) => {
+      const to = query.get('to') ?? '';
+      if (!/^(?:[1-9]\d{0,8})?$/.test(to))
+        return failure(400, '"to" must be the number of a kept configuration');
+      const result = source.rollback(to === '' ? undefined : Number(to), peer);
+      return query.get('wait') === '1' ? json(200, await result) : json(202, { outcome: 'requested' });
+    },
+  },
+  '/api/configurations': { method: 'GET', answer: (source) => json(200, source.configurations()) },
   '/api/stop': { method: 'POST', answer: stop },
   '/api/reopen-logs': {
     method: 'POST',

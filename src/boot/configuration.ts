@@ -15,6 +15,7 @@ import { configSystem } from './config-system.ts';
 import { chooseEngines, type PoolEngine, withFolderVersions } from './engines.ts';
 import type { FpmFlags } from './flags.ts';
 import { findPhpIni, iniValues } from './php-ini.ts';
+import { type ReadFiles, recordFiles, replayFiles } from './read-files.ts';
 
 /** A configuration file as far as it could be read. */
 export interface ReadConfiguration {
@@ -29,6 +30,8 @@ export interface ReadConfiguration {
   /** Messages from before error_log was opened; php-fpm has them on stderr only. */
   readonly early: readonly ConfigMessage[];
   readonly messages: readonly ConfigMessage[];
+  /** What was read of it. */
+  readonly read: ReadFiles;
   /** The engine of each pool, in order, if all are installed. */
   readonly engines: readonly PoolEngine[];
 }
@@ -45,22 +48,33 @@ export function readConfiguration(
   return inOneLook(() => complete(readSteps(flags, env, purpose)));
 }
 
-/** The same for a reload, in turns while requests are served. */
+/**
+ * The same for a reload, in turns while requests are served.
+ *
+ * @param kept files of an earlier configuration, instead of those that there are now
+ */
 export function readInTurns(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
   turns: Turns,
+  kept?: ReadFiles,
 ): Promise<ReadConfiguration> {
-  return inOneLook(() => turns.run(readSteps(flags, env, 'start')));
+  return inOneLook(() => turns.run(readSteps(flags, env, 'start', kept)));
 }
 
-function* readSteps(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): Steps<ReadConfiguration> {
+function* readSteps(
+  flags: FpmFlags,
+  env: NodeJS.ProcessEnv,
+  purpose: Purpose,
+  kept?: ReadFiles,
+): Steps<ReadConfiguration> {
   const { files } = phpIniSource(flags);
-  const system = configSystem({
+  const real = configSystem({
     allowRoot: flags.allowRoot,
     env,
     ini: iniValues(files, flags.defines, env),
   });
+  const { system, taken } = recordFiles(kept === undefined ? real : replayFiles(real, kept));
   const result = yield* loadSteps(
     {
       file: encodeText(flags.configFile),
@@ -96,6 +110,7 @@ function* readSteps(flags: FpmFlags, env: NodeJS.ProcessEnv, purpose: Purpose): 
     asWritten: configuration,
     configuration: isRefused(further) ? undefined : loaded,
     engines,
+    read: taken(),
     global: errorLog === undefined ? undefined : decodeText(errorLog.global),
     early: messages.slice(0, from),
     messages: [...messages.slice(from), ...further],

@@ -3,13 +3,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { createAdminServer } from '../admin/server.ts';
-import { defaultAdminSocket } from '../config/admin-place.ts';
+import { defaultAdminSocket, instanceFolder } from '../config/admin-place.ts';
 import type { Configuration } from '../config/directives.ts';
 import { installedEngine } from '../engine/choice/select.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { keepStandardStreams } from '../log/standard-streams.ts';
 import { Master } from '../master/master.ts';
-import type { ReloadedConfiguration, StartOutcome } from '../master/master-types.ts';
+import type { ReloadedConfiguration, Rollback, StartOutcome } from '../master/master-types.ts';
 import type { MasterSignals } from '../master/signals.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
 import { releaseInherited } from '../posix/inherited.ts';
@@ -22,6 +22,7 @@ import type { Turns } from '../runtime/turns.ts';
 import { announcedDescriptors } from '../sockets/listener-inherit.ts';
 import { decodeText } from './binary-text.ts';
 import { phpIniSource, readConfiguration, readInTurns } from './configuration.ts';
+import { ConfigurationArchive } from './configuration-archive.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './flags.ts';
 import { poolIdentity } from './identity.ts';
@@ -34,6 +35,7 @@ import {
   tellIgnored,
   tryProcessSettings,
 } from './process-settings.ts';
+import type { ReadFiles } from './read-files.ts';
 import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
 
 /** Facts about this process from its start. */
@@ -77,7 +79,7 @@ export async function runMaster(flags: FpmFlags, { signals, command }: OwnProces
   }
   says.explain();
   detachFromTerminal(read.configuration);
-  return serve(flags, read.configuration, { log, report, signals, faults });
+  return serve(flags, read.configuration, read.read, { log, report, signals, faults });
 }
 
 /** As in php-fpm the limits come first: an unavailable one is an error of the calling process. */
@@ -99,9 +101,14 @@ async function goToBackground(
 async function serve(
   flags: FpmFlags,
   configuration: Configuration,
+  read: ReadFiles,
   { log, report, signals, faults }: Surroundings,
 ): Promise<number> {
+  const place = instanceFolder('configurations', configuration, process.env, process.getuid?.() ?? 0);
+  const archive = new ConfigurationArchive(place, log);
+  archive.took(read);
   const master = new Master({
+    archive,
     configuration,
     log,
     env: process.env,
@@ -112,7 +119,8 @@ async function serve(
     adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     createAdminServer,
     signals,
-    reloadConfiguration: (turns) => reloadConfiguration(flags, new StartLog(log), turns),
+    reloadConfiguration: (turns, rollback) =>
+      reloadConfiguration(flags, new StartLog(log), turns, { archive, rollback }),
     planProcess: (planned) => planProcess(planned, flags, log),
   });
   faults(master);
@@ -136,8 +144,15 @@ async function reloadConfiguration(
   flags: FpmFlags,
   says: StartLog,
   turns: Turns,
+  { archive, rollback }: { readonly archive: ConfigurationArchive; readonly rollback: Rollback | undefined },
 ): Promise<ReloadedConfiguration> {
-  const { configuration, early, messages } = await readInTurns(flags, process.env, turns);
+  const found = rollback && findKept(archive, rollback.kept);
+  if (found !== undefined && 'problem' in found) {
+    says.log.error(`cannot roll back: ${found.problem}`);
+    return { configuration: undefined, problems: [found.problem] };
+  }
+  const { configuration, read, early, messages } = await readInTurns(flags, process.env, turns, found?.read);
+  if (configuration !== undefined) archive.took(read);
   const all = [...early, ...messages];
   says.write(all);
   if (configuration !== undefined) tellIgnored(configuration, says.log);
@@ -145,7 +160,18 @@ async function reloadConfiguration(
   const problems = all
     .filter(({ level }) => level === 'error' || level === 'alert')
     .map(({ text, detail = [] }) => decodeText([text, ...detail].join('\n')));
-  return { configuration, problems };
+  return { configuration, problems, kept: found?.id };
+}
+
+function findKept(
+  archive: ConfigurationArchive,
+  kept: number | undefined,
+): ReturnType<ConfigurationArchive['find']> | { readonly problem: string } {
+  try {
+    return archive.find(kept);
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
 }
 
 /** The process's log and limits follow a reload. */

@@ -24,6 +24,7 @@ export const commands = [
     summary: 'find faults of a configuration and its machine, with the lines that fix them',
   },
   { name: 'reload', form: 'reload', summary: 'make a running master reload its configuration' },
+  { name: 'rollback', form: 'rollback', summary: 'put the configuration before the one in force back' },
   { name: 'drain', form: 'drain POOL', summary: 'make load balancers stop sending requests to a pool' },
   { name: 'undrain', form: 'undrain POOL', summary: 'undo "drain"' },
   {

@@ -60,6 +60,11 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => reloadCommand(args, { stdout, stderr, env });
   },
+  rollback: async () => {
+    const { rollbackCommand } = await import('./watch/rollback.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => rollbackCommand(args, { stdout, stderr, env });
+  },
   stop: async () => {
     const { stopCommand } = await import('./watch/stop.ts');
     const { stdout, stderr, env } = process;

@@ -39,6 +39,20 @@ export function adminSocketName({ file, prefix }: MasterName): string {
   return `${basename(path).slice(0, 40)}-${hash}.sock`;
 }
 
+/**
+ * Folder for what a master keeps under a name: beside its default socket, of its user only. Undefined without a runtime
+ * folder.
+ */
+export function instanceFolder(
+  kind: 'configurations',
+  name: MasterName,
+  env: NodeJS.ProcessEnv,
+  uid: number,
+): string | undefined {
+  const socket = defaultAdminSocket(name, env, uid);
+  return socket?.replace(/\.sock$/, `.${kind}`);
+}
+
 /** Path of the default socket of this user's master; undefined without a runtime folder. */
 export function defaultAdminSocket(
   name: MasterName,

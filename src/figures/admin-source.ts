@@ -4,12 +4,12 @@ import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from './admin-snapshot.ts';
-import type { HistoryAnswer, ReloadResult } from './answers.ts';
+import type { ConfigurationsAnswer, HistoryAnswer, ReloadResult } from './answers.ts';
 import type { PoolChoice } from './pool-choice.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
 /** Requests to the master. */
-export type AdminVerb = 'reload' | 'reloadChanged' | 'reopenLogs' | 'finish' | 'terminate';
+export type AdminVerb = 'reload' | 'reloadChanged' | 'rollback' | 'reopenLogs' | 'finish' | 'terminate';
 
 /** The endpoint's view of the master. */
 export interface AdminSource {
@@ -31,6 +31,14 @@ export interface AdminSource {
   ask(verb: AdminVerb, peer: string): void;
   /** The same for a reload; settles at its end. */
   reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult>;
+  /**
+   * Puts an earlier configuration in force again; settles at its end.
+   *
+   * @param kept its number; undefined for the one before that in force
+   */
+  rollback(kept: number | undefined, peer: string): Promise<ReloadResult>;
+  /** The configurations that can be put in force again. */
+  configurations(): ConfigurationsAnswer;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
   /** Takes a pool out of the balancing, or puts it back. @returns false when there is no such pool */

@@ -179,6 +179,28 @@ export interface ReloadResult {
   readonly unchanged?: readonly string[];
 }
 
+/** A configuration that was in force, and whose files are kept for `hathi rollback`. */
+export interface KeptConfiguration {
+  /** Numbers rise. */
+  readonly id: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Signal, or client of the admin endpoint. */
+  readonly by: string;
+  /** In words: a start, a reload, a rollback. */
+  readonly why: string;
+  /** The number of the configuration that a rollback put in force again. */
+  readonly rollbackTo?: number;
+}
+
+/** `GET /api/configurations` */
+export interface ConfigurationsAnswer {
+  /** Undefined where it is not kept. */
+  readonly inForce: number | undefined;
+  /** The latest first. */
+  readonly kept: readonly KeptConfiguration[];
+}
+
 /** `GET /api/history` */
 export type HistoryAnswer = HistorySamples & {
   /** Reloads of the last hour, latest last. */
@@ -213,6 +235,8 @@ export interface PoolsAnswer {
   readonly startedAt: number;
   readonly reloads: ReloadCounts;
   readonly lastReload: ReloadResult | undefined;
+  /** The configuration in force; undefined where it is not kept. */
+  readonly configuration: KeptConfiguration | undefined;
   /** The master's own process. */
   readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };
   /** Undefined where /proc hides it. */

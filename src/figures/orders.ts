@@ -11,6 +11,12 @@ export interface EndOrder {
 }
 
 export type AdminOrder =
-  | { readonly type: 'admin'; readonly verb: AdminVerb; readonly peer: string }
+  | {
+      readonly type: 'admin';
+      readonly verb: AdminVerb;
+      readonly peer: string;
+      /** For a rollback: the number of the configuration; undefined for the one before that in force. */
+      readonly kept?: number | undefined;
+    }
   | { readonly type: 'drain'; readonly pool: string; readonly isDrained: boolean; readonly peer: string }
   | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string };

@@ -7,7 +7,7 @@ import { Abandoned, type Turns } from '../runtime/turns.ts';
 import type { ReloadJournal } from '../watch/reload-journal.ts';
 import type { MasterStage } from './master-stage.ts';
 import { masterStates } from './master-states.ts';
-import type { MasterOptions } from './master-types.ts';
+import type { MasterOptions, Rollback } from './master-types.ts';
 import type { Plan } from './plan.ts';
 import type { MasterResources } from './resources.ts';
 import type { SystemdMonitor } from './systemd-monitor.ts';
@@ -37,11 +37,20 @@ export interface ReloadParts {
   readonly settle: () => void;
 }
 
+/** What is asked for, and by whom. */
+export interface ReloadRequest {
+  readonly scope: ReloadScope;
+  /** Signal or client. */
+  readonly by: string;
+  /** An earlier configuration instead of the files. */
+  readonly rollback?: Rollback;
+}
+
 export class MasterReload {
   readonly #options: MasterOptions;
   readonly #parts: ReloadParts;
   /** Asked for while another one, or the start, was under way. */
-  #again: ReloadScope | undefined;
+  #again: ReloadRequest | undefined;
 
   constructor(options: MasterOptions, parts: ReloadParts) {
     this.#options = options;
@@ -49,13 +58,13 @@ export class MasterReload {
   }
 
   /** @param notice of who asked for it; a storm of crashes has told its own */
-  request(scope: ReloadScope, notice?: string): void {
+  request(asked: ReloadRequest, notice?: string): void {
     if (
       this.#parts.stage.state === masterStates.reloading ||
       this.#parts.stage.state === masterStates.starting
     ) {
       // One more reload after what is under way puts the latest file in force, however often it was asked for.
-      if (this.#again !== 'all') this.#again = scope;
+      this.#again = together(this.#again, asked);
       return;
     }
     // As in php-fpm the line tells of the signal, also where it changes nothing any more.
@@ -66,17 +75,21 @@ export class MasterReload {
     }
     this.#parts.journal.begin();
     this.#parts.stage.moveTo(masterStates.reloading);
-    this.#options.log.notice(`reloading: reading ${this.#parts.file()} again`);
+    this.#options.log.notice(
+      asked.rollback === undefined
+        ? `reloading: reading ${this.#parts.file()} again`
+        : 'reloading: rolling back to an earlier configuration',
+    );
     this.#parts.systemd.reloading();
-    this.#parts.run(() => this.#reload(scope));
+    this.#parts.run(() => this.#reload(asked));
   }
 
   /** The one that was asked for meanwhile, once the start or the reload under way is over. */
   again(): void {
-    const scope = this.#again;
-    if (scope === undefined) return;
+    const asked = this.#again;
+    if (asked === undefined) return;
     this.#again = undefined;
-    this.request(scope, 'Reloading in progress ...');
+    this.request(asked, 'Reloading in progress ...');
   }
 
   /** The one under way is over. */
@@ -85,14 +98,17 @@ export class MasterReload {
     this.again();
   }
 
-  async #reload(scope: ReloadScope): Promise<void> {
+  async #reload(asked: ReloadRequest): Promise<void> {
     const turns = this.#parts.turns();
-    const read = await readAgain(this.#options, turns);
+    const read = await readAgain(this.#options, turns, asked.rollback);
     const planned =
-      'refused' in read ? read : await planReload(read.ready, this.#options, this.#parts.resources, turns);
+      'refused' in read
+        ? read
+        : await planReload(read.ready.configuration, this.#options, this.#parts.resources, turns);
     if (this.#parts.stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
     if ('refused' in planned) return this.#refuseReload(planned.refused);
-    await this.#putInForce(planned.ready, scope, turns);
+    const kept = 'ready' in read ? read.ready.kept : undefined;
+    await this.#putInForce(planned.ready, { ...asked, kept }, turns);
   }
 
   #refuseReload(reasons: readonly string[]): void {
@@ -102,11 +118,17 @@ export class MasterReload {
     this.end();
   }
 
-  async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
+  async #putInForce(
+    plan: Plan,
+    { scope, by, kept }: ReloadRequest & { readonly kept: number | undefined },
+    turns: Turns,
+  ): Promise<void> {
     const { journal } = this.#parts;
     for (const reason of plan.commit()) journal.notApplied(reason);
     const unchanged = await this.#parts.putInForce(plan, scope, turns);
     if (unchanged === undefined) return;
+    this.#options.archive?.keep({ by, why: reasonOf(scope, kept), kept });
+    if (kept !== undefined) this.#options.log.notice(afterRollback(kept, this.#parts.file()));
     if (scope === 'changed') {
       journal.leftAlone(unchanged);
       if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
@@ -118,14 +140,29 @@ export class MasterReload {
 /** What a reload came to: what it asked for, or why it is refused, which the log has been told as well. */
 type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
 
+/** One request for both: the wider scope, and of rollbacks and files what was asked for last. */
+function together(before: ReloadRequest | undefined, asked: ReloadRequest): ReloadRequest {
+  return before?.scope === 'all' ? { ...asked, scope: 'all' } : asked;
+}
+
+function reasonOf(scope: ReloadScope, kept: number | undefined): string {
+  if (kept !== undefined) return `rollback to ${kept}`;
+  return scope === 'changed' ? 'reload of changed pools' : 'reload';
+}
+
+function afterRollback(kept: number, file: string): string {
+  return `configuration ${kept} is in force again; ${file} is as it was, and the next reload or start reads it`;
+}
+
 /** The configuration, unless it is not valid or cannot be read. */
 async function readAgain(
   { reloadConfiguration, log }: MasterOptions,
   turns: Turns,
-): Promise<Prepared<Configuration>> {
+  rollback: Rollback | undefined,
+): Promise<Prepared<{ readonly configuration: Configuration; readonly kept: number | undefined }>> {
   try {
-    const { configuration, problems } = await reloadConfiguration(turns);
-    return configuration === undefined ? { refused: problems } : { ready: configuration };
+    const { configuration, problems, kept } = await reloadConfiguration(turns, rollback);
+    return configuration === undefined ? { refused: problems } : { ready: { configuration, kept } };
   } catch (error) {
     if (error instanceof Abandoned) return { refused: [error.message] };
     log.sysError('cannot read the configuration', error);

@@ -1,6 +1,7 @@
 /** What a master is made from, what happens to it, and how its start ends. */
 
 import type { Configuration } from '../config/directives.ts';
+import type { KeptConfiguration } from '../figures/answers.ts';
 import type { AdminOrder } from '../figures/orders.ts';
 import type { Generation } from '../generation/generation.ts';
 import type { HostEvent } from '../generation/host-process.ts';
@@ -15,7 +16,12 @@ import type { MasterSignals, SignalRow } from './signals.ts';
 export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
   /** Reads the configuration again for a reload; logs what is wrong with it. */
-  readonly reloadConfiguration: (turns: Turns) => ReloadedConfiguration | Promise<ReloadedConfiguration>;
+  readonly reloadConfiguration: (
+    turns: Turns,
+    rollback?: Rollback,
+  ) => ReloadedConfiguration | Promise<ReloadedConfiguration>;
+  /** Keeps the configurations that were in force; without it there is no rollback. */
+  readonly archive?: ConfigurationKeeper;
   /** When a host that does not answer or obey is replaced; for tests. */
   readonly patience?: HostPatience;
   /**
@@ -30,7 +36,32 @@ export interface MasterOptions extends ResourceOptions {
   readonly signals?: MasterSignals;
 }
 
+/** The configuration is to be an earlier one. */
+export interface Rollback {
+  /** Its number; undefined for the one before that in force. */
+  readonly kept: number | undefined;
+}
+
+/** Who put a configuration in force, and why. */
+export interface ReloadCause {
+  readonly by: string;
+  readonly why: string;
+  /** The number of the configuration that was put in force again. */
+  readonly kept?: number | undefined;
+}
+
+/** Keeps configurations that were in force. */
+export interface ConfigurationKeeper {
+  readonly inForce: KeptConfiguration | undefined;
+  /** The latest first. */
+  list(): readonly KeptConfiguration[];
+  /** The one that was read last is in force. Never throws. */
+  keep(cause: ReloadCause): void;
+}
+
 export interface ReloadedConfiguration {
+  /** The kept configuration that it is. */
+  readonly kept?: number | undefined;
   /** Undefined when it is not valid. */
   readonly configuration: Configuration | undefined;
   /** What is wrong with it, in the words of the log; further lines say where and what to do. */

@@ -164,17 +164,24 @@ export class Master {
     return await this.closed;
   }
 
-  /** Does what a signal of the table asks for. */
-  request(verb: MasterVerb | AdminVerb): void {
+  /**
+   * Does what a signal of the table or a client asks for.
+   *
+   * @param by the signal or the client
+   * @param kept for a rollback: the number of the configuration
+   */
+  request(verb: MasterVerb | AdminVerb, by = 'the program', kept?: number): void {
     switch (verb) {
       case 'terminate':
         return this.#leave() ? undefined : this.#stop(masterStates.terminating, 'Terminating ...');
       case 'finish':
         return this.#leave() ? undefined : this.#stop(masterStates.finishing, 'Finishing ...');
       case 'reload':
-        return this.#reload.request('all', 'Reloading in progress ...');
+        return this.#reload.request({ scope: 'all', by }, 'Reloading in progress ...');
       case 'reloadChanged':
-        return this.#reload.request('changed', 'Reloading in progress ...');
+        return this.#reload.request({ scope: 'changed', by }, 'Reloading in progress ...');
+      case 'rollback':
+        return this.#reload.request({ scope: 'all', by, rollback: { kept } }, 'Reloading in progress ...');
       case 'reopenLogs':
         return this.#resources.reopenLogs(this.runners);
       default:
@@ -198,10 +205,10 @@ export class Master {
     switch (event.type) {
       case 'signal':
         this.#options.log.debug(`received ${event.row.signal}`);
-        return this.request(event.row.verb);
+        return this.request(event.row.verb, event.row.signal);
       case 'admin':
         this.#options.log.notice(`admin endpoint: ${event.verb} asked for by ${event.peer}`);
-        return this.request(event.verb);
+        return this.request(event.verb, event.peer, event.kept);
       case 'drain':
         return this.#drain(event);
       case 'endWorker':
@@ -287,6 +294,7 @@ export class Master {
       this.#started.reject(new MasterStartError('no pool could be started'));
       return this.#stop(masterStates.terminating, undefined);
     }
+    this.#options.archive?.keep({ by: 'the start', why: 'start' });
     this.#announceReady();
     this.#started.resolve('serving');
     this.#stage.started();
@@ -416,7 +424,7 @@ export class Master {
     this.#crashes = decision.crashes;
     if (decision.reload === undefined) return;
     this.#options.log.write(decision.reload.level, decision.reload.text);
-    this.#reload.request('all');
+    this.#reload.request({ scope: 'all', by: 'emergency_restart_threshold' });
   }
 
   #makeAdmin(): MasterAdmin {
@@ -429,6 +437,7 @@ export class Master {
       hasWorker: (pool, pid) => this.#pools.findWorker(pool, pid) !== undefined,
       configuration: () => this.#configuration,
       enqueue: (event) => this.#queue.enqueue(event),
+      archive: this.#options.archive,
     });
   }
 

@@ -66,6 +66,8 @@ export interface Snapshot {
   readonly startedAt: number;
   /** Outcome of the last reload; undefined without one. */
   readonly lastReload: string | undefined;
+  /** Number of the configuration that a rollback put in force; undefined where the files are in force. */
+  readonly rollbackTo: number | undefined;
   readonly counts: CountsView;
   /** Those that the question chose. */
   readonly pools: readonly PoolView[];
@@ -134,6 +136,7 @@ export function readSnapshot(answer: unknown): Snapshot {
     at: number(fields['at']) ?? 0,
     startedAt: number(fields['startedAt']) ?? 0,
     lastReload: outcome === '' ? undefined : outcome,
+    rollbackTo: number(fieldsOf(fields['configuration'])['rollbackTo']),
     ...readPools(pools.filter(isFields).map(readPool), fields['counts']),
   };
 }

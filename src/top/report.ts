@@ -38,7 +38,7 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
 }
 
 function summary(snapshot: Snapshot, filter: string): string {
-  const { state, lastReload } = snapshot;
+  const { state, lastReload, rollbackTo } = snapshot;
   const parts = [
     'hathi',
     // The normal state is left out.
@@ -47,6 +47,7 @@ function summary(snapshot: Snapshot, filter: string): string {
     ...(lastReload === undefined || lastReload === 'succeeded'
       ? []
       : [`last reload ${terminalText(lastReload)}`]),
+    ...(rollbackTo === undefined ? [] : [`rolled back to configuration ${rollbackTo}`]),
     ...(filter === '' ? [] : [`filter ${terminalText(filter)}`]),
   ];
   return parts.join('  ');

@@ -4,7 +4,12 @@ import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from '../figures/admin-snapshot.ts';
 import type { AdminSource, AdminVerb } from '../figures/admin-source.ts';
-import type { HistoryAnswer, ReloadResult } from '../figures/answers.ts';
+import type {
+  ConfigurationsAnswer,
+  HistoryAnswer,
+  KeptConfiguration,
+  ReloadResult,
+} from '../figures/answers.ts';
 import type { AdminOrder } from '../figures/orders.ts';
 import { everyPool } from '../figures/pool-choice.ts';
 import type { SlowRequest, WorkerStack } from '../figures/slow-request.ts';
@@ -33,6 +38,10 @@ export interface AdministeredMaster {
   hasWorker(pool: string, pid: number): boolean;
   configuration(): Configuration;
   enqueue(order: AdminOrder): void;
+  /** The configurations that were in force; undefined where none is kept. */
+  readonly archive:
+    | { readonly inForce: KeptConfiguration | undefined; list(): readonly KeptConfiguration[] }
+    | undefined;
 }
 
 export class MasterAdmin implements AdminSource, PoolWatcher {
@@ -91,6 +100,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
         reloads,
         runners: this.#master.runners(),
         memory,
+        configuration: this.#master.archive?.inForce,
         isDrained: (pool) => this.#master.isDrained(pool),
       },
       detail,
@@ -126,6 +136,17 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     const result = this.#master.reloads.next();
     this.ask(verb, peer);
     return result;
+  }
+
+  rollback(kept: number | undefined, peer: string): Promise<ReloadResult> {
+    const result = this.#master.reloads.next();
+    this.#master.enqueue({ type: 'admin', verb: 'rollback', peer, kept });
+    return result;
+  }
+
+  configurations(): ConfigurationsAnswer {
+    const { archive } = this.#master;
+    return { inForce: archive?.inForce?.id, kept: archive?.list() ?? [] };
   }
 
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean {

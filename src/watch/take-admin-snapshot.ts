@@ -6,7 +6,7 @@ import type {
   SnapshotDetail,
   WorkerSnapshot,
 } from '../figures/admin-snapshot.ts';
-import type { PoolCounts } from '../figures/answers.ts';
+import type { KeptConfiguration, PoolCounts } from '../figures/answers.ts';
 import type { PoolMemoryFigures } from '../figures/memory.ts';
 import { choosePools, everyPool, holds, type PoolChoice, type PoolStanding } from '../figures/pool-choice.ts';
 import { contain } from '../generation/bulkhead.ts';
@@ -29,10 +29,11 @@ export interface MasterView {
   readonly runners: readonly PoolRunner[];
   readonly memory: Pick<PoolMemory, 'of'>;
   readonly isDrained: (pool: string) => boolean;
+  readonly configuration: KeptConfiguration | undefined;
 }
 
 export function adminSnapshot(
-  { state, reloads, runners, memory, isDrained }: MasterView,
+  { state, reloads, runners, memory, isDrained, configuration }: MasterView,
   detail: SnapshotDetail,
   choice: PoolChoice,
 ): AdminSnapshot {
@@ -52,6 +53,7 @@ export function adminSnapshot(
     startedAt,
     reloads: reloads.counts,
     lastReload: reloads.last,
+    configuration,
     memory: memoryLimit(runners, memory, residentBytes),
     master: { residentBytes, cpuSeconds: (user + system) / 1e6 },
     ...shownPools(runners, choice, show),

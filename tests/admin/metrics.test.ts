@@ -21,6 +21,7 @@ const empty: AdminSnapshot = {
   startedAt: 1500,
   reloads: { succeeded: 2, partial: 0, refused: 1 },
   lastReload: undefined,
+  configuration: undefined,
   master: { residentBytes: 1, cpuSeconds: 2 },
   memory: { source: 'cgroup v2', limitBytes: 8, usedBytes: 5, ownBytes: 3, othersBytes: 2 },
   counts: {

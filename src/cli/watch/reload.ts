@@ -11,6 +11,7 @@ import {
   actionUsage,
   addressOf,
   adminCommand,
+  type Connection,
   readTimeout,
   timeoutUsage,
 } from './admin-command.ts';
@@ -54,34 +55,53 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
     { name: 'reload', usage, parse, unreachable: actionExit.unreachable },
     io,
     async (options) => {
-      const { address, ...token } = addressOf(options, io.env);
-      const answer = await askAdmin(address, `/api/reload?wait=1${options.changed ? '&changed=1' : ''}`, {
-        method: 'POST',
-        ...token,
-        timeout: options.limit,
-      }).catch((error) => {
-        if (error instanceof AdminError && error.isLate) return undefined;
-        throw error;
-      });
-      if (answer === undefined) {
-        io.stderr.write(
-          `hathi reload: not over after ${options.timeout} s; the log and "hathi status" tell how it ends\n`,
-        );
-        return actionExit.late;
-      }
-      const { outcome, reasons, unchanged = [] } = readResult(answer);
-      if (unchanged.length > 0) io.stdout.write(`unchanged: ${unchanged.map(terminalText).join(', ')}\n`);
-      const { code, text } = outcomes[outcome];
-      if (text !== '') io.stderr.write(`hathi reload: ${text}\n`);
-      for (const reason of reasons)
-        io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
-      return code;
+      const path = `/api/reload?wait=1${options.changed ? '&changed=1' : ''}`;
+      const answer = await askForReload('reload', path, options, io);
+      if (answer === undefined) return actionExit.late;
+      if (answer.unchanged !== undefined && answer.unchanged.length > 0)
+        io.stdout.write(`unchanged: ${answer.unchanged.map(terminalText).join(', ')}\n`);
+      return tellOutcome('reload', answer, io);
     },
   );
 }
 
+type Result = Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'>;
+
+/**
+ * Asks for a reload and waits for its end.
+ *
+ * @returns undefined when it has not come in time, which is told
+ * @throws AdminError
+ */
+export async function askForReload(
+  name: string,
+  path: string,
+  options: Connection & { readonly limit: number; readonly timeout: string },
+  io: AdminIo,
+): Promise<Result | undefined> {
+  const { address, ...token } = addressOf(options, io.env);
+  try {
+    const answer = await askAdmin(address, path, { method: 'POST', ...token, timeout: options.limit });
+    return readResult(answer);
+  } catch (error) {
+    if (!(error instanceof AdminError && error.isLate)) throw error;
+    io.stderr.write(
+      `hathi ${name}: not over after ${options.timeout} s; the log and "hathi status" tell how it ends\n`,
+    );
+    return undefined;
+  }
+}
+
+/** @returns the exit code */
+export function tellOutcome(name: string, { outcome, reasons }: Result, io: AdminIo): number {
+  const { code, text } = outcomes[outcome];
+  if (text !== '') io.stderr.write(`hathi ${name}: ${text}\n`);
+  for (const reason of reasons) io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
+  return code;
+}
+
 /** @throws AdminError for an answer without the result of a reload */
-function readResult(answer: unknown): Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'> {
+function readResult(answer: unknown): Result {
   const { outcome, reasons, unchanged } = (answer ?? {}) as Partial<ReloadResult>;
   if (outcome === undefined || !Object.hasOwn(outcomes, outcome) || !Array.isArray(reasons)) {
     throw new AdminError('Cannot read the answer to "/api/reload": it tells no outcome');
