@@ -113,6 +113,9 @@ static void obey(struct hathi_host *host, uint32_t slot, const struct hathi_cont
 	case HATHI_CONTROL_BOOT_FAILED:
 		hathi_channel_say(&host->channel, control->text, control->length, "boot-failed %u %d", slot, (int)child->pid);
 		return;
+	case HATHI_CONTROL_RENEW:
+		hathi_channel_say(&host->channel, control->text, control->length, "renew");
+		return;
 	case HATHI_CONTROL_FLUSH:
 		flush(host, slot, control);
 		return;

@@ -126,6 +126,8 @@ void hathi_workers_reap(struct hathi_host *host)
 		for (uint32_t slot = 0; slot < host->slot_count; slot++) {
 			struct hathi_child *child = host->children + slot;
 			if (child->pid != pid) continue;
+			/* What it sent last counts: why it could not boot, a request that it passed on. */
+			while (hathi_relay_control(host, slot)) continue;
 			hathi_relay_rest(host, slot);
 			hathi_child_close(child);
 			child->pid = 0;

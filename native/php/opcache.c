@@ -5,6 +5,7 @@
 #include "php/php_glue.h"
 #include "record/layout.h"
 #include "shared/clock.h"
+#include "worker/turn.h"
 
 #include <zend_exceptions.h>
 
@@ -59,6 +60,18 @@ static bool take_turn(struct hathi_shared *shared, uint64_t now)
 }
 
 /*
+ * OPcache waits with its restart until no process uses it, and ends those that use it for longer than
+ * opcache.force_restart_timeout. An application uses it for as long as it lives: another generation has an OPcache of
+ * its own.
+ */
+static void renew(struct hathi_worker *worker, const HashTable *status)
+{
+	const zval *pending = zend_hash_str_find(status, ZEND_STRL("restart_pending"));
+	if (pending != NULL && Z_TYPE_P(pending) == IS_TRUE)
+		hathi_turn_ask_renewal(worker, "OPcache is to restart, and cannot while applications use it");
+}
+
+/*
  * Publishes the figures if they are due. Call it in a request before its script begins. No-op when the function is
  * disabled or restricted, or OPcache is off.
  *
@@ -82,5 +95,6 @@ void hathi_opcache_publish(struct hathi_worker *worker, uint64_t now)
 	for (size_t index = 0; is_on && index < sizeof figures / sizeof *figures; index++)
 		put(header, figures[index].offset, find(Z_ARRVAL(status), figures + index));
 	put(header, HATHI_SB_HEADER_OPCACHE_EPOCH_MICROS, is_on ? hathi_clock(CLOCK_REALTIME) : 0);
+	if (is_on && worker->script != NULL && !worker->runs_scripts_only) renew(worker, Z_ARRVAL(status));
 	zval_ptr_dtor(&status);
 }

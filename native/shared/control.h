@@ -31,6 +31,8 @@ enum hathi_control_type {
 	HATHI_CONTROL_WAITS = 'W',
 	/* Why its application could not be booted. It ends next. */
 	HATHI_CONTROL_BOOT_FAILED = 'B',
+	/* Why the applications of all workers are to boot anew. */
+	HATHI_CONTROL_RENEW = 'E',
 	HATHI_CONTROL_FLUSH = 'F',
 	/* It has stopped accepting, since the host drains. */
 	HATHI_CONTROL_STOPPED = 'T',

@@ -31,6 +31,8 @@ struct hathi_shared {
 	atomic_uint log_generation;
 	/* CLOCK_MONOTONIC microseconds at which OPcache's figures were last taken. */
 	_Atomic uint64_t opcache_at;
+	/* CLOCK_MONOTONIC microseconds at which a worker last asked that applications boot anew. */
+	_Atomic uint64_t renewal_at;
 	/* Connections that the host holds for workers that run scripts (worker mode). */
 	atomic_uint passed;
 	/* The slot plus 1 of the worker that changes the table of routes; 0 while no worker does. */

@@ -2,6 +2,8 @@
 
 #include <sched.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
 
 #include "shared/clock.h"
 #include "shared/control.h"
@@ -14,7 +16,10 @@
 #include "worker/worker_control.h"
 
 /* After a longer request the worker yields, so that answers come in a fair order. */
-enum { YIELD_MICROS = 500 };
+enum {
+	YIELD_MICROS = 500,
+	RENEWAL_MICROS = 5 * 1000 * 1000,
+};
 
 /* Tells the host once that the worker takes requests. */
 void hathi_turn_come_up(struct hathi_worker *worker)
@@ -65,6 +70,21 @@ void hathi_turn_give_up_kept(struct hathi_worker *worker)
 {
 	hathi_demand_show_free(worker, false);
 	if (worker->late == NULL) worker->late = hathi_held_give_up(worker);
+}
+
+/*
+ * Asks the master for another generation, whose applications boot anew. One worker at a time asks, and again where
+ * nothing comes of it.
+ */
+void hathi_turn_ask_renewal(struct hathi_worker *worker, const char *reason)
+{
+	struct hathi_control control = {.type = HATHI_CONTROL_RENEW};
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+	uint64_t last = atomic_load(&worker->shared->renewal_at);
+	if (last != 0 && now - last < RENEWAL_MICROS) return;
+	if (!atomic_compare_exchange_strong(&worker->shared->renewal_at, &last, now)) return;
+	control.length = (uint32_t)snprintf(control.text, sizeof control.text, "%s", reason);
+	hathi_control_send(worker->control, &control, -1);
 }
 
 /* The application could not boot: tells the master why. The worker ends. */

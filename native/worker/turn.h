@@ -12,6 +12,7 @@ struct hathi_connection *hathi_turn_next(struct hathi_worker *worker);
 uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connection *connection);
 void hathi_turn_settle(struct hathi_worker *worker, uint64_t started);
 void hathi_turn_give_up_kept(struct hathi_worker *worker);
+void hathi_turn_ask_renewal(struct hathi_worker *worker, const char *reason);
 void hathi_turn_fail_boot(struct hathi_worker *worker, const char *format, ...) HATHI_PRINTF(2, 3);
 
 #endif

@@ -10,6 +10,7 @@ import {
   type Place,
   type PoolConfig,
 } from './directives.ts';
+import type { POOL_DIRECTIVES } from './directives-pool.ts';
 import type { IniStatement } from './ini.ts';
 import type { Messages } from './messages.ts';
 import { nearest } from './suggest.ts';
@@ -109,9 +110,13 @@ export function assignArray(
   pool.places.set(row.name, target.place);
 }
 
+/** Directives that are lists. */
+type ListName = Extract<(typeof POOL_DIRECTIVES)[number], { readonly type: 'list' }>['name'];
+
 function append(pool: Draft<PoolConfig>, row: Directive, key: string, value: string): void {
   if (row.type === 'list') {
-    pool['access.suppress_path'] = [...pool['access.suppress_path'], value];
+    const list = row.name as ListName;
+    pool[list] = [...pool[list], value];
     return;
   }
   const name = (row.type === 'flags' ? row.into : row.name) as 'env' | 'php_value' | 'php_admin_value';
@@ -123,21 +128,24 @@ function parseFlag(text: string): values.Parsed<string> {
   return 'reason' in parsed ? parsed : { value: parsed.value ? '1' : '0' };
 }
 
-/** `access.suppress_path` takes no keys, every other array needs one. */
+/** A list takes no keys, every other array needs one. */
 function checkKey(target: Target, { name, key, value }: { name: string; key: string; value: string }): void {
   const at = where(target.place);
-  if (name !== 'access.suppress_path') {
+  if (directive('pool', name)?.type !== 'list') {
     if (key === '') target.messages.refuse('error', `${at} You must provide a key for field '${name}'`);
     return;
   }
-  const text = `${at} Values provided to field 'access.suppress_path' must begin with '/'`;
+  const isPath = name !== 'access.suppress_path' || value.startsWith('/');
   if (key !== '') {
-    target.messages.add('error', `${at} Keys provided to field 'access.suppress_path' are ignored`, [
-      `Write: access.suppress_path[] = ${value}`,
+    target.messages.add('error', `${at} Keys provided to field '${name}' are ignored`, [
+      `Write: ${name}[] = ${value}`,
     ]);
   }
-  if (!value.startsWith('/')) target.messages.add('error', text, [`The value is '${value}'.`]);
-  if (key !== '' || !value.startsWith('/')) target.messages.stop();
+  if (!isPath) {
+    const text = `${at} Values provided to field '${name}' must begin with '/'`;
+    target.messages.add('error', text, [`The value is '${value}'.`]);
+  }
+  if (key !== '' || !isPath) target.messages.stop();
 }
 
 /** The row of a single-value directive; its name in any case. */

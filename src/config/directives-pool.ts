@@ -617,6 +617,16 @@ export const POOL_DIRECTIVES = [
     },
   },
   {
+    name: 'worker.watch',
+    scope: 'pool',
+    type: 'list',
+    default: [],
+    help: 'Written with empty brackets, repeatedly, for development: patterns of files, such as `src/**/*.php`; when one changes, the application boots anew beside the one that serves, which goes on until the new one is up. A relative pattern starts at `prefix`. `worker.script` only.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
     name: 'access.log_format',
     scope: 'pool',
     type: 'log_format',

@@ -184,6 +184,9 @@ function checkUri(
 function completeWorkerMode(pool: Draft<PoolConfig>, context: PoolContext): void {
   for (const name of ['worker.other_children', 'worker.boot_timeout'] as const) checkRow(name)(pool, context);
   if (!pool['worker.script']) return;
+  pool['worker.watch'] = pool['worker.watch'].map((pattern) =>
+    expandPath(pattern, prefixesOf(pool, context)),
+  );
   pool['worker.script'] = pool.chroot
     ? pool['worker.script']
     : expandPath(pool['worker.script'], prefixesOf(pool, context));

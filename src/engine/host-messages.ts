@@ -17,6 +17,8 @@ export type HostMessage =
   | { readonly type: 'up'; readonly slot: number; readonly pid: number }
   /** Worker mode: the worker's application cannot be booted. */
   | { readonly type: 'boot-failed'; readonly slot: number; readonly pid: number; readonly reason: string }
+  /** Worker mode: the applications are to boot anew in another generation. */
+  | { readonly type: 'renew'; readonly reason: string }
   /** Worker mode: a request waits for a worker that runs scripts. */
   | { readonly type: 'wanted' }
   | { readonly type: 'ended'; readonly slot: number; readonly pid: number; readonly end: WorkerEnd }
@@ -117,6 +119,8 @@ function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessa
       return values.slot === undefined ? { type: verb } : { type: verb, slot };
     case 'alive':
       return { type: verb, id };
+    case 'renew':
+      return { type: verb, reason: textOf(bytes).slice(0, longestReason) };
     case 'wanted':
     case 'stopped':
     case 'drained':

@@ -139,6 +139,11 @@ export const hostMessages = {
     '[SLOT]',
     'answer to `watch`; with the slot in which the host makes a worker; `up` or `ended` follows as after `worker`',
   ),
+  renew: row(
+    '',
+    'worker mode: the applications are to boot anew in another generation; the payload says why. Sent again after a while where nothing came of it',
+    true,
+  ),
   wanted: row(
     '',
     'worker mode: a request waits for a worker that runs scripts, and none is free. Sent again once one has come up or ended. The slots of these workers are those from `max_children` on',

@@ -20,6 +20,7 @@ import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { FieldEngine } from '../scoreboard/layout.ts';
 import { ScoreboardReader } from '../scoreboard/reader.ts';
 import { ScoreboardWriter } from '../scoreboard/writer.ts';
+import type { ApplicationFiles } from './application-files.ts';
 import { alone, BootPace, besideOthers } from './boot-pace.ts';
 import type { HostProcess } from './host-process.ts';
 import type { HostState } from './host-states.ts';
@@ -79,6 +80,8 @@ export class Generation {
   /** Until when running requests may go on while draining, monotonic ms; undefined is without end. */
   drainDeadline: number | undefined;
   slowRequests = 0;
+  /** Worker mode, once it serves: tells when they change. */
+  files: ApplicationFiles | undefined;
   maxListenQueue = 0;
   readonly #scoreboardFd: number;
   readonly #pace: BootPace;
@@ -244,6 +247,7 @@ export class Generation {
 
   /** Frees what the master holds for it. The host must be gone, or never have been there. */
   close(): void {
+    this.files?.close();
     this.#statusDesk?.close();
     this.stacks.close();
     closeSync(this.#scoreboardFd);

@@ -8,6 +8,9 @@ import type { HostSuccession } from './host-succession.ts';
 import type { MasterServices } from './master-services.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
+/** A host that asks for the next generation again and again gets one a minute, ms. */
+const renewalPause = 60_000;
+
 export class HostMessageHandler {
   readonly #services: Pick<MasterServices, 'isNormal' | 'log'>;
   readonly #voice: PoolVoice;
@@ -42,6 +45,8 @@ export class HostMessageHandler {
       case 'boot-failed':
         generation.checkPid(message);
         return this.#succession.bootFailed(generation, message.reason);
+      case 'renew':
+        return this.#succession.renew(generation, message.reason, renewalPause);
       case 'wanted':
         return this.#supervisor.wanted(generation);
       case 'memory':

@@ -16,8 +16,10 @@ import {
   startTimeoutMs,
   stopAcceptingMs,
   workersForRestart,
+  workersForTakeOver,
 } from '../pool/hand-over.ts';
 import { usefulHostMillis } from '../pool/respawn.ts';
+import { ApplicationFiles } from './application-files.ts';
 import { type Contained, contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
 import type { Generation } from './generation.ts';
@@ -65,6 +67,8 @@ export class HostSuccession {
     | { readonly generation: Generation; readonly old: Generation | undefined; readonly until: number }
     | undefined;
   #failure: string | undefined;
+  /** When applications were last to boot anew without a reload, monotonic ms. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(pool: PreparedPool, parts: SuccessionParts) {
@@ -192,6 +196,7 @@ export class HostSuccession {
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
     generation.tookOver(this.#services.now());
+    this.#followFiles(generation);
     const until =
       old === undefined
         ? generation.launchedAt + fullStartPatienceMs
@@ -301,6 +306,37 @@ export class HostSuccession {
     if (generation === this.#next) return this.#giveUp(generation, reason);
     if (generation !== this.#serving) return;
     this.#services.log.error(`[pool ${this.#pool.config.name}] ${reason}`);
+  }
+
+  /**
+   * Worker mode: applications boot anew beside those that serve, which go on until then. Nothing comes of it while a
+   * host is being started already, or so soon after the last time.
+   *
+   * @param pause ms
+   */
+  renew(generation: Generation, reason: string, pause = 0): void {
+    const now = this.#services.now();
+    const isFree = generation === this.#serving && this.#next === undefined;
+    if (!isFree || this.#stopped || !this.#services.isNormal() || now < this.#renewedAt + pause) return;
+    this.#renewedAt = now;
+    const { name } = this.#pool.config;
+    this.#services.log.notice(`[pool ${name}] the application boots anew: ${reason}`);
+    const busy = this.#supervisor.activeWorkers(generation);
+    this.launch(this.#pool, workersForTakeOver(this.#pool.config, busy));
+  }
+
+  /** For development. */
+  #followFiles(generation: Generation): void {
+    const { pool } = generation;
+    if (pool['worker.script'] === undefined || pool['worker.watch'].length === 0) return;
+    generation.files = new ApplicationFiles(
+      pool['worker.watch'],
+      (file) =>
+        this.#reports.enqueue(generation, 'following its files', () =>
+          this.renew(generation, `${JSON.stringify(file)} has changed`),
+        ),
+      (message) => this.#services.log.warning(`[pool ${pool.name}] ${message}`),
+    );
   }
 
   /** The generation does not take over. */

@@ -114,6 +114,11 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool engine.idle_timeout': ['5m', 300],
   'pool engine.isolation': ['request', 'request'],
   'pool engine.heap_limit': ['1G', 2 ** 30],
+  'pool worker.script': ['/srv/app/index.php', '/srv/app/index.php'],
+  'pool worker.other_children': ['3', 3],
+  'pool worker.boot_timeout': ['1m', 60],
+  'pool worker.max_requests': ['500', 500],
+  'pool worker.on_exit': ['keep', 'keep'],
 };
 
 /** Directives that mean something only together with another one. */

@@ -85,6 +85,7 @@ return [
     'sleep' => function () { usleep((int) $_GET['us']); echo $_GET['nonce'] ?? 'slept'; },
     'zlib' => function () { ini_set('zlib.output_compression', '1'); echo str_repeat('a', 5000); },
     'ob' => function () { ob_start(fn ($text) => strtoupper($text)); echo 'loud'; },
+    'reset-opcache' => fn () => say([opcache_reset(), opcache_get_status(false)['restart_pending'] ?? null]),
     'error-handler' => function () { throw new Error('caught by nobody'); },
 ];
 `;

@@ -210,6 +210,72 @@ suite('the life of a booted application', { skip }, () => {
     });
   }
 
+  test('opcache_reset(): the application boots anew in a generation with an OPcache of its own', async () => {
+    await using site = await start('pm.max_children = 2\nphp_admin_flag[opcache.enable] = on');
+    const first = await site.ask('hello');
+    const params = scriptParams(site.script, { QUERY_STRING: 'do=hello' });
+    const load = startLoad({ clients: 4, address: site.server.socket(), params, body: 'hello' });
+    const reply = await site.ask('reset-opcache');
+    assert.deepEqual(JSON.parse(reply.body.toString()), [true, true]);
+    await site.server.log.waitFor(/the application boots anew: OPcache is to restart/);
+    await poll('the next generation', async () => {
+      const later = await site.ask('reset-opcache', { QUERY_STRING: 'do=hello' });
+      return header(later, 'x-boot') !== header(first, 'x-boot') || undefined;
+    });
+    const { counts, samples } = await load.stop();
+    assert.deepEqual(Object.keys(counts), ['ok'], samples.join('\n'));
+  });
+
+  test('worker.watch: a change of a file boots the application anew; one that does not boot leaves the old one', async () => {
+    await using site = await start('', {
+      expected: [/cannot start/],
+      change: (folder) => folder.write('www/extra.txt', ''),
+    });
+    site.server.configure((folder) =>
+      poolText(
+        folder,
+        'www',
+        `worker.script = ${site.script}\nworker.watch[] = ${folder.join('www/**/*.php')}`,
+      ),
+    );
+    await site.server.reload();
+    const boot = async (): Promise<string | undefined> => header(await site.ask('hello'), 'x-boot');
+    const first = await boot();
+    const from = site.server.log.mark();
+    const text = readFileSync(site.server.folder.join('www/actions.php'), 'utf8');
+    site.server.folder.write('www/extra.txt', 'not watched');
+    site.server.folder.write('www/actions.php', '<?php throw new Exception("unfinished");');
+    await site.server.log.waitFor(/boots anew: ".*actions\.php" has changed/, from);
+    await site.server.log.waitFor(/cannot start: .*unfinished/, from);
+    assert.equal(await boot(), first);
+    site.server.folder.write('www/actions.php', `${text}\n`);
+    await poll('the new application', async () => (await boot()) !== first || undefined);
+  });
+
+  test('worker.match: what matches is the application’s, by the path or by the script; all else is not', async () => {
+    await using site = await start('worker.match[] = /api/*\nworker.match[] = /classic.php', {
+      expected: [/worker\.reset: this PHP has no extension "nothing"/],
+    });
+    const ask = async (path: string, uri: string): Promise<string> => {
+      const asked = site.server.folder.join(`www/public/${path}`);
+      const more = { QUERY_STRING: 'do=hello', REQUEST_URI: uri, SCRIPT_NAME: `/${path}` };
+      return (await request(site.server.socket(), scriptParams(asked, more))).body.toString();
+    };
+    assert.equal(await ask('classic.php', '/anything'), 'hello');
+    assert.equal(await ask('api/users', '/api/users?page=2'), 'hello');
+    assert.match(await ask('outside.php', '/outside.php'), /worker\.script/);
+    assert.match(await ask('api', '/apis'), /File not found/);
+    site.server.configure((folder) =>
+      poolText(
+        folder,
+        'www',
+        `worker.script = ${site.script}\nworker.reset[] = mbstring\nworker.reset[] = nothing`,
+      ),
+    );
+    await site.server.reload();
+    assert.equal((await site.ask('hello')).body.toString(), 'hello');
+  });
+
   test('reloads under load lose nothing, of the application and of other scripts', async () => {
     await using site = await start('pm.max_children = 4\nworker.other_children = 2');
     const address = site.server.socket();
