@@ -1,20 +1,26 @@
-/** Addresses of pools and of web servers' targets, compared. */
+/** Addresses of pools, of web servers' targets and of sockets, compared. */
 
-interface Tcp {
+export interface Tcp {
+  /** Without brackets; '' for all addresses. */
   readonly host: string;
   readonly port: string;
 }
 
-function tcpOf(address: string): Tcp | undefined {
+/** `9000`, `host:port` or `[IPv6]:port`; undefined for the path of a Unix socket. */
+export function tcpOf(address: string): Tcp | undefined {
   const [, host = '', port] = /^(?:(.*):)?(\d+)$/.exec(address) ?? [];
   return port === undefined || address.includes('/')
     ? undefined
     : { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
-/** Of this machine, or any address of it. */
-function isHere(host: string): boolean {
-  return /^(?:127\.[\d.]+|localhost|::1|\*|0\.0\.0\.0|::|)$/i.test(host);
+/** A star is this machine to PHP-FPM (glibc resolves it so). */
+export function isLoopback(host: string): boolean {
+  return /^(?:127\.[\d.]+|localhost|::1|\*)$/i.test(host);
+}
+
+function isAny(host: string): boolean {
+  return host === '' || host === '0.0.0.0' || host === '::';
 }
 
 /** Whether a target is the socket that a pool listens on. */
@@ -25,5 +31,13 @@ export function leadsTo(target: string, listen: string): boolean {
     // /var/run is a link to /run.
     return target.replace(/^\/var\/run\//, '/run/') === listen.replace(/^\/var\/run\//, '/run/');
   }
-  return left.port === right.port && (left.host === right.host || (isHere(left.host) && isHere(right.host)));
+  const isHere = ({ host }: Tcp): boolean => isLoopback(host) || isAny(host);
+  return left.port === right.port && (left.host === right.host || (isHere(left) && isHere(right)));
+}
+
+/** Whether an open socket has the address that a pool listens on: other addresses may have the same port. */
+export function isSameAddress(open: Tcp, listen: Tcp): boolean {
+  if (open.port !== listen.port) return false;
+  if (open.host === listen.host || (isAny(open.host) && isAny(listen.host))) return true;
+  return /^(?:localhost|\*)$/i.test(listen.host) && isLoopback(open.host);
 }

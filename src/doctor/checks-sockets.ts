@@ -1,25 +1,14 @@
 /** Who can reach a pool, and whether the web server can. */
 
+import { isLoopback, type Tcp, tcpOf } from './addresses.ts';
 import type { Facts, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import { fpmManual, guide, listenManual, unixManual } from './sources.ts';
 import { inSection, placeOf, poolSubject } from './words.ts';
 
-export interface TcpAddress {
-  /** '' for all addresses. */
-  readonly host: string;
-  readonly port: string;
-}
-
 /** The address of a pool that listens on TCP; undefined for a Unix socket. */
-export function tcpAddress({ config }: PoolFacts): TcpAddress | undefined {
-  const [, host = '', port] = /^(?:(.*):)?(\d+)$/.exec(config.listen) ?? [];
-  return port === undefined || config.listen.includes('/') ? undefined : { host, port };
-}
-
-/** A star is this machine to PHP-FPM (glibc resolves it so). */
-function isLoopback(host: string): boolean {
-  return /^(?:127\.[\d.]+|localhost|\[?::1\]?|\*)$/i.test(host);
+export function tcpAddress({ config }: PoolFacts): Tcp | undefined {
+  return tcpOf(config.listen);
 }
 
 function lookAtTcp({ pools }: Facts): Sighting[] {

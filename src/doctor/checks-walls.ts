@@ -85,7 +85,7 @@ const lookAtExtensions = eachPool(({ config }) => {
 }, 'security.limit_extensions');
 
 const lookAtDisplay = eachPool(({ config, ini }) => {
-  if (!ini.isOn('display_errors') && !/^std(?:out|err)$/i.test(ini.text('display_errors'))) return undefined;
+  if (!ini.isOn('display_errors') && ini.text('display_errors').toLowerCase() !== 'stdout') return undefined;
   return {
     seen: `display_errors = ${ini.text('display_errors')}`,
     mend: inSection(config, 'php_admin_flag[display_errors] = off', 'php_admin_flag[log_errors] = on'),

@@ -9,6 +9,7 @@ import { readCarefully } from '../../src/doctor/read/careful-file.ts';
 import { readInstalledPhp } from '../../src/doctor/read/distribution.ts';
 import { readDocroot } from '../../src/doctor/read/docroots.ts';
 import { readPhpIni } from '../../src/doctor/read/php-ini.ts';
+import { readListeners, readProcesses } from '../../src/doctor/read/processes.ts';
 import { stopSeconds, systemdSeconds } from '../../src/doctor/service-unit.ts';
 import { TestFolder } from '../harness/folder.ts';
 
@@ -159,6 +160,40 @@ test('an installed PHP is found by its package, of the distribution or of anothe
   folder.write('var/lib/dpkg/status', status('8.2.36-1~deb12u1', 'deinstall ok config-files'));
   assert.equal(readInstalledPhp(folder.path, '8.2').version, undefined);
   assert.equal(readInstalledPhp(folder.path, '8.4').version, undefined);
+});
+
+test('a socket is that of a pool by its whole address, and masters are told from what they made', () => {
+  using folder = new TestFolder();
+  const row = (address: string, inode: number, state = '0A') =>
+    `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000 0 0 ${inode} 1\n`;
+  folder.write(
+    'net/tcp',
+    `  sl  local_address\n${row('0100007F:2328', 11)}${row('0200000A:2328', 12)}${row('00000000:2329', 13)}${row('0100007F:2328', 14, '01')}`,
+  );
+  folder.write(
+    'net/tcp6',
+    row('00000000000000000000000000000000:2329', 15) + row('00000000000000000000000001000000:232A', 16),
+  );
+  const process = (pid: number, parent: number, ...inodes: readonly number[]): void => {
+    folder.write(`${pid}/status`, `Name:\tp${pid}\nPPid:\t${parent}\n`);
+    folder.mkdir(`${pid}/fd`);
+    for (const inode of inodes) symlinkSync(`socket:[${inode}]`, folder.join(`${pid}/fd/${inode}`));
+  };
+  process(100, 1, 11, 13);
+  process(101, 100, 11, 13);
+  process(200, 1, 12, 14);
+  process(300, 1, 15);
+  process(400, 1, 16);
+  const listeners = readListeners(folder.path, readProcesses(folder.path), [
+    '127.0.0.1:9000',
+    '9001',
+    'localhost:9002',
+    '[::1]:9003',
+  ]);
+  assert.deepEqual(
+    Object.fromEntries(listeners.map(({ listen, masters }) => [listen, masters.map(({ name }) => name)])),
+    { '127.0.0.1:9000': ['p100'], '9001': ['p100', 'p300'], 'localhost:9002': ['p400'] },
+  );
 });
 
 test('permissions are those of the first class that a user is in', () => {

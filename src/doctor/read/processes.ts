@@ -1,8 +1,9 @@
 /** What /proc tells of masters, workers and listening sockets: one walk over all processes. */
 
 import { readdirSync, readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseSmapsRollup } from '../../posix/smaps.ts';
+import { isSameAddress, tcpOf } from '../addresses.ts';
 import type { MachineFacts, WorkerMemory } from '../facts.ts';
 import { readSystemText } from './careful-file.ts';
 
@@ -33,8 +34,8 @@ function readProcess(proc: string, pid: number): ProcessFacts[] {
 
 /** The process of the master that runs a configuration file, by its title. */
 export function masterOf(processes: Processes, file: string): number | undefined {
-  const title = `php-fpm: master process (${file})`;
-  return [...processes.values()].find((each) => each.title === title)?.pid;
+  const titles = [file, resolve(file)].map((path) => `php-fpm: master process (${path})`);
+  return [...processes.values()].find(({ title }) => titles.includes(title))?.pid;
 }
 
 /** Private memory of the workers below a master, by pool. Threads of the embedded engine have none of their own. */
@@ -121,18 +122,29 @@ function listeningSockets(proc: string, addresses: readonly string[]): Map<strin
     const accepts = (Number.parseInt(flags, 16) & 0x10000) !== 0;
     if (accepts && wanted.has(name.join(' '))) found.set(inode, name.join(' '));
   }
-  const byPort = new Map(
-    addresses.flatMap((address) => {
-      const port = /(?:^|:)(\d+)$/.exec(address)?.[1];
-      return address.includes('/') || port === undefined ? [] : [[Number(port), address] as const];
-    }),
-  );
+  const pools = addresses.flatMap((address) => {
+    const tcp = tcpOf(address);
+    return tcp === undefined ? [] : [{ address, tcp }];
+  });
   for (const row of [...rowsOf(join(proc, 'net/tcp')), ...rowsOf(join(proc, 'net/tcp6'))]) {
     const [, local = '', , state, , , , , , inode = ''] = row.trim().split(/\s+/);
-    const address = byPort.get(Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16));
-    if (state === '0A' && address !== undefined) found.set(inode, address);
+    if (state !== '0A') continue;
+    const open = {
+      host: hostOf(local),
+      port: String(Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)),
+    };
+    const pool = pools.find(({ tcp }) => isSameAddress(open, tcp));
+    if (pool !== undefined) found.set(inode, pool.address);
   }
   return found;
+}
+
+/** Of an address in /proc/net: four bytes, the last one first, or those of IPv6, of which two are told apart. */
+function hostOf(local: string): string {
+  const [hex = ''] = local.split(':');
+  if (hex.length === 8) return [...Buffer.from(hex, 'hex').reverse()].join('.');
+  if (/^0{32}$/.test(hex)) return '::';
+  return hex === '00000000000000000000000001000000' ? '::1' : hex;
 }
 
 function rowsOf(path: string): string[] {
