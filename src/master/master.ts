@@ -6,7 +6,6 @@
 
 import type { Configuration } from '../config/directives.ts';
 import type { AdminVerb } from '../figures/admin-source.ts';
-import type { EndOrder } from '../figures/orders.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { MasterServices } from '../generation/master-services.ts';
 import type { PoolOutcome } from '../generation/pool-reports.ts';
@@ -29,6 +28,7 @@ import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts
 import { OverloadLanes } from './overload-lane.ts';
 import type { Plan } from './plan.ts';
 import { poolReports } from './pool-events.ts';
+import { PoolOrders } from './pool-orders.ts';
 import { PoolSet } from './pool-set.ts';
 import { MasterResources } from './resources.ts';
 import type { MasterVerb } from './signals.ts';
@@ -59,8 +59,7 @@ export class Master {
   #configuration: Configuration;
   readonly #stage: MasterStage;
   readonly #reload: MasterReload;
-  /** Names of pools that an operator has taken out of the balancing. */
-  readonly #drained = new Set<string>();
+  readonly #orders: PoolOrders;
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
@@ -78,6 +77,7 @@ export class Master {
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
     this.#pools = new PoolSet(this.#makeServices(), (runner) => poolReports(this.#queue, runner), this.admin);
+    this.#orders = new PoolOrders(options.log, this.#pools);
     this.#resources = new MasterResources(options, this.admin, this.#pools.source, (pool) =>
       this.admin.agentFacts(pool),
     );
@@ -210,9 +210,8 @@ export class Master {
         this.#options.log.notice(`admin endpoint: ${event.verb} asked for by ${event.peer}`);
         return this.request(event.verb, event.peer, event.kept);
       case 'drain':
-        return this.#drain(event);
       case 'endWorker':
-        return this.#endWorker(event.order, event.peer);
+        return this.#orders.handle(event);
       case 'host':
       case 'later':
       case 'wake':
@@ -342,22 +341,6 @@ export class Master {
     this.#systemd.ready();
   }
 
-  #drain({ pool, isDrained, peer }: Extract<MasterEvent, { type: 'drain' }>): void {
-    this.#options.log.notice(
-      `admin endpoint: pool ${pool} ${isDrained ? 'is drained' : 'takes part again'}, asked for by ${peer}`,
-    );
-    if (isDrained) this.#drained.add(pool);
-    else this.#drained.delete(pool);
-  }
-
-  #endWorker({ pool, pid, how }: EndOrder, peer: string): void {
-    this.#options.log.notice(
-      `admin endpoint: end (${how}) of child ${pid} of pool ${pool} asked for by ${peer}`,
-    );
-    const found = this.#pools.findWorker(pool, pid);
-    found?.generation.endWorker(found.slot, how);
-  }
-
   /**
    * With `shutdown.delay` the first order to stop takes effect later: whoever sends requests here sees `/readyz` fail and
    * goes elsewhere meanwhile.
@@ -433,7 +416,7 @@ export class Master {
       reloads: this.#reloads,
       state: () => this.#stage.shown,
       runners: () => this.runners,
-      isDrained: (pool) => this.#drained.has(pool),
+      isDrained: (pool) => this.#orders.isDrained(pool),
       hasWorker: (pool, pid) => this.#pools.findWorker(pool, pid) !== undefined,
       configuration: () => this.#configuration,
       enqueue: (event) => this.#queue.enqueue(event),

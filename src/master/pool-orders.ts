@@ -1,0 +1,48 @@
+/** What an operator orders about single pools and workers, by the admin endpoint. */
+
+import type { AdminOrder } from '../figures/orders.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import type { PoolSet } from './pool-set.ts';
+
+export type PoolOrder = Exclude<AdminOrder, { type: 'admin' }>;
+
+export class PoolOrders {
+  readonly #log: ErrorLog;
+  readonly #pools: Pick<PoolSet, 'findWorker'>;
+  /** Names of pools that are taken out of the balancing. */
+  readonly #drained = new Set<string>();
+
+  constructor(log: ErrorLog, pools: Pick<PoolSet, 'findWorker'>) {
+    this.#log = log;
+    this.#pools = pools;
+  }
+
+  isDrained(pool: string): boolean {
+    return this.#drained.has(pool);
+  }
+
+  handle(order: PoolOrder): void {
+    switch (order.type) {
+      case 'drain':
+        return this.#drain(order);
+      case 'endWorker':
+        return this.#endWorker(order);
+      default:
+        throw new Error(`no handler for the order ${JSON.stringify(order satisfies never)}`);
+    }
+  }
+
+  #drain({ pool, isDrained, peer }: Extract<PoolOrder, { type: 'drain' }>): void {
+    this.#log.notice(
+      `admin endpoint: pool ${pool} ${isDrained ? 'is drained' : 'takes part again'}, asked for by ${peer}`,
+    );
+    if (isDrained) this.#drained.add(pool);
+    else this.#drained.delete(pool);
+  }
+
+  #endWorker({ order: { pool, pid, how }, peer }: Extract<PoolOrder, { type: 'endWorker' }>): void {
+    this.#log.notice(`admin endpoint: end (${how}) of child ${pid} of pool ${pool} asked for by ${peer}`);
+    const found = this.#pools.findWorker(pool, pid);
+    found?.generation.endWorker(found.slot, how);
+  }
+}
