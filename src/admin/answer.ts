@@ -1,4 +1,4 @@
-/** A request of an endpoint: its path's method, what is asked, and the answer. */
+/** Types of an endpoint's routes: method, question and answer. */
 
 import type { AdminSource } from '../figures/admin-source.ts';
 

@@ -1,4 +1,4 @@
-/** What pools need, by formulas alone: `hathi plan` predicts waiting as well, which takes longer than a master may. */
+/** Needs of pools, by formulas alone: `hathi plan` also predicts waiting, which takes more time than the master has. */
 
 import type { PoolSnapshot } from '../figures/admin-snapshot.ts';
 import type { AdminSource } from '../figures/admin-source.ts';

@@ -1,25 +1,25 @@
 /**
- * What `hathi doctor` has told a master. The master examines nothing itself, which would take its time and read files of
- * users: it keeps the counts of the last look, and shows them with their age.
+ * Findings that `hathi doctor` reported to a master. The master examines nothing itself, which would take time and read
+ * users' files: it keeps the counts of the last report, and shows them with their age.
  */
 
 import type { AdminSource } from '../figures/admin-source.ts';
 import { type DoctorAnswer, type FindingCount, severities } from '../figures/findings.ts';
 import { type Answer, failure, json, type Question } from './answer.ts';
 
-/** More checks than there are. */
+/** More than the number of checks. */
 const mostFindings = 200;
 const finding = /^([a-z-]{1,40})\*([1-9]\d{0,5})$/;
 
-/** By the master, whose endpoints may be several, and are made anew at a reload. */
+/** By master: it may have several endpoints, which a reload recreates. */
 const notes = new WeakMap<AdminSource, DoctorAnswer>();
 
-/** Undefined where it has told nothing since the start. */
+/** Undefined before the first report since the start. */
 export function doctorNote(source: AdminSource): DoctorAnswer | undefined {
   return notes.get(source);
 }
 
-/** `POST /api/doctor?critical=ID*COUNT&warning=ID*COUNT…`: replaces what was told before. */
+/** `POST /api/doctor?critical=ID*COUNT&warning=ID*COUNT…`: replaces the previous report. */
 export function takeDoctorNote(source: AdminSource, { query }: Question): Answer {
   const findings = severities.flatMap((severity) =>
     query.getAll(severity).map((text): FindingCount | undefined => {

@@ -1,7 +1,7 @@
 /**
- * The metrics of the well-known PHP-FPM exporter (hipages/php-fpm_exporter), for dashboards, autoscalers and alerts that
- * were written for it: `metrics.aliases = phpfpm`. All are gauges here, since OpenMetrics lets no counter go without
- * `_total`. `scrape_uri` is the address of the pool.
+ * The metrics of the well-known PHP-FPM exporter (hipages/php-fpm_exporter), for dashboards, autoscalers and alerts
+ * written for it: `metrics.aliases = phpfpm`. All are gauges here, since OpenMetrics requires `_total` for counters.
+ * `scrape_uri` is the pool's address.
  */
 
 import type { PoolSnapshot } from '../figures/admin-snapshot.ts';
@@ -95,7 +95,7 @@ function workerLabels(pool: PoolSnapshot, child: number): Record<string, string>
   return { ...poolLabels(pool), child: String(child) };
 }
 
-/** The workers of the generation that serves: the exporter numbers what the status page lists. */
+/** The workers of the serving generation: the exporter numbers those of the status page. */
 function served({ workers }: PoolSnapshot): readonly Worker[] {
   return workers.filter(({ draining }) => !draining);
 }

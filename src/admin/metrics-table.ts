@@ -130,7 +130,7 @@ export const metrics: readonly Metric[] = [
     name: 'hathi_doctor_told_timestamp_seconds',
     type: 'gauge',
     unit: 'seconds',
-    help: 'When it told them, seconds since 1970.',
+    help: 'Time of that report, seconds since 1970.',
     labels: [],
     samples: ({ doctor }) => (doctor === undefined ? [] : [[{}, doctor.at / 1000]]),
   },
@@ -157,7 +157,7 @@ export const metrics: readonly Metric[] = [
   {
     name: 'hathi_pool_saturation',
     type: 'gauge',
-    help: 'Busy workers and waiting connections against pm.max_children: 1 is full, more is a queue. The number to scale by.',
+    help: 'Busy workers and waiting connections relative to pm.max_children: 1 is full, more is a queue. The number to scale by.',
     labels: ['pool'],
     samples: eachPool(({ saturation }) => saturation),
   },

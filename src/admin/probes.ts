@@ -1,4 +1,4 @@
-/** Figures and health: what probes, scrapers and autoscalers ask. Read-only, at the admin and at the metrics endpoint. */
+/** Figures and health for probes, scrapers and autoscalers. Read-only, at the admin and the metrics endpoint. */
 
 import type { AdminSource } from '../figures/admin-source.ts';
 import { type Answer, failure, json, plain, type Question, type Route } from './answer.ts';
@@ -34,7 +34,7 @@ function readyz(source: AdminSource, { query }: Question): Answer {
   }
 }
 
-/** The first start is over: every pool has served once, or was given up. */
+/** The first start is over: every pool has served once or was given up. */
 function startupz(source: AdminSource): Answer {
   const { state } = source.read('summary');
   return state === 'starting' ? plain(503, 'master: starting\n') : plain(200, 'started\n');

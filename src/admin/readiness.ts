@@ -9,11 +9,11 @@ const servingStates: readonly string[] = ['normal', 'reloading'];
 const parameters: readonly string[] = ['queue', 'saturation', 'pool'];
 
 /**
- * Reasons against it, one a line; none when it is ready.
+ * Reasons against readiness, one a line; empty when ready.
  *
- * @param query `queue` and `saturation` are thresholds that a pool has to stay below, `pool` looks at one only
+ * @param query `queue` and `saturation` are upper limits for each pool, `pool` selects one pool
  * @param countsSaturation `readiness.saturation`: a pool that has been full for a while is a reason as well
- * @throws RangeError for anything else in it: a probe with a typing error must not look healthy
+ * @throws RangeError for anything else: a probe with a typing error must not look healthy
  */
 export function unreadiness(
   snapshot: AdminSnapshot,

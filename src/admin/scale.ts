@@ -1,22 +1,22 @@
-/** `GET /scale`: one number to scale by, as JSON, for an autoscaler that reads a field of it (KEDA's metrics API). */
+/** `GET /scale`: one number for autoscalers, as JSON, for those that read a field of it (KEDA's metrics API). */
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
 
-/** Load of a pool, or of all of them. */
+/** Load of one pool or all pools. */
 export interface ScaleAnswer {
-  /** Absent where it is all pools together. */
+  /** Undefined for all pools together. */
   readonly pool?: string;
-  /** (busy + waiting) / limit: 1 is full. Of all pools: that of the fullest one. */
+  /** (busy + waiting) / limit: 1 is full. For all pools: that of the fullest one. */
   readonly saturation: number;
-  /** Workers that serve a request. */
+  /** Workers with a request. */
   readonly busy: number;
   /** Connections that wait for a worker. */
   readonly waiting: number;
-  /** Workers that there may be. */
+  /** Maximum of workers. */
   readonly limit: number;
 }
 
-/** @returns undefined when there is no such pool */
+/** @returns undefined for an unknown pool */
 export function scaleJson({ pools }: AdminSnapshot, name: string | undefined): ScaleAnswer | undefined {
   if (name !== undefined) {
     const pool = pools.find((one) => one.name === name);

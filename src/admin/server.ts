@@ -15,7 +15,7 @@ export const adminLimits = {
   headBytes: 8192,
   /** Requests need no body. */
   bodyBytes: 4096,
-  /** Parsed at a time: the shortest request has 25 bytes. */
+  /** Maximum parsed at a time: the shortest request has 25 bytes. */
   pieceBytes: 256,
   /** Time for a request to arrive. */
   requestMs: 5000,
@@ -138,7 +138,7 @@ function routeAt(kind: EndpointKind, path: string): Route | undefined {
   return Object.hasOwn(routes, path) ? routes[path] : dashboardRoute(path);
 }
 
-/** Figures are for whoever is let in, under any name; everything else is for clients of this machine. */
+/** Figures are for every admitted client, under any host name; everything else is for clients of this machine. */
 function refusedBy(
   request: IncomingMessage,
   { kind, access }: AdminServerOptions,

@@ -11,8 +11,8 @@ export function encodeText(text: string): BinaryString {
 }
 
 /**
- * The other way round, for all texts in a value. What has none that it changes is returned as it is. Maps of places are
- * left alone: nothing reads them from here on.
+ * The reverse, for all texts in a value. Unchanged parts are returned as they are. Maps of places stay unchanged:
+ * nothing reads them later.
  */
 export function decodeText<T>(value: T): T {
   if (typeof value === 'string') return decodeBinary(asBinary(value)) as T;

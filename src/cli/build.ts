@@ -41,7 +41,7 @@ export async function buildCommand(
   try {
     const hosting = readHosting(options.host);
     const php = readPhpConfig(options['php-config']);
-    // The compiler is waited for, so that one line is all there is to show.
+    // The compiler runs synchronously, so one line is the only progress.
     using progress = new Progress(out.stderr, process.env);
     progress.step(`compiling the native engine for PHP ${php.version}`);
     const told = build(php, hosting, options.force ?? false);

@@ -101,7 +101,7 @@ function parse(args: string[]) {
     );
   }
   if ((values.connect !== undefined || values.publish) && !values.live) {
-    throw new Error('--connect and --publish go with --live');
+    throw new Error('--connect and --publish require --live');
   }
   return { ...values, silence };
 }

@@ -92,7 +92,7 @@ function threadWord(php: string): string {
   return isAtLeast(php, 8, 4) ? ' (NTS)' : '';
 }
 
-/** The engine is PHP's own program plus one module, so that program is asked, with the ini files of PHP-FPM. */
+/** The engine is PHP's own program plus one module, so that program is asked, with PHP-FPM's ini files. */
 function askProgram(
   { host, iniFolder, scanFolder }: BuiltEngine['record'],
   { phpIni, noPhpIni, defines }: FpmFlags,

@@ -138,11 +138,11 @@ async function run(options: Options, io: RequestIo): Promise<number> {
   return options.fail && status >= 400 ? requestExit.httpError : requestExit.ok;
 }
 
-/** The header by which the native engine tells who served a request that asks for it by {@link verboseParameter}. */
+/** The header in which the native engine names the worker, for requests with {@link verboseParameter}. */
 const servedHeader = 'x-hathi-served-by';
 const verboseParameter = 'HATHI_VERBOSE';
 
-/** The header's value in words, for people. */
+/** The header's value in words. */
 function servedText(value: string | undefined): string {
   const [, by, pid, requests] = /^(worker|classic); pid=(\d+); requests=(\d+)$/.exec(value ?? '') ?? [];
   if (by === undefined) return 'hathi request: unknown who served it: no native pool of Hathi\n';

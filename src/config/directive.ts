@@ -36,7 +36,7 @@ export interface ValueTypes {
   slowlog_format: SlowlogFormat;
   log_format: LogFormat;
   bytes: number;
-  /** Of a worker's life; `auto` is by its growth. */
+  /** Limit of a worker's life; `auto`: by its growth. */
   requests: number | 'auto';
   /** Keys and values in file order; of equal keys the first one counts. */
   pairs: readonly (readonly [key: string, value: string])[];

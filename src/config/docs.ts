@@ -3,7 +3,7 @@
 import type { Directive } from './directive.ts';
 import { DIRECTIVES, isArray } from './directives.ts';
 
-/** A directive's type, for people. */
+/** A directive's type in words. */
 export const typeNames: Readonly<Record<Directive['type'], string>> = {
   string: 'text',
   integer: 'number',
@@ -79,7 +79,7 @@ function describe(row: Directive): string {
   ].join('\n');
 }
 
-/** Its name as it stands in a file. */
+/** Its name in the form of a file. */
 export function directiveHeading(row: Directive): string {
   if (row.type === 'list') return `${row.name}[]`;
   return isArray(row) ? `${row.name}[key]` : row.name;
@@ -89,7 +89,7 @@ function sinceOf(row: Directive): string {
   return row.own ? row.since : `PHP ${row.since}`;
 }
 
-/** Its default, for people. */
+/** Its default in words. */
 export function directiveDefault(row: Directive): string {
   if (row.defaultText !== undefined) return row.defaultText;
   if (row.required) return 'required';

@@ -27,7 +27,7 @@ export interface IniSyntaxError {
   readonly unexpected: string;
   /** The expected tokens; empty where PHP lists none. */
   readonly expected: readonly string[];
-  /** PHP's own line: `PHP: syntax error, unexpected '=' in Unknown on line 1`. */
+  /** PHP's own line: `PHP:  syntax error, unexpected '=' in Unknown on line 1`. */
   readonly raw: string;
 }
 

@@ -1,12 +1,12 @@
-/** `metrics.listen` and its companions: an address that probes and scrapers of other machines may ask. */
+/** `metrics.listen` and related directives: an address for probes and scrapers of other machines. */
 
 import { isUnixAddress } from './paths.ts';
 
-/** Names of metrics that can be added to Hathi's own. */
+/** Names of metrics in addition to Hathi's own. */
 export const metricsAliases = ['phpfpm'] as const;
 export type MetricsAlias = (typeof metricsAliases)[number];
 
-/** A check of the value alone: the forms of `listen`. */
+/** Checks the value alone: the forms of `listen`. */
 export function checkMetricsListen(value: string): string | undefined {
   if (isUnixAddress(value)) return undefined;
   const port = Number(/^(?:(?:\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):)?(\d{1,5})$/.exec(value)?.[1] ?? Number.NaN);
@@ -14,7 +14,7 @@ export function checkMetricsListen(value: string): string | undefined {
   return `metrics.listen '${value}' must be 'address:port', 'port' or the path of a Unix socket`;
 }
 
-/** A check of the value alone. */
+/** Checks the value alone. */
 export function checkMetricsAliases(value: string): string | undefined {
   if ((metricsAliases as readonly string[]).includes(value)) return undefined;
   return `metrics.aliases '${value}' is unknown; known are: ${metricsAliases.join(', ')}`;

@@ -27,13 +27,13 @@ const IS_A_DIRECTORY = 21;
 export class Reader {
   readonly global: Draft<GlobalConfig> = newGlobal();
   readonly pools: Draft<PoolConfig>[] = [];
-  /** By their names in lower case. */
+  /** By name in lower case. */
   readonly #byName = new Map<string, Draft<PoolConfig>>();
   readonly #system: ConfigSystem;
   readonly #messages: Messages;
   readonly #prefix: string | undefined;
   readonly #environment: IniEnvironment;
-  /** Lines of all files by their text. */
+  /** Parsed lines of all files by their text. */
   readonly #parsed = new Map<string, IniLine>();
   #pool: Draft<PoolConfig> | undefined;
   #depth = 0;
@@ -102,7 +102,7 @@ export class Reader {
     return include;
   }
 
-  /** Pools by the thousand have most of their lines in common. */
+  /** Thousands of pools have most lines in common. */
   #parse(text: string): IniLine {
     const known = this.#parsed.get(text);
     if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-/** Work in steps: whoever runs it may do something else wherever it yields. */
+/** Work in steps: the runner may do something else at every yield. */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
 /** Runs it to its end without a break. */

@@ -180,7 +180,7 @@ function checkUri(
   }
 }
 
-/** The application's script is looked for by the workers: inside of a chroot where there is one. */
+/** Workers look up the application's script: inside the chroot if there is one. */
 function completeWorkerMode(pool: Draft<PoolConfig>, context: PoolContext): void {
   for (const name of ['worker.other_children', 'worker.boot_timeout'] as const) checkRow(name)(pool, context);
   if (!pool['worker.script']) return;
@@ -293,7 +293,7 @@ function where(pool: PoolConfig, name: string): string {
   return place ? `'${name}' in ${place.file}:${place.line}` : `'${name}'`;
 }
 
-/** The soft limit is to be met first. */
+/** The soft limit must be reached first. */
 function checkMemoryLimits(pool: Draft<PoolConfig>, { messages }: PoolContext): void {
   const { 'pm.max_memory': soft, 'pm.max_memory_hard': hard } = pool;
   if (hard === 0 || soft < hard) return;

@@ -133,7 +133,7 @@ function shareListenPaths(pools: readonly Draft<PoolConfig>[], hidden: readonly 
 
 function checkListenTwice(pools: readonly PoolConfig[], messages: Messages): void {
   const byAddress = Map.groupBy(pools, ({ listen }) => listen);
-  // In the order of the first of each: that is the one that is told of.
+  // In the order of the first of each: that one is reported.
   for (const [pool, later] of byAddress.values()) {
     if (pool === undefined || later === undefined) continue;
     const text = `[pool ${later.name}] unable to set listen address as it's already used in another pool '${pool.name}'`;

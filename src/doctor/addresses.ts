@@ -14,7 +14,7 @@ export function tcpOf(address: string): Tcp | undefined {
     : { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
-/** A star is this machine to PHP-FPM (glibc resolves it so). */
+/** To PHP-FPM a star means this machine (glibc resolves it so). */
 export function isLoopback(host: string): boolean {
   return /^(?:127\.[\d.]+|localhost|::1|\*)$/i.test(host);
 }
@@ -23,7 +23,7 @@ function isAny(host: string): boolean {
   return host === '' || host === '0.0.0.0' || host === '::';
 }
 
-/** Whether a target is the socket that a pool listens on. */
+/** Whether a target is the socket on which a pool listens. */
 export function leadsTo(target: string, listen: string): boolean {
   if (target === listen) return true;
   const [left, right] = [tcpOf(target), tcpOf(listen)];

@@ -4,11 +4,11 @@ import type { Place } from '../config/directives.ts';
 import { includeLimits } from './nginx-config.ts';
 
 export interface ApacheDirective {
-  /** In small letters. */
+  /** In lower case. */
   readonly name: string;
   readonly args: readonly string[];
   readonly place: Place;
-  /** Of a section such as <VirtualHost>. */
+  /** For a section such as <VirtualHost>. */
   readonly block?: readonly ApacheDirective[];
 }
 
@@ -19,7 +19,7 @@ export interface ApacheFiles {
   readonly variables: ReadonlyMap<string, string>;
 }
 
-/** Reads a main file with all its includes; `ServerRoot`, else its folder, is where relative ones are. */
+/** Reads a main file with all its includes; relative ones are below `ServerRoot`, else below its folder. */
 export function readApache(main: string, files: ApacheFiles): ApacheDirective[] {
   const folder = main.slice(0, main.lastIndexOf('/'));
   const variables = new Map(files.variables);
@@ -35,7 +35,7 @@ export function readApache(main: string, files: ApacheFiles): ApacheDirective[] 
           .flatMap((path) => read(path, depth + 1));
       }
       if (directive.block === undefined) return [{ ...directive, args }];
-      // Which modules there are is not known: what needs one counts, whether it is there or not.
+      // The loaded modules are unknown: directives that need one always count.
       if (/^if(?:module|define|version|file)$/.test(directive.name)) return expand(directive.block, depth);
       return [{ ...directive, args, block: expand(directive.block, depth) }];
     });
@@ -50,7 +50,7 @@ function withVariables(text: string, variables: ReadonlyMap<string, string>): st
   return text.replace(/\$\{(\w+)\}/g, (whole, name: string) => variables.get(name) ?? whole);
 }
 
-/** Reads one file. A section that is not closed ends with the file. */
+/** Reads one file. An unclosed section ends with the file. */
 export function parseApache(text: string, file: string): ApacheDirective[] {
   const top: ApacheDirective[] = [];
   const open: { readonly name: string; readonly block: ApacheDirective[] }[] = [];
@@ -75,7 +75,7 @@ export function parseApache(text: string, file: string): ApacheDirective[] {
   return top;
 }
 
-/** Lines without comments; one that ends in a backslash goes on in the next. */
+/** Lines without comments; a final backslash continues a line. */
 function logicalLines(text: string): { line: string; at: number }[] {
   const lines: { line: string; at: number }[] = [];
   let before: { line: string; at: number } | undefined;

@@ -1,19 +1,19 @@
-/** Where a configuration of Apache passes requests to FastCGI, and how (mod_proxy_fcgi). */
+/** Places in which a configuration of Apache passes requests to FastCGI, and their settings (mod_proxy_fcgi). */
 
 import type { ApacheDirective } from './apache-config.ts';
 import type { FastcgiPass } from './web-facts.ts';
 
-/** Apache's own (core, Timeout). */
+/** Apache's own default (core, Timeout). */
 const defaultTimeout = 60;
 
-/** Sections from the outermost one in. */
+/** Sections, outermost first. */
 type Path = readonly ApacheDirective[];
 
 export function apachePasses(directives: readonly ApacheDirective[]): FastcgiPass[] {
   return walk(directives, [], directives);
 }
 
-/** Who workers of Apache are: `User`. */
+/** The user of Apache's workers: `User`. */
 export function apacheUser(directives: readonly ApacheDirective[]): string | undefined {
   return directives.findLast(({ name }) => name === 'user')?.args[0];
 }
@@ -53,9 +53,9 @@ function passOf(
     what: whatOf(directive, path),
     targets: [target],
     docroot: setting('documentroot'),
-    // There is nothing to be set in Apache.
+    // Apache has no setting for it.
     resolvesLinks: true,
-    // SetHandler is asked for a file that Apache has found; ProxyPassMatch for whatever the path looks like.
+    // SetHandler runs for a file that Apache has found; ProxyPassMatch for any matching path.
     passesMissing: directive.name === 'proxypassmatch' && /php/.test(directive.args[0] ?? ''),
     readTimeout:
       timeoutOf(directive, top) ?? Number(setting('proxytimeout') ?? setting('timeout') ?? defaultTimeout),
@@ -86,7 +86,7 @@ function restricts({ name, args }: ApacheDirective): boolean {
   return (name === 'deny' && /all/i.test(args.join(' '))) || name === 'authtype';
 }
 
-/** A section for certain paths or files that lets not everybody in. */
+/** A section for certain paths or files that restricts access. */
 function isGuard({ name, block = [] }: ApacheDirective): boolean {
   return /^(?:location|files)/.test(name) && block.some(restricts);
 }
@@ -96,7 +96,7 @@ function whatOf({ name, args }: ApacheDirective, path: Path): string {
   return section === undefined ? `${name} ${args[0] ?? ''}` : `<${section.name} ${section.args.join(' ')}>`;
 }
 
-/** Whether a path of a request, of which there is no file, comes to the directive. */
+/** Whether a request for a path without a file reaches the directive. */
 function fits({ name, args }: ApacheDirective, path: Path, request: string): boolean {
   const [pattern = ''] = args;
   if (name === 'proxypass' && pattern.startsWith('/')) return request.startsWith(pattern);

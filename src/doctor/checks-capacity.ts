@@ -1,4 +1,4 @@
-/** Whether the workers that a configuration allows fit into the machine, and are ever replaced. */
+/** Whether the allowed workers fit into the machine's memory, and are ever replaced. */
 
 import type { Severity } from '../figures/findings.ts';
 import type { Facts, MachineFacts, PoolFacts } from './facts.ts';
@@ -6,9 +6,9 @@ import type { Check, Sighting } from './finding.ts';
 import { fpmManual, guide, iniManual } from './sources.ts';
 import { inSection, listing, placeOf, poolSubject, size } from './words.ts';
 
-/** What is left to the system, the web server and the database. */
+/** Reserved for the system, the web server and the database. */
 const reserve = 0.2;
-/** A worker that nobody has measured: the guide's own example. */
+/** Size of an unmeasured worker: the guide's own example. */
 const assumedBytes = 70 * 1024 ** 2;
 
 /** A worker of PHP-FPM has 0.2 MB of its own after its start, and 0.6 MB after a script of one line (measured, PHP 8.2). */
@@ -21,7 +21,7 @@ interface Need {
   readonly isMeasured: boolean;
 }
 
-/** Pools of which the number of workers is fixed by their configuration. */
+/** Pools whose number of workers is fixed by their configuration. */
 function needsOf({ pools, machine }: Facts): Need[] {
   return pools
     .map((pool): Need => {
@@ -69,7 +69,7 @@ function measuredSeverity(total: number, others: number, bytes: number): Severit
   return total > bytes * (1 - reserve) ? 'warning' : undefined;
 }
 
-/** Without a measurement it is said only where it could not work, and no more than advice. */
+/** Without a measurement it is reported only if it cannot work, and only as advice. */
 function assumedSeverity(total: number, bytes: number): Severity | undefined {
   return total > bytes ? 'advice' : undefined;
 }

@@ -1,4 +1,4 @@
-/** What shows only while requests come: `hathi doctor --live`. */
+/** Checks that need a running master with requests: `hathi doctor --live`. */
 
 import { leadsTo } from './addresses.ts';
 import { measuredBytes, roomForWorkers } from './checks-capacity.ts';
@@ -9,9 +9,9 @@ import { fpmManual, guide, opcacheManual, sessionManual } from './sources.ts';
 import { inSection, placeOf, poolSubject, size } from './words.ts';
 
 const hour = 3_600_000;
-/** So little free is full: what comes next does not fit. */
+/** Below this free share it counts as full. */
 const fullShare = 0.05;
-/** Of busy workers that wait in session_start; fewer than that happens. */
+/** Share of busy workers waiting in session_start; fewer are normal. */
 const sessionShare = 0.25;
 const fewestSessions = 2;
 
@@ -21,7 +21,7 @@ interface Both {
   readonly facts: Facts;
 }
 
-/** A sighting in each pool that runs and that a rule has something to say of. */
+/** A sighting for each running pool to which a rule applies. */
 function eachPool(look: (both: Both) => Pick<Sighting, 'seen' | 'mend'> | undefined): Check['look'] {
   return (facts) =>
     facts.pools.flatMap((pool) => {
@@ -39,7 +39,7 @@ const lookForDown = eachPool(({ live: { state, failure } }) => {
   return { seen: `no host serves it: ${failure}`, mend: ['Mend what it names, then: hathi reload'] };
 });
 
-/** A maximum that only a full pool reaches says that requests waited. */
+/** A maximum that only a full pool reaches: requests waited. */
 function isSaturated({ maxChildrenReached }: LivePool): boolean {
   return maxChildrenReached > 0;
 }
@@ -142,7 +142,7 @@ interface Scarce {
   readonly mend: string;
 }
 
-/** What of OPcache is used up. */
+/** The exhausted resources of OPcache. */
 function scarce(opcache: LiveOpcache, { ini }: PoolFacts): Scarce[] {
   const { memoryUsed, memoryFree, memoryWasted, keys, keysLimit, stringsUsed, stringsFree } = opcache;
   const memory = memoryUsed + memoryFree + memoryWasted;

@@ -1,4 +1,7 @@
-/** Whether an operator sees what is slow, whether anything ends it, and whether logs end before the disk does. */
+/**
+ * Whether an operator sees slow requests, whether anything ends them, and whether logs are rotated before the disk is
+ * full.
+ */
 
 import type { Facts, LogFile, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
@@ -70,7 +73,7 @@ function lookAtGrace({ services, pools }: Facts): Sighting[] {
   });
 }
 
-/** What logrotate would do with a log; undefined where logrotate is not there. */
+/** logrotate's handling of a log; undefined without logrotate. */
 function eachLog(
   look: (
     log: LogFile,
@@ -132,12 +135,12 @@ const lookForReopening = eachLog(({ path, setting, isHeld }, rotations, pidFile)
   };
 });
 
-/** The line of a script that has the master open its logs anew. */
+/** The line of a script that makes the master reopen its logs. */
 function reopening(pidFile = '/run/hathi.pid'): string {
   return `[ ! -r ${pidFile} ] || kill -USR1 "$(cat ${pidFile})"`;
 }
 
-/** Debian's script, a signal, a reload of a service. */
+/** Debian's script, a signal, or a reload of the service. */
 function reopens({ scripts }: LogRotation): boolean {
   return scripts.some((line) =>
     /reopenlogs|\bUSR1\b|SIGUSR1|\bkill\b|systemctl|invoke-rc\.d|\bservice\b|hathi/.test(line),

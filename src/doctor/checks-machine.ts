@@ -1,11 +1,11 @@
-/** The configuration as a whole, Node, and limits of the kernel. */
+/** The configuration as a whole, Node, and kernel limits. */
 
 import { asBinary, decodeBinary } from '../text/binary.ts';
 import type { Facts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import { fpmManual } from './sources.ts';
 
-/** Until when Node's branches are mended, ISO dates (github.com/nodejs/release, schedule.json). */
+/** End of support of Node's branches, ISO dates (github.com/nodejs/release, schedule.json). */
 const nodeUntil: Readonly<Record<string, string>> = {
   '18': '2025-04-30',
   '20': '2026-04-30',
@@ -16,7 +16,7 @@ const nodeUntil: Readonly<Record<string, string>> = {
   '26': '2029-04-30',
 };
 
-/** Descriptors that a pool needs in the master, and that the master needs for itself; see config/descriptors.ts. */
+/** Descriptors that each pool needs in the master, and that the master itself needs; see config/descriptors.ts. */
 const filesOfMaster = 40;
 const filesOfPool = 12;
 

@@ -1,4 +1,4 @@
-/** Whether PHP itself is whole, supported, up to date and fast. */
+/** Whether PHP itself is intact, supported, up to date and fast. */
 
 import { missingReleases, supportedUntil } from '../engine/security-releases.ts';
 import type { Facts, PoolFacts } from './facts.ts';
@@ -7,7 +7,7 @@ import type { Check, Sighting } from './finding.ts';
 import { guide, iniManual, opcacheManual, phpChanges, phpVersions, sessionManual } from './sources.ts';
 import { branchOf, compareVersions, inSection, listing, placeOf, poolSubject } from './words.ts';
 
-/** PHP has OPcache in itself from 8.5 on; the embedded engine's PHP has it as well. */
+/** PHP includes OPcache from 8.5 on; so does the embedded engine's PHP. */
 function hasOpcache({ ini, php }: PoolFacts): boolean {
   if (php.engine === 'embedded' || php.version === undefined) return true;
   return compareVersions(php.version, '8.5') >= 0 || ini.extensions.has('opcache');
@@ -136,7 +136,7 @@ function lookForCves({ pools }: Facts): Sighting[] {
   });
 }
 
-/** Pools by the version that they run on, where it is known. */
+/** Pools by their PHP version, if known. */
 function eachVersion(pools: readonly PoolFacts[]): [string, PoolFacts[]][] {
   return [...Map.groupBy(pools, ({ php }) => php.version)].flatMap(([version, using]) =>
     version === undefined ? [] : [[version, using]],

@@ -1,4 +1,4 @@
-/** Who can reach a pool, and whether the web server can. */
+/** Access to a pool: the clients that can connect, and whether the web server can. */
 
 import { isLoopback, type Tcp, tcpOf } from './addresses.ts';
 import type { Facts, PoolFacts } from './facts.ts';
@@ -58,7 +58,7 @@ function lookAtMode({ pools }: Facts): Sighting[] {
   });
 }
 
-/** An access list decides instead of owner, group and mode. */
+/** An access control list overrides owner, group and mode. */
 export function hasList({ config }: PoolFacts): boolean {
   return Boolean(config['listen.acl_users'] || config['listen.acl_groups']);
 }

@@ -1,4 +1,4 @@
-/** Whether a pool's application is kept apart from the others and from the machine. */
+/** Whether a pool's application is isolated from the others and from the machine. */
 
 import type { Docroot, Facts, FileAccess, PoolFacts } from './facts.ts';
 import { mayChange } from './file-access.ts';
@@ -9,7 +9,7 @@ import { inSection, listing, placeOf, poolSubject } from './words.ts';
 /** Functions that start programs. */
 const shellFunctions = ['exec', 'passthru', 'shell_exec', 'system', 'proc_open', 'popen'];
 
-/** A sighting in each pool that a rule has something to say of. */
+/** A sighting for each pool to which a rule applies. */
 function eachPool(
   look: (pool: PoolFacts, facts: Facts) => (Pick<Sighting, 'seen' | 'mend'> & Partial<Sighting>) | undefined,
   directive?: string,
@@ -111,7 +111,7 @@ function lookForPhpinfo({ pools }: Facts): Sighting[] {
   );
 }
 
-/** Each folder once, whatever the number of pools and servers that serve it. */
+/** Each folder once, for any number of pools and servers. */
 function docrootsOf(pools: readonly PoolFacts[]): Map<string, Docroot> {
   return new Map(
     pools.flatMap(({ docroots }) => docroots.map((docroot) => [docroot.path, docroot] as const)),

@@ -1,4 +1,4 @@
-/** How the web server hands requests on: what it lets through, how long it waits, and whether it may connect at all. */
+/** How the web server passes requests: restrictions, time-outs, and permission to connect. */
 
 import { leadsTo } from './addresses.ts';
 import { hasList, tcpAddress } from './checks-sockets.ts';
@@ -24,7 +24,7 @@ function served({ pools, passes }: Facts): Served[] {
   );
 }
 
-/** A sighting at each place that passes to a pool and that a rule has something to say of. */
+/** A sighting for each place that passes to a pool and to which a rule applies. */
 function eachPass(look: (served: Served) => Pick<Sighting, 'seen' | 'mend' | 'severity'> | undefined) {
   return (facts: Facts): Sighting[] =>
     served(facts).flatMap(({ pool, pass }) => {
@@ -37,7 +37,7 @@ function subjectOf({ server, what }: FastcgiPass, { name }: PoolFacts): string {
   return `${server}, ${what}, pool ${name}`;
 }
 
-/** Only scripts can be run of what the client names, unless the pool takes any name. */
+/** The client's choice is limited to scripts, unless the pool accepts any name. */
 function takesOnlyScripts({ config }: PoolFacts): boolean {
   const extensions = config['security.limit_extensions'].split(/[\s,]+/).filter((each) => each !== '');
   return extensions.length > 0 && extensions.every((each) => /^\.ph/.test(each));
@@ -102,7 +102,7 @@ const lookAtBuffering = eachPass(({ pass }) =>
     : { seen: 'fastcgi_buffering off', mend: ['fastcgi_buffering on;', 'fastcgi_buffers 16 16k;'] },
 );
 
-/** A page of memory, nginx's own. */
+/** A page of memory, nginx's own default. */
 const usualHead = 4096;
 
 const lookAtHead = eachPass(({ pass: { server, headBuffer, admitsStrangers } }) => {

@@ -1,4 +1,4 @@
-/** The table of checks, the only list: the command, its documentation and the tests read it. */
+/** The only list of checks: the command, its documentation and the tests derive from it. */
 
 import { capacityChecks } from './checks-capacity.ts';
 import { liveChecks } from './checks-live.ts';
@@ -10,7 +10,7 @@ import { wallChecks } from './checks-walls.ts';
 import { webChecks } from './checks-web.ts';
 import type { Check } from './finding.ts';
 
-/** By what they are about, for the documentation. */
+/** By subject, for the documentation. */
 export const checkGroups: readonly { readonly name: string; readonly checks: readonly Check[] }[] = [
   { name: 'Configuration and machine', checks: machineChecks },
   { name: 'Capacity', checks: capacityChecks },

@@ -1,4 +1,4 @@
-/** What the checks look at: data only. The readers in `read/` gather it; undefined is what could not be known. */
+/** Input of the checks: data only. The readers in `read/` collect it; undefined means unknown. */
 
 import type { PoolConfig } from '../config/directives.ts';
 import type { ConfigMessage } from '../config/messages.ts';
@@ -8,7 +8,7 @@ import type { LiveFacts } from './live-facts.ts';
 import type { LogRotation } from './logrotate-config.ts';
 import type { FastcgiPass, WebServerName } from './web-facts.ts';
 
-/** A file or folder, as its permissions are. */
+/** A file or folder with its permissions. */
 export interface FileAccess {
   readonly path: string;
   readonly uid: number;
@@ -17,31 +17,31 @@ export interface FileAccess {
   readonly mode: number;
 }
 
-/** A folder that a web server serves, looked at to a bounded depth. */
+/** A folder served by a web server, scanned to a limited depth. */
 export interface Docroot {
   readonly path: string;
-  /** A link on the way to it: deployments that exchange a link. */
+  /** A link is on the path: deployments that swap a link. */
   readonly isLink: boolean;
-  /** Scripts that were counted, and whether there are more that were not looked at. */
+  /** Number of scripts, and whether some were not scanned. */
   readonly scripts: number;
   readonly isWhole: boolean;
   /** Small scripts that call phpinfo(). */
   readonly phpinfo: readonly string[];
-  /** Folders with scripts in them, and the scripts themselves. */
+  /** Folders that contain scripts, and the scripts themselves. */
   readonly code: readonly FileAccess[];
-  /** Of the youngest script, milliseconds since 1970; 0 without one. */
+  /** Time of the newest script, milliseconds since 1970; 0 without one. */
   readonly changedAt: number;
 }
 
 export interface PhpFacts {
-  /** Exact version, `8.2.36`; undefined where it is not known. */
+  /** Exact version, `8.2.36`; undefined when unknown. */
   readonly version: string | undefined;
   readonly engine: 'native' | 'embedded' | undefined;
-  /** CVEs that the distribution's changelog says are fixed in what is installed. */
+  /** CVEs that the distribution's changelog lists as fixed in the installed package. */
   readonly fixed: ReadonlySet<string>;
-  /** Version of the package on disk, without Debian's part. */
+  /** Version of the package on disk, without Debian's suffix. */
   readonly onDisk: string | undefined;
-  /** Until when the distribution mends it; undefined where it does not or that is not known. ISO date. */
+  /** End of support by the distribution; undefined when unsupported or unknown. ISO date. */
   readonly distributionUntil: string | undefined;
 }
 
@@ -50,29 +50,29 @@ export interface PoolFacts {
   readonly config: PoolConfig;
   readonly ini: IniValues;
   readonly php: PhpFacts;
-  /** Undefined where it is not known to the system. */
+  /** Undefined when the system does not know the user. */
   readonly user: UserEntry | undefined;
   readonly docroots: readonly Docroot[];
-  /** The folder of sessions in files; undefined with another handler, without a setting and where it is not there. */
+  /** Folder of session files; undefined with another handler, without a setting, and when it is missing. */
   readonly sessionFolder: FileAccess | undefined;
 }
 
-/** A log that the configuration names. */
+/** A log of the configuration. */
 export interface LogFile {
   readonly path: string;
   /** `[global]`, or `pool www`. */
   readonly subject: string;
   /** `error_log`, `slowlog` and so on. */
   readonly setting: string;
-  /** The master or a host holds it open, so that it has to be told about a rotation. */
+  /** The master or a host keeps it open, so a rotation must notify it. */
   readonly isHeld: boolean;
 }
 
-/** Workers of a pool that run now, of Hathi or PHP-FPM. */
+/** Running workers of a pool, of Hathi or PHP-FPM. */
 export interface WorkerMemory {
   readonly pool: string;
   readonly workers: number;
-  /** What they do not share, on average. */
+  /** Average private memory. */
   readonly averageBytes: number;
 }
 
@@ -81,12 +81,12 @@ export interface MachineFacts {
   readonly memory: { readonly bytes: number; readonly used: number; readonly of: string } | undefined;
   readonly workers: readonly WorkerMemory[];
   readonly somaxconn: number | undefined;
-  /** Soft limit of open files that the master has or would have. */
+  /** Current or expected soft limit of open files of the master. */
   readonly openFiles: number | undefined;
   readonly node: string;
-  /** Processes of PHP that run a program that has been replaced on disk. */
+  /** Processes of PHP whose program was replaced on disk. */
   readonly replaced: readonly { readonly pid: number; readonly program: string }[];
-  /** Processes that listen at the address of a pool, one for each socket that was opened. */
+  /** Processes that listen at a pool's address, one for each open socket. */
   readonly listeners: readonly {
     readonly listen: string;
     readonly masters: readonly { readonly pid: number; readonly name: string }[];
@@ -97,15 +97,15 @@ export interface WebServer {
   readonly name: WebServerName;
   /** Main file. */
   readonly file: string;
-  /** It passes requests as. */
+  /** The user that passes requests. */
   readonly user: UserEntry | undefined;
 }
 
-/** A unit of systemd that starts the master with this configuration. */
+/** A systemd unit that starts the master with this configuration. */
 export interface ServiceFacts {
   readonly name: string;
   readonly file: string;
-  /** Undefined where it has all the time. */
+  /** Undefined without a limit. */
   readonly stopSeconds: number | undefined;
 }
 
@@ -120,25 +120,25 @@ export interface Facts {
   readonly now: number;
   readonly file: string;
   readonly problems: readonly ConfigMessage[];
-  /** 0 for no limit. */
+  /** 0: no limit. */
   readonly processMax: number;
   /** `pid` of [global]. */
   readonly pidFile: string | undefined;
   readonly pools: readonly PoolFacts[];
   readonly iniErrors: readonly PhpIniError[];
   readonly logs: readonly LogFile[];
-  /** Undefined where logrotate is not installed. */
+  /** Undefined when logrotate is not installed. */
   readonly rotation: readonly LogRotation[] | undefined;
   readonly machine: MachineFacts;
   readonly services: readonly ServiceFacts[];
-  /** Owner and mode that the master gives to the socket file of a pool, by its name. */
+  /** Owner and mode of a pool's socket file, by pool name. */
   readonly socketOwners: ReadonlyMap<string, FileAccess>;
   readonly webServers: readonly WebServer[];
   readonly passes: readonly FastcgiPass[];
-  /** Paths of Unix sockets that web servers pass to and that are not there. */
+  /** Paths of missing Unix sockets to which web servers pass. */
   readonly deadSockets: ReadonlySet<string>;
   /** Undefined without `--live`. */
   readonly live: LiveFacts | undefined;
-  /** What could not be looked at, and why. */
+  /** Things that could not be examined, with reasons. */
   readonly unknown: readonly string[];
 }

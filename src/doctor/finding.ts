@@ -1,37 +1,37 @@
-/** What a finding is: a row of the table of checks, and what it saw. */
+/** A finding: a row of the table of checks, and its observation. */
 
 import type { Place } from '../config/directives.ts';
 import { type FindingCount, type Severity, severities } from '../figures/findings.ts';
 import type { Facts } from './facts.ts';
 
-/** The exit code for the worst finding; advice is no failure. */
+/** Exit codes by the worst finding; advice is no failure. */
 const codes: Readonly<Record<Severity, number>> = { critical: 2, warning: 1, advice: 0 };
 
-/** One thing that a check saw. Texts may hold what strangers wrote: who shows them makes them printable. */
+/** One observation of a check. Texts may contain untrusted input: the output makes them printable. */
 export interface Sighting {
   /** `pool www`, `nginx`, `this machine`. */
   readonly subject: string;
   readonly place?: Place | undefined;
   readonly seen: string;
-  /** The lines that mend it, ready to be pasted, or the command. */
+  /** The lines that fix it, ready for pasting, or the command. */
   readonly mend: readonly string[];
-  /** Where this one is worse or better than the check's own. */
+  /** If this one is worse or better than the check's own severity. */
   readonly severity?: Severity;
 }
 
-/** Where it is said that this is a fault. */
+/** Reference that states the fault. */
 export interface Source {
   readonly text: string;
   readonly url?: string;
 }
 
-/** A row of the table. `look` is pure; what is not known is no sighting. */
+/** A row of the table. `look` is pure; unknown facts give no sighting. */
 export interface Check {
   readonly id: string;
   readonly severity: Severity;
-  /** What is looked for. */
+  /** The fault. */
   readonly title: string;
-  /** What comes of it. */
+  /** Its consequence. */
   readonly effect: string;
   readonly source: Source;
   /** It needs a running master. */
@@ -46,7 +46,7 @@ export interface Finding extends Sighting {
   readonly source: Source;
 }
 
-/** The findings of all checks but the silenced ones, the worst first, else in the order of the table. */
+/** Findings of all checks except silenced ones, worst first, then in table order. */
 export function examine(
   checks: readonly Check[],
   facts: Facts,
@@ -68,13 +68,13 @@ export function exitCodeOf(findings: readonly Finding[]): number {
   return Math.max(0, ...findings.map(({ severity }) => codes[severity]));
 }
 
-/** Findings that differ in their place alone: pools by the hundred may have the same one. */
+/** Findings that differ only in their place: hundreds of pools may have the same one. */
 export interface Group {
   readonly first: Finding;
   readonly others: readonly Finding[];
 }
 
-/** In the order of the first of each. */
+/** In the order of their first findings. */
 export function grouped(findings: readonly Finding[]): Group[] {
   const groups = Map.groupBy(findings, ({ id, severity, seen }) => JSON.stringify([id, severity, seen]));
   return [...groups.values()].flatMap(([first, ...others]) =>
@@ -82,14 +82,14 @@ export function grouped(findings: readonly Finding[]): Group[] {
   );
 }
 
-/** How many there are of each severity. */
+/** Number of findings by severity. */
 export function countFindings(findings: readonly Finding[]): Record<Severity, number> {
   const count = (severity: Severity): number =>
     findings.filter((finding) => finding.severity === severity).length;
   return { critical: count('critical'), warning: count('warning'), advice: count('advice') };
 }
 
-/** How often each check has found something, by severity: the worst ones first. */
+/** Number of findings by check and severity, worst first. */
 export function tally(findings: readonly Finding[]): FindingCount[] {
   const groups = Map.groupBy(findings, ({ id, severity }) => `${severity} ${id}`);
   return [...groups.values()].flatMap(([first, ...others]) =>

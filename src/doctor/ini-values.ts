@@ -1,9 +1,9 @@
-/** PHP's settings of a pool: php.ini files, then the pool's own, else PHP's defaults. */
+/** PHP's settings of a pool: from php.ini files, then the pool's own, else PHP's defaults. */
 
-/** Numbers with K, M or G, as PHP reads them. */
+/** Numbers with K, M or G, as PHP parses them. */
 const powers: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** PHP's own values of the settings that checks ask for (php.net, "List of php.ini directives"). */
+/** PHP's defaults of the settings that checks use (php.net, "List of php.ini directives"). */
 const defaults: Readonly<Record<string, string>> = {
   allow_url_include: '0',
   disable_functions: '',
@@ -20,7 +20,7 @@ const defaults: Readonly<Record<string, string>> = {
   'session.save_path': '',
 };
 
-/** The JIT is off by its buffer before PHP 8.4 and by its mode from there on (php.net, opcache.jit). */
+/** Before PHP 8.4 the JIT is disabled by its buffer, from 8.4 on by its mode (php.net, opcache.jit). */
 const jitBefore84 = { 'opcache.jit': 'tracing', 'opcache.jit_buffer_size': '0' };
 const jitFrom84 = { 'opcache.jit': 'disable', 'opcache.jit_buffer_size': '64M' };
 
@@ -31,7 +31,7 @@ export class IniValues {
   readonly extensions: ReadonlySet<string>;
 
   /**
-   * @param values a later entry of a name counts
+   * @param values later duplicates win
    * @param extensions as in `extension=` and `zend_extension=`
    * @param version of PHP, for its defaults
    */
@@ -48,7 +48,7 @@ export class IniValues {
     this.#defaults = { ...defaults, ...(isOld ? jitBefore84 : jitFrom84) };
   }
 
-  /** '' where neither the files nor PHP have a value that is known here. */
+  /** '' when neither the files nor the known PHP defaults have a value. */
   text(name: string): string {
     return this.#values.get(name) ?? this.#defaults[name] ?? '';
   }
@@ -57,13 +57,13 @@ export class IniValues {
     return /^(?:1|on|yes|true)$/i.test(this.text(name)) || Number(this.text(name)) > 0;
   }
 
-  /** Bytes, or whatever the number counts. */
+  /** Bytes, or another unit of the setting. */
   quantity(name: string): number {
     const [, digits = '0', unit = ''] = /^\s*(-?\d+)\s*([kmg]?)/i.exec(this.text(name)) ?? [];
     return Number(digits) * (powers[unit.toLowerCase()] ?? 1);
   }
 
-  /** Names in a list with commas. */
+  /** Names in a comma-separated list. */
   list(name: string): string[] {
     return this.text(name)
       .split(',')

@@ -1,4 +1,4 @@
-/** What a running master says. */
+/** Answers of a running master. */
 
 /** Sizes are bytes. */
 export interface LiveOpcache {
@@ -9,7 +9,7 @@ export interface LiveOpcache {
   readonly memoryWasted: number;
   readonly stringsUsed: number;
   readonly stringsFree: number;
-  /** For want of memory or keys, since its start. */
+  /** Caused by lack of memory or keys, since its start. */
   readonly restarts: number;
 }
 
@@ -17,23 +17,23 @@ export interface LivePool {
   readonly name: string;
   /** `serving`, `asleep`, `starting`, `silent`. */
   readonly state: string;
-  /** Why no host serves it; '' where there is no reason. */
+  /** Why no host serves it; '' without a reason. */
   readonly failure: string;
   readonly phpVersion: string | undefined;
   readonly processManager: string;
   readonly maxChildren: number;
-  /** Of the generation that serves. */
+  /** Of the serving generation. */
   readonly maxActive: number;
   readonly maxQueue: number;
   /** Since the master's start. */
   readonly maxChildrenReached: number;
-  /** Of the last seconds. */
+  /** Recent. */
   readonly requestsPerSecond: number;
-  /** Of the generation that serves, milliseconds since 1970. */
+  /** Of the serving generation, milliseconds since 1970. */
   readonly startedAt: number | undefined;
-  /** Undefined where OPcache is off or has not been asked yet. */
+  /** Undefined where OPcache is off or not asked yet. */
   readonly opcache: LiveOpcache | undefined;
-  /** Busy workers whose stack was looked at, and those of them that waited for a session. */
+  /** Busy workers with a sampled stack, and those of them that waited for a session. */
   readonly stacks: number;
   readonly waitingForSession: number;
 }

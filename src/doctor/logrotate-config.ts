@@ -1,12 +1,12 @@
-/** The configuration of logrotate(8), as far as it tells which logs are rotated and how. */
+/** The configuration of logrotate(8): rotated logs and their options. */
 
 import type { Place } from '../config/directives.ts';
 
-/** One block: patterns and what is done with them. */
+/** One block: patterns and options. */
 export interface LogRotation {
   readonly place: Place;
   readonly patterns: readonly string[];
-  /** The file is emptied in place, so that nobody has to open it anew. */
+  /** The file is truncated in place, so no process has to reopen it. */
   readonly copies: boolean;
   /** Lines of its scripts. */
   readonly scripts: readonly string[];
@@ -14,13 +14,13 @@ export interface LogRotation {
 
 const scriptWords = ['postrotate', 'prerotate', 'firstaction', 'lastaction', 'preremove'];
 
-/** Reads a file of logrotate. What it does not understand is left out: logrotate itself says what is wrong. */
+/** Parses a file of logrotate. Unknown parts are skipped: logrotate itself reports errors. */
 export function parseLogrotate(text: string, file: string): LogRotation[] {
   const blocks: LogRotation[] = [];
   let patterns: string[] = [];
   let open: { line: number; copies: boolean; scripts: string[] } | undefined;
   let inScript = false;
-  // What stands outside of blocks holds for all that follow.
+  // Options outside of blocks apply to all later ones.
   let copiesAll = false;
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.trim();
@@ -51,7 +51,7 @@ export function parseLogrotate(text: string, file: string): LogRotation[] {
   return blocks;
 }
 
-/** Paths, some of them in quotes. */
+/** Paths, some of them quoted. */
 function pathsOf(text: string): string[] {
   return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
     ([, double, single, plain]) => double ?? single ?? plain ?? '',
@@ -63,7 +63,7 @@ export function rotationsOf(blocks: readonly LogRotation[], path: string): LogRo
   return blocks.filter(({ patterns }) => patterns.some((pattern) => globPattern(pattern).test(path)));
 }
 
-/** A pattern of glob(7): no wildcard matches a slash, and none at its start a point. */
+/** A pattern of glob(7): no wildcard matches a slash, or a point at the start. */
 function globPattern(pattern: string): RegExp {
   const parts = [...pattern.matchAll(/\*+|\?|\[!?\]?[^\]]*\]|\\.|[^*?[\\]+|./gs)].map(([part]) => {
     if (part.startsWith('*')) return '[^/]*';
@@ -78,7 +78,7 @@ function globPattern(pattern: string): RegExp {
   try {
     return new RegExp(`^${parts.join('')}$`, 's');
   } catch {
-    // A range that is none matches nothing, as in the shell.
+    // An invalid range matches nothing, as in the shell.
     return /$^/;
   }
 }

@@ -9,18 +9,18 @@ export interface NginxDirective {
   readonly block?: readonly NginxDirective[];
 }
 
-/** The text of a file, and all that `include` names. */
+/** The text of a file, and the files of an `include`. */
 export interface NginxFiles {
-  /** Undefined where it cannot be read. */
+  /** Undefined when unreadable. */
   readonly text: (path: string) => string | undefined;
   /** Paths that a pattern of glob(7) matches, sorted. */
   readonly matches: (pattern: string) => readonly string[];
 }
 
-/** Files that include each other end here. */
+/** Limits for files that include each other. */
 export const includeLimits = { files: 5000, depth: 50 } as const;
 
-/** Reads a main file with all its includes; relative ones are beside it. What is no nginx is left out. */
+/** Reads a main file with all its includes; relative ones are beside it. Invalid parts are skipped. */
 export function readNginx(main: string, files: NginxFiles): NginxDirective[] {
   const folder = main.slice(0, main.lastIndexOf('/'));
   let left: number = includeLimits.files;
@@ -43,7 +43,7 @@ export function readNginx(main: string, files: NginxFiles): NginxDirective[] {
   return read(main, 0);
 }
 
-/** The files in what `nginx -T` prints: their texts by path, the main file first; undefined where it is not that. */
+/** The files in the output of `nginx -T`: texts by path, main file first; undefined for other text. */
 export function filesOfDump(text: string): Map<string, string> | undefined {
   const parts = text.split(/^# configuration file (.+):\n/m);
   if (parts.length < 3) return undefined;
@@ -54,7 +54,7 @@ export function filesOfDump(text: string): Map<string, string> | undefined {
 
 type Token = { readonly kind: 'word' | ';' | '{' | '}'; readonly text: string; readonly at: number };
 
-/** Reads one file; includes stay as they are. A block that is not closed ends with the file. */
+/** Parses one file; includes stay unresolved. An unclosed block ends with the file. */
 export function parseNginx(text: string, file: string): NginxDirective[] {
   return new Parser(text, file).block();
 }
@@ -63,7 +63,7 @@ class Parser {
   readonly #text: string;
   readonly #file: string;
   #at = 0;
-  /** Counted on with the tokens. */
+  /** Incremented with the tokens. */
   #line = 1;
   #counted = 0;
 
@@ -91,7 +91,7 @@ class Parser {
     return directives;
   }
 
-  /** A block of Lua is no nginx. */
+  /** A block of Lua is not nginx syntax. */
   #inner(name: string): NginxDirective[] {
     if (!name.endsWith('_by_lua_block')) return this.block();
     for (let depth = 1; depth > 0 && this.#at < this.#text.length; this.#at++) {
@@ -124,7 +124,7 @@ class Parser {
     return inner.replace(/\\(["'\\])/g, '$1');
   }
 
-  /** Braces of `${name}` are the word's; a backslash keeps what follows. */
+  /** Braces of `${name}` belong to the word; a backslash escapes the next character. */
   #plain(): string {
     const pattern = /(?:\\.|\$\{\w*\}|[^\s;{}\\])+/sy;
     pattern.lastIndex = this.#at;
@@ -133,7 +133,7 @@ class Parser {
     return whole;
   }
 
-  /** Positions come in rising order, but for the name of a directive, which is before its end. */
+  /** Positions are ascending, except for the name of a directive, which is before its end. */
   #lineOf(at: number): number {
     if (at < this.#counted) return this.#text.slice(0, at).split('\n').length;
     for (; this.#counted < at; this.#counted++) if (this.#text[this.#counted] === '\n') this.#line++;

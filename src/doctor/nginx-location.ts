@@ -1,4 +1,7 @@
-/** Which location answers a request, and whether strangers may ask (nginx.org, ngx_http_core_module, ngx_http_access_module). */
+/**
+ * Selects the location of a request, and decides whether strangers may ask (nginx.org, ngx_http_core_module,
+ * ngx_http_access_module).
+ */
 
 import type { NginxDirective } from './nginx-config.ts';
 import type { NginxScope } from './nginx-scope.ts';
@@ -9,18 +12,18 @@ interface Match {
   readonly pattern: string;
 }
 
-/** `location ~ \.php$`: how a path has to look. */
+/** `location ~ \.php$`: the form of a path. */
 export function matchOf({ args }: NginxDirective): Match {
   const [first = '', second] = args;
   if (second !== undefined) return { kind: first, pattern: second };
-  // `location =/x` and `location ~\.php$` are written without a blank as well.
+  // `location =/x` and `location ~\.php$` are valid without a blank as well.
   const [, kind = '', pattern = ''] = /^(=|\^~|~\*|~|@)?(.*)$/s.exec(first) ?? [];
   return { kind, pattern };
 }
 
 /**
- * The location that nginx takes: an exact one, else the first regular expression that matches unless the longest prefix
- * forbids it, else that prefix.
+ * nginx's choice of a location: an exact one, else the first matching regular expression unless the longest prefix
+ * forbids that, else the longest prefix.
  */
 export function chooseLocation(block: readonly NginxDirective[], path: string): NginxDirective | undefined {
   const locations = block
@@ -48,7 +51,7 @@ function isRegular(directive: NginxDirective): boolean {
   return matchOf(directive).kind.startsWith('~');
 }
 
-/** PCRE that JavaScript does not know matches nothing: what is not known is no finding. */
+/** A PCRE unknown to JavaScript matches nothing: unknown facts give no finding. */
 function matches(directive: NginxDirective, pattern: string, path: string): boolean {
   try {
     return new RegExp(pattern, matchOf(directive).kind === '~*' ? 'i' : '').test(path);
@@ -57,7 +60,7 @@ function matches(directive: NginxDirective, pattern: string, path: string): bool
   }
 }
 
-/** Whether a client of another network, without a password, gets further than the access rules. */
+/** Whether a client of another network without a password passes the access rules. */
 export function admitsStrangers(scope: NginxScope): boolean {
   if (scope.own('internal').length > 0 || hasReturn(scope)) return false;
   if (scope.own('if').some(({ block = [] }) => block.some(({ name }) => name === 'return'))) return false;
@@ -65,7 +68,7 @@ export function admitsStrangers(scope: NginxScope): boolean {
   if (basic !== undefined && basic !== 'off') return false;
   const request = scope.word('auth_request');
   if (request !== undefined && request !== 'off') return false;
-  // The first rule that fits counts, and a rule for certain addresses does not fit a stranger.
+  // The first matching rule counts, and a rule for certain addresses does not match a stranger.
   const rule = scope.all('allow', 'deny').find(({ args }) => args[0] === 'all');
   return rule?.name !== 'deny';
 }
@@ -74,7 +77,7 @@ export function hasReturn(scope: NginxScope): boolean {
   return scope.own('return').length > 0;
 }
 
-/** Whether a file has to be there: try_files with a name of the request, or a condition on it. */
+/** Whether the file must exist: try_files with a name of the request, or a condition on it. */
 export function asksForFile(scope: NginxScope): boolean {
   const tries = scope.own('try_files').some(({ args }) => args.slice(0, -1).some((arg) => arg.includes('$')));
   const asks = scope.own('if').some(({ args, block = [] }) => {

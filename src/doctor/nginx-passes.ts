@@ -1,11 +1,11 @@
-/** Where a configuration of nginx passes requests to FastCGI, and how. */
+/** Places in which a configuration of nginx passes requests to FastCGI, and their settings. */
 
 import type { NginxDirective } from './nginx-config.ts';
 import { admitsStrangers, asksForFile, chooseLocation, hasReturn, matchOf } from './nginx-location.ts';
 import { NginxScope, nginxBytes, nginxSeconds } from './nginx-scope.ts';
 import type { FastcgiPass } from './web-facts.ts';
 
-/** nginx's own (ngx_http_fastcgi_module, fastcgi_read_timeout). */
+/** nginx's own default (ngx_http_fastcgi_module, fastcgi_read_timeout). */
 const defaultReadTimeout = 60;
 
 interface Surroundings {
@@ -13,11 +13,11 @@ interface Surroundings {
   readonly serverScope: NginxScope;
   /** Servers of each `upstream`. */
   readonly upstreams: ReadonlyMap<string, readonly string[]>;
-  /** Folder of relative paths. */
+  /** Base folder of relative paths. */
   readonly folder: string;
 }
 
-/** @param folder that of the main file */
+/** @param folder of the main file */
 export function nginxPasses(directives: readonly NginxDirective[], folder: string): FastcgiPass[] {
   const main = new NginxScope(directives);
   return main.own('http').flatMap(({ block: http = [] }) => {
@@ -32,7 +32,7 @@ export function nginxPasses(directives: readonly NginxDirective[], folder: strin
   });
 }
 
-/** Who workers of nginx are: `user`. */
+/** The user of nginx's workers: `user`. */
 export function nginxUser(directives: readonly NginxDirective[]): string | undefined {
   return new NginxScope(directives).word('user');
 }
@@ -48,7 +48,7 @@ function addressOf(target: string): string {
   return target.replace(/^unix:/, '').replace(/^(\/.*):$/, '$1');
 }
 
-/** All `fastcgi_pass` in a block and the blocks in it. `location` is the innermost one around. */
+/** All `fastcgi_pass` in a block and its nested blocks. `location` is the innermost enclosing one. */
 function walk(
   block: readonly NginxDirective[],
   scope: NginxScope,
@@ -96,14 +96,14 @@ function passOf(
   };
 }
 
-/** Listens beyond loopback, and answers by itself. */
+/** Listens beyond loopback and answers itself. */
 function isPublic(server: NginxScope): boolean {
   const addresses = server.own('listen').map(({ args: [address = ''] }) => address);
   const isPrivate = (address: string): boolean => /^(?:127\.|localhost(?::|$)|\[::1\]|unix:)/.test(address);
   return !hasReturn(server) && (addresses.length === 0 || !addresses.every(isPrivate));
 }
 
-/** A folder without variables; `alias` takes the place of a prefix location. */
+/** A folder without variables; `alias` replaces a prefix location. */
 function docrootOf(scope: NginxScope, folder: string): string | undefined {
   const path = scope.own('alias')[0]?.args[0] ?? scope.word('root');
   if (path === undefined || path.includes('$')) return undefined;
@@ -116,11 +116,12 @@ function namesRequest(scope: NginxScope): boolean {
   return scope.param('SCRIPT_NAME')?.includes('$') ?? false;
 }
 
-/** `^/index\.php(/|$)` fits one script, `^/(index|app)\.php$` two, `^/(status|ping)$` none but two names. */
+/** `^/index\.php(/|$)` matches one script, `^/(index|app)\.php$` two, `^/(status|ping)$` only two names. */
 const fixedNames = /^\^\/(?:[\w/-]|\\[.-]|\((?:\?:)?[\w|-]+\))+(?:\$$|\(\/\|\$\)|\(\?:\/\|\$\))/;
 
 /**
- * Whether the path of the request names the script: the location fits many scripts, and SCRIPT_FILENAME is made of the path.
+ * Whether the request's path selects the script: the location matches many scripts, and SCRIPT_FILENAME derives from
+ * the path.
  */
 function clientChooses(scope: NginxScope, location: NginxDirective | undefined): boolean {
   const script = scope.param('SCRIPT_FILENAME') ?? '';

@@ -1,4 +1,4 @@
-/** What holds in a block of nginx: its own directives, else those of the blocks around it. */
+/** Effective directives of a nginx block: its own, else those of the enclosing blocks. */
 
 import type { NginxDirective } from './nginx-config.ts';
 
@@ -11,18 +11,18 @@ export class NginxScope {
     this.#outer = outer;
   }
 
-  /** All directives of a name in this block alone. */
+  /** All directives with a name in this block only. */
   own(name: string): NginxDirective[] {
     return this.#block.filter((directive) => directive.name === name);
   }
 
-  /** Those of the innermost block that has any: lists such as `allow` and `fastcgi_param` are not added up. */
+  /** Directives of the innermost block that has any: lists such as `allow` and `fastcgi_param` are not merged. */
   all(...names: readonly string[]): readonly NginxDirective[] {
     const own = this.#block.filter(({ name }) => names.includes(name));
     return own.length > 0 ? own : (this.#outer?.all(...names) ?? []);
   }
 
-  /** First word of a directive that stands once; undefined where no block has it. */
+  /** First word of a single directive; undefined when no block has it. */
   word(name: string): string | undefined {
     return this.all(name).at(-1)?.args[0];
   }

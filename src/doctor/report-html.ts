@@ -1,4 +1,4 @@
-/** Findings as a page of its own that needs no network and runs no script. */
+/** Findings as a self-contained page without network access and scripts. */
 
 import { markup } from '../text/markup.ts';
 import { type Group, grouped } from './finding.ts';

@@ -1,4 +1,4 @@
-/** Findings for programs. */
+/** Findings as JSON. */
 
 import { asciiJson } from '../text/json.ts';
 import { countFindings } from './finding.ts';

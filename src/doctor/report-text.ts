@@ -12,7 +12,7 @@ export interface Report {
   readonly findings: readonly Finding[];
   readonly unknown: readonly string[];
   readonly silenced: readonly string[];
-  /** How many checks were made. */
+  /** Number of checks. */
   readonly checks: number;
 }
 
@@ -25,7 +25,7 @@ export function renderText({ file, findings, unknown, silenced, checks }: Report
   return `${lines.join('\n')}\n`;
 }
 
-/** `2 critical, 1 warning, 3 advice`, or that there is nothing. */
+/** `2 critical, 1 warning, 3 advice`, or a text for no findings. */
 export function summary(findings: readonly Finding[], checks: number): string {
   const counts = countFindings(findings);
   const told = severities
@@ -38,16 +38,16 @@ function plural(severity: Severity, count: number): string {
   return severity === 'warning' && count !== 1 ? 'warnings' : severity;
 }
 
-/** What mends a machine of hundreds of pools is in the JSON, whole. */
+/** Fixes for a machine of hundreds of pools are long; the JSON has them in full. */
 const mostLines = 24;
 
-/** The lines that are shown, and how many are left out. */
+/** The displayed lines, and the number of omitted ones. */
 export function shownMend({ mend }: Finding): string[] {
   if (mend.length <= mostLines) return [...mend];
   return [...mend.slice(0, mostLines), `… ${mend.length - mostLines} lines more: --json has all`];
 }
 
-/** Where else it was seen; '' for a finding that is alone. */
+/** Further places; '' for a single finding. */
 export function alsoIn({ first, others }: Group): string {
   return listing(
     [...new Set(others.map(({ subject }) => subject))].filter((subject) => subject !== first.subject),

@@ -1,12 +1,12 @@
-/** Units of systemd, as far as they tell how long a service may take to stop: systemd.service(5), systemd.time(7). */
+/** Units of systemd: the time limit of a stop, systemd.service(5), systemd.time(7). */
 
-/** systemd's own, DefaultTimeoutStopSec. */
+/** systemd's own default, DefaultTimeoutStopSec. */
 const defaultStop = 90;
 
 /**
- * Seconds that a service has to stop; undefined where it has all the time.
+ * Time limit of a service's stop in seconds; undefined without a limit.
  *
- * @param texts the unit and its drop-ins, in the order in which they count
+ * @param texts the unit and its drop-ins, in order of precedence
  */
 export function stopSeconds(texts: readonly string[]): number | undefined {
   const settings = texts.flatMap((text) => [...text.matchAll(/^Timeout(?:Stop)?Sec\s*=\s*(.*?)\s*$/gm)]);
@@ -32,7 +32,7 @@ export function systemdSeconds(text: string): number | undefined {
   return parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (units[unit] ?? 1), 0);
 }
 
-/** Whether the service's program is given a file. */
+/** Whether a file is an argument of the service's program. */
 export function startsWith(texts: readonly string[], file: string): boolean {
   return texts.some((text) =>
     [...text.matchAll(/^ExecStart\s*=(.*)$/gm)].some(([, line = '']) => namesFile(line, file)),

@@ -1,4 +1,4 @@
-/** Where it is said that something is a fault: pages that more than one check names. */
+/** References of faults: pages that several checks cite. */
 
 import type { Source } from './finding.ts';
 

@@ -1,4 +1,4 @@
-/** How web servers hand requests to FastCGI, whatever the server's own words for it are. */
+/** How web servers pass requests to FastCGI, independent of the server's own terms. */
 
 import type { Place } from '../config/directives.ts';
 
@@ -8,26 +8,26 @@ export type WebServerName = 'nginx' | 'Apache';
 export interface FastcgiPass {
   readonly server: WebServerName;
   readonly place: Place;
-  /** What is passed, in the server's words: `location ~ \.php$`. */
+  /** The passing place, in the server's terms: `location ~ \.php$`. */
   readonly what: string;
-  /** Addresses as in `listen`: a path, or `host:port`. Empty where a variable hides them. */
+  /** Addresses in the form of `listen`: a path, or `host:port`. Empty if a variable hides them. */
   readonly targets: readonly string[];
-  /** The folder that is served; undefined where it is not known. */
+  /** The served folder; undefined when unknown. */
   readonly docroot: string | undefined;
-  /** Links in the path of the folder are resolved before PHP sees it ($realpath_root). */
+  /** Links in the folder's path are resolved before PHP sees it ($realpath_root). */
   readonly resolvesLinks: boolean;
-  /** Any client chooses the script by its path, and nobody asks whether there is such a file. */
+  /** Clients choose the script by its path, without a check that it exists. */
   readonly passesMissing: boolean;
-  /** Seconds that are waited for an answer; undefined where it is not known. */
+  /** Time limit for an answer in seconds; undefined when unknown. */
   readonly readTimeout: number | undefined;
-  /** Answers are taken in as fast as PHP makes them. */
+  /** Answers are read as fast as PHP produces them. */
   readonly buffers: boolean;
-  /** Bytes for the head of an answer; undefined where it is the default of the server. */
+  /** Buffer for the head of an answer in bytes; undefined for the server's default. */
   readonly headBuffer: number | undefined;
-  /** It has a cache of answers. */
+  /** It caches answers. */
   readonly caches: boolean;
-  /** Clients of other networks, without a password, come as far as this place. */
+  /** Clients of other networks reach this place without a password. */
   readonly admitsStrangers: boolean;
-  /** Whether they get there by a path of which there is no file, and PHP is told that path. */
+  /** Whether they reach it by a path without a file, and PHP receives that path. */
   readonly reaches: (path: string) => boolean;
 }

@@ -24,7 +24,7 @@ export const maxPayloadBytes = 1024 * 1024;
 export const endModes = ['quit', 'term', 'kill', 'timeout'] as const;
 export type EndMode = (typeof endModes)[number];
 
-/** How a worker ended. */
+/** The end of a worker. */
 export type WorkerEnd =
   | { readonly type: 'exit'; readonly code: number }
   | { readonly type: 'signal'; readonly signal: number; readonly core: boolean };

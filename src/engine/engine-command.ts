@@ -1,4 +1,4 @@
-/** How the host of a pool, or the template that makes it, is executed. */
+/** Execution of a pool's host, or of the template that makes it. */
 
 /** A program to execute. */
 export interface HostCommand {

@@ -15,7 +15,7 @@ export type HostMessage =
   | { readonly type: 'ready'; readonly facts: HostFacts }
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'up'; readonly slot: number; readonly pid: number }
-  /** Worker mode: the worker's application cannot be booted. */
+  /** Worker mode: the worker's application failed to boot. */
   | { readonly type: 'boot-failed'; readonly slot: number; readonly pid: number; readonly reason: string }
   /** Worker mode: the applications are to boot anew in another generation. */
   | { readonly type: 'renew'; readonly reason: string }

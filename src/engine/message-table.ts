@@ -99,7 +99,7 @@ export const hostMessages = {
   ),
   'boot-failed': row(
     'SLOT PID',
-    'worker mode: the application of the worker could not be booted; the payload says why. Its `ended` follows',
+    'worker mode: the application of the worker failed to boot; the payload has the reason. Its `ended` follows',
     true,
   ),
   ended: {
@@ -146,7 +146,7 @@ export const hostMessages = {
   ),
   wanted: row(
     '',
-    'worker mode: a request waits for a worker that runs scripts, and none is free. Sent again once one has come up or ended. The slots of these workers are those from `max_children` on',
+    'worker mode: a request waits for a worker that runs scripts, and all are busy. Sent again once one has come up or ended. The slots of these workers are those from `max_children` on',
   ),
   status: row(
     'ID',

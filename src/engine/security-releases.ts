@@ -1,20 +1,19 @@
 /**
- * Security releases of PHP as far as they were known when this version of Hathi was made: the only list. Sources:
- * php.net's changelogs and security advisories, Debian's changelog of php8.2, the CVE records. What concerns Windows
- * alone is left out.
+ * Security releases of PHP known to this version of Hathi: the only list. Sources: php.net's changelogs and security
+ * advisories, Debian's changelog of php8.2, the CVE records. Windows-only faults are left out.
  */
 
 export interface SecurityRelease {
-  /** ISO date of the first of them, where it is known. */
+  /** ISO date of the first of them, if known. */
   readonly date?: string;
-  /** The release of each branch that has the fixes: `8.2` to `8.2.36`. */
+  /** The fixed release of each branch: `8.2` to `8.2.36`. */
   readonly releases: Readonly<Record<string, string>>;
   readonly cves: readonly string[];
-  /** The worst of it, as an operator needs to hear it. */
+  /** The worst fault, for operators. */
   readonly fixes: string;
 }
 
-/** Newest last; branches before 8.2 get no fixes from php.net any more. */
+/** Newest last; php.net no longer fixes branches before 8.2. */
 export const securityReleases: readonly SecurityRelease[] = [
   {
     releases: { '8.1': '8.1.29', '8.2': '8.2.20', '8.3': '8.3.8' },
@@ -114,7 +113,7 @@ export const securityReleases: readonly SecurityRelease[] = [
   },
 ];
 
-/** Until when php.net mends security faults of a branch, ISO dates (php.net, supported versions). */
+/** End of security support of a branch by php.net, ISO dates (php.net, supported versions). */
 export const supportedUntil: Readonly<Record<string, string>> = {
   '7.4': '2022-11-28',
   '8.0': '2023-11-26',
@@ -126,7 +125,7 @@ export const supportedUntil: Readonly<Record<string, string>> = {
 };
 
 /**
- * The releases whose fixes a PHP lacks; none for a branch that no release of the table has.
+ * The releases whose fixes a PHP lacks; empty for a branch without a release in the table.
  *
  * @param version exact version, `8.4.25`
  */

@@ -12,7 +12,7 @@ export interface RequestHead {
   readonly contentLength: number;
 }
 
-/** Collects the head of one request after the other, within the limits. */
+/** Collects the heads of requests, one after the other, within the limits. */
 export class RequestHeadReader {
   readonly #limits: ServerLimits;
   readonly #begin = new Uint8Array(fixedContentBytes);
@@ -27,7 +27,7 @@ export class RequestHeadReader {
     this.#limits = limits;
   }
 
-  /** Of the current request, or the last one. */
+  /** Id of the current or last request. */
   get id(): number {
     return this.#id;
   }
@@ -53,7 +53,7 @@ export class RequestHeadReader {
     this.#beginFilled += bytes.length;
   }
 
-  /** BEGIN_REQUEST is complete: its fields can be read, parameters follow. */
+  /** BEGIN_REQUEST is complete: its fields are readable, parameters follow. */
   endBegin(): void {
     const begin = readBegin(this.#begin);
     this.#role = begin.role;
@@ -62,7 +62,7 @@ export class RequestHeadReader {
     this.#paramsBytes = 0;
   }
 
-  /** A record of parameters follows. @returns an error when they are too many bytes */
+  /** A record of parameters follows. @returns an error above the limit of bytes */
   announceParams(bytes: number): FastCgiError | undefined {
     this.#paramsBytes += bytes;
     if (this.#paramsBytes <= this.#limits.paramsBytes) return undefined;

@@ -1,16 +1,18 @@
-/** The servers of the admin and the metrics endpoint: what they are made from. */
+/** Ingredients of the servers of the admin and the metrics endpoint. */
 
 import type { Server } from 'node:http';
 import type { AdminSource } from './admin-source.ts';
 
-/** `admin` shows everything and takes orders from this machine; `metrics` shows figures to others and takes none. */
+/**
+ * `admin` shows everything and takes orders from this machine; `metrics` shows figures to others and takes no orders.
+ */
 export type EndpointKind = 'admin' | 'metrics';
 
-/** Who may ask. */
+/** Access rules. */
 export interface EndpointAccess {
-  /** `admin.token`, where the address is a TCP one. */
+  /** `admin.token`, if the address is TCP. */
   readonly token: string | undefined;
-  /** @param address of the peer; undefined at a Unix socket */
+  /** @param address of the peer; undefined on a Unix socket */
   readonly admits: (address: string | undefined) => boolean;
 }
 

@@ -21,7 +21,7 @@ export interface WorkerSnapshot extends ProcessStatus {
 export interface WorkerProcess {
   /** Resident memory, including shared pages; undefined for a thread, which has none of its own. */
   readonly residentBytes: number | undefined;
-  /** Percent of one CPU since the sample before; undefined without one in the last 30 seconds. */
+  /** Percent of one CPU since the previous sample; undefined if that is more than 30 seconds ago. */
   readonly cpuPercent: number | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface PoolProcesses {
   readonly workers: ReadonlyMap<number, WorkerProcess>;
   /** CPU time of hosts and workers since the master's start, as far as it was sampled. */
   readonly cpuSeconds: number;
-  /** Percent of one CPU since the sample before; undefined without one in the last 30 seconds. */
+  /** Percent of one CPU since the previous sample; undefined if that is more than 30 seconds ago. */
   readonly cpuPercent: number | undefined;
 }
 

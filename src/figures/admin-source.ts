@@ -1,4 +1,4 @@
-/** What the admin endpoint may ask the master. */
+/** The admin endpoint's questions to the master. */
 
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
@@ -18,7 +18,7 @@ export interface AdminSource {
    *
    * @param detail `full` has memory and CPU of the processes, which costs a file of /proc each, and texts of the
    *   workers' requests; a `summary` leaves them empty
-   * @param choice the pools to show, every one by default
+   * @param choice the pools to show, default: all
    */
   read(detail: SnapshotDetail, choice?: PoolChoice): AdminSnapshot;
   /** Requests by route since the master's start; undefined for an unknown pool. */
@@ -41,7 +41,7 @@ export interface AdminSource {
   configurations(): ConfigurationsAnswer;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;
-  /** Takes a pool out of the balancing, or puts it back. @returns false when there is no such pool */
+  /** Removes a pool from load balancing, or puts it back. @returns false for an unknown pool */
   drain(pool: string, isDrained: boolean, peer: string): boolean;
   /** Latest entries of all slow logs, latest first. */
   slowRequests(): readonly SlowRequest[];

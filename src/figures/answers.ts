@@ -28,9 +28,9 @@ export interface WorkerAnswer {
   readonly requestId?: string;
   /** Of the running request so far, or of an idle worker's last one. */
   readonly durationMicros: number;
-  /** Worker mode: of its application; absent for a worker that runs scripts. */
+  /** Worker mode: facts about its application; undefined for a worker that runs scripts. */
   readonly application?: {
-    /** Times that it was booted in this worker. */
+    /** Number of boots in this worker. */
     readonly boots: number;
     /** Duration of the last boot. */
     readonly bootMicros: number;
@@ -73,7 +73,7 @@ export interface TotalsAnswer {
   readonly refused: number;
 }
 
-/** Memory that each request of a script leaves behind in its worker. */
+/** Memory that each request of a script leaks in its worker. */
 export interface LeakAnswer {
   readonly script: string;
   readonly bytesPerRequest: number;
@@ -120,7 +120,7 @@ export interface PoolAnswer {
   readonly maxQueue: number;
   /** 0 when unknown. */
   readonly queueLimit: number;
-  /** An operator has taken it out of the balancing. It serves what comes all the same. */
+  /** An operator has removed it from load balancing. Requests that still arrive are served. */
   readonly isDrained: boolean;
   /** (active + queue) / maxChildren: 1 is full. */
   readonly saturation: number;
@@ -138,7 +138,7 @@ export interface PoolAnswer {
   readonly sharedBytes: number | undefined;
   /** Private memory of its workers; undefined until measured. */
   readonly workerMemory: WorkerMemory | undefined;
-  /** Scripts whose requests leave memory behind, the worst first; looked for where memory or requests are bounded by it. */
+  /** Scripts whose requests leak memory, worst first; only tracked with a memory limit or automatic request limit. */
   readonly leaks: readonly LeakAnswer[];
   readonly totals: TotalsAnswer;
   readonly recent: RecentAnswer;
@@ -210,10 +210,10 @@ export type HistoryAnswer = HistorySamples & {
 /** Of all pools, whether they are shown or not. */
 export interface PoolCounts {
   readonly pools: number;
-  /** Pools that the question is about: those whose name holds its text. */
+  /** Number of pools whose name matches the request. */
   readonly matching: number;
   readonly asleep: number;
-  /** Pools that no host serves although one should, or whose host does not answer. */
+  /** Pools without a serving host that should have one, or whose host does not answer. */
   readonly down: number;
   readonly active: number;
   readonly maxChildren: number;
@@ -224,7 +224,7 @@ export interface PoolCounts {
 
 /** `GET /api/pools` */
 export interface PoolsAnswer {
-  /** Undefined where `hathi doctor --publish` has told nothing since the start. */
+  /** Undefined before the first report of `hathi doctor --publish` since the start. */
   readonly doctor?: DoctorAnswer | undefined;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -296,23 +296,25 @@ export interface RoutesAnswer {
   readonly uncounted: number;
 }
 
-/** What a pool needs by the last hour; what is not known is absent. */
+/** A pool's needs by the last hour; unknown figures are absent. */
 export interface PoolCapacityAnswer {
   readonly pool: string;
   readonly maxChildren: number;
   /** Workers for the busiest minute, and how that comes. */
   readonly needed: number;
   readonly why: string;
-  /** Busy workers wanted in the busiest minute and on average, and when the minute ended, milliseconds since 1970. */
+  /**
+   * Busy workers in demand in the busiest minute and on average, and the end of that minute, milliseconds since 1970.
+   */
   readonly peakLoad: number | undefined;
   readonly meanLoad: number | undefined;
   readonly peakAt: number | undefined;
   /** What one worker has for itself. */
   readonly workerBytes: number | undefined;
-  /** Of the needed workers with what they share, and of all that pm.max_children allows. */
+  /** Memory of the needed workers including shared memory, and of all that pm.max_children allows. */
   readonly costBytes: number | undefined;
   readonly worstBytes: number | undefined;
-  /** Workers that fit beside those that the other pools need. */
+  /** Workers that fit beside those that other pools need. */
   readonly fits: number | undefined;
   /** What it should have. */
   readonly recommended: number;
@@ -323,7 +325,7 @@ export interface PoolCapacityAnswer {
 export interface CapacityAnswer {
   /** The share of the memory limit that stays free. */
   readonly reserve: number;
-  /** For all pools together; absent where the limit is not known. */
+  /** For all pools together; absent when the limit is unknown. */
   readonly availableBytes: number | undefined;
   readonly costBytes: number | undefined;
   readonly pools: readonly PoolCapacityAnswer[];

@@ -1,19 +1,19 @@
-/** What `hathi doctor` has found and told the master, which only shows it. */
+/** Findings of `hathi doctor`, reported to the master, which only shows them. */
 
-/** From the worst one on. `advice` is what a checklist asks for and nothing suffers from yet. */
+/** Worst first. `advice` is an item of a checklist that causes no harm yet. */
 export const severities = ['critical', 'warning', 'advice'] as const;
 export type Severity = (typeof severities)[number];
 
-/** How often a check has found something. */
+/** Number of findings of a check. */
 export interface FindingCount {
   readonly id: string;
   readonly severity: Severity;
   readonly count: number;
 }
 
-/** The worst ones first. */
+/** Worst first. */
 export interface DoctorAnswer {
-  /** When it was told, milliseconds since 1970. */
+  /** Time of the report, milliseconds since 1970. */
   readonly at: number;
   readonly findings: readonly FindingCount[];
 }

@@ -1,14 +1,13 @@
-/** Which pools an answer shows, where there may be thousands. */
+/** Selects the pools of an answer: there may be thousands. */
 
-/** What a client asks for. */
+/** The client's choice. */
 export interface PoolChoice {
-  /** Only pools whose name holds this text, whatever the case of its letters; '' for all. */
+  /** Only pools whose name contains this text, in any case; '' for all. */
   readonly pool: string;
-  /** Of the pools that are left, those whose name is this text, then those whose name holds it, come first; '' for none. */
+  /** Of the remaining pools, one with exactly this name comes first, then those whose name contains it; '' for none. */
   readonly first: string;
   /**
-   * So many at most, those that matter first; in the order of the configuration where they are no more than that.
-   * Undefined for all of them.
+   * Maximum number, the most important first; in configuration order if there are no more than that. Undefined for all.
    */
   readonly limit: number | undefined;
   readonly offset: number;
@@ -16,7 +15,7 @@ export interface PoolChoice {
 
 export const everyPool: PoolChoice = { pool: '', first: '', limit: undefined, offset: 0 };
 
-/** What decides how much a pool matters. */
+/** Criteria of a pool's importance. */
 export interface PoolStanding {
   readonly name: string;
   readonly state: 'serving' | 'asleep' | 'starting' | 'silent';
@@ -25,12 +24,12 @@ export interface PoolStanding {
   readonly maxChildren: number;
 }
 
-/** Busy workers from which on a pool is near its limit. */
+/** Share of busy workers at which a pool is near its limit. */
 const nearlyFull = 0.8;
 
 /**
- * The pools of the choice. What is alike keeps its order, and the rank is coarse, so that a list that is read again and
- * again does not jump.
+ * The chosen pools. Equal ones keep their order, and the rank is coarse, so that a list does not jump when it is read
+ * repeatedly.
  */
 export function choosePools<T extends PoolStanding>(pools: readonly T[], choice: PoolChoice): readonly T[] {
   const matching = pools.filter(({ name }) => holds(name, choice.pool));

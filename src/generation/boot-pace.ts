@@ -1,6 +1,6 @@
 /**
- * How many workers of a generation start at the same time. Starting an embedded worker takes a quarter of a second
- * of one core: eight at once on two cores would keep the requests of the old generation waiting just as long.
+ * Limits concurrent worker starts of a generation. Starting an embedded worker takes a quarter of a second of one core:
+ * eight at once on two cores would delay requests of the old generation for as long.
  */
 
 import { availableParallelism } from 'node:os';
@@ -9,20 +9,20 @@ import { availableParallelism } from 'node:os';
 export const besideOthers = Math.max(1, availableParallelism() - 1);
 export const alone = availableParallelism();
 
-/** The slots whose workers are to be started: the ones that start now, and the ones that wait for their turn. */
+/** The slots of workers to be started: starting now, or waiting for their turn. */
 export class BootPace {
   readonly #start: (slot: number) => void;
   readonly #booting = new Set<number>();
   readonly #waiting: number[] = [];
   #atOnce: number;
 
-  /** @param atOnce how many may start at the same time */
+  /** @param atOnce maximum of concurrent starts */
   constructor(atOnce: number, start: (slot: number) => void) {
     this.#atOnce = atOnce;
     this.#start = start;
   }
 
-  /** Changes how many may start at the same time. */
+  /** Changes the maximum of concurrent starts. */
   set atOnce(atOnce: number) {
     this.#atOnce = atOnce;
     this.#next();
@@ -33,15 +33,15 @@ export class BootPace {
     this.#next();
   }
 
-  /** The worker is up, or has failed to come up. */
+  /** The worker is up or has failed. */
   settled(slot: number): void {
     if (this.#booting.delete(slot)) this.#next();
   }
 
   /**
-   * Takes a worker back that has not been started yet.
+   * Withdraws a worker that has not been started.
    *
-   * @returns false when it was started, so that it has to be ended
+   * @returns false if it was started and has to be ended
    */
   withdraw(slot: number): boolean {
     const at = this.#waiting.indexOf(slot);

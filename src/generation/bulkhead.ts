@@ -1,19 +1,19 @@
-/** The wall between pools: an error while something of one pool is handled ends at that pool. */
+/** The wall between pools: an error while something of one pool is handled stays in that pool. */
 
 import type { Generation } from './generation.ts';
 
-/** Who answers for a pool. */
+/** The pool responsible for an error. */
 export interface Contained {
-  /** Something of the pool could not be handled. Never throws. */
+  /** Handling something of the pool failed. Never throws. */
   incident(doing: string, error: unknown, generation?: Generation): void;
 }
 
 /**
  * Handles something of one pool.
  *
- * @param doing what, for the log: it stands behind "while"
- * @param generation whose host it is about, where it is about one; else the one that serves
- * @returns undefined when it failed, which is the pool's incident
+ * @param doing the action, for the log, where it follows "while"
+ * @param generation the host's generation if it concerns one; default: the serving one
+ * @returns undefined on failure, which becomes the pool's incident
  */
 export function contain<T>(
   pool: Contained,

@@ -1,4 +1,4 @@
-/** The generations of a pool that go: they drain, or were hung up on, until their host is gone. */
+/** Departing generations of a pool: they drain, or were hung up on, until their host is gone. */
 
 import { drainDeadline, hangUpGraceMs } from '../pool/hand-over.ts';
 import type { Generation } from './generation.ts';
@@ -17,7 +17,7 @@ export class Departures {
     return this.#generations;
   }
 
-  /** It accepts no more and finishes what runs, until its deadline. */
+  /** It stops accepting and finishes its requests, until its deadline. */
   drain(generation: Generation): void {
     const deadline = drainDeadline(
       this.#services.now(),
@@ -31,7 +31,7 @@ export class Departures {
     if (deadline !== undefined) this.#services.wakeAt(deadline);
   }
 
-  /** The host is hung up on: it ends its workers and goes, or is killed. Harmless when repeated. */
+  /** Hangs up on the host: it ends its workers and exits, or is killed. Idempotent. */
   end(generation: Generation): void {
     this.#generations.add(generation);
     generation.mayFinish = false;
@@ -42,7 +42,9 @@ export class Departures {
     this.#services.wakeAt(generation.drainDeadline);
   }
 
-  /** The host is killed, since nothing that it is told counts; workers that are processes finish what they run. */
+  /**
+   * Kills the host, because its orders and reports no longer count; workers that are processes finish their requests.
+   */
   abandon(generation: Generation): void {
     this.#generations.add(generation);
     if (generation.host.state === hostStates.gone) return;
@@ -53,7 +55,7 @@ export class Departures {
     generation.host.kill();
   }
 
-  /** Takes the next, harder step where a deadline has passed. */
+  /** Takes the next, harder step after a missed deadline. */
   check(generation: Generation, now: number): void {
     const { host, name, drainDeadline: deadline } = generation;
     if (deadline === undefined || now < deadline) return;

@@ -1,6 +1,6 @@
 /**
- * One generation of a pool: an engine host, its scoreboard and its workers. A reload makes a new generation and
- * drains the old one; a worker belongs to the generation that it was born in.
+ * One generation of a pool: an engine host, its scoreboard and its workers. A reload makes a new generation and drains
+ * the old one; a worker belongs to the generation in which it was born.
  */
 
 import { closeSync } from 'node:fs';
@@ -32,9 +32,9 @@ import { WorkerTable } from './worker-table.ts';
 export interface GenerationParts {
   readonly number: number;
   readonly pool: PoolConfig;
-  /** The engine that the master chose for it. */
+  /** The engine selected by the master. */
   readonly engine: FieldEngine;
-  /** Whose files the pool's logs may be, beside root's and the master's. */
+  /** Users besides root and the master's that may own the pool's logs. */
   readonly logOwners: readonly number[];
   /** Open for reading and writing; closed with the generation. */
   readonly scoreboardFd: number;
@@ -44,7 +44,7 @@ export interface GenerationParts {
   readonly patience: HostPatience;
   /** Another generation of the pool serves while this one starts. */
   readonly besideOthers: boolean;
-  /** Workers that have to be up before the generation takes over the pool's socket. */
+  /** Number of workers that must be up before the generation takes over the pool's socket. */
   readonly wantedAtTakeOver: number;
 }
 
@@ -55,29 +55,29 @@ export class Generation {
   readonly scoreboard: ScoreboardWriter;
   readonly reader: ScoreboardReader;
   readonly stacks: WorkerStacks;
-  /** Workers that have to be up before it takes over: fewer than asked for where process.max allows no more. */
+  /** Number of workers that must be up before it takes over: lower than requested if process.max allows no more. */
   wantedAtTakeOver: number;
   readonly workers: WorkerTable;
   readonly watch: HostWatch;
-  /** Its host was ended, and workers that are processes may finish what they run. */
+  /** Its host was ended, and workers that are processes may finish their requests. */
   mayFinish = true;
   /** Monotonic ms. */
   readonly launchedAt = monotonicMicros() / 1000;
-  /** Monotonic ms of the latest step towards serving: the host's `ready`, a worker that came up. */
+  /** Monotonic ms of the latest progress towards serving: the host's `ready`, a worker that came up. */
   progressAt = this.launchedAt;
-  /** When workers that died are to be replaced, monotonic ms. */
+  /** Due times of replacements for dead workers, monotonic ms. */
   replacements: number[] = [];
   readonly launchedEpochMs = Date.now();
   readonly output: WorkerOutput;
   readonly slowLog: SlowLogFile | undefined;
-  /** What the process manager remembers between two decisions. */
+  /** The process manager's state between two decisions. */
   memory: ManagerMemory;
   facts: HostFacts | undefined;
-  /** Why the host said that it cannot run the pool. */
+  /** The host's reason why it cannot run the pool. */
   failure: string | undefined;
-  /** Monotonic ms; undefined until it took over the pool's socket. */
+  /** Monotonic ms; undefined before it took over the pool's socket. */
   servingSince: number | undefined;
-  /** Until when running requests may go on while draining, monotonic ms; undefined is without end. */
+  /** Deadline for running requests while draining, monotonic ms; undefined: none. */
   drainDeadline: number | undefined;
   slowRequests = 0;
   /** Worker mode, once it serves: tells when they change. */
@@ -126,7 +126,7 @@ export class Generation {
     return this.#scoreboardFd;
   }
 
-  /** The questions of its host for the status page. */
+  /** Its host's questions for the status page. */
   get statusDesk(): StatusDesk {
     if (this.#statusDesk === undefined) throw new Error(`generation ${this.number} has no status desk`);
     return this.#statusDesk;
@@ -140,7 +140,7 @@ export class Generation {
     this.#statusDesk = new StatusDesk(slotsOf(this.pool), later, answer);
   }
 
-  /** The host is started after the scoreboard that it inherits, hence not in the constructor. */
+  /** Set after the constructor: the host inherits the scoreboard, which must exist first. */
   get host(): HostProcess {
     if (this.#host === undefined)
       throw new Error(`generation ${this.number} of pool "${this.name}" has no host`);
@@ -156,13 +156,13 @@ export class Generation {
     this.#pace.add(slot);
   }
 
-  /** The host makes a worker by itself. One that was asked for meanwhile in the same slot is the same. */
+  /** The host makes a worker by itself. An order for the same slot means the same worker. */
   adopt(slot: number): void {
     if (this.workers.get(slot) === undefined) this.workers.reserve(slot, monotonicMicros(), false);
   }
 
   /**
-   * The host may say that in these states only.
+   * Checks that the host may send this in its state.
    *
    * @throws ContractError
    */
@@ -172,7 +172,7 @@ export class Generation {
   }
 
   /**
-   * Holds the host to one pid a worker: what is kept by pid would else grow with what it makes up.
+   * Limits the host to one pid per worker: otherwise invented pids would grow our tables.
    *
    * @throws ContractError
    */
@@ -185,7 +185,7 @@ export class Generation {
   }
 
   /**
-   * Whether bytes of that worker are to be logged: it is one of the host's, or the host speaks in its own name.
+   * Whether to log output of that worker: it is one of the host's, or the host speaks for itself.
    *
    * @throws ContractError
    */
@@ -196,7 +196,7 @@ export class Generation {
   }
 
   /**
-   * A worker's memory comes once, before it is up.
+   * A worker's memory arrives once, before it is up.
    *
    * @throws ContractError
    */
@@ -210,7 +210,7 @@ export class Generation {
     throw new ContractError(`the host offers the memory of child ${offer.pid} again`);
   }
 
-  /** The host has said how the start of a worker ended. */
+  /** The host has reported the result of a worker's start. */
   bootSettled(slot: number): void {
     this.#pace.settled(slot);
   }
@@ -220,7 +220,7 @@ export class Generation {
     return { up: this.workers.upCount, wanted: this.wantedAtTakeOver, elapsedMs: now - this.launchedAt };
   }
 
-  /** It has the socket now, and the cores that the others needed. */
+  /** It has the socket now, and the cores that others needed. */
   tookOver(now: number): void {
     this.servingSince = now;
     this.#pace.atOnce = alone;
@@ -231,7 +231,7 @@ export class Generation {
     this.#pace.atOnce = isBusy ? besideOthers : alone;
   }
 
-  /** Asks a worker to go. Asking again with a harder mode is how a stop escalates. */
+  /** Asks a worker to end. A stop escalates by asking again with a harder mode. */
   endWorker(slot: number, how: EndMode): void {
     const worker = this.workers.get(slot);
     if (worker === undefined) return;
@@ -245,7 +245,7 @@ export class Generation {
     this.host.endWorker(slot, how);
   }
 
-  /** Frees what the master holds for it. The host must be gone, or never have been there. */
+  /** Frees its resources. The host must be gone or never have existed. */
   close(): void {
     this.files?.close();
     this.#statusDesk?.close();

@@ -1,4 +1,4 @@
-/** What the history is told of a pool, at the price of a few numbers: most pools are at rest most of the time. */
+/** The history's view of a pool, at the cost of a few numbers: most pools are usually at rest. */
 
 import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { PoolSample } from '../figures/history.ts';
@@ -10,7 +10,7 @@ export class HistorySource {
   #busySum = 0;
   #totals: PoolCounts | undefined;
 
-  /** At every heartbeat: the highest of the heartbeats since the last sample is kept, so that a short peak is seen. */
+  /** At every heartbeat: keeps the maximum since the last sample, so that short peaks show. */
   heartbeat(busy: number, queue: number): void {
     this.#busy = Math.max(this.#busy, busy);
     this.#queue = Math.max(this.#queue, queue);
@@ -19,7 +19,7 @@ export class HistorySource {
   }
 
   /**
-   * The peaks so far, which begin anew, and the counts.
+   * Returns and resets the peaks, and returns the counts.
    *
    * @param accepted requests begun by now
    * @param readTotals reads the slots of all workers
@@ -44,7 +44,7 @@ export class HistorySource {
     return sample;
   }
 
-  /** The last totals, where nothing can have changed: every request that was begun had ended, and none has begun since. */
+  /** The last totals, if nothing can have changed: all requests had ended, and none has begun since. */
   #standing(accepted: number): PoolCounts | undefined {
     const totals = this.#totals;
     if (totals === undefined || totals.accepted !== accepted) return undefined;

@@ -1,16 +1,16 @@
 /**
- * What a host has said and nobody has handled yet. A host may speak faster than the master acts, and each message may
- * cost a look at every worker: so a few are handled a turn of the event loop, between which everybody else has theirs,
- * and meanwhile nothing more is read from that host. What it says then waits in its own memory.
+ * Unhandled messages of a host. A host may send faster than the master acts, and each message may cost a check of every
+ * worker: so a few are handled per turn of the event loop, between which all others have theirs, and meanwhile nothing
+ * more is read from that host. Its further output waits in its own memory.
  */
 
 import type { Message } from '../engine/contract.ts';
 
-/** Messages of one host a turn. */
+/** Messages of one host per turn. */
 const messagesPerTurn = 32;
 
 export interface InboxReader {
-  /** Whether more is to be read from the host. */
+  /** Pauses or resumes reading from the host. */
   readonly read: (wanted: boolean) => void;
   readonly handle: (message: Message) => void;
 }
@@ -33,13 +33,13 @@ export class HostInbox {
     this.#turn();
   }
 
-  /** What the host said cannot be relied on any more. */
+  /** The host's messages can no longer be trusted. */
   clear(): void {
     this.#messages = [];
     this.#next = 0;
   }
 
-  /** Calls back once when everything that came has been handled; nothing more will come. */
+  /** Calls back once when all received messages are handled; nothing more will come. */
   whenEmpty(callback: () => void): void {
     if (this.#isEmpty) callback();
     else this.#onEmpty = callback;

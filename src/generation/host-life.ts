@@ -1,4 +1,4 @@
-/** How the process of a host comes to be (executed, or forked from a template), and how it ends. */
+/** Start (by exec, or fork from a template) and end of a host's process. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { duplicate, socketPair } from '../posix/descriptors.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import type { ForkListener, TemplateProcess } from './template-process.ts';
 
-/** Descriptors that the host inherits; the caller keeps its own and closes them when it likes. */
+/** Descriptors that the host inherits; the caller keeps its own and may close them at any time. */
 export interface HostDescriptors {
   readonly scoreboard: number;
   readonly listen: number;
@@ -20,28 +20,28 @@ export interface HostDescriptors {
   readonly descriptorPair: readonly [ours: number, hosts: number];
 }
 
-/** What is told of a process. */
+/** Events of a process. */
 export interface LifeListener {
-  /** Text of the process on its own stdout or stderr. */
+  /** Output of the process on its own stdout or stderr. */
   readonly onChatter: (stream: 'stdout' | 'stderr', text: string) => void;
-  /** There is no process. `onExit` follows. */
+  /** The process could not start. `onExit` follows. */
   readonly onUnstarted: (error: Error) => void;
-  /** Told once. Both are null where nobody learned how it ended. */
+  /** Called once. Both are null if the way of its end is unknown. */
   readonly onExit: (code: number | null, signal: NodeJS.Signals | null) => void;
 }
 
 /** A process that keeps docs/contract.md. */
 export interface HostLife {
-  /** 0 while there is none yet, or never was. */
+  /** 0 before it exists, and if it could not start. */
   readonly pid: number;
-  /** Our end of its control channel; undefined where the system had no descriptors for it. */
+  /** Our end of its control channel; undefined if the system was out of descriptors. */
   readonly channel: Duplex | undefined;
   kill(signal: NodeJS.Signals): void;
   /** Closes our ends of its streams and its channel. Processes that it left behind may hold the other ends open. */
   release(): void;
 }
 
-/** What cannot be started counts as ended with this code: the contract's "cannot run". */
+/** Exit code of a process that could not start: the contract's "cannot run". */
 const unstartedCode = 70;
 
 /** Executes a program. */
@@ -54,8 +54,8 @@ export function executeHost(
   const child = spawn(command.file, [...command.args], {
     ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
     env,
-    // A session of its own (setsid(2)): what a terminal signals, it signals to the whole process group, and workers
-    // and the commands that they run are to end when the master says so.
+    // A separate session (setsid(2)): a terminal signals its whole process group, but workers and their commands must
+    // only end on the master's order.
     detached: true,
     stdio: [
       'ignore',
@@ -82,7 +82,7 @@ export function executeHost(
     get pid() {
       return child.pid ?? 0;
     },
-    // A child for which there were no descriptors or processes left has no stdio at all, whatever the type says.
+    // Without descriptors or processes left, the child has no stdio at all, despite its type.
     channel: (child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined,
     kill: (signal) => void child.kill(signal),
     release: () => {
@@ -92,10 +92,10 @@ export function executeHost(
 }
 
 /**
- * Has a template make a host. What is sent to its channel meanwhile waits for it.
+ * Asks a template to make a host. Messages to its channel wait for it meanwhile.
  *
- * @param maySpare a host that has gone through PHP's start before its pool was known will do
- * @throws PosixError when there are no descriptors for it
+ * @param maySpare accepts a host that went through PHP's start before its pool was known
+ * @throws PosixError when the system is out of descriptors
  */
 export function forkHost(
   template: TemplateProcess,
@@ -103,7 +103,7 @@ export function forkHost(
   listener: LifeListener,
   maySpare: boolean,
 ): HostLife {
-  // What has been opened is closed where the next descriptor cannot be had; once it is passed, it is the template's.
+  // On failure opened descriptors are closed; once passed, they belong to the template.
   using opened = new DisposableStack();
   const open = (fd: number): number => {
     opened.defer(() => closeSync(fd));
@@ -140,16 +140,16 @@ class ForkedLife implements HostLife, ForkListener {
   readonly #listener: LifeListener;
   readonly #parent: number;
   #pid = 0;
-  /** Its pid alone may be another process's by the time it is signalled. */
+  /** The pid alone may be reused by the time of a signal. */
   #handle: ProcessHandle | undefined;
-  /** A signal that came before there was a process. */
+  /** A signal from before the process existed. */
   #pending: NodeJS.Signals | undefined;
 
   constructor(streams: readonly [channel: Socket, ...Socket[]], listener: LifeListener, parent: number) {
     this.#streams = streams;
     const [channel] = streams;
     this.channel = channel;
-    // Nothing is heard of a host before its pid is known, which the template tells.
+    // The host is only heard once its pid is known, which the template reports.
     channel.pause();
     this.#listener = listener;
     this.#parent = parent;

@@ -1,4 +1,4 @@
-/** What the host of a pool says, handed to the part of the pool that it is for. */
+/** Dispatches messages of a pool's host to the responsible part of the pool. */
 
 import type { HostMessage } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
@@ -29,7 +29,7 @@ export class HostMessageHandler {
     this.#succession = succession;
   }
 
-  /** @throws ContractError when it may not say that now */
+  /** @throws ContractError for a message that is not allowed now */
   handle(generation: Generation, message: HostMessage): void {
     switch (message.type) {
       case 'ready':

@@ -1,6 +1,6 @@
 /**
- * One engine host as the master sees it: the child process, its control channel, its state. It carries out what
- * the pool runner decides and reports what happens; it decides nothing itself.
+ * The master's handle on one engine host: the child process, its control channel, its state. It executes decisions of
+ * the pool runner and reports events; it decides nothing itself.
  */
 
 import { closeSync, writeSync } from 'node:fs';
@@ -21,7 +21,7 @@ import type { HostLife, LifeListener } from './host-life.ts';
 import { type HostState, hostStates, hostTransitions } from './host-states.ts';
 
 export interface HostOptions {
-  /** Has the process made; see host-life.ts. */
+  /** Makes the process; see host-life.ts. */
   readonly start: (listener: LifeListener) => HostLife;
   /** Our end of the descriptor channel. */
   readonly descriptorChannel: number;
@@ -32,17 +32,17 @@ export interface HostOptions {
 
 export type HostEvent =
   | { readonly type: 'message'; readonly message: HostMessage }
-  /** Text of the host process itself on its stdout or stderr: something is wrong with it. */
+  /** Output of the host process on its own stdout or stderr: a sign of trouble. */
   | { readonly type: 'chatter'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  /** The host could not be started. */
+  /** The host could not start. */
   | { readonly type: 'unstarted'; readonly error: Error }
-  /** The host broke the contract, or does not read what it is told. */
+  /** The host broke the contract, or does not read its messages. */
   | { readonly type: 'fault'; readonly error: Error }
   | { readonly type: 'exit'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-/** Bytes of orders that may wait for a host that does not read: a thousand workers' worth. */
+/** Maximum bytes of orders waiting for a host that does not read: a thousand workers' worth. */
 const longestBacklog = 64 * 1024;
-/** How long the channel of a host that has exited is read for what it said last, at most. */
+/** Maximum time of reading an exited host's channel for its last messages. */
 const lastWordsMs = 5000;
 
 export class HostProcess {
@@ -53,7 +53,7 @@ export class HostProcess {
   #state: HostState = hostStates.starting;
   #exitReported = false;
   #isFaulty = false;
-  /** Reports of connections that wait that the host has been asked for and has not given. */
+  /** Open requests to the host for reports of waiting connections. */
   #watches = 0;
   readonly #inbox = new HostInbox({
     read: (wanted) => (wanted ? this.#life.channel?.resume() : this.#life.channel?.pause()),
@@ -75,7 +75,7 @@ export class HostProcess {
     return this.#state;
   }
 
-  /** 0 for one that could not be started. */
+  /** 0 if it could not start. */
   get pid(): number {
     return this.#life.pid;
   }
@@ -85,7 +85,7 @@ export class HostProcess {
     return this.#options.descriptorChannel;
   }
 
-  /** @throws Error when the host's table has no such move */
+  /** @throws Error for an illegal move */
   moveTo(state: HostState): void {
     this.#state = hostTransitions.move(this.#state, state);
   }
@@ -104,7 +104,7 @@ export class HostProcess {
 
   /**
    * @param covered connections that workers on their way will take
-   * @param slot where the host may make a worker by itself for the next connection that waits
+   * @param slot slot in which the host may make a worker by itself for the next waiting connection
    */
   watch(covered: number, slot?: number): void {
     this.#watches += 1;
@@ -112,7 +112,7 @@ export class HostProcess {
     this.#send(['watch', ...numbers.map(String)]);
   }
 
-  /** The host reports connections that wait. @throws ContractError when it was not asked to */
+  /** The host reports waiting connections. @throws ContractError if it was not asked to */
   tookWatch(): void {
     if (this.#watches === 0) throw new ContractError('the host sent "waiting", which was not asked');
     this.#watches -= 1;
@@ -122,12 +122,12 @@ export class HostProcess {
     this.#send(['drain']);
   }
 
-  /** Passes the host its access log, opened anew. */
+  /** Passes the reopened access log to the host. */
   reopenAccessLog(fd: number): void {
     this.#sendWith(fd, ['reopen', 'access.log']);
   }
 
-  /** Passes a page of any length, in a file in memory. */
+  /** Passes a page of any length, in a memory file. */
   answerStatus(id: string, status: number, page: Uint8Array): void {
     const file = memoryFile('hathi-status', 0);
     try {
@@ -138,29 +138,29 @@ export class HostProcess {
     }
   }
 
-  /** There is no page. */
+  /** The page is missing. */
   refuseStatus(id: string, reason: string): void {
     this.#send(['no-status', id], Buffer.from(reason, 'utf8'));
   }
 
-  /** Asks whether it is there; answered by `alive`. */
+  /** Checks liveness; answered by `alive`. */
   askAlive(id: string): void {
     this.#send(['alive', id]);
   }
 
   /**
-   * Says no more: the host ends its workers, passes on what they wrote until then, and exits. Call {@link kill} when it
-   * does not.
+   * Sends nothing more: the host ends its workers, forwards their last output, and exits. Call {@link kill} if it does
+   * not.
    */
   hangUp(): void {
     this.#life.channel?.end();
   }
 
-  /** Nothing that it says counts any more, and nothing is said to it; its exit is still reported. */
+  /** Ignores its messages and sends it none; its exit is still reported. */
   ignore(): void {
     this.#isFaulty = true;
     this.#inbox.clear();
-    // Read on, to the end that tells of its exit.
+    // Reading continues to the end, which reports its exit.
     this.#life.channel?.resume();
   }
 
@@ -173,8 +173,8 @@ export class HostProcess {
   }
 
   /**
-   * Gives back what the master holds of it, once the exit was handled: until then somebody may write to it. Processes
-   * that it left behind may hold the other ends open.
+   * Frees the master's resources of it, once the exit was handled: until then somebody may write to it. Processes that
+   * it left behind may hold the other ends open.
    */
   close(): void {
     this.#life.release();
@@ -185,12 +185,12 @@ export class HostProcess {
     this.#write(encodeMessage(words, payload));
   }
 
-  /** Nothing waits for the host: what it does not take is kept up to a limit, then it is the one that ends. */
+  /** Never blocks: unread bytes are buffered up to a limit, then the host is ended. */
   #write(bytes: Buffer): void {
     const channel = this.#life.channel;
     if (channel?.writable !== true || this.#isFaulty) return;
     channel.write(bytes);
-    // Its settings are as long as they are: whether it reads them is seen at its start.
+    // The length of its settings is given: its start shows whether it reads them.
     if (this.#state === hostStates.starting || channel.writableLength <= longestBacklog) return;
     this.#fault(
       new ContractError(
@@ -199,13 +199,13 @@ export class HostProcess {
     );
   }
 
-  /** The descriptor first: the line says that it is there. */
+  /** The descriptor first: the line announces that it is there. */
   #sendWith(fd: number, words: readonly string[]): void {
     if (this.#life.channel?.writable !== true || this.#isFaulty) return;
     try {
       sendDescriptor(this.descriptorChannel, fd, 0);
     } catch (error) {
-      // One that has ended, whose exit is only not handled yet, needs nothing.
+      // A host that has ended, but whose exit is not handled yet, needs nothing.
       if (errorNumber(error)?.errno === constants.errno.EPIPE) return;
       const reason = `the engine host ${this.pid} does not take descriptors: ${(error as Error).message}`;
       return this.#fault(new ContractError(reason));
@@ -223,7 +223,7 @@ export class HostProcess {
   #listenToChannel(): void {
     const channel = this.#life.channel;
     if (channel === undefined) return;
-    // The exit event tells what happened; a broken pipe says nothing more.
+    // The exit event reports the reason; a broken pipe adds nothing.
     channel.on('error', () => channel.destroy());
     channel.on('data', (bytes: Buffer) => this.#receive(bytes));
   }
@@ -245,7 +245,7 @@ export class HostProcess {
     }
   }
 
-  /** What comes from it and goes to it from now on means nothing. */
+  /** From now on its messages and those to it are void. */
   #fault(error: Error): void {
     if (this.#isFaulty) return;
     this.ignore();
@@ -259,7 +259,7 @@ export class HostProcess {
   #reportExit(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#exitReported) return;
     this.#exitReported = true;
-    // What the host said last may still be in the channel: its end comes after its data.
+    // The host's last messages may still be in the channel: its end comes after its data.
     const channel = this.#life.channel;
     const report = (): void => this.#inbox.whenEmpty(() => this.#report({ type: 'exit', code, signal }));
     if (channel === undefined || channel.destroyed || channel.readableEnded) return report();

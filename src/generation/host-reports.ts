@@ -1,13 +1,13 @@
-/** What a host says about itself, for the error log. */
+/** A host's facts about itself, for the error log. */
 
 import type { EngineCommand } from '../engine/engine-command.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
 
 /**
- * What runs is said once a pool, and again when a reload changes it. That it is the system's own PHP is no news.
+ * The engine is logged once a pool, and again when a reload changes it. The system's own PHP is no news.
  *
- * @param command that the host was started with
+ * @param command that started the host
  */
 export function sayHostFacts(
   voice: PoolVoice,

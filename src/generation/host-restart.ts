@@ -1,4 +1,6 @@
-/** When a pool without a host gets the next one: at once the first time, ever later while hosts are of no use. */
+/**
+ * When a pool without a host gets the next one: at once the first time, then later and later while hosts fail early.
+ */
 
 import { type BackOffMemory, hostBackOff, initialBackOff, replacementTime } from '../pool/respawn.ts';
 
@@ -11,7 +13,7 @@ export class HostRestart {
    * Plans the next start.
    *
    * @param now monotonic milliseconds
-   * @param wasUseful whether the host that died had served for a while
+   * @param wasUseful whether the dead host had served for a while
    * @returns the time of the start, and the same in words for the log
    */
   plan(now: number, wasUseful: boolean): { readonly at: number; readonly when: string } {
@@ -25,7 +27,7 @@ export class HostRestart {
     return this.#at !== undefined && now >= this.#at;
   }
 
-  /** No start is wanted, or one is under way for another reason. */
+  /** No start is wanted, or one is in progress for another reason. */
   cancel(): void {
     this.#at = undefined;
   }

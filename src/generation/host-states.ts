@@ -1,27 +1,27 @@
 /**
- * The life of an engine host as the master sees it. A host only moves forward; a move that is not in the table
- * is a fault of the master and throws.
+ * The states of an engine host in the master. A host only moves forward; an illegal move is a fault of the master and
+ * throws.
  */
 
 import { transitions } from '../runtime/transitions.ts';
 
 export const hostStates = {
-  /** The process was started and reads its settings; PHP is not up yet. */
+  /** The process has started and reads its settings; PHP is not up yet. */
   starting: 'starting',
   /** PHP is up, rights are given up; workers are being made, nothing is accepted. */
   ready: 'ready',
   /** Accepts connections. */
   serving: 'serving',
-  /** Accepts no more; finishes what it has. */
+  /** Accepts no more; finishes its requests. */
   draining: 'draining',
-  /** Was told to go at once, or cannot be trusted any more. */
+  /** Told to end at once, or no longer trusted. */
   ending: 'ending',
-  /** The process is gone. */
+  /** The process has ended. */
   gone: 'gone',
 } as const;
 export type HostState = (typeof hostStates)[keyof typeof hostStates];
 
-/** From each state, where a host may go next. */
+/** Legal next states of a host. */
 export const hostTransitions = transitions<HostState>('a host', {
   starting: ['ready', 'ending', 'gone'],
   ready: ['serving', 'draining', 'ending', 'gone'],

@@ -1,10 +1,10 @@
 /**
- * The hosts of a pool, one after the other: which one serves, which one is being started, which ones go, and what
- * follows when one dies.
+ * The hosts of a pool over time: the serving one, the one being started, the departing ones, and the reaction to a
+ * death.
  *
- * A reload never leaves the socket without a host: the new generation starts beside the old one, takes over when
- * its workers are up, and only then does the old one stop accepting. A new generation that cannot start is given
- * up and the old one never notices.
+ * A reload never leaves the socket without a host: the new generation starts beside the old one, takes over when its
+ * workers are up, and only then does the old one stop accepting. A new generation that fails to start is discarded and
+ * the old one never notices.
  */
 
 import type { HostFacts } from '../engine/host-messages.ts';
@@ -40,7 +40,7 @@ export interface SuccessionParts {
   readonly supervisor: WorkerSupervisor;
   readonly counters: PoolCounters;
   readonly voice: PoolVoice;
-  /** Answers for the pool. */
+  /** The pool responsible for errors. */
   readonly wall: Contained;
 }
 
@@ -55,7 +55,7 @@ export class HostSuccession {
   readonly #departures: Departures;
   readonly #orphans: Orphans;
   #pool: PreparedPool;
-  /** The configuration that the next generation was made from, taken over with it. */
+  /** The configuration of the next generation, which takes effect with it. */
   #nextPool: PreparedPool | undefined;
   #serving: Generation | undefined;
   #next: Generation | undefined;
@@ -83,7 +83,7 @@ export class HostSuccession {
     this.#orphans = new Orphans(parts.services);
   }
 
-  /** In force: that of the host that serves, or of the next one where none does. */
+  /** In effect: that of the serving host, or of the next one without a serving host. */
   get pool(): PreparedPool {
     return this.#pool;
   }
@@ -92,26 +92,26 @@ export class HostSuccession {
     return this.#serving;
   }
 
-  /** It is being started. */
+  /** The generation being started. */
   get next(): Generation | undefined {
     return this.#next;
   }
 
-  /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */
+  /** Why no host serves the pool and when that changes, in the log's words; undefined before the first failure. */
   get failure(): string | undefined {
     const serving = this.#serving;
     if (serving?.watch.isLate) return `the engine host ${serving.host.pid} does not answer`;
     return serving === undefined ? this.#failure : undefined;
   }
 
-  /** Every generation that has a host process. */
+  /** Every generation with a host process. */
   generations(): Generation[] {
     return [this.#serving, this.#next, ...this.#departures.generations].filter(
       (generation) => generation !== undefined,
     );
   }
 
-  /** Those that a reload replaced and that still have a host process. */
+  /** Generations that a reload replaced and that still have a host process. */
   draining(): Generation[] {
     return [...this.#departures.generations];
   }
@@ -122,13 +122,13 @@ export class HostSuccession {
   }
 
   /**
-   * Starts a host beside the one that serves, if one does.
+   * Starts a host beside the serving one, if there is one.
    *
-   * @param wanted workers that have to be up before it takes over
+   * @param wanted number of workers that must be up before it takes over
    */
   launch(pool: PreparedPool, wanted: number): void {
     this.#nextPool = pool;
-    // A reload comes before the restart that a dead host waits for: two hosts would be one too many.
+    // A reload replaces the pending restart of a dead host: otherwise there would be two hosts.
     this.#hostRestart.cancel();
     try {
       const besideOthers = this.#serving !== undefined;
@@ -147,18 +147,18 @@ export class HostSuccession {
     }
   }
 
-  /** Starts the host that has waited for its time. */
+  /** Starts the pending host when its time has come. */
   startWhenDue(now: number): void {
     if (this.#hostRestart.isDue(now)) this.launch(this.#pool, workersForRestart(this.#pool.config));
   }
 
-  /** Sleeps on that configuration: there is no host, and none has failed. */
+  /** Sleeps with that configuration: it has no host, and none has failed. */
   rest(pool: PreparedPool): void {
     this.#pool = pool;
     this.#failure = undefined;
   }
 
-  /** Once: what the host has published is read now, and could be changed by its workers later. */
+  /** Once: the host's published data is read now, because its workers could change it later. */
   ready(generation: Generation, facts: HostFacts): void {
     if (generation.host.state === hostStates.ending) return;
     generation.expect('ready', [hostStates.starting]);
@@ -177,7 +177,7 @@ export class HostSuccession {
     this.#announceWhenUp(generation);
   }
 
-  /** A pool of many workers may take its time as long as one after the other comes up. */
+  /** A pool of many workers may take its time as long as workers keep coming up. */
   #progress(generation: Generation): void {
     generation.progressAt = this.#services.now();
     if (generation === this.#next)
@@ -212,7 +212,7 @@ export class HostSuccession {
     if (isStart && isFullyUp(generation.startProgress(this.#services.now()))) this.#announce();
   }
 
-  /** Whoever connects from now on gets the new generation: the reload is done. */
+  /** New connections now go to the new generation: the reload is done. */
   acceptsNoMore(old: Generation): void {
     if (this.#unannounced?.old === old) this.#announce();
   }
@@ -228,7 +228,7 @@ export class HostSuccession {
     if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
   }
 
-  /** The host that is being started is given up. */
+  /** Discards the host being started. */
   discardNext(): void {
     const next = this.#next;
     this.#next = undefined;
@@ -246,14 +246,14 @@ export class HostSuccession {
     if (generation === this.#next) this.#next = undefined;
   }
 
-  /** The host that serves accepts no more and finishes what runs; none takes its place. */
+  /** The serving host stops accepting and finishes its requests; it gets no successor. */
   retire(): void {
     this.#hostRestart.cancel();
     if (this.#serving !== undefined) this.#departures.drain(this.#serving);
     this.#serving = undefined;
   }
 
-  /** Hosts accept no more and finish what runs; none is started any more. */
+  /** Hosts stop accepting and finish their requests; none is started any more. */
   finish(): void {
     this.#stopped = true;
     this.discardNext();
@@ -271,8 +271,8 @@ export class HostSuccession {
   }
 
   /**
-   * The host is killed, whatever it does. Its workers, where they are processes, are told to finish what they run, and
-   * followed to their end. One that was not up yet has nothing to finish, and the signal of its host's death.
+   * Kills the host, even if busy. Its workers, if they are processes, are told to finish their requests and tracked to
+   * their end. A worker that was not up yet has nothing to finish, and receives the signal of its host's death.
    */
   abandon(generation: Generation, reason: string): void {
     const { host } = generation;
@@ -299,8 +299,8 @@ export class HostSuccession {
   }
 
   /**
-   * Worker mode: the application of one of its workers cannot be booted. Where another generation serves, that one goes
-   * on; one that serves makes the next worker ever later.
+   * Worker mode: the application of one of its workers fails to boot. If another generation serves, that one continues;
+   * a serving generation starts its next worker later and later.
    */
   bootFailed(generation: Generation, reason: string): void {
     if (generation === this.#next) return this.#giveUp(generation, reason);
@@ -359,7 +359,7 @@ export class HostSuccession {
     generation.host.moveTo(hostStates.gone);
     const how = wayOfExit(code, signal);
     const expected = state === hostStates.draining || state === hostStates.ending;
-    // First of all, so that whatever fails below finds it gone.
+    // First, so that any failure below finds it gone.
     this.#departures.remove(generation);
     const wasNext = generation === this.#next;
     this.#release(generation);
@@ -389,8 +389,8 @@ export class HostSuccession {
   }
 
   /**
-   * A reload that failed changes nothing; a pool without any host tries again, ever more slowly, and with what the
-   * operator wants now.
+   * A failed reload changes nothing; a pool without any host tries again, later and later, with the configuration that
+   * the operator wants now.
    */
   gaveUp(reason: string): void {
     const retry = this.#serving === undefined && !this.#stopped;
@@ -406,7 +406,7 @@ export class HostSuccession {
     this.#services.log.error(`[pool ${this.#pool.config.name}] ${text}`);
   }
 
-  /** @returns when, in words for the log; empty where there is no restart, or a host starts already */
+  /** @returns the time in words for the log; empty without a restart, or if a host is already starting */
   #restartLater(wasUseful: boolean): string {
     if (this.#stopped || !this.#services.isNormal() || this.#next !== undefined) return '';
     const { at, when } = this.#hostRestart.plan(this.#services.now(), wasUseful);
@@ -421,7 +421,7 @@ export class HostSuccession {
   }
 }
 
-/** Of a host whose template was gone nobody learns how it ended. */
+/** If the host's template had ended, the way of the host's end is unknown. */
 function wayOfExit(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal !== null) return `on signal ${signal}`;
   return code === null ? 'in an unknown way' : `with code ${code}`;

@@ -1,4 +1,4 @@
-/** Watches that a host and its workers do what they are told, and ends workers where the host does not. */
+/** Checks that a host and its workers obey, and ends workers when the host does not. */
 
 import { ContractError } from '../engine/contract.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -9,10 +9,10 @@ import type { HostProcess } from './host-process.ts';
 import { type HostState, hostStates } from './host-states.ts';
 import type { WorkerTable } from './worker-table.ts';
 
-/** States in which a host has a loop that answers. */
+/** States in which a host's event loop answers. */
 const answering: readonly HostState[] = [hostStates.ready, hostStates.serving, hostStates.draining];
 
-/** A host and the workers that it has. */
+/** A host and its workers. */
 export interface WatchedHost {
   /** Of the pool. */
   readonly name: string;
@@ -31,7 +31,7 @@ export class HostWatch {
     this.#log = log;
   }
 
-  /** The host does not answer, and has not been given up yet. */
+  /** The host does not answer, but has not been abandoned yet. */
   get isLate(): boolean {
     return this.#isLate;
   }
@@ -48,7 +48,7 @@ export class HostWatch {
    * Once a second.
    *
    * @param now monotonic ms
-   * @returns why the host is to be replaced; undefined when it is not
+   * @returns the reason for replacing the host; undefined to keep it
    */
   check(watched: WatchedHost, now: number): string | undefined {
     if (!answering.includes(watched.host.state)) return undefined;

@@ -1,4 +1,4 @@
-/** Starting a generation: its scoreboard, its descriptor channel, its host. */
+/** Starts a generation: its scoreboard, its descriptor channel, its host. */
 
 import { initialMemory } from '../pool/management.ts';
 import { slotsOf } from '../pool/worker-mode.ts';
@@ -12,10 +12,10 @@ import { logOwners, type PreparedPool } from './prepared-pool.ts';
 /**
  * Starts a host for the pool. It accepts nothing until it is told to.
  *
- * @param conditions.wantedAtTakeOver workers that have to be up before it takes over the socket
+ * @param conditions.wantedAtTakeOver number of workers that must be up before it takes over the socket
  * @param conditions.besideOthers another generation of the pool serves meanwhile
- * @param conditions.voice what its host and workers say goes through
- * @throws the error of the system when there are no descriptors or no memory for it
+ * @param conditions.voice rate limit for the log lines of its host and workers
+ * @throws the system's error when it is out of descriptors or memory
  */
 export function launchGeneration(
   pool: PreparedPool,

@@ -1,4 +1,4 @@
-/** What the master does for its pools: the same for each of them. */
+/** The master's services for its pools, the same for all. */
 
 import type { SlowRequest } from '../figures/slow-request.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -12,32 +12,32 @@ export interface MasterServices {
   readonly env: NodeJS.ProcessEnv;
   /** Monotonic clock, milliseconds. */
   readonly now: () => number;
-  /** Raised by every start of a host. */
+  /** Incremented by every start of a host. */
   readonly nextGenerationNumber: () => number;
   /** Workers of all pools together. */
   readonly runningWorkers: () => number;
-  /** Whether workers that die are to be replaced: false once the master stops. */
+  /** Whether dead workers are replaced: false once the master is stopping. */
   readonly isNormal: () => boolean;
-  /** Whether new generations are on their way: who follows a dead worker of an old one is no news then. */
+  /** Whether new generations are being started: then a replacement in an old generation is no news. */
   readonly isReloading: () => boolean;
-  /** `process.max`, `process_control_timeout` (seconds) of the configuration in force. */
+  /** `process.max` and `process_control_timeout` (seconds) of the current configuration. */
   readonly processMax: () => number;
   readonly processControlTimeout: () => number;
-  /** Has the process of a host made: executed, or forked from a template. */
+  /** Makes the process of a host: by exec, or by fork from a template. */
   readonly startHost: (pool: PreparedPool, descriptors: HostDescriptors, listener: LifeListener) => HostLife;
   /**
-   * Prepares what the pool's next host is started from.
+   * Prepares the start of the pool's next host.
    *
-   * @param done with the reason when it cannot be started; called in a later turn of the event loop
+   * @param done called in a later turn of the event loop, with the reason if it cannot start
    */
   readonly prepareStart: (pool: PreparedPool, done: (failure: string | undefined) => void) => void;
   readonly sleepers: Sleepers;
   /** Descriptor of the pool's access log, which belongs to the master. */
   readonly accessLog: (pool: PreparedPool) => number | undefined;
-  /** Asks for a look at the deadlines at a monotonic time in milliseconds. */
+  /** Requests a check of deadlines at a monotonic time in milliseconds. */
   readonly wakeAt: (time: number) => void;
-  /** When a host that does not answer or obey is replaced. */
+  /** Time limits for a host to answer and obey. */
   readonly patience: HostPatience;
-  /** A request went into the slow log. */
+  /** A request was written to the slow log. */
   readonly onSlowRequest: (request: SlowRequest) => void;
 }

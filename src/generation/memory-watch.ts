@@ -1,4 +1,6 @@
-/** The master's eye on what a pool's workers take: renews those that outgrew their limits, and finds who made them grow. */
+/**
+ * Watches the memory of a pool's workers: renews those over their limits, and finds the scripts that make them grow.
+ */
 
 import type { LogLevel } from '../config/values.ts';
 import { type Leak, type LeakMemory, leaks, noLeaks, noteLook } from '../pool/leak-detector.ts';
@@ -20,17 +22,20 @@ import { sizeText } from '../text/size.ts';
 import type { Generation } from './generation.ts';
 import type { WorkerRecord } from './worker-table.ts';
 
-/** Who writes down what happens. */
+/** Receiver of the messages. */
 export interface MemoryVoice {
   say(level: LogLevel, text: string, requestId?: string): void;
 }
 
-/** Beats between two looks at the growth of all workers, and workers for each of which it is one more: a look takes 0.3 ms. */
+/**
+ * Beats between two measurements of all workers' growth, and number of workers that add one beat: a measurement takes
+ * 0.3 ms.
+ */
 const growthBeats = 3;
 const workersABeat = 10;
-/** Scripts that the log is told of: who names them are workers. */
+/** Maximum of scripts named in the log: workers choose the names. */
 const mostNamed = 20;
-/** Before that a worker grows without a leak. */
+/** During its first requests a worker grows without a leak. */
 const warmAfter = 20;
 
 interface Look {
@@ -43,7 +48,7 @@ export class MemoryWatch {
   readonly #pool: string;
   #growth: GrowthMemory = noGrowth;
   #leaks: LeakMemory = noLeaks;
-  /** By pid: the last look while it had no request. */
+  /** By pid: the last measurement without a request. */
   #idleLooks = new Map<number, Look>();
   readonly #named = new Set<string>();
   #beats = 0;
@@ -53,12 +58,12 @@ export class MemoryWatch {
     this.#voice = voice;
   }
 
-  /** Scripts whose requests leave memory behind, the worst first; only where the pool's workers are watched. */
+  /** Scripts whose requests leave memory behind, worst first; only if the pool's workers are watched. */
   get leaks(): readonly Leak[] {
     return leaks(this.#leaks);
   }
 
-  /** Once a second. @param slots of the generation's scoreboard, of this moment */
+  /** Once a second. @param slots current slots of the generation's scoreboard */
   beat(generation: Generation, slots: readonly SlotSnapshot[]): void {
     const { pool } = generation;
     const isAuto = pool['pm.max_requests'] === 'auto';
@@ -86,7 +91,7 @@ export class MemoryWatch {
     return true;
   }
 
-  /** Four times a second, where there is such a limit; draining generations as well. */
+  /** Four times a second, with such a limit; includes draining generations. */
   checkHard(generation: Generation, withQuery: boolean): void {
     const { pool, engine } = generation;
     if (pool['pm.max_memory_hard'] === 0 || engine === 'embedded') return;
@@ -94,7 +99,7 @@ export class MemoryWatch {
       if (worker.pid === 0 || worker.ending !== undefined) continue;
       const anonymous = anonymousBytes(worker.pid) ?? 0;
       if (!isOverHardLimit(pool, anonymous)) continue;
-      // Part of that may be shared with others still, as after a fork.
+      // Part of that may still be shared, as after a fork.
       const bytes = processMemory(worker.pid)?.privateBytes ?? 0;
       if (isOverHardLimit(pool, bytes)) this.#end(generation, worker, bytes, withQuery);
     }
@@ -116,7 +121,7 @@ export class MemoryWatch {
     generation.endWorker(worker.slot, 'term');
   }
 
-  /** After so many a worker has grown by half; 0 while nothing is known, and where it does not grow. */
+  /** Number of requests after which a worker has grown by half; 0 while unknown, and without growth. */
   get #requests(): number {
     const memory = workerMemory(this.#growth);
     if (memory?.growthBytesPerRequest === undefined) return 0;
@@ -129,7 +134,7 @@ export class MemoryWatch {
       const seen = requests < warmAfter ? undefined : idleLook(generation, slot, pid);
       const before = this.#idleLooks.get(pid);
       if (seen === undefined) {
-        // While it works what it takes is its request's.
+        // During a request its memory belongs to that request.
         if (before !== undefined) looks.set(pid, before);
         continue;
       }
@@ -161,8 +166,8 @@ function sampleOf({ pid, bytes, requests }: SizedWorker): MemorySample {
 }
 
 /**
- * @param isExact every worker's own memory is to be known; else only of those that may be over the limit, since the kernel
- *   walks all pages of a process for it
+ * @param isExact measures every worker's private memory; otherwise only of those that may exceed the limit, since the
+ *   kernel walks all pages of a process for it
  */
 function sizesOf(
   { engine, workers }: Generation,
@@ -186,7 +191,7 @@ function nativeBytes(pid: number, isExact: boolean, limit: number): number | und
   return isExact || mayBeOver ? processMemory(pid)?.privateBytes : anonymous;
 }
 
-/** @returns undefined while it has a request, and when one began meanwhile */
+/** @returns undefined during a request, and when one began meanwhile */
 function idleLook(
   { engine, reader }: Generation,
   slot: number,

@@ -1,6 +1,6 @@
 /**
- * Workers whose host is gone or was taken from them. A native worker finishes what it runs when its host dies; nobody
- * but the master could end one that does not.
+ * Workers whose host is gone or was taken from them. A native worker finishes its request when its host dies; only the
+ * master could end one that does not.
  */
 
 import { orphanDeadline } from '../pool/hand-over.ts';
@@ -8,7 +8,7 @@ import type { ProcessHandle } from '../posix/pidfd.ts';
 import type { Generation } from './generation.ts';
 import type { MasterServices } from './master-services.ts';
 
-/** Workers that were killed are looked for again so soon, ms. */
+/** Interval for checking killed workers, ms. */
 const checkMs = 50;
 
 type Services = Pick<MasterServices, 'now' | 'wakeAt' | 'processControlTimeout'>;
@@ -31,7 +31,7 @@ export class Orphans {
     return this.#orphans.length;
   }
 
-  /** Takes the workers of a host that is out of order: they are told to finish what they run. */
+  /** Takes the workers of a faulty host: they are told to finish their requests. */
   finish(generation: Generation): void {
     const workers = generation.workers.takeProcesses();
     for (const worker of workers) worker.signal('SIGQUIT');
@@ -47,7 +47,7 @@ export class Orphans {
     this.#services.wakeAt(this.#services.now() + checkMs);
   }
 
-  /** Forgets those that are gone, and kills those whose time is over. */
+  /** Forgets ended workers, and kills those past their deadline. */
   check(now: number): void {
     const left: Orphan[] = [];
     for (const orphan of this.#orphans) {
@@ -58,12 +58,12 @@ export class Orphans {
     for (const { process, until } of left) if (now >= until) process.signal('SIGKILL');
   }
 
-  /** Nothing of them is waited for. */
+  /** Kills them without waiting for requests. */
   kill(): void {
     for (const { process } of this.#orphans) process.signal('SIGKILL');
   }
 
-  /** @param until they have so long to finish, monotonic ms */
+  /** @param until their deadline, monotonic ms */
   #adopt(processes: readonly ProcessHandle[], until: number): void {
     this.#orphans = [...this.#orphans, ...processes.map((process) => ({ process, until }))];
     this.check(Number.NEGATIVE_INFINITY);

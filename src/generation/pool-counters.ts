@@ -1,4 +1,7 @@
-/** Counts of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these go on. */
+/**
+ * Counters of a pool since the master's start. A scoreboard ends with its generation, a slot with its worker; these
+ * continue.
+ */
 
 import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { RestartCause } from '../figures/answers.ts';
@@ -9,17 +12,17 @@ import type { Generation } from './generation.ts';
 
 export class PoolCounters {
   readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 };
-  /** Of the workers that are gone. */
+  /** Of ended workers. */
   #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
-  /** Of the generations that are gone. */
+  /** Of ended generations. */
   #routes = noRoutes;
-  /** When all requests had ended. */
+  /** State when all requests had ended. */
   #settledRoutes: { readonly accepted: number; readonly table: RouteTable } | undefined = {
     accepted: 0,
     table: noRoutes,
   };
   #accepted = 0;
-  /** The counters when all requests had ended. */
+  /** Counters when all requests had ended. */
   #settled: { readonly accepted: number; readonly counters: SlotCounters } | undefined;
   #maxChildrenReached = 0;
   #slowRequests = 0;
@@ -28,12 +31,12 @@ export class PoolCounters {
   #busySeconds = 0;
   #refused = 0;
 
-  /** Something of the pool went wrong, and its host was ended. */
+  /** Something of the pool failed, and its host was ended. */
   faulted(): void {
     this.#faults += 1;
   }
 
-  /** @param seconds of all busy workers together */
+  /** @param seconds sum over all busy workers */
   wasBusy(seconds: number): void {
     this.#busySeconds += seconds;
   }
@@ -55,12 +58,12 @@ export class PoolCounters {
     this.#terminatedRequests += 1;
   }
 
-  /** A worker is gone; to be called before its slot goes to another one. */
+  /** A worker has ended; call it before its slot is reused. */
   workerGone(generation: Generation, slot: number): void {
     this.#gone = add(this.#gone, generation.reader.readCounters(slot));
   }
 
-  /** A host is gone, and its workers with it; to be called before the scoreboard is closed. */
+  /** A host has ended with its workers; call it before the scoreboard is closed. */
   generationGone(generation: Generation): void {
     this.#accepted += generation.reader.readHeader().acceptedRequests;
     this.#maxChildrenReached += generation.memory.maxChildrenReached;
@@ -69,17 +72,17 @@ export class PoolCounters {
     this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
   }
 
-  /** @param generations those that have a host */
+  /** @param generations those with a host */
   routes(generations: readonly Generation[]): RouteTable {
     const accepted = this.accepted(generations);
     if (this.#settledRoutes?.accepted === accepted) return this.#settledRoutes.table;
     const table = generations.reduce((sum, { reader }) => addRoutes(sum, reader.readRoutes()), this.#routes);
-    // As below: most pools rest, and this is much to read.
+    // As below: most pools are at rest, and this is much to read.
     this.#settledRoutes = countedRequests(table) === accepted ? { accepted, table } : undefined;
     return table;
   }
 
-  /** Requests begun. @param generations those that have a host */
+  /** Requests begun. @param generations those with a host */
   accepted(generations: readonly Generation[]): number {
     return generations.reduce(
       (total, { reader }) => total + reader.readHeader().acceptedRequests,
@@ -87,7 +90,7 @@ export class PoolCounters {
     );
   }
 
-  /** @param generations those that have a host */
+  /** @param generations those with a host */
   counts(generations: readonly Generation[]): PoolCounts {
     const accepted = this.accepted(generations);
     const counted = this.#counted(accepted, generations);
@@ -106,7 +109,7 @@ export class PoolCounters {
     };
   }
 
-  /** Where every request that was begun has been counted, nothing can change until the next one begins. */
+  /** Once every begun request has been counted, nothing can change until the next one begins. */
   #counted(accepted: number, generations: readonly Generation[]): SlotCounters {
     if (this.#settled?.accepted === accepted) return this.#settled.counters;
     let counters = this.#gone;

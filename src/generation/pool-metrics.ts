@@ -1,4 +1,4 @@
-/** What a pool has done and takes, for those who look at it: counts since the start, rates, peaks, processes. */
+/** A pool's figures for observers: counters since the start, rates, peaks, processes. */
 
 import type { PoolCounts, PoolProcesses } from '../figures/admin-snapshot.ts';
 import type { RecentAnswer } from '../figures/answers.ts';
@@ -12,7 +12,7 @@ import type { PoolCounters } from './pool-counters.ts';
 import { ProcessSampler } from './process-sampler.ts';
 import { RecentRates } from './recent-rates.ts';
 
-/** Seconds since the heartbeat before that count at most. */
+/** Maximum of seconds since the previous heartbeat that count. */
 const longestGap = 2;
 
 export class PoolMetrics {
@@ -26,7 +26,7 @@ export class PoolMetrics {
   #fullness = notFull;
 
   /**
-   * @param generations those that have a host
+   * @param generations those with a host
    * @param now monotonic milliseconds
    */
   constructor(counters: PoolCounters, generations: () => readonly Generation[], now: () => number) {
@@ -38,7 +38,7 @@ export class PoolMetrics {
   }
 
   /**
-   * At every heartbeat, with what the status page says then.
+   * At every heartbeat, with the current status page.
    *
    * @param limit `pm.max_children`
    */
@@ -56,32 +56,32 @@ export class PoolMetrics {
     this.#recent.note(this.#now(), () => this.counts());
   }
 
-  /** Whether it has been full for so long that others should take what comes. */
+  /** Whether it has been full for so long that others should take new requests. */
   get isSaturated(): boolean {
     return this.#fullness.isSaturated;
   }
 
-  /** Counts since the master's start. */
+  /** Counters since the master's start. */
   counts(): PoolCounts {
     return this.#counters.counts(this.#generations());
   }
 
-  /** How often its host was ended for a fault. */
+  /** Number of times that its host was ended for a fault. */
   get faults(): number {
     return this.#counters.faults;
   }
 
-  /** What the requests were since the master's start. */
+  /** Requests by route since the master's start. */
   routes(): RouteTable {
     return this.#counters.routes(this.#generations());
   }
 
-  /** @param totals of this moment */
+  /** @param totals current totals */
   recent(totals: PoolCounts): RecentAnswer {
     return this.#recent.rates(this.#now(), totals);
   }
 
-  /** What the history is to keep now. */
+  /** The current values for the history. */
   historySample(): Pick<PoolSample, 'busy' | 'busyMean' | 'queue' | 'counts'> {
     return this.#history.take(this.#counters.accepted(this.#generations()), () => this.counts());
   }

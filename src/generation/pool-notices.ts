@@ -1,4 +1,4 @@
-/** What the error log is told of a pool: each thing once, until it changes. */
+/** Messages about a pool for the error log: each one once, until it changes. */
 
 import { ContractError } from '../engine/contract.ts';
 import type { EngineCommand } from '../engine/engine-command.ts';
@@ -23,10 +23,10 @@ export class PoolNotices {
   }
 
   /**
-   * Something of the pool could not be handled.
+   * Something of the pool failed.
    *
-   * @param doing what was being done
-   * @param mayRepeat no host is ended for it, so that the same may come every second
+   * @param doing the action
+   * @param mayRepeat no host is ended for it, so the same may come every second
    * @returns whether it is news
    */
   incident(doing: string, error: unknown, mayRepeat: boolean): boolean {
@@ -41,14 +41,14 @@ export class PoolNotices {
     return true;
   }
 
-  /** The host has a descriptor of its own and serves on; the next one could not. */
+  /** The host has its own descriptor and continues to serve; the next host could not. */
   checkSocket(listener: Listener): void {
     if (listener === this.#lostSocket || listener.isIntact()) return;
     this.#lostSocket = listener;
     this.#log.alert(`[pool ${this.#pool}] ${listener.lossText()}`);
   }
 
-  /** What the host that serves says about itself. */
+  /** The serving host's facts about itself. */
   host(facts: HostFacts | undefined, command: EngineCommand): void {
     const report = `${command.instead} ${facts?.detail} ${facts?.warnings.join()}`;
     if (facts === undefined || report === this.#host) return;

@@ -1,17 +1,17 @@
-/** What one pool reports to the master, which handles all of it in its queue. */
+/** Reports of one pool to the master, which handles all of them in its queue. */
 
 import type { Generation } from './generation.ts';
 import type { HostEvent } from './host-process.ts';
 
 export interface PoolReports {
-  /** The first connection of a pool that sleeps. */
+  /** The first connection of a sleeping pool. */
   readonly wake: () => void;
   readonly hostEvent: (generation: Generation, event: HostEvent) => void;
   /**
-   * Something to be done from the master's queue, inside the pool's wall.
+   * An action for the master's queue, inside the pool's wall.
    *
-   * @param generation whose host it is about, where it is about one
-   * @param doing what, for the log: it stands behind "while"
+   * @param generation the host's generation if it concerns one
+   * @param doing the action, for the log, where it follows "while"
    */
   readonly enqueue: (generation: Generation | undefined, doing: string, act: () => void) => void;
   readonly outcome: (outcome: PoolOutcome) => void;
@@ -20,9 +20,9 @@ export interface PoolReports {
 export type PoolOutcome =
   /** A generation took over the pool's socket. */
   | { readonly type: 'serving'; readonly generation: Generation }
-  /** It serves without a host until a connection comes. */
+  /** It serves without a host until the next connection. */
   | { readonly type: 'asleep' }
-  /** The first or a new generation could not be started; the old one, if there is one, serves on. */
+  /** The first or a new generation failed to start; the old one, if there is one, continues to serve. */
   | { readonly type: 'gaveUp'; readonly reason: string }
   /** A worker died by a signal that counts for emergency_restart. */
   | { readonly type: 'crash' }

@@ -1,4 +1,7 @@
-/** One pool: what the master asks of it, and what its host and its workers do. Its hosts are in host-succession.ts. */
+/**
+ * One pool: executes the master's requests, and handles its host's and workers' events. Its hosts are in
+ * host-succession.ts.
+ */
 
 import type { PoolConfig } from '../config/directives.ts';
 import { ContractError } from '../engine/contract.ts';
@@ -78,18 +81,18 @@ export class PoolRunner {
     this.#counters.refused(count);
   }
 
-  /** Scripts whose requests leave memory behind, the worst first. */
+  /** Scripts whose requests leak memory, worst first. */
   get leaks(): readonly Leak[] {
     return this.#supervisor.leaks;
   }
 
-  /** What a worker runs now; undefined when there is no worker of that pid. */
+  /** A worker's current request; undefined for an unknown pid. */
   stack(pid: number): WorkerStack | undefined {
     const found = this.findWorker(pid);
     return found && workerStack(found.generation, found.slot, pid);
   }
 
-  /** Headers that PHP puts first in each of its answers; none while no host serves the pool. */
+  /** Headers that PHP puts first in each of its answers; empty while no host serves the pool. */
   get firstHeaders(): readonly HeaderLine[] {
     return this.#hosts.serving === undefined ? [] : poweredBy(this.#hosts.serving);
   }
@@ -99,17 +102,17 @@ export class PoolRunner {
     return this.#sleep.isAsleep;
   }
 
-  /** It sleeps and has no process: nothing of it changes without an event of its own. */
+  /** It sleeps and has no process: it only changes by an event of its own. */
   get isAtRest(): boolean {
     return this.#sleep.isAsleep && this.#hosts.isGone;
   }
 
-  /** When the host that serves was started, or the pool fell asleep, milliseconds since 1970; undefined otherwise. */
+  /** Start of the serving host, or the time when the pool fell asleep, milliseconds since 1970; otherwise undefined. */
   get startedAt(): number | undefined {
     return this.#sleep.isAsleep ? this.#sleep.since : this.#hosts.serving?.launchedEpochMs;
   }
 
-  /** The status page as the bytes of a CGI response; undefined while no host serves the pool and none is to. */
+  /** The status page as the bytes of a CGI response; undefined while no host serves the pool, unless it sleeps. */
   statusPage(query: string): Buffer | undefined {
     if (this.#sleep.isAsleep) return renderSleepingPage(this.#hosts.pool, this.#sleep.since, query).reply;
     return (
@@ -118,33 +121,33 @@ export class PoolRunner {
     );
   }
 
-  /** Why no host serves the pool and when that changes, in the words of the log; undefined before the first failure. */
+  /** Why no host serves the pool and when that changes, in the log's words; undefined before the first failure. */
   get failure(): string | undefined {
     return this.#hosts.failure;
   }
 
-  /** Every generation that has a host process. */
+  /** Every generation with a host process. */
   generations(): Generation[] {
     return this.#hosts.generations();
   }
 
-  /** Those that a reload replaced and that still have a host process. */
+  /** Generations that a reload replaced and that still have a host process. */
   draining(): Generation[] {
     return this.#hosts.draining();
   }
 
   /**
    * Workers as `process.max` counts them. During a reload the old generation's do not count: they only finish, and
-   * a limit that is used up would otherwise keep the new generation from having any.
+   * otherwise a used-up limit would keep the new generation from having any.
    */
   get workerCount(): number {
     return (this.#hosts.next ?? this.#hosts.serving)?.workers.size ?? 0;
   }
 
-  /** Where a worker of that process id is, if it is one of this pool's. */
+  /** The place of a worker by its process id, if it belongs to this pool. */
   findWorker(pid: number): { readonly generation: Generation; readonly slot: number } | undefined {
     for (const generation of this.generations()) {
-      // One that is not up yet has the pid 0.
+      // A worker that is not up yet has pid 0.
       const worker = generation.workers.all().find((one) => one.pid === pid && pid !== 0);
       if (worker !== undefined) return { generation, slot: worker.slot };
     }
@@ -157,7 +160,7 @@ export class PoolRunner {
     this.#hosts.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
   }
 
-  /** Whether the host that serves would be made in the same way, on the same socket. */
+  /** Whether the serving host would be made the same way, on the same socket. */
   serves({ fingerprint, listener }: PreparedPool): boolean {
     const isSettled =
       (this.#hosts.serving !== undefined || this.#sleep.isAsleep) && this.#hosts.next === undefined;
@@ -166,7 +169,7 @@ export class PoolRunner {
     );
   }
 
-  /** Starts a new generation with another (or the same) configuration beside the one that serves. */
+  /** Starts a new generation with another (or the same) configuration beside the serving one. */
   reload(pool: PreparedPool): void {
     this.#hosts.discardNext();
     const { serving } = this.#hosts;
@@ -179,7 +182,7 @@ export class PoolRunner {
     this.#hosts.launch(pool, workersForTakeOver(pool.config, busy));
   }
 
-  /** Accepts no more, finishes what runs. */
+  /** Stops accepting and finishes requests. */
   finish(): void {
     this.#sleep.end();
     this.#hosts.finish();
@@ -192,11 +195,11 @@ export class PoolRunner {
   }
 
   /**
-   * Something of this pool could not be handled, or its host is out of order: the log is told, the host is ended, and
-   * the next one started by the rules for a host that died. Never throws: nobody else is to notice.
+   * Something of this pool failed, or its host is faulty: logs it, ends the host, and starts the next one by the rules
+   * for a dead host. Never throws: other pools must not notice.
    *
-   * @param doing what was being done
-   * @param generation whose host it is about
+   * @param doing the action
+   * @param generation the host's generation
    */
   incident(doing: string, error: unknown, generation = this.#hosts.serving): void {
     try {
@@ -212,7 +215,7 @@ export class PoolRunner {
   onHostEvent(generation: Generation, event: HostEvent): void {
     switch (event.type) {
       case 'message':
-        // What had come with the message that was one too many.
+        // Discard messages received together with the excessive one.
         if (generation.host.isIgnored) return;
         return this.#messages.handle(generation, event.message);
       case 'chatter':
@@ -240,7 +243,7 @@ export class PoolRunner {
       publishFigures(serving, pool.listener, scoreboard),
       pool.config['pm.max_children'],
     );
-    // Not at the start itself: programs that read the log know its lines by heart.
+    // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
   }
@@ -259,7 +262,7 @@ export class PoolRunner {
     this.#sleep.begin(this.#hosts.pool, () => this.#reports.wake());
   }
 
-  /** Nothing runs before the first connection; but whether its PHP can be started is known before. */
+  /** Nothing runs before the first connection, but the start of its PHP is tested in advance. */
   #sleepFirst(pool: PreparedPool): void {
     this.#hosts.rest(pool);
     this.#sleep.begin(pool, () => this.#reports.wake());
@@ -274,7 +277,7 @@ export class PoolRunner {
     );
   }
 
-  /** Once a second, also while the master stops: whether hosts answer and obey. */
+  /** Once a second, even while the master stops: whether hosts answer and obey. */
   watchHosts(): void {
     const now = this.#services.now();
     for (const generation of this.generations()) {
@@ -306,7 +309,7 @@ export class PoolRunner {
     }
   }
 
-  /** The access log was opened anew: every host is handed it. */
+  /** The access log was reopened: passes it to every host. */
   passAccessLog(fd: number): void {
     for (const generation of this.generations()) {
       contain(this, 'passing its access log', () => generation.host.reopenAccessLog(fd), generation);
@@ -314,7 +317,7 @@ export class PoolRunner {
   }
 }
 
-/** Its host was told to go, or has gone. */
+/** Its host was told to end, or has ended. */
 function isLeaving({ host }: Generation): boolean {
   return host.state === hostStates.ending || host.state === hostStates.gone;
 }

@@ -1,10 +1,10 @@
-/** Who is told which pools in force there is something to see of. */
+/** Observer of active pools in effect. */
 
 import type { PoolRunner } from './pool-runner.ts';
 
 export interface PoolWatcher {
-  /** Something happens to it. */
+  /** An event of the pool. */
   roused(runner: PoolRunner): void;
-  /** It is not in force any more. */
+  /** It is no longer in effect. */
   removed(runner: PoolRunner): void;
 }

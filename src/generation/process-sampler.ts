@@ -1,13 +1,13 @@
-/** Memory and CPU of a pool's processes, read from /proc when somebody asks, and at most once a second. */
+/** Memory and CPU of a pool's processes, read from /proc on demand, at most once a second. */
 
 import type { PoolProcesses, WorkerProcess } from '../figures/admin-snapshot.ts';
 import { type ProcessStat, processStat, threadStat } from '../posix/process-stat.ts';
 import type { Generation } from './generation.ts';
 
-/** ms, for the pool and for each of its processes: what is asked for sooner is the last sample. */
+/** ms, for the pool and each of its processes: earlier requests get the last sample. */
 const shortestPeriod = 1000;
 const periodPerProcess = 20;
-/** ms; over a longer time a percentage would tell of the past. */
+/** ms; over a longer time a percentage would describe the past. */
 const longestPeriod = 30_000;
 
 interface Seen {
@@ -20,14 +20,14 @@ export class ProcessSampler {
   #last: { readonly until: number; readonly figures: PoolProcesses } | undefined;
   /** By pid. */
   #seen = new Map<number, Seen>();
-  /** CPU time by generation, as last sampled; and that of those which are gone. */
+  /** CPU time by generation, as last sampled; and that of ended ones. */
   #cpuMicros = new Map<number, number>();
   #goneCpuMicros = 0;
   #account: { readonly at: number; readonly cpuSeconds: number } | undefined;
 
   /**
    * @param now monotonic ms
-   * @param generations those that have a host
+   * @param generations those with a host
    */
   sample(now: number, generations: readonly Generation[]): PoolProcesses {
     if (this.#last !== undefined && now < this.#last.until) return this.#last.figures;
@@ -38,7 +38,7 @@ export class ProcessSampler {
     for (const generation of generations) {
       const host = processStat(generation.host.pid);
       hostBytes += host?.residentBytes ?? 0;
-      // Workers that ended are in the host's account: it waits for them. Threads are in it all the time.
+      // The host's account includes ended workers: it waits for them. It always includes threads.
       let cpu = (host?.cpuMicros ?? 0) + (host?.childrenCpuMicros ?? 0);
       const areThreads = generation.engine === 'embedded';
       for (const { pid } of generation.workers.all()) {
@@ -71,7 +71,7 @@ export class ProcessSampler {
     return (100_000 * (cpuSeconds - before.cpuSeconds)) / (at - before.at);
   }
 
-  /** All CPU time so far: never less than before, whatever ended meanwhile. */
+  /** All CPU time so far: never decreases, whatever ended meanwhile. */
   #sumOf(current: Map<number, number>): number {
     for (const [number, cpu] of this.#cpuMicros) {
       if (!current.has(number)) this.#goneCpuMicros += cpu;

@@ -1,4 +1,4 @@
-/** The counts of a pool some seconds ago, so that rates and quantiles of the last seconds can be told at any time. */
+/** The counters of a pool some seconds ago, for rates and quantiles of the last seconds at any time. */
 
 import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { RecentAnswer } from '../figures/answers.ts';
@@ -13,7 +13,7 @@ import {
 
 /** Time between two samples, ms. */
 const spacing = 5000;
-/** Rates are about the time since the oldest of these: 10 to 15 seconds. */
+/** Rates cover the time since the oldest of these: 10 to 15 seconds. */
 const samplesKept = 3;
 
 interface Sample {
@@ -35,7 +35,7 @@ export class RecentRates {
     this.#samples = [sample(now, totals)];
   }
 
-  /** Takes a sample when one is due; to be called about once a second. @param read makes the totals */
+  /** Takes a sample when one is due; call it about once a second. @param read returns the totals */
   note(now: number, read: () => PoolCounts): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && now - last.at < spacing) return;

@@ -1,4 +1,4 @@
-/** A worker's request with its PHP stack, at the moment of asking. */
+/** A worker's request with its PHP stack, at the time of the question. */
 
 import { readFileSync } from 'node:fs';
 import type { WorkerStack } from '../figures/slow-request.ts';
@@ -9,7 +9,7 @@ import { stackFrames } from '../trace/frames.ts';
 import type { Generation } from './generation.ts';
 import type { Look } from './worker-stacks.ts';
 
-/** Deepest stack that is shown: a recursion without end has no end. */
+/** Deepest stack that is shown: an endless recursion has no end. */
 export const shownDepth = 256;
 
 /** @returns undefined when the slot is free */
@@ -18,7 +18,7 @@ export function workerStack(generation: Generation, slot: number, pid: number): 
   return requestFacts(generation, slot, pid, look);
 }
 
-/** @param look at the stack, which whoever asks may need in another form as well */
+/** @param look at the stack, which the caller may need in another form as well */
 export function requestFacts(
   generation: Generation,
   slot: number,
@@ -46,7 +46,7 @@ export function requestFacts(
   };
 }
 
-/** Where an application is while it boots, as an end of a sentence; empty where that cannot be seen. */
+/** The current place of a booting application, as the end of a sentence; empty when unknown. */
 export function bootPlace(generation: Generation, slot: number, pid: number): string {
   const look = generation.stacks.look(slot, shownDepth);
   if (pid === 0 || !('walk' in look)) return '';
@@ -60,7 +60,7 @@ function stackOf(look: Look): Stack {
   return 'walk' in look ? { frames: stackFrames(look.walk.calls) } : look;
 }
 
-/** VmRSS of a process, proc(5); undefined once it is gone. */
+/** VmRSS of a process, proc(5); undefined once it has ended. */
 function residentBytes(pid: number): number | undefined {
   try {
     const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];

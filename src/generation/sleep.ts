@@ -9,11 +9,11 @@ import type { PreparedPool } from './prepared-pool.ts';
 
 export class Sleep {
   readonly #services: Pick<MasterServices, 'sleepers' | 'now'>;
-  /** Whose connections wake it. */
+  /** Its connections wake the pool. */
   #listener: Listener | undefined;
-  /** Since when the host that serves has had no worker. */
+  /** Since when the serving host has had no worker. */
   #empty: { readonly generation: Generation; readonly since: number } | undefined;
-  /** Wall clock, milliseconds: since when it sleeps. */
+  /** Wall clock, milliseconds: start of its sleep. */
   #since = 0;
 
   constructor(services: Pick<MasterServices, 'sleepers' | 'now'>) {
@@ -42,7 +42,7 @@ export class Sleep {
     this.#empty = undefined;
   }
 
-  /** Asked at every heartbeat of the host that serves. */
+  /** Called at every heartbeat of the serving host. */
   isDue(generation: Generation, config: PoolConfig): boolean {
     const now = this.#services.now();
     const workers = generation.workers.size;

@@ -1,4 +1,4 @@
-/** The pools that sleep: each is a listening socket that is watched, and nothing else. */
+/** The sleeping pools: each is only a watched listening socket. */
 
 import { ReadableWatch } from '../posix/epoll.ts';
 import type { Listener } from '../sockets/listener.ts';
@@ -9,7 +9,7 @@ export class Sleepers {
 
   /**
    * @param wake called once, when a connection waits
-   * @throws PosixError for a descriptor that cannot be waited for
+   * @throws PosixError for a descriptor that cannot be watched
    */
   add(listener: Listener, wake: () => void): void {
     const fd = listener.intactFd();
@@ -22,7 +22,7 @@ export class Sleepers {
     this.#wake.set(fd, wake);
   }
 
-  /** To be called before the socket is closed. Harmless for one that does not sleep. */
+  /** Call it before the socket is closed. No-op for a pool that is awake. */
   remove({ fd }: Listener): void {
     this.#wake.delete(fd);
     this.#watch?.forget(fd);

@@ -1,6 +1,6 @@
 /**
- * The slow log entry of a request (fpm-behaviour 11.7): time, pool, worker, script, and the PHP stack as it was read
- * from outside the worker, which is neither stopped nor disturbed.
+ * The slow log entry of a request (fpm-behaviour 11.7): time, pool, worker, script, and the PHP stack, read from
+ * outside the worker without stopping or disturbing it.
  */
 
 import type { SlowRequest } from '../figures/slow-request.ts';
@@ -16,13 +16,13 @@ import { requestFacts, shownDepth } from './request-facts.ts';
 import type { Look } from './worker-stacks.ts';
 
 const newline = Buffer.from('\n');
-/** What an entry shows when there is no stack: the reference's words. */
+/** php-fpm's words for a missing stack. */
 const failed = '+++ dump failed';
 
 /**
  * Writes the entry.
  *
- * @returns the request; undefined when it is over already
+ * @returns the request; undefined when it has already ended
  */
 export function writeSlowLog(
   generation: Generation,
@@ -30,7 +30,7 @@ export function writeSlowLog(
   pid: number,
   log: ErrorLog,
 ): SlowRequest | undefined {
-  // Monitoring knows this line of the reference, though here the worker runs on.
+  // Monitoring expects this line of php-fpm, though here the worker runs on.
   if (generation.pool['slowlog.format'] === 'compat') log.notice(`child ${pid} stopped for tracing`);
   log.notice(`about to trace ${pid}`);
   const look = generation.stacks.look(slot, shownDepth);
@@ -55,7 +55,7 @@ function entry(generation: Generation, request: SlowRequest, look: Look, isDebug
   ];
   if (pool['slowlog.format'] === 'detailed') lines.push(...detailed(request, depth));
   else lines.push(...('walk' in look ? referenceFrames(look.walk.calls, depth) : [failed]));
-  // The reference writes names as they are; here none can begin a line of its own.
+  // php-fpm writes names unescaped; here a name cannot start a line of its own.
   return Buffer.concat(lines.flatMap((line) => [logLine(bytesOf(asBinary(line))), newline]));
 }
 

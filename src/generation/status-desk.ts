@@ -1,6 +1,6 @@
 /**
- * The questions of a host for its pool's status page, answered one a turn of the event loop, so that a host that asks
- * without end takes its turns and no more.
+ * A host's questions for its pool's status page, answered one per turn of the event loop, so that a host that asks
+ * endlessly gets no more than its turns.
  */
 
 import { ContractError } from '../engine/contract.ts';
@@ -17,7 +17,7 @@ export class StatusDesk {
   #open: StatusQuestion[] = [];
 
   /**
-   * @param most questions that may be open at a time
+   * @param most maximum of open questions
    * @param later runs something in a later turn
    */
   constructor(most: number, later: (act: () => void) => void, answer: (question: StatusQuestion) => void) {
@@ -35,7 +35,7 @@ export class StatusDesk {
     if (this.#open.length === 1) this.#later(() => this.#next());
   }
 
-  /** Nobody can be answered any more. */
+  /** No more answers are possible. */
   close(): void {
     this.#open = [];
   }

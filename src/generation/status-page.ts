@@ -1,4 +1,4 @@
-/** The status page of a pool: its scoreboard together with what the master counts itself. */
+/** The status page of a pool: its scoreboard together with the master's own counters. */
 
 import { isAtLeast } from '../engine/php-version.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -12,7 +12,7 @@ import type { Generation } from './generation.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import type { StatusQuestion } from './status-desk.ts';
 
-/** What the page shows of a generation at this moment. */
+/** The page's current data of a generation. */
 export function statusSnapshot(
   generation: Generation,
   listener: Listener | undefined,
@@ -37,7 +37,7 @@ export function statusSnapshot(
   return snapshot;
 }
 
-/** Puts the master's figures where workers can read them, for fpm_get_status(); and returns them. */
+/** Writes the master's figures where workers can read them, for fpm_get_status(); and returns them. */
 export function publishFigures(
   generation: Generation,
   listener: Listener,
@@ -72,7 +72,7 @@ export function renderStatusPage(
 
 const shortages: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC'];
 
-/** Answers a host that asks for the page. */
+/** Answers a host's question for the page. */
 export function answerStatusQuestion(
   generation: Generation,
   listener: Listener,
@@ -83,14 +83,14 @@ export function answerStatusQuestion(
     const { status, reply } = renderStatusPage(generation, listener, query);
     generation.host.answerStatus(id, status, reply);
   } catch (error) {
-    // A system that is short of descriptors or memory is no fault of the pool.
+    // A shortage of descriptors or memory is no fault of the pool.
     if (!shortages.includes((error as NodeJS.ErrnoException).code)) throw error;
     log.sysError(`[pool ${generation.name}] cannot give the status page`, error);
     generation.host.refuseStatus(id, (error as Error).message);
   }
 }
 
-/** The same for a pool that sleeps: nothing runs, and nothing has since then. */
+/** The same for a sleeping pool, in which nothing runs. */
 export function renderSleepingPage(
   { config, listener }: Pick<PreparedPool, 'config' | 'listener'>,
   since: number,
@@ -117,7 +117,7 @@ export function renderSleepingPage(
 /** The header by which PHP names itself, unless its `expose_php` is off. */
 export function poweredBy({ facts }: Generation): readonly (readonly [string, string])[] {
   if (facts?.isExposed !== true) return [];
-  // A host may say anything; a version has no line ends.
+  // A host may send anything; a version has no line ends.
   return /^[\w.+~-]+$/.test(facts.php) ? [['X-Powered-By', `PHP/${facts.php}`]] : [];
 }
 

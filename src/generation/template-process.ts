@@ -1,6 +1,6 @@
 /**
- * A template as the master sees it: a PHP that has started but for its OPcache and makes hosts by fork
- * (docs/contract.md, "Templates"). It carries out what it is asked for and reports what happens; it decides nothing.
+ * The master's handle on a template: a PHP that has started except for its OPcache and makes hosts by fork
+ * (docs/contract.md, "Templates"). It executes orders and reports events; it decides nothing itself.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -17,27 +17,27 @@ import { isDebugged } from './debugged.ts';
 
 export interface TemplateOptions {
   readonly command: HostCommand;
-  /** The ini files and definitions that PHP starts with (`php.ini`, `php.define`). */
+  /** PHP's initial ini files and definitions (`php.ini`, `php.define`). */
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly env: NodeJS.ProcessEnv;
   readonly onEvent: (event: TemplateEvent) => void;
-  /** How long PHP's start may take, ms. */
+  /** Time limit for PHP's start, ms. */
   readonly startTimeoutMs?: number;
 }
 
 export type TemplateEvent =
   | { readonly type: 'ready'; readonly facts: HostFacts }
-  /** It cannot start, broke the contract, or has ended; it makes no more hosts. Told once. */
+  /** It cannot start, broke the contract, or has ended; it makes no more hosts. Reported once. */
   | { readonly type: 'lost'; readonly reason: string }
-  /** Text of the process itself on its stdout or stderr: something is wrong with it. */
+  /** Output of the process on its own stdout or stderr: a sign of trouble. */
   | { readonly type: 'chatter'; readonly stream: 'stdout' | 'stderr'; readonly text: string };
 
-/** What becomes of one host. */
+/** Events of one host. */
 export interface ForkListener {
   readonly onMade: (pid: number) => void;
-  /** There is no host. */
+  /** The host was not made. */
   readonly onRefused: (reason: string) => void;
-  /** @param end undefined when the template, its parent, is gone: nobody learns how it ends */
+  /** @param end undefined when the template, its parent, has ended: then the way of the host's end is unknown */
   readonly onGone: (end: ProcessEnd | undefined) => void;
 }
 
@@ -47,7 +47,7 @@ interface Order {
   readonly maySpare: boolean;
 }
 
-/** How many forks are asked for at a time: descriptors on their way are limited by the kernel (unix(7), ETOOMANYREFS). */
+/** Maximum of concurrent forks: the kernel limits descriptors in flight (unix(7), ETOOMANYREFS). */
 const ordersAtOnce = 16;
 
 export class TemplateProcess {
@@ -80,7 +80,7 @@ export class TemplateProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', theirs],
     });
     closeSync(theirs);
-    // A child for which there were no descriptors or processes left has no stdio at all, whatever the type says.
+    // Without descriptors or processes left, the child has no stdio at all, despite its type.
     this.#channel = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined;
     this.#listenToProcess();
     this.#listenToChannel();
@@ -94,21 +94,21 @@ export class TemplateProcess {
     );
   }
 
-  /** 0 for one that could not be started. */
+  /** 0 if it could not start. */
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /** Hosts that are its children. */
+  /** Number of hosts that are its children. */
   get hostCount(): number {
     return this.#hosts.size + this.#asked.size + this.#waiting.length;
   }
 
   /**
-   * Asks for a host. Its descriptors are stdout, stderr, and those of docs/contract.md section 1 from 3 on, in order.
-   * They are closed here once they have been passed on.
+   * Requests a host. Its descriptors are stdout, stderr, and those of docs/contract.md section 1 from 3 on, in order.
+   * They are closed here after they were passed.
    *
-   * @param maySpare a host that has gone through PHP's start before its pool was known will do
+   * @param maySpare accepts a host that went through PHP's start before its pool was known
    */
   fork(descriptors: readonly number[], listener: ForkListener, maySpare = false): void {
     if (this.#isLost) {
@@ -120,13 +120,13 @@ export class TemplateProcess {
     this.#askForMore();
   }
 
-  /** @param done called once, in a later turn of the event loop, with the reason when it cannot be started */
+  /** @param done called once, in a later turn of the event loop, with the reason if it cannot start */
   whenReady(done: (failure: string | undefined) => void): void {
     if (this.#isReady) setImmediate(() => done(undefined));
     else this.#waitingForStart.push(done);
   }
 
-  /** Has it keep a host ready that has started PHP, for the next pool that wakes. */
+  /** Makes it keep a host with started PHP ready for the next pool that wakes. */
   keepSpare(): void {
     if (this.#keepsSpare) return;
     this.#keepsSpare = true;
@@ -134,7 +134,7 @@ export class TemplateProcess {
   }
 
   /**
-   * Once a second: whether it answers. One that does not is lost: whoever waits for a host of it waits for ever.
+   * Once a second: whether it answers. A silent one is abandoned: otherwise clients would wait for its hosts for ever.
    *
    * @param now monotonic ms
    */
@@ -148,10 +148,10 @@ export class TemplateProcess {
     else this.#lose(`it has not answered for ${Math.round(rule.deadMs / 1000)} seconds`);
   }
 
-  /** It makes no more hosts, and ends; those that it made go on, and nobody learns how they end. */
+  /** It makes no more hosts, and ends; its hosts continue, and the way of their end is unknown. */
   close(): void {
     this.#channel?.destroy();
-    // At the end of its channel it goes by itself, unless somebody has stopped it.
+    // It exits at the end of its channel, unless somebody has stopped it.
     this.#child.kill('SIGKILL');
   }
 
@@ -244,7 +244,7 @@ export class TemplateProcess {
     this.#child.on('error', (error) => this.#lose(`it cannot be started: ${error.message}`));
     this.#child.on('exit', (code, signal) => {
       const reason = signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`;
-      // What it said last may still be in the channel.
+      // Its last messages may still be in the channel.
       if (this.#channel === undefined || this.#channel.destroyed) this.#lose(reason);
       else this.#channel.once('close', () => this.#lose(reason));
     });

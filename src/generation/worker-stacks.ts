@@ -1,4 +1,4 @@
-/** The PHP stacks of a generation's workers, read from outside while they run. */
+/** PHP stacks of a generation's workers, read from outside while they run. */
 
 import { closeSync } from 'node:fs';
 import { receiveDescriptor } from '../posix/descriptors.ts';
@@ -9,7 +9,7 @@ import { glanceAtStack, lookAtStack } from '../trace/look.ts';
 import { isProcessMemory, ProcessMemory } from '../trace/memory.ts';
 import { StackWalker, type Walk } from '../trace/walker.ts';
 
-/** A walk, or why there is none. */
+/** A walk, or the reason why it is missing. */
 export type Look = { readonly walk: Walk } | { readonly reason: string };
 
 const embeddedReason = 'the embedded engine cannot be looked into while it runs';
@@ -27,16 +27,16 @@ export class WorkerStacks {
     this.#engine = engine;
   }
 
-  /** The host is ready. What it published is read now and never again: its workers could change it later. */
+  /** The host is ready. Its published data is read once, now: its workers could change it later. */
   learn(): void {
     this.#symbols = this.#reader.readEngineSymbols();
     this.#reason = this.#engine === 'embedded' ? embeddedReason : 'the host has not published where to look';
   }
 
   /**
-   * Takes the descriptor that the host sent for a worker out of the channel.
+   * Receives the descriptor that the host sent for a worker from the channel.
    *
-   * @throws Error when there is none, or it is not that process's memory
+   * @throws Error when it is missing, or is not that process's memory
    */
   take(slot: number, pid: number, channel: number): void {
     const fd = receiveDescriptor(channel, 0);
@@ -49,13 +49,13 @@ export class WorkerStacks {
     this.#memories.set(slot, new ProcessMemory(fd));
   }
 
-  /** A worker of which there will be no stack. */
+  /** A worker without stacks. */
   refuse(slot: number, reason: string): void {
     this.drop(slot);
     this.#reasons.set(slot, reason);
   }
 
-  /** The worker is gone. */
+  /** The worker has ended. */
   drop(slot: number): void {
     this.#memories.get(slot)?.close();
     this.#memories.delete(slot);
@@ -66,7 +66,7 @@ export class WorkerStacks {
     for (const slot of [...this.#memories.keys()]) this.drop(slot);
   }
 
-  /** Tries until the stack holds still. */
+  /** Tries until the stack is steady. */
   look(slot: number, depth: number): Look {
     const memory = this.#memories.get(slot);
     if (this.#symbols === undefined) return { reason: this.#reason };
@@ -76,8 +76,8 @@ export class WorkerStacks {
   }
 
   /**
-   * For many looks at functions without their lines: what does not change is read once. A look gives undefined when the
-   * stack moves; where no worker can be looked at there is no such function.
+   * For many samples of functions without lines: permanent facts are read once. A sample is undefined when the stack
+   * changes; the function is undefined when no worker can be sampled.
    */
   glances(): ((slot: number, depth: number) => Walk | undefined) | undefined {
     if (this.#symbols === undefined) return undefined;
@@ -88,7 +88,7 @@ export class WorkerStacks {
     };
   }
 
-  /** Why no worker of this generation can be looked at; undefined when they can. */
+  /** Why no worker of this generation can be sampled; undefined when they can. */
   get obstacle(): string | undefined {
     return this.#symbols === undefined ? this.#reason : undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * The master's hand on the workers of a pool: carries out what the process manager decides, writes down how
- * workers end, replaces them, and ends the ones whose request takes too long.
+ * Supervises the workers of a pool: executes the process manager's decisions, logs ends, replaces workers, and ends
+ * those whose request takes too long.
  */
 
 import { ContractError, type EndMode } from '../engine/contract.ts';
@@ -34,7 +34,7 @@ import { bootPlace } from './request-facts.ts';
 import { writeSlowLog } from './slow-log.ts';
 import type { WorkerRecord } from './worker-table.ts';
 
-/** A worker in one of these is at no request. */
+/** A worker in one of these stages has no request. */
 const restingStages: readonly WorkerStage[] = ['idle', 'creating', 'booting'];
 
 type EndedMessage = Extract<HostMessage, { type: 'ended' }>;
@@ -58,12 +58,12 @@ export class WorkerSupervisor {
     this.#services = services;
   }
 
-  /** Scripts whose requests leave memory behind, the worst first. */
+  /** Scripts whose requests leak memory, worst first. */
   get leaks(): readonly Leak[] {
     return this.#memory.leaks;
   }
 
-  /** First workers of a generation; at least as many as it needs to take over. */
+  /** First workers of a generation; at least the number needed to take over. */
   start(generation: Generation): void {
     this.#manage(generation, { type: 'start' });
     const missing = generation.wantedAtTakeOver - generation.workers.size;
@@ -71,7 +71,7 @@ export class WorkerSupervisor {
     generation.wantedAtTakeOver = Math.min(generation.wantedAtTakeOver, generation.workers.size);
   }
 
-  /** @param slots of the generation's scoreboard, of this moment */
+  /** @param slots current slots of the generation's scoreboard */
   heartbeat(generation: Generation, slots: readonly SlotSnapshot[]): void {
     this.#manage(generation, { type: 'heartbeat' }, slots);
     for (const slot of idleOthers(generation.pool, slots, monotonicMicros()))
@@ -81,8 +81,8 @@ export class WorkerSupervisor {
   }
 
   /**
-   * Connections wait in the host and no worker is idle. Where that starts workers, the host is to say so again when
-   * more wait than these will take; else at a worker's start and at every heartbeat, since it would answer at once.
+   * Connections wait in the host and no worker is idle. If that starts workers, the host reports again when more wait
+   * than these will take; otherwise at a worker's start and at every heartbeat, since it would report at once.
    */
   waiting(generation: Generation): void {
     if (generation.pool.pm !== 'ondemand') return;
@@ -92,7 +92,7 @@ export class WorkerSupervisor {
     if (generation.workers.size > before) this.watch(generation);
   }
 
-  /** A connection waited, and the host makes the worker for it that {@link watch} let it make. */
+  /** A connection waited, and the host makes the worker that {@link watch} allowed. */
   madeByHost(generation: Generation, slot: number): void {
     if (generation.pool.pm !== 'ondemand') return;
     generation.adopt(slot);
@@ -100,8 +100,8 @@ export class WorkerSupervisor {
   }
 
   /**
-   * Asks the host of an ondemand pool to report connections for which no worker is there or on its way. What the
-   * answer to the first one would be is decided here already, so that its client does not wait for the master.
+   * Asks the host of an ondemand pool to report connections without a worker at hand or on its way. The answer to the
+   * first one is decided here already, so that its client does not wait for the master.
    */
   watch(generation: Generation): void {
     const { pool, workers } = generation;
@@ -114,16 +114,18 @@ export class WorkerSupervisor {
     );
   }
 
-  /** Worker mode: a request waits for a worker that runs scripts. One that drains needs them to its end. */
+  /**
+   * Worker mode: a request waits for a worker that runs scripts. A draining generation needs such workers to its end.
+   */
   wanted(generation: Generation): void {
     const slot = slotForOther(generation.pool, generation.workers.all());
     if (slot !== undefined && generation.pool['worker.script'] !== undefined) generation.spawn(slot);
   }
 
   /**
-   * Ends workers whose application does not come to wait for a request.
+   * Ends workers whose application does not get to wait for a request.
    *
-   * @returns what there is to say of the first one; undefined while all boots are in time
+   * @returns a message about the first one; undefined while all boots are in time
    */
   checkBoots(generation: Generation): string | undefined {
     const { pool, workers } = generation;
@@ -143,7 +145,7 @@ export class WorkerSupervisor {
 
   up(generation: Generation, slot: number, pid: number): void {
     const worker = generation.workers.get(slot);
-    // A host that reports a worker nobody asked for must not bring the master down: the slot stays free.
+    // A host that reports an unknown worker must not bring the master down: the slot stays free.
     if (worker === undefined) return;
     if (worker.pid !== 0) throw new ContractError(`the host said twice that child ${worker.pid} is up`);
     worker.pid = pid;
@@ -157,7 +159,7 @@ export class WorkerSupervisor {
     this.watch(generation);
   }
 
-  /** @param isServing whether the generation is the one that serves, so that a dead worker is replaced */
+  /** @param isServing whether the generation serves, so that a dead worker is replaced */
   ended(generation: Generation, message: EndedMessage, isServing: boolean): void {
     if (message.pid !== 0) generation.checkPid(message);
     const worker = generation.workers.remove(message.slot);
@@ -179,14 +181,14 @@ export class WorkerSupervisor {
     if (worker.pid !== 0) this.#tellLost(generation, message);
     if (reaped.crashed) this.#onCrash();
     if (!reaped.replace) {
-      // Its slot is free for the next worker. After a crash the host is not to make one: that would be a storm.
+      // Its slot is free for the next worker. After a crash the host must not make one: that would be a storm.
       if (isServing && this.#services.isNormal()) this.watch(generation);
       return;
     }
     this.#counters.restarted(causeOf(worker, message));
-    // One that runs other scripts is made when it is wanted.
+    // A worker for other scripts is made on demand.
     if (!isManagedSlot(generation.pool, message.slot)) return;
-    // Of one that never came up the slot tells nothing: what is there is its predecessor's.
+    // If it never came up, the slot still has its predecessor's data.
     const requests = worker.pid === 0 ? 0 : generation.reader.readRequestCount(message.slot);
     const hasBooted = worker.pid !== 0 || generation.pool['worker.script'] === undefined;
     const wasUseful = hasBooted && isUsefulWorkerLife(lifetimeMicros / 1000, requests);
@@ -205,12 +207,12 @@ export class WorkerSupervisor {
     if (lost !== undefined) this.#services.log.aboutRequest(lost.level, lost.text, lost.requestId);
   }
 
-  /** Lines for machines show what the access log shows; those of the reference have the query. */
+  /** Machine-readable lines follow the access log; php-fpm's lines include the query. */
   #showsQuery({ pool }: Generation): boolean {
     return this.#services.log.format !== 'json' || pool['access.log_query'];
   }
 
-  /** Starts the workers whose time has come. */
+  /** Starts the workers that are due. */
   replaceDue(generation: Generation): void {
     const now = this.#services.now();
     const due = generation.replacements.filter((time) => time <= now);
@@ -219,7 +221,7 @@ export class WorkerSupervisor {
     this.#manage(generation, { type: 'replace', count: due.length });
   }
 
-  /** request_terminate_timeout and request_slowlog_timeout. Draining generations are watched as well. */
+  /** request_terminate_timeout and request_slowlog_timeout. Includes draining generations. */
   checkRequests(generation: Generation): void {
     this.#memory.checkHard(generation, this.#showsQuery(generation));
     const timed: TimedWorker[] = [];
@@ -240,7 +242,7 @@ export class WorkerSupervisor {
     }
     for (const { slot, message } of terminate) {
       const worker = generation.workers.get(slot);
-      // It is named again at every check until it is gone; a host that does not end it is another matter.
+      // It is named at every check until it has ended; a host that does not end it is handled elsewhere.
       if (worker === undefined || worker.timedOut) continue;
       this.#services.log.aboutRequest(message.level, message.text, message.requestId);
       worker.timedOut = true;
@@ -249,7 +251,7 @@ export class WorkerSupervisor {
     }
   }
 
-  /** The host is gone and its workers with it. */
+  /** The host has ended with its workers. */
   hostGone(generation: Generation): void {
     for (const { slot, pid, startedMicros } of generation.workers.all()) {
       const lifetime = ((monotonicMicros() - startedMicros) / 1e6).toFixed(6);
@@ -262,7 +264,7 @@ export class WorkerSupervisor {
     }
   }
 
-  /** Workers that are at a request. */
+  /** Workers with a request. */
   activeWorkers(generation: Generation): number {
     return this.#managed(generation).filter(({ stage }) => !restingStages.includes(stage)).length;
   }
@@ -295,14 +297,14 @@ export class WorkerSupervisor {
     }
   }
 
-  /** Nobody is to take its place. */
+  /** It gets no successor. */
   #dismiss(generation: Generation, slot: number, how: EndMode): void {
     const worker = generation.workers.get(slot);
     if (worker !== undefined) worker.stoppedByManager = true;
     generation.endWorker(slot, how);
   }
 
-  /** The generation's workers with what the scoreboard says of them; times in monotonic milliseconds. */
+  /** The generation's workers with their scoreboard data; times in monotonic milliseconds. */
   #managed(
     generation: Generation,
     slots: readonly SlotSnapshot[] = generation.reader.readNumbers().slots,

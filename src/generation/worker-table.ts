@@ -1,4 +1,4 @@
-/** The workers of one generation, by slot. The scoreboard says what they do; this says which there are and why. */
+/** The workers of one generation, by slot. The scoreboard has their activity, this table their existence and origin. */
 
 import type { EndProgress } from '../pool/obedience.ts';
 import { type WorkerState, workerStates, workerTransitions } from '../pool/worker-states.ts';
@@ -7,27 +7,27 @@ import type { ProcessHandle } from '../posix/pidfd.ts';
 export interface WorkerRecord {
   readonly slot: number;
   state: WorkerState;
-  /** 0 until the host says that the worker is up. */
+  /** 0 until the host reports the worker as up. */
   pid: number;
-  /** What the host called it before it was up: output may come sooner. */
+  /** The host's pid for it before it is up: output may arrive earlier. */
   announcedPid: number;
-  /** Its memory came, or word that there is none. */
+  /** Its memory arrived, or a message that it is unavailable. */
   hasOffered: boolean;
-  /** Undefined of a thread, and where the system has no such handles. */
+  /** Undefined for a thread, and without pidfds. */
   process: ProcessHandle | undefined;
-  /** Since when it is to end at once. */
+  /** Since when it should end at once. */
   ending: EndProgress | undefined;
   /** CLOCK_MONOTONIC, microseconds. */
   readonly startedMicros: number;
-  /** Asked to go by the process manager, so that nobody takes its place. */
+  /** Asked to end by the process manager, so that it gets no successor. */
   stoppedByManager: boolean;
-  /** Made in the place of one that died. */
+  /** Replaces a dead worker. */
   readonly isReplacement: boolean;
-  /** Asked to go because of request_terminate_timeout. */
+  /** Asked to end because of request_terminate_timeout. */
   timedOut: boolean;
-  /** Asked to go because of what it takes. */
+  /** Asked to end because of its memory. */
   outgrown: boolean;
-  /** Accept time of the request that was written to the slow log last, 0 for none. */
+  /** Accept time of the last request in the slow log, 0 if none. */
   slowLogged: number;
 }
 
@@ -42,7 +42,7 @@ export class WorkerTable {
     return this.all().length;
   }
 
-  /** Workers that the host has reported as up and nobody has asked to go. */
+  /** Workers reported as up and not asked to end. */
   get upCount(): number {
     return this.all().filter(({ pid, state }) => pid !== 0 && state !== workerStates.stopping).length;
   }
@@ -55,7 +55,7 @@ export class WorkerTable {
     return this.#slots[slot];
   }
 
-  /** @throws Error when the slot is taken: two workers would write the same scoreboard slot */
+  /** @throws Error for a taken slot: two workers would write the same scoreboard slot */
   reserve(slot: number, startedMicros: number, isReplacement: boolean): void {
     if (this.#slots[slot] !== undefined)
       throw new Error(`cannot start a worker in slot ${slot}: it is taken`);
@@ -76,7 +76,7 @@ export class WorkerTable {
     };
   }
 
-  /** Takes a worker that has ended out of the table. */
+  /** Removes an ended worker from the table. */
   remove(slot: number): WorkerRecord | undefined {
     const worker = this.#slots[slot];
     if (worker !== undefined) worker.state = workerTransitions.move(worker.state, workerStates.ended);
@@ -85,7 +85,7 @@ export class WorkerTable {
     return worker;
   }
 
-  /** It is to end at once. @param now monotonic ms, of the first such order */
+  /** It must end at once. @param now monotonic ms, of the first such order */
   ending(slot: number, now: number): void {
     const worker = this.#slots[slot];
     if (worker !== undefined) worker.ending ??= { since: now, isForced: false };
@@ -97,7 +97,7 @@ export class WorkerTable {
     if (worker !== undefined) worker.ending = { since: now, isForced: true };
   }
 
-  /** Their processes, which belong to the caller from now on. */
+  /** Their process handles, which then belong to the caller. */
   takeProcesses(): ProcessHandle[] {
     return this.all().flatMap((worker) => {
       const { process } = worker;

@@ -1,4 +1,4 @@
-/** Where the lines of the error log go: a file, syslog, stderr; during a start a copy of them goes to stderr. */
+/** Destination of the error log's lines: a file, syslog, stderr; during a start they are also copied to stderr. */
 import { closeSync, fstatSync } from 'node:fs';
 import { duplicateOnto, setCloseOnExec } from '../posix/descriptors.ts';
 import { closeSystemLog, openSystemLog, writeSystemLog } from '../posix/syslog.ts';
@@ -47,7 +47,7 @@ export class LogDestination {
   #tied = false;
   #stderrFailure: unknown;
 
-  /** It is stderr until another one is taken. */
+  /** stderr until take() is called. */
   constructor({ stderr, patience, ownLine }: LogDestinationOptions) {
     this.#stderr = stderr;
     this.#patience = patience;
@@ -69,9 +69,9 @@ export class LogDestination {
   }
 
   /**
-   * Closes the current one.
+   * Makes a destination current and closes the previous one.
    *
-   * @param fd the open file, where it is one; it belongs to this object from now on
+   * @param fd the open file, if it is a file; owned by this object from now on
    */
   take(destination: Destination, fd: number | undefined): void {
     this.#close();
@@ -90,7 +90,7 @@ export class LogDestination {
   }
 
   /**
-   * Nothing is copied any more.
+   * Stops copying lines to stderr.
    *
    * @param tieStderr makes stderr refer to the log file
    */
@@ -101,7 +101,7 @@ export class LogDestination {
   }
 
   /**
-   * Opens the log file anew by its path, on the same descriptor. Where that fails the old file stays in use.
+   * Reopens the log file by its path, on the same descriptor. On failure the old file stays in use.
    *
    * @throws the error of open(2)
    */
@@ -117,7 +117,7 @@ export class LogDestination {
     this.#destination = undefined;
   }
 
-  /** Writes lines that have no newline. */
+  /** Writes lines without newlines. */
   write(level: Level, lines: readonly Uint8Array[]): void {
     const bytes = Buffer.concat(lines.flatMap((line) => [line, newline]));
     if (this.usesSyslog) for (const line of lines) writeSystemLog(syslogPriority[level], line);

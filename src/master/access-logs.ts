@@ -1,4 +1,6 @@
-/** The pools' access logs: opened by the master, which may be the only one with the right to, and handed to the hosts. */
+/**
+ * The pools' access logs: opened by the master, which may be the only one with the permission, and passed to the hosts.
+ */
 
 import { closeSync, openSync } from 'node:fs';
 import type { PoolConfig } from '../config/directives.ts';
@@ -17,13 +19,13 @@ export class AccessLogError extends Error {
 
 interface OpenLog {
   readonly fd: number;
-  /** Of the pools that write to it. */
+  /** Users of the pools that write to it. */
   readonly owners: readonly number[];
-  /** It leads nowhere: what stands at its path is not fit to be opened. */
+  /** Discards its lines: the file at its path is unsafe to open. */
   readonly isRefused: boolean;
 }
 
-/** What is asked of a pool. */
+/** The required part of a pool. */
 type LoggingPool = Pick<PreparedPool, 'config' | 'identity'>;
 
 export class AccessLogs {
@@ -35,15 +37,15 @@ export class AccessLogs {
     this.#log = log;
   }
 
-  /** Descriptor of a pool's file, which a plan has opened; undefined for a pool without one. */
+  /** Descriptor of a pool's file, opened by a plan; undefined for a pool without one. */
   of({ 'access.log': path }: PoolConfig): number | undefined {
     return path === undefined ? undefined : this.#open.get(path)?.fd;
   }
 
   /**
-   * Opens the files of these pools that are not open yet. A file of others' making is refused with a line in the log, and
-   * the pool serves without an access log until the next attempt, a reload or {@link reopen}: no pool's user can keep the
-   * others from starting.
+   * Opens the files of these pools that are not open yet. A file under the control of others is refused with a line in
+   * the log, and the pool serves without an access log until the next attempt, a reload or {@link reopen}: no pool's
+   * user can prevent others from starting.
    *
    * @throws AccessLogError
    */
@@ -70,8 +72,7 @@ export class AccessLogs {
   }
 
   /**
-   * Opens every file anew. Where that fails the old descriptor stays in use, and so do the streams that the master was
-   * started with.
+   * Reopens every file. On failure the old descriptor stays in use; so do the streams that the master was started with.
    *
    * @returns paths that could not be opened, with the reason
    */
@@ -90,7 +91,7 @@ export class AccessLogs {
     return failures;
   }
 
-  /** Closes the files that no pool of the list writes to. */
+  /** Closes files that no pool of the list uses. */
   retain(pools: readonly PoolConfig[]): void {
     const wanted = new Set(pools.map((pool) => pool['access.log']));
     for (const [path, { fd }] of this.#open) {
@@ -125,7 +126,7 @@ export class AccessLogs {
   }
 }
 
-/** Whose files the logs may be. */
+/** Users that may own the logs. */
 function ownersByPath(pools: readonly LoggingPool[]): Map<string, readonly number[]> {
   const owners = new Map<string, readonly number[]>();
   for (const pool of pools) {

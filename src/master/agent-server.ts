@@ -1,4 +1,4 @@
-/** `agent.listen`: the answer to a load balancer that asks how much of its traffic the pool should get. */
+/** `agent.listen`: answers a load balancer about the pool's share of traffic. */
 
 import { createServer, type Socket } from 'node:net';
 import type { PoolConfig } from '../config/directives.ts';
@@ -7,15 +7,15 @@ import type { ErrorLog } from '../log/error-log.ts';
 import { type AgentFacts, agentAnswer } from '../pool/agent-answer.ts';
 import type { PoolServer } from './pool-endpoints.ts';
 
-/** By the name of the pool; undefined where it cannot be told. */
+/** By pool name; undefined when unknown. */
 export type AgentSource = (pool: string) => AgentFacts | undefined;
 
-/** Connections at a time: each is over with its line. */
+/** Maximum of connections: each one ends after its line. */
 const mostConnections = 64;
-/** For a client to take its line and close, ms. */
+/** Time for a client to read its line and close, ms. */
 const closeMs = 5000;
 
-/** A server of agent checks on a socket. The client need not say anything: what it says is thrown away. */
+/** A server of agent checks on a socket. Clients need not send anything: their input is discarded. */
 export function serveAgent(
   fd: number,
   pool: () => PoolConfig,
@@ -43,7 +43,7 @@ export function serveAgent(
   };
 }
 
-/** Who may send the pool requests may ask how it does. */
+/** Clients of the pool may also ask for its load. */
 function admits(pool: PoolConfig, { remoteAddress }: Socket): boolean {
   return new AllowedClients(pool['listen.allowed_clients']).admits(remoteAddress);
 }

@@ -1,5 +1,5 @@
 /**
- * A plan of which nothing is kept, for `-t`: the checks of {@link MasterResources.plan}, beside a master that may run on the
+ * A plan that keeps nothing, for `-t`: the checks of {@link MasterResources.plan}, beside a master that may run on the
  * same files, whose sockets and pid file are left alone.
  */
 
@@ -13,16 +13,16 @@ import type { ResourceOptions } from './resources.ts';
 
 export interface DryPlanOptions extends Pick<ResourceOptions, 'obstacles'> {
   readonly log: ErrorLog;
-  /** What only this machine is in the way of is refused as well, not warned of. */
+  /** Refuses problems of this machine as well, instead of warning. */
   readonly isStrict: boolean;
   /**
-   * Takes what is no fault of the files: an address that somebody listens at. It may be the very service that is to be
-   * replaced, or reloaded, by this configuration.
+   * Receives facts that are no fault of the files: an address in use. It may be in use by the very service that this
+   * configuration replaces or reloads.
    */
   readonly mention: (line: string) => void;
 }
 
-/** False after everything that would fail has been logged. Reading the configuration has tried logs, names and engines. */
+/** False after logging everything that would fail. Reading the configuration has checked logs, names and engines. */
 export async function dryPlan(configuration: Configuration, options: DryPlanOptions): Promise<boolean> {
   const outcomes = [
     obstaclesAreNone(configuration, options),
@@ -32,7 +32,7 @@ export async function dryPlan(configuration: Configuration, options: DryPlanOpti
   return outcomes.every((outcome) => outcome);
 }
 
-/** Level of what another machine might have. */
+/** Level of problems that another machine may not have. */
 function machineLevel({ isStrict }: DryPlanOptions): 'error' | 'warning' {
   return isStrict ? 'error' : 'warning';
 }
@@ -61,7 +61,7 @@ async function socketsCanBeHad(configuration: Configuration, options: DryPlanOpt
   return fine;
 }
 
-/** An address that is none is a problem as well. */
+/** An invalid address is a problem as well. */
 async function problemOf(
   wanted: WantedSocket,
   isOurs: (pid: number) => boolean,
@@ -75,7 +75,7 @@ async function problemOf(
   }
 }
 
-/** The pid in the pid file: the instance that runs on this configuration, whose own sockets are no obstacle. */
+/** The pid in the pid file: the running instance of this configuration, whose own sockets are no obstacle. */
 function runningMaster({ global }: Configuration): number | undefined {
   return global.pid === undefined ? undefined : readPidFile(global.pid);
 }

@@ -1,6 +1,6 @@
 /**
- * The one loop of the master: whoever has news enqueues it, one handler acts on one event at a time, in order.
- * So no decision is ever taken in the middle of another.
+ * The master's only loop: all sources enqueue events, one handler acts on one event at a time, in order. So no decision
+ * is made in the middle of another.
  */
 
 import { turnMs } from '../runtime/turns.ts';
@@ -11,7 +11,7 @@ export class EventQueue<Event> {
   #scheduled = false;
   #closed = false;
 
-  /** @param handle acts on one event; what it throws is a fault of the master and ends the process loudly */
+  /** @param handle acts on one event; an exception is a fault of the master and ends the process loudly */
   constructor(handle: (event: Event) => void) {
     this.#handle = handle;
   }
@@ -28,7 +28,7 @@ export class EventQueue<Event> {
     setImmediate(() => this.#drain());
   }
 
-  /** Nothing is handled any more. */
+  /** Handles no more events. */
   close(): void {
     this.#closed = true;
     this.#events.length = 0;
@@ -40,7 +40,7 @@ export class EventQueue<Event> {
     for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
       this.#handle(event);
       if (this.#closed || this.#events.length === 0) return;
-      // Thousands of pools have their news at once: what comes meanwhile from elsewhere is not to wait for all of it.
+      // Thousands of pools may report at once: other events must not wait for all of them.
       if (performance.now() - began >= turnMs) return this.#schedule();
     }
   }

@@ -1,4 +1,7 @@
-/** A server of the master's own on a socket, over reloads: at `admin.listen` or its default place, at `metrics.listen`. */
+/**
+ * A server of the master's own on a socket, across reloads: at `admin.listen` or its default place, or at
+ * `metrics.listen`.
+ */
 
 import { closeSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -12,15 +15,15 @@ import { Listener } from '../sockets/listener.ts';
 import { ListenerError } from '../sockets/listener-error.ts';
 import { adminListenSettings } from '../sockets/listener-set.ts';
 
-/** Where the endpoint is to be. */
+/** Address of the endpoint. */
 export type EndpointTarget =
-  /** On a socket of the set of listeners. */
+  /** On a socket of the listener set. */
   | { readonly kind: 'placed'; readonly listener: Listener; readonly access: EndpointAccess }
-  /** No `admin.listen`. */
+  /** Without `admin.listen`. */
   | { readonly kind: 'default' }
   | { readonly kind: 'off' };
 
-/** Nobody is asked for anything, since the socket's mode guards it. */
+/** No token is needed, because the socket's mode guards it. */
 const guardedByMode: EndpointAccess = { token: undefined, admits: () => true };
 
 export interface EndpointOptions {
@@ -28,7 +31,7 @@ export interface EndpointOptions {
   readonly log: ErrorLog;
   readonly source: AdminSource;
   readonly createServer: AdminServerFactory;
-  /** Path of the socket where the configuration names none; undefined where there is no place for one. */
+  /** Path of the default socket; undefined where there is no place for it. */
   readonly place?: string | undefined;
 }
 
@@ -36,10 +39,10 @@ export class HttpEndpoint {
   readonly #options: EndpointOptions;
   readonly #log: ErrorLog;
   #listener: Listener | undefined;
-  /** The same where it is the one at the default place, which is nobody else's to close. */
+  /** The same for a socket at the default place, which this object closes itself. */
   #own: Listener | undefined;
   #server: Server | undefined;
-  /** Servers of earlier places that have answers to give: who asked for the reload that moves it waits for its outcome. */
+  /** Servers of earlier places with pending answers: the client that asked for the reload waits for its outcome. */
   readonly #leaving = new Set<Server>();
   #access: EndpointAccess = guardedByMode;
 
@@ -48,16 +51,16 @@ export class HttpEndpoint {
     this.#log = options.log;
   }
 
-  /** The socket in use: one of the set of listeners, or the one at the default place. */
+  /** The socket in use: of the listener set, or at the default place. */
   get listener(): Listener | undefined {
     return this.#listener;
   }
 
   /**
-   * Another place. On the same socket the server stays, and with it who is connected. Nobody asked for the default
-   * place, so one that cannot be had is told and stops nothing.
+   * Moves to another place. On the same socket the server stays, with its connections. The default place is optional,
+   * so its failure is only logged.
    *
-   * @throws ListenerError, PosixError when there is no descriptor for it
+   * @throws ListenerError, PosixError when out of descriptors
    */
   async plan(target: EndpointTarget): Promise<PlannedPart> {
     const isKept = target.kind === 'default' && this.#own?.isIntact() === true && this.#own.isReachable();
@@ -85,7 +88,7 @@ export class HttpEndpoint {
     for (const server of this.#leaving) server.closeAllConnections();
   }
 
-  /** A socket of the set of listeners stays open: it is the set that closes it. */
+  /** A socket of the listener set stays open: the set closes it. */
   #replace(listener: Listener | undefined, own: Listener | undefined, fd: number | undefined): void {
     const old = this.#server;
     if (old !== undefined) {
@@ -103,7 +106,7 @@ export class HttpEndpoint {
   async #openDefault(): Promise<Listener | undefined> {
     const { place } = this.#options;
     if (place === undefined) {
-      this.#log.debug('admin endpoint: none, since there is no runtime folder: set admin.listen');
+      this.#log.debug('admin endpoint: none, because the runtime folder is missing: set admin.listen');
       return undefined;
     }
     try {

@@ -1,4 +1,4 @@
-/** The master's regular ticks: the heartbeat of the process managers, and the check of running requests. */
+/** The master's periodic ticks: the heartbeat of the process managers, and the check of running requests. */
 
 import type { Configuration } from '../config/directives.ts';
 import { heartbeatMillis } from '../pool/management.ts';
@@ -21,7 +21,7 @@ export class Intervals {
     this.#handlers = handlers;
   }
 
-  /** Starts them, or starts them anew with the periods of another configuration. */
+  /** Starts them, or restarts them with the periods of another configuration. */
   start({ pools }: Configuration): void {
     this.stop();
     this.#heartbeat = setInterval(this.#handlers.onHeartbeat, heartbeatMillis);

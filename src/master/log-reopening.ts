@@ -1,4 +1,4 @@
-/** SIGUSR1: every log file is opened anew under its name. No worker is restarted: hosts are handed the new files. */
+/** SIGUSR1: reopens every log file by its name. Workers keep running: hosts get the new files. */
 
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { ErrorLog } from '../log/error-log.ts';

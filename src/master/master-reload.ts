@@ -1,4 +1,4 @@
-/** A reload: the file is read, everything that it asks for is opened, and then taken in force; or nothing is changed. */
+/** A reload: reads the file, opens everything it needs, and then applies it; or changes nothing. */
 
 import type { Configuration } from '../config/directives.ts';
 import type { ReloadScope } from '../generation/prepared-pool.ts';
@@ -12,28 +12,28 @@ import type { Plan } from './plan.ts';
 import type { MasterResources } from './resources.ts';
 import type { SystemdMonitor } from './systemd-monitor.ts';
 
-/** What of the master a reload deals with. */
+/** The master's parts used by a reload. */
 export interface ReloadParts {
   readonly stage: MasterStage;
   readonly systemd: SystemdMonitor;
   readonly resources: MasterResources;
   readonly journal: ReloadJournal;
-  /** Of the configuration in force. */
+  /** Path of the current configuration. */
   readonly file: () => string;
   readonly turns: () => Turns;
-  /** Has something done that the master's end waits for; an error in it is one of what belongs to all pools. */
+  /** Runs something that the master's end waits for; an error in it concerns all pools. */
   readonly run: (act: () => Promise<void>) => void;
   /**
-   * Takes a plan in force that was committed.
+   * Applies a committed plan.
    *
-   * @returns names of the pools that are left alone; undefined where the master was told to stop
+   * @returns names of the pools left alone; undefined if the master was told to stop
    */
   readonly putInForce: (
     plan: Plan,
     scope: ReloadScope,
     turns: Turns,
   ) => Promise<readonly string[] | undefined>;
-  /** Looks whether every pool has its outcome. */
+  /** Checks whether every pool has its outcome. */
   readonly settle: () => void;
 }
 
@@ -49,7 +49,7 @@ export interface ReloadRequest {
 export class MasterReload {
   readonly #options: MasterOptions;
   readonly #parts: ReloadParts;
-  /** Asked for while another one, or the start, was under way. */
+  /** Requested during another reload or the start. */
   #again: ReloadRequest | undefined;
 
   constructor(options: MasterOptions, parts: ReloadParts) {
@@ -57,17 +57,17 @@ export class MasterReload {
     this.#parts = parts;
   }
 
-  /** @param notice of who asked for it; a storm of crashes has told its own */
+  /** @param notice who asked for it; a series of crashes has its own message */
   request(asked: ReloadRequest, notice?: string): void {
     if (
       this.#parts.stage.state === masterStates.reloading ||
       this.#parts.stage.state === masterStates.starting
     ) {
-      // One more reload after what is under way puts the latest file in force, however often it was asked for.
+      // One further reload after the current one applies the latest file, however often it was requested.
       this.#again = together(this.#again, asked);
       return;
     }
-    // As in php-fpm the line tells of the signal, also where it changes nothing any more.
+    // As in php-fpm the line reports the signal, even if it has no effect any more.
     if (notice !== undefined) this.#options.log.notice(notice);
     if (this.#parts.stage.isLeaving) return this.#parts.journal.impossible('the master is leaving');
     if (this.#parts.stage.refuses(masterStates.reloading)) {
@@ -84,7 +84,7 @@ export class MasterReload {
     this.#parts.run(() => this.#reload(asked));
   }
 
-  /** The one that was asked for meanwhile, once the start or the reload under way is over. */
+  /** Starts the pending one, once the start or the current reload is over. */
   again(): void {
     const asked = this.#again;
     if (asked === undefined) return;
@@ -92,7 +92,7 @@ export class MasterReload {
     this.request(asked, 'Reloading in progress ...');
   }
 
-  /** The one under way is over. */
+  /** The current reload is over. */
   end(): void {
     this.#parts.stage.moveTo(masterStates.normal);
     this.again();
@@ -137,7 +137,7 @@ export class MasterReload {
   }
 }
 
-/** What a reload came to: what it asked for, or why it is refused, which the log has been told as well. */
+/** Result of preparing a reload: the prepared value, or the reason for refusing it, which has been logged as well. */
 type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
 
 /** One request for both: the wider scope, and of rollbacks and files what was asked for last. */
@@ -154,7 +154,7 @@ function afterRollback(kept: number, file: string): string {
   return `configuration ${kept} is in force again; ${file} is as it was, and the next reload or start reads it`;
 }
 
-/** The configuration, unless it is not valid or cannot be read. */
+/** The configuration, unless it is invalid or unreadable. */
 async function readAgain(
   { reloadConfiguration, log }: MasterOptions,
   turns: Turns,
@@ -170,7 +170,7 @@ async function readAgain(
   }
 }
 
-/** What it needs, opened, unless a socket, a log or an engine cannot be had. */
+/** Everything that it needs, opened, unless a socket, a log or an engine is unavailable. */
 async function planReload(
   configuration: Configuration,
   { log, planProcess }: MasterOptions,
@@ -180,7 +180,7 @@ async function planReload(
   try {
     return { ready: await resources.plan(configuration, turns, planProcess) };
   } catch (error) {
-    // What is expected has been logged; whatever else it is, the pools that run must not pay for it.
+    // Expected errors have been logged; any other error must not harm the running pools either.
     if (!(error instanceof MasterStartError)) log.sysError('cannot reload', error);
     return { refused: [(error as Error).message] };
   }

@@ -1,4 +1,4 @@
-/** What the master is up to at the moment; a move that its table does not have is refused, and said. */
+/** The state of the master; an illegal move is refused with a message. */
 
 import type { ErrorLog } from '../log/error-log.ts';
 import { type MasterState, masterStates, masterTransitions } from './master-states.ts';
@@ -48,7 +48,7 @@ export class MasterStage {
     clearTimeout(this.#leaving);
   }
 
-  /** Asks before a move: true, with a line in the log, when there is none from here to there. */
+  /** Checks a move: true, with a line in the log, when it is illegal from here. */
   refuses(to: MasterState): boolean {
     if (masterTransitions.allows(this.#state, to)) return false;
     const text = `not switching to '${to}' state, because already in '${this.#state}' state`;
@@ -56,7 +56,7 @@ export class MasterStage {
     return true;
   }
 
-  /** The first start is over: `ready to handle connections` has said so, this adds no line. */
+  /** The first start is over: `ready to handle connections` reported it, so this adds no line. */
   started(): void {
     this.#state = masterStates.normal;
   }

@@ -1,12 +1,12 @@
-/** What the master is up to. Outside `normal` no dead worker is replaced in a pool that stops. */
+/** States of the master. Outside `normal` a stopping pool gets no replacements for dead workers. */
 
 import { transitions } from '../runtime/transitions.ts';
 
 export const masterStates = {
-  /** Until every pool of the first start serves or has been given up. */
+  /** Until every pool of the first start serves or was given up. */
   starting: 'starting',
   normal: 'normal',
-  /** A new configuration is being put in force; requests are served all the while. */
+  /** A new configuration is being applied; requests are served all the while. */
   reloading: 'reloading',
   /** Stops gracefully. */
   finishing: 'finishing',
@@ -15,7 +15,7 @@ export const masterStates = {
 } as const;
 export type MasterState = (typeof masterStates)[keyof typeof masterStates];
 
-/** From each state, where the master may go next. A stop cannot be taken back, only hastened. */
+/** Legal next states of the master. A stop cannot be undone, only hastened. */
 export const masterTransitions = transitions<MasterState>('the master', {
   starting: ['normal', 'finishing', 'terminating'],
   normal: ['reloading', 'finishing', 'terminating'],

@@ -1,4 +1,4 @@
-/** What a master is made from, what happens to it, and how its start ends. */
+/** Input of a master, its events, and the outcome of its start. */
 
 import type { Configuration } from '../config/directives.ts';
 import type { KeptConfiguration } from '../figures/answers.ts';
@@ -15,24 +15,24 @@ import type { MasterSignals, SignalRow } from './signals.ts';
 
 export interface MasterOptions extends ResourceOptions {
   readonly configuration: Configuration;
-  /** Reads the configuration again for a reload; logs what is wrong with it. */
+  /** Reads the configuration again for a reload; logs its errors. */
   readonly reloadConfiguration: (
     turns: Turns,
     rollback?: Rollback,
   ) => ReloadedConfiguration | Promise<ReloadedConfiguration>;
   /** Keeps the configurations that were in force; without it there is no rollback. */
   readonly archive?: ConfigurationKeeper;
-  /** When a host that does not answer or obey is replaced; for tests. */
+  /** Time limits for a host to answer and obey; for tests. */
   readonly patience?: HostPatience;
   /**
-   * The part of the process itself in a reload: its log, its limits.
+   * The process's own part of a reload: its log, its limits.
    *
-   * @throws the error of the system after it was logged
+   * @throws the system's error after logging it
    */
   readonly planProcess?: (configuration: Configuration) => PlannedPart;
-  /** This process shows the master by itself: the last hour is kept without `admin.listen` as well. */
+  /** This process shows the master itself: the last hour is recorded even without `admin.listen`. */
   readonly isObserved?: boolean;
-  /** Where signals of this process are the master's. */
+  /** Set if the master handles this process's signals. */
   readonly signals?: MasterSignals;
 }
 
@@ -62,13 +62,13 @@ export interface ConfigurationKeeper {
 export interface ReloadedConfiguration {
   /** The kept configuration that it is. */
   readonly kept?: number | undefined;
-  /** Undefined when it is not valid. */
+  /** Undefined when invalid. */
   readonly configuration: Configuration | undefined;
-  /** What is wrong with it, in the words of the log; further lines say where and what to do. */
+  /** Errors in the log's words; further lines have place and remedy. */
   readonly problems: readonly string[];
 }
 
-/** Something happens to one pool. */
+/** An event of one pool. */
 export type PoolEvent =
   | {
       readonly type: 'host';
@@ -76,17 +76,17 @@ export type PoolEvent =
       readonly generation: Generation;
       readonly event: HostEvent;
     }
-  /** Something of a pool that was put off. */
+  /** A deferred action of a pool. */
   | {
       readonly type: 'later';
       readonly runner: PoolRunner;
-      /** Undefined where it is not about one of its hosts. */
+      /** Undefined if it concerns none of its hosts. */
       readonly generation: Generation | undefined;
-      /** For the log, behind "while". */
+      /** For the log, after "while". */
       readonly doing: string;
       readonly act: () => void;
     }
-  /** A connection waits at a pool that sleeps. */
+  /** A connection waits at a sleeping pool. */
   | { readonly type: 'wake'; readonly runner: PoolRunner };
 
 export type MasterEvent =
@@ -94,11 +94,11 @@ export type MasterEvent =
   | PoolEvent
   | { readonly type: 'outcome'; readonly runner: PoolRunner; readonly outcome: PoolOutcome }
   | AdminOrder
-  /** `shutdown.delay` is over. */
+  /** `shutdown.delay` has passed. */
   | { readonly type: 'leave' }
   | { readonly type: 'queues' }
   | { readonly type: 'heartbeat' }
   | { readonly type: 'deadlines' };
 
-/** How a start ended that did not fail. */
+/** Outcome of a successful start. */
 export type StartOutcome = 'serving' | 'stopped';

@@ -1,7 +1,7 @@
 /**
  * The master: owns the listening sockets, the pools and the logs; never on the data path.
  *
- * Everything that happens (a signal, a line from a host, a timer) is put into one queue and handled in order.
+ * All events (signals, lines from hosts, timers) go into one queue and are handled in order.
  */
 
 import type { Configuration } from '../config/directives.ts';
@@ -36,7 +36,7 @@ import { SystemdMonitor } from './systemd-monitor.ts';
 import { Templates } from './templates.ts';
 import { Timers } from './timers.ts';
 
-/** How long requests may go on after a failure of the master where nothing else is configured. */
+/** Time limit for requests after a failure of the master, unless configured. */
 const failureDrainSeconds = 10;
 
 export class Master {
@@ -48,7 +48,7 @@ export class Master {
     onRequestCheck: () => this.#queue.enqueue({ type: 'deadlines' }),
     onQueueCheck: () => this.#queue.enqueue({ type: 'queues' }),
   });
-  /** What an admin endpoint knows of this master; `admin.listen` is one. */
+  /** The admin endpoint's view of this master; `admin.listen` is one endpoint. */
   readonly admin: MasterAdmin;
   readonly #resources: MasterResources;
   readonly #pools: PoolSet;
@@ -63,7 +63,7 @@ export class Master {
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
-  /** What is being planned and put in force, or was last. */
+  /** The current or last planning and applying. */
   #underWay: Promise<void> = Promise.resolve();
   #isEnding = false;
   readonly #started = Promise.withResolvers<StartOutcome>();
@@ -110,10 +110,10 @@ export class Master {
   }
 
   /**
-   * Binds the sockets, writes the pid file and starts the pools. After a failure {@link abandon} has to follow.
+   * Binds the sockets, writes the pid file and starts the pools. After a failure call {@link abandon}.
    *
-   * @returns when every pool serves or has been given up, or when a signal stopped the master before
-   * @throws MasterStartError when a socket, a log or the pid file cannot be had, or no pool can run at all
+   * @returns when every pool serves or was given up, or when a signal stopped the master earlier
+   * @throws MasterStartError when a socket, a log or the pid file is unavailable, or no pool can run at all
    */
   async start(): Promise<StartOutcome> {
     this.#options.signals?.deliverTo((row) => this.#queue.enqueue({ type: 'signal', row }));
@@ -128,7 +128,7 @@ export class Master {
     try {
       plan = await this.#resources.plan(this.#configuration, turns);
     } catch (error) {
-      // The signal came while the sockets were being made.
+      // The signal arrived while the sockets were being opened.
       if (error instanceof Abandoned) return;
       throw error;
     }
@@ -138,12 +138,12 @@ export class Master {
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#intervals.start(this.#configuration);
     if ((await this.#putPoolsInForce(plan, 'all', turns)) === undefined) return;
-    // Sockets of a predecessor that no pool asked for.
+    // Sockets of a predecessor that no pool uses.
     if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
     this.#settle();
   }
 
-  /** What is planned and put in force in turns; the end of the master waits for it. */
+  /** Work that is planned and applied in turns; the master's end waits for it. */
   async #change(act: () => Promise<void>): Promise<void> {
     const change = act();
     this.#underWay = change;
@@ -155,8 +155,8 @@ export class Master {
   }
 
   /**
-   * After a failed start: ends what was started; settles when nothing is left. Where hosts run, the queue has to stay
-   * open until they are gone.
+   * After a failed start: ends everything that was started; settles when nothing is left. While hosts run, the queue
+   * has to stay open until they are gone.
    */
   async abandon(): Promise<void> {
     if (this.#pools.all.length === 0) return this.#release();
@@ -190,8 +190,8 @@ export class Master {
   }
 
   /**
-   * What happens to one pool stays with it. Any other error is one of what belongs to all: then the master ends, and
-   * its hosts finish what they run.
+   * An error in an event of one pool stays in that pool. Any other error concerns all: then the master ends, and its
+   * hosts finish their requests.
    */
   #handle(event: MasterEvent): void {
     try {
@@ -237,8 +237,8 @@ export class Master {
   }
 
   /**
-   * Something that belongs to all pools failed. Requests that run are finished, within a bound, before the master ends
-   * and another one is started; a second failure ends it at once.
+   * Something that concerns all pools failed. Running requests finish, within a limit, before the master ends and
+   * another one is started; a second failure ends it at once.
    */
   fail(error: unknown): void {
     if (this.#failure !== undefined || this.#stage.isStopping) throw error;
@@ -251,12 +251,12 @@ export class Master {
     this.#stop(masterStates.finishing, undefined);
   }
 
-  /** Why the master ended by itself; undefined while it runs, and when it was told to stop. */
+  /** Why the master ended by itself; undefined while it runs, and after an order to stop. */
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  /** Whether somebody can ask for the records. */
+  /** Whether anyone can read the records. */
   get #isObserved(): boolean {
     return this.#options.isObserved === true || this.#resources.isObservable;
   }
@@ -265,7 +265,7 @@ export class Master {
     switch (outcome.type) {
       case 'serving':
       case 'asleep':
-        // One that nothing waits for says nothing of a reload that is still being planned.
+        // A pool that nothing waits for tells nothing about a reload that is still being planned.
         if (this.#pools.settle(runner)) this.#settle();
         return;
       case 'gaveUp':
@@ -308,7 +308,7 @@ export class Master {
     this.#reload.end();
   }
 
-  /** Takes a plan of a reload in force; what it opens is there already. */
+  /** Applies a reload's plan; everything it opens exists already. */
   async #putInForce(plan: Plan, scope: ReloadScope, turns: Turns): Promise<readonly string[] | undefined> {
     this.#configuration = plan.configuration;
     this.#systemd.configure(plan.configuration.global);
@@ -318,10 +318,10 @@ export class Master {
   }
 
   /**
-   * Pool by pool, since each starts or goes on by itself. The master may be told to stop in between: then those that have
-   * not been reached stay as they are, or are never begun.
+   * Pool by pool, since each starts or continues by itself. The master may be told to stop in between: then the
+   * remaining pools stay unchanged, or never start.
    *
-   * @returns names of the pools that are left alone; undefined where the master was told to stop
+   * @returns names of the pools left alone; undefined if the master was told to stop
    */
   async #putPoolsInForce(
     plan: Plan,
@@ -342,10 +342,10 @@ export class Master {
   }
 
   /**
-   * With `shutdown.delay` the first order to stop takes effect later: whoever sends requests here sees `/readyz` fail and
-   * goes elsewhere meanwhile.
+   * With `shutdown.delay` the first order to stop takes effect later: load balancers see `/readyz` fail and move on
+   * meanwhile.
    *
-   * @returns false where the master is to stop now
+   * @returns false to stop now
    */
   #leave(): boolean {
     const { 'shutdown.delay': seconds } = this.#configuration.global;
@@ -357,7 +357,7 @@ export class Master {
   }
 
   #stop(state: MasterState, notice: string | undefined): void {
-    // As in php-fpm the line tells of the signal, also where it changes nothing any more.
+    // As in php-fpm the line reports the signal, even if it has no effect any more.
     if (notice !== undefined) this.#options.log.notice(notice);
     if (this.#stage.refuses(state)) return;
     this.#stage.moveTo(state);
@@ -371,7 +371,7 @@ export class Master {
     }
   }
 
-  /** A plan that is under way gives back what it opened first. */
+  /** A plan in progress first gives back what it opened. */
   #finishStop(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
@@ -383,13 +383,13 @@ export class Master {
     try {
       this.#release();
     } finally {
-      // Who waits for the end must not wait for ever: the process would end without a word.
+      // Waiters for the end must not wait for ever: the process would end without a word.
       this.#started.resolve('stopped');
       this.#closed.resolve();
     }
   }
 
-  /** Gives back everything that the master made; harmless when called twice. */
+  /** Frees everything that the master made; idempotent. */
   #release(): void {
     this.#stage.close();
     this.#intervals.stop();
@@ -424,7 +424,7 @@ export class Master {
     });
   }
 
-  /** Seconds. After a failure hosts do not finish without end: nobody accepts until the next master. */
+  /** Seconds. After a failure the time for hosts is always limited: nobody accepts until the next master. */
   #processControlTimeout(): number {
     const { process_control_timeout: seconds } = this.#configuration.global;
     return this.#failure === undefined || seconds > 0 ? seconds : failureDrainSeconds;

@@ -1,4 +1,4 @@
-/** The pid file: written once the sockets are bound, removed on a normal stop. */
+/** The pid file: written once the sockets are bound, removed at a normal stop. */
 
 import { accessSync, closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -17,19 +17,19 @@ export class PidFileError extends Error {
     super(`Unable to ${action} the PID file (${path}).`, { cause });
   }
 
-  /** As in the log, with the reason. */
+  /** The log's line, with the reason. */
   get line(): string {
     return `${this.message}: ${failureText(this.cause)}`;
   }
 }
 
 const creating = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-/** O_NONBLOCK: a FIFO in its place is no file, and nothing to wait for. */
+/** O_NONBLOCK: a FIFO in its place must not block. */
 const reading = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 /** More digits than any pid has. */
 const maxBytes = 32;
 
-/** The pid file in force. */
+/** The pid file in use. */
 export class PidFile {
   readonly #log: ErrorLog;
   #path: string | undefined;
@@ -39,9 +39,9 @@ export class PidFile {
   }
 
   /**
-   * Writes the decimal pid without a newline, into a file beside the place, whose name it gets when it is put in force: so
-   * no link there is followed, and nobody reads half a number. Also over the file in force: one that somebody removed
-   * comes back.
+   * Writes the decimal pid without a newline into a file beside the place, and renames it when the plan is committed:
+   * so no link there is followed, and nobody reads a partial number. It also replaces the file in use, which restores a
+   * removed one.
    *
    * @throws PidFileError
    */
@@ -76,7 +76,7 @@ export class PidFile {
     try {
       inFolder('remove', old, removeOld);
     } catch (error) {
-      // Its folder is gone as well.
+      // Its folder is missing as well.
       if (((error as Error).cause as Partial<PosixError>).code !== 'ENOENT') this.#tell(error);
     }
   }
@@ -107,7 +107,7 @@ function removeFresh({ folder, name }: Place): void {
 }
 
 /**
- * Whether {@link PidFile.plan} would succeed, without touching anything.
+ * Whether {@link PidFile.plan} would succeed, without any change.
  *
  * @throws PidFileError
  */
@@ -118,7 +118,7 @@ export function checkPidFile(path: string): void {
   });
 }
 
-/** The pid in a file of root's or of this process's user; undefined where there is no such file. */
+/** The pid in a file owned by root or this process's user; undefined without such a file. */
 export function readPidFile(path: string): number | undefined {
   try {
     return atPlace(path, ({ folder, name }) => {

@@ -1,7 +1,7 @@
 /**
- * A change of what the master holds, in two steps. Planning opens everything new beside what is in use and touches
- * nothing of that; then the plan is committed, or discarded, after which everything is as before. A start and a reload
- * are this one path, and `-t` holds its checks (`dry-plan.ts`).
+ * A change of the master's resources, in two steps. Planning opens everything new beside the current state without
+ * touching that; then the plan is committed, or discarded, after which everything is as before. A start and a reload
+ * are this one path, and `-t` runs its checks (`dry-plan.ts`).
  */
 
 import type { Configuration } from '../config/directives.ts';
@@ -20,7 +20,7 @@ export class Plan {
     this.#log = log;
   }
 
-  /** The pools with what was opened for them. */
+  /** The pools with everything opened for them. */
   get pools(): readonly PreparedPool[] {
     return this.#pools;
   }
@@ -29,33 +29,29 @@ export class Plan {
     this.#pools = pools;
   }
 
-  /** Parts are committed in the order in which they were added. */
+  /** Parts are committed in the order of their addition. */
   add<Part extends PlannedPart>(part: Part): Part {
     this.#parts.push(part);
     return part;
   }
 
-  /** Puts everything in force. Never throws. @returns what could not be applied, in the words of the log */
+  /** Applies everything. Never throws. @returns failures, in the log's words */
   commit(): readonly string[] {
     const failures: string[] = [];
     for (const part of this.#parts) {
-      this.#step(
-        'cannot put everything in force',
-        () => part.commit((reason) => failures.push(reason)),
-        failures,
-      );
+      this.#step('cannot apply everything', () => part.commit((reason) => failures.push(reason)), failures);
     }
     return failures;
   }
 
-  /** Gives back everything that was opened, the latest first. Never throws. */
+  /** Gives back everything that was opened, latest first. Never throws. */
   discard(): void {
     for (const part of this.#parts.toReversed()) {
       this.#step('cannot give back what a refused configuration opened', () => part.discard());
     }
   }
 
-  /** A step that fails keeps no other from its work. */
+  /** A failed step does not prevent others. */
   #step(what: string, action: () => void, failures?: string[]): void {
     try {
       action();

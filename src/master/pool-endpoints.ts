@@ -1,7 +1,7 @@
 /**
- * Further addresses of pools at which the master answers by itself, so that answers are there when every worker is busy:
- * the status page (`pm.status_listen`), the agent of a load balancer (`agent.listen`). A server outlives reloads for as
- * long as its address stays.
+ * Further addresses of pools at which the master itself answers, so that they answer while every worker is busy: the
+ * status page (`pm.status_listen`), the agent of a load balancer (`agent.listen`). A server outlives reloads as long as
+ * its address stays.
  */
 
 import { closeSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { duplicate } from '../posix/descriptors.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import type { Listener } from '../sockets/listener.ts';
 
-/** An address and whose it is. */
+/** An address and its pool. */
 export type PoolAddress = readonly [pool: PoolConfig, listener: Listener];
 
 /** A server on one of them. */
@@ -28,7 +28,7 @@ export class PoolEndpoints {
   readonly #serve: (fd: number, pool: () => PoolConfig) => PoolServer;
   readonly #servers = new Map<Listener, Serving>();
 
-  /** @param serve starts a server that owns the descriptor; whose pool it is may change with a reload */
+  /** @param serve starts a server that owns the descriptor; its pool may change with a reload */
   constructor(serve: (fd: number, pool: () => PoolConfig) => PoolServer) {
     this.#serve = serve;
   }
@@ -39,9 +39,9 @@ export class PoolEndpoints {
   }
 
   /**
-   * Other pools, or other addresses. A server on an address that stays goes on, with its connections.
+   * Other pools, or other addresses. A server on an unchanged address continues, with its connections.
    *
-   * @throws ListenerError, PosixError when there is no descriptor for it
+   * @throws ListenerError, PosixError when out of descriptors
    */
   plan(wanted: readonly PoolAddress[]): PlannedPart {
     // A server closes its descriptor; the socket stays with the listener.

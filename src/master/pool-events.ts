@@ -1,11 +1,11 @@
-/** What pools report, as events of the master's queue. */
+/** Converts reports of pools to events of the master's queue. */
 
 import type { PoolReports } from '../generation/pool-reports.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { MasterEvent } from './master-types.ts';
 
-/** @param runner whose reports they are; it is made after them */
+/** @param runner returns the reporting pool; it is created after the reports */
 export function poolReports(queue: EventQueue<MasterEvent>, runner: () => PoolRunner): PoolReports {
   return {
     wake: () => queue.enqueue({ type: 'wake', runner: runner() }),

@@ -1,4 +1,4 @@
-/** By what a reload tells whether a pool would become another one. */
+/** Detects by a fingerprint whether a reload changes a pool. */
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
@@ -6,18 +6,17 @@ import type { PreparedPool } from '../generation/prepared-pool.ts';
 import { lookedUp } from '../runtime/one-look.ts';
 
 /**
- * A digest of everything that makes a pool: its directives, of which the master goes by some itself, the settings of its
- * hosts, php.ini files, engine and PHP. Files count by their identity
- * and their times (stat(2)), so that one that is written anew counts as another one.
+ * A digest of everything that makes a pool: its directives (the master uses some itself), the settings of its hosts,
+ * php.ini files, engine and PHP. Files count by identity and times (stat(2)), so a rewritten file counts as changed.
  *
- * The socket is not in it: that is told by the listener itself.
+ * The socket is excluded: the listener itself tells about it.
  */
 export function poolFingerprint({
   config,
   settings,
   command,
 }: Pick<PreparedPool, 'config' | 'settings' | 'command'>): string {
-  // Where they stand in the files makes no difference.
+  // Their place in the files makes no difference.
   const { file: _, line: __, places: ___, ...directives } = config;
   const [iniFiles, own] = [settings.filter(isIniFile), settings.filter((setting) => !isIniFile(setting))];
   const { engine, file, args, parts } = command;
@@ -30,9 +29,9 @@ function isIniFile([name]: readonly [name: string, value: string]): boolean {
   return name === 'php.ini';
 }
 
-/** Identity and times of files, as one text: another one where a file has been changed or replaced. */
+/** Identity and times of files, as one text: it changes when a file is modified or replaced. */
 export function filesState(paths: readonly string[]): string {
-  // Pools by the thousand have the same dozens of them.
+  // Thousands of pools share the same dozens of files.
   return lookedUp(JSON.stringify(['files', ...paths]), () => JSON.stringify(paths.map(fileState)));
 }
 

@@ -1,4 +1,4 @@
-/** The pools of a master: those that serve or are to serve, and those that a reload removed and that only finish. */
+/** The pools of a master: those that serve or will serve, and those that a reload removed and that only finish. */
 
 import { AwakeSet } from '../generation/awake-set.ts';
 import { contain } from '../generation/bulkhead.ts';
@@ -17,16 +17,16 @@ export class PoolSet {
   readonly #services: MasterServices;
   readonly #reportsOf: (runner: () => PoolRunner) => PoolReports;
   readonly #runners = new Map<string, PoolRunner>();
-  /** Removed by a reload, until their last request is done. */
+  /** Removed by a reload, until their last request ends. */
   readonly #retired = new Set<PoolRunner>();
-  /** Those whose outcome the start or the reload under way waits for. */
+  /** Pools whose outcome the start or the current reload waits for. */
   readonly #awaited = new Set<PoolRunner>();
-  /** Some pools have not been reached by the start or the reload under way. */
+  /** The start or the current reload has not reached some pools yet. */
   #isChanging = false;
   readonly #awake = new AwakeSet();
   readonly #watcher: PoolWatcher;
 
-  /** @param reportsOf what a pool's reports become; the runner is there once the first one comes */
+  /** @param reportsOf converts a pool's reports; the runner exists by the first one */
   constructor(
     services: MasterServices,
     reportsOf: (runner: () => PoolRunner) => PoolReports,
@@ -37,27 +37,27 @@ export class PoolSet {
     this.#watcher = watcher;
   }
 
-  /** Those that serve or are to serve. */
+  /** Pools that serve or will serve. */
   get runners(): readonly PoolRunner[] {
     return [...this.#runners.values()];
   }
 
-  /** Every one that may have a host. */
+  /** All pools that may have a host. */
   get all(): readonly PoolRunner[] {
     return [...this.#runners.values(), ...this.#retired];
   }
 
-  /** Whether every pool of the start or the reload under way has its outcome. */
+  /** Whether every pool of the start or the current reload has its outcome. */
   get isSettled(): boolean {
     return this.#awaited.size === 0 && !this.#isChanging;
   }
 
-  /** Those that may have a host, or wait for something. */
+  /** Pools that may have a host, or wait for something. */
   get awake(): readonly PoolRunner[] {
     return this.#awake.pools;
   }
 
-  /** Something happens to the pool: it is looked at until it is at rest again. */
+  /** An event of the pool: it is checked until it is at rest again. */
   rouse(runner: PoolRunner): void {
     this.#awake.rouse(runner);
     if (this.#runners.get(runner.name) === runner) this.#watcher.roused(runner);
@@ -68,11 +68,10 @@ export class PoolSet {
   }
 
   /**
-   * Makes these pools the ones that serve: new ones start, those that are there get a new generation (those that have
-   * changed, where only these are asked for), those that are not in the list finish. One pool a step: what happens in
-   * between happens to each as it is then.
+   * Makes these pools the serving ones: new ones start, existing ones get a new generation (only changed ones, if the
+   * scope says so), others finish. One pool a step: events in between meet each pool in its current state.
    *
-   * @returns names of the pools that are left alone
+   * @returns names of the pools left alone
    */
   *putInForce(
     pools: readonly PreparedPool[],
@@ -110,7 +109,7 @@ export class PoolSet {
     return true;
   }
 
-  /** Something happens to a pool: an error is the pool's incident. */
+  /** An event of a pool: an error is the pool's incident. */
   handle(event: PoolEvent): void {
     const { runner } = event;
     this.rouse(runner);
@@ -132,7 +131,7 @@ export class PoolSet {
     }
   }
 
-  /** Once a second, also while the master stops: whether hosts answer and obey. */
+  /** Once a second, even while the master stops: whether hosts answer and obey. */
   watchHosts(): void {
     for (const runner of this.awake) runner.watchHosts();
   }
@@ -147,7 +146,7 @@ export class PoolSet {
     for (const runner of this.awake) contain(runner, 'checking deadlines', () => runner.checkDeadlines());
   }
 
-  /** The pool serves, or has been given up. @returns whether the start or reload under way waited for it */
+  /** The pool serves or was given up. @returns whether the start or current reload waited for it */
   settle(runner: PoolRunner): boolean {
     return this.#awaited.delete(runner);
   }
@@ -163,7 +162,7 @@ export class PoolSet {
     this.#awake.remove(runner);
   }
 
-  /** What the status page of the pool of that name shows. */
+  /** Status page data of the pool with that name. */
   readonly source: StatusSource = (name) => {
     const runner = this.#runners.get(name);
     if (runner === undefined) return undefined;
@@ -173,7 +172,7 @@ export class PoolSet {
     return { firstHeaders, page };
   };
 
-  /** Where a worker is. */
+  /** Place of a worker. */
   findWorker(pool: string, pid: number): ReturnType<PoolRunner['findWorker']> {
     return this.all
       .filter(({ name }) => name === pool)
@@ -210,7 +209,7 @@ export class PoolSet {
     this.#awaited.delete(runner);
     this.#retired.add(runner);
     this.#watcher.removed(runner);
-    // It is gone when its last host is, and is asked until then.
+    // It is gone with its last host, and is checked until then.
     this.rouse(runner);
     runner.finish();
   }

@@ -1,4 +1,4 @@
-/** A pool with everything that its hosts are made from. */
+/** A pool with everything that its hosts need. */
 
 import type { Configuration, PoolConfig } from '../config/directives.ts';
 import type { EngineCommand } from '../engine/engine-command.ts';
@@ -8,7 +8,7 @@ import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { poolFingerprint } from './pool-fingerprint.ts';
 
-/** What was found and opened for a pool. */
+/** Resolved and opened parts of a pool. */
 export interface PoolParts {
   readonly config: PoolConfig;
   readonly identity: PoolIdentity | undefined;
@@ -35,7 +35,7 @@ export function preparePool(
   return { ...parts, settings, fingerprint: poolFingerprint({ config, settings, command }) };
 }
 
-/** The embedded host calls listen(2) again, which must not change what a socket unit says (Backlog=). */
+/** The embedded host calls listen(2) again, which must not change the socket unit's Backlog=. */
 function backlogFor({ config, listener }: PoolParts): number {
   const queue = listener.origin === 'systemd' ? listener.queue() : undefined;
   return queue?.limit ?? config['listen.backlog'];

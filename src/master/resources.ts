@@ -1,4 +1,4 @@
-/** What the master holds for its pools and gives back at its end: sockets, access logs, the pid file. */
+/** The master's resources for its pools, freed at its end: sockets, access logs, the pid file. */
 
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import { AllowedClients } from '../engine/allowed-clients.ts';
@@ -29,21 +29,21 @@ import { type StatusSource, serveStatus } from './status-server.ts';
 
 export interface ResourceOptions {
   readonly log: ErrorLog;
-  /** Where the admin endpoint is without `admin.listen`; undefined where there is no such place. */
+  /** Path of the admin endpoint without `admin.listen`; undefined where there is no such place. */
   readonly adminSocket?: string | undefined;
   readonly createAdminServer: AdminServerFactory;
   readonly env: NodeJS.ProcessEnv;
   /**
-   * Who the workers of a pool are; undefined where nothing is to be set.
+   * Identity of a pool's workers; undefined to leave it unchanged.
    *
-   * @throws Error for a user or group that cannot be resolved
+   * @throws Error for an unknown user or group
    */
   readonly identify: (pool: PoolConfig) => PoolIdentity | undefined;
   /** @throws EngineError */
   readonly engineFor: (pool: PoolConfig) => EngineCommand;
-  /** The php.ini files that there are now. */
+  /** The php.ini files that exist now. */
   readonly php: () => PhpIniSource;
-  /** What of this machine or this process would keep the configuration from being in force, as lines for the log. */
+  /** Obstacles of this machine or process to the configuration, as log lines. */
   readonly obstacles: (configuration: Configuration) => readonly string[];
 }
 
@@ -59,10 +59,10 @@ export class MasterResources {
   readonly #pidFile: PidFile;
 
   /**
-   * Takes the sockets out of the environment that a predecessor or systemd left there.
+   * Takes over sockets that a predecessor or systemd left in the environment.
    *
-   * @param source what the status pages show
-   * @param agent what load balancers are told
+   * @param source data of the status pages
+   * @param agent data for load balancers
    */
   constructor(options: ResourceOptions, admin: AdminSource, source: StatusSource, agent: AgentSource) {
     this.#options = options;
@@ -79,11 +79,11 @@ export class MasterResources {
   }
 
   /**
-   * Opens everything that the configuration needs beside what is in use, which is used again where it can be. It takes
+   * Opens everything that the configuration needs beside the current state, which is reused where possible. Takes
    * several turns of the event loop.
    *
-   * @param planProcess the part of the process itself, committed first: what is logged from then on, and where
-   * @throws MasterStartError after what is wrong has been logged, and what was opened given back
+   * @param planProcess the process's own part, committed first: destination and level of later log lines
+   * @throws MasterStartError after logging the errors and giving back everything opened
    */
   async plan(
     configuration: Configuration,
@@ -145,7 +145,7 @@ export class MasterResources {
     plan.pools = prepared;
   }
 
-  /** A list with an entry that is no address is refused: left out, it would let nobody in, or everybody. */
+  /** A list with an invalid entry is refused: without the entry it would admit nobody, or everybody. */
   #metricsTarget(
     { 'metrics.allowed_clients': list }: GlobalConfig,
     listener: Listener | undefined,
@@ -167,12 +167,12 @@ export class MasterResources {
     if (obstacles[0] !== undefined) throw new MasterStartError(obstacles.join('; '));
   }
 
-  /** Whether somebody can ask for figures. */
+  /** Whether anyone can ask for figures. */
   get isObservable(): boolean {
     return this.#admin.listener !== undefined || this.#metrics.listener !== undefined;
   }
 
-  /** Gives back what these pools do not use. */
+  /** Frees everything that these pools do not use. */
   retain(runners: readonly PoolRunner[]): void {
     const own = [this.#admin.listener, this.#metrics.listener];
     this.#listeners.retain([
@@ -200,7 +200,7 @@ export class MasterResources {
     this.#agentEndpoints.close();
   }
 
-  /** Gives back everything; harmless when called twice. What cannot be given back is said and keeps nothing else. */
+  /** Frees everything; idempotent. Failures are logged and do not prevent the rest. */
   release(): void {
     const steps = [
       () => this.closeStatusPages(),
@@ -219,7 +219,7 @@ export class MasterResources {
     }
   }
 
-  /** What cannot be had is the operator's to mend: it is said, and the start or reload refused. */
+  /** An unavailable resource is for the operator to fix: it is logged, and the start or reload refused. */
   #ask<T>(question: () => T): T {
     try {
       return question();
@@ -243,7 +243,7 @@ function adminTarget(
   return { kind: listen === undefined ? 'default' : 'off' };
 }
 
-/** Runs what logs its failure itself. */
+/** Runs a step that logs its own failure. */
 function logged<T>(step: () => T): T {
   try {
     return step();

@@ -1,22 +1,20 @@
-/**
- * The signals of the master: one table for the process, for the documentation and for the tests.
- */
+/** The signals of the master: one table for the process, the documentation and the tests. */
 
 import { unblockSignal } from '../posix/signals.ts';
 
-/** What the master does about a signal. */
+/** The master's action for a signal. */
 export type MasterVerb = 'terminate' | 'finish' | 'reload' | 'reopenLogs';
 
 export interface SignalRow {
   readonly signal: NodeJS.Signals;
   readonly verb: MasterVerb;
-  /** What an operator reads about it in docs/operations.md. */
+  /** Text for operators in docs/operations.md. */
   readonly help: string;
 }
 
 /**
- * HUP is a synonym of USR2 as in Debian's php-fpm; upstream php-fpm dies of it without clean-up.
- * CHLD is not here: Node reaps the hosts, and a host reports its own workers.
+ * HUP is a synonym of USR2 as in Debian's php-fpm; upstream php-fpm dies of it without clean-up. CHLD is missing: Node
+ * reaps the hosts, and a host reports its own workers.
  */
 export const signalTable: readonly SignalRow[] = [
   { signal: 'SIGTERM', verb: 'terminate', help: 'stop at once: running requests are lost' },
@@ -31,28 +29,28 @@ export const signalTable: readonly SignalRow[] = [
   { signal: 'SIGHUP', verb: 'reload', help: 'the same as USR2' },
 ];
 
-/** Those that mean nothing to a process before it serves; the others stop it then, as they stop any program. */
+/** Signals without meaning before the process serves; the others stop it then, as they stop any program. */
 const heldSignals: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2', 'SIGHUP'];
 
 /**
- * The signals of this process, caught for good: also at its very end one signal more must not kill it.
+ * The signals of this process, caught for good: even at its very end a further signal must not kill it.
  *
- * A reload or log rotation that is asked for while the program is still being loaded is kept until there is a master
- * to do it. bin/hathi has them ignored until Node starts; Node itself gives SIGUSR2 and SIGHUP their defaults again
- * while it starts (about 20 ms), and keeps SIGUSR1 blocked.
+ * A reload or log rotation requested while the program is still loading is kept until the master exists. bin/hathi
+ * ignores them until Node starts; Node itself resets SIGUSR2 and SIGHUP to their defaults during its start (about 20
+ * ms), and keeps SIGUSR1 blocked.
  */
 export class MasterSignals {
   readonly #held: SignalRow[] = [];
   #enqueue: ((row: SignalRow) => void) | undefined;
 
-  /** Catches what is to be kept. The earlier in the program's life, the better. */
+  /** Catches the kept ones. Create it as early as possible. */
   constructor() {
     for (const row of signalTable) {
       if (heldSignals.includes(row.signal)) process.on(row.signal, () => this.#on(row));
     }
   }
 
-  /** Hands every signal of the table to `enqueue` from now on, first those that were kept; it does nothing else. */
+  /** Passes every signal of the table to `enqueue` from now on, starting with the kept ones; it does nothing else. */
   deliverTo(enqueue: (row: SignalRow) => void): void {
     if (this.#enqueue === undefined) {
       for (const row of signalTable) {

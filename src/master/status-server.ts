@@ -1,6 +1,6 @@
 /**
- * `pm.status_listen`: a second address of a pool for its status and ping pages. The master answers there itself,
- * so the pages need no PHP and are there when every worker is busy; scripts are never run on this address.
+ * `pm.status_listen`: a second address of a pool for its status and ping pages. The master answers there itself, so the
+ * pages need no PHP and answer while every worker is busy; scripts never run on this address.
  */
 
 import { createServer, type Socket } from 'node:net';
@@ -12,23 +12,23 @@ import type { ErrorLog } from '../log/error-log.ts';
 import { type HeaderLine, pingHeaders, statusHeadHeaders } from '../status/render.ts';
 import type { PoolServer } from './pool-endpoints.ts';
 
-/** What there is to tell of a pool. */
+/** Data about a pool. */
 export interface StatusPages {
-  /** Headers of every answer, as PHP gives them. */
+  /** Headers of every answer, as PHP sends them. */
   readonly firstHeaders: readonly HeaderLine[];
   /** The status page, as the bytes of a CGI response. */
   readonly page: (query: string) => Buffer | undefined;
 }
 
-/** By the name of the pool; undefined while no host serves it. */
+/** By pool name; undefined while no host serves it. */
 export type StatusSource = (pool: string) => StatusPages | undefined;
 
 /**
- * Connections of one address, the oldest of which gives way to a new one: a client that does not read its page, or says
+ * Maximum of connections per address; the oldest gives way to a new one: a client that does not read its page, or sends
  * nothing, keeps nobody out.
  */
 const mostConnections = 64;
-/** ms. Pages are asked for by web servers and probes of the same machine. */
+/** ms. Web servers and probes of the same machine ask for pages. */
 const limits = { headerTimeout: 5_000, sendTimeout: 10_000, bodyTimeout: 5_000 } as const;
 
 /** A server of status pages on a socket. */
@@ -87,7 +87,7 @@ function response(pool: PoolConfig, params: ReadonlyMap<string, string>, source:
     const status = ['Status', '404 Not Found'] as const;
     return cgiResponse([status, ...first, ['Content-type', 'text/html; charset=UTF-8']], 'File not found.\n');
   }
-  // The reference answers it before it looks at the format.
+  // php-fpm answers it before it selects the format.
   if (isHead) return cgiResponse([...first, ...statusHeadHeaders], '');
   return (
     pages?.page(params.get('QUERY_STRING') ?? '') ??

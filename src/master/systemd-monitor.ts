@@ -1,4 +1,4 @@
-/** What systemd is told and when: readiness, reload, stop, a status line and the watchdog every so often. */
+/** Notifies systemd: readiness, reload, stop, and periodically a status line and the watchdog. */
 
 import type { GlobalConfig } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -14,7 +14,7 @@ export class SystemdMonitor {
 
   /**
    * @param env NOTIFY_SOCKET and WATCHDOG_USEC
-   * @param sums the activity at this moment
+   * @param sums returns the current activity
    */
   constructor(log: ErrorLog, env: NodeJS.ProcessEnv, sums: () => ActivitySums) {
     this.#log = log;
@@ -23,7 +23,7 @@ export class SystemdMonitor {
     this.#sums = sums;
   }
 
-  /** Takes the interval from a configuration that is put in force. */
+  /** Applies the interval of a configuration. */
   configure(global: GlobalConfig): void {
     const isGiven = global.places.has('systemd_interval');
     this.#plan = planSystemd(global.systemd_interval, isGiven, this.#watchdogUsec);
@@ -35,7 +35,7 @@ export class SystemdMonitor {
     }
   }
 
-  /** Says that requests are served, with the line that php-fpm has about the interval. */
+  /** Reports readiness, with php-fpm's line about the interval. */
   ready(): void {
     if (!this.#notifier.enabled) return;
     if (!this.#notifier.ready()) this.#log.warning('failed to notify start to systemd');
@@ -50,7 +50,7 @@ export class SystemdMonitor {
     this.#notifier.reloading();
   }
 
-  /** The old configuration serves on: systemd waits for this word to end its reload. */
+  /** The old configuration stays in use: systemd waits for this message to end its reload. */
   reloadRefused(): void {
     this.#notifier.ready();
   }

@@ -14,18 +14,18 @@ export interface ActivitySums {
 }
 
 export interface SystemdPlan {
-  /** Milliseconds between two status messages; 0 is none. */
+  /** Milliseconds between two status messages; 0: none. */
   readonly intervalMs: number;
   readonly watchdog: boolean;
-  /** Log lines that the choice gives, as PHP-FPM has them. */
+  /** Log lines about the choice, as in PHP-FPM. */
   readonly messages: readonly { readonly level: 'notice' | 'warning'; readonly text: string }[];
 }
 
-/** Half of the watchdog period must be over this for the watchdog to be served: PHP-FPM's own limit. */
+/** The watchdog is served if half of its period exceeds this: PHP-FPM's own limit. */
 const shortestWatchdogMs = 1000;
 
 /**
- * How often to notify.
+ * Notification interval.
  *
  * @param intervalSeconds the directive `systemd_interval`
  * @param intervalGiven whether the file sets it
@@ -54,7 +54,7 @@ export class SystemdNotifier {
   readonly #socket: string | undefined;
   #lastRequests = 0;
 
-  /** @param socket NOTIFY_SOCKET; undefined makes every call a success without effect */
+  /** @param socket NOTIFY_SOCKET; with undefined every call is a no-op that succeeds */
   constructor(socket: string | undefined) {
     this.#socket = socket === '' ? undefined : socket;
   }

@@ -1,6 +1,6 @@
 /**
- * The templates of a master: one for each PHP build with its ini files, started when the first host of it is wanted. A
- * reload begins anew, since ini files and PHP itself may have changed; a template of before goes with its last host.
+ * The templates of a master: one for each PHP build with its ini files, started when its first host is needed. A reload
+ * starts new ones, since ini files and PHP itself may have changed; an earlier template ends with its last host.
  */
 
 import type { HostCommand } from '../engine/engine-command.ts';
@@ -17,9 +17,9 @@ import type { ErrorLog } from '../log/error-log.ts';
 import type { LivenessRule } from '../pool/liveness.ts';
 import { filesState } from './pool-fingerprint.ts';
 
-/** What a template is made from. */
+/** Origin of a template. */
 interface Origin {
-  /** Of PHP, the engine and the ini files, when it was started. */
+  /** Files of PHP, the engine and the ini files, at its start. */
   readonly files: readonly string[];
   readonly state: string;
 }
@@ -30,7 +30,7 @@ interface Entry {
 }
 
 const phpValues: readonly string[] = ['php_value', 'php_admin_value'];
-/** Settings that PHP's start depends on; a template gets them, its hosts have them already. */
+/** Settings that PHP's start depends on; a template receives them, its hosts have them already. */
 const startSettings: readonly string[] = ['php.ini', 'php.define'];
 
 export class Templates {
@@ -38,7 +38,7 @@ export class Templates {
   readonly #env: NodeJS.ProcessEnv;
   /** By program and ini files. */
   readonly #current = new Map<string, Entry>();
-  /** Of earlier reloads, with hosts that still run. */
+  /** From earlier reloads, with running hosts. */
   readonly #retired = new Set<TemplateProcess>();
 
   constructor(log: ErrorLog, env: NodeJS.ProcessEnv) {
@@ -47,9 +47,9 @@ export class Templates {
   }
 
   /**
-   * Hosts that are wanted from now on come from templates that are started anew.
+   * Later hosts come from new templates.
    *
-   * @param scope `changed`: only where a file that a template is made from has changed since
+   * @param scope `changed`: only where a file of a template has changed since
    */
   renew(scope: ReloadScope): void {
     for (const [key, { process, origin }] of this.#current) {
@@ -60,14 +60,14 @@ export class Templates {
     this.#closeUnused();
   }
 
-  /** Once a second: one that does not answer is given up, and the next host starts another. */
+  /** Once a second: abandons one that does not answer; the next host starts another. */
   watch(rule: LivenessRule, now: number): void {
     for (const template of [...[...this.#current.values()].map(({ process }) => process), ...this.#retired]) {
       template.watch(rule, now);
     }
   }
 
-  /** Starts a host: by fork where its engine can and its pool does not want a start of its own. */
+  /** Starts a host: by fork if its engine can and its pool does not require a separate start. */
   startHost(pool: PreparedPool, descriptors: HostDescriptors, listener: LifeListener): HostLife {
     const program = templateProgram(pool);
     if (program === undefined) return executeHost(pool.command, descriptors, this.#env, listener);
@@ -80,10 +80,10 @@ export class Templates {
   }
 
   /**
-   * Has the template ready that the pool's next host comes from, where it is to come from one, and in it a host that has
-   * started PHP: a client will wait for it.
+   * Prepares the template of the pool's next host, if it comes from one, and in it a host with started PHP: a client
+   * will wait for it.
    *
-   * @param done with the reason when PHP cannot be started; called in a later turn of the event loop
+   * @param done called in a later turn of the event loop, with the reason if PHP cannot start
    */
   prepare(pool: PreparedPool, done: (failure: string | undefined) => void): void {
     const program = templateProgram(pool);
@@ -95,7 +95,7 @@ export class Templates {
     }
   }
 
-  /** Ends all of them; hosts that still run go on. */
+  /** Ends all of them; running hosts continue. */
   close(): void {
     this.renew('all');
     for (const template of this.#retired) template.close();
@@ -152,7 +152,7 @@ export class Templates {
   }
 }
 
-/** OPcache reads its settings at its start: with some of its own a pool's host begins before that. */
+/** OPcache reads its settings at its start: a pool's host with settings of its own starts before that. */
 function changesOpcache({ settings }: PreparedPool): boolean {
   return settings.some(([name, value]) => phpValues.includes(name) && value.startsWith('opcache.'));
 }

@@ -26,7 +26,7 @@ export class Timers {
   #arm(time: number): void {
     clearTimeout(this.#timer);
     this.#nextAt = time;
-    // A timer may fire up to a millisecond early: one more makes sure that what is due is due.
+    // A timer may fire up to a millisecond early: the extra one ensures that due events are due.
     this.#timer = setTimeout(() => this.#ring(), Math.max(0, Math.ceil(time - this.#now()) + 1));
   }
 

@@ -1,11 +1,11 @@
-/** What a capacity plan is made from, out of the answers of the admin endpoint, which are checked. */
+/** The input of a capacity plan, from checked answers of the admin endpoint. */
 
 import type { WorkerMemory } from '../figures/memory.ts';
 import type { MeasuredPool } from '../pool/capacity-plan.ts';
 import { demandOf, type LoadSamples } from '../pool/demand.ts';
 import { fieldsOf, isFields, number, text } from '../top/fields.ts';
 
-/** A pool with the shape of its service times. */
+/** A pool with the distribution of its service times. */
 export interface PlannedPool extends MeasuredPool {
   readonly durations: readonly number[];
 }
@@ -14,11 +14,11 @@ export interface MeasuredLimit {
   readonly source: string;
   readonly limitBytes: number;
   readonly othersBytes: number | undefined;
-  /** Of the master itself. */
+  /** Memory of the master itself. */
   readonly masterBytes: number;
 }
 
-/** An answer that has no form this version knows. */
+/** An answer of a form that this version does not know. */
 export class PlanError extends Error {
   override readonly name = 'PlanError';
 }

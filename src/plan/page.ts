@@ -13,7 +13,7 @@ const bottom = 20;
 interface Line {
   readonly name: string;
   readonly kind: 'main' | 'second' | 'limit';
-  /** Undefined where a value is not known. */
+  /** Undefined for unknown values. */
   readonly values: readonly (number | undefined)[];
 }
 
@@ -24,13 +24,13 @@ interface Chart {
   readonly format: (value: number) => string;
 }
 
-/** @param at when the plan was made, milliseconds since 1970 */
+/** @param at time of the plan, milliseconds since 1970 */
 export function planPage(plan: WholePlan, at: number): string {
   const text = renderPlan({ ...plan, pools: [] });
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-    // No script, no other host, whatever a pool is called.
+    // No scripts and no other hosts, whatever a pool's name is.
     `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`,
     `<title>Capacity plan</title><style>${style}</style></head><body>`,
     `<h1>Capacity plan</h1><p>${markup(new Date(at).toISOString())}</p>`,

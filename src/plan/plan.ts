@@ -1,4 +1,4 @@
-/** A capacity plan with its predictions: what the command shows as text, as JSON and as a page. */
+/** A capacity plan with its predictions, for output as text, JSON or a page. */
 
 import type { MemoryBudget } from '../pool/capacity.ts';
 import { type CapacityPlan, type PoolPlan, planCapacity } from '../pool/capacity-plan.ts';
@@ -6,9 +6,9 @@ import { type Prediction, predict, type WhatIf } from '../pool/prediction.ts';
 import type { MeasuredLimit, PlannedPool } from './answers.ts';
 
 export interface PlanRequest {
-  /** In place of the measured limit, bytes. */
+  /** Replaces the measured limit, bytes. */
   readonly memory: number | undefined;
-  /** In place of what others were seen to use. */
+  /** Replaces the measured use of others. */
   readonly others: number | undefined;
   readonly reserve: number;
   readonly whatIf: WhatIf | undefined;
@@ -16,17 +16,17 @@ export interface PlanRequest {
 
 export interface PoolOutlook {
   readonly plan: PoolPlan;
-  /** With the workers that it may have now, and with those that are recommended; undefined without requests. */
+  /** With the current maximum of workers, and with the recommended one; undefined without requests. */
   readonly now: Prediction | undefined;
   readonly proposed: Prediction | undefined;
-  /** As asked for by --what-if. */
+  /** For --what-if. */
   readonly whatIf: Prediction | undefined;
 }
 
 export interface WholePlan {
   readonly capacity: CapacityPlan;
   readonly budget: MemoryBudget | undefined;
-  /** Where the limit comes from. */
+  /** Origin of the limit. */
   readonly source: string;
   readonly reserve: number;
   readonly masterBytes: number;
@@ -61,11 +61,11 @@ export function makePlan(
   };
 }
 
-/** The master is no pool: what it takes is not theirs. */
+/** The master is no pool: its memory is not theirs. */
 function budgetOf(limit: MeasuredLimit | undefined, request: PlanRequest): MemoryBudget | undefined {
   const limitBytes = request.memory ?? limit?.limitBytes;
   if (limitBytes === undefined) return undefined;
-  // Of another machine nobody knows what others will use there.
+  // For another machine, the use of others is unknown.
   const measured = request.memory === undefined ? limit?.othersBytes : 0;
   const othersBytes = (request.others ?? measured ?? 0) + (limit?.masterBytes ?? 0);
   return { limitBytes, othersBytes, reserve: request.reserve };

@@ -2,7 +2,7 @@
 
 export interface Plot {
   readonly values: readonly number[];
-  /** Drawn as a line across; undefined: none. */
+  /** Drawn as a horizontal line; undefined: no line. */
   readonly limit: number | undefined;
   readonly width: number;
   readonly height: number;

@@ -123,7 +123,7 @@ export function seconds(value: number): string {
   return `${value.toFixed(value < 10 ? 1 : 0)} s`;
 }
 
-/** The lines to put into the pool's section, with their reasons. */
+/** The lines for the pool's section, with their reasons. */
 export function adviceRows({ plan: { advice, why } }: PoolOutlook): string[] {
   const width = Math.max(...advice.map(({ directive, value }) => `${directive} = ${value}`.length));
   return advice.map(({ directive, value, reason }) => {
@@ -132,7 +132,7 @@ export function adviceRows({ plan: { advice, why } }: PoolOutlook): string[] {
   });
 }
 
-/** All pools' lines, to be pasted. */
+/** All pools' lines, for pasting. */
 export function renderLines({ pools }: WholePlan): string[] {
   return pools.flatMap((pool, index) => [
     ...(index === 0 ? [] : ['']),

@@ -1,23 +1,23 @@
 /**
- * What a pool answers to HAProxy's agent check: whether it takes connections, and with what weight.
- * Source: HAProxy's configuration manual, "agent-check".
+ * A pool's answer to HAProxy's agent check: whether it takes connections, and its weight. Source: HAProxy's
+ * configuration manual, "agent-check".
  */
 
 import { type Load, saturation } from './saturation.ts';
 
 export interface AgentFacts {
-  /** A host serves the pool, or is started by the first connection. */
+  /** A host serves the pool, or the first connection starts it. */
   readonly isServed: boolean;
-  /** An operator has taken the pool out. */
+  /** An operator has drained the pool. */
   readonly isDrained: boolean;
-  /** The master was told to stop and accepts for `shutdown.delay`. */
+  /** The master is stopping and still accepts for `shutdown.delay`. */
   readonly isLeaving: boolean;
   readonly load: Load;
 }
 
 /**
- * The line of an answer. `ready` ends a drain or maintenance of an earlier answer; a full pool drains, since the smallest
- * weight still sends it connections.
+ * The line of an answer. `ready` ends an earlier drain or maintenance; a full pool drains, since the smallest weight
+ * would still send it connections.
  */
 export function agentAnswer({ isServed, isDrained, isLeaving, load }: AgentFacts): string {
   if (isDrained) return 'maint\n';

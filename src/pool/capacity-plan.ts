@@ -1,4 +1,4 @@
-/** What each pool needs, what it costs, what fits, and what its settings should be. Pure. */
+/** Workers that each pool needs, their cost, what fits, and recommended settings. Pure. */
 
 import { allot, availableBytes, fittingWorkers, type MemoryBudget } from './capacity.ts';
 import type { Demand } from './demand.ts';
@@ -10,7 +10,7 @@ export interface MeasuredPool {
   readonly name: string;
   readonly processManager: string;
   readonly maxChildren: number;
-  /** Undefined until a minute has been seen. */
+  /** Undefined before the first complete minute. */
   readonly demand: Demand | undefined;
   readonly workerMemory: WorkerMemory | undefined;
   readonly sharedBytes: number | undefined;
@@ -18,30 +18,30 @@ export interface MeasuredPool {
 
 export interface PoolPlan {
   readonly pool: MeasuredPool;
-  /** Workers for the busiest minute, and how that comes. */
+  /** Workers for the busiest minute, and the calculation. */
   readonly needed: number;
   readonly why: string;
-  /** What one worker has for itself; undefined when unknown. */
+  /** Private memory of one worker; undefined when unknown. */
   readonly workerBytes: number | undefined;
-  /** Of the needed workers with what they share; undefined when unknown. */
+  /** Memory of the needed workers including shared memory; undefined when unknown. */
   readonly costBytes: number | undefined;
-  /** What `pm.max_children` as it is may come to. */
+  /** Maximum memory with the current `pm.max_children`. */
   readonly worstBytes: number | undefined;
-  /** Workers that fit beside those which the other pools need; undefined when unknown. */
+  /** Workers that fit beside those that other pools need; undefined when unknown. */
   readonly fits: number | undefined;
-  /** What it should have. */
+  /** Recommended number. */
   readonly recommended: number;
   readonly advice: readonly Advice[];
 }
 
 export interface CapacityPlan {
-  /** Undefined where the limit is not known. */
+  /** Undefined when the limit is unknown. */
   readonly availableBytes: number | undefined;
   readonly costBytes: number | undefined;
   readonly pools: readonly PoolPlan[];
 }
 
-/** @param budget undefined where no limit is known: then everybody gets what they need */
+/** @param budget undefined when the limit is unknown: then all pools get what they need */
 export function planCapacity(pools: readonly MeasuredPool[], budget: MemoryBudget | undefined): CapacityPlan {
   const available = budget === undefined ? undefined : availableBytes(budget);
   const needs = pools.map((pool) => ({ pool, needed: needOf(pool.demand) }));

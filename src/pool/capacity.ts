@@ -1,48 +1,48 @@
-/** How many workers of all pools fit into the memory, and who gets them where not all can have what they need. Pure. */
+/** Number of workers of all pools that fit into memory, and their distribution when not all needs fit. Pure. */
 
 import { gainOfOneMore } from './staffing.ts';
 
-/** What the guide keeps free: a fifth. */
+/** The guide's default: a fifth stays free. */
 export const defaultReserve = 0.2;
 
 export interface MemoryBudget {
   readonly limitBytes: number;
-  /** What others use under the same limit. */
+  /** Used by others below the same limit. */
   readonly othersBytes: number;
-  /** The share of the limit that stays free, 0 to 1. */
+  /** Share of the limit that stays free, 0 to 1. */
   readonly reserve: number;
 }
 
-/** A pool that asks for workers. */
+/** A pool's claim on memory. */
 export interface MemoryClaim {
   readonly name: string;
-  /** Busy workers wanted on average. */
+  /** Average of busy workers in demand. */
   readonly load: number;
-  /** Workers that it has in any case. */
+  /** Minimum of workers. */
   readonly least: number;
-  /** Workers that it needs. */
+  /** Workers in demand. */
   readonly wanted: number;
-  /** What one worker has for itself. */
+  /** Private memory of one worker. */
   readonly workerBytes: number;
-  /** What it takes beside its workers. */
+  /** Memory in addition to its workers. */
   readonly sharedBytes: number;
 }
 
 export interface Allotment {
   /** By name. */
   readonly workers: ReadonlyMap<string, number>;
-  /** For workers and what pools share: the limit without reserve and others. */
+  /** For workers and shared memory: the limit without reserve and others. */
   readonly availableBytes: number;
-  /** What the workers that were given take, with what pools share. */
+  /** Memory of the allotted workers, including shared memory. */
   readonly takenBytes: number;
 }
 
-/** For pools: what is left of the limit. */
+/** The rest of the limit, for pools. */
 export function availableBytes({ limitBytes, othersBytes, reserve }: MemoryBudget): number {
   return Math.max(0, limitBytes * (1 - reserve) - othersBytes);
 }
 
-/** Workers of that size that fit, beside what is shared. */
+/** Number of workers of that size that fit beside the shared memory. */
 export function fittingWorkers(bytes: number, sharedBytes: number, workerBytes: number): number {
   return workerBytes <= 0
     ? Number.POSITIVE_INFINITY
@@ -50,8 +50,8 @@ export function fittingWorkers(bytes: number, sharedBytes: number, workerBytes: 
 }
 
 /**
- * Each pool its least, whatever that takes; then one worker after the other to the pool where it takes up most of the
- * load a byte (Erlang's B), until all have what they want or nothing more fits.
+ * Gives each pool its minimum, whatever that takes; then one worker after the other to the pool where it takes up most
+ * of the load per byte (Erlang's B), until all needs are met or nothing more fits.
  */
 export function allot(available: number, claims: readonly MemoryClaim[]): Allotment {
   const workers = new Map(claims.map(({ name, least, wanted }) => [name, Math.min(least, wanted)]));
@@ -66,7 +66,7 @@ export function allot(available: number, claims: readonly MemoryClaim[]): Allotm
     );
     const next = (workers.get(best.name) ?? 0) + 1;
     if (taken + best.workerBytes > available) {
-      // A pool of smaller workers may still find room.
+      // A pool with smaller workers may still find room.
       open.delete(best);
       continue;
     }

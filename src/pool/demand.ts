@@ -1,8 +1,8 @@
-/** What the last hour asked of a pool, from its history: the load of each minute, and of the busiest one. Pure. */
+/** Demand on a pool in the last hour, from its history: the load of each minute, and of the busiest one. Pure. */
 
 import { offeredLoad } from './staffing.ts';
 
-/** What is looked at of a history: columns of equal length, the oldest sample first; null where a figure is not known. */
+/** Used columns of a history: equal length, oldest sample first; null for unknown figures. */
 export interface LoadSamples {
   /** Milliseconds since 1970. */
   readonly at: readonly number[];
@@ -20,13 +20,13 @@ export interface LoadMinute {
   /** Its end, milliseconds since 1970. */
   readonly at: number;
   readonly seconds: number;
-  /** Arrivals a second, those that did not get to a worker yet included. */
+  /** Arrivals a second, including those still waiting for a worker. */
   readonly rate: number;
-  /** What a request took on average; undefined when none ended. */
+  /** Average duration of a request; undefined if none ended. */
   readonly serviceSeconds: number | undefined;
-  /** Workers that were wanted on average. */
+  /** Average of workers in demand. */
   readonly load: number;
-  /** The most that were busy at once, the limit, the most connections that waited. */
+  /** Maximum of busy workers, the limit, maximum of waiting connections. */
   readonly busy: number;
   readonly limit: number;
   readonly queue: number;
@@ -36,17 +36,17 @@ export interface LoadMinute {
 export interface Demand {
   readonly minutes: readonly LoadMinute[];
   readonly peak: LoadMinute;
-  /** Average load over all minutes. */
+  /** Average load of all minutes. */
   readonly meanLoad: number;
-  /** How long the history is that it was taken from. */
+  /** Length of the history in seconds. */
   readonly seconds: number;
-  /** Every worker was busy and connections waited in the busiest minute: more may have been wanted than was seen. */
+  /** In the busiest minute all workers were busy and connections waited: the real demand may be higher. */
   readonly isCut: boolean;
 }
 
 const minuteMs = 60_000;
 
-/** @returns undefined where nothing is known yet */
+/** @returns undefined while nothing is known */
 export function demandOf(history: LoadSamples): Demand | undefined {
   const minutes = minutesOf(history);
   if (minutes.length === 0) return undefined;
@@ -72,7 +72,7 @@ function minutesOf(history: LoadSamples): LoadMinute[] {
   const samples = samplesOf(history);
   const newest = samples.at(-1)?.at ?? 0;
   const groups = new Map<number, Sample[]>();
-  // Counted back from now, so that the last minute is a whole one.
+  // Counted backwards from now, so that the last minute is complete.
   for (const sample of samples) {
     const age = Math.floor((newest - sample.at) / minuteMs);
     const group = groups.get(age);
@@ -82,7 +82,7 @@ function minutesOf(history: LoadSamples): LoadMinute[] {
   return [...groups.values()].map(minuteOf);
 }
 
-/** Without the first sample, which has no rates, and without those of which nothing is known. */
+/** Skips the first sample, which has no rates, and unknown ones. */
 function samplesOf(history: LoadSamples): Sample[] {
   return history.at.flatMap((at, index) => {
     const before = history.at[index - 1];
@@ -94,7 +94,7 @@ function samplesOf(history: LoadSamples): Sample[] {
     return {
       at,
       seconds,
-      // A queue is the highest of the seconds since the sample before: its growth is near enough.
+      // A queue is the maximum since the previous sample: close enough for its growth.
       rate: Math.max(0, rate + grown / seconds),
       serviceMicros: history.meanMicros[index] ?? undefined,
       busyMean: history.busyMean[index] ?? 0,
@@ -138,8 +138,8 @@ function minuteOf(samples: readonly Sample[]): LoadMinute {
 }
 
 /**
- * By Little's law. A request counts in it when it ends; where workers were busy for clearly longer (two standard errors
- * of looking once a second), it is with requests that had not ended yet, and what was seen counts.
+ * Little's law. A request counts when it ends; if workers were clearly busy for longer (two standard errors of sampling
+ * once a second), they had unfinished requests, and the observed number counts.
  */
 function loadOf(rate: number, service: number | undefined, busyMean: number, seconds: number): number {
   const load = service === undefined ? 0 : offeredLoad(rate, service);

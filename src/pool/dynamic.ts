@@ -1,12 +1,12 @@
-/** `pm = dynamic`: between min_spare and max_spare workers wait for requests. */
+/** `pm = dynamic`: between min_spare and max_spare idle workers. */
 
 import type { ManagedWorker } from './management.ts';
 import type { Plan } from './plan.ts';
 
-/** Spawn rate from which on the pool is reported to be busy. */
+/** Spawn rate at which the pool is reported as busy. */
 const busySpawnRate = 8;
 
-/** One decision a heartbeat; what waits in between is served by the spare workers. */
+/** One decision a heartbeat; spare workers serve connections in between. */
 export function decideDynamic(plan: Plan): void {
   switch (plan.input.event.type) {
     case 'start':
@@ -62,11 +62,11 @@ function grow(plan: Plan, missing: number): void {
   const spawned = plan.spawn(Math.min(rate, missing, room), 'grow');
   plan.memory.atMaximum = false;
   if (spawned > 0) plan.log('debug', `${spawned} child(ren) have been created dynamically`);
-  // Doubling may pass a limit that is no power of two, as in the reference.
+  // As in php-fpm, doubling may exceed a limit that is not a power of two.
   if (rate < pool['pm.max_spawn_rate']) plan.memory.spawnRate = rate * 2;
 }
 
-/** The idle worker with the earliest start: it has had the most time to grow. */
+/** The idle worker with the earliest start: it has had most time to grow. */
 function oldest(idle: readonly ManagedWorker[]): ManagedWorker {
   return idle.reduce((first, worker) => (worker.startedAt < first.startedAt ? worker : first));
 }

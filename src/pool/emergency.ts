@@ -1,11 +1,11 @@
-/** `emergency_restart_threshold` and `emergency_restart_interval`: a reload when too many workers crash. */
+/** `emergency_restart_threshold` and `emergency_restart_interval`: a reload after too many crashes. */
 
 import type { LogMessage } from './messages.ts';
 
 export interface EmergencySettings {
-  /** Crashes that are too many; 0 switches the emergency restart off. */
+  /** Number of crashes that causes a reload; 0 disables the emergency restart. */
   readonly emergency_restart_threshold: number;
-  /** Seconds within which they count; 0 switches it off. */
+  /** Interval in seconds; 0 disables it. */
   readonly emergency_restart_interval: number;
 }
 
@@ -14,13 +14,13 @@ export type CrashTimes = readonly number[];
 
 export interface EmergencyDecision {
   readonly crashes: CrashTimes;
-  /** Present when a reload is due; the crash that caused it gets no replacement of its own. */
+  /** Set when a reload is due; the crash that caused it gets no replacement of its own. */
   readonly reload?: LogMessage;
 }
 
 /**
- * Takes down a crash (SIGSEGV or SIGBUS) at `now`, on any clock in milliseconds. The interval is compared in
- * whole seconds, as in the reference. After a reload counting starts anew.
+ * Records a crash (SIGSEGV or SIGBUS) at `now`, on any clock in milliseconds. As in php-fpm the interval is compared in
+ * whole seconds. After a reload counting starts again.
  */
 export function noteCrash(settings: EmergencySettings, crashes: CrashTimes, now: number): EmergencyDecision {
   const { emergency_restart_threshold: threshold, emergency_restart_interval: interval } = settings;

@@ -1,18 +1,19 @@
 /**
- * Which script leaves memory behind: a worker is looked at before and after some requests, and the difference is put to the
- * account of the script that ran last. Pure.
+ * Finds scripts that leak memory: a worker is measured before and after some requests, and the difference is attributed
+ * to the last script. Pure.
  *
- * Of the requests between two looks only the last one's script is known. What the others leave on average is taken off, so
- * that a script is not blamed for its neighbours; looks with many requests between them are left out, as they tell little.
+ * Of the requests between two measurements only the last one's script is known. The average growth of the others is
+ * subtracted, so that a script is not blamed for its neighbours; measurements with many requests between them are
+ * skipped, because they say little.
  */
 
 import type { RequestTexts } from '../text/request-texts.ts';
 
-/** A worker between two looks, while it had no request both times. */
+/** A worker between two measurements, both without a request. */
 export interface GrowthLook {
-  /** Of the last request. */
+  /** Script of the last request. */
   readonly script: RequestTexts['script'];
-  /** Requests between the looks, 1 at least. */
+  /** Requests between the measurements, at least 1. */
   readonly requests: number;
   readonly grownBytes: number;
 }
@@ -20,9 +21,9 @@ export interface GrowthLook {
 interface Account {
   readonly looks: number;
   readonly grownBytes: number;
-  /** Requests of whatever scripts that came before its own. */
+  /** Requests of any scripts before its own. */
   readonly others: number;
-  /** Of what was its own by the average of that time; for the spread alone. */
+  /** Sum of its own growth by the average at the time; only for the spread. */
   readonly sum: number;
   readonly squares: number;
 }
@@ -36,7 +37,7 @@ export interface LeakMemory {
 export interface Leak {
   readonly script: RequestTexts['script'];
   readonly bytesPerRequest: number;
-  /** Looks that it was seen in. */
+  /** Number of its measurements. */
   readonly looks: number;
 }
 
@@ -45,12 +46,12 @@ const noAccount: Account = { looks: 0, grownBytes: 0, others: 0, sum: 0, squares
 export const noLeaks: LeakMemory = { scripts: new Map(), requests: 0, grownBytes: 0 };
 
 const mostRequests = 64;
-/** Scripts that are told apart; the one that was seen least gives way to another. */
+/** Number of tracked scripts; the one with fewest measurements gives way to another. */
 const mostScripts = 200;
 const leastLooks = 20;
-/** A leak below this is none. */
+/** A smaller leak counts as zero. */
 const leastBytes = 1024;
-/** Standard errors above zero that it has to be. */
+/** Required number of standard errors above zero. */
 const certainty = 3;
 
 export function noteLook(memory: LeakMemory, look: GrowthLook): LeakMemory {
@@ -73,12 +74,12 @@ export function noteLook(memory: LeakMemory, look: GrowthLook): LeakMemory {
   };
 }
 
-/** Those whose requests certainly leave something behind, the one that leaves most first. */
+/** Scripts whose requests certainly leave memory behind, worst first. */
 export function leaks(memory: LeakMemory): Leak[] {
   const found: Leak[] = [];
   for (const [script, { looks, grownBytes, others, sum, squares }] of memory.scripts) {
     if (looks < leastLooks) continue;
-    // By the average of all looks, which the first ones did not know.
+    // By the average of all measurements, which the first ones did not know.
     const mean = (grownBytes - others * averageOf(memory)) / looks;
     const variance = Math.max(0, squares / looks - (sum / looks) ** 2);
     if (mean < leastBytes || mean < certainty * Math.sqrt(variance / looks)) continue;
@@ -87,7 +88,7 @@ export function leaks(memory: LeakMemory): Leak[] {
   return found.sort((a, b) => b.bytesPerRequest - a.bytesPerRequest);
 }
 
-/** What a request leaves behind, whatever it runs. */
+/** Average growth per request of any script. */
 function averageOf({ requests, grownBytes }: LeakMemory): number {
   return requests === 0 ? 0 : grownBytes / requests;
 }

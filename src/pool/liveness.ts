@@ -1,20 +1,22 @@
 /**
- * Whether an engine host still turns its loop. The master asks every few seconds; a host that does not answer for long
- * is replaced. Pure; times are milliseconds on the caller's monotonic clock.
+ * Whether an engine host's event loop still runs. The master asks every few seconds; a host that does not answer for
+ * long is replaced. Pure; times are milliseconds on the caller's monotonic clock.
  *
- * A host must not lose its pool because the machine is slow: only time is counted in which the master itself ran. A
- * master that was stopped together with its hosts (SIGSTOP to the group, a laptop that slept, a debugger), or that
- * waited for memory or the processor as they did, comes to its next check late, and of that gap little counts.
+ * A slow machine must not cost a pool its host: only time in which the master itself ran counts. A master that was
+ * stopped together with its hosts (SIGSTOP to the group, a sleeping laptop, a debugger), or that waited for memory or
+ * CPU like them, comes late to its next check, and only a small part of that gap counts.
  */
 
 export interface LivenessRule {
-  /** From an answer to the next question. */
+  /** Time from an answer to the next question. */
   readonly askAfterMs: number;
-  /** Without an answer for so long the pool is not ready any more. */
+  /** Without an answer for this long, the pool is not ready. */
   readonly lateMs: number;
-  /** And for so long its host is replaced. The busiest host seen answers within a tenth of a second. */
+  /**
+   * Without an answer for this long, the host is replaced. The busiest host seen answers within a tenth of a second.
+   */
   readonly deadMs: number;
-  /** What counts at most of the time between two checks, which are a second apart. */
+  /** Maximum that counts between two checks, which are a second apart. */
   readonly longestStepMs: number;
 }
 
@@ -25,12 +27,12 @@ export const livenessRule: LivenessRule = {
   longestStepMs: 1_500,
 };
 
-/** What is remembered of one host. */
+/** The state of one host. */
 export interface Liveness {
-  /** Number of the latest question; 0 before the first one. */
+  /** Number of the latest question; 0 before the first. */
   readonly question: number;
   readonly isOpen: boolean;
-  /** Counted since the question while it is open, since the answer while it is not. */
+  /** Time since the open question, or since the last answer. */
   readonly countedMs: number;
   /** Undefined before the first check. */
   readonly checkedAt: number | undefined;
@@ -40,12 +42,12 @@ export const newLiveness: Liveness = { question: 0, isOpen: false, countedMs: 0,
 
 export interface LivenessCheck {
   readonly memory: Liveness;
-  /** A question is to be sent: `memory.question` is its number. */
+  /** Send a question now; its number is `memory.question`. */
   readonly asks: boolean;
   readonly verdict: 'alive' | 'late' | 'dead';
 }
 
-/** To be called about once a second. */
+/** Call it about once a second. */
 export function checkLiveness(rule: LivenessRule, memory: Liveness, now: number): LivenessCheck {
   const step = memory.checkedAt === undefined ? 0 : Math.min(now - memory.checkedAt, rule.longestStepMs);
   const counted = { ...memory, checkedAt: now, countedMs: memory.countedMs + step };
@@ -60,13 +62,13 @@ export function checkLiveness(rule: LivenessRule, memory: Liveness, now: number)
   return { memory: counted, asks: false, verdict };
 }
 
-/** The host has answered. @returns undefined when that is no answer to the open question */
+/** The host has answered. @returns undefined if that does not answer the open question */
 export function answerLiveness(memory: Liveness, id: string): Liveness | undefined {
   if (!memory.isOpen || id !== String(memory.question)) return undefined;
   return { ...memory, isOpen: false, countedMs: 0 };
 }
 
-/** The host may not be replaced now: the time counts anew. */
+/** The host cannot be replaced now: restarts the clock. */
 export function pardon(memory: Liveness): Liveness {
   return { ...memory, countedMs: 0 };
 }

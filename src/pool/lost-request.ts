@@ -1,4 +1,4 @@
-/** Which request went with a worker that crashed or was killed. */
+/** The request that was lost with a crashed or killed worker. */
 
 import { constants } from 'node:os';
 import type { WorkerEnd } from '../engine/contract.ts';
@@ -7,20 +7,20 @@ import { workerStages } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 import { requestIdOf, requestOfChild } from './request-text.ts';
 
-/** What a worker is ended with: who asked for it said so, and a time-out names its request. */
+/** Ordered ends: the order was logged, and a time-out names its request. */
 const ordered: readonly number[] = [constants.signals.SIGTERM, constants.signals.SIGQUIT];
 
 export interface LostWorker {
   readonly pool: string;
   readonly pid: number;
   readonly end: WorkerEnd;
-  /** The slot as it left it. */
+  /** The slot at the worker's end. */
   readonly slot: SlotSnapshot;
-  /** Whether the message shows the query string. */
+  /** Whether the message includes the query string. */
   readonly withQuery: boolean;
 }
 
-/** @returns undefined when it had no request, or ended as it was asked to */
+/** @returns undefined when it had no request, or its end was ordered */
 export function lostRequest({ pool, pid, end, slot, withQuery }: LostWorker): LogMessage | undefined {
   if (end.type !== 'signal' || ordered.includes(end.signal)) return undefined;
   if (slot.stage !== 'unknown' && workerStages[slot.stage].code < workerStages.running.code) return undefined;

@@ -1,12 +1,12 @@
-/** What a process manager is asked, and what it answers. */
+/** Input and output of a process manager. */
 
 import type { WorkerStage } from '../scoreboard/states.ts';
 import type { LogMessage } from './messages.ts';
 
-/** Time between two heartbeats. The spawn rate counts in this unit. */
+/** Time between two heartbeats, and the unit of the spawn rate. */
 export const heartbeatMillis = 1000;
 
-/** What the managers need of a pool's configuration; keys are the directives' names, times are seconds. */
+/** The managers' part of a pool's configuration; keys are directive names, times are seconds. */
 export interface ManagerSettings {
   readonly name: string;
   readonly pm: 'static' | 'dynamic' | 'ondemand';
@@ -18,45 +18,45 @@ export interface ManagerSettings {
   readonly 'pm.process_idle_timeout': number;
 }
 
-/** One worker as the master knows it, from the moment it was asked for until it is reaped. */
+/** One worker from the master's point of view, from its order until it is reaped. */
 export interface ManagedWorker {
   readonly slot: number;
   /** 0 until the worker is up. */
   readonly pid: number;
-  /** CLOCK_MONOTONIC in milliseconds, as `now`. */
+  /** CLOCK_MONOTONIC in milliseconds, like `now`. */
   readonly startedAt: number;
   /** `creating` until the worker is up. */
   readonly stage: WorkerStage;
-  /** When its stage last changed, CLOCK_MONOTONIC in milliseconds. */
+  /** Last change of its stage, CLOCK_MONOTONIC in milliseconds. */
   readonly lastActivityAt: number;
-  /** It was asked to end, by whomever. */
+  /** It was asked to end, by anyone. */
   readonly stopping: boolean;
 }
 
-/** Why the managers are asked. */
+/** The event that the managers decide on. */
 export type ManagerEvent =
   /** Once, before anything runs. */
   | { readonly type: 'start' }
   /** Every {@link heartbeatMillis} in normal operation. */
   | { readonly type: 'heartbeat' }
-  /** A connection waits and no worker is idle; `connections` when it is known how many (default 1). */
+  /** A connection waits and no worker is idle; `connections` is their number, if known (default 1). */
   | { readonly type: 'waiting'; readonly connections?: number }
   /** The host has made a worker for a connection, in the slot of `slotForNext()`; it is among the workers. */
   | { readonly type: 'grown' }
-  /** So many workers died and are due for replacement (respawn.ts says when). */
+  /** This many dead workers are due for replacement (respawn.ts decides when). */
   | { readonly type: 'replace'; readonly count: number };
 
-/** What a manager carries from one decision to the next. Opaque to the caller but for the counter. */
+/** A manager's state between two decisions. Opaque to the caller except for the counter. */
 export interface ManagerMemory {
-  /** Dynamic: how many workers the next growth may start. */
+  /** Dynamic: number of workers that the next growth may start. */
   readonly spawnRate: number;
-  /** The pool is in an episode of "max children reached", which was logged and counted. */
+  /** An episode of "max children reached" is in progress; it was logged and counted. */
   readonly atMaximum: boolean;
-  /** Episodes so far: "max children reached" of the status page. */
+  /** Number of episodes: "max children reached" of the status page. */
   readonly maxChildrenReached: number;
-  /** process.max was logged and no worker has been started since. */
+  /** process.max was logged and no worker has started since. */
   readonly processMaxLogged: boolean;
-  /** Workers that the manager has asked to end, by pid. */
+  /** Pids of workers that the manager asked to end. */
   readonly asked: readonly number[];
 }
 
@@ -72,7 +72,7 @@ export type SpawnReason = 'start' | 'grow' | 'replace';
 
 export type ManagerAction =
   | { readonly type: 'spawn'; readonly slot: number; readonly reason: SpawnReason }
-  /** `quit` lets a request that was accepted meanwhile finish; `kill` is for one that ignored it and is idle. */
+  /** `quit` lets a request accepted meanwhile finish; `kill` is for an idle worker that ignored it. */
   | { readonly type: 'stop'; readonly slot: number; readonly how: 'quit' | 'kill' };
 
 export interface ManagerInput {
@@ -80,11 +80,11 @@ export interface ManagerInput {
   readonly event: ManagerEvent;
   /** CLOCK_MONOTONIC in milliseconds. */
   readonly now: number;
-  /** Every worker that is not reaped yet, at most one a slot. */
+  /** Every worker that is not reaped yet, at most one per slot. */
   readonly workers: readonly ManagedWorker[];
-  /** Workers of all pools together, this one's included. */
+  /** Workers of all pools, including this one. */
   readonly globalRunning: number;
-  /** `process.max`; 0 is no limit. */
+  /** `process.max`; 0: no limit. */
   readonly processMax: number;
   /** Hidden pools (of pm.status_listen) neither log nor count a reached maximum. */
   readonly hidden?: boolean;
@@ -94,6 +94,6 @@ export interface ManagerInput {
 export interface ManagerDecision {
   readonly actions: readonly ManagerAction[];
   readonly messages: readonly LogMessage[];
-  /** To be handed in with the next decision for this pool. */
+  /** Input of the next decision for this pool. */
   readonly memory: ManagerMemory;
 }

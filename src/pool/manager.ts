@@ -1,13 +1,13 @@
 /**
- * The process managers as one pure function: what a pool looks like, its settings and the time go in, what the
- * master has to do comes out. Nothing here starts or ends anything.
+ * The process managers as one pure function: state of a pool, settings and time in, actions of the master out. Nothing
+ * here starts or ends anything.
  *
- * Where Hathi differs from PHP-FPM on purpose:
- * - a worker that was asked for and is not up yet counts as a spare one for growth, since it will be idle in a
- *   moment; PHP-FPM's fork is instant, an embedded engine's is not;
- * - static: the heartbeat refills a pool that could not be filled before (process.max, a failed start);
- * - ondemand: every worker over its idle time is stopped, not one a second picked by its birth; and as many
- *   workers are started as connections are known to wait, not one a wake-up.
+ * Intentional differences from PHP-FPM:
+ * - a worker on its way counts as spare for growth, since it will be idle in a moment; PHP-FPM's fork is instant, an
+ *   embedded engine's start is not;
+ * - static: the heartbeat refills a pool that could not be filled earlier (process.max, a failed start);
+ * - ondemand: every worker over its idle time is stopped, not one a second selected by its birth; and as many workers
+ *   start as connections wait, not one per wake-up.
  */
 
 import { decideDynamic } from './dynamic.ts';
@@ -17,8 +17,8 @@ import { Plan } from './plan.ts';
 import { decideStatic } from './static.ts';
 
 /**
- * What to do about a pool's number of workers. The caller carries out the actions in order, logs the messages,
- * and keeps the memory. Not to be called while the pool drains: then no worker is ever started.
+ * Decides on a pool's number of workers. The caller executes the actions in order, logs the messages, and keeps the
+ * memory. Do not call it while the pool drains: then no worker may start.
  */
 export function decide(input: ManagerInput): ManagerDecision {
   const plan = new Plan(input);

@@ -1,35 +1,35 @@
 /**
- * What workers take, and by how much a request leaves them larger: sizes at some moments in, figures out. Pure.
+ * Memory of workers, and their growth per request: sizes at several times in, figures out. Pure.
  *
- * A worker grows quickly in its first requests (caches of PHP and the application), which is no leak: only what comes
- * after them counts. Old growth counts ever less, so that a deployment that mends a leak is seen.
+ * A worker grows quickly in its first requests (caches of PHP and the application), which is no leak: only later growth
+ * counts. Old growth counts less and less, so that a deployment that fixes a leak shows.
  */
 
-/** A worker at one moment. */
+/** A worker at one time. */
 export interface MemorySample {
   readonly pid: number;
-  /** Of its own: what would be free without it. */
+  /** Private memory, which would be free without the worker. */
   readonly bytes: number;
-  /** Requests that it had begun by then. */
+  /** Requests that it had begun. */
   readonly requests: number;
 }
 
 /** Requests after which a worker has its working size. */
 export const warmAfterRequests = 20;
-/** Growth over fewer requests than this says nothing. */
+/** Minimum of requests for a meaningful growth. */
 const leastRequests = 100;
-/** Requests from which on what is known counts half. */
+/** Number of requests after which older knowledge counts half. */
 const forgetAfterRequests = 100_000;
 
 export interface WorkerMemory {
-  /** Workers at the last look. */
+  /** Workers in the last measurement. */
   readonly measured: number;
-  /** Of those that have served for a while, where there is one; else of all. */
+  /** Of workers past their warm-up, if there are any; else of all. */
   readonly averageBytes: number;
   readonly largestBytes: number;
-  /** The largest that was seen at any look. */
+  /** The largest worker in any measurement. */
   readonly peakBytes: number;
-  /** By which a request leaves its worker larger; undefined until enough were seen. */
+  /** Growth per request; undefined until enough were measured. */
   readonly growthBytesPerRequest: number | undefined;
 }
 
@@ -42,14 +42,14 @@ export interface GrowthMemory {
 
 export const noGrowth: GrowthMemory = { last: new Map(), peakBytes: 0, grownBytes: 0, overRequests: 0 };
 
-/** Takes down all workers of a pool at one moment. */
+/** Records all workers of a pool at one time. */
 export function noteMemory(memory: GrowthMemory, samples: readonly MemorySample[]): GrowthMemory {
   const keep = memory.overRequests > forgetAfterRequests ? 0.5 : 1;
   let grownBytes = memory.grownBytes * keep;
   let overRequests = memory.overRequests * keep;
   for (const sample of samples) {
     const before = memory.last.get(sample.pid);
-    // Fewer requests than before: a new worker that has the old one's pid.
+    // Fewer requests than before: a new worker with a reused pid.
     if (before === undefined || before.requests < warmAfterRequests || sample.requests <= before.requests)
       continue;
     grownBytes += sample.bytes - before.bytes;
@@ -63,7 +63,7 @@ export function noteMemory(memory: GrowthMemory, samples: readonly MemorySample[
   };
 }
 
-/** @returns undefined where there is no worker to look at */
+/** @returns undefined without workers */
 export function workerMemory({
   last,
   peakBytes,

@@ -1,23 +1,23 @@
 /**
- * What becomes of a worker that was to end at once and is still there. A host that was stopped, hangs or lies does not
- * end it, and a worker may ignore SIGTERM. Pure; times are milliseconds on the caller's monotonic clock.
+ * Handles a worker that was to end at once and still exists. A host that is stopped, hangs or lies does not end it, and
+ * a worker may ignore SIGTERM. Pure; times are milliseconds on the caller's monotonic clock.
  *
- * The order is given to the host. After a while the master ends the worker itself; and when the worker is gone then and
- * its host has not said so, the host is out of order. One that even SIGKILL does not end (a system call that hangs) is
- * nobody's fault: it is waited for.
+ * The order goes to the host. After a while the master ends the worker itself; if the worker is gone then and its host
+ * has not reported it, the host is faulty. For a worker that survives even SIGKILL (a blocked system call) nobody is at
+ * fault: it is waited for.
  */
 
 import { type LivenessRule, livenessRule } from './liveness.ts';
 
-/** How long a host may take. */
+/** Time limits of a host. */
 export interface HostPatience extends LivenessRule {
-  /** From an order to end a worker at once to the next, harder step. Ending one takes milliseconds. */
+  /** Time from an order to end a worker at once to the next, harder step. Ending one takes milliseconds. */
   readonly obeyMs: number;
 }
 
 export const hostPatience: HostPatience = { ...livenessRule, obeyMs: 5_000 };
 
-/** How far it has come with a worker. */
+/** Progress with a worker. */
 export interface EndProgress {
   readonly since: number;
   /** The master has tried it itself. */
@@ -26,12 +26,12 @@ export interface EndProgress {
 
 export type EndStep =
   | 'wait'
-  /** SIGKILL, by the master where it can, and by the host. */
+  /** SIGKILL, by the master if it can, and by the host. */
   | 'force'
-  /** The host is out of order. */
+  /** The host is faulty. */
   | 'replaceHost';
 
-/** @param mayLive whether the process is still there, as far as the master can tell; false where it cannot */
+/** @param mayLive whether the process still exists, as far as the master knows; false if unknown */
 export function nextEndStep(
   { since, isForced }: EndProgress,
   mayLive: boolean,

@@ -3,7 +3,7 @@
 import type { ManagerSettings } from './management.ts';
 import { freeSlots, type Plan } from './plan.ts';
 
-/** Starts workers when connections wait, stops the ones that have had nothing to do for long. */
+/** Starts workers for waiting connections, and stops workers that were idle for long. */
 export function decideOndemand(plan: Plan): void {
   const { event } = plan.input;
   switch (event.type) {
@@ -26,7 +26,7 @@ export function decideOndemand(plan: Plan): void {
 function heartbeat(plan: Plan): void {
   plan.log('debug', `currently ${plan.active} active children, ${plan.idle.length} spare children`);
   plan.killStubborn();
-  // Whole seconds on both sides, and strictly more than the time-out: the reference's comparison.
+  // As in php-fpm: whole seconds on both sides, and strictly more than the time-out.
   const seconds = (millis: number): number => Math.floor(millis / 1000);
   for (const worker of plan.idle) {
     const idleSeconds = seconds(plan.input.now) - seconds(worker.lastActivityAt);
@@ -52,11 +52,11 @@ function grown(plan: Plan): void {
 }
 
 /**
- * The slot of the worker that the next waiting connection calls for, as long as nothing else changes.
+ * The slot of a worker for the next waiting connection, as long as nothing else changes.
  *
  * @param taken workers that are not reaped yet
- * @param processMax `process.max`; with such a limit every pool's growth counts, so nothing can be said ahead
- * @returns undefined where it has to be decided when the connection is there
+ * @param processMax `process.max`; with such a limit every pool's growth matters, so nothing can be decided in advance
+ * @returns undefined to decide when the connection is there
  */
 export function slotForNext(
   pool: Pick<ManagerSettings, 'pm.max_children'>,

@@ -1,4 +1,4 @@
-/** A decision while it is being made: the limits that hold for every process manager are kept here. */
+/** A decision in progress; it enforces the limits common to all process managers. */
 
 import type {
   ManagedWorker,
@@ -10,7 +10,7 @@ import type {
 } from './management.ts';
 import type { LogMessage, MessageLevel } from './messages.ts';
 
-/** Pids, slots and counters of {@link ManagerMemory} that can be changed. */
+/** Mutable form of {@link ManagerMemory}. */
 type Draft = { -readonly [Key in keyof ManagerMemory]: ManagerMemory[Key] };
 
 export class Plan {
@@ -18,7 +18,7 @@ export class Plan {
   readonly memory: Draft;
   /** Workers that wait for a request and were not asked to end. */
   readonly idle: readonly ManagedWorker[];
-  /** Workers that were asked for and are not up yet. */
+  /** Workers that were ordered and are not up yet. */
   readonly coming: number;
   readonly #actions: ManagerAction[] = [];
   readonly #messages: LogMessage[] = [];
@@ -35,7 +35,7 @@ export class Plan {
     this.#globalRunning = input.globalRunning;
   }
 
-  /** Workers of the pool, those that are being stopped included: they still hold their slot. */
+  /** Workers of the pool, including those being stopped: they still hold their slot. */
   get running(): number {
     return this.input.workers.length;
   }
@@ -49,9 +49,9 @@ export class Plan {
   }
 
   /**
-   * Starts workers in the lowest free slots, as far as pm.max_children and process.max allow.
+   * Starts workers in the lowest free slots, within pm.max_children and process.max.
    *
-   * @returns how many.
+   * @returns their number.
    */
   spawn(count: number, reason: SpawnReason): number {
     let spawned = 0;
@@ -71,7 +71,7 @@ export class Plan {
     this.memory.asked = [...this.memory.asked, worker.pid];
   }
 
-  /** A worker that the manager asked at an earlier heartbeat and that is still there, idle, is killed. */
+  /** Kills a worker that the manager asked to end at an earlier heartbeat and that is still idle. */
   killStubborn(): void {
     for (const worker of this.input.workers) {
       if (worker.stage === 'idle' && this.input.memory.asked.includes(worker.pid)) {
@@ -80,7 +80,7 @@ export class Plan {
     }
   }
 
-  /** Another worker is wanted and pm.max_children forbids it: logged and counted once an episode. */
+  /** pm.max_children prevents a wanted worker: logged and counted once an episode. */
   maximumReached(text: string): void {
     if (!this.memory.atMaximum && this.input.hidden !== true) {
       this.log('warning', text);
@@ -97,7 +97,7 @@ export class Plan {
     const { processMax } = this.input;
     if (processMax <= 0 || this.#globalRunning < processMax) return false;
     if (!this.memory.processMaxLogged) {
-      // The reference names no pool here.
+      // php-fpm names no pool here.
       const text =
         'The maximum number of processes has been reached. Please review your configuration and consider raising ' +
         "'process.max'";
@@ -108,7 +108,7 @@ export class Plan {
   }
 }
 
-/** The slots without a worker, in rising order. */
+/** The slots without a worker, in ascending order. */
 export function freeSlots(workers: readonly { readonly slot: number }[], slotCount: number): number[] {
   const taken = new Set(workers.map(({ slot }) => slot));
   const free: number[] = [];

@@ -1,4 +1,4 @@
-/** What the directives of a pool's process manager should be, for what was measured, and why. Pure. */
+/** Recommended process manager directives of a pool for the measured load, with reasons. Pure. */
 
 import type { Demand } from './demand.ts';
 import { defaultSafety } from './staffing.ts';
@@ -11,23 +11,23 @@ export interface Advice {
 
 export interface AdviceInput {
   readonly demand: Demand | undefined;
-  /** Workers that it is to have at most. */
+  /** Maximum of its workers. */
   readonly workers: number;
-  /** What one has for itself, and by how much a request leaves it larger; undefined when unknown. */
+  /** Private memory of a worker, and its growth per request; undefined when unknown. */
   readonly workerBytes: number | undefined;
   readonly growthBytesPerRequest: number | undefined;
 }
 
-/** A pool that is busy for less than this share of the time, on average over the hour, need not have workers. */
+/** A pool that is busy for a smaller share of the time, on average over the hour, needs no permanent workers. */
 const rareLoad = 0.02;
-/** With less than this between mean and peak the workers that are not needed now are needed soon. */
+/** Below this difference between mean and peak, workers that are idle now are needed soon. */
 const steadyShare = 0.5;
-/** By how much a worker may grow before it is renewed, as a share of its size. */
+/** Growth of a worker before it is renewed, as a share of its size. */
 const growthShare = 0.5;
-/** A growth below this is none: over 100,000 requests it is 6 MB. */
+/** Smaller growth counts as zero: over 100,000 requests it is 6 MB. */
 const noGrowthBytes = 64;
 
-/** In the order in which they stand in a file. */
+/** In file order. */
 export function adviceFor(input: AdviceInput): Advice[] {
   return [...processManager(input), ...maxRequests(input)];
 }
@@ -90,7 +90,7 @@ function maxRequests({ workerBytes, growthBytesPerRequest: growth }: AdviceInput
   ];
 }
 
-/** Requests after which a worker has grown by half of its size, with two digits; 0 for never. */
+/** Requests after which a worker has grown by half, with two digits; 0 for never. */
 export function requestsUntilRenewal(workerBytes: number, growthBytesPerRequest: number): number {
   if (growthBytesPerRequest < noGrowthBytes) return 0;
   const requests = Math.min(100_000, Math.max(100, (growthShare * workerBytes) / growthBytesPerRequest));

@@ -1,4 +1,4 @@
-/** The status page's data for a pool: the master's own figures and what the workers say in the scoreboard. */
+/** Status page data of a pool: the master's figures, and the workers' from the scoreboard. */
 
 import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
 import { stageLabel } from '../scoreboard/states.ts';
@@ -9,11 +9,11 @@ import { noRequestTexts } from '../text/request-texts.ts';
 export interface PoolStatusInput {
   readonly pool: { readonly name: string; readonly pm: string; readonly 'pm.max_children': number };
   readonly scoreboard: ScoreboardSnapshot;
-  /** Workers that are up, as their host told: slots of others are not looked at. */
+  /** Workers that are up according to their host: other slots are ignored. */
   readonly workers: readonly { readonly slot: number; readonly pid: number }[];
   /** Start of the pool, milliseconds since 1970. */
   readonly startedAt: number;
-  /** Connections in the socket's queue; what the host accepted and holds back is in the scoreboard. */
+  /** Connections in the kernel's backlog; those that the host accepted and holds are in the scoreboard. */
   readonly listenQueue: number;
   readonly maxListenQueue: number;
   /** 0 when unknown. */
@@ -22,11 +22,11 @@ export interface PoolStatusInput {
   readonly slowRequests: number;
   /** Whether the status page of the pool's PHP has this figure. */
   readonly showsMemoryPeak: boolean;
-  /** CLOCK_MONOTONIC in microseconds, the clock of the scoreboard. */
+  /** CLOCK_MONOTONIC in microseconds, the scoreboard's clock. */
   readonly nowMicros: number;
 }
 
-/** Puts a snapshot together. What the scoreboard says is taken for the workers' data, never for the pool's own. */
+/** Builds a snapshot. Scoreboard data is used for workers only, never for the pool itself. */
 export function poolStatus(input: PoolStatusInput): StatusSnapshot {
   const { header, slots } = input.scoreboard;
   const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));

@@ -1,20 +1,20 @@
-/** How long connections would wait with so many workers, by simulation of what was measured. Pure and repeatable. */
+/** Predicts waiting times for a number of workers by simulating the measured load. Pure and repeatable. */
 
 import type { Demand } from './demand.ts';
 import { type LoadPhase, simulate, type Waiting } from './queue-simulation.ts';
 import { measuredTimes, type ServiceTimes } from './service-times.ts';
 
-/** Arrivals that are simulated at most: a second of computing. */
+/** Maximum of simulated arrivals: a second of computing. */
 const mostArrivals = 500_000;
-/** A minute is one sample of what may happen in it: so often is it repeated, as far as that takes no longer. */
+/** A minute is one random sample: the simulation is repeated this often, as far as time allows. */
 const mostRuns = 20;
 
 export interface WhatIf {
   /** Workers; undefined: as planned. */
   readonly workers?: number | undefined;
-  /** Factor of arrivals, 1 unless told. */
+  /** Factor for arrivals, default 1. */
   readonly rate?: number | undefined;
-  /** Factor of service times, 1 unless told. */
+  /** Factor for service times, default 1. */
   readonly service?: number | undefined;
 }
 
@@ -22,18 +22,18 @@ export interface Prediction {
   readonly workers: number;
   /** In the busiest minute. */
   readonly peak: Waiting;
-  /** Seconds: p95 of the busiest minute in the runs of least and of most waiting, but for a tenth at each end. */
+  /** Seconds: p95 of the busiest minute in the runs with least and most waiting, without a tenth at each end. */
   readonly p95Range: readonly [low: number, high: number];
-  /** Times that the hour was simulated: figures are averages over them. */
+  /** Number of simulations; figures are their averages. */
   readonly runs: number;
-  /** By minute of the demand; undefined for those that were left out to save time. */
+  /** By minute of the demand; undefined for minutes skipped to save time. */
   readonly minutes: readonly (Waiting | undefined)[];
   readonly all: Waiting;
 }
 
 /**
- * @param counts requests by class of duration: the shape of the service times
- * @returns undefined where no request was measured
+ * @param counts requests by class of duration: the distribution of service times
+ * @returns undefined if no request was measured
  */
 export function predict(
   demand: Demand,
@@ -97,13 +97,13 @@ function averageOf(all: readonly Waiting[]): Waiting {
   };
 }
 
-/** The phases around the busiest one, as many as can be simulated in a moment. */
+/** The phases around the busiest one, as many as can be simulated quickly. */
 function windowAround(phases: readonly LoadPhase[], peakAt: number): { from: number; to: number } {
   let [from, to] = [peakAt, peakAt + 1];
   const arrivals = (index: number): number => (phases[index]?.rate ?? 0) * (phases[index]?.seconds ?? 0);
   let sum = arrivals(peakAt);
   for (;;) {
-    // What comes before fills the queue, what comes after only tells of its end.
+    // Earlier phases fill the queue, later ones only show its end.
     if (from > 0 && sum + arrivals(from - 1) <= mostArrivals) sum += arrivals(--from);
     else if (to < phases.length && sum + arrivals(to) <= mostArrivals) sum += arrivals(to++);
     else return { from, to };

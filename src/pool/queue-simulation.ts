@@ -1,17 +1,17 @@
 /**
- * A pool as a queue, simulated: connections arrive at random at a rate that may change, each takes a time as measured,
- * workers serve them in the order of their coming, as the kernel's queue does. Pure and repeatable.
+ * Simulates a pool as a queue: connections arrive randomly at a variable rate, each takes a measured time, workers
+ * serve them in order of arrival, like the kernel's queue. Pure and repeatable.
  */
 
 import { exponential, seededRandom } from './random.ts';
 import type { ServiceTimes } from './service-times.ts';
 
-/** A stretch of time of even load. */
+/** A period of constant load. */
 export interface LoadPhase {
   readonly seconds: number;
   /** Arrivals a second. */
   readonly rate: number;
-  /** What service times are scaled to here; undefined: as they are. */
+  /** Scales service times to this mean; undefined: unscaled. */
   readonly serviceSeconds?: number | undefined;
 }
 
@@ -20,19 +20,19 @@ export interface SimulatedPool {
   readonly phases: readonly LoadPhase[];
   readonly times: ServiceTimes;
   readonly seed?: number;
-  /** Who waits longer is sent away; undefined: nobody is. */
+  /** Arrivals that wait longer are rejected; undefined: no limit. */
   readonly maxWaitSeconds?: number | undefined;
-  /** Who comes when so many wait is sent away. */
+  /** Arrivals at this queue length are rejected. */
   readonly maxLength?: number | undefined;
 }
 
-/** What happened to those who arrived, over all phases or in one. */
+/** Results for arrivals, in total or of one phase. */
 export interface Waiting {
   readonly arrivals: number;
   readonly refused: number;
-  /** The share that found no free worker. */
+  /** Share of arrivals that found no free worker. */
   readonly waited: number;
-  /** Seconds from arrival to the start of service, of those who were served; 0 where there were none. */
+  /** Seconds from arrival to the start of service, for served ones; 0 if there were none. */
   readonly mean: number;
   readonly p50: number;
   readonly p95: number;
@@ -40,13 +40,13 @@ export interface Waiting {
 }
 
 export interface Simulation extends Waiting {
-  /** By phase, of those who arrived in it. */
+  /** By phase of arrival. */
   readonly phases: readonly Waiting[];
-  /** Busy workers on average. */
+  /** Average of busy workers. */
   readonly busy: number;
 }
 
-/** Simulates it from an empty queue on. */
+/** Simulates it, starting with an empty queue. */
 export function simulate(pool: SimulatedPool): Simulation {
   const random = seededRandom(pool.seed ?? 1);
   const workers = new FreeTimes(pool.workers);
@@ -105,7 +105,7 @@ function waitingOf(waits: readonly number[], refused: number): Waiting {
   };
 }
 
-/** When each worker is free again, the earliest on top: a binary heap. */
+/** Times at which workers become free, earliest on top: a binary heap. */
 class FreeTimes {
   readonly #times: Float64Array;
 
@@ -133,7 +133,7 @@ class FreeTimes {
   }
 }
 
-/** When those who wait will be served; they are served in the order of their coming, so the times only rise. */
+/** Start times of waiting arrivals; they are served in order of arrival, so the times only rise. */
 class StartQueue {
   #starts: number[] = [];
   #first = 0;

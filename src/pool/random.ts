@@ -1,6 +1,6 @@
-/** Random numbers that are the same in every run with the same seed, so that a prediction can be repeated. */
+/** Random numbers that are the same for the same seed, so that a prediction can be repeated. */
 
-/** Numbers from 0 to below 1: mulberry32, of 32 bits of state. */
+/** Numbers from 0 to below 1: mulberry32, with 32 bits of state. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,4 +1,4 @@
-/** What the master says and does about workers that came and went. Texts and levels are PHP-FPM's. */
+/** Messages and actions of the master for workers that started or ended. Texts and levels are PHP-FPM's. */
 
 import { constants } from 'node:os';
 import type { WorkerEnd } from '../engine/contract.ts';
@@ -9,23 +9,23 @@ export interface WorkerDeath {
   readonly pid: number;
   readonly end: WorkerEnd;
   readonly lifetimeMicros: number;
-  /** The process manager had asked it to go, because it was not needed. */
+  /** The process manager asked it to end, because it was not needed. */
   readonly stoppedByManager: boolean;
-  /** The pool is in normal operation: not draining, not stopping. */
+  /** The pool is in normal operation: neither draining nor stopping. */
   readonly isNormal: boolean;
 }
 
 export interface Reaped {
   readonly message: LogMessage;
-  /** Another worker is to take its place (see respawn.ts for when). */
+  /** Another worker takes its place (respawn.ts decides when). */
   readonly replace: boolean;
-  /** It counts for emergency_restart_threshold. */
+  /** Counts for emergency_restart_threshold. */
   readonly crashed: boolean;
 }
 
 const { SIGQUIT, SIGSEGV, SIGBUS } = constants.signals;
 
-/** Line for the log and consequences of a worker's end. */
+/** Log line and consequences of a worker's end. */
 export function reapWorker(death: WorkerDeath): Reaped {
   const { end, pool, pid } = death;
   const after = `after ${secondsText(death.lifetimeMicros)} seconds from start`;
@@ -40,7 +40,7 @@ export function reapWorker(death: WorkerDeath): Reaped {
   return { message: { level, text }, replace: death.isNormal, crashed };
 }
 
-/** Line for the log about a worker that is up: one that takes a dead one's place is worth a notice. */
+/** Log line for a worker that is up: a replacement deserves a notice. */
 export function startedMessage(pool: string, pid: number, isReplacement: boolean): LogMessage {
   return { level: isReplacement ? 'notice' : 'debug', text: `[pool ${pool}] child ${pid} started` };
 }
@@ -50,16 +50,16 @@ function endText(end: WorkerEnd): string {
   return `on signal ${end.signal} (${signalName(end.signal)}${end.core ? ' - core dumped' : ''})`;
 }
 
-/** Name of a signal as this system numbers it; empty for one without a name. */
+/** Name of a signal by this system's numbers; empty for unnamed ones. */
 function signalName(signal: number): string {
   for (const [name, number] of Object.entries(constants.signals)) {
-    // Two names for one number: the reference says SIGABRT and SIGIO.
+    // Of two names for one number php-fpm uses SIGABRT and SIGIO.
     if (number === signal && name !== 'SIGIOT' && name !== 'SIGPOLL') return name;
   }
   return '';
 }
 
-/** Seconds with six digits after the point. */
+/** Seconds with six decimals. */
 export function secondsText(micros: number): string {
   const whole = Math.max(0, Math.floor(micros));
   return `${Math.floor(whole / 1_000_000)}.${String(whole % 1_000_000).padStart(6, '0')}`;

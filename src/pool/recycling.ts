@@ -1,29 +1,29 @@
 /**
- * When workers are renewed because of what they take: `pm.max_memory` and `pm.max_requests = auto` after their request,
+ * Renews workers by their memory: `pm.max_memory` and `pm.max_requests = auto` after their request,
  * `pm.max_memory_hard` at once. Pure.
  *
- * Workers of a pool grow alike. So each has a limit of its own, in the last tenth of what is configured, and of those that
- * leave after their request there are a quarter of the pool at most: a pool never loses many at a time.
+ * Workers of a pool grow alike. So each has its own limit, in the last tenth of the configured one, and at most a
+ * quarter of the pool leaves after its request at the same time: a pool never loses many at once.
  */
 
 import { sizeText } from '../text/size.ts';
 
-/** Keys are the directives' names. */
+/** Keys are directive names. */
 export interface RecyclingSettings {
-  /** Bytes, 0 for none. */
+  /** Bytes, 0: no limit. */
   readonly 'pm.max_memory': number;
   readonly 'pm.max_memory_hard': number;
 }
 
-/** A worker as it was just looked at. */
+/** A measured worker. */
 export interface SizedWorker {
   readonly slot: number;
   readonly pid: number;
-  /** What would be free without it. */
+  /** Memory that would be free without it. */
   readonly bytes: number;
   /** Requests begun. */
   readonly requests: number;
-  /** It was asked to go, by whomever. */
+  /** It was asked to end, by anyone. */
   readonly isLeaving: boolean;
 }
 
@@ -34,19 +34,20 @@ export interface Leaver {
   readonly reason: string;
 }
 
-/** Fractional parts of its multiples lie as far from each other as can be. */
+/** Fractional parts of its multiples are spread as evenly as possible. */
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
 const jitter = 0.1;
 
-/** The part of a configured limit that holds for the worker: from nine tenths to the whole. */
+/** The worker's own part of a configured limit: from nine tenths to the whole. */
 export function ownLimit(limit: number, pid: number): number {
   return limit * (1 - jitter * ((pid * goldenRatio) % 1));
 }
 
 /**
- * Workers that are to go after their request, the largest first.
+ * Workers to end after their request, largest first.
  *
- * @param requests after which a worker has grown by half (pool-advice.ts); 0: it does not grow, or nobody asked
+ * @param requests number of requests after which a worker has grown by half (pool-advice.ts); 0: no growth, or not
+ *   requested
  */
 export function chooseLeavers(
   settings: RecyclingSettings,
@@ -73,7 +74,7 @@ function reasonToLeave(limit: number, requests: number, worker: SizedWorker): st
   return undefined;
 }
 
-/** Whether a worker is to be ended at once, whatever it does. */
+/** Whether a worker must end at once, even during a request. */
 export function isOverHardLimit(settings: RecyclingSettings, bytes: number): boolean {
   return settings['pm.max_memory_hard'] > 0 && bytes > settings['pm.max_memory_hard'];
 }

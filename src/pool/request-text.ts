@@ -1,13 +1,13 @@
-/** A worker's request in the words of the log. */
+/** A worker's request in the log's words. */
 
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import { logText, logWord } from '../text/log-line.ts';
 
 /**
- * The beginning of a line.
+ * The start of a line.
  *
- * @param pid as the host told it; the one in the slot is the worker's own word
- * @param withQuery whether it shows the query string, which may hold secrets
+ * @param pid from the host; the one in the slot is the worker's own claim
+ * @param withQuery whether to show the query string, which may contain secrets
  */
 export function requestOfChild(
   pool: string,
@@ -20,7 +20,7 @@ export function requestOfChild(
   return `[pool ${pool}] child ${pid}, script '${logWord(script)}' (request: "${request}")`;
 }
 
-/** Undefined where it has none. */
+/** Undefined without an id. */
 export function requestIdOf({ requestId }: SlotSnapshot): string | undefined {
   return requestId === '' ? undefined : logText(requestId);
 }

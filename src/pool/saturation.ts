@@ -1,38 +1,38 @@
-/** How full a pool is, and when it counts as saturated. */
+/** Load of a pool, and when it counts as saturated. */
 
 import { workerStages } from '../scoreboard/states.ts';
 import type { StatusSnapshot } from '../status/status-snapshot.ts';
 
-/** Monotonic milliseconds that a pool has to be full before it counts as saturated: a short peak is served from the queue. */
+/** Monotonic milliseconds that a pool has to be full before it counts as saturated: the queue absorbs a short peak. */
 export const saturatedAfterMs = 3000;
 
 /** Below this share of its limit a saturated pool counts as free again. */
 export const freeBelow = 0.8;
 
 export interface Load {
-  /** Workers that serve a request. */
+  /** Workers with a request. */
   readonly busy: number;
-  /** Connections that wait for one. */
+  /** Connections that wait for a worker. */
   readonly waiting: number;
   /** `pm.max_children`. */
   readonly limit: number;
 }
 
-/** Stages without a request. A new worker counts as active on the status page, and is free in a moment. */
+/** Stages without a request. On the status page a new worker counts as active, but it will be free in a moment. */
 const restingStages: readonly string[] = [workerStages.idle.label, workerStages.creating.label];
 
-/** The load that a status page shows. */
+/** The load of a status page. */
 export function statusLoad(status: Pick<StatusSnapshot, 'processes' | 'listenQueue'>, limit: number): Load {
   const busy = status.processes.filter(({ state }) => !restingStages.includes(state)).length;
   return { busy, waiting: status.listenQueue, limit };
 }
 
-/** Demand against capacity: 0 is idle, 1 is full, more is a queue. */
+/** Demand relative to capacity: 0 is idle, 1 is full, more is a queue. */
 export function saturation({ busy, waiting, limit }: Load): number {
   return limit > 0 ? (busy + waiting) / limit : 0;
 }
 
-/** Full since when, and whether that has lasted. */
+/** Since when the pool is full, and whether that has lasted. */
 export interface Fullness {
   readonly fullSince: number | undefined;
   readonly isSaturated: boolean;
@@ -41,8 +41,8 @@ export interface Fullness {
 export const notFull: Fullness = { fullSince: undefined, isSaturated: false };
 
 /**
- * The next state after a look at the pool. Between the two thresholds nothing changes, so that a pool at its limit does
- * not leave and enter a load balancer at every probe.
+ * The next state after a sample of the pool. Between the two thresholds nothing changes, so that a pool at its limit
+ * does not flap in a load balancer at every probe.
  *
  * @param now monotonic milliseconds
  */

@@ -1,4 +1,4 @@
-/** Service times as they were measured: a histogram made into a source of random durations. */
+/** Measured service times: turns a histogram into a source of random durations. */
 
 import { durationBounds } from '../scoreboard/durations.ts';
 
@@ -9,9 +9,9 @@ export interface ServiceTimes {
 }
 
 /**
- * @param counts requests by class of duration; what is longer than the last bound is taken for twice that
- * @param meanSeconds what they are scaled to; their own mean where it is not told
- * @returns undefined where no request was counted
+ * @param counts requests by duration class; above the last bound they count as twice that
+ * @param meanSeconds mean to scale to; default: their own mean
+ * @returns undefined if no request was counted
  */
 export function measuredTimes(counts: readonly number[], meanSeconds?: number): ServiceTimes | undefined {
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -38,7 +38,10 @@ export function measuredTimes(counts: readonly number[], meanSeconds?: number): 
   };
 }
 
-/** Log-normal times of that mean and coefficient of variation: what web requests look like where none were measured. */
+/**
+ * Log-normal times with that mean and coefficient of variation: the shape of web requests, for use without
+ * measurements.
+ */
 export function lognormalTimes(meanSeconds: number, variation: number): ServiceTimes {
   const sigma = Math.sqrt(Math.log(1 + variation * variation));
   const mu = Math.log(meanSeconds) - (sigma * sigma) / 2;

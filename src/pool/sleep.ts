@@ -1,20 +1,20 @@
-/** When a pool has no host: `pm = ondemand` needs one only while there is something to do. Pure. */
+/** When a pool has no host: `pm = ondemand` needs one only while there is work. Pure. */
 
 import type { PoolConfig } from '../config/directives.ts';
 
 /**
- * A pool that needs no worker needs no host: the first connection starts it.
+ * A pool without need for a worker needs no host: the first connection starts it.
  *
- * @param workers of the host that serves, 0 without one
+ * @param workers of the serving host, 0 without one
  */
 export function maySleep({ pm }: Pick<PoolConfig, 'pm'>, workers: number): boolean {
   return pm === 'ondemand' && workers === 0;
 }
 
 /**
- * Whether the host of a pool has been without work for so long that it goes.
+ * Whether a pool's host has been without work for so long that it should end.
  *
- * @param emptySince when its last worker ended, or it was started; milliseconds on the caller's clock
+ * @param emptySince end of its last worker, or its start; milliseconds on the caller's clock
  */
 export function isSleepDue(
   pool: Pick<PoolConfig, 'pm' | 'engine.idle_timeout'>,

@@ -1,8 +1,8 @@
-/** `pm = static`: pm.max_children workers, always. */
+/** `pm = static`: always pm.max_children workers. */
 
 import type { Plan } from './plan.ts';
 
-/** Fills the pool at the start; a heartbeat finds it full unless something stood in the way before. */
+/** Fills the pool at the start; a heartbeat finds it full unless something prevented that earlier. */
 export function decideStatic(plan: Plan): void {
   const missing = plan.input.pool['pm.max_children'] - plan.running;
   switch (plan.input.event.type) {

@@ -1,4 +1,4 @@
-/** `request_terminate_timeout` and `request_slowlog_timeout`: which workers have been at a request for too long. */
+/** `request_terminate_timeout` and `request_slowlog_timeout`: finds workers whose request runs for too long. */
 
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import { type WorkerStage, workerStages } from '../scoreboard/states.ts';
@@ -6,7 +6,7 @@ import type { LogMessage } from './messages.ts';
 import { secondsText } from './reap.ts';
 import { requestIdOf, requestOfChild } from './request-text.ts';
 
-/** Keys are the directives' names; times are seconds, 0 switches the time-out off. */
+/** Keys are directive names; times are seconds, 0 disables a time-out. */
 export interface TimeoutSettings {
   readonly name: string;
   readonly request_terminate_timeout: number;
@@ -16,34 +16,34 @@ export interface TimeoutSettings {
 
 export interface TimedWorker {
   readonly snapshot: SlotSnapshot;
-  /** The worker's pid as its host told it; the one in the slot is the worker's own word. */
+  /** The worker's pid from its host; the one in the slot is the worker's own claim. */
   readonly pid: number;
-  /** `acceptedClockMicros` of the request that was reported as slow last; 0 for none. */
+  /** `acceptedClockMicros` of the last request reported as slow; 0 if none. */
   readonly slowLogged: number;
 }
 
 export interface Overdue {
   readonly slot: number;
   readonly pid: number;
-  /** Which request: the caller keeps it as `slowLogged`. */
+  /** Identifies the request: the caller keeps it as `slowLogged`. */
   readonly acceptedClockMicros: number;
   readonly message: LogMessage;
 }
 
 export interface TimeoutDecision {
-  /** To be written to the slow log; each request once. */
+  /** For the slow log; each request once. */
   readonly slow: readonly Overdue[];
-  /** To be ended with `timeout`; named again at every check until they are gone. */
+  /** To be ended with `timeout`; repeated at every check until they are gone. */
   readonly terminate: readonly Overdue[];
 }
 
 /** Shortest time between two checks. */
 const shortestPeriodMillis = 130;
 
-/** How often workers are looked at whose memory is bounded while they run, ms. */
+/** Check interval in ms of workers with a memory limit during requests. */
 const memoryPeriodMillis = 250;
 
-/** Time between two checks for all pools together; undefined when no pool has a limit that wants one. */
+/** Time between two checks for all pools together; undefined if no pool has a limit that needs one. */
 export function timeoutPeriod(
   pools: readonly (TimeoutSettings & { readonly 'pm.max_memory_hard'?: number })[],
 ): number | undefined {
@@ -56,8 +56,8 @@ export function timeoutPeriod(
 }
 
 /**
- * @param nowMicros CLOCK_MONOTONIC in microseconds, the clock of the scoreboard.
- * @param withQuery whether the messages show query strings, which may hold secrets; the reference's do
+ * @param nowMicros CLOCK_MONOTONIC in microseconds, the scoreboard's clock.
+ * @param withQuery whether the messages show query strings, which may contain secrets; php-fpm's do
  */
 export function checkTimeouts(
   pool: TimeoutSettings,
@@ -89,18 +89,18 @@ export function checkTimeouts(
 }
 
 /**
- * From the first byte to the end of the script; with track_finished up to the next accept. A stage that is none
- * was written by a worker that is out of order, which is no way to escape the time-out.
+ * From the first byte to the end of the script; with track_finished up to the next accept. An unknown stage still
+ * counts as running, so a corrupt slot cannot dodge the time-out.
  */
 function isTimed(stage: WorkerStage, trackFinished: boolean): boolean {
   if (stage === 'unknown') return true;
-  // That has a time-out of its own.
+  // It has a time-out of its own.
   if (stage === 'booting') return false;
   const { code } = workerStages[stage];
   return code > workerStages.idle.code && (code < workerStages.ending.code || trackFinished);
 }
 
-/** Only what runs PHP code is worth an entry: with track_finished that is also what follows the script. */
+/** Only stages with PHP code deserve an entry: with track_finished that includes those after the script. */
 function isSlowStage(stage: WorkerStage, trackFinished: boolean): boolean {
   if (stage === 'unknown' || stage === 'booting') return false;
   const { code } = workerStages[stage];

@@ -1,11 +1,11 @@
 /**
- * Worker mode: a pool whose workers hold a booted application. Beside them it has workers for other scripts, in slots of
- * their own behind `pm.max_children`. Pure; the supervisor acts on it.
+ * Worker mode: a pool whose workers hold a booted application. It also has workers for other scripts, in separate slots
+ * after `pm.max_children`. Pure; the supervisor acts on it.
  */
 
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
 
-/** Keys are the directives' names; times are seconds. */
+/** Keys are directive names; times are seconds. */
 export interface WorkerModeSettings {
   readonly 'pm.max_children': number;
   readonly 'pm.process_idle_timeout': number;
@@ -14,14 +14,14 @@ export interface WorkerModeSettings {
   readonly 'worker.boot_timeout': number;
 }
 
-/** Slots that the pool's scoreboard has. */
+/** Number of slots in the pool's scoreboard. */
 export function slotsOf(
   pool: Pick<WorkerModeSettings, 'pm.max_children' | 'worker.script' | 'worker.other_children'>,
 ): number {
   return pool['pm.max_children'] + (pool['worker.script'] === undefined ? 0 : pool['worker.other_children']);
 }
 
-/** Whether the slot is of a worker that the process manager counts: in worker mode, of one with the application. */
+/** Whether the process manager counts the slot's worker: in worker mode, one with the application. */
 export function isManagedSlot(pool: Pick<WorkerModeSettings, 'pm.max_children'>, slot: number): boolean {
   return slot < pool['pm.max_children'];
 }
@@ -36,7 +36,7 @@ interface OtherWorker {
  * The slot of the next worker for other scripts.
  *
  * @param workers of the whole pool
- * @returns undefined while one is on its way, and where there are as many as there may be
+ * @returns undefined while one is on its way, and at their limit
  */
 export function slotForOther(pool: WorkerModeSettings, workers: readonly OtherWorker[]): number | undefined {
   const others = workers.filter(({ slot }) => !isManagedSlot(pool, slot));
@@ -49,9 +49,9 @@ export function slotForOther(pool: WorkerModeSettings, workers: readonly OtherWo
 }
 
 /**
- * Workers for other scripts that have had nothing to do for longer than `pm.process_idle_timeout`.
+ * Workers for other scripts that were idle for longer than `pm.process_idle_timeout`.
  *
- * @param nowMicros CLOCK_MONOTONIC, the clock of the scoreboard
+ * @param nowMicros CLOCK_MONOTONIC, the scoreboard's clock
  */
 export function idleOthers(
   pool: WorkerModeSettings,
@@ -68,7 +68,7 @@ export function idleOthers(
 /**
  * Workers whose application has been booting for longer than `worker.boot_timeout`.
  *
- * @param nowMicros CLOCK_MONOTONIC, the clock of the scoreboard
+ * @param nowMicros CLOCK_MONOTONIC, the scoreboard's clock
  */
 export function overdueBoots(
   pool: Pick<WorkerModeSettings, 'worker.boot_timeout'>,

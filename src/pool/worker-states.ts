@@ -1,26 +1,26 @@
 /**
- * The life of a worker as the master sees it. `idle` and `busy` come from the scoreboard, the rest from the
- * control channel and from what the master asked for.
+ * The states of a worker in the master. `idle` and `busy` come from the scoreboard, the others from the control channel
+ * and the master's own orders.
  */
 
 import { transitions } from '../runtime/transitions.ts';
 import type { WorkerStage } from '../scoreboard/states.ts';
 
 export const workerStates = {
-  /** The host was asked for it; there is no pid yet. */
+  /** Ordered from the host; no pid yet. */
   starting: 'starting',
   /** Up, waits for a request. */
   idle: 'idle',
   /** Up, has a request. */
   busy: 'busy',
-  /** Was asked to end: it is not spare any more, whatever its slot says. */
+  /** Asked to end: no longer spare, whatever its slot says. */
   stopping: 'stopping',
-  /** Gone; its slot is free. */
+  /** Ended; its slot is free. */
   ended: 'ended',
 } as const;
 export type WorkerState = (typeof workerStates)[keyof typeof workerStates];
 
-/** From each state, where a worker may go next. A worker may die in every state. */
+/** Legal next states of a worker. It may die in every state. */
 export const workerTransitions = transitions<WorkerState>('a worker', {
   starting: ['idle', 'busy', 'stopping', 'ended'],
   idle: ['busy', 'stopping', 'ended'],
@@ -30,8 +30,8 @@ export const workerTransitions = transitions<WorkerState>('a worker', {
 });
 
 /**
- * The state of a worker after a look at its slot. Only a worker that is up follows its slot: what the slot says
- * of a worker that is not up, was asked to go, or is gone does not count.
+ * The state of a worker after a read of its slot. Only a worker that is up follows its slot: before it is up, after an
+ * order to end, or after its end the slot does not count.
  */
 export function observeWorker(state: WorkerState, stage: WorkerStage): WorkerState {
   switch (state) {

@@ -1,29 +1,29 @@
 /**
- * How much memory this process and its children may use, and how much is used there: of its own cgroup and all parents
- * (cgroups(7), version 2 and 1), and of the machine (proc_meminfo(5)).
+ * Memory limits of this process and its children, and the memory in use: of its own cgroup and all parents (cgroups(7),
+ * version 2 and 1), and of the machine (proc_meminfo(5)).
  */
 
 import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-/** One limit that holds here. */
+/** One applicable limit. */
 export interface MemoryAccount {
   readonly source: 'cgroup v2' | 'cgroup v1' | 'machine';
   /** Folder of the cgroup; empty for the machine. */
   readonly path: string;
   readonly limitBytes: number;
-  /** By everything that counts there, without file pages that the kernel gives back first. */
+  /** Everything that counts there, without file pages that the kernel reclaims first. */
   readonly usedBytes: number;
 }
 
-/** A limit from here on is none: version 1 says LONG_MAX cut to a page for "unlimited". */
+/** A higher limit means none: version 1 shows LONG_MAX, rounded down to a page, for "unlimited". */
 const unlimited = 2 ** 60;
 
 /**
- * The limit that has least room, which is the one that is felt first.
+ * The limit with the least room, which is reached first.
  *
- * @param root where `/proc` and `/sys` are looked for, for tests
- * @returns undefined where /proc tells nothing
+ * @param root parent of `/proc` and `/sys`, for tests
+ * @returns undefined when /proc has no data
  */
 export function memoryAccount(root = '/'): MemoryAccount | undefined {
   const accounts = memoryAccounts(root);
@@ -33,7 +33,7 @@ export function memoryAccount(root = '/'): MemoryAccount | undefined {
   );
 }
 
-/** Every limit that holds for a process: those of its cgroup and the parents of that, and the machine's memory. */
+/** All limits of a process: those of its cgroup and its parents, and the machine's memory. */
 export function memoryAccounts(root = '/', process: number | 'self' = 'self'): MemoryAccount[] {
   const machine = machineAccount(read(join(root, 'proc/meminfo')));
   const cgroups = memoryFolders(
@@ -64,7 +64,7 @@ export function memoryFolders(cgroup: string, mountinfo: string): MemoryFolder[]
   });
 }
 
-/** Path of the cgroup below the mount, which in a container may show a part of the tree only. */
+/** Path of the cgroup below the mount; a container may only see part of the tree. */
 function insideMount(path: string, root: string): string {
   if (root === '/') return path;
   if (path === root) return '/';
@@ -72,7 +72,7 @@ function insideMount(path: string, root: string): string {
 }
 
 function foldersUpTo(point: string, path: string): string[] {
-  // A cgroup outside of the namespace is shown with "..": only what is mounted can be read.
+  // A cgroup outside of the namespace is shown with "..": only mounted ones can be read.
   const parts = path.split('/').filter((part) => part !== '' && part !== '..');
   return parts.map((_, index) => posix.join(point, ...parts.slice(0, parts.length - index))).concat([point]);
 }
@@ -89,7 +89,7 @@ function mountOf(version: 1 | 2, mountinfo: string): { point: string; root: stri
   return undefined;
 }
 
-/** Blanks and the like are octal there. */
+/** Blanks and similar characters are octal there. */
 function unescaped(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),
@@ -106,7 +106,7 @@ function cgroupAccount(version: 1 | 2, folder: string, root: string): MemoryAcco
   const file = (name: string): string | undefined => read(join(root, folder, name));
   const limitBytes = Number(file(names.limit)?.trim() || Number.NaN);
   const used = Number(file(names.used)?.trim() || Number.NaN);
-  // "max" is no number; the root of version 2 has no such file.
+  // "max" is not a number; the root of version 2 lacks the file.
   if (!(limitBytes < unlimited) || Number.isNaN(used)) return undefined;
   const inactive = new RegExp(`^${names.inactive} (\\d+)$`, 'm').exec(file('memory.stat') ?? '')?.[1];
   return {

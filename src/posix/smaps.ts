@@ -1,12 +1,12 @@
-/** What memory a process has, proc_pid_smaps(5). */
+/** Memory of a process, proc_pid_smaps(5). */
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 export interface ProcessMemory {
-  /** Its part of everything that is resident: a page that several processes have counts once over all of them. */
+  /** Its share of all resident pages: a shared page counts once over all processes. */
   readonly proportionalBytes: number;
-  /** What would be free without it: pages that nobody else has, and what of it was swapped out. */
+  /** Memory that would be free without it: its private pages, and swapped-out parts of them. */
   readonly privateBytes: number;
 }
 
@@ -23,14 +23,15 @@ export function parseSmapsRollup(text: string): ProcessMemory {
   };
 }
 
-/**
- * Looks at one process after the other: the kernel walks all its pages for it (0.3 ms were measured).
- */
+/** Measures one process after the other: the kernel walks all its pages for it (0.3 ms were measured). */
 export class MemoryLook {
-  /** One for all: readFile takes 64 KiB for each file of unknown size, and leaves them to the collector. */
+  /**
+   * One buffer for all: readFile allocates 64 KiB for each file of unknown size, and leaves it to the garbage
+   * collector.
+   */
   readonly #buffer = Buffer.alloc(fileBytes);
 
-  /** @throws the system's error: EACCES for a process of others, ENOENT or ESRCH for one that is gone */
+  /** @throws the system's error: EACCES for a process of another user, ENOENT or ESRCH for an ended one */
   async of(pid: number): Promise<ProcessMemory> {
     await using file: FileHandle = await open(`/proc/${pid}/smaps_rollup`);
     const { bytesRead } = await file.read(this.#buffer, 0, fileBytes, 0);
@@ -38,17 +39,17 @@ export class MemoryLook {
   }
 }
 
-/** The same at once. @returns undefined where it cannot be told */
+/** The same synchronously. @returns undefined when unknown */
 export function processMemory(pid: number): ProcessMemory | undefined {
   const text = readShort(`/proc/${pid}/smaps_rollup`);
   return text === undefined ? undefined : parseSmapsRollup(text);
 }
 
 /**
- * Anonymous memory of a process, that in swap included: never less than what it has for itself of it, and found without a
- * walk over its pages (proc_pid_status(5)).
+ * Anonymous memory of a process, including swap: an upper bound of its private part, found without a walk over its
+ * pages (proc_pid_status(5)).
  *
- * @returns undefined where it cannot be told
+ * @returns undefined when unknown
  */
 export function anonymousBytes(pid: number): number | undefined {
   const text = readShort(`/proc/${pid}/status`);

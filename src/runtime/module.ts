@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Path of a module that is started on its own (a process, a thread), so that no import statement names it.
+ * Path of a module that starts on its own (a process, a thread), so that no import names it.
  *
  * @param from import.meta.url of the caller
- * @param name relative name without its ending, `./embedded/host/host`
+ * @param name relative name without extension, `./embedded/host/host`
  */
 export function siblingModule(from: string, name: string): string {
   const ending = from.endsWith('.ts') ? '.ts' : '.js';
@@ -19,7 +19,7 @@ export function ownVersion(): string {
   return ownPackage().version;
 }
 
-/** The release of the embedded engine's packages that this program is made for. */
+/** Release of the embedded engine's packages that this program supports. */
 export function enginePackageVersion(): string {
   const [version = 'latest'] = Object.values(ownPackage().optionalDependencies);
   return version;

@@ -1,10 +1,10 @@
-/** What is asked of the system for each of many pools, and answered alike: it is looked up once for all of them. */
+/** Caches queries to the system that have the same answer for many pools: each is made once for all of them. */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 interface Look {
   readonly answers: Map<string, unknown>;
-  /** What was begun in it may go on for long after it. */
+  /** Work that began in it may continue long after it. */
   isOver: boolean;
 }
 
@@ -15,7 +15,7 @@ function currentLook(): Look | undefined {
   return look?.isOver === true ? undefined : look;
 }
 
-/** Runs something, which may take several turns of the event loop; in it each {@link lookedUp} looks once. */
+/** Runs something, possibly over several turns of the event loop; in it each {@link lookedUp} queries once. */
 export function inOneLook<T>(act: () => T): T {
   if (currentLook() !== undefined) return act();
   const look: Look = { answers: new Map(), isOver: false };
@@ -34,7 +34,7 @@ export function inOneLook<T>(act: () => T): T {
   }
 }
 
-/** The answer of this look, where one is under way. What throws is asked again. */
+/** The cached answer during a look. Failures are queried again. */
 export function lookedUp<T>(key: string, look: () => T): T {
   const answers = currentLook()?.answers;
   if (answers === undefined) return look();

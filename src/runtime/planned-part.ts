@@ -1,13 +1,13 @@
-/** One half of what changes in two steps: opened beside what is in use, then put in force or given back. */
+/** Half of a change in two steps: opened beside the current state, then committed or discarded. */
 
-/** What one kind of resource has opened. Exactly one of the two is called, once. */
+/** Opened resources of one kind. Exactly one of the two methods is called, once. */
 export interface PlannedPart {
   /**
-   * Puts it in force.
+   * Puts them into effect.
    *
-   * @param failed takes what could not be applied, after it was logged; everything else is applied all the same
+   * @param failed receives what could not be applied, after it was logged; everything else is applied all the same
    */
   commit(failed: (reason: string) => void): void;
-  /** Gives back what was opened. */
+  /** Closes what was opened. */
   discard(): void;
 }

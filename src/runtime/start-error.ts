@@ -1,4 +1,4 @@
-/** The master cannot start, or cannot put a configuration in force. Everything worth saying has been logged. */
+/** The master cannot start, or cannot apply a configuration. The reasons have been logged. */
 export class MasterStartError extends Error {
   readonly code = 'HATHI_START';
 }

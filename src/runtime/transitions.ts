@@ -1,20 +1,20 @@
-/** The states of something that lives, as a table of the moves between them. */
+/** A state machine: states and the table of legal moves. */
 
 export interface Transitions<State extends string> {
-  /** From each state, where it may go next. */
+  /** Legal next states of each state. */
   readonly table: Readonly<Record<State, readonly State[]>>;
   readonly allows: (from: State, to: State) => boolean;
   /**
    * Checks a move.
    *
    * @returns the new state
-   * @throws the table's error for a move that it does not have, naming both states
+   * @throws the table's error for an illegal move, naming both states
    */
   readonly move: (from: State, to: State) => State;
 }
 
 /**
- * @param who it is about, for the error: `a worker`
+ * @param who subject of the error: `a worker`
  * @param Fault class of that error
  */
 export function transitions<State extends string>(

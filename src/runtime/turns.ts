@@ -1,28 +1,28 @@
-/** Long work in short turns of the event loop, so that what happens meanwhile does not wait for its end. */
+/** Splits long work into short turns of the event loop, so that other events do not wait for its end. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MasterStartError } from './start-error.ts';
 
 /**
- * How long one turn takes, ms. The first request of a pool that sleeps needs some eight turns to be answered, and is to
- * wait for less than 50 ms of others' work.
+ * Length of a turn in ms. The first request of a sleeping pool needs some eight turns, and should wait for less than 50
+ * ms of other work.
  */
 export const turnMs = 4;
 
-/** Work that is not to go on. */
+/** Work that was cancelled. */
 export class Abandoned extends MasterStartError {}
 
 export class Turns {
   readonly #reason: () => string | undefined;
   #began = performance.now();
 
-  /** @param reason why the work is not to go on, undefined while it is; asked at every turn */
+  /** @param reason why the work is cancelled, undefined while it is not; called at every turn */
   constructor(reason: () => string | undefined = () => undefined) {
     this.#reason = reason;
   }
 
   /**
-   * To be awaited between two steps of the work: lets others have their turn when this one has been long enough.
+   * Call it between two steps of the work: gives others a turn when this one has been long enough.
    *
    * @throws Abandoned
    */
@@ -34,7 +34,7 @@ export class Turns {
     if (reason !== undefined) throw new Abandoned(reason);
   }
 
-  /** @param steps work that may be interrupted wherever it yields */
+  /** @param steps work that may be interrupted at every yield */
   async run<T>(steps: Generator<undefined, T, undefined>): Promise<T> {
     for (;;) {
       const step = steps.next();

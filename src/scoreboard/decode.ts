@@ -1,4 +1,4 @@
-/** The bytes of a scoreboard as values. They are safe to use, whatever the bytes are, but may be untrue. */
+/** Decodes the bytes of a scoreboard to values. They are safe to use, whatever the bytes are, but may be untrue. */
 
 import { asBinary, type BinaryString, binaryOf } from '../text/binary.ts';
 import type { RequestTexts } from '../text/request-texts.ts';
@@ -48,9 +48,9 @@ export interface SlotSnapshot extends RequestTexts {
   readonly cpuMicros: number;
   readonly cpuWallMicros: number;
   readonly memoryPeak: number;
-  /** Of the worker's PHP instance; 0 for a native worker, which is a process. */
+  /** Size of the worker's PHP instance; 0 for a native worker, which is a process. */
   readonly instanceBytes: number;
-  /** Worker mode: boots of the application; 0 in a worker that runs scripts. */
+  /** Worker mode: number of boots of the application; 0 in a worker that runs scripts. */
   readonly boots: number;
   /** Duration of the last boot. */
   readonly bootMicros: number;
@@ -123,7 +123,7 @@ export function decodeHeader(bytes: Buffer): ScoreboardHeader {
   };
 }
 
-/** Of the header; undefined where OPcache is off, or not asked yet. */
+/** From the header; undefined where OPcache is off, or not asked yet. */
 export function decodeOpcache(bytes: Buffer): OpcacheFigures | undefined {
   const figure = (name: OpcacheFieldName): number => readU64(bytes, headerAt[name]);
   if (figure('opcache_epoch_micros') === 0) return undefined;
@@ -148,7 +148,7 @@ export function decodeOpcache(bytes: Buffer): OpcacheFigures | undefined {
   };
 }
 
-/** Of a slot. */
+/** From a slot. */
 export function decodeCounters(bytes: Buffer): SlotCounters {
   return {
     responses: responseCounts(bytes),
@@ -162,7 +162,7 @@ export function decodeCounters(bytes: Buffer): SlotCounters {
   };
 }
 
-/** A slot; strings are empty unless asked for. */
+/** A slot; strings are empty unless requested. */
 export function decodeSlot(slot: number, bytes: Buffer, withStrings: boolean): SlotSnapshot {
   const string = (name: SlotStringName): BinaryString =>
     withStrings ? readString(bytes, name) : asBinary('');

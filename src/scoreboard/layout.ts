@@ -461,8 +461,7 @@ export const slotFields = [
     size: 8,
     writer: 'worker',
     engine: 'embedded',
-    about:
-      "memory of the worker's PHP instance, which is its own; a native worker is a process, and the kernel tells",
+    about: "memory of the worker's PHP instance; a native worker is a process, measured by the kernel",
   },
   {
     name: 'boot_micros',

@@ -18,7 +18,7 @@ export const workerStages = {
   ending: { code: 5, label: 'Ending' },
   /** The answer is complete, the connection is closing. */
   finishing: { code: 6, label: 'Finishing' },
-  /** Worker mode: the application is being booted, and takes no request. */
+  /** Worker mode: the application is booting, and takes no requests. */
   booting: { code: 7, label: 'Booting' },
 } as const;
 

@@ -55,7 +55,7 @@ export interface RequestResult {
   readonly cpuMicros: number;
   /** PHP's memory peak in the request, bytes. */
   readonly memoryPeak: number;
-  /** Memory of the worker's instance, bytes; left as it is where it is not known. */
+  /** Memory of the worker's instance, bytes; undefined leaves it unchanged. */
   readonly instanceBytes?: number;
   /** Replaces the user of the request information: PHP knows it later than the host. */
   readonly user?: string;

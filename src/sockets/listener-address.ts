@@ -1,4 +1,4 @@
-/** Forms of `listen` (fpm-behaviour 4.1), and the addresses that they stand for. */
+/** Forms of `listen` (fpm-behaviour 4.1), and the addresses that they mean. */
 import { lookup } from 'node:dns/promises';
 import { isAbsolute, join } from 'node:path';
 import type { SocketAddress } from '../posix/sockets.ts';
@@ -7,12 +7,12 @@ import { ListenerError } from './listener-error.ts';
 /** A parsed `listen` value; host names are not looked up yet. */
 export type ListenAddress =
   | { readonly kind: 'unix'; readonly text: string; readonly path: string }
-  /** `host` is undefined for a port alone: any address. */
+  /** `host` is undefined for a lone port: any address. */
   | { readonly kind: 'tcp'; readonly text: string; readonly host: string | undefined; readonly port: number };
 
 /**
- * Reads a `listen` value: with a colon `host:port` (split at the last one, brackets around the host allowed),
- * digits alone a port on any address, everything else the path of a Unix socket.
+ * Parses a `listen` value: with a colon `host:port` (split at the last one, brackets around the host allowed), digits
+ * alone a port on any address, everything else the path of a Unix socket.
  *
  * @param prefix folder for a relative path.
  * @throws ListenerError for a port outside 1 to 65535, and for an empty value or host.
@@ -45,10 +45,10 @@ function parsePort(text: string): number {
 }
 
 /**
- * Socket addresses of a `listen` value, most wanted first: getaddrinfo(3) for a host, `::` and then `0.0.0.0`
- * for a port alone.
+ * Socket addresses of a `listen` value, by preference: getaddrinfo(3) for a host, `::` and then `0.0.0.0` for a lone
+ * port.
  *
- * @throws ListenerError `getaddrinfo: …` for a host that cannot be resolved.
+ * @throws ListenerError `getaddrinfo: …` for an unresolvable host.
  */
 export async function resolveListenAddress(address: ListenAddress): Promise<SocketAddress[]> {
   if (address.kind === 'unix') return [{ family: 'unix', path: address.path }];
@@ -59,7 +59,7 @@ export async function resolveListenAddress(address: ListenAddress): Promise<Sock
       { family: 'ipv4', host: '0.0.0.0', port },
     ];
   }
-  // A star is no host to glibc, and that is this machine; Node would look for a host of that name.
+  // In glibc a star means this machine; Node would look up a host of that name.
   if (host === '*') {
     return [
       { family: 'ipv6', host: '::1', port },
@@ -81,7 +81,7 @@ export async function resolveListenAddress(address: ListenAddress): Promise<Sock
   }
 }
 
-/** The name that PHP-FPM gives a listening socket: path, or `ip:port` with no brackets, as in `:::9000`. */
+/** PHP-FPM's name of a listening socket: path, or `ip:port` without brackets, as in `:::9000`. */
 export function socketKey(address: SocketAddress): string {
   return address.family === 'unix' ? address.path : `${address.host}:${address.port}`;
 }

@@ -1,22 +1,22 @@
-/** What goes wrong with a listening socket. */
+/** Errors of a listening socket. */
 import { errorNumber } from '../posix/libc.ts';
 
 export interface ListenerErrorDetail {
   readonly level?: 'error' | 'alert';
   /** The failed system call. */
   readonly cause?: unknown;
-  /** Wrong on every machine: a port or path that cannot be. */
+  /** Wrong on every machine: an impossible port or path. */
   readonly isOfFiles?: boolean;
 }
 
 /**
- * A listening socket cannot be had. The text is the line for the log; `cause`, where there is one, adds its
- * error text: `log.sysError(error.message, error.cause)`.
+ * A listening socket is unavailable. The text is the line for the log; `cause`, if present, adds its error text:
+ * `log.sysError(error.message, error.cause)`.
  */
 export class ListenerError extends Error {
   override readonly name: string = 'ListenerError';
   readonly level: 'error' | 'alert';
-  /** The value itself is at fault; otherwise another machine might have what it asks for. */
+  /** The value itself is wrong; otherwise it may be valid on another machine. */
   readonly isOfFiles: boolean;
 
   constructor(text: string, detail: ListenerErrorDetail = {}) {
@@ -25,7 +25,7 @@ export class ListenerError extends Error {
     this.isOfFiles = detail.isOfFiles ?? false;
   }
 
-  /** The whole line: text and the error text of the system call. */
+  /** The whole line, including the system call's error text. */
   get line(): string {
     if (this.cause === undefined) return this.message;
     const failure = errorNumber(this.cause);
@@ -35,12 +35,12 @@ export class ListenerError extends Error {
   }
 }
 
-/** Somebody listens at the address already. A start would fail; whether that is a fault of the files is not known. */
+/** The address is in use. A start would fail; whether the files are wrong is unknown. */
 export class AddressInUse extends ListenerError {
   override readonly name = 'AddressInUse';
 }
 
-/** Runs a step; what it throws becomes the cause of a ListenerError of that text, unless it is one already. */
+/** Runs a step; an error becomes the cause of a ListenerError with that text, unless it is one already. */
 export function attempt<T>(text: string, action: () => T): T {
   try {
     return action();

@@ -1,6 +1,6 @@
 /**
- * Sockets that come with the process: PHP-FPM's `FPM_SOCKETS` (fpm-behaviour 4.5) and socket activation by
- * systemd, sd_listen_fds(3).
+ * Sockets inherited by the process: PHP-FPM's `FPM_SOCKETS` (fpm-behaviour 4.5) and socket activation by systemd,
+ * sd_listen_fds(3).
  */
 import { isListening } from '../posix/sockets.ts';
 import { Listener } from './listener.ts';
@@ -12,7 +12,7 @@ export interface NamedSocket {
   readonly fd: number;
 }
 
-/** As many variables as the reference writes. */
+/** Maximum number of variables that php-fpm writes. */
 const maxVariables = 256;
 /** First descriptor of socket activation, SD_LISTEN_FDS_START. */
 const firstActivationFd = 3;
@@ -21,14 +21,14 @@ function variableName(index: number): string {
   return index === 0 ? 'FPM_SOCKETS' : `FPM_SOCKETS_${index}`;
 }
 
-/** Entries of `FPM_SOCKETS`, `FPM_SOCKETS_1` and so on. What is no `key=fd` is left out. */
+/** Entries of `FPM_SOCKETS`, `FPM_SOCKETS_1` and so on. Entries other than `key=fd` are skipped. */
 export function parseInheritedSockets(env: NodeJS.ProcessEnv): NamedSocket[] {
   const sockets: NamedSocket[] = [];
   for (let index = 0; index < maxVariables; index += 1) {
     const value = env[variableName(index)];
     if (value === undefined) break;
     for (const entry of value.split(',')) {
-      // The key is a path or has colons; the number is what stands behind the last equals sign.
+      // The key is a path or contains colons; the number comes after the last equals sign.
       const match = /^(?<key>.+)=(?<fd>[0-9]+)$/.exec(entry);
       if (match?.groups !== undefined) {
         sockets.push({ key: match.groups['key'] ?? '', fd: Number(match.groups['fd']) });
@@ -39,8 +39,8 @@ export function parseInheritedSockets(env: NodeJS.ProcessEnv): NamedSocket[] {
 }
 
 /**
- * Adopts every socket that the environment announces and takes the variables out of it, so that no worker sees
- * them. A descriptor that does not listen is left alone, with a warning.
+ * Adopts every socket announced in the environment and removes the variables, so that no worker sees them. A descriptor
+ * that does not listen is left alone, with a warning.
  */
 export function adoptInherited(
   env: NodeJS.ProcessEnv,
@@ -71,7 +71,7 @@ export function announcedDescriptors(env: NodeJS.ProcessEnv, pid: number = proce
   return [...parseInheritedSockets(env).map(({ fd }) => fd), ...activationDescriptors(env, pid)];
 }
 
-/** Descriptors of socket activation; those that were meant for another process (LISTEN_PID) do not count. */
+/** Descriptors of socket activation, unless they are for another process (LISTEN_PID). */
 function activationDescriptors(env: NodeJS.ProcessEnv, pid: number): number[] {
   const count = Number(env['LISTEN_FDS'] ?? '0');
   if (!Number.isSafeInteger(count) || count < 1 || Number(env['LISTEN_PID']) !== pid) return [];

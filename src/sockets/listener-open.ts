@@ -1,6 +1,5 @@
 /**
- * Binding the socket of a `listen` value, for good or, for `-t`, only as far as nothing is kept: the same steps, the same
- * checks and the same words.
+ * Binds the socket of a `listen` value, or, for `-t`, only tests it: the same steps, checks and words.
  */
 import { accessSync, closeSync, constants, type Stats, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -21,16 +20,16 @@ import { type ListenAddress, resolveListenAddress } from './listener-address.ts'
 import { AddressInUse, attempt, ListenerError } from './listener-error.ts';
 import type { ListenerLog, SocketAccess } from './listener-ownership.ts';
 
-/** What a pool asks of its socket. */
+/** A pool's settings of its socket. */
 export interface ListenSettings extends SocketAccess {
   readonly pool: string;
   readonly address: ListenAddress;
-  /** `listen.backlog`; -1 is the system's limit. */
+  /** `listen.backlog`; -1 means the system's limit. */
   readonly backlog: number;
 }
 
 /**
- * Opens and binds the first address of the settings that can be had; the others of a host name are only mentioned.
+ * Opens and binds the first available address of the settings; the other addresses of a host name are only mentioned.
  *
  * @throws ListenerError
  */
@@ -42,19 +41,19 @@ export async function openBoundSocket(
 }
 
 /**
- * What would keep {@link openBoundSocket} from its work. A port is bound for a moment, without listening; a path is only
- * looked at. Names of users and groups are checked with the configuration.
+ * Tests whether {@link openBoundSocket} would succeed. A port is bound for a moment, without listening; a path is only
+ * inspected. Names of users and groups are checked with the configuration.
  *
- * @param isOurs says of a process that it is the running instance of this configuration, whose sockets a
- * reload keeps; a test of the configuration of a running service must not fail for them.
- * @throws ListenerError; {@link AddressInUse} where somebody else is on the address
+ * @param isOurs whether a process is the running instance of this configuration, whose sockets a reload keeps; testing
+ *   the configuration of a running service must not fail for them.
+ * @throws ListenerError; {@link AddressInUse} when another process uses the address
  */
 export async function tryToOpen(
   settings: ListenSettings,
   isOurs: (pid: number) => boolean = () => false,
 ): Promise<void> {
   let failure: unknown;
-  // One address that can be bound is enough.
+  // One bindable address is enough.
   for (const address of await resolveListenAddress(settings.address)) {
     try {
       if (address.family === 'unix') checkUnix(settings.pool, address, isOurs);
@@ -99,7 +98,7 @@ function tryTcp(address: SocketAddress, name: string, isOurs: (pid: number) => b
   }
 }
 
-/** @param name of the address in the configuration */
+/** @param name the address in the configuration */
 function inUse(address: SocketAddress, name: string): AddressInUse {
   const holders = listeningProcesses(address).map(({ name, pid }) => `${name} (pid ${pid})`);
   const who = holders.length === 0 ? 'another process' : holders.join(', ');
@@ -143,7 +142,7 @@ function mentionAddresses(
   }
 }
 
-/** @param name of the address in the log: as in PHP-FPM what the configuration calls it, whatever it stands for */
+/** @param name the address in the log: as in PHP-FPM the configuration's name, whatever it resolves to */
 function openTcp(address: SocketAddress, name: string): number {
   return openBound({ family: address.family, name }, (fd) => {
     setReuseAddress(fd);
@@ -155,7 +154,7 @@ function openUnix(settings: ListenSettings, path: string): number {
   checkPathLength(settings.pool, path);
   removeStaleSocket(path);
   const address: SocketAddress = { family: 'unix', path };
-  // Between bind and chmod nobody else may connect, so the mode is right from the first moment.
+  // Nobody else may connect between bind and chmod, so the mode is right from the start.
   return openBound({ family: 'unix', name: path }, (fd) =>
     withUmask(0o777 & ~settings.mode, () => bind(fd, address)),
   );
@@ -175,7 +174,7 @@ function openBound(
   }
 }
 
-/** @throws ListenerError for a path that sockaddr_un cannot hold; PHP-FPM cuts it in silence until 8.2. */
+/** @throws ListenerError for a path too long for sockaddr_un; PHP-FPM truncates it silently until 8.2. */
 function checkPathLength(pool: string, path: string): void {
   const length = Buffer.byteLength(path);
   if (length <= maxUnixPathBytes) return;
@@ -186,9 +185,9 @@ function checkPathLength(pool: string, path: string): void {
 }
 
 /**
- * Makes room for a socket at `path`: one that nobody listens on is removed, everything else stays.
+ * Makes room for a socket at `path`: removes a socket that nobody listens on, keeps everything else.
  *
- * @throws ListenerError when somebody listens there, or when something is there that is no socket.
+ * @throws ListenerError when somebody listens there, or when another kind of file is there.
  */
 function removeStaleSocket(path: string): void {
   lookAtPlace(path, (file) =>
@@ -200,9 +199,9 @@ function removeStaleSocket(path: string): void {
 }
 
 /**
- * Finds out whether a socket can be made at `path`.
+ * Checks whether a socket can be created at `path`.
  *
- * @param onStale gets a socket that nobody listens on
+ * @param onStale receives a socket that nobody listens on
  * @throws ListenerError when the place is taken.
  */
 function lookAtPlace(path: string, onStale: (file: OpenFile) => void): void {
@@ -213,7 +212,7 @@ function lookAtPlace(path: string, onStale: (file: OpenFile) => void): void {
           `unable to bind listening socket for address '${path}': ${kindOfFile(file.stat)} is there and is left alone, move it away or choose another path`,
         );
       }
-      // Asked by descriptor: of the very file that is removed then.
+      // Tested by descriptor: the same file is removed then.
       const taken = attempt(`unable to find out whether somebody listens on '${path}'`, () =>
         somebodyListens({ family: 'unix', path: file.place }),
       );

@@ -1,18 +1,18 @@
-/** Who may connect to a Unix socket: owner, group, mode, access control list (fpm-behaviour 4.3). */
+/** Access to a Unix socket: owner, group, mode, access control list (fpm-behaviour 4.3). */
 import { chmodSync, chownSync } from 'node:fs';
 import { type Grants, grantReadWrite, hasGrants, removeGrants } from '../posix/acl.ts';
 import type { OpenFile } from '../posix/socket-file.ts';
 import { isNumericId, lookupGroup, lookupUser } from '../posix/users.ts';
 import { attempt, ListenerError } from './listener-error.ts';
 
-/** What a listening socket says on the way; the error log fits. */
+/** Log of a listening socket's messages; the error log fits. */
 export interface ListenerLog {
   debug(text: string): void;
   notice(text: string): void;
   warning(text: string): void;
 }
 
-/** The `listen.*` directives of one pool that are about access. */
+/** A pool's `listen.*` directives about access. */
 export interface SocketAccess {
   /** Permission bits, 0660 by default. */
   readonly mode: number;
@@ -23,21 +23,21 @@ export interface SocketAccess {
   readonly aclGroups?: readonly string[] | undefined;
 }
 
-/** The same with every name resolved, so that nothing can fail for a name once a socket exists. */
+/** The same with resolved names, so that no name can fail once a socket exists. */
 export interface ResolvedAccess {
   readonly mode: number;
-  /** -1 leaves it as it is. */
+  /** -1 leaves it unchanged. */
   readonly uid: number;
   readonly gid: number;
-  /** Absent without a list. */
+  /** Undefined without a list. */
   readonly acl?: Grants;
 }
 
 /**
- * Resolves names. An owner by name brings the group of that user with it, an owner by number does not. With a
- * list, owner and group do not count, and the log says so.
+ * Resolves names. An owner by name includes that user's group, an owner by number does not. With a list, owner and
+ * group are ignored, and the log says so.
  *
- * @throws ListenerError for a user or group that does not exist.
+ * @throws ListenerError for an unknown user or group.
  */
 export function resolveAccess(pool: string, access: SocketAccess, log: ListenerLog): ResolvedAccess {
   const users = access.aclUsers ?? [];
@@ -89,7 +89,7 @@ function groupOfList(pool: string, name: string, log: ListenerLog): number {
 }
 
 /**
- * Gives the socket file its owner, mode and list, through its descriptor. What is right already is not touched.
+ * Sets owner, mode and list of the socket file through its descriptor. Correct values are left alone.
  *
  * @param path for messages
  * @throws ListenerError with the failed system call as its cause.
@@ -110,7 +110,7 @@ export function applyAccess(
   // The group bits of a file with a list are its mask.
   if (isListed && (acl !== undefined || (stat.mode & 0o7777) === mode)) return;
   attempt(`[pool ${pool}] failed to chmod() the socket '${path}'`, () => {
-    // So a list of before goes first.
+    // So an earlier list is removed first.
     removeGrants(place);
     chmodSync(place, mode);
   });

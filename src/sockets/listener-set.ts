@@ -17,22 +17,16 @@ import type { ListenSettings } from './listener-open.ts';
 
 export class ListenerSet {
   readonly #log: ErrorLog;
-  /**
-   * By address, in the order in which they came. Of two with one address the earlier one lost its file; it is in use all
-   * the same.
-   */
+  /** By address, in order of opening. Of two with one address the earlier one has lost its file but is still in use. */
   readonly #listeners = new Map<string, Set<Listener>>();
 
-  /** @param inherited sockets of a predecessor or of systemd, taken by the first pool that asks for their address */
+  /** @param inherited sockets from a predecessor or systemd; the first pool that asks for their address gets them */
   constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
     this.#log = log;
     for (const listener of inherited) this.add(listener);
   }
 
-  /**
-   * Begins a pass over all pools. As in php-fpm every socket that is there already is announced first, also one that
-   * nobody will ask for.
-   */
+  /** Starts a pass over all pools. As in php-fpm all existing sockets are announced first, even unused ones. */
   plan(): ListenerPlan {
     for (const { fd, key } of this.#all) {
       this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
@@ -67,9 +61,9 @@ export class ListenerSet {
   }
 
   /**
-   * The open socket of an address. One whose file somebody removed is no use to clients, so it does not count.
+   * The open socket of an address. One whose file was removed is useless to clients and does not count.
    *
-   * @param more sockets that are not in force yet, by address
+   * @param more sockets not in use yet, by address
    */
   async find(address: ListenAddress, more: ReadonlyMap<string, Listener>): Promise<Listener | undefined> {
     for (const key of (await resolveListenAddress(address)).map(socketKey)) {
@@ -82,16 +76,16 @@ export class ListenerSet {
   }
 }
 
-/** The sockets of another configuration: those in use are used again, others are opened beside them. */
+/** The sockets of another configuration: those in use are reused, others are opened beside them. */
 export class ListenerPlan implements PlannedPart {
   readonly #set: ListenerSet;
   readonly #log: ErrorLog;
   readonly #opened: Listener[] = [];
-  /** The latest of each address. */
+  /** Latest socket of each address. */
   readonly #openedAt = new Map<string, Listener>();
-  /** Sockets in use and what is to be applied to them. */
+  /** Sockets in use and their new settings. */
   readonly #kept: (readonly [Listener, ResolvedSettings])[] = [];
-  /** Which pool took which socket: within one plan a socket goes to one pool only. */
+  /** Sockets by pool: within one plan each socket belongs to one pool only. */
   readonly #claims = new Map<Listener, string>();
 
   constructor(set: ListenerSet, log: ErrorLog) {
@@ -99,7 +93,7 @@ export class ListenerPlan implements PlannedPart {
     this.#log = log;
   }
 
-  /** The socket of an address. @throws MasterStartError after the reason has been logged */
+  /** The socket of an address. @throws MasterStartError after logging the reason */
   async acquire(wanted: WantedSocket): Promise<Listener> {
     try {
       const settings = wanted.settings();
@@ -137,7 +131,7 @@ export class ListenerPlan implements PlannedPart {
     for (const listener of this.#opened) listener.remove(this.#log);
   }
 
-  /** Different spellings of one address are found here; equal ones were refused with the configuration. */
+  /** Detects different spellings of one address; equal ones were refused with the configuration. */
   #claim(listener: Listener, pool: string): void {
     const other = this.#claims.get(listener);
     if (other !== undefined) {
@@ -149,16 +143,16 @@ export class ListenerPlan implements PlannedPart {
   }
 }
 
-/** A socket that a configuration asks for. */
+/** A socket required by a configuration. */
 export interface WantedSocket {
-  /** Absent for those of the master's own endpoints. */
+  /** Undefined for the master's own endpoints. */
   readonly pool?: PoolConfig;
   readonly role: 'pool' | 'status' | 'agent' | 'admin' | 'metrics';
-  /** @throws ListenerError for an address that is none */
+  /** @throws ListenerError for an invalid address */
   readonly settings: () => ListenSettings;
 }
 
-/** Every socket of a configuration, in the order in which they are opened. */
+/** All sockets of a configuration, in opening order. */
 export function wantedSockets({ global, pools }: Configuration): WantedSocket[] {
   const admin = adminAddress(global);
   const metrics = global['metrics.listen'];
@@ -183,19 +177,19 @@ function wantedBy(pool: PoolConfig, role: 'pool' | 'status' | 'agent', address: 
   return { pool, role, settings: () => listenSettings(pool, address) };
 }
 
-/** `admin.listen` where it names an address. */
+/** `admin.listen` if it is an address. */
 export function adminAddress({ 'admin.listen': listen }: GlobalConfig): string | undefined {
   return listen === adminOff ? undefined : listen;
 }
 
-/** What a pool asks of a listening socket at an address. */
+/** A pool's settings of a listening socket at an address. */
 function listenSettings(pool: PoolConfig, text: string): ListenSettings {
   return {
     pool: pool.name,
     address: parseListenAddress(text, '/'),
     backlog: pool['listen.backlog'],
     mode: Number.parseInt(pool['listen.mode'] ?? '0660', 8) || 0,
-    // Nothing behind the equals sign is as good as no line.
+    // An empty value counts as unset.
     owner: pool['listen.owner'] || undefined,
     group: pool['listen.group'] || undefined,
     aclUsers: splitList(pool['listen.acl_users']),
@@ -203,13 +197,13 @@ function listenSettings(pool: PoolConfig, text: string): ListenSettings {
   };
 }
 
-/** The admin endpoint's socket is the master's user's alone. */
+/** The admin endpoint's socket belongs to the master's user alone. */
 export function adminListenSettings(text: string): ListenSettings {
-  // Lines about a socket start with its pool; this one's say which directive they are about.
+  // Lines about a socket start with its pool; for this one, with the directive.
   return { pool: 'admin.listen', address: parseListenAddress(text, '/'), backlog: 16, mode: 0o600 };
 }
 
-/** Whoever reaches the address may ask: what is to be kept out is so by its address, or by the folder of the socket. */
+/** Everybody who can connect may ask: only the address, or the folder of the socket, restricts access. */
 function metricsListenSettings(text: string): ListenSettings {
   return { pool: 'metrics.listen', address: parseListenAddress(text, '/'), backlog: 128, mode: 0o666 };
 }

@@ -20,27 +20,27 @@ import { attempt, ListenerError } from './listener-error.ts';
 import { type ListenSettings, openBoundSocket } from './listener-open.ts';
 import { applyAccess, type ListenerLog, type ResolvedAccess, resolveAccess } from './listener-ownership.ts';
 
-/** What a pool asks of an open socket, with every name resolved. */
+/** A pool's settings of an open socket, with resolved names. */
 export interface ResolvedSettings {
   readonly pool: string;
   readonly backlog: number;
   readonly access: ResolvedAccess | undefined;
 }
 
-/** Where a descriptor came from. Those of systemd keep the mode, owner and backlog of their socket unit. */
+/** Origin of a descriptor. Those of systemd keep the mode, owner and backlog of their socket unit. */
 export type ListenerOrigin = 'opened' | 'inherited' | 'systemd';
 
 export class Listener {
-  /** Resolved address, by which PHP-FPM tells sockets apart: a path, or `ip:port`. */
+  /** Resolved address, PHP-FPM's identity of a socket: a path, or `ip:port`. */
   readonly key: string;
   readonly kind: 'unix' | 'tcp';
   readonly fd: number;
   readonly origin: ListenerOrigin;
-  /** What the descriptor was when the socket was made: its number may name something else one day. */
+  /** Identity of the socket when it was made: the descriptor's number may be reused one day. */
   readonly #socket: FileIdentity;
-  /** Identity of the socket file, so that one that somebody else made there is never changed or removed. */
+  /** Identity of the socket file, so that another file there is never changed or removed. */
   readonly #file: FileIdentity | undefined;
-  /** What is in force, so that nothing is called where nothing has changed; undefined for a socket of others. */
+  /** Current settings, so that unchanged ones need no call; undefined for an inherited socket. */
   #applied: ResolvedSettings | undefined;
   #closed = false;
 
@@ -54,8 +54,7 @@ export class Listener {
   }
 
   /**
-   * Makes the socket that the settings ask for, bound and listening, with owner, mode and list applied. Nothing
-   * is left behind when that fails.
+   * Creates a socket by the settings: bound and listening, with owner, mode and list. A failure leaves nothing behind.
    *
    * @throws ListenerError
    */
@@ -72,9 +71,9 @@ export class Listener {
   }
 
   /**
-   * Takes over a descriptor that listens already.
+   * Adopts a listening descriptor.
    *
-   * @throws PosixError when it is no socket.
+   * @throws PosixError for a descriptor that is not a socket.
    */
   static adopt(fd: number, origin: 'inherited' | 'systemd'): Listener {
     const address = boundAddress(fd);
@@ -83,9 +82,9 @@ export class Listener {
   }
 
   /**
-   * Settings of this socket with every name resolved.
+   * Settings of this socket with resolved names.
    *
-   * @throws ListenerError for a user or a group that does not exist
+   * @throws ListenerError for an unknown user or group
    */
   resolve(settings: ListenSettings, log: ListenerLog): ResolvedSettings {
     const { pool, backlog } = settings;
@@ -93,8 +92,8 @@ export class Listener {
   }
 
   /**
-   * Applies settings to the open socket: backlog (listen(2) may be called again), owner, mode, list, and of these only
-   * what has changed. A socket of systemd stays as its socket unit made it.
+   * Applies settings to the open socket: backlog (listen(2) may be called again), owner, mode, list, but only changed
+   * ones. A socket of systemd stays as its socket unit made it.
    *
    * @throws ListenerError
    */
@@ -102,7 +101,7 @@ export class Listener {
     if (this.origin === 'systemd') return;
     const { pool, backlog, access } = wanted;
     const { backlog: oldBacklog, access: oldAccess } = this.#applied ?? {};
-    // A step that fails is tried again by the next reload.
+    // The next reload retries a failed step.
     this.#applied = undefined;
     if (backlog !== oldBacklog) this.#listen(backlog);
     if (access !== undefined && !isDeepStrictEqual(access, oldAccess)) {
@@ -111,13 +110,13 @@ export class Listener {
     this.#applied = wanted;
   }
 
-  /** Connections that wait to be accepted, and how many may; undefined where the kernel does not say. */
+  /** Backlog in connections: length and limit; undefined when the kernel does not tell. */
   queue(): ListenQueue | undefined {
     if (!this.isIntact()) return undefined;
     return this.kind === 'tcp' ? tcpListenQueue(this.fd) : unixListenQueue(this.fd);
   }
 
-  /** False when the descriptor is closed, or names something else by now. */
+  /** False when the descriptor was closed or its number is reused. */
   isIntact(): boolean {
     try {
       return !this.#closed && isSameFile(identityOf(this.fd), this.#socket);
@@ -127,9 +126,9 @@ export class Listener {
   }
 
   /**
-   * The descriptor, to be handed to a host.
+   * The descriptor, to be passed to a host.
    *
-   * @throws ListenerError when it is not that of the socket any more
+   * @throws ListenerError when it is no longer the socket's
    */
   intactFd(): number {
     if (this.isIntact()) return this.fd;
@@ -142,27 +141,27 @@ export class Listener {
     return `the descriptor ${this.fd} of the listening socket '${this.key}' has been closed: ${remedy}`;
   }
 
-  /** False when the file of a Unix socket was removed or replaced, so that no client finds this socket any more. */
+  /** False when the file of a Unix socket was removed or replaced, so that clients cannot find this socket. */
   isReachable(): boolean {
     if (this.kind === 'tcp') return true;
     try {
       return isSameFile(lstatSync(this.key, { throwIfNoEntry: false }), this.#file);
     } catch {
-      // Its folder was replaced by something that cannot be looked into.
+      // Its folder was replaced by something unreadable.
       return false;
     }
   }
 
-  /** Closes the descriptor and leaves the file of a Unix socket. May be called again. */
+  /** Closes the descriptor and leaves the file of a Unix socket. Idempotent. */
   close(): void {
-    // A number that names something else by now is another's to close.
+    // A reused number belongs to somebody else.
     if (this.isIntact()) closeSync(this.fd);
     this.#closed = true;
   }
 
   /**
-   * The same, and the file of a Unix socket goes first, unless it is not ours any more or systemd's. Where that
-   * fails the log says so: the socket is closed all the same.
+   * The same, and removes the file of a Unix socket first, unless it is no longer ours or is systemd's. On failure the
+   * log says so: the socket is closed all the same.
    */
   remove(log: ListenerLog): void {
     if (!this.#closed && this.kind === 'unix' && this.origin !== 'systemd' && this.isReachable()) {
@@ -184,7 +183,7 @@ export class Listener {
     }
   }
 
-  /** @throws ListenerError when the socket's file is not there any more */
+  /** @throws ListenerError when the socket's file is missing */
   #change(action: (file: OpenFile) => void): void {
     const isDone = attempt(`unable to look at the socket '${this.key}'`, () =>
       withFile(this.key, (file) => {

@@ -3,9 +3,9 @@
 import type { BinaryString } from '../text/binary.ts';
 import type { RequestTexts } from '../text/request-texts.ts';
 
-/** What a worker in worker mode tells of its application. */
+/** Worker mode: a worker's facts about its application. */
 export interface ApplicationStatus {
-  /** Times that it was booted in this worker. */
+  /** Number of boots in this worker. */
   readonly boots: number;
   /** Duration of the last boot. */
   readonly bootMicros: number;

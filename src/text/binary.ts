@@ -28,7 +28,7 @@ export function decodeBinary(binary: BinaryString): string {
   return bytesOf(binary).toString('utf8');
 }
 
-/** Almost every text of a configuration is: then its bytes are its characters. */
+/** True for almost every text of a configuration: then its bytes are its characters. */
 function isAscii(text: string): boolean {
   for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x7f) return false;
   return true;

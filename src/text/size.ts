@@ -1,6 +1,6 @@
 /** Sizes of memory in words. */
 
-/** In binary units with three digits at most: `512 B`, `3.2 KB`, `128 MB`, `1.5 GB`. */
+/** In binary units with at most three digits: `512 B`, `3.2 KB`, `128 MB`, `1.5 GB`. */
 export function sizeText(bytes: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   let unit = 0;

@@ -70,7 +70,7 @@ export class LiveView {
     this.#draw();
   }
 
-  /** Of thousands of pools those come first that the filter is about. */
+  /** Of thousands of pools the ones that match the filter come first. */
   #poolsPath(): string {
     return poolsPath({ first: this.#state.selection.filter });
   }

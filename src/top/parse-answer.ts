@@ -30,7 +30,7 @@ export interface PoolView {
   readonly trouble: string | undefined;
   /** It has no host because nobody uses it. */
   readonly isAsleep: boolean;
-  /** An operator has taken it out of the balancing. */
+  /** An operator has removed it from load balancing. */
   readonly isDrained: boolean;
   readonly maxChildren: number;
   readonly active: number;
@@ -69,14 +69,14 @@ export interface Snapshot {
   /** Number of the configuration that a rollback put in force; undefined where the files are in force. */
   readonly rollbackTo: number | undefined;
   readonly counts: CountsView;
-  /** Those that the question chose. */
+  /** The requested pools. */
   readonly pools: readonly PoolView[];
 }
 
-/** Of all pools, whether they are shown or not. */
+/** Of all pools, whether shown or not. */
 export interface CountsView {
   readonly pools: number;
-  /** Pools that the question is about. */
+  /** Number of pools that match the request. */
   readonly matching: number;
   readonly asleep: number;
   readonly down: number;
@@ -87,14 +87,14 @@ export interface CountsView {
   readonly faults: number;
 }
 
-/** More pools than that are not read every few seconds: the master sends those that matter. */
+/** Above this number pools are not read every few seconds: the master sends the important ones. */
 export const poolsAtOnce = 100;
 
 /**
- * Where the pools are asked for.
+ * Path of the request for pools.
  *
- * @param pool only those whose name holds it, all of them for ''
- * @param first those whose name holds it come first
+ * @param pool only those whose name contains it, '' for all
+ * @param first those whose name contains it come first
  */
 export function poolsPath({
   pool = '',
@@ -141,7 +141,7 @@ export function readSnapshot(answer: unknown): Snapshot {
   };
 }
 
-/** A master of before there were counts sends all of its pools. */
+/** An older master has no counts and sends all of its pools. */
 function readPools(pools: readonly PoolView[], counts: unknown): Pick<Snapshot, 'pools' | 'counts'> {
   const sum = (of: (pool: PoolView) => number): number => pools.reduce((total, pool) => total + of(pool), 0);
   const own = {

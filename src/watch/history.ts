@@ -1,9 +1,9 @@
 /**
  * The last hour of every pool, one sample every few seconds, in memory of a fixed size.
  *
- * All pools share one ring of times; a pool has a ring of figures beside it, 35 kB whatever happens, from its first
- * request on. One at rest is not told of again: what its samples would be is known. A pool that a reload removes takes its
- * figures with it, as it does in the metrics.
+ * All pools share one ring of times; each pool has a ring of figures, 35 kB in any case, from its first request on. A
+ * pool at rest is not reported again: its samples are known. A pool removed by a reload takes its figures with it, as
+ * in the metrics.
  */
 
 import {
@@ -23,11 +23,11 @@ import {
   peakPeriod,
 } from '../scoreboard/durations.ts';
 
-/** Milliseconds from a sample to the next one. */
+/** Milliseconds between two samples. */
 export const historyIntervalMs = 5000;
-/** Samples that are kept: an hour. */
+/** Number of kept samples: an hour. */
 export const historySamples = 720;
-/** The clock of the heartbeat is not exact: a sample that is nearly due is taken now and not a heartbeat later. */
+/** The heartbeat's clock is inexact: a sample that is nearly due is taken now instead of a heartbeat later. */
 const earlyMs = 250;
 
 const width = historyColumns.length;
@@ -36,22 +36,22 @@ type Figures = Readonly<Record<HistoryColumn, number>>;
 
 const noCounts: PoolCounts = { accepted: 0, errors: 0, durations: noDurations };
 
-/** What is known of the time from one sample to the next. */
+/** Facts about the time between two samples. */
 interface Interval {
   readonly seconds: number;
-  /** In which period of longest requests it began. */
+  /** Its first period of longest requests. */
   readonly period: number;
 }
 
 interface Series {
-  /** Undefined for a pool that has been at rest since its first sample. */
+  /** Undefined for a pool at rest since its first sample. */
   figures: Float32Array | undefined;
   /** At the last sample. */
   counts: PoolCounts;
   limit: number;
   /** Number of its first sample. */
   since: number;
-  /** Number of the first sample of its rest; undefined while it is told of. */
+  /** Number of the first sample of its rest; undefined while it is active. */
   restsSince: number | undefined;
 }
 
@@ -59,30 +59,30 @@ export class History {
   readonly #times = new Float64Array(historySamples);
   readonly #all = emptyFigures();
   readonly #pools = new Map<string, Series>();
-  /** Those of them that are told of. */
+  /** The active pools among them. */
   readonly #awake = new Set<string>();
-  /** Limits of the others together. */
+  /** Sum of the limits of the others. */
   #restingLimit = 0;
-  /** Samples since the history began; the ring holds the last ones. */
+  /** Number of samples since the history began; the ring has the last ones. */
   #taken = 0;
-  /** In which period of longest requests the last sample was taken. */
+  /** Period of longest requests at the last sample. */
   #lastPeriod = 0;
 
   /** @param now milliseconds since 1970 */
   isDue(now: number): boolean {
     const age = now - this.#lastAt;
-    // Negative once the clock was set back.
+    // Negative after the clock was set back.
     return age >= historyIntervalMs - earlyMs || age < 0;
   }
 
   /**
-   * Takes a sample of all pools: these, and those at rest, which are not told of again. Others are forgotten.
+   * Takes a sample of all pools: the given ones, and those at rest, which are not reported again. Others are forgotten.
    *
    * @param at milliseconds since 1970
-   * @param clockMicros the same moment of CLOCK_MONOTONIC, by which the longest requests are known
+   * @param clockMicros the same time on CLOCK_MONOTONIC, the clock of the longest requests
    */
   add(at: number, pools: readonly PoolSample[], clockMicros = 0): void {
-    // Times in the ring only rise: after a step back of the clock the history begins anew.
+    // Times in the ring only rise: after a step back of the clock the history starts again.
     if (at <= this.#lastAt) this.#clear();
     const interval = { seconds: (at - this.#lastAt) / 1000, period: this.#lastPeriod };
     const since: PoolCounts[] = [];
@@ -106,7 +106,7 @@ export class History {
     for (const { name, isAtRest } of pools) if (isAtRest === true) this.#rest(name);
   }
 
-  /** The pool is none any more. */
+  /** The pool no longer exists. */
   forget(name: string): void {
     const series = this.#pools.get(name);
     if (series?.restsSince !== undefined) this.#restingLimit -= series.limit;
@@ -117,9 +117,9 @@ export class History {
   /**
    * Samples of a pool, or of all pools together.
    *
-   * @param since only samples after this time, milliseconds since 1970; all of them when it is still to come, which
-   *   tells who asks that the clock was set back
-   * @returns without figures for a pool of which there is no sample
+   * @param since only samples after this time, milliseconds since 1970; all of them if it is in the future, which tells
+   *   the client that the clock was set back
+   * @returns no figures for a pool without a sample
    */
   read(pool: string | undefined, since: number): HistorySamples {
     const samples = this.#samplesAfter(since > this.#lastAt ? 0 : since);
@@ -137,7 +137,7 @@ export class History {
     return this.#taken === 0 ? Number.NEGATIVE_INFINITY : this.#times[(this.#taken - 1) % historySamples]!;
   }
 
-  /** Numbers of the samples that are kept and came after a time. */
+  /** Numbers of the kept samples after a time. */
   #samplesAfter(since: number): number[] {
     const samples: number[] = [];
     for (let sample = this.#oldest; sample < this.#taken; sample += 1) {
@@ -150,7 +150,7 @@ export class History {
     return Math.max(0, this.#taken - historySamples);
   }
 
-  /** @returns undefined where nothing is known */
+  /** @returns undefined when unknown */
   #row(pool: string | undefined, sample: number): ArrayLike<number> | undefined {
     if (pool === undefined) return rowIn(this.#all, sample);
     const series = this.#pools.get(pool);
@@ -160,10 +160,7 @@ export class History {
     return figures && rowIn(figures, sample);
   }
 
-  /**
-   * Whether there is nothing to write down: it has been at rest since the last sample, or it has never been anything
-   * else.
-   */
+  /** Whether nothing needs to be recorded: at rest since the last sample, or always. */
   #restsOn({ name, isAtRest, limit, counts }: PoolSample): boolean {
     if (isAtRest !== true) return false;
     const series = this.#pools.get(name);
@@ -181,7 +178,7 @@ export class History {
     return true;
   }
 
-  /** From the next sample on its samples are those of a pool at rest. */
+  /** From the next sample on the pool counts as at rest. */
   #rest(name: string): void {
     const series = this.#pools.get(name);
     if (series === undefined || series.restsSince !== undefined) return;
@@ -190,7 +187,7 @@ export class History {
     this.#awake.delete(name);
   }
 
-  /** The figures of a pool that is told of, with those of its rest, if it comes from one. */
+  /** The figures of an active pool, including those of its rest if it was resting. */
   #roused({ name, limit }: PoolSample): Float32Array {
     const series = this.#pools.get(name)!;
     series.figures ??= emptyFigures();
@@ -207,7 +204,7 @@ export class History {
     return series.figures;
   }
 
-  /** What the pool's counts grew by; undefined at its first sample, when they may be those of any time. */
+  /** Growth of the pool's counters; undefined at its first sample, when they may be of any age. */
   #growth(pool: PoolSample): PoolCounts | undefined {
     const { name, counts, limit } = pool;
     const series = this.#pools.get(name);
@@ -243,12 +240,12 @@ export class History {
   }
 }
 
-/** NaN stands for what is not known. */
+/** NaN means unknown. */
 function emptyFigures(): Float32Array {
   return new Float32Array(historySamples * width).fill(Number.NaN);
 }
 
-/** Figures that are no growth. */
+/** Figures other than growth. */
 type Levels = Pick<Figures, 'busy' | 'busyMean' | 'limit' | 'fullest' | 'queue' | 'memoryBytes'>;
 
 function levelsOf({ busy, busyMean, limit, queue, memoryBytes = Number.NaN }: PoolSample): Levels {
@@ -267,7 +264,7 @@ function sumOfLevels(levels: readonly Levels[]): Levels {
     limit: sum(({ limit }) => limit),
     fullest: Math.max(0, ...levels.map(({ fullest }) => fullest)),
     queue: sum(({ queue }) => queue),
-    // Unknown where it is unknown of one pool: half a sum would be a lie.
+    // Unknown if it is unknown for one pool: a partial sum would be wrong.
     memoryBytes: sum(({ memoryBytes }) => memoryBytes),
   };
 }
@@ -283,7 +280,7 @@ function sumOfCounts(counts: readonly PoolCounts[]): PoolCounts {
   );
 }
 
-/** Figures of a sample in the order of the columns. @param growth undefined where it is not known */
+/** Figures of a sample in column order. @param growth undefined when unknown */
 function rowOf(levels: Levels, growth: PoolCounts | undefined, { seconds, period }: Interval): number[] {
   const longest = growth && longestSince(growth.durations, period);
   const quantile = (part: number): number =>
@@ -313,12 +310,12 @@ function rowIn(figures: Float32Array, sample: number): Float32Array {
   return figures.subarray(from, from + width);
 }
 
-/** NaN where no request ended. */
+/** NaN if no request ended. */
 function meanOf({ counts, sumMicros }: DurationCounts): number {
   return sumMicros / counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Five digits are more than a chart can show, and half the bytes of the answer. */
+/** Five digits are more than a chart can show, and half the size of the answer. */
 function known(value = Number.NaN): number | null {
   return Number.isNaN(value) ? null : Number(value.toPrecision(5));
 }

@@ -1,4 +1,4 @@
-/** What the master tells and does for those who ask at its admin endpoint. Reads at once; what acts goes into its queue. */
+/** The master's side of the admin endpoint. Reads are immediate; actions go into the master's queue. */
 
 import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
@@ -26,14 +26,14 @@ import type { ReloadJournal } from './reload-journal.ts';
 import { SlowRequests } from './slow-requests.ts';
 import { adminSnapshot } from './take-admin-snapshot.ts';
 
-/** What there is to see and to ask. */
+/** The endpoint's access to the master. */
 export interface AdministeredMaster {
-  /** Taken out of the balancing by an operator. */
+  /** Removed from load balancing by an operator. */
   isDrained(pool: string): boolean;
   readonly log: ErrorLog;
   readonly reloads: ReloadJournal;
   state(): string;
-  /** The pools in force. */
+  /** The pools in effect. */
   runners(): readonly PoolRunner[];
   hasWorker(pool: string, pid: number): boolean;
   configuration(): Configuration;
@@ -54,7 +54,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     this.#master = master;
   }
 
-  /** Once a second, where somebody can ask. */
+  /** Once a second, if somebody can ask. */
   heartbeat(): void {
     this.#recorder.heartbeat();
   }
@@ -67,7 +67,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     this.#recorder.forget(runner);
   }
 
-  /** What a load balancer is told of the pool of that name. */
+  /** Facts about the pool of that name for a load balancer. */
   agentFacts(name: string): AgentFacts | undefined {
     const runner = this.#runner(name);
     const load = runner && contain(runner, 'answering a load balancer', () => poolLoad(runner));
@@ -80,7 +80,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     };
   }
 
-  /** @returns false when there is no such pool */
+  /** @returns false for an unknown pool */
   drain(pool: string, isDrained: boolean, peer: string): boolean {
     if (this.#runner(pool) === undefined) return false;
     this.#master.enqueue({ type: 'drain', pool, isDrained, peer });

@@ -1,4 +1,4 @@
-/** Under which memory limit the master and its pools run, and what of it others use. */
+/** The memory limit of the master and its pools, and how much of it others use. */
 
 import type { MemoryLimitFigures } from '../figures/memory.ts';
 import { memoryAccount } from '../posix/memory-limit.ts';

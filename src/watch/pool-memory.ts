@@ -1,7 +1,7 @@
 /**
- * How much memory each pool takes: the proportional set size of its processes, in which a page that they share
- * counts once, and what each worker has for itself (proc_pid_smaps(5)). Resident sizes would count the OPcache and the
- * pages of a fork once a worker. Workers of the embedded engine are threads: their PHP instances say how large they are.
+ * Memory of each pool: the proportional set size of its processes, in which a shared page counts once, and the private
+ * memory of each worker (proc_pid_smaps(5)). Resident sizes would count OPcache and the pages of a fork once per
+ * worker. Workers of the embedded engine are threads: their PHP instances report their size.
  */
 
 import type { PoolMemoryFigures } from '../figures/memory.ts';
@@ -16,28 +16,28 @@ import {
 } from '../pool/memory-growth.ts';
 import { MemoryLook, type ProcessMemory } from '../posix/smaps.ts';
 
-/** The kernel walks all pages of a process for it, so it is asked seldom, one after another. */
+/** The kernel walks all pages of a process for it, so it is asked rarely, one process after the other. */
 const intervalMs = 30_000;
-/** Where there are many processes: five a second take less than two thousandths of a core. */
+/** With many processes: five a second take less than two thousandths of a core. */
 const msForEach = 200;
-/** The first looks after a start come sooner: somebody waits for the figures. */
+/** The first measurements after a start come sooner: somebody waits for the figures. */
 const firstMs = 1_000;
 const firstLooks = 30;
 const gone: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH']);
 const nothing: ProcessMemory = { proportionalBytes: 0, privateBytes: 0 };
 
-/** Of a pool without a process. */
+/** For a pool without a process. */
 const atRest: PoolMemoryFigures = { bytes: 0, sharedBytes: 0, workers: undefined, privateBytes: new Map() };
 
-/** A pool's processes at the moment at which the look begins. */
+/** A pool's processes at the start of a measurement. */
 interface Subject {
   readonly hosts: readonly number[];
-  /** `bytes` is known of a thread. */
+  /** `bytes` is known for threads. */
   readonly workers: readonly { readonly pid: number; readonly requests: number; readonly bytes?: number }[];
 }
 
 export class PoolMemory {
-  /** By pool; undefined where the master has no right to look. Nothing before the first look. */
+  /** By pool; undefined where the master lacks the permission. Empty before the first measurement. */
   #figures: ReadonlyMap<string, PoolMemoryFigures | undefined> | undefined;
   #growth = new Map<string, GrowthMemory>();
   #nextAt = Number.NEGATIVE_INFINITY;
@@ -46,8 +46,8 @@ export class PoolMemory {
   readonly #look = new MemoryLook();
 
   /**
-   * Of the pool of that name, at most half a minute old, older with over 150 processes; nothing of one that had no
-   * process then. Undefined where the master has no right to look, and before the first look.
+   * Figures of a pool, at most half a minute old, older with over 150 processes; zero for a pool without a process at
+   * the time. Undefined where the master lacks the permission, and before the first measurement.
    */
   of(pool: string): PoolMemoryFigures | undefined {
     if (this.#figures === undefined) return undefined;
@@ -55,10 +55,10 @@ export class PoolMemory {
   }
 
   /**
-   * Looks again when it is time; called once a second. The figures follow a moment later.
+   * Starts a measurement when it is due; called once a second. The figures follow a moment later.
    *
    * @param now monotonic milliseconds
-   * @param runners those that may have processes
+   * @param runners pools that may have processes
    */
   refresh(now: number, runners: readonly PoolRunner[]): void {
     if (now < this.#nextAt || this.#isLooking) return;
@@ -96,7 +96,7 @@ export class PoolMemory {
     this.#growth = growth;
   }
 
-  /** @returns undefined when there is a process that the master has no right to look at: half a sum would be a lie */
+  /** @returns undefined if the master lacks the permission for one process: a partial sum would be wrong */
   async #measure({ hosts, workers }: Subject): Promise<Seen | undefined> {
     let bytes = 0;
     const samples: MemorySample[] = [];
@@ -110,7 +110,7 @@ export class PoolMemory {
       if (own === undefined) return undefined;
       bytes += own.proportionalBytes;
       const privateBytes = known ?? own.privateBytes;
-      // One that has ended meanwhile, or a thread that has not run anything yet.
+      // A process that has ended meanwhile, or a thread that has not run anything yet.
       if (privateBytes > 0) samples.push({ pid, bytes: privateBytes, requests });
     }
     return { bytes, workers: samples };
@@ -120,7 +120,7 @@ export class PoolMemory {
     try {
       return await this.#look.of(pid);
     } catch (error) {
-      // A process that has ended meanwhile takes none.
+      // A process that has ended meanwhile uses none.
       return gone.has((error as NodeJS.ErrnoException).code) ? nothing : undefined;
     }
   }

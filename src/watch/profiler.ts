@@ -1,6 +1,6 @@
 /**
- * Profiles of pools: looks at the stacks of their busy workers at a steady rate, from outside. A look is a handful of
- * preads and stops nobody; the master gives at most a quarter of its time to it.
+ * Profiles of pools: samples the stacks of their busy workers at a constant rate, from outside. A sample is a handful
+ * of preads and stops nobody; the master spends at most a quarter of its time on it.
  */
 
 import type { Generation } from '../generation/generation.ts';
@@ -11,7 +11,7 @@ import { workerStages } from '../scoreboard/states.ts';
 import { type Profile, ProfileCounts, type ProfileOptions, ProfileRefused } from '../trace/profile.ts';
 import type { Walk } from '../trace/walker.ts';
 
-/** Calls beyond this one are left out: the outermost ones of a deep recursion. */
+/** Further calls are left out: the outermost ones of a deep recursion. */
 const deepest = 128;
 const shareOfTheMaster = 0.25;
 
@@ -24,9 +24,9 @@ export class Profiler {
   #isRunning = false;
 
   /**
-   * Settles when the time is over, or nobody waits for it any more.
+   * Settles at the end of the time, or when nobody waits any more.
    *
-   * @throws ProfileRefused (rejects) when the pool cannot be profiled, or a profile is being made already
+   * @throws ProfileRefused (rejects) when the pool cannot be profiled, or another profile is running
    */
   async profile(
     options: ProfileOptions,
@@ -65,10 +65,10 @@ class Sampling {
     const period = 1e6 / options.hertz;
     const ticks = options.seconds * options.hertz;
     for (let tick = 0; tick < ticks && !gone.aborted; tick += 1) {
-      // At a moment of its own in each period: what repeats itself in the same time would else be met at one point.
+      // At a random time in each period: otherwise code with the same period would always be seen at one point.
       await until(start + (tick + Math.random()) * period);
       this.#lookAround(tick, period * shareOfTheMaster);
-      // A tick that comes late is not made up for: the looks would not be independent.
+      // A late tick is not made up for: the samples would not be independent.
       tick = Math.max(tick, Math.floor((monotonicMicros() - start) / period) - 1);
     }
     if (!gone.aborted) await until(start + options.seconds * 1e6);
@@ -76,7 +76,7 @@ class Sampling {
     return { ...options, startedAt, stacks, samples, unsteady, looks, dropped, skipped, lookMicros };
   }
 
-  /** One look at each busy worker, beginning with another one each time, for as long as the time allows. */
+  /** Samples each busy worker once, starting with another one each time, within the time allowed. */
   #lookAround(tick: number, budgetMicros: number): void {
     const started = monotonicMicros();
     const busy = this.#runner.generations().flatMap(busyWorkers);
@@ -109,7 +109,7 @@ function isBusy({ reader }: Generation, slot: number): boolean {
   return stage !== 'unknown' && workerStages[stage].code >= workerStages.running.code;
 }
 
-/** Does not hold up the end of the process. */
+/** Does not delay the end of the process. */
 function until(micros: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   setTimeout(resolve, Math.max(0, (micros - monotonicMicros()) / 1000)).unref();

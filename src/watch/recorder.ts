@@ -1,4 +1,4 @@
-/** What the master remembers of its pools for whoever asks: the last hour, and the memory that they take. */
+/** The master's records of its pools: the last hour, and their memory. */
 
 import type { PoolSample } from '../figures/history.ts';
 import { AwakeSet } from '../generation/awake-set.ts';
@@ -11,15 +11,15 @@ import { PoolMemory } from './pool-memory.ts';
 export class Recorder {
   readonly history = new History();
   readonly memory = new PoolMemory();
-  /** Those that were no longer at rest at any time since the last sample. */
+  /** Pools that were active at some time since the last sample. */
   readonly #awake = new AwakeSet();
 
-  /** Something happens to a pool in force. */
+  /** An event of a pool in effect. */
   rouse(runner: PoolRunner): void {
     this.#awake.rouse(runner);
   }
 
-  /** The pool is not in force any more. */
+  /** The pool is no longer in effect. */
   forget(runner: PoolRunner): void {
     this.#awake.remove(runner);
     this.history.forget(runner.name);

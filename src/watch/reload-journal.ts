@@ -1,4 +1,4 @@
-/** How reloads ended, for those who ask later and those who wait for one. */
+/** Outcomes of reloads, for later questions and for clients that wait for one. */
 
 import type { ReloadCounts, ReloadOutcome, ReloadResult } from '../figures/answers.ts';
 
@@ -6,7 +6,7 @@ type Waiter = (result: ReloadResult) => void;
 
 type ReloadEnd = Pick<ReloadResult, 'at' | 'outcome'>;
 
-/** As far back as the history goes; of a storm of reloads the last ones. */
+/** As long as the history; of many reloads only the last ones. */
 const recentMs = 3_600_000;
 const recentMost = 200;
 
@@ -16,7 +16,7 @@ export class ReloadJournal {
   #recent: readonly ReloadEnd[] = [];
   #failures: string[] = [];
   #unchanged: readonly string[] | undefined;
-  /** Of the reload under way, and of the next one. */
+  /** Waiters for the current reload and the next one. */
   #waiters: Waiter[] = [];
   #nextWaiters: Waiter[] = [];
 
@@ -24,7 +24,7 @@ export class ReloadJournal {
     return { ...this.#counts };
   }
 
-  /** When those of the last hour ended, the latest one last. */
+  /** Ends of reloads in the last hour, latest last. */
   get recent(): readonly ReloadEnd[] {
     const oldest = Date.now() - recentMs;
     return this.#recent.filter(({ at }) => at >= oldest);
@@ -34,7 +34,7 @@ export class ReloadJournal {
     return this.#last;
   }
 
-  /** The result of the next reload that begins: one under way may have read the files too early. */
+  /** The result of the next reload to begin: the current one may have read the files too early. */
   next(): Promise<ReloadResult> {
     return new Promise((resolve) => this.#nextWaiters.push(resolve));
   }
@@ -46,32 +46,32 @@ export class ReloadJournal {
     this.#nextWaiters = [];
   }
 
-  /** A pool of the new configuration could not be started. */
+  /** A pool of the new configuration failed to start. */
   poolFailed(pool: string, reason: string): void {
     this.#failures.push(`pool ${pool}: ${reason}`);
   }
 
-  /** A reload of what has changed leaves these pools alone. */
+  /** A reload of changed pools leaves these alone. */
   leftAlone(pools: readonly string[]): void {
     this.#unchanged = pools;
   }
 
-  /** Something of the new configuration could not be applied. */
+  /** Part of the new configuration could not be applied. */
   notApplied(reason: string): void {
     this.#failures.push(reason);
   }
 
-  /** The new configuration is in force, but for pools that failed. */
+  /** The new configuration is in effect, except for failed pools. */
   inForce(): void {
     this.#end(this.#failures.length === 0 ? 'succeeded' : 'partial', this.#failures);
   }
 
-  /** @param reasons in the words of the log */
+  /** @param reasons in the log's words */
   refused(reasons: readonly string[]): void {
     this.#end('refused', reasons);
   }
 
-  /** The master is in a state in which no reload begins, and the one under way does not end. */
+  /** In the master's state no reload can begin, and the current one does not end. */
   impossible(reason: string): void {
     for (const resolve of [...this.#waiters.splice(0), ...this.#nextWaiters.splice(0)]) {
       resolve({ at: Date.now(), outcome: 'refused', reasons: [reason] });

@@ -1,11 +1,11 @@
-/** The latest entries of all slow logs together, for the admin endpoint. */
+/** Latest entries of all slow logs, for the admin endpoint. */
 
 import type { SlowRequest } from '../figures/slow-request.ts';
 import type { StackFrame } from '../trace/frame.ts';
 
-/** Entries that are kept: at most about 10 MB, usually 100 KB. */
+/** Number of kept entries: at most about 10 MB, usually 100 KB. */
 const kept = 100;
-/** Text of a stack that is kept with its entry: names and paths are the application's, and each may have 4096 bytes. */
+/** Maximum text of a kept stack: names and paths come from the application, up to 4096 bytes each. */
 const stackCharacters = 65_536;
 
 export class SlowRequests {
@@ -17,13 +17,13 @@ export class SlowRequests {
     this.#latest = [bounded, ...this.#latest].slice(0, kept);
   }
 
-  /** The latest one first. */
+  /** Latest first. */
   list(): readonly SlowRequest[] {
     return this.#latest;
   }
 }
 
-/** As many calls as the limit allows. */
+/** As many calls as fit. */
 function innermost(frames: readonly StackFrame[]): readonly StackFrame[] {
   let room = stackCharacters;
   const end = frames.findIndex(({ function: name, class: className = '', file }) => {

@@ -1,4 +1,4 @@
-/** What the admin endpoint sees of the master: its pools, read from their scoreboards at the moment of asking. */
+/** The admin endpoint's view of the master: its pools, read from their scoreboards at the time of the question. */
 
 import type {
   AdminSnapshot,
@@ -39,7 +39,7 @@ export function adminSnapshot(
 ): AdminSnapshot {
   const { user, system } = process.cpuUsage();
   const residentBytes = process.memoryUsage.rss();
-  // Where one cannot be shown its host is ended, and then it can.
+  // If reading one fails its host is ended; the next read works.
   const show = (runner: PoolRunner): PoolSnapshot | undefined => {
     const facts = { memory: memory.of(runner.name), isDrained: isDrained(runner.name) };
     const read = (): PoolSnapshot => poolSnapshot(runner, facts, detail);
@@ -60,7 +60,7 @@ export function adminSnapshot(
   };
 }
 
-/** Whoever wants every pool is told what all of them are from what is read of each. */
+/** For a request of all pools the sums come from the data read for each. */
 function shownPools(
   runners: readonly PoolRunner[],
   choice: PoolChoice,
@@ -78,7 +78,7 @@ function shownPools(
   };
 }
 
-/** What tells how much a pool matters, and what is told of all of them: next to nothing for one at rest. */
+/** Input for a pool's importance and for the sums over all pools: almost free for one at rest. */
 interface Standing extends PoolStanding {
   readonly requestsPerSecond: number;
   readonly faults: number;
@@ -134,7 +134,7 @@ function poolSnapshot(
   const { serving, config, prepared } = runner;
   const totals = runner.metrics.counts();
   const status = serving && statusOf(serving, prepared.listener, detail);
-  // While nobody serves the pool its clients wait all the same.
+  // Without a serving host the pool's clients still wait.
   const kernel = serving === undefined ? prepared.listener?.queue() : undefined;
   const workers = status?.processes.map((process): WorkerSnapshot => ({ ...process, draining: false }));
   const active = status?.activeProcesses ?? 0;
@@ -163,7 +163,7 @@ function poolSnapshot(
     accepted: status?.acceptedConnections ?? 0,
     maxChildrenReached: status?.maxChildrenReached ?? 0,
     slowRequests: status?.slowRequests ?? 0,
-    // The status page of an older PHP has no such field; the workers write it all the same.
+    // An older PHP's status page lacks the field; workers write it all the same.
     memoryPeakBytes: serving?.reader.readHeader().memoryPeak ?? 0,
     memoryBytes: memory?.bytes,
     sharedBytes: memory?.sharedBytes,

@@ -56,16 +56,13 @@ test('what was planned is committed in its order and discarded in the reverse; a
     return plan;
   };
   const committed: string[] = [];
-  assert.deepEqual(planOf(committed).commit(), [
-    'a keeps its mode',
-    'cannot put everything in force: b is broken',
-  ]);
+  assert.deepEqual(planOf(committed).commit(), ['a keeps its mode', 'cannot apply everything: b is broken']);
   assert.deepEqual(committed, ['commit a', 'commit b', 'commit c']);
   const discarded: string[] = [];
   planOf(discarded).discard();
   assert.deepEqual(discarded, ['discard c', 'discard b', 'discard a']);
   assert.deepEqual(lines, [
-    'ERROR: cannot put everything in force: b is broken',
+    'ERROR: cannot apply everything: b is broken',
     'ERROR: cannot give back what a refused configuration opened: b is broken',
   ]);
 });

@@ -1,4 +1,4 @@
-/** The drop-in that makes a service of PHP-FPM run Hathi. Source: systemd.unit(5). */
+/** The drop-in that makes a PHP-FPM service run Hathi. Source: systemd.unit(5). */
 
 import {
   existsSync,
@@ -12,23 +12,23 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where the administrator's units are. */
+/** Folder of the administrator's units. */
 export const unitFolder = '/etc/systemd/system';
 
 const fileName = 'hathi.conf';
-/** A first line by which a file is known as one of ours. */
+/** The first line identifies our files. */
 const mark = '# Written by "hathi install --take-over"; "hathi install --give-back" removes it.';
 
 export interface DropIn {
   /** Absolute path of the program. */
   readonly hathi: string;
   readonly configuration: string;
-  /** Words of the service's own command line behind its program. */
+  /** The service's own arguments after its program. */
   readonly args: readonly string[];
 }
 
 /**
- * The text. The example has what each line is good for; paths are those of this installation.
+ * The text. The example explains each line; paths are those of this installation.
  *
  * @param example `examples/systemd/php8.2-fpm.service.d/hathi.conf`
  */
@@ -45,13 +45,13 @@ export function dropInText(example: string, { hathi, configuration, args }: Drop
   ].join('\n');
 }
 
-/** A word of a command line in a unit: `%` and `$` stand for something there (systemd.service(5)). */
+/** A word of a unit's command line: escapes `%` and `$`, which are special there (systemd.service(5)). */
 function unitWord(word: string): string {
   const plain = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
   return /[\s"'\\;]/.test(plain) ? `"${plain.replace(/["\\]/g, '\\$&')}"` : plain;
 }
 
-/** Puts it in place, in one step. @param service its name with `.service` */
+/** Installs it atomically. @param service its name with `.service` */
 export function writeDropIn(service: string, text: string, folder = unitFolder): string {
   const place = join(folder, `${service}.d`);
   mkdirSync(place, { recursive: true, mode: 0o755 });
@@ -61,7 +61,7 @@ export function writeDropIn(service: string, text: string, folder = unitFolder):
   return file;
 }
 
-/** @returns whether there was one of ours */
+/** @returns whether a drop-in of ours existed */
 export function removeDropIn(service: string, folder = unitFolder): boolean {
   const place = join(folder, `${service}.d`);
   const file = join(place, fileName);
@@ -71,7 +71,7 @@ export function removeDropIn(service: string, folder = unitFolder): boolean {
   return true;
 }
 
-/** Names of the services that run Hathi by a drop-in of ours. */
+/** Names of the services with a drop-in of ours. */
 export function takenServices(folder = unitFolder): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)

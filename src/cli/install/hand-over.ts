@@ -1,9 +1,9 @@
 /**
- * A running php-fpm becomes Hathi without closing a socket.
+ * Turns a running php-fpm into Hathi without closing a socket.
  *
  * php-fpm reloads by executing its own program again, with its listening sockets in FPM_SOCKETS. While another file
- * lies over that program (a bind mount), the reload executes Hathi: the same process, the same sockets, whose queues
- * keep what comes meanwhile.
+ * covers that program (a bind mount), the reload executes Hathi: the same process, the same sockets, whose backlogs
+ * keep new connections meanwhile.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,14 +13,14 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { InstallError } from './unit.ts';
 
-/** For php-fpm to end its workers and execute the new program, ms: its process_control_timeout is a part of it. */
+/** Time for php-fpm to end its workers and execute the new program, ms; includes its process_control_timeout. */
 const patience = 90_000;
 const interval = 20;
 
 /**
  * @param pid php-fpm's master
- * @param hathi absolute path of the program that takes its place
- * @throws InstallError when it cannot be done this way; php-fpm then runs on
+ * @param hathi absolute path of the replacing program
+ * @throws InstallError when this is impossible; php-fpm then runs on
  */
 export async function handOver(pid: number, hathi: string): Promise<void> {
   const program = programOf(pid);
@@ -55,7 +55,7 @@ function programOf(pid: number): string {
 async function becomes(pid: number, program: string): Promise<void> {
   const until = performance.now() + patience;
   while (performance.now() < until) {
-    // The shell of the launcher is on the way as well.
+    // The launcher's shell is also a step on the way.
     const now = currentProgram(pid);
     if (now === undefined) throw new InstallError(`php-fpm (${pid}) ended in the moment of the hand-over`);
     if (now !== program && /\bnode$/.test(now)) return;
@@ -66,7 +66,7 @@ async function becomes(pid: number, program: string): Promise<void> {
 
 function currentProgram(pid: number): string | undefined {
   try {
-    // A process that ends has no program any more.
+    // An ending process has no program any more.
     return readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')
       ? undefined
       : readlinkSync(`/proc/${pid}/exe`);

@@ -1,4 +1,4 @@
-/** `hathi install`: has a service of PHP-FPM run Hathi, and gives it back. */
+/** `hathi install`: makes a PHP-FPM service run Hathi, and gives it back. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { configurationOf, findService, InstallError, type Service, systemctl } f
 const usage = `Usage: hathi install --take-over SERVICE
        hathi install --give-back SERVICE | --all
 
-Has a service of systemd that runs PHP-FPM (php8.2-fpm) run Hathi, by a drop-in: package triggers, logrotate, panels and Ansible
+Makes a systemd service of PHP-FPM (php8.2-fpm) run Hathi, by a drop-in: package triggers, logrotate, panels and Ansible
 go on working. A running PHP-FPM hands its sockets over, so no connection is lost. The configuration is tested first.
 
   --take-over SERVICE   from now on the service runs Hathi
@@ -85,7 +85,7 @@ async function takeOver(service: Service, io: Io): Promise<number> {
   });
   if (tested.status !== 0) {
     io.stderr.write(
-      `${tested.stderr}hathi install: ${service.name} stays with PHP-FPM: mend the lines above first\n`,
+      `${tested.stderr}hathi install: ${service.name} stays with PHP-FPM: fix the lines above first\n`,
     );
     return exitCode.config;
   }
@@ -104,7 +104,7 @@ async function takeOver(service: Service, io: Io): Promise<number> {
   return exitCode.ok;
 }
 
-/** Where the sockets cannot be handed over the service is restarted, which is said. */
+/** If the sockets cannot be handed over, the service is restarted, with a message. */
 async function moveSockets(service: Service, io: Io): Promise<void> {
   try {
     await handOver(service.mainPid, ownProgram);

@@ -1,18 +1,18 @@
-/** A systemd service: what it is, and how systemctl(1) is asked. */
+/** A systemd service and queries by systemctl(1). */
 
 import { spawnSync } from 'node:child_process';
 
 export interface Service {
-  /** With its ending, `php8.2-fpm.service`. */
+  /** Including the suffix, `php8.2-fpm.service`. */
   readonly name: string;
   readonly isActive: boolean;
-  /** 0 while nothing runs. */
+  /** 0 while it is not running. */
   readonly mainPid: number;
-  /** The words of ExecStart=, its program first. */
+  /** The words of ExecStart=, starting with the program. */
   readonly command: readonly string[];
 }
 
-/** The service cannot be handed over; the message has what to do. */
+/** The service cannot be handed over; the message has the remedy. */
 export class InstallError extends Error {
   override readonly name = 'InstallError';
 }
@@ -24,9 +24,9 @@ export function serviceName(name: string): string {
 }
 
 /**
- * Reads the answer of `systemctl show`.
+ * Parses the answer of `systemctl show`.
  *
- * @throws InstallError for a service that is unknown, or that starts nothing
+ * @throws InstallError for an unknown service, or one without a command
  */
 export function parseService(name: string, shown: string): Service {
   const fields = new Map(
@@ -47,14 +47,14 @@ export function parseService(name: string, shown: string): Service {
   };
 }
 
-/** @throws InstallError when there is no systemd, or it does not know the service */
+/** @throws InstallError without systemd, or for an unknown service */
 export function findService(given: string): Service {
   const name = serviceName(given);
   const properties = ['LoadState', 'ActiveState', 'MainPID', 'ExecStart'].join(',');
   return parseService(name, systemctl('show', '--property', properties, name));
 }
 
-/** @returns what it printed. @throws InstallError with what it said */
+/** @returns its output. @throws InstallError with its errors */
 export function systemctl(...args: readonly string[]): string {
   const { status, stdout, stderr, error } = spawnSync('systemctl', [...args], { encoding: 'utf8' });
   if (error !== undefined) throw new InstallError(`cannot run systemctl: ${error.message}`);
@@ -62,7 +62,7 @@ export function systemctl(...args: readonly string[]): string {
   throw new InstallError(`systemctl ${args.join(' ')} failed: ${stderr.trim()}`);
 }
 
-/** The configuration file that a command line of php-fpm names. */
+/** The configuration file in a command line of php-fpm. */
 export function configurationOf({ name, command }: Service): string {
   for (const [index, word] of command.entries()) {
     const value = /^(?:--fpm-config=|-y=?)(.+)$/.exec(word)?.[1];

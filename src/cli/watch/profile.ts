@@ -66,7 +66,7 @@ export function profileCommand(args: string[], io: AdminIo): Promise<number> {
   });
 }
 
-/** Shows on a terminal how much of the time has passed, until it is disposed. */
+/** Shows the elapsed time on a terminal, until it is disposed. */
 function countSeconds(pool: string, seconds: number, { stderr, env }: AdminIo): Progress {
   const progress = new Progress(stderr, env);
   progress.every(

@@ -38,10 +38,10 @@ export class Progress implements Disposable {
   };
 
   /**
-   * Shows a step now and again and again, until the line is taken away.
+   * Shows a step repeatedly, until the line is cleared.
    *
    * @param wait milliseconds
-   * @param text of the milliseconds that have passed
+   * @param text of the elapsed milliseconds
    */
   every(wait: number, text: (passed: number) => string): void {
     const start = this.#now();

@@ -1,6 +1,6 @@
 /**
- * Files that may be anybody's, read by a command that is often root's: regular files alone (a FIFO would block, a device
- * might act), no more than a limit, and no link where the folder may be another user's.
+ * Reads untrusted files for a command that root often runs: only regular files (a FIFO would block, a device might
+ * act), up to a limit, and no link where the folder may belong to another user.
  */
 
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
@@ -11,11 +11,11 @@ const always = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 export interface CarefulOptions {
   /** Bytes; a longer file is not read. */
   readonly limit: number;
-  /** Follow a link under the last name: only for folders of the system. */
+  /** Follows a link in the last component: only for folders of the system. */
   readonly followsLinks?: boolean;
 }
 
-/** The file; undefined where there is none that may be read so. */
+/** The file; undefined when it cannot be read safely. */
 export function readCarefully(
   path: string,
   { limit, followsLinks = false }: CarefulOptions,
@@ -25,7 +25,7 @@ export function readCarefully(
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile() || stat.size > limit) return undefined;
-    // Files of /proc have a size of 0 and a content.
+    // Files of /proc have size 0 but content.
     const buffer = Buffer.alloc(stat.size === 0 ? limit : stat.size);
     return buffer.subarray(0, fill(fd, buffer));
   } catch {
@@ -35,12 +35,15 @@ export function readCarefully(
   }
 }
 
-/** The text of a file of the system: bytes that are no UTF-8 become U+FFFD. */
+/** The text of a system file: invalid UTF-8 becomes U+FFFD. */
 export function readSystemText(path: string, limit = 1024 ** 2): string | undefined {
   return readCarefully(path, { limit, followsLinks: true })?.toString('utf8');
 }
 
-/** A folder, for names in it by `/proc/self/fd`: whatever becomes of its own name. Undefined where it is none, or a link. */
+/**
+ * Opens a folder for access to its entries by `/proc/self/fd`, even after a rename. Undefined for a link and anything
+ * else.
+ */
 export function openFolder(path: string): number | undefined {
   return openCarefully(path, always | constants.O_NOFOLLOW | constants.O_DIRECTORY);
 }

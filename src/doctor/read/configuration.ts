@@ -1,4 +1,4 @@
-/** The configuration as a start would read it; makes no log and no other file. */
+/** The configuration as a start would read it; creates no log and no other file. */
 
 import { decodeText, encodeText } from '../../boot/binary-text.ts';
 import { configSystem } from '../../boot/config-system.ts';
@@ -21,10 +21,10 @@ export interface ConfigurationChoice {
 
 export interface ConfigurationFacts {
   readonly global: GlobalConfig;
-  /** Undefined where the files are not valid. */
+  /** Undefined when the files are invalid. */
   readonly configuration: Configuration | undefined;
   readonly problems: readonly ConfigMessage[];
-  /** What runs the pools that can run, by their names. */
+  /** Engines of the pools that can run, by pool name. */
   readonly engines: ReadonlyMap<string, PoolEngine['chosen']>;
   readonly ini: PhpIniSource;
   readonly system: ConfigSystem;

@@ -1,4 +1,4 @@
-/** What Debian and its like know of an installed PHP: package, changelog, release. */
+/** Facts about an installed PHP from Debian and its derivatives: package, changelog, release. */
 
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -7,7 +7,7 @@ import { readCarefully, readSystemText } from './careful-file.ts';
 const statusLimit = 64 * 1024 ** 2;
 const changelogLimit = 4 * 1024 ** 2;
 
-/** The PHP of a release, and until when it is mended there (wiki.debian.org/LTS, ubuntu.com/about/release-cycle). */
+/** The PHP of a release and its end of support there (wiki.debian.org/LTS, ubuntu.com/about/release-cycle). */
 const releases: Readonly<Record<string, { readonly php: string; readonly until: string }>> = {
   bullseye: { php: '7.4', until: '2026-08-31' },
   bookworm: { php: '8.2', until: '2028-06-30' },
@@ -17,18 +17,18 @@ const releases: Readonly<Record<string, { readonly php: string; readonly until: 
 };
 
 export interface InstalledPhp {
-  /** Without the distribution's part: `8.2.36`. */
+  /** Without the distribution's suffix: `8.2.36`. */
   readonly version: string | undefined;
-  /** CVEs that its changelog names. */
+  /** CVEs in its changelog. */
   readonly fixed: ReadonlySet<string>;
   /** ISO date. */
   readonly until: string | undefined;
 }
 
 /**
- * The PHP of a branch that is installed as a package.
+ * The installed package of a PHP branch.
  *
- * @param root `/`, or the folder of another system
+ * @param root `/`, or the root folder of another system
  */
 export function readInstalledPhp(root: string, branch: string): InstalledPhp {
   const packages = ['fpm', 'cli', 'common'].map((part) => `php${branch}-${part}`);
@@ -38,7 +38,7 @@ export function readInstalledPhp(root: string, branch: string): InstalledPhp {
     readSystemText(join(root, 'etc/os-release')) ?? '',
   )?.[1];
   const release = releases[codename ?? ''];
-  // A package of another archive has a version of its own (`+0~20261119.1+debian12`).
+  // A package of another archive has its own version form (`+0~20261119.1+debian12`).
   const isOwn = release?.php === branch && full !== undefined && !/\+0~/.test(full);
   const changelogs = packages.map((name) =>
     readChangelog(join(root, 'usr/share/doc', name, 'changelog.Debian.gz')),
@@ -50,7 +50,7 @@ export function readInstalledPhp(root: string, branch: string): InstalledPhp {
   };
 }
 
-/** Of the first of the packages that is installed. */
+/** Of the first installed one of the packages. */
 function packageVersion(status: string, packages: readonly string[]): string | undefined {
   for (const name of packages) {
     const start = status.startsWith(`Package: ${name}\n`) ? 0 : status.indexOf(`\nPackage: ${name}\n`);

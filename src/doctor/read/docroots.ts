@@ -1,6 +1,6 @@
 /**
- * Document roots. They belong to the pools' users, who may change them at any moment: folders are walked by descriptor, no
- * link is followed below the root, files are read to a limit, and nothing is run.
+ * Document roots. They belong to the pools' users, who may change them at any time: folders are walked by descriptor,
+ * no link is followed below the root, files are read up to a limit, and nothing is run.
  */
 
 import { closeSync, lstatSync, opendirSync, realpathSync, type Stats } from 'node:fs';
@@ -9,21 +9,21 @@ import type { Docroot, FileAccess } from '../facts.ts';
 import { openFolder, readCarefully } from './careful-file.ts';
 
 export interface WalkLimits {
-  /** Entries of all folders together. */
+  /** Entries of all folders in total. */
   readonly entries: number;
   readonly depth: number;
 }
 
 const usualLimits: WalkLimits = { entries: 100_000, depth: 12 };
-/** A script that shows phpinfo() and does little else. */
+/** Maximum size of a script that only shows phpinfo(). */
 const phpinfoBytes = 4096;
 const callsPhpinfo = /(?<!function\s|->|::|\w)phpinfo\s*\(/i;
 const scriptName = /\.(?:php\d?|phtml|phar)$/i;
 
 /**
- * Looks at a folder that a web server serves; undefined where it is not there.
+ * Scans a folder served by a web server; undefined when it is missing.
  *
- * @param tick called now and then, for a display of progress
+ * @param tick called now and then, for a progress display
  */
 export function readDocroot(
   path: string,
@@ -59,7 +59,7 @@ class Walk {
     this.#tick = tick;
   }
 
-  /** Takes the descriptor, and closes it. */
+  /** Takes ownership of the descriptor. */
   folder(fd: number, path: string, depth: number): void {
     const self = `/proc/self/fd/${fd}`;
     const before = this.scripts;
@@ -79,7 +79,7 @@ class Walk {
       }
       if (this.scripts > before) this.code.push(accessOf(path, lstatSync(`${self}/.`)));
     } catch {
-      // It may not be read, or is gone meanwhile.
+      // It is unreadable, or was removed meanwhile.
       this.isWhole = false;
     } finally {
       closeSync(fd);

@@ -1,4 +1,4 @@
-/** Gathers all facts; changes nothing on the machine. */
+/** Collects all facts; changes nothing on the machine. */
 
 import { lstatSync, statSync } from 'node:fs';
 import type { Configuration, GlobalConfig, PoolConfig } from '../../config/directives.ts';
@@ -16,7 +16,7 @@ export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
   const { root, progress, file } = choice;
   progress('configuration');
   const read = readConfigurationFacts(choice, choice.env);
-  // The hidden pools of `pm.status_listen` run nothing.
+  // The hidden pools of `pm.status_listen` run no scripts.
   const configs = read.configuration?.pools.filter(({ statusOf }) => statusOf === undefined) ?? [];
   const unknown = read.configuration === undefined ? ['the pools: the configuration is not valid'] : [];
   progress('web servers');
@@ -54,7 +54,7 @@ export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
   };
 }
 
-/** What the master makes of listen.owner, listen.group and listen.mode. */
+/** The master's result for listen.owner, listen.group and listen.mode. */
 function socketOwner(config: PoolConfig, { system }: ConfigurationFacts): FileAccess {
   const owner = config['listen.owner'];
   const group = config['listen.group'];

@@ -1,15 +1,15 @@
-/** What a running master says, checked and reduced: it may be of another version. */
+/** Answers of a running master, checked and reduced: it may be of another version. */
 
 import { type Fields, fieldsOf, isFields, number, text } from '../../top/fields.ts';
 import type { LiveFacts, LivePool } from '../live-facts.ts';
 
-/** Asks the master by GET; the answer parsed as JSON. */
+/** Asks the master by GET and parses the JSON answer. */
 export type AskMaster = (path: string) => Promise<unknown>;
 
-/** Stacks of so many busy workers are looked at in a pool: each takes the master a moment. */
+/** Maximum of busy workers sampled per pool: each takes the master a moment. */
 const looks = 16;
 
-/** @throws what `ask` throws when the pools are not told; a stack that is not told is none */
+/** @throws errors of `ask` for the pools; a missing stack counts as unknown */
 export async function readLive(ask: AskMaster, progress: (step: string) => void): Promise<LiveFacts> {
   progress('pools of the running master');
   const answer = fieldsOf(await ask('/api/pools'));
@@ -65,7 +65,7 @@ function readPool(pool: Fields, stacks: Stacks): LivePool {
   };
 }
 
-/** Undefined where a figure is missing: half of them say nothing. */
+/** Undefined when a figure is missing: a part of them says nothing. */
 function readOpcache(answer: unknown): LivePool['opcache'] {
   const figures = fieldsOf(answer);
   const [memory, strings, restarts] = ['memory', 'strings', 'restarts'].map((name) =>

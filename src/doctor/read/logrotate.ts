@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { type LogRotation, parseLogrotate } from '../logrotate-config.ts';
 import { readSystemText } from './careful-file.ts';
 
-/** Names that logrotate leaves out in a folder (its `taboo` list, the usual part). */
+/** Names that logrotate skips in a folder (its `taboo` list, the usual part). */
 const taboo = /(?:~|\.(?:bak|cfsaved|disabled|dpkg-\w+|orig|rej|rpmnew|rpmorig|rpmsave|swp|ucf-\w+)|,v)$/;
 
-/** All blocks, those of the main file first; undefined where logrotate has no configuration. */
+/** All blocks, those of the main file first; undefined without a configuration of logrotate. */
 export function readLogrotate(root: string): LogRotation[] | undefined {
   const main = join(root, 'etc/logrotate.conf');
   const folder = join(root, 'etc/logrotate.d');

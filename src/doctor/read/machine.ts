@@ -7,7 +7,7 @@ import { readSystemText } from './careful-file.ts';
 import { masterOf, readListeners, readProcesses, readReplaced, readWorkers } from './processes.ts';
 
 export interface MachineChoice {
-  /** `/`, or the folder of another system. */
+  /** `/`, or the root folder of another system. */
   readonly root: string;
   /** Main configuration file of the master. */
   readonly file: string;

@@ -1,4 +1,4 @@
-/** What php.ini files say, with what they load and where they are wrong. */
+/** Content of php.ini files, with their extensions and errors. */
 
 import { phpConstant } from '../../config/constants.ts';
 import { parseIniLine } from '../../config/ini.ts';
@@ -14,7 +14,7 @@ export interface PhpIniContent {
   readonly errors: readonly PhpIniError[];
 }
 
-/** Reads files in their order; what one says for a path or host alone ([PATH=], [HOST=]) is left out. */
+/** Reads files in order; values for a path or host only ([PATH=], [HOST=]) are skipped. */
 export function readPhpIni(files: readonly string[], env: NodeJS.ProcessEnv): PhpIniContent {
   const values = new Map<string, string>();
   const extensions: string[] = [];

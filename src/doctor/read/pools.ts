@@ -16,21 +16,21 @@ import { readDocroot } from './docroots.ts';
 import { type PhpIniContent, readPhpIni } from './php-ini.ts';
 
 export interface FactsChoice extends ConfigurationChoice {
-  /** Folders to look at beside those that web servers serve. */
+  /** Folders to scan in addition to those that web servers serve. */
   readonly docroots: readonly string[];
-  /** Where the machine's own files are: `/`, or the folder of another system. */
+  /** Root of the machine's files: `/`, or the root folder of another system. */
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds since 1970: what has an end of support is compared with it. */
+  /** Milliseconds since 1970: compared with ends of support. */
   readonly now: number;
-  /** Main file of the web server, where it is not in Debian's place. */
+  /** Main file of the web server, if it is not in Debian's place. */
   readonly nginx: string | undefined;
   readonly apache: string | undefined;
-  /** Says what is looked at now. */
+  /** Reports the current step. */
   readonly progress: (step: string) => void;
 }
 
-/** Each folder is walked once. */
+/** Each folder is scanned once. */
 export class Docroots {
   readonly unknown: string[] = [];
   readonly #choice: FactsChoice;
@@ -120,7 +120,7 @@ export class PoolReader {
     return known;
   }
 
-  /** Hundreds of pools have the same files. */
+  /** Hundreds of pools share the same files. */
   #content(files: readonly string[]): PhpIniContent {
     const key = files.join('\0');
     const content = this.#contents.get(key) ?? readPhpIni(files, this.#choice.env);
@@ -133,7 +133,7 @@ export class PoolReader {
     const { files } = iniFilesFor(this.#read.ini, own);
     const { values, extensions, errors } = this.#content(files);
     for (const error of errors) this.#errors.set(`${error.file}:${error.line}`, error);
-    // A value of php_admin_value cannot be overruled by one of php_value; disabled functions add up (php.net).
+    // php_value cannot override a value of php_admin_value; disabled functions accumulate (php.net).
     const pool = [...config.php_value, ...config.php_admin_value];
     const disabled = [...values, ...pool]
       .filter(([name]) => name === 'disable_functions')
@@ -152,7 +152,7 @@ function userOf({ user }: PoolConfig, { system }: ConfigurationFacts): UserEntry
   return system.lookupUser(user || String(process.geteuid?.() ?? 0));
 }
 
-/** `session.save_path` may have a depth and a mode before its folder: `2;0600;/var/lib/php/sessions`. */
+/** `session.save_path` may start with a depth and a mode: `2;0600;/var/lib/php/sessions`. */
 function sessionFolder(ini: IniValues): FileAccess | undefined {
   const path = ini.text('session.save_path').replace(/^.*;/, '');
   if (ini.text('session.save_handler') !== 'files' || !path.startsWith('/')) return undefined;

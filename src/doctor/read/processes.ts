@@ -1,4 +1,4 @@
-/** What /proc tells of masters, workers and listening sockets: one walk over all processes. */
+/** Masters, workers and listening sockets from /proc: one walk over all processes. */
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -15,7 +15,7 @@ interface ProcessFacts {
   readonly program: string;
 }
 
-/** Processes by pid; those that end meanwhile are missing. */
+/** Processes by pid; those that ended meanwhile are missing. */
 export type Processes = ReadonlyMap<number, ProcessFacts>;
 
 export function readProcesses(proc: string): Processes {
@@ -32,7 +32,7 @@ function readProcess(proc: string, pid: number): ProcessFacts[] {
   return [{ pid, parent: Number(parent), title, name, program: linkIn(join(proc, `${pid}/exe`)) }];
 }
 
-/** The process of the master that runs a configuration file, by its title. */
+/** The process of a configuration file's master, by its title. */
 export function masterOf(processes: Processes, file: string): number | undefined {
   const titles = [file, resolve(file)].map((path) => `php-fpm: master process (${path})`);
   return [...processes.values()].find(({ title }) => titles.includes(title))?.pid;
@@ -59,7 +59,7 @@ export function readWorkers(proc: string, processes: Processes, master: number |
 }
 
 function isBelow(processes: Processes, pid: number, master: number): boolean {
-  // No more steps than there can be: parents change while they are read.
+  // Limits the steps: parents change while they are read.
   for (let at = processes.get(pid), steps = 0; at !== undefined && steps < 64; steps++) {
     if (at.parent === master) return true;
     at = processes.get(at.parent);
@@ -67,7 +67,7 @@ function isBelow(processes: Processes, pid: number, master: number): boolean {
   return false;
 }
 
-/** What a process does not share, swapped pages included: proc_pid_smaps(5). */
+/** Private memory of a process including swap: proc_pid_smaps(5). */
 function privateBytes(proc: string, pid: number): number | undefined {
   const text = readSystemText(join(proc, `${pid}/smaps_rollup`), 64 * 1024);
   return text ? parseSmapsRollup(text).privateBytes : undefined;
@@ -85,7 +85,7 @@ export function readReplaced(processes: Processes): MachineFacts['replaced'] {
   }));
 }
 
-/** Masters that hold a listening socket at one of the addresses, as `listen` has them. */
+/** Masters with a listening socket at one of the addresses, in the form of `listen`. */
 export function readListeners(
   proc: string,
   processes: Processes,
@@ -106,7 +106,7 @@ export function readListeners(
   return [...holders].map(([listen, pids]) => ({ listen, masters: topmost(processes, pids) }));
 }
 
-/** Of processes that share a socket those that have it from none of the others. */
+/** Of processes that share a socket, those that did not inherit it from another. */
 function topmost(processes: Processes, pids: ReadonlySet<number>): { pid: number; name: string }[] {
   return [...pids]
     .filter((pid) => ![...pids].some((other) => other !== pid && isBelow(processes, pid, other)))
@@ -155,7 +155,7 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    // Another user's, or gone meanwhile.
+    // It belongs to another user, or ended meanwhile.
     return [];
   }
 }

@@ -6,7 +6,7 @@ import type { ServiceFacts } from '../facts.ts';
 import { startsWith, stopSeconds } from '../service-unit.ts';
 import { readSystemText } from './careful-file.ts';
 
-/** The first folder that has a unit counts: systemd.unit(5). */
+/** The first folder with the unit counts: systemd.unit(5). */
 const folders = [
   'etc/systemd/system',
   'run/systemd/system',

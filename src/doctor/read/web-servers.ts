@@ -1,4 +1,4 @@
-/** The configuration of nginx and Apache, where they are there. Nothing of them is run. */
+/** The configuration of nginx and Apache, if they are installed. Runs neither. */
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { readSystemText } from './careful-file.ts';
 
 export interface WebChoice {
   readonly root: string;
-  /** Main file, or what `nginx -T` prints; Debian's place unless it is named. */
+  /** Main file, or output of `nginx -T`; default: Debian's place. */
   readonly nginx: string | undefined;
   readonly apache: string | undefined;
 }
@@ -62,7 +62,7 @@ function apacheFacts(file: string, root: string, system: ConfigSystem): WebFacts
   };
 }
 
-/** `export NAME=value` of a shell, without what a shell would make of it. */
+/** `export NAME=value` of a shell, without expansion. */
 function variablesOf(text: string): Map<string, string> {
   return new Map(
     [...text.matchAll(/^\s*export\s+(\w+)=["']?([^"'\s$]*)/gm)].map(([, name = '', value = '']) => [
@@ -72,7 +72,7 @@ function variablesOf(text: string): Map<string, string> {
   );
 }
 
-/** Paths of the files are those of the system below `root`, unless they are there already. */
+/** Paths in the files belong to the system below `root`, unless they start with it already. */
 function filesBelow(root: string) {
   const place = (path: string): string =>
     root === '/' || path.startsWith(`${root}/`) ? path : join(root, path);
@@ -97,7 +97,7 @@ const globSystem = {
   },
 };
 
-/** A pattern against the paths of a dump. */
+/** Matches a pattern against the paths of a dump. */
 function matchesIn(pattern: string, paths: readonly string[]): string[] {
   const escaped = pattern
     .replace(/[.+^${}()|\\]/g, '\\$&')

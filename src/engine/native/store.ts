@@ -39,7 +39,7 @@ export interface BuiltEngine {
 /** For the whole machine: root's pools run as other users, who have to read it. */
 const machineFolder = '/var/lib/hathi/engines';
 
-/** Engines that came with the program: a distribution's package has the one for its PHP. */
+/** Engines shipped with the program: a distribution's package has one for its PHP. */
 export const packagedFolder = fileURLToPath(new URL('../../../engines/', import.meta.url)).replace(/\/$/, '');
 
 /**

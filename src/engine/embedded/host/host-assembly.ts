@@ -1,4 +1,4 @@
-/** What a host is made of once its PHP is up: queue of requests, router, front, logs. */
+/** Parts of a host once its PHP is up: request queue, router, front, logs. */
 
 import { compileAccessFormat } from '../../../log/access-format.ts';
 import { jsonAccessFormat } from '../../../log/access-json.ts';

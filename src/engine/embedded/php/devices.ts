@@ -1,16 +1,16 @@
 /**
- * /dev and /proc of the instance, which are in its memory: the devices that the loader does not have, and folders in which
- * a script makes and removes nothing. Without that `/dev/full` and `/dev/zero` were files that a script made by writing.
+ * Completes /dev and /proc of the instance, which are in its memory: adds missing devices, and makes folders read-only
+ * for scripts. Otherwise a script would create `/dev/full` and `/dev/zero` as files by writing to them.
  */
 
 import type { EmscriptenFs } from './emscripten.ts';
 import { errno } from './errno.ts';
 
-/** Device numbers without meaning to the loader; streams.ts has 1 and 2. */
+/** Device numbers unused by the loader; streams.ts uses 1 and 2. */
 const major = 70;
 const deviceMode = 0o20666;
 
-/** After all else has made its files there. */
+/** Call it after everything else has created its files there. */
 export function completeDevices(fs: EmscriptenFs): void {
   const zeros = (_stream: object, buffer: Uint8Array, offset: number, length: number): number => {
     buffer.fill(0, offset, offset + length);
@@ -32,7 +32,10 @@ export function completeDevices(fs: EmscriptenFs): void {
   for (const path of ['/proc', '/proc/self']) closeFolder(fs, path, errno.ENOENT);
 }
 
-/** As the kernel has them for a user who is not root. Operations are shared by all folders in memory, so this one gets its own. */
+/**
+ * Rights as in the kernel for users other than root. Operations are shared by all memory folders, so this one gets its
+ * own.
+ */
 function closeFolder(fs: EmscriptenFs, path: string, number: number): void {
   const { node } = fs.lookupPath(path);
   if (!node) throw new Error(`the PHP engine has no folder ${path}`);

@@ -1,4 +1,4 @@
-/** What an instance is made from, its interface to its thread, and what a request comes to. */
+/** Input of an instance, its interface to its thread, and the result of a request. */
 
 import type { Outcome } from '../shared/protocol.ts';
 import type { OutputStream } from './streams.ts';

@@ -1,4 +1,4 @@
-/** The request as PHP's SAPI globals have it, and the C strings that live as long as it. */
+/** The request in PHP's SAPI globals, and the C strings that live as long as it. */
 
 import type { PhpRequest } from '../shared/protocol.ts';
 import type { Engine } from './engine.ts';
@@ -28,7 +28,7 @@ export class RequestInfo {
     for (const address of this.#strings.splice(0)) this.#engine.function('free')(address);
   }
 
-  /** The engine's memory is taken back to a state without them. */
+  /** The engine's memory is restored to a state without them. */
   forget(): void {
     this.#strings.length = 0;
   }

@@ -1,4 +1,4 @@
-/** The C calls of a request: its start, the script, its shutdown, each on a stack that PHP finds the end of. */
+/** The C calls of a request: its start, the script, its shutdown, each with the end of its stack known to PHP. */
 
 import { StackOverflow } from './c-stack.ts';
 import type { Engine } from './engine.ts';
@@ -20,7 +20,7 @@ export class ScriptRun {
   readonly #stack: MainStack;
   readonly #overflow: StackOverflow;
 
-  /** To be made while nothing runs. */
+  /** Create it while nothing runs. */
   constructor(engine: Engine, info: RequestInfo, phpVersion: string, log: (message: string) => void) {
     this.#engine = engine;
     this.#info = info;
@@ -30,7 +30,7 @@ export class ScriptRun {
     this.#overflow = new StackOverflow(engine);
   }
 
-  /** @returns whether PHP has begun the request */
+  /** @returns whether PHP has started the request */
   async start(): Promise<boolean> {
     this.#overflow.arm();
     return (await this.#stack.call('php_request_startup')) === 0;
@@ -65,7 +65,7 @@ export class ScriptRun {
     }
   }
 
-  /** What is under way is given up. */
+  /** Abandons the current call. */
   abandon(): void {
     this.#stack.end();
   }
