@@ -1,5 +1,5 @@
 // @ts-check
-/** What each pool needs by the last hour, what that costs, and what fits: the same as `hathi plan`, without predictions. */
+/** Needs of each pool by the last hour, their cost, and what fits: the same as `hathi plan`, without predictions. */
 
 /** @import { Client } from './client.js' */
 /** @import { Capacity as CapacityAnswer, PoolCapacity } from './types.d.ts' */

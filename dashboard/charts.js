@@ -337,7 +337,7 @@ function lonely(values) {
   return found;
 }
 
-/** What the chart shows, in words. @param {Definition} definition @param {History} history @param {number} minutes */
+/** Describes the chart in words. @param {Definition} definition @param {History} history @param {number} minutes */
 function summary({ title, format, lines }, history, minutes) {
   const from = (history.at.at(-1) ?? 0) - minutes * 60_000;
   const first = history.at.findIndex((at) => at >= from);

@@ -1,5 +1,5 @@
 // @ts-check
-/** What `hathi doctor` has told the master, and how long ago. */
+/** Findings that `hathi doctor` reported to the master, and the time since then. */
 
 /** @import { Doctor as DoctorAnswer } from './types.d.ts' */
 

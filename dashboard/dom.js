@@ -56,8 +56,8 @@ export function setAttribute(element, name, value) {
 const rowsOf = new WeakMap();
 
 /**
- * Makes the children of an element those of the items, in their order. What stands for an item that stays, stays
- * too: a button in it keeps its focus, a text its selection.
+ * Makes the children of an element those of the items, in their order. The element of a remaining item remains as well:
+ * a button in it keeps its focus, a text its selection.
  *
  * @template T
  * @param {HTMLElement} parent

@@ -87,8 +87,8 @@ export function moment(at, now = Date.now()) {
 }
 
 /**
- * A text of a request or a script. What would change the reading of what stands around it (direction overrides,
- * zero-width characters, separators of lines) becomes U+FFFD, as the endpoint does it with control characters.
+ * A text of a request or a script. Characters that would change the reading of their surroundings (direction overrides,
+ * zero-width characters, line separators) become U+FFFD, as the endpoint does with control characters.
  *
  * @param {string} value
  */

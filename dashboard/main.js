@@ -61,7 +61,7 @@ const reload = new Reload(find('reload', HTMLButtonElement), find('outcome', HTM
 let selected = new URLSearchParams(location.hash.slice(1)).get('pool') ?? undefined;
 /** @type {Snapshot | undefined} */
 let snapshot;
-/** What the charts show; as much as there is until somebody chooses. */
+/** Minutes shown by the charts; as much as there is until the user chooses. */
 let minutes = 5;
 let isRangeChosen = false;
 let failures = 0;
@@ -150,7 +150,7 @@ function show(next, history) {
   dialog.show(workers.show(next.pools.filter(({ name }) => selected === undefined || name === selected)));
 }
 
-/** What is in use under the memory limit. @param {Snapshot} next */
+/** Memory in use below the limit. @param {Snapshot} next */
 function memoryFacts({ memory }) {
   if (memory === undefined) return [];
   const { usedBytes, limitBytes, othersBytes, source } = memory;
@@ -247,7 +247,7 @@ function fittingRange({ at }) {
   return ranges.find((range) => kept <= range) ?? 60;
 }
 
-/** What the marks on the charts are. @param {History} history @param {number} minutes */
+/** Reloads marked on the charts. @param {History} history @param {number} minutes */
 function reloadsIn({ at, reloads }, minutes) {
   const from = (at.at(-1) ?? Date.now()) - minutes * 60_000;
   const shown = reloads.filter((reload) => reload.at >= from).slice(-4);

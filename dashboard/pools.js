@@ -163,7 +163,7 @@ export class Pools {
   }
 
   /**
-   * What to ask for: those that matter first, since there may be thousands.
+   * The request for pools: important ones first, since there may be thousands.
    *
    * @param {string | undefined} selected
    */

@@ -9,7 +9,7 @@ import { find, keepChildren, make, setText } from './dom.js';
 import { Flame } from './flame.js';
 import { clock, foreign } from './format.js';
 
-/** What an answer may take beyond the time of the profile. */
+/** Time for the answer in addition to the profile. */
 const graceMs = 15_000;
 
 export class Profile {

@@ -20,7 +20,7 @@ export class Slow {
   #client;
   /** @type {readonly SlowRequest[]} */
   #requests = [];
-  /** What the list was read for: it is read again when that is another. */
+  /** Key of the displayed list: another key reads the list again. */
   #readFor = '';
 
   /** @param {HTMLElement} list @param {HTMLElement} rest where it says what is not drawn @param {Client} client */

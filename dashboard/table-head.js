@@ -13,7 +13,7 @@ import { moment } from './format.js';
  * @property {'text'} [kind] left-aligned
  */
 
-/** What stands below a name. `start` is the master's, whose time is filled in. */
+/** Captions below names. `start` is the master's start, whose time is filled in. */
 const times = {
   now: 'now',
   recent: 'last 10–15\u00a0s',

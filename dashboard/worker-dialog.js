@@ -64,7 +64,7 @@ export class WorkerDialog {
     this.#look();
   }
 
-  /** What the workers are by now. @param {readonly Row[]} rows */
+  /** Updates the workers. @param {readonly Row[]} rows */
   show(rows) {
     if (!this.#dialog.open || this.#row === undefined) return;
     const { pid, pool } = this.#row;

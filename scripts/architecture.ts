@@ -35,7 +35,7 @@ const logWriters: ReadonlySet<string> = new Set(
 const changing =
   /^(?:write|append|mkdir|mkdtemp|rename|unlink|rm|rmdir|chmod|chown|lchown|fchmod|fchown|ftruncate|truncate|symlink|link|copyFile|cp|utimes|futimes|lutimes|createWriteStream)/;
 const opening = /^open(?:Sync)?(?: as (?<name>\w+))?$/;
-/** What opens for reading, or opens what swallows everything. */
+/** Opening for reading, or /dev/null. */
 const harmlessOpen = /^\s*(?:'\/dev\/null'|[^;]*?,\s*'r'\s*\)|[^,;()]*(?:`[^`]*`)?[^,;()]*\))/;
 /** Files at their place, by `src/posix`: whoever has one may change what is there. */
 const places = /\b(?:atPlace|withFile)\(/;

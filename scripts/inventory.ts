@@ -1,4 +1,6 @@
-/** What the embedded PHP lacks beside Debian's: compared, and written for docs/embedded.md. Pure but for the data file. */
+/**
+ * Compares the embedded PHP with Debian's and lists what it lacks, for docs/embedded.md. Pure except for the data file.
+ */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +8,7 @@ import { join } from 'node:path';
 /** Names of functions `f()`, constants, classes and their members `C::m()`, by extension. */
 export type Names = Readonly<Record<string, readonly string[]>>;
 
-/** What scripts/php-inventory.php prints. */
+/** Output of scripts/php-inventory.php. */
 export interface Inventory {
   readonly version: string;
   readonly extensions: Names;
@@ -33,7 +35,7 @@ export function readInventory(): InventoryData {
   return JSON.parse(readFileSync(dataFile, 'utf8')) as InventoryData;
 }
 
-/** What of the reference another PHP does not have, under whatever extension; names are compared without regard to case. */
+/** The parts of the reference that another PHP lacks, in any extension; names are compared without regard to case. */
 export function missingFrom(
   reference: InventoryData['reference'],
   all: readonly string[],

@@ -18,7 +18,7 @@ import { dataFile, type Inventory, type InventoryData, missingFrom } from './inv
 
 /** That of the reference first, then the one that pools have by default. */
 const versions = ['8.2', '8.4'];
-/** What the command line has, and PHP-FPM has not; and what is not used in production. */
+/** Features of the command line that PHP-FPM lacks, and those unused in production. */
 const commandLine = {
   extensions: ['pcntl', 'xdebug'],
   names: [

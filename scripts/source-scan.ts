@@ -1,4 +1,4 @@
-/** What a source file names of others: read line by line from formatted code, comments left out. */
+/** The imports and other references of a source file: read line by line from formatted code, without comments. */
 
 import { posix } from 'node:path';
 

@@ -5,7 +5,7 @@ import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 import { checkout } from '../tests/harness/folder.ts';
 
-/** What came of the tests so far. */
+/** Results so far. */
 export interface Tally {
   passed: number;
   failed: number;
@@ -31,7 +31,7 @@ const testTimeout = 120_000;
 /** No file may take longer, in ms: a hang ends as a failure with a name. */
 const fileTimeout = 240_000;
 
-/** What the runner says about itself at the end; everything else comes from a test. */
+/** The runner's own final lines; all other lines come from a test. */
 const runnerCount = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
 type Fail = Extract<TestEvent, { type: 'test:fail' }>['data'];

@@ -1,7 +1,7 @@
 /** One line of the result: what was measured, on both servers, and what it was to be. */
 import type { Sample } from './statistics.ts';
 
-/** What a figure is held against. */
+/** The target of a figure. */
 export interface Target {
   /** The figure of Hathi itself, or its ratio to php-fpm. */
   readonly of: 'hathi' | 'ratio';
@@ -19,7 +19,7 @@ export interface Figure {
   /** Of Hathi's figure to php-fpm's, round by round. */
   readonly ratio?: Sample;
   readonly target?: Target;
-  /** What a reader has to know to judge the figure. */
+  /** Background for judging the figure. */
   readonly note?: string;
 }
 

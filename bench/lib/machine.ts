@@ -1,4 +1,4 @@
-/** What a figure depends on beside the code: the machine, its load, the versions. */
+/** Conditions of a figure besides the code: the machine, its load, the versions. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';

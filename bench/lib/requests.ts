@@ -3,7 +3,7 @@ import { encodeRequest } from '../../tests/engine/plain-fastcgi.ts';
 import { Connection } from './connection.ts';
 import { median, quantile } from './statistics.ts';
 
-/** What nginx's fastcgi_params and a browser's headers give for a script. */
+/** Parameters of a script by nginx's fastcgi_params and a browser's headers. */
 function browserParams(script: string, more: Readonly<Record<string, string>>): [string, string][] {
   const name = `/${script.split('/').pop() ?? ''}`;
   return Object.entries({
@@ -53,7 +53,7 @@ export function requestBytes(
   return encodeRequest(body === undefined ? head : { ...head, body });
 }
 
-/** What is sent again and again. */
+/** A repeated request. */
 export interface Stream {
   /** Path of the Unix socket. */
   readonly socket: string;

@@ -1,6 +1,6 @@
 /** Medians, quantiles and spread of a few repeated measurements. */
 
-/** What several rounds of one measurement gave. All values in the unit of the measurement. */
+/** Results of several rounds of one measurement. All values are in the unit of the measurement. */
 export interface Sample {
   readonly median: number;
   /** Half the distance between the quartiles in per cent of the median: how far rounds differ. */

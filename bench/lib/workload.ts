@@ -1,4 +1,4 @@
-/** What every file of bench/workloads/ exports. */
+/** Exports of every file in bench/workloads/. */
 import type { Figure } from './figure.ts';
 
 /** How much is to be measured. */

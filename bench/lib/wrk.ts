@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { requires } from '../../tests/harness/debian.ts';
 import { TestFolder } from '../../tests/harness/folder.ts';
 
-/** What one run gave. Latencies in milliseconds. */
+/** Results of one run. Latencies are in milliseconds. */
 export interface WebRate {
   readonly count: number;
   readonly perSecond: number;

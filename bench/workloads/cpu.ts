@@ -16,7 +16,7 @@ $sum = 0.0;
 for ($i = 1; $i < 200000; $i++) $sum += 1.0 / $i;
 echo $longest, ' ', number_format($sum, 6), ' done';`;
 
-/** What most pages do: build, split, replace, hash, encode and sort text, in functions written in C. */
+/** Typical work of a page: builds, splits, replaces, hashes, encodes and sorts text, in functions written in C. */
 const strings = `<?php
 $words = [];
 for ($i = 0; $i < 4000; $i++) $words[] = substr(md5((string)$i), 0, 8);

@@ -1,4 +1,4 @@
-/** What an installation takes on disk: the package as npm packs it, installed without development packages. */
+/** Disk space of an installation: the package as npm packs it, installed without development packages. */
 import { cpSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout, TestFolder } from '../../tests/harness/folder.ts';

@@ -1,4 +1,4 @@
-/** What `engine.isolation = request` costs: every request is followed by a return to the state after the boot. */
+/** The cost of `engine.isolation = request`: every request is followed by a return to the state after the boot. */
 import { poolText } from '../../tests/harness/pool.ts';
 import { startServer } from '../../tests/harness/server.ts';
 import type { Figure } from '../lib/figure.ts';

@@ -51,7 +51,7 @@ interface PerWorker {
   readonly application: number | undefined;
 }
 
-/** What each of the further workers adds to the pages of all processes together, in MiB. */
+/** Growth per additional worker of the pages of all processes together, in MiB. */
 async function perWorker(kind: Server['kind']): Promise<PerWorker> {
   const one = await sizesWith(kind, 1);
   const many = await sizesWith(kind, 1 + more);

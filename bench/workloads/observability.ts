@@ -1,4 +1,4 @@
-/** What it costs to be watched: answers of the admin endpoint at saturation, and a master with many idle workers. */
+/** The cost of observation: answers of the admin endpoint at saturation, and a master with many idle workers. */
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { scriptParams } from '../../tests/harness/fastcgi.ts';
@@ -100,7 +100,7 @@ async function idle(plan: Plan): Promise<Figure[]> {
   // The first start of these sources compiles them, and what that needs would be counted with the master.
   await (await start())[Symbol.asyncDispose]();
   await using server = await start();
-  // What the start left to be collected is not what an idle master needs.
+  // Garbage left by the start does not belong to an idle master.
   await delay(5000);
   const costs: Cost[] = [];
   for (let round = 0; round < atMost(3, plan); round++) costs.push(await costOf(server, 15));

@@ -1,4 +1,4 @@
-/** What a profile costs: CPU time while one is made and while none is, and the looks themselves. */
+/** The cost of a profile: CPU time with and without one, and of the samples themselves. */
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { poolText } from '../../tests/harness/pool.ts';

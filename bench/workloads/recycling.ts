@@ -1,4 +1,4 @@
-/** What a request notices of workers being renewed: the slowest ones with pm.max_requests and without. */
+/** The effect of worker renewal on requests: the slowest ones with and without pm.max_requests. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { poolText } from '../../tests/harness/pool.ts';
 import type { Server } from '../../tests/harness/server.ts';

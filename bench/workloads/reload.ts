@@ -54,7 +54,7 @@ export const reload: Workload = {
       let busy = 0;
       const load = await underLoad(server, async () => {
         busy = await timedReload(server);
-        // What the old generation had accepted ends now.
+        // Requests that the old generation had accepted end now.
         await delay(calmTime / 4);
       });
       return { idle, busy, calm: calm.longest, longest: load.longest, lost: lost(load) };

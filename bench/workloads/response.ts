@@ -46,7 +46,7 @@ async function readSlowly(server: Server): Promise<void> {
   if (bytes < responseBytes) throw new Error(`a response of ${bytes} bytes instead of ${responseBytes}`);
 }
 
-/** What the probe wrote about a process so far, in MiB; nothing for a process that is not Node's. */
+/** Sizes that the probe has written about a process so far, in MiB; empty for a process other than Node's. */
 function javascriptSizes(folder: TestFolder, pid: number): number[] {
   const file = folder.join(`${pid}.jsonl`);
   if (!existsSync(file)) return [];

@@ -1,4 +1,4 @@
-/** What uploads in a row leave in the memory of the process that receives them. */
+/** Memory that consecutive uploads leave in the process that receives them. */
 import { rmSync } from 'node:fs';
 import { poolText } from '../../tests/harness/pool.ts';
 import { type ServerKind, startServer } from '../../tests/harness/server.ts';

@@ -309,14 +309,14 @@ export interface PoolCapacityAnswer {
   readonly peakLoad: number | undefined;
   readonly meanLoad: number | undefined;
   readonly peakAt: number | undefined;
-  /** What one worker has for itself. */
+  /** Private memory of one worker. */
   readonly workerBytes: number | undefined;
   /** Memory of the needed workers including shared memory, and of all that pm.max_children allows. */
   readonly costBytes: number | undefined;
   readonly worstBytes: number | undefined;
   /** Workers that fit beside those that other pools need. */
   readonly fits: number | undefined;
-  /** What it should have. */
+  /** Recommended number. */
   readonly recommended: number;
   readonly advice: readonly { readonly directive: string; readonly value: string; readonly reason: string }[];
 }

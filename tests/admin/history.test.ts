@@ -5,7 +5,7 @@ import { historyColumns, type PoolSample } from '../../src/figures/history.ts';
 import { durationBounds, durationClass, noDurations, peakPeriod } from '../../src/scoreboard/durations.ts';
 import { History, historyIntervalMs, historySamples } from '../../src/watch/history.ts';
 
-/** What is told of a pool; `quick` requests took at most 100 microseconds. */
+/** Figures of a pool; `quick` requests took at most 100 microseconds. */
 function pool(
   name: string,
   fields: Partial<Omit<PoolSample, 'counts'>> & { accepted?: number; errors?: number; quick?: number },

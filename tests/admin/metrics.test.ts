@@ -117,7 +117,7 @@ for ($end = cpu() + 2e4; cpu() < $end;);`,
   });
   const [{ memoryBytes, sharedBytes, workerMemory }] = measured.pools;
   assert.ok(workerMemory.averageBytes > 2 ** 17 && workerMemory.peakBytes >= workerMemory.averageBytes);
-  // What is shared is the larger part, and is in none of the workers.
+  // Shared memory is the larger part and belongs to no worker.
   assert.ok(sharedBytes < memoryBytes && workerMemory.largestBytes < 2 ** 28, JSON.stringify(workerMemory));
   assert.ok(measured.memory.limitBytes > measured.memory.usedBytes && measured.memory.ownBytes > memoryBytes);
   assert.equal(

@@ -35,7 +35,7 @@ request_slowlog_timeout = 1`,
     expected: [/executing too slow/, /no PHP stack in the slow log/],
   });
 
-/** What a web server sends for a front controller. */
+/** A web server's request for a front controller. */
 const ask = (server: Server, uri: string, method = 'GET') => {
   const [, query = ''] = uri.split('?');
   return request(

@@ -69,7 +69,7 @@ function record(type: number, content: string, padding = 0): Buffer {
   return Buffer.concat([header, Buffer.from(content), Buffer.alloc(padding)]);
 }
 
-/** What a client gets from a server that answers with these bytes in pieces of this size. */
+/** A client's result for a server that sends these bytes in pieces of this size. */
 async function answerTo(bytes: Buffer, pieces: number): Promise<string> {
   using folder = new TestFolder();
   const path = folder.join('server.sock');

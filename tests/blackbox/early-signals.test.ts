@@ -18,7 +18,7 @@ test('USR1, USR2 and HUP before the configuration is read: no death, no inspecto
   using folder = new TestFolder();
   folder.mkdir('run', 0o777);
   const text = `[global]\nerror_log = ${folder.join('error.log')}\n${poolText(folder)}`;
-  // Whoever opens a pipe to write waits until somebody opens it to read: then the master reads its configuration.
+  // Opening a pipe for writing blocks until it is opened for reading: then the master reads its configuration.
   const config = folder.join('server.conf');
   execFileSync('mkfifo', [config]);
   const master = spawn(serverCommand(), ['-F', '-O', '-y', config], {
@@ -35,7 +35,7 @@ test('USR1, USR2 and HUP before the configuration is read: no death, no inspecto
     });
     adopt(writer);
     await within(once(writer.stdout!, 'data'), () => `the master's first read:\n${log.text()}`);
-    // What the reload reads is an ordinary file.
+    // The reload reads an ordinary file.
     renameSync(folder.write('again.conf', text), config);
     writer.stdin!.end(text);
     await log.waitFor(/NOTICE: error log file re-opened$/);

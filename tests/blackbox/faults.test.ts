@@ -1,4 +1,4 @@
-/** What goes wrong around the master and its hosts: they are killed, hang, cannot start, get rubbish to read. */
+/** Faults around the master and its hosts: they are killed, hang, cannot start, read rubbish. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -103,7 +103,7 @@ testEngines(
     assert.equal(await ask(server, 'www', 'two.php', 'echo 2;'), '2');
     await holds(at('access.old'), '/one.php\n/slow-a.php\n/slow-b.php\n/two.php\n');
 
-    // What the next reload finds: one more link, in place of the pid file, and a name that two files share.
+    // Faults for the next reload: one more link, in place of the pid file, and a name that two files share.
     rmSync(at('error.log'));
     renameSync(at('error.log.old'), at('error.log'));
     rmSync(at('slow'));

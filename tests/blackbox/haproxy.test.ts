@@ -17,7 +17,7 @@ while (!file_exists($_GET['hold'] . '/go')) { usleep(5000); clearstatcache(); }
 unlink($mark);
 echo 'held';`;
 
-/** What somebody who connects to an address is sent. */
+/** Bytes received after connecting to an address. */
 async function said(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const chunks: Buffer[] = [];

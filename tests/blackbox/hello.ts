@@ -13,7 +13,7 @@ function helloFile(server: Server): string {
   return existsSync(file) ? file : server.folder.write('www/hello.php', hello);
 }
 
-/** What that script answers in a pool. @throws RequestLost when there is no answer within `cap` ms */
+/** That script's answer in a pool. @throws RequestLost without an answer within `cap` ms */
 export async function ask(server: Server, pool = 'www', cap?: number): Promise<string> {
   const script = helloFile(server);
   return (await request(server.socket(pool), scriptParams(script), '', cap)).body.toString();

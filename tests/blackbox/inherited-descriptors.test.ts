@@ -23,13 +23,13 @@ flock 57
 exec "$@"`;
 const through = ['/bin/bash', '-c', shell, 'bash'];
 
-/** What the process has open, by number. */
+/** Open files of the process by number. */
 function openFiles(pid: number): Map<number, string> {
   const folder = `/proc/${pid}/fd`;
   return new Map(readdirSync(folder).map((fd) => [Number(fd), readlinkSync(`${folder}/${fd}`)]));
 }
 
-/** What a command of a script has. */
+/** Open files of a script's command. */
 const listing = `<?php echo shell_exec('readlink /proc/self/fd/*');`;
 
 function assertNoneBelow(pid: number): void {

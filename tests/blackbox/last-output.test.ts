@@ -1,4 +1,4 @@
-/** What workers wrote before a stop is in the log, whatever ends them. */
+/** Output of workers before a stop is in the log, whatever ends them. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { testEngines } from '../harness/engines.ts';

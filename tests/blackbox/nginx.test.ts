@@ -49,7 +49,7 @@ include ${fastcgiParams};
 }
 }`;
 
-/** What the guide's block does not do: PATH_INFO passed on, connections to the pool kept alive. */
+/** In addition to the guide's block: passes PATH_INFO, keeps connections to the pool alive. */
 const variantBlock = (root: string, socket: string): string => `
 upstream kept { server unix:${socket}; keepalive 4; }
 server {

@@ -189,7 +189,8 @@ test('what goes on after fastcgi_finish_request counts only with track_finished'
       { expected: [over, /exited on signal 15/] },
     );
     assert.equal(await run(server, code), '200 answered');
-    // The only worker is at it still. What the next request waits is not its own time, though it waits longer than it may take.
+    // The only worker is at it still. The next request's wait does not count as its own time, although it exceeds the
+    // limit.
     assert.equal(await run(server, '<?php usleep(400_000); echo "hello";'), '200 hello');
     assert.equal(server.log.count(over), times, `track_finished = ${track}`);
     await server.stop();

@@ -2,9 +2,9 @@
  * The headline: a reload loses nothing. 16 clients send requests of 100 ms, a request of 5 s is always in flight, and
  * the master is told to reload every 300 ms. How long requests take meanwhile is measured in bench/workloads/reload.ts.
  *
- * The scripts wait in a loop of short sleeps: PHP's sleep() ends early when a signal arrives, which would make
- * a master look better than it is. What php-fpm 8.2 does with this test: at its default settings it loses
- * requests, with process_control_timeout it makes everybody wait for the long one.
+ * The scripts wait in a loop of short sleeps: PHP's sleep() ends early when a signal arrives, which would make a master
+ * look better than it is. php-fpm 8.2 in this test: at its default settings it loses requests, with
+ * process_control_timeout it makes everybody wait for the long one.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

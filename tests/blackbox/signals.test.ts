@@ -1,4 +1,4 @@
-/** What the master does on each signal, and what a caller sees of its start (behaviour of php-fpm's manual page). */
+/** The master's action for each signal, and the caller's view of its start (behaviour of php-fpm's manual page). */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-/** Who a pool runs as, and who owns its socket. */
+/** The user of a pool, and the owner of its socket. */
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
   return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
 }
 
-/** What a script of the pool finds out about itself. */
+/** Answers of a script about its own process. */
 async function ask(server: Server, pool: string, code: string): Promise<string> {
   const script = server.folder.write(`www/${pool}-ask.php`, `<?php ${code}`);
   return (await request(server.socket(pool), scriptParams(script))).body.toString();

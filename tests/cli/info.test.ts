@@ -100,7 +100,7 @@ test('-i of the native engine is that of php-fpm', {
   const [ours, theirs] = await Promise.all(
     (['hathi', 'php-fpm'] as const).map((kind) => run(serverCommand(kind), args, { env })),
   );
-  // What belongs to the moment, to the process, and to a command line that hosts the engine.
+  // Differences by time, process, and a command line that hosts the engine.
   const own =
     /^(\$_SERVER\['(_|REQUEST_TIME(_FLOAT)?|PHP_SELF|SCRIPT_NAME|SCRIPT_FILENAME|PATH_TRANSLATED|NODE_\w+|HATHI_\w+)'\]|_|NODE_\w+|HATHI_\w+|Interned Strings .*|.*memory) => .*\n/gm;
   assert.equal(ours?.stderr, '');

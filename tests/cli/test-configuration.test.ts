@@ -1,4 +1,4 @@
-/** What `-t` warns of and `-tt` refuses: everything that only this machine lacks. */
+/** Warnings of `-t` and errors of `-tt`: everything that only this machine lacks. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { requires } from '../harness/debian.ts';

@@ -5,7 +5,7 @@ import type { Engine } from '../../src/config/directive.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { fakeSystem } from './fake-system.ts';
 
-/** What is said about two pools of one worker and of three, with these limits. */
+/** Messages about two pools of one and three workers, with these limits. */
 function said(limits: { global?: number; pool?: number }, engine: Engine = 'embedded'): string[] {
   const line = (value?: number): string => (value === undefined ? '' : `rlimit_files = ${value}`);
   const pool = (name: string, port: number, workers: number, more = ''): string =>

@@ -20,7 +20,7 @@ export interface CommandCase {
   readonly differs?: string;
 }
 
-/** What an operator sees of a command. */
+/** Visible results of a command. */
 export interface Observation {
   readonly code: number | null;
   readonly stdout: readonly string[];

@@ -200,7 +200,7 @@ export const refusedCases: readonly CommandCase[] = refusedTexts.map(([name, tex
   withText(name, [index % 2 === 0 ? '-t' : '-F'], text, changedSince(name)),
 );
 
-/** What php-fpm 8.5 does in another way than 8.2 and 8.4, which Hathi is as. */
+/** Differences of php-fpm 8.5 from 8.2 and 8.4, which Hathi follows. */
 function changedSince(name: string): Partial<CommandCase> {
   const changed: Readonly<Record<string, string>> = {
     'include of nothing': 'An include from a folder that is not there',
@@ -210,7 +210,7 @@ function changedSince(name: string): Partial<CommandCase> {
   return differs !== undefined && isPhpAtLeast('8.5') ? { differs } : {};
 }
 
-/** What Hathi does otherwise on purpose. */
+/** Intentional differences. */
 export const differingCases: readonly CommandCase[] = [
   ...[['extra'], ['x', '-v']].map((args) => ({ ...bare(args), differs: 'A first word that is no command' })),
   withText('included file with an error', ['-t'], badInclude, { differs: 'Line numbers after an include' }),

@@ -286,7 +286,7 @@ php_admin_value[open_basedir] = /var/www/:/tmp/
   { name: 'a prefix that does not exist', main: POOL, flags: ['-p', '@/no'] },
 ];
 
-/** What the reference finds out only when it starts, and `-t` here already. */
+/** php-fpm finds these only at its start, `-t` of Hathi already. */
 export const STRICTER: readonly (Case & { readonly says: string })[] = [
   {
     ...pool('the user is root', 'user = root\n'),
@@ -306,7 +306,7 @@ export const STRICTER: readonly (Case & { readonly says: string })[] = [
   },
 ];
 
-/** What only we know, and the reference refuses. */
+/** Known to Hathi only, refused by php-fpm. */
 export const OWN: readonly Case[] = [
   pool('engine', 'engine = embedded\n'),
   pool('engine.php', 'engine.php = 8.4\n'),

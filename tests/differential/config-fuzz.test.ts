@@ -53,7 +53,7 @@ function read(path: string): string {
   }
 }
 
-/** What `-t` leaves on the disk must not be there for the other one. */
+/** Files left by `-t` must be gone for the other program. */
 function takeLog(path: string): string[] {
   const lines = linesOf(read(join(path, 'error.log')));
   rmSync(join(path, 'error.log'), { force: true, recursive: true });

@@ -19,7 +19,7 @@ const DEBIAN = `/etc/php/${testedPhp}/fpm/php-fpm.conf`;
 /** Its log belongs to root. */
 const skipDebian =
   realSystem.isRoot && existsSync(DEBIAN) ? false : `${DEBIAN} is missing or not to be had by this user`;
-/** What depends on the version is the reference's. */
+/** Version-dependent parts are those of php-fpm. */
 const system: ConfigSystem = {
   ...realSystem,
   constant: (name) => versionConstant(name, () => `${testedPhp}.0`),

@@ -1,4 +1,4 @@
-/** What a running master says and does on signals, against Debian's php-fpm: lines, order, levels, files. */
+/** Messages and actions of a running master on signals, compared with Debian's php-fpm: lines, order, levels, files. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { describe, test } from 'node:test';

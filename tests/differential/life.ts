@@ -59,7 +59,7 @@ export async function withBoth<T>(
   return results as Record<ServerKind, T>;
 }
 
-/** What proc(5) tells about a process. */
+/** Facts from proc(5) about a process. */
 export interface ProcessFacts {
   readonly title: string;
   readonly isSessionLeader: boolean;

@@ -17,7 +17,7 @@ const isInstalled = (program: string) => spawnSync('sh', ['-c', `command -v ${pr
 const canRun = isRoot && isInstalled(phpFpm) && isInstalled('cgi-fcgi');
 const skip = canRun ? false : 'needs root, php-fpm and cgi-fcgi';
 
-/** What the script writes, one entry a write, with pauses so that the reference reads them one by one. */
+/** Output of the script, one entry per write, with pauses so that php-fpm reads them one by one. */
 const writes: [stream: OutputStream, text: string][] = [
   ['stderr', `${'x'.repeat(1000)}\n`],
   ['stderr', 'a\n\n\nb\nunfinished'],

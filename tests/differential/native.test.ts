@@ -35,7 +35,7 @@ async function run(server: Server, code: string, more: Record<string, string> = 
   }
 }
 
-/** What the status page of this PHP shows, without the values. */
+/** Labels of this PHP's status page, without values. */
 async function statusLabels(server: Server): Promise<string[]> {
   const params = scriptParams('/status', { SCRIPT_NAME: '/status', QUERY_STRING: 'full' });
   const { body } = await request(server.socket(), params);

@@ -1,4 +1,4 @@
-/** What a reload does to sockets and what it does not, held against php-fpm. */
+/** Effects of a reload on sockets, compared with php-fpm. */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { test } from 'node:test';

@@ -77,7 +77,7 @@ function configuration(folder: TestFolder): string {
   );
 }
 
-/** What differs by nature. */
+/** Masks parts that always differ. */
 function masked(text: string): string {
   return (
     text

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import type { RandomRequest } from './request-grammar.ts';
 
-/** What a client sees. */
+/** The client's view. */
 export interface Answer {
   readonly stdout: string;
   readonly stderr: string;

@@ -73,7 +73,7 @@ function set(params: Params, name: string, value: string | undefined): void {
   if (value !== undefined) params.push([name, value]);
 }
 
-/** What a web server sends as a rule. */
+/** Usual parameters of a web server. */
 function usual(chance: Chance): Params {
   const script = chance.once(3) ? chance.pick(scripts) : '@/info.php';
   const tail = chance.once(3) ? chance.pick(tails) : '';
@@ -109,7 +109,7 @@ const changes: readonly ((chance: Chance, params: Params) => void)[] = [
   (chance, params) => void params.splice(chance.below(params.length), 1),
   (chance, params) => void params.sort(() => chance.fraction() - 0.5),
   (chance, params) => set(params, 'PHP_VALUE', chance.pick(settings).replaceAll('\\n', '\n')),
-  // What it sets stays in php-fpm's worker.
+  // Its settings stay in php-fpm's worker.
   (_chance, params) => set(params, 'PHP_ADMIN_VALUE', 'no.such=1\n[x]\n=2'),
   (_chance, params) => set(params, 'SCRIPT_NAME', '/status'),
   (_chance, params) => set(params, 'SCRIPT_NAME', '/ping'),

@@ -10,7 +10,7 @@ import { scriptRows } from '../engine/script-rows.ts';
 import { phpFpm, requires } from '../harness/debian.ts';
 import { ReferenceFpm } from './reference-fpm.ts';
 
-/** What the engine makes $_SERVER of: all but the client's Proxy header. */
+/** The engine's input for $_SERVER: everything except the client's Proxy header. */
 function serverVariables(table: ParamTable, phpSelf: string): Param[] {
   return scriptParams(table, phpSelf).filter(([name]) => name !== 'HTTP_PROXY');
 }
@@ -36,7 +36,7 @@ const referenceVersion =
     ? (/^PHP (\S+)/.exec(execFileSync(phpFpm, ['-n', '-v'], { encoding: 'utf8' }))?.[1] ?? '')
     : '';
 
-/** What the product makes of a request, in the form in which the reference's dump shows it. */
+/** Hathi's result for a request, in the form of php-fpm's dump. */
 function ours(params: readonly Param[], fixPathinfo: boolean): unknown {
   const table = new ParamTable(params);
   const ini = (name: string): string | undefined =>

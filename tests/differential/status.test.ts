@@ -31,7 +31,7 @@ function headersOf(reply: Reply): [string, readonly string[]][] {
   return [...reply.headers].filter(([name]) => name !== 'x-powered-by' && name !== 'date');
 }
 
-/** What differs between two runs by nature, and the line that PHP 8.2 does not have yet. */
+/** Masks parts that always differ, and the line that PHP 8.2 lacks. */
 function maskedStatus(body: string): string {
   return (
     body

@@ -10,7 +10,7 @@ export interface Fault {
   readonly id: string;
   readonly severity: Severity;
   readonly plant: (site: Site) => void;
-  /** What has to be said of it. */
+  /** Expected text of the finding. */
   readonly seen: RegExp;
   /** Among the lines that mend it. */
   readonly mend: RegExp;

@@ -1,4 +1,4 @@
-/** What a running master tells: each fault by itself in figures that are made up, and one in a pool that has it. */
+/** Answers of a running master: each fault in invented figures, and one in a real pool. */
 import assert from 'node:assert/strict';
 import { utimesSync } from 'node:fs';
 import { PassThrough } from 'node:stream';

@@ -69,7 +69,7 @@ export class FakeMaster implements AsyncDisposable {
   readonly folder = new TestFolder('hathi-host-');
   /** Everything that the host said, in order. */
   readonly messages: HostMessage[] = [];
-  /** What the host wrote to its own stdout and stderr. */
+  /** Output of the host on its own stdout and stderr. */
   chatter = '';
   /** Told of every message at once, after it was kept. */
   onMessage: ((message: HostMessage) => void) | undefined;

@@ -1,4 +1,4 @@
-/** What the host answers without PHP: the same as PHP-FPM, and even while every worker is busy. */
+/** Answers of the host without PHP: the same as PHP-FPM's, even while every worker is busy. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { entered, installScripts, release } from '../contract/scripts.ts';

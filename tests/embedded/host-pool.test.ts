@@ -71,7 +71,7 @@ class FakeThread extends EventEmitter implements Thread {
   }
 }
 
-/** What a request's client has seen. */
+/** A request as seen by its client. */
 class FakeRequest {
   text = '';
   errors = '';

@@ -123,7 +123,7 @@ suite('A request in the embedded PHP', () => {
           if (message.type === 'out') writeFileSync(go, '');
         },
       });
-      // What comes last is part of the end.
+      // The last output is part of the end.
       assert.deepEqual(seen, ['head', 'out', 'done']);
     }
   });

@@ -5,7 +5,7 @@ import { PhpThread, type Response } from './php-thread.ts';
 
 suite('Recursion in C', () => {
   let php: PhpThread;
-  /** What a page says that uses much of PHP, before anything went wrong. */
+  /** Answer of a page that uses much of PHP, before any fault. */
   let healthy: string;
   before(async () => {
     php = await PhpThread.start({

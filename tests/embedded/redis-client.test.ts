@@ -1,4 +1,4 @@
-/** What needs no Redis of its client: save paths, the choice of a server, replies. */
+/** Parts of the client without a Redis server: save paths, the choice of a server, replies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseReply, RedisError } from '../../src/engine/embedded/php/redis-connection.ts';

@@ -13,7 +13,7 @@ const i32 = 0x7f;
 const heapBase = 1 << 20;
 /** A stack of 512 KB at 1 MB. */
 const stack = { bottom: heapBase, top: heapBase + 512 * 1024 };
-/** What is kept back, and the room for functions that call no other. */
+/** The reserve, and the room for leaf functions. */
 const reserve = 256 * 1024;
 const redZone = 4096;
 

@@ -7,7 +7,7 @@ import { sharedWord } from '../../src/engine/embedded/shared/protocol.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { PhpThread, type Response } from './php-thread.ts';
 
-/** What the main thread does about max_execution_time: it looks when the published deadline has passed. */
+/** The main thread's part of max_execution_time: it checks once the published deadline has passed. */
 async function runWatched(
   php: PhpThread,
   interrupts: Interrupts,
@@ -115,7 +115,7 @@ suite('max_execution_time in a PHP thread', () => {
       'stay.php',
       '<?php set_time_limit(1); ignore_user_abort(true); sleep(2); echo "slept";',
     );
-    // What it prints then goes nowhere.
+    // Its further output is dropped.
     assert.equal((await runWatched(php, interrupts, script, true)).outcome, 'ok');
   });
 

@@ -10,7 +10,7 @@ export interface UsualSettings {
   readonly pings?: boolean;
 }
 
-/** What a master sends for a pool of that many workers, in which nothing else is set. */
+/** The master's settings of a pool with that many workers and nothing else set. */
 export function usualSettings(
   slots: number,
   { tcp = false, accessLog = false, pings = false }: UsualSettings = {},

@@ -128,7 +128,8 @@ test('with engine.isolation = request nothing of a request is left for the next'
   await using server = await startServer({
     pools: (folder) => poolText(folder, 'www', 'engine.isolation = request'),
   });
-  // What a request can really leave to the next one of its worker: locale, caches of include files, persistent handles.
+  // State that a request can really leave to the next one of its worker: locale, caches of include files, persistent
+  // handles.
   const cross = `static $n = 0; $n++; $before = [$n, setlocale(LC_ALL, 0), realpath_cache_size(), count(opcache_get_status()['scripts']), (string)@file_get_contents('/internal/left')];
     setlocale(LC_ALL, 'C.UTF-8'); @mkdir('/internal'); file_put_contents('/internal/left', 'mine'); realpath('/usr/bin/env'); ini_set('precision', 3);
     echo json_encode([$before, getmypid()]);`;

@@ -136,7 +136,7 @@ describe('a database over TCP', { skip: requires('mariadb-server') }, () => {
     assert.ok(next > (first as number), `connection ${next} after ${String(first)}`);
     assert.equal(await ask(id), next);
     assert.ok(Number(await ask(pdo)) > next);
-    // What the restored memory forgot is closed, not leaked: the server sees two connections and the asking one.
+    // Connections forgotten by the restore are closed, not leaked: the server sees two connections and the asking one.
     assert.deepEqual(
       await ask(
         `${connect} echo json_encode($db->query("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '${databaseUser}'")->fetch_row());`,

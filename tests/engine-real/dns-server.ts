@@ -10,7 +10,7 @@ export interface ZoneRecord {
   readonly ttl?: number;
 }
 
-/** What is known of a name: answers, and what comes with them. */
+/** Records of a name: answers, and additional ones. */
 export interface ZoneEntry {
   readonly records: readonly ZoneRecord[];
   readonly authorities?: readonly (ZoneRecord & { readonly name: string })[];
@@ -84,7 +84,7 @@ export class DnsServer implements AsyncDisposable {
     return server;
   }
 
-  /** What starts a program that asks this server: in a mount namespace with a resolv.conf of its own. */
+  /** Command prefix for a program that uses this server: in a mount namespace with a resolv.conf of its own. */
   get through(): readonly string[] {
     const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
     return ['/usr/bin/unshare', '--mount', '/bin/sh', '-c', script, this.#folder.join('resolv.conf')];

@@ -1,4 +1,4 @@
-/** What a worker costs, and what is given back. */
+/** Memory of a worker, and how much of it is returned. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -24,12 +24,12 @@ export async function run(server: Server, code: string, options: RunOptions = {}
   return await request(server.socket(options.pool), params, options.body);
 }
 
-/** What a program prints. */
+/** Output of a program. */
 export async function text(server: Server, code: string, options: RunOptions = {}): Promise<string> {
   return (await run(server, code, options)).body.toString('latin1');
 }
 
-/** What a program prints as JSON. */
+/** Output of a program as JSON. */
 export async function json(server: Server, code: string, options: RunOptions = {}): Promise<unknown> {
   const said = await text(server, code, options);
   try {

@@ -1,4 +1,4 @@
-/** What the workers of a pool share through files: sessions, locked counters, SQLite databases. */
+/** Files shared by the workers of a pool: sessions, locked counters, SQLite databases. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { phpCli, requires } from '../harness/debian.ts';

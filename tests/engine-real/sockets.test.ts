@@ -1,4 +1,4 @@
-/** Sockets of scripts beside TCP: datagrams, Unix sockets, pairs. What php-fpm answers to the same servers. */
+/** Sockets of scripts beside TCP: datagrams, Unix sockets, pairs. Expects php-fpm's answers with the same servers. */
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { chmodSync } from 'node:fs';

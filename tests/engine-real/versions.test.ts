@@ -170,7 +170,7 @@ test('PHP 7.4 and 8.5 by their npm packages, side by side with the default', asy
   await server.stop();
 });
 
-/** What reaches into the binary of a version: variables, ini values, OPcache, SQLite, uploads, endings. */
+/** Features that depend on the binary of a version: variables, ini values, OPcache, SQLite, uploads, endings. */
 async function battery(server: Server, version: string, pool: string): Promise<void> {
   const options = { pool, params: { PATH_INFO: '/extra', HTTP_X_FOO: 'bar', QUERY_STRING: 'a[]=1' } };
   const [running, ...facts] = (await json(
@@ -185,7 +185,7 @@ async function battery(server: Server, version: string, pool: string): Promise<v
   assert.match(running, new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
   assert.deepEqual(facts, ['fpm-fcgi', 'mine', '/extra', 'bar', { a: ['1'] }, '42', pool, false, 1], version);
 
-  // What is put in place of the build's own functions, methods and constants.
+  // Replacements of the build's own functions, methods and constants.
   assert.deepEqual(
     await json(
       server,

@@ -8,7 +8,7 @@ import { poolText } from '../harness/pool.ts';
 import { isRoot, run as runCommand, type Server, startServer } from '../harness/server.ts';
 import { json, run, text } from './scripts.ts';
 
-/** What a descriptor of this process is. */
+/** Target of a descriptor of this process. */
 function ownDescriptor(fd: string): string | undefined {
   // The first three are made anew for every command.
   if (Number(fd) < 3) return undefined;
@@ -109,7 +109,7 @@ php_admin_value[session.save_path] = ${folder.join(`data-${user}`)}`,
     assert.deepEqual(said.slice(0, 2), ['nobody', 'nogroup']);
     const descriptors = said.slice(2).flatMap((line) => {
       const [, fd = '', target = ''] = / (\d+) -> (.*)$/.exec(line) ?? [];
-      // What `ls` looks at, and what whoever started the tests has handed down to all of them.
+      // Descriptors of `ls` itself, and those inherited from the process that started the tests.
       const expected = fd === '' || /^\/proc\/\d+\/fd$/.test(target) || target === ownDescriptor(fd);
       return expected ? [] : [fd];
     });
@@ -194,7 +194,7 @@ php_value[user_ini.cache_ttl] = 0`,
     const show = `echo json_encode([ini_set('memory_limit', '2G'), ini_get('memory_limit'), ini_get('precision'), ini_get('open_basedir') === '/']);`;
     const params = { DOCUMENT_ROOT: server.folder.join('www') };
     assert.deepEqual(await json(server, show, { params }), [false, '64M', '3', false]);
-    // What the web server itself sends is above the pool, as with PHP-FPM; there it would stay for later requests.
+    // A web server's own values override the pool, as in PHP-FPM; there they would stay for later requests.
     const value = { ...params, PHP_ADMIN_VALUE: 'memory_limit=80M' };
     assert.deepEqual(await json(server, show, { params: value }), [false, '80M', '3', false]);
     assert.deepEqual(await json(server, show, { params }), [false, '64M', '3', false]);

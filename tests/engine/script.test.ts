@@ -1,4 +1,4 @@
-/** What differs by PHP version, and what a reference of one version cannot show. */
+/** Differences between PHP versions, which a reference of one version cannot show. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ParamTable, scriptParams } from '../../src/engine/params.ts';

@@ -120,7 +120,7 @@ test('the sandbox of the unit is at most so open', {
 }, async () => {
   using folder = new TestFolder();
   const unit = folder.write('hathi.service', read('systemd/hathi.service'));
-  // Tenths; 8.6 without a sandbox. What an application may need is left out of it, so that 4.4 remain.
+  // Tenths; 8.6 without a sandbox. Restrictions that an application may not tolerate are left out, so that 4.4 remain.
   const { code, stdout, stderr } = await run(analyze, ['security', '--offline=true', '--threshold=45', unit]);
   assert.equal(code, 0, stdout.slice(-200) + stderr);
 });

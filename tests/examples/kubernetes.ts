@@ -16,7 +16,7 @@ export interface Manifest {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** What `kubectl kustomize` makes of a folder. */
+/** Output of `kubectl kustomize` for a folder. */
 export async function rendered(folder: string): Promise<readonly Manifest[]> {
   const { code, stdout, stderr } = await run(debianPackages['kubernetes-client'].probe, [
     'kustomize',

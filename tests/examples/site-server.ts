@@ -1,6 +1,6 @@
 /**
- * What the example site's tests run against: `hathi serve`; with HATHI_TEST_SERVER=php-fpm, Hathi's front before
- * Debian's php-fpm, which shows that the site and its tests are right.
+ * The server of the example site's tests: `hathi serve`; with HATHI_TEST_SERVER=php-fpm, Hathi's front before Debian's
+ * php-fpm, which validates the site and its tests.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';

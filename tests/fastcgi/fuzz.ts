@@ -1,7 +1,7 @@
 /**
- * Random and mutated input for the server's protocol and the CGI header parser. What has to hold: nothing throws but
- * FastCgiError, every case ends, a failure is the last thing that happens, no more body is delivered than was
- * promised, and the result does not depend on how the input is cut.
+ * Random and mutated input for the server's protocol and the CGI header parser. Invariants: only FastCgiError is
+ * thrown, every case ends, a failure is the last thing that happens, no more body is delivered than was promised, and
+ * the result does not depend on how the input is cut.
  */
 import assert from 'node:assert/strict';
 import { CgiResponseParser } from '../../src/fastcgi/cgi-response.ts';

@@ -1,6 +1,6 @@
 /**
- * What the tests want from Debian, in one list: `scripts/test.ts` installs it, and a test that needs a part of
- * it asks `requires()` for the reason to skip.
+ * The only list of Debian packages for the tests: `scripts/test.ts` installs them, and a test that needs one asks
+ * `requires()` for the reason to skip.
  */
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -90,7 +90,7 @@ export function missingPackages(): DebianPackageName[] {
   return packageNames().filter((name) => !existsSync(debianPackages[name].probe));
 }
 
-/** What Debian calls it. */
+/** Debian's name of it. */
 export function debianName(name: DebianPackageName): string {
   const known: DebianPackage = debianPackages[name];
   return known.package ?? name;

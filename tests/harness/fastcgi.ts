@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 /** Where a server listens: a Unix socket's path, or host and port. */
 export type Address = string | { readonly host: string; readonly port: number };
 
-/** What came back. `body` is what follows the header block. */
+/** The response. `body` follows the header block. */
 export interface Reply {
   readonly status: number;
   /** Names in lower case; a repeated header's values in their order. */

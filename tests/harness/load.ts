@@ -1,7 +1,7 @@
 /** Many clients at once, every request counted by what became of it. */
 import { type Address, type LossKind, RequestLost, request } from './fastcgi.ts';
 
-/** What can become of a request. */
+/** Possible outcomes of a request. */
 export type Outcome = 'ok' | 'wrong body' | 'error status' | LossKind;
 
 /** The tally of a load. */
@@ -10,7 +10,7 @@ export interface LoadResult {
   readonly counts: Partial<Record<Outcome, number>>;
   /** The longest time from start to answer of one request, in ms. */
   readonly longest: number;
-  /** What the first requests that were not `ok` said. */
+  /** Answers of the first requests that were not `ok`. */
   readonly samples: string[];
 }
 

@@ -16,7 +16,7 @@ export function poolText(folder: TestFolder, name = 'www', lines = ''): string {
   return `[${name}]\n${kept.join('\n')}\n${lines}\n`;
 }
 
-/** What the embedded engine says about the guide's pool: it keeps a slow log without PHP stacks. */
+/** The embedded engine's warnings about the guide's pool: it keeps a slow log without PHP stacks. */
 export const guideWarnings = [/WARNING: \[pool myapp\] 'slowlog' is limited with the embedded engine/];
 
 /** The guide's production pool; only the name, the paths and (for a run that is not root's) the users differ, and `lines` add to it. */

@@ -283,7 +283,7 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** What a command that ends by itself said. */
+/** Output of a command that ends by itself. */
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;

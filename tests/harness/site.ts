@@ -1,7 +1,7 @@
 /** A small site for the tests of the web servers: a front controller, a page that tells what it got, static files. */
 import type { TestFolder } from './folder.ts';
 
-/** What `info.php` answers with. */
+/** Answer of `info.php`. */
 export interface SiteInfo {
   readonly script: string;
   readonly server: Record<string, string>;

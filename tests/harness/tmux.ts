@@ -55,7 +55,7 @@ export class TmuxTerminal implements Disposable {
     return { isAlternate: alternate === '1', hasCursor: cursor === '1' };
   }
 
-  /** What the script started. */
+  /** Processes that the script started. */
   processes(): ProcessId[] {
     return descendants(Number(this.#tmux('display-message', '-p', '#{pane_pid}')));
   }

@@ -1,6 +1,6 @@
 /** Waiting with a hard cap. Every wait of the harness ends in one of these, so no test can hang. */
 
-/** What a test may wait for at most, in ms, unless it says otherwise. */
+/** Default time limit of a wait in a test, in ms. */
 export const defaultCap = 10_000;
 
 /** The awaited thing did not happen in time; the message says what was waited for. */

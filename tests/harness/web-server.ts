@@ -1,4 +1,4 @@
-/** What the real web servers of the tests have in common: a free port, a foreground child, an end. */
+/** Common parts of the tests' real web servers: a free port, a foreground child, an end. */
 import type { ChildProcess } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
 import type { TestFolder } from './folder.ts';

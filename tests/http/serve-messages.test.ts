@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MessageSource, MessageTwins, messagesOf } from '../../src/cli/serve/messages.ts';
 
-/** What is printed of what comes. */
+/** Printed lines for the given input. */
 function printed(...lines: readonly (readonly [MessageSource, string])[]): string[] {
   const twins = new MessageTwins();
   return lines.filter(([source, line]) => twins.isNew(line, source)).map(([, line]) => line);

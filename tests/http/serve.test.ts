@@ -82,7 +82,7 @@ class Run {
   }
 }
 
-/** What a dashboard needs of a master to say that somebody has no token. */
+/** A dashboard's view of a master, enough to report a missing token. */
 const admin = { read: () => assert.fail('nobody has asked with the token') } as unknown as AdminSource;
 
 async function readyMaster(run: Run): Promise<ServeMaster> {

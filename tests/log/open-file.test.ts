@@ -1,4 +1,4 @@
-/** What a log file may be, in folders of ours and in folders that others may write. */
+/** Valid log files, in folders of ours and in folders that others may write. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +43,7 @@ function append(path: string, owners?: readonly number[]): void {
   closeSync(fd);
 }
 
-/** What an attacker puts at the log's name, and what the refusal says. */
+/** An attacker's file at the log's name, and the refusal. */
 const attacks: [name: string, attack: (folder: TestFolder, path: string) => void, reason: RegExp][] = [
   [
     'a link',

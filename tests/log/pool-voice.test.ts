@@ -1,4 +1,4 @@
-/** What a pool's host says itself. */
+/** Messages of a pool's host itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Allowance } from '../../src/log/allowance.ts';

@@ -1,4 +1,4 @@
-/** What the history is told of a pool: peaks between samples, and counts that are read only when they can have changed. */
+/** The history's view of a pool: peaks between samples, and counts that are read only when they can have changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PoolCounts } from '../../src/figures/admin-snapshot.ts';

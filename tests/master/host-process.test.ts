@@ -1,4 +1,4 @@
-/** What a host that takes nothing costs the master. */
+/** The master's cost of a host that reads nothing. */
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';

@@ -16,7 +16,7 @@ import { poll, within } from '../harness/waiting.ts';
 import { hostileLines } from './hostile-lines.ts';
 import { startTestMaster, type TestMaster } from './hostile-support.ts';
 
-/** What a host does at a step of hostile-host.sh, and what the log says of its pool then. */
+/** A host's behaviour at a step of hostile-host.sh, and the log's lines about its pool. */
 interface Case {
   readonly step: string;
   readonly action: string;
@@ -45,7 +45,7 @@ const written: Readonly<Record<string, Case>> = {
   'dies-in-a-line': { step: 'up', action: `say 'ended 0'; exit 3`, says: dies },
   'dies-in-a-payload': { step: 'up', action: `say 'log notice #1000\\nx'; exit 3`, says: dies },
   'is-killed': { step: 'accept', action: 'kill -KILL $$', says: /ERROR: .*exited on signal SIGKILL/ },
-  // What it says counts for a while after its exit: about as long as it may be silent here.
+  // Its messages count for a while after its exit: about as long as it may be silent here.
   'leaves-a-process-behind': {
     step: 'up',
     action: `yes 'flush 0 770' >&3 & exit 3`,

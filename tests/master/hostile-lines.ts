@@ -4,7 +4,7 @@ import { hostMessages, type MessageRow } from '../../src/engine/message-table.ts
 
 export interface HostileLine {
   readonly verb: string;
-  /** What is wrong with it. */
+  /** The fault. */
   readonly fault: string;
   /** The line, without its payload, which has no byte. */
   readonly line: string;

@@ -21,7 +21,7 @@ export function settingsFor(listen: string, more: Partial<ListenSettings> = {}):
   return { pool: 'www', address: parseListenAddress(listen, '/'), backlog: 16, mode: 0o660, ...more };
 }
 
-/** What was said, as `level: text`. */
+/** Messages, as `level: text`. */
 export class LogRecorder {
   readonly lines: string[] = [];
   debug(text: string): void {

@@ -234,7 +234,7 @@ test('settings that have not changed touch nothing, whatever was done by hand', 
   assert.equal(statSync(path).mode & 0o777, 0o640);
 });
 
-/** What the owner of the folder may put in the place of a socket; each is to stay as it is. */
+/** Files that the owner of the folder may put in place of a socket; each must stay unchanged. */
 const impostors: readonly [string, (path: string, target: string) => void][] = [
   ['a link to a file', (path, target) => symlinkSync(target, path)],
   ['a file', (path) => writeFileSync(path, '', { mode: 0o604 })],

@@ -170,7 +170,7 @@ test('access logs: opened once, closed by a discard, and none of several stays o
   assert.equal(logs.of(pool('a').config), fd);
   assert.equal(logs.of({} as PoolConfig), undefined);
 
-  // What others put there is refused at each plan, and no reason to refuse the plan.
+  // Files of others are refused at each plan, without refusing the plan.
   chmodSync(folder, 0o777);
   symlinkSync('/dev/null', join(folder, 'link'));
   logs.plan([pool('a'), pool('link')]).commit(noFailure);

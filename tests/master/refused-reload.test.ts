@@ -38,7 +38,7 @@ pm.status_path = /new\npm.status_listen = ${to.join(name === 'a' ? 'run/new.stat
   return `${global}${pools.join('')}${poolText(to, 'new')}`;
 }
 
-/** What there is to see of a master from outside. */
+/** External view of a master. */
 async function look(server: Server): Promise<unknown> {
   const { folder } = server;
   const files = readdirSync(folder.join('run')).map((name) => {

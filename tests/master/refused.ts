@@ -1,4 +1,4 @@
-/** What keeps a configuration from being put in force, one resource a row, for starts, reloads and `-tt`. */
+/** Obstacles to applying a configuration, one resource a row, for starts, reloads and `-tt`. */
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server as NetServer } from 'node:net';
 import type { TestFolder } from '../harness/folder.ts';

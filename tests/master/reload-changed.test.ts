@@ -13,7 +13,7 @@ import { poolText } from '../harness/pool.ts';
 import { run, type Server, serverCommand, startServer } from '../harness/server.ts';
 import { folderFor } from './listener-support.ts';
 
-/** What makes a pool's worker the same one. */
+/** Identity of a pool's worker. */
 interface Seen {
   readonly generation: number;
   readonly startedAt: number;

@@ -43,7 +43,7 @@ test('who asks during a reload is told of the next one, which reads the files af
 
 test('a master that stops refuses without a reload', async () => {
   const journal = new ReloadJournal();
-  // Who waits for the reload under way, and who waits for the one after it.
+  // One waits for the current reload, the other for the one after it.
   const underWay = journal.next();
   journal.begin();
   const answer = journal.next();

@@ -1,4 +1,4 @@
-/** What a reload changes, and what it leaves alone when it cannot be done. */
+/** Effects of a reload, and the unchanged state after a failed one. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { test } from 'node:test';
@@ -81,7 +81,7 @@ listen = ${to.join(`run/${name}.sock`)}\n`,
       .join('');
   await using server = await startServer({
     pools: pools('listen.mode = 0600'),
-    // Who may not give files away.
+    // A user that may not give files away.
     through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
     expected: [/the socket '.*' keeps its settings/],
   });

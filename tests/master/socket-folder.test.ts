@@ -73,7 +73,7 @@ test('a socket that was removed, renamed or replaced survives a reload that is r
     await refusedReload(server);
     await heartbeats(server);
     assert.equal(await ask(server, server.socket('other')), 'other', what);
-    // Who knows where it is gets there.
+    // Clients that know its place can connect.
     if (existsSync(moved)) assert.equal(await ask(server, moved), 'www', what);
     if (what === 'replaced') unlinkSync(path);
     server.configure(pools(''));

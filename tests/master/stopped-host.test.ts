@@ -23,7 +23,7 @@ suite('a host that is stopped', () => {
   const socket = (pool: string): string => master.folder.join(`run/${pool}.sock`);
   const ask = (path: string): ReturnType<typeof askAdmin> =>
     askAdmin({ socketPath: master.folder.join('run/admin.sock'), path });
-  /** What the log says of a pool. */
+  /** The log's lines about a pool. */
   const said = (pool: string, what: RegExp, from = 0): number =>
     master.log.lines.slice(from).filter((line) => line.includes(`[pool ${pool}]`) && what.test(line)).length;
   const answers = (pool: string): Promise<true> =>

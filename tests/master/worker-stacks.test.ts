@@ -1,4 +1,4 @@
-/** What the master takes for a worker's memory, and what it does with everything else that a host may send. */
+/** Accepted memory of a worker, and the handling of everything else that a host may send. */
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';

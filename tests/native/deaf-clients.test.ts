@@ -18,7 +18,7 @@ function record(type: number, id: number, content: readonly number[]): Buffer {
 const begin = (id: number, role: number): Buffer => record(1, id, [0, role, 1, 0, 0, 0, 0, 0]);
 const name = Buffer.from('FCGI_MAX_CONNS');
 
-/** What is answered before a request runs. `first` is sent once, `again` until the worker gives up. */
+/** Input answered before a request runs. `first` is sent once, `again` until the worker gives up. */
 const questions: readonly { readonly what: string; readonly first?: Buffer; readonly again: Buffer }[] = [
   { what: 'unknown management records', again: record(99, 0, []) },
   { what: 'GET_VALUES', again: record(9, 0, [name.length, 0, ...name]) },

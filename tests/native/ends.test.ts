@@ -22,7 +22,7 @@ const noFfi = !existsSync(join(extensionFolder, 'ffi.so')) && 'no extension ffi'
 const call = (declaration: string, use: string): string => `FFI::cdef("${declaration}")->${use};`;
 const raise = (signal: number): string => call('int raise(int);', `raise(${signal})`);
 
-/** What a script does to its worker, with the status that its client sees and how the worker ended. */
+/** Ways in which a script ends its worker, with the client's status and the worker's end. */
 const ends: Readonly<Record<string, readonly [code: string, status: number, end: object]>> = {
   'exit(3)': [call('void exit(int);', 'exit(3)'), 500, { type: 'exit', code: 3 }],
   'abort(3)': [call('void abort(void);', 'abort()'), 500, { type: 'signal', number: 6 }],

@@ -12,7 +12,7 @@ import { crashingScript } from './crashing-script.ts';
 
 const { skip } = nativeBuild();
 
-/** What a client sees of a script. */
+/** The client's view of a script. */
 async function run(
   server: Server,
   name: string,

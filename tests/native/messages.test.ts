@@ -16,7 +16,7 @@ const seeds = (count: number): number[] => {
 const randomBytes = (random: Random, length: number): Buffer =>
   Buffer.from(Array.from({ length }, () => random.below(256)));
 
-/** What the master says, often damaged. */
+/** Messages of the master, often damaged. */
 function masterSays(random: Random): Buffer {
   const words = ['worker', '0', 'end', 'quit', 'setting', 'status-reply', '1.2.3', 'x'.repeat(500), '\xff'];
   const messages = Array.from({ length: 1 + random.below(6) }, () => {

@@ -1,4 +1,7 @@
-/** What the C parser of FastCGI prints (fuzz-fcgi.c), as the events of a corpus expectation; and both parsers compared. */
+/**
+ * Output of the C parser of FastCGI (fuzz-fcgi.c), as the events of a corpus expectation; and a comparison of both
+ * parsers.
+ */
 import assert from 'node:assert/strict';
 import { encodePairs } from '../../src/fastcgi/pairs.ts';
 import { type CorpusCase, loadCorpus } from '../fastcgi/corpus.ts';

@@ -1,4 +1,4 @@
-/** What a pool sets with php_value and php_admin_value, as far as PHP reads it when it starts, and its extensions. */
+/** Settings of a pool by php_value and php_admin_value that PHP reads at its start, and its extensions. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What a native host does with the master's rights, and that its workers have none of them. */
+/** A native host's use of the master's rights, of which its workers have none. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ suite('rights of a native pool', { skip: skip || requires('root') }, () => {
   test('process.priority and process.dumpable', async () => {
     const nice = '<?php echo explode(" ", file_get_contents("/proc/self/stat"))[18];';
     assert.equal(await answer([['process.priority', '7']], nice), '7');
-    // What is not dumpable belongs to root in /proc (proc(5)).
+    // In /proc an undumpable process belongs to root (proc(5)).
     const owner = '<?php echo fileowner("/proc/self/stat");';
     assert.equal(await answer([], owner), '0');
     assert.equal(await answer([['process.dumpable', '1']], owner), '33');

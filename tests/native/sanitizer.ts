@@ -12,7 +12,7 @@ export const sanitizers = ['address', 'undefined', 'both'] as const;
 
 export type Sanitizer = (typeof sanitizers)[number];
 
-/** What HATHI_TEST_SANITIZE asks for. */
+/** The sanitizer that HATHI_TEST_SANITIZE asks for. */
 export function wantedSanitizer(): Sanitizer | undefined {
   const name = process.env['HATHI_TEST_SANITIZE'];
   if (name === undefined || name === '') return undefined;
@@ -94,10 +94,10 @@ export function buildSanitized(php: PhpInstallation, folder: string, sanitizer: 
   return { ...engine, record };
 }
 
-/** What it says of a process that was killed while it looked for leaks. */
+/** Its message about a process that was killed while it looked for leaks. */
 const killedMeanwhile = /^==\d+==Unable to get registers from thread \d+\.$/;
 
-/** What the address sanitizer found since the build. */
+/** Reports of the address sanitizer since the build. */
 export function sanitizerReports(folder: string): string[] {
   const reports = reportFolder(folder);
   return readdirSync(reports)

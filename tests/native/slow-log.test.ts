@@ -67,7 +67,7 @@ function byScript(left: string, right: string): number {
   return script(left) < script(right) ? -1 : 1;
 }
 
-/** What differs by nature: the time, the process, the addresses. */
+/** Masks parts that always differ: the time, the process, the addresses. */
 function masked(entry: string): string {
   return entry
     .replace(/^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\]/, '[TIME]')

@@ -40,7 +40,7 @@ suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
   });
   after(() => master[Symbol.asyncDispose]());
 
-  /** What a script printed, and the seconds that it had. */
+  /** Output of a script, and its seconds. */
   async function run(script: string): Promise<[string, number]> {
     // On a machine that has other work a second of processor time takes long.
     using client = await master.connect();

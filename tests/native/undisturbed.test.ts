@@ -8,7 +8,7 @@ import { nativeBuild } from './built-engine.ts';
 
 const { command, skip } = nativeBuild();
 
-/** What ends early when a signal handler runs; each says what is left of its wait, or that it came to its end. */
+/** Waits that end early when a signal handler runs; each prints the rest of its wait, or that it was complete. */
 const waits: Readonly<Record<string, string>> = {
   'sleep()': '$left = sleep(1);',
   'usleep()': 'usleep(700000); $left = 0;',

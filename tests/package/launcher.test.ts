@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { cleanEnv, run } from '../harness/server.ts';
 
-/** What the stand-in for the command line says about the process that runs it. */
+/** Output of the stand-in for the command line about its process. */
 interface Said {
   readonly main: string;
   readonly node: string;

@@ -1,4 +1,4 @@
-/** What the last hour asked of a pool, and the settings that come of it. */
+/** Demand on a pool in the last hour, and the resulting settings. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type MeasuredPool, planCapacity } from '../../src/pool/capacity-plan.ts';

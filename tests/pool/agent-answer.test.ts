@@ -1,4 +1,4 @@
-/** What a load balancer's agent is told. */
+/** Answers to a load balancer's agent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AgentFacts, agentAnswer } from '../../src/pool/agent-answer.ts';

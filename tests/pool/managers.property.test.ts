@@ -32,7 +32,7 @@ const pools: fc.Arbitrary<ManagerSettings> = fc
     });
   });
 
-/** What the world does to the pool between two decisions. */
+/** External events between two decisions. */
 const step = fc.record({
   /** How many requests are running from now on. */
   load: fc.nat(50),

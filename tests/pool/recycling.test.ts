@@ -1,4 +1,4 @@
-/** Who is renewed because of memory, and which script is to blame. */
+/** Workers renewed because of memory, and the script to blame. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { leaks, noLeaks, noteLook } from '../../src/pool/leak-detector.ts';

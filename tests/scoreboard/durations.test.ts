@@ -50,7 +50,7 @@ for (const [millis, quantile, longest, wanted] of [
   [[3000.1, 3000.2, 3000.3], 0.5, 3_000_300, 3_000_150],
   [[90_000], 0.5, undefined, 60_000_000],
   [[90_000, 80_000], 1, 90_000_000, 90_000_000],
-  // What a worker says of its longest may be untrue: an estimate stays in its class.
+  // A worker's longest duration may be untrue: an estimate stays in its class.
   [[15], 1, 1, 12_500],
 ] as const) {
   test(`the quantile ${quantile} of ${millis.join(', ')} ms is ${wanted} us, with ${longest} as the longest`, () => {

@@ -41,6 +41,6 @@ export const routeNameCases: readonly (readonly [path: string, folded: string])[
   ['/\xff\x01\n"', '/\xff\x01\n"'],
   [`/${'abcdefghi/'.repeat(40)}`, `/${'abcdefghi/'.repeat(40)}`.slice(0, 137).concat('...')],
   [`/${'1/'.repeat(400)}`, `/${'{n}/'.repeat(50)}`.slice(0, 137).concat('...')],
-  // What comes after its first 512 bytes is not looked at.
+  // Text after its first 512 bytes is ignored.
   [`/${'a'.repeat(600)}/b`, '/{token}'],
 ];
