@@ -1,6 +1,7 @@
 /** The configuration of web servers: read as they read it, from their files and from what nginx itself prints. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { leadsTo } from '../../src/doctor/addresses.ts';
 import { type ApacheFiles, parseApache, readApache } from '../../src/doctor/apache-config.ts';
@@ -9,6 +10,11 @@ import { filesOfDump, type NginxFiles, parseNginx, readNginx } from '../../src/d
 import { nginxPasses } from '../../src/doctor/nginx-passes.ts';
 import { nginxBytes, nginxSeconds } from '../../src/doctor/nginx-scope.ts';
 import type { FastcgiPass } from '../../src/doctor/web-facts.ts';
+import { askAdmin } from '../admin/client.ts';
+import { requires } from '../harness/debian.ts';
+import { startNginx } from '../harness/nginx.ts';
+import { poolText } from '../harness/pool.ts';
+import { startServer } from '../harness/server.ts';
 import { Site, siteSkip, useNativeEngine } from './site.ts';
 
 useNativeEngine();
@@ -243,6 +249,70 @@ test('who reaches a page is decided by the location that nginx takes, and its ru
     'f',
   );
   assert.equal(nginxPasses(local, '/')[0]?.reaches('/fpm-status'), false, 'loopback');
+});
+
+/** Server blocks in which PASS is the way to the pool: whatever nginx makes of them has to be foreseen. */
+const serverBlocks = [
+  'location / { PASS }',
+  'location /fpm { PASS }',
+  'location /fpm-ping/ { PASS }',
+  'location = /fpm-ping { PASS }',
+  'location = /fpm-ping { return 404; } location / { PASS }',
+  'location ^~ /fpm { return 404; } location ~ ping { PASS }',
+  'location /fpm { return 404; } location ~ ping { PASS }',
+  'location ~ ping { return 404; } location ~ fpm { PASS }',
+  'location ~ fpm { PASS } location ~ ping { return 404; }',
+  'location ~* PING { PASS }',
+  'location ~ PING { PASS }',
+  'location ~ ^/(fpm-status|fpm-ping)$ { PASS }',
+  'location ~ \\.php$ { PASS }',
+  'location / { location /fpm { PASS } return 404; }',
+  'location / { location ~ ping { PASS } } location ~ fpm { return 404; }',
+  'location /fpm { location ~ nothing { return 404; } PASS }',
+  'location ^~ / { location ~ ping { PASS } } location ~ fpm { return 404; }',
+  'location / { try_files $uri =404; PASS }',
+  'location / { try_files $uri /index.php; } location ~ \\.php$ { PASS }',
+  'location / { if (!-f $request_filename) { return 404; } PASS }',
+  'location / { internal; PASS }',
+  'location / { deny all; PASS }',
+  'deny all; location / { allow all; PASS }',
+  'return 301 /x; location / { PASS }',
+  'location / { PASS fastcgi_param SCRIPT_NAME /index.php; }',
+];
+
+test('nginx itself takes the location that is foreseen', { skip: requires('nginx') }, async () => {
+  await using server = await startServer({
+    pools: (folder) => poolText(folder, 'www', 'ping.path = /fpm-ping\nlisten.mode = 0666'),
+  });
+  const way = `include /etc/nginx/fastcgi.conf; fastcgi_pass unix:${server.socket()};`;
+  const http = serverBlocks.map(
+    (block, index) =>
+      `server { listen PORT; server_name s${index}; root /nonexistent; ${block.replace('PASS', way)} }`,
+  );
+  await using nginx = await startNginx((port) => http.join('\n').replaceAll('PORT', `127.0.0.1:${port}`));
+  const answers = await Promise.all(
+    serverBlocks.map(async (_, index) => {
+      const { body } = await askAdmin({
+        port: nginx.port,
+        path: '/fpm-ping',
+        headers: { host: `s${index}` },
+      });
+      return body === 'pong';
+    }),
+  );
+  const foreseen = http.map((block) => {
+    const files: NginxFiles = {
+      text: (path) =>
+        path === '/main' ? `http { ${block.replace('PORT', '80')} }` : readFileSync(path, 'utf8'),
+      matches: (pattern) => [pattern],
+    };
+    return nginxPasses(readNginx('/main', files), '/').some((each) => each.reaches('/fpm-ping'));
+  });
+  assert.deepEqual(
+    serverBlocks.filter((_, index) => answers[index] !== foreseen[index]),
+    [],
+  );
+  assert.ok(answers.includes(true) && answers.includes(false));
 });
 
 test('units of nginx', () => {
