@@ -1,6 +1,6 @@
 /**
- * The configurations that were in force, in a folder of the master's user: what was read, who put it in force, when and
- * why. A rollback reads one of them again.
+ * Archive of earlier configurations, in a folder of the master's user: the files, the client, the time and the reason.
+ * A rollback reads one of them again.
  */
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -11,9 +11,9 @@ import type { ConfigurationKeeper, ReloadCause } from '../master/master-types.ts
 import { isOurUser } from '../posix/trusted-path.ts';
 import type { ReadFiles } from './read-files.ts';
 
-/** As many are kept. */
+/** Maximum of kept configurations. */
 const mostKept = 20;
-/** Bytes of one and of all together: more than thousands of pools have. */
+/** Size limits in bytes of one configuration and of all: more than thousands of pools need. */
 const longestOne = 8 * 1024 * 1024;
 const longestAll = 64 * 1024 * 1024;
 const fileName = /^([1-9]\d{0,8})\.json$/;
@@ -25,19 +25,19 @@ interface KeptFile extends KeptConfiguration {
 export class ConfigurationArchive implements ConfigurationKeeper {
   readonly #folder: string | undefined;
   readonly #log: ErrorLog;
-  /** What was read last; in force once the master says so. */
+  /** The last read files; in effect once the master says so. */
   #read: ReadFiles | undefined;
   #inForce: KeptConfiguration | undefined;
-  /** The latest first. Read at its first use. */
+  /** Latest first. Read on first use. */
   #entries: KeptConfiguration[] | undefined;
 
-  /** @param folder undefined where this user has no runtime folder: nothing is kept then */
+  /** @param folder undefined where this user has no runtime folder: then nothing is kept */
   constructor(folder: string | undefined, log: ErrorLog) {
     this.#folder = folder;
     this.#log = log;
   }
 
-  /** What has just been read. */
+  /** Records the files just read. */
   took(read: ReadFiles): void {
     this.#read = read;
   }
@@ -52,8 +52,8 @@ export class ConfigurationArchive implements ConfigurationKeeper {
   }
 
   /**
-   * Keeps what was read last. The same files again are one configuration. Never throws: a disk that is full must not
-   * keep a configuration from being in force.
+   * Keeps the last read files. Identical files count as one configuration. Never throws: a full disk must not prevent a
+   * configuration from taking effect.
    */
   keep(cause: ReloadCause): void {
     const read = this.#read;
@@ -74,12 +74,14 @@ export class ConfigurationArchive implements ConfigurationKeeper {
   /**
    * The files of a kept configuration.
    *
-   * @param wanted its number; undefined is the one before that in force
-   * @throws Error with the reason and the remedy when there is none
+   * @param wanted its number; undefined means the one before the current one
+   * @throws Error with reason and remedy when it is not kept
    */
   find(wanted: number | undefined): { readonly id: number; readonly read: ReadFiles } {
     if (this.#folder === undefined)
-      throw new Error('no configuration is kept, since there is no runtime folder: set HATHI_RUNTIME_DIR');
+      throw new Error(
+        'no configuration is kept, because the runtime folder is missing: set HATHI_RUNTIME_DIR',
+      );
     const id = wanted ?? this.#before();
     if (id === undefined) throw new Error('no earlier configuration is kept');
     if (!this.list().some((entry) => entry.id === id))
@@ -87,7 +89,7 @@ export class ConfigurationArchive implements ConfigurationKeeper {
     return { id, read: this.#load(this.#folder, id).read };
   }
 
-  /** One that was rolled back to stands for itself: repeated rollbacks go ever further back. */
+  /** A rollback's target counts as that configuration: repeated rollbacks go further and further back. */
   #before(): number | undefined {
     const inForce = this.#inForce;
     if (inForce === undefined) return this.list()[0]?.id;
@@ -112,7 +114,7 @@ export class ConfigurationArchive implements ConfigurationKeeper {
     return entry;
   }
 
-  /** The oldest go first, and never the one in force. */
+  /** Deletes the oldest ones, but never the current one. */
   #forgetOld(folder: string): void {
     let bytes = 0;
     const kept: KeptConfiguration[] = [];
@@ -148,7 +150,7 @@ export class ConfigurationArchive implements ConfigurationKeeper {
   }
 }
 
-/** Whoever else may write there could put another configuration in force. @throws Error */
+/** Another user with write permission could put another configuration into effect. @throws Error */
 function checkFolder(folder: string): void {
   const { uid, mode } = statSync(folder);
   if (isOurUser(uid) && (mode & 0o077) === 0) return;

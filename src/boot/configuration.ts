@@ -30,7 +30,7 @@ export interface ReadConfiguration {
   /** Messages from before error_log was opened; php-fpm has them on stderr only. */
   readonly early: readonly ConfigMessage[];
   readonly messages: readonly ConfigMessage[];
-  /** What was read of it. */
+  /** Its files as they were read. */
   readonly read: ReadFiles;
   /** The engine of each pool, in order, if all are installed. */
   readonly engines: readonly PoolEngine[];
@@ -51,7 +51,7 @@ export function readConfiguration(
 /**
  * The same for a reload, in turns while requests are served.
  *
- * @param kept files of an earlier configuration, instead of those that there are now
+ * @param kept files of an earlier configuration, in place of the current ones
  */
 export function readInTurns(
   flags: FpmFlags,

@@ -1,6 +1,6 @@
 /**
- * The files of a configuration as they were read: taken down while it is read from the file system, and read again from
- * there for a rollback.
+ * The files of a configuration as they were read: recorded while it is read from the file system, and replayed for a
+ * rollback.
  */
 
 import { type ConfigSystem, failed } from '../config/system.ts';
@@ -9,13 +9,13 @@ import { type ConfigSystem, failed } from '../config/system.ts';
 export interface ReadFiles {
   /** Content by path. */
   readonly files: Readonly<Record<string, string>>;
-  /** Names in the folders that `include` patterns looked through. */
+  /** Names in the folders that `include` patterns searched. */
   readonly folders: Readonly<Record<string, readonly string[]>>;
-  /** Paths that `include` named and that were missing. */
+  /** Missing paths of `include`. */
   readonly missing: readonly string[];
 }
 
-/** The same system, which takes down what is read. */
+/** The same system, recording all reads. */
 export function recordFiles(system: ConfigSystem): {
   readonly system: ConfigSystem;
   readonly taken: () => ReadFiles;
@@ -44,7 +44,7 @@ export function recordFiles(system: ConfigSystem): {
   return { system: recording, taken: () => ({ files, folders, missing: [...missing] }) };
 }
 
-/** The same system, in which the files are those that were taken down. Everything else is as it is now. */
+/** The same system with the recorded files. Everything else is current. */
 export function replayFiles(system: ConfigSystem, { files, folders, missing }: ReadFiles): ConfigSystem {
   const isKept = (path: string): boolean => Object.hasOwn(files, path);
   return {

@@ -40,7 +40,7 @@ export function adminSocketName({ file, prefix }: MasterName): string {
 }
 
 /**
- * Folder for what a master keeps under a name: beside its default socket, of its user only. Undefined without a runtime
+ * Folder for files of a master, by name: beside its default socket, for its user only. Undefined without a runtime
  * folder.
  */
 export function instanceFolder(

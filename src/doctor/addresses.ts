@@ -1,7 +1,7 @@
-/** Addresses of pools, of web servers' targets and of sockets, compared. */
+/** Compares addresses of pools, of web servers' targets and of sockets. */
 
 export interface Tcp {
-  /** Without brackets; '' for all addresses. */
+  /** Without brackets; '' means all addresses. */
   readonly host: string;
   readonly port: string;
 }
@@ -35,7 +35,7 @@ export function leadsTo(target: string, listen: string): boolean {
   return left.port === right.port && (left.host === right.host || (isHere(left) && isHere(right)));
 }
 
-/** Whether an open socket has the address that a pool listens on: other addresses may have the same port. */
+/** Whether an open socket has a pool's address: other addresses may have the same port. */
 export function isSameAddress(open: Tcp, listen: Tcp): boolean {
   if (open.port !== listen.port) return false;
   if (open.host === listen.host || (isAny(open.host) && isAny(listen.host))) return true;

@@ -11,7 +11,10 @@ const reserve = 0.2;
 /** Size of an unmeasured worker: the guide's own example. */
 const assumedBytes = 70 * 1024 ** 2;
 
-/** A worker of PHP-FPM has 0.2 MB of its own after its start, and 0.6 MB after a script of one line (measured, PHP 8.2). */
+/**
+ * A worker of PHP-FPM has 0.2 MB of private memory after its start, and 0.6 MB after a script of one line (measured,
+ * PHP 8.2).
+ */
 const freshBytes = 1024 ** 2;
 
 interface Need {
@@ -33,13 +36,13 @@ function needsOf({ pools, machine }: Facts): Need[] {
     .filter(({ children }) => children > 0);
 }
 
-/** What a worker of the pool takes; undefined where none runs, or they have not run an application yet. */
+/** Measured memory of a pool's worker; undefined when none runs, or none has run an application yet. */
 export function measuredBytes({ workers }: MachineFacts, pool: string): number | undefined {
   const bytes = workers.find((worker) => worker.pool === pool)?.averageBytes ?? 0;
   return bytes < freshBytes ? undefined : bytes;
 }
 
-/** With an application that is booted there are workers for other requests beside those that run it. */
+/** With a booted application there are additional workers for other requests. */
 function childrenOf({ config }: PoolFacts): number {
   return config['pm.max_children'] + (config['worker.script'] ? config['worker.other_children'] : 0);
 }
@@ -74,13 +77,13 @@ function assumedSeverity(total: number, bytes: number): Severity | undefined {
   return total > bytes ? 'advice' : undefined;
 }
 
-/** What is used now by everything but the workers that were measured. */
+/** Memory in use by everything except the measured workers. */
 function usedByOthers({ memory, workers }: MachineFacts): number {
   const own = workers.reduce((sum, each) => sum + each.workers * each.averageBytes, 0);
   return Math.max(0, (memory?.used ?? 0) - own);
 }
 
-/** What all workers together may have: beside the others, and no more than 80 %. Undefined where the memory is not known. */
+/** Memory for all workers together: the rest beside others, at most 80 %. Undefined when the memory is unknown. */
 export function roomForWorkers(machine: MachineFacts): number | undefined {
   const { memory } = machine;
   if (memory === undefined) return undefined;

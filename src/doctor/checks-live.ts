@@ -63,7 +63,7 @@ const lookAtSaturation = eachPool(({ pool, live, facts }) => {
   };
 });
 
-/** Into the room for workers beside the other pools, by what workers take now; undefined where none was measured. */
+/** Number of workers that fit beside the other pools, by the workers' current size; undefined without a measurement. */
 function fittingWorkers({ machine, pools }: Facts, pool: PoolFacts): number | undefined {
   const each = measuredBytes(machine, pool.name);
   const room = roomForWorkers(machine);
@@ -183,7 +183,7 @@ const lookAtRestarts = eachPool(({ pool, live: { opcache } }) => {
   };
 });
 
-/** An application that is booted once, and files that OPcache has and does not ask for their times. */
+/** A booted application, or files in OPcache whose times are not checked. */
 function keepsCode({ config, ini }: PoolFacts): boolean {
   if (config['worker.script']) return true;
   return ini.isOn('opcache.enable') && !ini.isOn('opcache.validate_timestamps');

@@ -77,7 +77,7 @@ export interface WorkerMemory {
 }
 
 export interface MachineFacts {
-  /** The lowest limit that holds for the master, and what is used of it now, file pages left out. */
+  /** The lowest memory limit of the master, and the memory in use below it, without file pages. */
   readonly memory: { readonly bytes: number; readonly used: number; readonly of: string } | undefined;
   readonly workers: readonly WorkerMemory[];
   readonly somaxconn: number | undefined;

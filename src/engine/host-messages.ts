@@ -17,7 +17,7 @@ export type HostMessage =
   | { readonly type: 'up'; readonly slot: number; readonly pid: number }
   /** Worker mode: the worker's application failed to boot. */
   | { readonly type: 'boot-failed'; readonly slot: number; readonly pid: number; readonly reason: string }
-  /** Worker mode: the applications are to boot anew in another generation. */
+  /** Worker mode: asks for another generation in which the applications boot again. */
   | { readonly type: 'renew'; readonly reason: string }
   /** Worker mode: a request waits for a worker that runs scripts. */
   | { readonly type: 'wanted' }

@@ -141,7 +141,7 @@ export const hostMessages = {
   ),
   renew: row(
     '',
-    'worker mode: the applications are to boot anew in another generation; the payload says why. Sent again after a while where nothing came of it',
+    'worker mode: asks for another generation in which the applications boot again; the payload has the reason. Repeated after a while if none was started',
     true,
   ),
   wanted: row(

@@ -32,12 +32,12 @@ export interface AdminSource {
   /** The same for a reload; settles at its end. */
   reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult>;
   /**
-   * Puts an earlier configuration in force again; settles at its end.
+   * Applies an earlier configuration again; settles at its end.
    *
-   * @param kept its number; undefined for the one before that in force
+   * @param kept its number; undefined means the one before the current one
    */
   rollback(kept: number | undefined, peer: string): Promise<ReloadResult>;
-  /** The configurations that can be put in force again. */
+  /** Configurations that a rollback can apply. */
   configurations(): ConfigurationsAnswer;
   /** Asks a worker to end. @returns false when the pool has no such worker */
   endWorker(pool: string, pid: number, how: EndMode, peer: string): boolean;

@@ -179,9 +179,9 @@ export interface ReloadResult {
   readonly unchanged?: readonly string[];
 }
 
-/** A configuration that was in force, and whose files are kept for `hathi rollback`. */
+/** An earlier configuration whose files are kept for `hathi rollback`. */
 export interface KeptConfiguration {
-  /** Numbers rise. */
+  /** Numbers are ascending. */
   readonly id: number;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -189,15 +189,15 @@ export interface KeptConfiguration {
   readonly by: string;
   /** In words: a start, a reload, a rollback. */
   readonly why: string;
-  /** The number of the configuration that a rollback put in force again. */
+  /** Number of the configuration that a rollback applied again. */
   readonly rollbackTo?: number;
 }
 
 /** `GET /api/configurations` */
 export interface ConfigurationsAnswer {
-  /** Undefined where it is not kept. */
+  /** Undefined when it is not kept. */
   readonly inForce: number | undefined;
-  /** The latest first. */
+  /** Latest first. */
   readonly kept: readonly KeptConfiguration[];
 }
 
@@ -235,7 +235,7 @@ export interface PoolsAnswer {
   readonly startedAt: number;
   readonly reloads: ReloadCounts;
   readonly lastReload: ReloadResult | undefined;
-  /** The configuration in force; undefined where it is not kept. */
+  /** The configuration in effect; undefined when it is not kept. */
   readonly configuration: KeptConfiguration | undefined;
   /** The master's own process. */
   readonly master: { readonly residentBytes: number; readonly cpuSeconds: number };

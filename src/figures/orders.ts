@@ -15,7 +15,7 @@ export type AdminOrder =
       readonly type: 'admin';
       readonly verb: AdminVerb;
       readonly peer: string;
-      /** For a rollback: the number of the configuration; undefined for the one before that in force. */
+      /** For a rollback: the number of the configuration; undefined means the one before the current one. */
       readonly kept?: number | undefined;
     }
   | { readonly type: 'drain'; readonly pool: string; readonly isDrained: boolean; readonly peer: string }

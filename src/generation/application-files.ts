@@ -1,11 +1,11 @@
-/** Worker mode, for development: tells when files of the application change (`worker.watch`). */
+/** Worker mode, for development: reports changes of the application's files (`worker.watch`). */
 
 import { type FSWatcher, readdirSync, watch } from 'node:fs';
 import path from 'node:path';
 
-/** An editor or a deployment changes several files at a time: they are told as one change once nothing follows. */
+/** Editors and deployments change several files at a time: they are reported as one change after a pause. */
 const quietMs = 200;
-/** inotify(7) has a limit a user, of 8192 where nothing is set. */
+/** inotify(7) has a limit per user, 8192 by default. */
 const foldersMost = 4000;
 
 export class ApplicationFiles {
@@ -16,9 +16,9 @@ export class ApplicationFiles {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param patterns absolute, as path.matchesGlob() takes them
-   * @param onChange with one of the changed files
-   * @param onError a folder cannot be watched; the message says which
+   * @param patterns absolute, as for path.matchesGlob()
+   * @param onChange receives one of the changed files
+   * @param onError a folder cannot be watched; the message names it
    */
   constructor(
     patterns: readonly string[],
@@ -37,7 +37,7 @@ export class ApplicationFiles {
     this.#watchers.clear();
   }
 
-  /** Node's own recursive watching loses changes of files that were changed before, on Linux. */
+  /** On Linux, Node's own recursive watching misses later changes of a file. */
   #follow(folder: string): void {
     if (this.#watchers.has(folder)) return;
     if (this.#watchers.size === foldersMost)
@@ -70,7 +70,7 @@ export class ApplicationFiles {
     this.#timer.unref();
   }
 
-  /** A name came or went: it may be a folder, whose files are followed as well. */
+  /** A name appeared or disappeared: a folder's files are followed as well. */
   #followNew(file: string): void {
     this.#leave(file);
     const folder = path.dirname(file);
@@ -79,12 +79,12 @@ export class ApplicationFiles {
       if (entries.some((entry) => entry.isDirectory() && path.join(folder, entry.name) === file))
         this.#follow(file);
     } catch {
-      // The folder itself is gone, which its own watcher tells.
+      // The folder itself is missing, which its own watcher reports.
     }
   }
 }
 
-/** The folder that all files of a pattern are in. */
+/** The folder that contains all files of a pattern. */
 export function folderOf(pattern: string): string {
   const parts = pattern.split('/');
   const first = parts.findIndex((part) => /[*?[\]{}!()]/.test(part));

@@ -80,7 +80,7 @@ export class Generation {
   /** Deadline for running requests while draining, monotonic ms; undefined: none. */
   drainDeadline: number | undefined;
   slowRequests = 0;
-  /** Worker mode, once it serves: tells when they change. */
+  /** Worker mode, once it serves: reports changes of the files. */
   files: ApplicationFiles | undefined;
   maxListenQueue = 0;
   readonly #scoreboardFd: number;
@@ -226,7 +226,7 @@ export class Generation {
     this.#pace.atOnce = alone;
   }
 
-  /** Further workers start beside requests: these have a core for themselves. */
+  /** Further workers start beside requests, which keep a core for themselves. */
   leaveRoom(isBusy: boolean): void {
     this.#pace.atOnce = isBusy ? besideOthers : alone;
   }

@@ -8,7 +8,7 @@ import type { HostSuccession } from './host-succession.ts';
 import type { MasterServices } from './master-services.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
-/** A host that asks for the next generation again and again gets one a minute, ms. */
+/** A host that asks for the next generation repeatedly gets one a minute, ms. */
 const renewalPause = 60_000;
 
 export class HostMessageHandler {

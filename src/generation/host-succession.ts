@@ -60,14 +60,14 @@ export class HostSuccession {
   #serving: Generation | undefined;
   #next: Generation | undefined;
   /**
-   * Of the generation that serves nobody has been told while the one before it may accept still, or, where there was none,
-   * while its first workers come up.
+   * The serving generation is unannounced while its predecessor may still accept, or, without one, while its first
+   * workers come up.
    */
   #unannounced:
     | { readonly generation: Generation; readonly old: Generation | undefined; readonly until: number }
     | undefined;
   #failure: string | undefined;
-  /** When applications were last to boot anew without a reload, monotonic ms. */
+  /** Last boot of applications without a reload, monotonic ms. */
   #renewedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
@@ -223,7 +223,10 @@ export class HostSuccession {
     if (generation !== undefined) this.#reports.outcome({ type: 'serving', generation });
   }
 
-  /** Whoever connects may reach the old generation no longer, whatever it says; or first workers take too long. */
+  /**
+   * After the time limit connections no longer reach the old generation, whatever it says; or the first workers are
+   * late.
+   */
   announceWhenDue(now: number): void {
     if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
   }
@@ -309,8 +312,8 @@ export class HostSuccession {
   }
 
   /**
-   * Worker mode: applications boot anew beside those that serve, which go on until then. Nothing comes of it while a
-   * host is being started already, or so soon after the last time.
+   * Worker mode: boots applications again beside the serving ones, which continue until then. No-op while a host is
+   * being started, and during the pause after the last time.
    *
    * @param pause ms
    */

@@ -45,7 +45,7 @@ export class PoolCounters {
     return this.#faults;
   }
 
-  /** Connections that were answered with 503 because too many waited. */
+  /** Connections answered with 503 because too many waited. */
   refused(count: number): void {
     this.#refused += count;
   }

@@ -37,12 +37,12 @@ export interface ReloadParts {
   readonly settle: () => void;
 }
 
-/** What is asked for, and by whom. */
+/** A requested reload and its origin. */
 export interface ReloadRequest {
   readonly scope: ReloadScope;
   /** Signal or client. */
   readonly by: string;
-  /** An earlier configuration instead of the files. */
+  /** An earlier configuration in place of the files. */
   readonly rollback?: Rollback;
 }
 
@@ -140,7 +140,7 @@ export class MasterReload {
 /** Result of preparing a reload: the prepared value, or the reason for refusing it, which has been logged as well. */
 type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[] };
 
-/** One request for both: the wider scope, and of rollbacks and files what was asked for last. */
+/** One request for both: the wider scope, and the later one of rollback and files. */
 function together(before: ReloadRequest | undefined, asked: ReloadRequest): ReloadRequest {
   return before?.scope === 'all' ? { ...asked, scope: 'all' } : asked;
 }

@@ -20,21 +20,21 @@ export class MasterStage {
     return this.#state === masterStates.finishing || this.#state === masterStates.terminating;
   }
 
-  /** Told to stop, and accepting for a while all the same. */
+  /** Stopping, but still accepting for a while. */
   get isLeaving(): boolean {
     return this.#leaving !== undefined && !this.isStopping;
   }
 
-  /** What those see who ask. */
+  /** The state shown to clients. */
   get shown(): MasterState | 'leaving' {
     return this.isLeaving ? 'leaving' : this.#state;
   }
 
   /**
-   * Has the master stop later.
+   * Makes the master stop later.
    *
-   * @param stop called then
-   * @returns false where it does not serve, or was told before: then it is to stop now
+   * @param stop called at that time
+   * @returns false when it does not serve, or was told before: then it must stop now
    */
   leave(seconds: number, stop: () => void): boolean {
     const serves = this.#state === masterStates.normal || this.#state === masterStates.reloading;
@@ -43,7 +43,7 @@ export class MasterStage {
     return true;
   }
 
-  /** Nothing happens later any more. */
+  /** Cancels the later stop. */
   close(): void {
     clearTimeout(this.#leaving);
   }

@@ -20,7 +20,7 @@ export interface MasterOptions extends ResourceOptions {
     turns: Turns,
     rollback?: Rollback,
   ) => ReloadedConfiguration | Promise<ReloadedConfiguration>;
-  /** Keeps the configurations that were in force; without it there is no rollback. */
+  /** Archive of earlier configurations; without it a rollback is impossible. */
   readonly archive?: ConfigurationKeeper;
   /** Time limits for a host to answer and obey; for tests. */
   readonly patience?: HostPatience;
@@ -36,31 +36,31 @@ export interface MasterOptions extends ResourceOptions {
   readonly signals?: MasterSignals;
 }
 
-/** The configuration is to be an earlier one. */
+/** Asks for an earlier configuration. */
 export interface Rollback {
-  /** Its number; undefined for the one before that in force. */
+  /** Its number; undefined means the one before the current one. */
   readonly kept: number | undefined;
 }
 
-/** Who put a configuration in force, and why. */
+/** Origin of a configuration and its reason. */
 export interface ReloadCause {
   readonly by: string;
   readonly why: string;
-  /** The number of the configuration that was put in force again. */
+  /** Number of the configuration that was applied again. */
   readonly kept?: number | undefined;
 }
 
-/** Keeps configurations that were in force. */
+/** Archive of earlier configurations. */
 export interface ConfigurationKeeper {
   readonly inForce: KeptConfiguration | undefined;
-  /** The latest first. */
+  /** Latest first. */
   list(): readonly KeptConfiguration[];
-  /** The one that was read last is in force. Never throws. */
+  /** The last read one is in effect. Never throws. */
   keep(cause: ReloadCause): void;
 }
 
 export interface ReloadedConfiguration {
-  /** The kept configuration that it is. */
+  /** Its kept configuration. */
   readonly kept?: number | undefined;
   /** Undefined when invalid. */
   readonly configuration: Configuration | undefined;

@@ -165,7 +165,7 @@ export class Master {
   }
 
   /**
-   * Does what a signal of the table or a client asks for.
+   * Executes the request of a signal in the table or a client.
    *
    * @param by the signal or the client
    * @param kept for a rollback: the number of the configuration

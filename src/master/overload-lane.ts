@@ -1,7 +1,7 @@
 /**
- * Answers connections of a native pool that would wait too long: 503, and the ping and status pages where they ask for
- * those. The workers of a native pool accept by themselves, so that their queue is the kernel's; what is too much of it is
- * taken and answered here, without PHP. The embedded host has its queue inside and refuses by itself.
+ * Answers connections of a native pool that would wait too long: 503, or the ping and status pages for requests of
+ * those. The workers of a native pool accept by themselves, so their queue is the kernel's; the master takes the excess
+ * and answers it here, without PHP. The embedded host has its own queue and refuses by itself.
  */
 
 import { Socket } from 'node:net';
@@ -25,7 +25,9 @@ import { acceptWaiting } from '../posix/sockets.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { type StatusSource, statusOrPing } from './status-server.ts';
 
-/** Connections taken at one check, and open at a time: the master has other things to do. The kernel keeps the rest. */
+/**
+ * Maximum of connections taken at one check, and of open ones: the master has other work. The kernel keeps the rest.
+ */
 const mostAtOnce = 100;
 const mostConnections = 500;
 /** ms. Web servers send their requests at once. */
@@ -38,7 +40,7 @@ const limits = {
 
 interface Lane {
   memory: OverloadMemory;
-  /** Of which it is known that accept(2) does not wait. */
+  /** The listener whose accept(2) is known to be non-blocking. */
   listener: Listener | undefined;
   clients: { readonly text: string | undefined; readonly allowed: AllowedClients } | undefined;
 }
@@ -57,7 +59,7 @@ export class OverloadLanes {
     this.#now = now;
   }
 
-  /** Ten times a second, where a pool has a limit. */
+  /** Ten times a second, if a pool has a limit. */
   check(runners: readonly PoolRunner[]): void {
     const limited = runners.filter(({ config }) => hasQueueLimit(config));
     for (const runner of limited) contain(runner, 'looking at its queue', () => this.#check(runner));
@@ -84,7 +86,7 @@ export class OverloadLanes {
       isBusy: serving.reader.readHeader().activeRequests >= serving.workers.upCount,
     });
     const refused = this.#refuse(decision.refuse, runner, lane);
-    // What was not there any more has been served.
+    // Connections that have disappeared were served.
     lane.memory = { ...decision.memory, refused: lane.memory.refused + refused };
     for (const { level, text } of decision.messages) this.#log.write(level, text);
   }
@@ -95,12 +97,13 @@ export class OverloadLanes {
     return lane;
   }
 
-  /** @returns how many were taken */
+  /** @returns the number of taken connections */
   #refuse(wanted: number, runner: PoolRunner, lane: Lane): number {
     if (wanted === 0) return 0;
     const { listener } = runner.prepared;
     if (lane.listener !== listener) {
-      // A worker may take what is there first; the master must not wait for the next one. Workers do not mind.
+      // A worker may take the connection first, and the master must not wait for the next one. Workers work with a
+      // non-blocking socket as well.
       setNonBlocking(listener.intactFd(), true);
       lane.listener = listener;
     }

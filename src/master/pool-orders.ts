@@ -1,4 +1,4 @@
-/** What an operator orders about single pools and workers, by the admin endpoint. */
+/** An operator's orders about single pools and workers, from the admin endpoint. */
 
 import type { AdminOrder } from '../figures/orders.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -9,7 +9,7 @@ export type PoolOrder = Exclude<AdminOrder, { type: 'admin' }>;
 export class PoolOrders {
   readonly #log: ErrorLog;
   readonly #pools: Pick<PoolSet, 'findWorker'>;
-  /** Names of pools that are taken out of the balancing. */
+  /** Names of drained pools. */
   readonly #drained = new Set<string>();
 
   constructor(log: ErrorLog, pools: Pick<PoolSet, 'findWorker'>) {

@@ -64,7 +64,7 @@ function answer(pool: PoolConfig, request: ServerRequest, source: StatusSource):
   request.end();
 }
 
-/** The ping or status page; undefined for a request of anything else. */
+/** The ping or status page; undefined for other requests. */
 export function statusOrPing(
   pool: PoolConfig,
   params: ReadonlyMap<string, string>,

@@ -7,7 +7,10 @@ import type { PoolConfig } from '../config/directives.ts';
 
 /** A host or template without progress for this long is abandoned; the slowest step seen takes two seconds. */
 export const hostStartTimeoutMs = 30_000;
-/** The start of a pool is called done without all of its first workers after so long: starting one takes a tenth of a second and more. */
+/**
+ * After this time a pool's start counts as done without all of its first workers: starting one takes a tenth of a
+ * second or more.
+ */
 export const fullStartPatienceMs = 3_000;
 /** Time for a host to exit after a hang-up before it is killed. */
 export const hangUpGraceMs = 2_000;
@@ -65,7 +68,7 @@ export interface StartProgress {
 }
 
 /**
- * Where nobody serves, clients wait: the first worker serves them, and the others start behind it.
+ * In an unserved pool clients wait: the first worker serves them, and the others start after it.
  *
  * @param isServed an old generation serves meanwhile
  */
@@ -73,7 +76,7 @@ export function mayTakeOver({ up, wanted }: StartProgress, isServed: boolean): b
   return up >= wanted || (!isServed && up > 0);
 }
 
-/** Whether the start of a pool is done, as the log and a caller of the daemon are told. */
+/** Whether a pool's start is done, for the log and the caller of the daemon. */
 export function isFullyUp({ up, wanted, elapsedMs }: StartProgress): boolean {
   return up >= wanted || elapsedMs >= fullStartPatienceMs;
 }

@@ -1,31 +1,32 @@
 /**
- * How many of the waiting connections are refused: `queue.max_wait` and `queue.max_length`. Pure.
+ * Number of waiting connections to refuse: `queue.max_wait` and `queue.max_length`. Pure.
  *
- * The kernel's queue is served in the order of arrival, and tells only its length. So the age of its head follows from the
- * lengths of the past: of the connections that waited at some moment, those are left that nobody has taken since. And the
- * wait of a newcomer is the length of the queue by the rate at which workers take connections. A connection counts as
- * taken with each request that a worker begins; on kept connections that is too many, so less is refused, never more.
+ * The kernel's queue is served in order of arrival, and only its length is known. So the age of its head is computed
+ * from past lengths: of the connections that waited at some time, those that have not been taken since are left. The
+ * wait of a new connection is the length of the queue divided by the rate at which workers take connections. A
+ * connection counts as taken with each request that a worker begins; on kept connections that is too many, so less is
+ * refused, never more.
  */
 
 import type { LogMessage } from './messages.ts';
 
-/** Keys are the names of the directives. */
+/** Keys are directive names. */
 export interface OverloadSettings {
   readonly name: string;
-  /** Seconds, 0 for no limit. */
+  /** Seconds, 0: no limit. */
   readonly 'queue.max_wait': number;
-  /** Connections, 0 for no limit. */
+  /** Connections, 0: no limit. */
   readonly 'queue.max_length': number;
 }
 
 export interface OverloadInput {
-  /** Milliseconds on a monotonic clock. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: number;
-  /** Connections that wait. */
+  /** Waiting connections. */
   readonly queue: number;
   /** Requests begun by workers so far. */
   readonly begun: number;
-  /** Every worker has a request: else the queue is about to be served. */
+  /** Every worker has a request: otherwise the queue is about to be served. */
   readonly isBusy: boolean;
 }
 
@@ -33,7 +34,7 @@ interface Sample {
   readonly at: number;
   readonly queue: number;
   readonly begun: number;
-  /** Connections refused until then. */
+  /** Connections refused so far. */
   readonly refused: number;
 }
 
@@ -61,7 +62,7 @@ export interface OverloadDecision {
 
 /** Time between two checks, ms. */
 export const overloadPeriodMillis = 100;
-/** The rate of the workers is measured over at least this time, ms. */
+/** Minimum period for measuring the workers' rate, ms. */
 const rateMillis = 1000;
 /** An episode ends after this time without a refusal, ms. */
 const quietMillis = 5000;
@@ -98,7 +99,7 @@ export function checkOverload(
   };
 }
 
-/** As far back as the limits look. */
+/** Samples within the time of the limits. */
 function recent(samples: readonly Sample[], waitMillis: number): Sample[] {
   const now = samples.at(-1)!.at;
   const reach = Math.max(waitMillis, 2 * rateMillis);
@@ -106,7 +107,7 @@ function recent(samples: readonly Sample[], waitMillis: number): Sample[] {
   return samples.slice(Math.max(0, first));
 }
 
-/** Connections that were there so long ago and are still. */
+/** Connections that have waited for at least this time. */
 function tooOld(samples: readonly Sample[], waitMillis: number): number {
   const now = samples.at(-1)!;
   const then = samples.findLast(({ at }) => now.at - at >= waitMillis);
@@ -114,7 +115,7 @@ function tooOld(samples: readonly Sample[], waitMillis: number): number {
   return Math.max(0, then.queue - (now.begun - then.begun) - (now.refused - then.refused));
 }
 
-/** Connections beyond those that the workers will have begun within the time. */
+/** Connections beyond those that the workers will begin within the time. */
 function tooMany(samples: readonly Sample[], waitMillis: number): number {
   const now = samples.at(-1)!;
   const then = samples.find(({ at }) => now.at - at >= rateMillis) ?? now;
@@ -150,7 +151,7 @@ function limitsText(settings: OverloadSettings): string {
   return texts.join(' and ');
 }
 
-/** Seconds after which a refused client may try again. */
+/** Seconds until a refused client may try again. */
 export function retryAfter(settings: Pick<OverloadSettings, 'queue.max_wait'>): number {
   return Math.max(1, settings['queue.max_wait']);
 }

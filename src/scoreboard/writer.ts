@@ -164,11 +164,11 @@ export class ScoreboardWriter {
     this.#hostChanged();
   }
 
-  /** A request was refused because too many wait. */
+  /** A request was refused because too many were waiting. */
   refused(): void {
     const at = headerAt.refused_requests;
     writeU64(this.#header, readU64(this.#header, at) + 1, at);
-    // Apart from what changes with each request, and seldom.
+    // Separate from fields that change with each request, and rare.
     writeSync(this.#fd, this.#header, at, 8, at);
   }
 

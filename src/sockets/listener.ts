@@ -135,7 +135,7 @@ export class Listener {
     throw new ListenerError(this.lossText());
   }
 
-  /** For a descriptor that is not intact. The place cannot be bound anew while a host still listens there. */
+  /** For a descriptor that is not intact. The address cannot be bound again while a host listens on it. */
   lossText(): string {
     const remedy = 'a restart opens the socket again, and so does a reload once its host has ended';
     return `the descriptor ${this.fd} of the listening socket '${this.key}' has been closed: ${remedy}`;

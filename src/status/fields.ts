@@ -9,7 +9,7 @@ import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 /** Type of a value; formats write `time` differently. */
 export type FieldKind = 'string' | 'number' | 'percent' | 'time';
 
-/** Texts are shown by the rules of each format. */
+/** Texts are escaped by the rules of each format. */
 export type FieldValue = BinaryString | number;
 
 /** A metric of the OpenMetrics format. */

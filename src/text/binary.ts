@@ -1,14 +1,17 @@
 /**
- * Binary strings: one character is one byte, whatever encoding the bytes are in. Configuration, scoreboard and requests
- * use them. The type keeps them apart from text: what shows a text wants it decoded, what stores bytes wants it encoded.
+ * Binary strings: one character is one byte, in any encoding. Configuration, scoreboard and requests use them. The type
+ * separates them from text: displaying needs decoding, storing needs encoding.
  */
 
 declare const binary: unique symbol;
 
-/** A string whose characters are bytes. Any part of it and any sum of them is one as well: see {@link asBinary}. */
+/**
+ * A string whose characters are bytes. Its parts, and concatenations of such strings, are binary as well: see
+ * {@link asBinary}.
+ */
 export type BinaryString = string & { readonly [binary]: never };
 
-/** For strings that are known to be bytes: ASCII of our own, and what was made from binary strings. */
+/** For strings known to be bytes: our own ASCII, and strings made from binary strings. */
 export function asBinary(bytes: string): BinaryString {
   return bytes as BinaryString;
 }
@@ -17,7 +20,7 @@ export function binaryOf(bytes: Uint8Array): BinaryString {
   return asBinary(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'));
 }
 
-/** The bytes themselves. */
+/** The bytes. */
 export function bytesOf(binary: BinaryString): Buffer {
   return Buffer.from(binary, 'latin1');
 }

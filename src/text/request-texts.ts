@@ -1,4 +1,4 @@
-/** The texts of a request, which a client, its web server and a script may fill with anything. */
+/** Texts of a request; a client, its web server and a script may put anything into them. */
 
 import { asBinary, type BinaryString } from './binary.ts';
 
@@ -20,7 +20,7 @@ export interface RequestTexts {
 
 const empty = asBinary('');
 
-/** Of no request. */
+/** Texts without a request. */
 export const noRequestTexts: RequestTexts = {
   method: empty,
   uri: empty,

@@ -66,7 +66,7 @@ export interface Snapshot {
   readonly startedAt: number;
   /** Outcome of the last reload; undefined without one. */
   readonly lastReload: string | undefined;
-  /** Number of the configuration that a rollback put in force; undefined where the files are in force. */
+  /** Number of the configuration that a rollback applied; undefined if the files are in effect. */
   readonly rollbackTo: number | undefined;
   readonly counts: CountsView;
   /** The requested pools. */

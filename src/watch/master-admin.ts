@@ -38,7 +38,7 @@ export interface AdministeredMaster {
   hasWorker(pool: string, pid: number): boolean;
   configuration(): Configuration;
   enqueue(order: AdminOrder): void;
-  /** The configurations that were in force; undefined where none is kept. */
+  /** Archive of earlier configurations; undefined without one. */
   readonly archive:
     | { readonly inForce: KeptConfiguration | undefined; list(): readonly KeptConfiguration[] }
     | undefined;

@@ -68,9 +68,9 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
 type Result = Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'>;
 
 /**
- * Asks for a reload and waits for its end.
+ * Requests a reload and waits for its end.
  *
- * @returns undefined when it has not come in time, which is told
+ * @returns undefined when it is late, after a message
  * @throws AdminError
  */
 export async function askForReload(

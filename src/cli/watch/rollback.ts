@@ -1,4 +1,4 @@
-/** `hathi rollback`: makes a running master put an earlier configuration in force again, as a reload. */
+/** `hathi rollback`: makes a running master apply an earlier configuration again, as a reload. */
 
 import { parseArgs } from 'node:util';
 import type { ConfigurationsAnswer, KeptConfiguration } from '../../figures/answers.ts';

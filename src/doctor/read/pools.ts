@@ -1,4 +1,4 @@
-/** The facts of single pools: PHP, its settings, the user, the folders that are served. */
+/** Facts about single pools: PHP, its settings, the user, the served folders. */
 
 import { statSync } from 'node:fs';
 import type { PoolEngine } from '../../boot/engines.ts';

@@ -139,7 +139,7 @@ function listeningSockets(proc: string, addresses: readonly string[]): Map<strin
   return found;
 }
 
-/** Of an address in /proc/net: four bytes, the last one first, or those of IPv6, of which two are told apart. */
+/** Of an address in /proc/net: four bytes in reverse order, or those of IPv6, of which two are distinguished. */
 function hostOf(local: string): string {
   const [hex = ''] = local.split(':');
   if (hex.length === 8) return [...Buffer.from(hex, 'hex').reverse()].join('.');

@@ -178,7 +178,7 @@ export class Exchange {
     this.#end();
   }
 
-  /** It would wait too long. @param seconds after which the client may try again */
+  /** It would wait too long. @param seconds delay for the client's next attempt */
   refuseBusy(seconds: number): void {
     this.#body.drop();
     this.answer(this.#options.pages.busy(seconds));

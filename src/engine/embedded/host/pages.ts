@@ -40,7 +40,7 @@ export class Pages {
     return this.#page(status, `Content-type: ${this.#defaultType}\r\n`, Buffer.from(body, 'latin1'));
   }
 
-  /** Too many requests wait. @param seconds after which the client may try again */
+  /** Too many requests wait. @param seconds delay for the client's next attempt */
   busy(seconds: number): Page {
     return this.#page(
       503,

@@ -26,9 +26,9 @@ export interface PoolSettings {
   readonly maxChildren: number;
   /** 0: workers are not renewed by count. */
   readonly maxRequests: number;
-  /** Seconds that a request may wait for a worker; 0 for no limit. */
+  /** Maximum wait of a request for a worker in seconds; 0: no limit. */
   readonly maxWait: number;
-  /** Requests that may wait; 0 for no limit but the backlog. */
+  /** Maximum of waiting requests; 0: only the backlog limits them. */
   readonly maxLength: number;
   readonly statusPath: string | undefined;
   readonly pingPath: string | undefined;

@@ -36,7 +36,7 @@ export class RequestQueue {
     return true;
   }
 
-  /** The one that has waited longest. */
+  /** The request that has waited longest. */
   get first(): Exchange | undefined {
     return this.#waiting[0];
   }

@@ -87,7 +87,7 @@ export class RequestRouter {
       logsToClient,
       budget: this.#budget,
       information: {
-        // What comes over FastCGI, and what is made of it, is binary.
+        // FastCGI's values, and texts made from them, are binary.
         method: asBinary(params.get('REQUEST_METHOD') ?? ''),
         uri: asBinary(found.uri ?? ''),
         path: asBinary(requestPath(params.get('REQUEST_URI'), found.uri ?? '')),

@@ -1,17 +1,20 @@
-/** Refuses requests that wait too long for a worker, or that come while too many wait: `queue.max_wait`, `queue.max_length`. */
+/**
+ * Refuses requests that wait too long for a worker, or that arrive while too many wait: `queue.max_wait`,
+ * `queue.max_length`.
+ */
 
 import type { Level } from '../../../log/levels.ts';
 import type { Exchange } from './exchange.ts';
 import type { RequestQueue } from './request-queue.ts';
 
 export interface WaitLimits {
-  /** Seconds; 0 for no limit. */
+  /** Seconds; 0: no limit. */
   readonly maxWait: number;
-  /** Requests; 0 for no limit. */
+  /** Requests; 0: no limit. */
   readonly maxLength: number;
 }
 
-/** What the refusals are told to. */
+/** Receiver of the refusals. */
 export interface RefusalBooks {
   refused(): void;
   say(level: Level, text: string): void;
@@ -24,7 +27,7 @@ export class WaitWatch {
   readonly #limits: WaitLimits;
   readonly #queue: RequestQueue;
   readonly #books: RefusalBooks;
-  /** When waiting began, performance.now(). */
+  /** Start of the wait, performance.now(). */
   readonly #since = new WeakMap<Exchange, number>();
   #timer: NodeJS.Timeout | undefined;
   #episode: { readonly since: number; refused: number } | undefined;
@@ -40,7 +43,7 @@ export class WaitWatch {
     return this.#limits.maxLength > 0 && this.#queue.length >= this.#limits.maxLength;
   }
 
-  /** The request is in the queue from now on. */
+  /** The request is now in the queue. */
   begin(exchange: Exchange): void {
     if (this.#limits.maxWait === 0) return;
     this.#since.set(exchange, performance.now());
@@ -74,7 +77,7 @@ export class WaitWatch {
     this.#episode = undefined;
   }
 
-  /** Requests come out of the queue in the order in which they went in: the first one's time is up first. */
+  /** Requests leave the queue in order of arrival, so the first one's deadline comes first. */
   #timerFor(exchange: Exchange): NodeJS.Timeout {
     const waited = performance.now() - (this.#since.get(exchange) ?? performance.now());
     const left = Math.max(1, 1000 * this.#limits.maxWait - waited);

@@ -9,7 +9,7 @@ import type { PhpRequest } from '../shared/protocol.ts';
 import type { BodySource } from './sapi.ts';
 
 const parameter = 'REQUEST_BODY_FILE';
-/** Opening a pipe must not wait for whoever writes to it. */
+/** Opening a pipe must not wait for its writer. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export class BodyFile implements BodySource {
@@ -67,7 +67,7 @@ export class BodyFile implements BodySource {
     }
   }
 
-  /** A device has no end and a pipe waits, and PHP reads on after the script. A folder reads as an empty body. */
+  /** A device has no end and a pipe blocks, and PHP reads on after the script. A folder reads as an empty body. */
   #accepted(fd: number): number | undefined {
     const status = fstatSync(fd);
     if (status.isFile() || status.isDirectory()) return fd;

@@ -331,7 +331,10 @@ export class PhpInstance {
     return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
   }
 
-  /** A warning by PHP, which goes where the pool's settings send it. At the end of a request PHP cannot say it any more. */
+  /**
+   * A warning by PHP, which goes where the pool's settings send it. At the end of a request PHP itself can no longer
+   * report it.
+   */
   #warn(text: string): void {
     if (this.#isEnding) {
       this.#host.log(text);
