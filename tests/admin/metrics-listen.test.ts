@@ -63,6 +63,10 @@ suite('the endpoint for figures', () => {
 
     const release = await hold(server, 3, 2);
     const scaled = async (path: string) => JSON.parse((await ask(port, path)).body);
+    // Two workers have theirs; the third may not have connected yet.
+    await poll('a request in the queue', async () =>
+      (await scaled('/scale?pool=www')).waiting === 1 ? true : undefined,
+    );
     assert.deepEqual(await scaled('/scale?pool=www'), {
       pool: 'www',
       saturation: 1.5,
