@@ -287,7 +287,8 @@ function isFull({ active, maxChildren }) {
 function stateOf(pool) {
   if (pool.state === 'asleep') return 'asleep';
   if (isDown(pool)) return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
-  return isFull(pool) ? 'every worker is busy' : '';
+  if (isFull(pool)) return 'every worker is busy';
+  return pool.sizing === undefined ? '' : `auto: ${pool.sizing.target} workers, ${pool.sizing.reason}`;
 }
 
 /** The pool that has least room; undefined where none has anything to do. @param {readonly Pool[]} pools */

@@ -1,4 +1,5 @@
 import { checkAdminListen, checkAdminToken } from './admin.ts';
+import { checkBudget } from './budget.ts';
 import { defaultLogLimit } from './defaults.ts';
 import { checkPriority, type Directive } from './directive.ts';
 import { checkMetricsAliases, checkMetricsListen } from './metrics.ts';
@@ -169,6 +170,16 @@ export const GLOBAL_DIRECTIVES = [
     default: 'text',
     help: "Format of the error log, and of the access logs of pools without `access.log_format`. `text` is PHP-FPM's, `json` is an object a line.",
     since: 'Hathi 0.1',
+    own: true,
+  },
+  {
+    name: 'memory.budget',
+    scope: 'global',
+    type: 'string',
+    default: '80%',
+    check: checkBudget,
+    help: 'The memory that may be in use before pools with `pm = auto` get no more workers and give some back: a percentage of the memory limit (the tightest of the cgroup, its parents and the machine), or a size. Everything under that limit counts, also what other programs use.',
+    since: 'Hathi 0.2',
     own: true,
   },
   {

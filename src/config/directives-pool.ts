@@ -128,7 +128,7 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'pm',
     required: true,
-    help: 'The process manager: `static` (a fixed number of workers), `dynamic` (as many as needed, within limits) or `ondemand` (no worker while there is no work).',
+    help: 'The process manager: `static` (a fixed number of workers), `dynamic` (as many as needed, within limits) or `ondemand` (no worker while there is no work). Hathi also has `auto`: as many as the load needs, the memory holds and the processor can use ([sizing](sizing.md#pm--auto)).',
     since: '5.3.3',
   },
   {
@@ -571,6 +571,17 @@ export const POOL_DIRECTIVES = [
     since: 'Hathi 0.2',
     own: true,
     limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
+  },
+  {
+    name: 'pm.min_children',
+    scope: 'pool',
+    type: 'integer',
+    default: 1,
+    check: positive('pm.min_children', true),
+    alert: true,
+    help: 'The minimum number of workers. `pm = auto` only.',
+    since: 'Hathi 0.2',
+    own: true,
   },
   {
     name: 'queue.max_wait',

@@ -20,6 +20,8 @@ type Check = (pool: Draft<PoolConfig>, context: PoolContext) => void;
 
 /** PHP-FPM's default of `listen.backlog` and the minimum for `pm = ondemand`. */
 const DEFAULT_BACKLOG = -1;
+/** Of `pm = auto` where the file names none: each is a slot of 4 KB. */
+const autoChildren = 128;
 const DEFAULT_TRACE_DEPTH = 20;
 
 /** In order of execution. */
@@ -89,12 +91,16 @@ function checkProcessManager(pool: Draft<PoolConfig>, context: PoolContext): voi
     const text = `[pool ${pool.name}] the process manager is missing (static, dynamic or ondemand)`;
     context.messages.refuse('alert', text, [`Add 'pm = dynamic' to the section [${pool.name}].`]);
   }
+  if (pool.pm === 'auto' && !pool.places.has('pm.max_children')) pool['pm.max_children'] = autoChildren;
   checkRow('pm.max_children')(pool, context);
   switch (pool.pm) {
     case 'static':
       return;
     case 'dynamic':
       checkDynamic(pool, context);
+      return;
+    case 'auto':
+      checkAuto(pool, context);
       return;
     case 'ondemand':
       checkOndemand(pool, context);
@@ -126,6 +132,17 @@ function checkDynamic(pool: Draft<PoolConfig>, context: PoolContext): void {
     refuse(`pm.start_servers(${start}) must not be less than ${min} and not greater than ${max}`);
   }
   checkRow('pm.max_spawn_rate')(pool, context);
+}
+
+function checkAuto(pool: Draft<PoolConfig>, context: PoolContext): void {
+  checkRow('pm.min_children')(pool, context);
+  const [least, most] = [pool['pm.min_children'], pool['pm.max_children']];
+  if (least <= most) return;
+  context.messages.refuse(
+    'alert',
+    `[pool ${pool.name}] pm.min_children(${least}) cannot be greater than pm.max_children(${most})`,
+    [`Correct ${where(pool, 'pm.min_children')}.`],
+  );
 }
 
 function checkOndemand(pool: Draft<PoolConfig>, context: PoolContext): void {

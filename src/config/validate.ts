@@ -83,6 +83,7 @@ function validateGlobal(
   if (daemonize !== undefined) global.daemonize = daemonize;
   for (const name of [
     'log_limit',
+    'memory.budget',
     'process.max',
     'process.priority',
     'admin.listen',

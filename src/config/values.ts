@@ -8,7 +8,7 @@ export type Parsed<T> = { readonly value: T } | { readonly reason: string };
 export const LOG_LEVELS = ['debug', 'notice', 'warning', 'error', 'alert'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-export const PROCESS_MANAGERS = ['static', 'dynamic', 'ondemand'] as const;
+export const PROCESS_MANAGERS = ['static', 'dynamic', 'ondemand', 'auto'] as const;
 export type ProcessManager = (typeof PROCESS_MANAGERS)[number];
 
 export const ENGINES = ['auto', 'native', 'embedded'] as const;

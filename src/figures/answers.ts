@@ -73,6 +73,18 @@ export interface TotalsAnswer {
   readonly refused: number;
 }
 
+/** A decision of `pm = auto`. */
+export interface SizingAnswer {
+  readonly target: number;
+  /** Without limits. */
+  readonly wanted: number;
+  /** Busy workers and waiting connections, on average. */
+  readonly load: number;
+  /** What it is bounded by. */
+  readonly limit: string;
+  readonly reason: string;
+}
+
 /** Memory that each request of a script leaks in its worker. */
 export interface LeakAnswer {
   readonly script: string;
@@ -138,6 +150,8 @@ export interface PoolAnswer {
   readonly sharedBytes: number | undefined;
   /** Private memory of its workers; undefined until measured. */
   readonly workerMemory: WorkerMemory | undefined;
+  /** With `pm = auto`: the number of workers and why; undefined otherwise. */
+  readonly sizing: SizingAnswer | undefined;
   /** Scripts whose requests leak memory, worst first; only tracked with a memory limit or automatic request limit. */
   readonly leaks: readonly LeakAnswer[];
   readonly totals: TotalsAnswer;

@@ -3,6 +3,7 @@
 import type { SlowRequest } from '../figures/slow-request.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { HostPatience } from '../pool/obedience.ts';
+import type { SharedRoom } from './auto-sizer.ts';
 import type { HostDescriptors, HostLife, LifeListener } from './host-life.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import type { Sleepers } from './sleepers.ts';
@@ -32,6 +33,8 @@ export interface MasterServices {
    */
   readonly prepareStart: (pool: PreparedPool, done: (failure: string | undefined) => void) => void;
   readonly sleepers: Sleepers;
+  /** Processor and memory, for pools with `pm = auto`. */
+  readonly room: SharedRoom;
   /** Descriptor of the pool's access log, which belongs to the master. */
   readonly accessLog: (pool: PreparedPool) => number | undefined;
   /** Requests a check of deadlines at a monotonic time in milliseconds. */

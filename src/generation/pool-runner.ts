@@ -7,8 +7,10 @@ import type { PoolConfig } from '../config/directives.ts';
 import { ContractError } from '../engine/contract.ts';
 import type { WorkerStack } from '../figures/slow-request.ts';
 import { PoolVoice } from '../log/pool-voice.ts';
+import type { AutoDecision } from '../pool/auto-sizing.ts';
 import { initialWorkers, workersForTakeOver } from '../pool/hand-over.ts';
 import type { Leak } from '../pool/leak-detector.ts';
+import type { AutoClaim } from '../pool/memory-shares.ts';
 import { maySleep } from '../pool/sleep.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
@@ -69,6 +71,17 @@ export class PoolRunner {
 
   get serving(): Generation | undefined {
     return this.#hosts.serving;
+  }
+
+  /** With `pm = auto`: the number of workers and why. */
+  get sizing(): AutoDecision | undefined {
+    return this.config.pm === 'auto' ? this.#supervisor.sizing : undefined;
+  }
+
+  /** With `pm = auto`: what the pool asks of the memory. */
+  autoClaim(): AutoClaim | undefined {
+    const { serving } = this.#hosts;
+    return serving === undefined ? undefined : this.#supervisor.claim(serving);
   }
 
   /** Requests begun by workers since the master's start. */
@@ -238,7 +251,11 @@ export class PoolRunner {
     if (serving === undefined || !this.#services.isNormal()) return;
     this.#notices.checkSocket(pool.listener);
     const scoreboard = serving.reader.readNumbers();
-    this.#supervisor.heartbeat(serving, scoreboard.slots);
+    this.#supervisor.heartbeat(
+      serving,
+      scoreboard.slots,
+      this.#queueFor(serving, scoreboard.header.queuedRequests),
+    );
     this.metrics.heartbeat(
       publishFigures(serving, pool.listener, scoreboard),
       pool.config['pm.max_children'],
@@ -246,6 +263,11 @@ export class PoolRunner {
     // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
+  }
+
+  /** Asked where it counts: the others see it on their status page. */
+  #queueFor({ pool }: Generation, queued: number): number {
+    return pool.pm === 'auto' ? queued + (this.#hosts.pool.listener.queue()?.current ?? 0) : 0;
   }
 
   /** A connection waits. */

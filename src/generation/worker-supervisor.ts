@@ -6,10 +6,12 @@
 import { ContractError, type EndMode } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import type { RestartCause } from '../figures/answers.ts';
+import type { AutoDecision } from '../pool/auto-sizing.ts';
 import type { Leak } from '../pool/leak-detector.ts';
 import { lostRequest } from '../pool/lost-request.ts';
-import type { ManagedWorker, ManagerEvent } from '../pool/management.ts';
+import type { ManagedWorker, ManagerEvent, ManagerInput } from '../pool/management.ts';
 import { decide } from '../pool/manager.ts';
+import type { AutoClaim } from '../pool/memory-shares.ts';
 import { slotForNext } from '../pool/ondemand.ts';
 import { reapWorker, startedMessage } from '../pool/reap.ts';
 import {
@@ -26,6 +28,7 @@ import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import type { WorkerStage } from '../scoreboard/states.ts';
+import { AutoSizer } from './auto-sizer.ts';
 import type { Generation } from './generation.ts';
 import type { MasterServices } from './master-services.ts';
 import { MemoryWatch } from './memory-watch.ts';
@@ -46,11 +49,13 @@ export class WorkerSupervisor {
   readonly #counters: PoolCounters;
   #backOff: BackOffMemory = initialBackOff;
   readonly #memory: MemoryWatch;
+  readonly #sizer: AutoSizer;
 
   /** @param onCrash a worker died by a signal that counts for emergency_restart */
   constructor(pool: string, services: MasterServices, counters: PoolCounters, onCrash: () => void) {
     this.#counters = counters;
     this.#pool = pool;
+    this.#sizer = new AutoSizer(pool);
     this.#memory = new MemoryWatch(pool, {
       say: (level, text, requestId) => services.log.aboutRequest(level, text, requestId),
     });
@@ -71,8 +76,22 @@ export class WorkerSupervisor {
     generation.wantedAtTakeOver = Math.min(generation.wantedAtTakeOver, generation.workers.size);
   }
 
-  /** @param slots current slots of the generation's scoreboard */
-  heartbeat(generation: Generation, slots: readonly SlotSnapshot[]): void {
+  /** With `pm = auto`: the number of workers and why; undefined before the first heartbeat. */
+  get sizing(): AutoDecision | undefined {
+    return this.#sizer.decision;
+  }
+
+  /** With `pm = auto`: what the pool asks of the memory. */
+  claim(generation: Generation): AutoClaim | undefined {
+    return generation.pool.pm === 'auto' ? this.#sizer.claim(generation.pool['pm.min_children']) : undefined;
+  }
+
+  /**
+   * @param slots of the generation's scoreboard, of this moment
+   * @param queue connections that wait
+   */
+  heartbeat(generation: Generation, slots: readonly SlotSnapshot[], queue: number): void {
+    this.#size(generation, slots, queue);
     this.#manage(generation, { type: 'heartbeat' }, slots);
     for (const slot of idleOthers(generation.pool, slots, monotonicMicros()))
       this.#dismiss(generation, slot, 'quit');
@@ -276,7 +295,26 @@ export class WorkerSupervisor {
     this.#services.wakeAt(at);
   }
 
+  #size(generation: Generation, slots: readonly SlotSnapshot[], queue: number): void {
+    if (generation.pool.pm !== 'auto') return;
+    const { now, room, log } = this.#services;
+    const running = generation.workers.size;
+    const { decision, isNew } = this.#sizer.beat(generation, slots, queue, now(), room);
+    if (isNew)
+      log.debug(
+        `[pool ${this.#pool}] pm = auto: ${decision.target} workers in place of ${running}: ${decision.reason}`,
+      );
+  }
+
+  #auto({ pool }: Generation): ManagerInput['auto'] {
+    const decision = pool.pm === 'auto' ? this.#sizer.decision : undefined;
+    if (decision === undefined) return undefined;
+    const { target, limit } = decision;
+    return { target, isAtMaximum: limit === 'maximum', isMemoryShort: limit === 'memory' };
+  }
+
   #manage(generation: Generation, event: ManagerEvent, slots?: readonly SlotSnapshot[]): void {
+    const auto = this.#auto(generation);
     const decision = decide({
       pool: generation.pool,
       event,
@@ -285,6 +323,7 @@ export class WorkerSupervisor {
       globalRunning: this.#services.runningWorkers(),
       processMax: this.#services.processMax(),
       memory: generation.memory,
+      ...(auto === undefined ? {} : { auto }),
     });
     generation.memory = decision.memory;
     for (const message of decision.messages) this.#services.log.write(message.level, message.text);

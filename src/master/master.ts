@@ -31,6 +31,7 @@ import { poolReports } from './pool-events.ts';
 import { PoolOrders } from './pool-orders.ts';
 import { PoolSet } from './pool-set.ts';
 import { MasterResources } from './resources.ts';
+import { MachineRoom } from './shared-room.ts';
 import type { MasterVerb } from './signals.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
 import { Templates } from './templates.ts';
@@ -56,6 +57,7 @@ export class Master {
   readonly #systemd: SystemdMonitor;
   readonly #templates: Templates;
   readonly #sleepers = new Sleepers();
+  readonly #room = new MachineRoom();
   #configuration: Configuration;
   readonly #stage: MasterStage;
   readonly #reload: MasterReload;
@@ -224,6 +226,7 @@ export class Master {
         this.#templates.watch(this.#options.patience ?? hostPatience, now());
         this.#pools.watchHosts();
         if (this.#stage.isStopping) return;
+        this.#room.refresh(this.runners, this.#configuration.global['memory.budget'], now());
         this.#pools.heartbeat();
         if (this.#isObserved) this.admin.heartbeat();
         return;
@@ -445,6 +448,7 @@ export class Master {
       patience: this.#options.patience ?? hostPatience,
       prepareStart: (pool, done) => this.#templates.prepare(pool, done),
       sleepers: this.#sleepers,
+      room: this.#room,
       startHost: (pool, descriptors, listener) => this.#templates.startHost(pool, descriptors, listener),
       accessLog: (pool) => this.#resources.accessLog(pool.config),
       wakeAt: (time) => this.#timers.wakeAt(time),

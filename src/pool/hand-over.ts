@@ -18,7 +18,7 @@ export const hangUpGraceMs = 2_000;
 /** A draining host stops accepting within milliseconds. After this time a reload counts as done without its report. */
 export const stopAcceptingMs = 2_000;
 
-type WorkerNumbers = Pick<PoolConfig, 'pm' | 'pm.max_children' | 'pm.start_servers'>;
+type WorkerNumbers = Pick<PoolConfig, 'pm' | 'pm.max_children' | 'pm.start_servers' | 'pm.min_children'>;
 
 /** Initial workers of a pool, which have to be up before it serves. */
 export function initialWorkers(pool: WorkerNumbers): number {
@@ -27,6 +27,8 @@ export function initialWorkers(pool: WorkerNumbers): number {
       return pool['pm.max_children'];
     case 'dynamic':
       return pool['pm.start_servers'];
+    case 'auto':
+      return pool['pm.min_children'];
     case 'ondemand':
       return 0;
     default:

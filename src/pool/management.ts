@@ -9,8 +9,9 @@ export const heartbeatMillis = 1000;
 /** The managers' part of a pool's configuration; keys are directive names, times are seconds. */
 export interface ManagerSettings {
   readonly name: string;
-  readonly pm: 'static' | 'dynamic' | 'ondemand';
+  readonly pm: 'static' | 'dynamic' | 'ondemand' | 'auto';
   readonly 'pm.max_children': number;
+  readonly 'pm.min_children': number;
   readonly 'pm.start_servers': number;
   readonly 'pm.min_spare_servers': number;
   readonly 'pm.max_spare_servers': number;
@@ -88,6 +89,14 @@ export interface ManagerInput {
   readonly processMax: number;
   /** Hidden pools (of pm.status_listen) neither log nor count a reached maximum. */
   readonly hidden?: boolean;
+  /** With `pm = auto`, at a heartbeat: see auto-sizing.ts. */
+  readonly auto?: {
+    readonly target: number;
+    /** More are wanted than pm.max_children allows. */
+    readonly isAtMaximum: boolean;
+    /** There are more than fit into the memory. */
+    readonly isMemoryShort: boolean;
+  };
   readonly memory: ManagerMemory;
 }
 

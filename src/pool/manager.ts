@@ -10,6 +10,7 @@
  *   start as connections wait, not one per wake-up.
  */
 
+import { decideAuto } from './auto.ts';
 import { decideDynamic } from './dynamic.ts';
 import type { ManagerDecision, ManagerInput } from './management.ts';
 import { decideOndemand } from './ondemand.ts';
@@ -26,6 +27,7 @@ export function decide(input: ManagerInput): ManagerDecision {
   else if (input.pool.pm === 'static') decideStatic(plan);
   else if (input.pool.pm === 'dynamic') decideDynamic(plan);
   else if (input.pool.pm === 'ondemand') decideOndemand(plan);
+  else if (input.pool.pm === 'auto') decideAuto(plan);
   else throw new Error(`cannot manage a pool with pm = ${JSON.stringify(input.pool.pm)}`);
   return plan.decision();
 }

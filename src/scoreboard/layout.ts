@@ -69,7 +69,7 @@ export const headerFields = [
     offset: 132,
     size: 4,
     writer: 'master',
-    about: '1 static, 2 dynamic, 3 ondemand',
+    about: '1 static, 2 dynamic, 3 ondemand, 4 auto',
   },
   { name: 'max_children', type: 'u32', offset: 136, size: 4, writer: 'master', about: '`pm.max_children`' },
   {

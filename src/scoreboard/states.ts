@@ -39,7 +39,7 @@ export function stageLabel(stage: WorkerStage): string {
 }
 
 /** Process managers as numbers in the header. 0 means "not written yet". */
-export const processManagerCodes = { static: 1, dynamic: 2, ondemand: 3 } as const;
+export const processManagerCodes = { static: 1, dynamic: 2, ondemand: 3, auto: 4 } as const;
 export type ProcessManagerName = keyof typeof processManagerCodes;
 
 /** Process manager for a number from shared memory; `unknown` for any other number. */

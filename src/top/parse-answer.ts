@@ -54,6 +54,8 @@ export interface PoolView {
   readonly memoryBytes: number | undefined;
   /** Percent of one CPU; undefined when unknown. */
   readonly cpuPercent: number | undefined;
+  /** With `pm = auto`: the number of workers and its reason. */
+  readonly sizing: string | undefined;
   readonly workers: readonly WorkerView[];
 }
 
@@ -186,6 +188,7 @@ function readPool(pool: Fields): PoolView {
     errorsPerSecond: number(recent['errorsPerSecond']),
     memoryBytes: number(pool['memoryBytes']),
     cpuPercent: number(pool['cpuPercent']),
+    sizing: sizingOf(pool['sizing']),
     workers: workers.filter(isFields).map(readWorker),
   };
 }
@@ -225,4 +228,11 @@ export function readStack(answer: unknown): string[] {
     const place = `${text(frame['file'])}:${number(frame['line']) ?? 0}`;
     return `#${index} ${name}  ${place === ':0' ? '' : place}`.trimEnd();
   });
+}
+
+/** `12 workers: 14 connections wait`. */
+function sizingOf(value: unknown): string | undefined {
+  const { target, reason } = fieldsOf(value);
+  const count = number(target);
+  return count === undefined ? undefined : `${count} workers: ${text(reason)}`;
 }

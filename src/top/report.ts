@@ -23,6 +23,9 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
     const mood = poolMood(pool);
     return mood === 'plain' ? row : paint(row, mood, color);
   });
+  const sizings = snapshot.pools.flatMap(({ name, sizing }) =>
+    sizing === undefined ? [] : [cut(`${terminalText(name)} has ${terminalText(sizing)}`, width)],
+  );
   const rest = snapshot.counts.matching - rows.length;
   const workers = selectWorkers(snapshot, { ...everything, filter });
   return [
@@ -31,6 +34,7 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
     poolHeading(width),
     ...rows,
     ...(rest > 0 ? [cut(`... and ${rest} more pools: hathi status --pool TEXT, or --all`, width)] : []),
+    ...(sizings.length === 0 ? [] : ['', ...sizings]),
     '',
     workerHeading(width),
     ...workers.map((worker) => workerRow(worker, width).trimEnd()),

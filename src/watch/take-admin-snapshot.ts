@@ -168,6 +168,7 @@ function poolSnapshot(
     memoryBytes: memory?.bytes,
     sharedBytes: memory?.sharedBytes,
     workerMemory: memory?.workers,
+    sizing: sizingOf(runner),
     leaks: runner.leaks,
     privateBytes: memory?.privateBytes,
     totals,
@@ -200,4 +201,10 @@ function statusOf(
 
 function drainingWorkers(generation: Generation, detail: SnapshotDetail): WorkerSnapshot[] {
   return statusOf(generation, undefined, detail).processes.map((process) => ({ ...process, draining: true }));
+}
+
+function sizingOf({ sizing }: PoolRunner): PoolSnapshot['sizing'] {
+  if (sizing === undefined) return undefined;
+  const { target, wanted, load, limit, reason } = sizing;
+  return { target, wanted, load, limit, reason };
 }

@@ -9,12 +9,13 @@ import {
   workersForTakeOver,
 } from '../../src/pool/hand-over.ts';
 
-const sizes = { 'pm.max_children': 8, 'pm.start_servers': 3 };
+const sizes = { 'pm.max_children': 8, 'pm.start_servers': 3, 'pm.min_children': 1 };
 
 test('initialWorkers: all of a static pool, start_servers of a dynamic one, none of an ondemand one', () => {
   assert.equal(initialWorkers({ ...sizes, pm: 'static' }), 8);
   assert.equal(initialWorkers({ ...sizes, pm: 'dynamic' }), 3);
   assert.equal(initialWorkers({ ...sizes, pm: 'ondemand' }), 0);
+  assert.equal(initialWorkers({ ...sizes, 'pm.min_children': 2, pm: 'auto' }), 2);
 });
 
 test('workersForRestart: the first worker is enough, and an ondemand pool needs none', () => {

@@ -324,6 +324,6 @@ test('the slot of the next worker is told ahead where the maximum and process.ma
 });
 
 test('an unknown process manager is an error', () => {
-  const pool = { ...settings({}), pm: 'auto' } as unknown as ManagerInput['pool'];
-  assert.throws(() => decide(input({ pool })), /cannot manage a pool with pm = "auto"/);
+  const pool = { ...settings({}), pm: 'other' } as unknown as ManagerInput['pool'];
+  assert.throws(() => decide(input({ pool })), /cannot manage a pool with pm = "other"/);
 });

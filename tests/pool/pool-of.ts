@@ -11,6 +11,7 @@ export function settings(changes: Partial<ManagerSettings>): ManagerSettings {
     name: 'www',
     pm: 'dynamic',
     'pm.max_children': 50,
+    'pm.min_children': 1,
     'pm.start_servers': 5,
     'pm.min_spare_servers': 3,
     'pm.max_spare_servers': 10,

@@ -1,0 +1,96 @@
+/** Keeps the number of workers of a pool with `pm = auto`: what is measured of it goes in, a target with its reason comes out. */
+
+import { type AutoDecision, type AutoMemory, freshAuto, sizeAuto } from '../pool/auto-sizing.ts';
+import type { AutoClaim } from '../pool/memory-shares.ts';
+import { workerStates } from '../pool/worker-states.ts';
+import { processMemory } from '../posix/smaps.ts';
+import type { SlotSnapshot } from '../scoreboard/decode.ts';
+import type { Generation } from './generation.ts';
+
+/** What all pools with `pm = auto` share. */
+export interface SharedRoom {
+  readonly isProcessorBusy: boolean;
+  /** Workers that the pool may have; undefined when unknown. */
+  ceiling(pool: string): number | undefined;
+}
+
+/** Until a worker has been looked at. */
+const assumedBytes = 48 * 1024 * 1024;
+
+export class AutoSizer {
+  readonly #pool: string;
+  #memory: AutoMemory = freshAuto;
+  #decision: AutoDecision | undefined;
+  /** By pid: what the worker has for itself. One is looked at each second. */
+  readonly #sizes = new Map<number, number>();
+  #turn = 0;
+  #running = 0;
+
+  constructor(pool: string) {
+    this.#pool = pool;
+  }
+
+  /** The latest one; undefined before the first heartbeat, and for other process managers. */
+  get decision(): AutoDecision | undefined {
+    return this.#decision;
+  }
+
+  /** What it asks of the memory; undefined before the first heartbeat. @param least `pm.min_children` */
+  claim(least: number): AutoClaim | undefined {
+    const decision = this.#decision;
+    if (decision === undefined) return undefined;
+    const { load, wanted } = decision;
+    return { name: this.#pool, load, least, wanted, running: this.#running, workerBytes: this.#averageBytes };
+  }
+
+  /** Once a second. @param queue connections that wait. @returns the decision, and whether the target is another one */
+  beat(
+    generation: Generation,
+    slots: readonly SlotSnapshot[],
+    queue: number,
+    now: number,
+    room: SharedRoom,
+  ): { readonly decision: AutoDecision; readonly isNew: boolean } {
+    this.#lookAtOne(generation, slots);
+    this.#running = generation.workers.all().filter(({ state }) => state !== workerStates.stopping).length;
+    const decision = sizeAuto(generation.pool, this.#memory, {
+      now,
+      running: this.#running,
+      active: slots.filter(({ stage }) => stage !== 'idle' && stage !== 'creating').length,
+      queue,
+      ceiling: room.ceiling(this.#pool),
+      isProcessorBusy: room.isProcessorBusy,
+      processorShare: processorShare(slots),
+    });
+    const isNew = decision.target !== this.#running;
+    this.#memory = decision.memory;
+    this.#decision = decision;
+    return { decision, isNew };
+  }
+
+  get #averageBytes(): number {
+    if (this.#sizes.size === 0) return assumedBytes;
+    return [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0) / this.#sizes.size;
+  }
+
+  /** The kernel walks all pages of a process for it: one a second. */
+  #lookAtOne({ engine, workers }: Generation, slots: readonly SlotSnapshot[]): void {
+    const all = workers.all().filter(({ pid }) => pid !== 0);
+    const pids = new Set(all.map(({ pid }) => pid));
+    for (const pid of this.#sizes.keys()) if (!pids.has(pid)) this.#sizes.delete(pid);
+    if (all.length === 0) return;
+    this.#turn = (this.#turn + 1) % all.length;
+    const { pid, slot } = all[this.#turn]!;
+    const bytes =
+      engine === 'embedded'
+        ? slots.find((one) => one.slot === slot)?.instanceBytes
+        : processMemory(pid)?.privateBytes;
+    if (bytes !== undefined && bytes > 0) this.#sizes.set(pid, bytes);
+  }
+}
+
+/** Of the last requests of all workers. */
+function processorShare(slots: readonly SlotSnapshot[]): number | undefined {
+  const wall = slots.reduce((sum, { cpuWallMicros }) => sum + cpuWallMicros, 0);
+  return wall === 0 ? undefined : slots.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0) / wall;
+}

@@ -1,0 +1,47 @@
+/** What pools with `pm = auto` share: the processor, and the memory of `memory.budget`. Looked at once a second. */
+
+import { parseBudget } from '../config/budget.ts';
+import type { SharedRoom } from '../generation/auto-sizer.ts';
+import type { PoolRunner } from '../generation/pool-runner.ts';
+import { budgetBytes, memoryCeilings } from '../pool/memory-shares.ts';
+import { memoryAccount } from '../posix/memory-limit.ts';
+import { isProcessorUsedUp, type ProcessorCounters, readProcessor } from '../posix/processor.ts';
+
+/** So short a time says nothing of the processor, ms. */
+const shortestMs = 500;
+
+export class MachineRoom implements SharedRoom {
+  #before: ProcessorCounters | undefined;
+  #isProcessorBusy = false;
+  #ceilings: ReadonlyMap<string, number> = new Map();
+
+  get isProcessorBusy(): boolean {
+    return this.#isProcessorBusy;
+  }
+
+  ceiling(pool: string): number | undefined {
+    return this.#ceilings.get(pool);
+  }
+
+  /** @param budget `memory.budget`. @param now monotonic ms */
+  refresh(runners: readonly PoolRunner[], budget: string, now: number): void {
+    const claims = runners.flatMap((runner) => runner.autoClaim() ?? []);
+    if (claims.length === 0) {
+      this.#ceilings = new Map();
+      return;
+    }
+    this.#lookAtProcessor(now);
+    const account = memoryAccount();
+    const parsed = parseBudget(budget);
+    if (account === undefined || parsed === undefined) return;
+    this.#ceilings = memoryCeilings(budgetBytes(parsed, account.limitBytes), account.usedBytes, claims);
+  }
+
+  #lookAtProcessor(now: number): void {
+    const counters = readProcessor(now);
+    const before = this.#before;
+    if (before !== undefined && now - before.at < shortestMs) return;
+    this.#isProcessorBusy = before !== undefined && isProcessorUsedUp(before, counters);
+    this.#before = counters;
+  }
+}

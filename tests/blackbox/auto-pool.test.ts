@@ -1,0 +1,104 @@
+/** `pm = auto`: workers come when connections wait, and every number has a reason. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { askAdmin } from '../admin/client.ts';
+import { testEngines } from '../harness/engines.ts';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import { poolText } from '../harness/pool.ts';
+import { type Server, startServer } from '../harness/server.ts';
+import { poll, within } from '../harness/waiting.ts';
+import { memoryGroup } from './memory-group.ts';
+
+const poolOf = async (server: Server) => {
+  const socketPath = server.folder.join('run/admin.sock');
+  const { pools } = JSON.parse((await askAdmin({ socketPath, path: '/api/pools' })).body);
+  return pools[0];
+};
+
+testEngines('it grows when connections wait, up to its limit, and says why', {}, async (engine) => {
+  await using server = await startServer({
+    engine,
+    global: 'log_level = debug\n',
+    pools: (to) =>
+      `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm = auto\npm.min_children = 2\npm.max_children = 4\npm.status_path = /status')}`,
+    expected: [/server reached pm\.max_children setting \(4\)/],
+  });
+  assert.equal((await poolOf(server)).workers.length, 2);
+  const script = server.folder.write('www/s.php', '<?php usleep(700000); echo "done";');
+  let isEnough = false;
+  const client = async (): Promise<void> => {
+    while (!isEnough) {
+      const { status } = await request(server.socket(), scriptParams(script));
+      assert.equal(status, 200);
+    }
+  };
+  const clients = Promise.all(Array.from({ length: 7 }, client));
+  const grown = await poll(
+    'four workers',
+    async () => {
+      const pool = await poolOf(server);
+      return pool.active === 4 && pool.sizing.limit === 'maximum' ? pool : undefined;
+    },
+    30_000,
+  );
+  assert.equal(grown.processManager, 'auto');
+  assert.match(grown.sizing.reason, /^pm\.max_children = 4, \d+ are wanted$/);
+  await server.log.waitFor(/\[pool www\] pm = auto: [34] workers in place of [23]: /);
+  await server.log.waitFor(/server reached pm\.max_children setting \(4\), consider raising it/);
+  isEnough = true;
+  await clients;
+  const page = await request(server.socket(), {
+    ...scriptParams(script),
+    SCRIPT_NAME: '/status',
+    SCRIPT_FILENAME: '/status',
+  });
+  assert.match(page.body.toString(), /process manager: +auto/);
+  // Nobody goes at once.
+  const kept = await poll(
+    'patience',
+    async () => {
+      const pool = await poolOf(server);
+      return pool.sizing.limit === 'patience' ? pool : undefined;
+    },
+    20_000,
+  );
+  assert.match(kept.sizing.reason, /^\d are needed, one goes in \d+ s$/);
+  await server.stop();
+});
+
+const group = memoryGroup();
+
+test('in a memory cgroup with PHP that leaks: the budget holds, nobody is killed', {
+  skip: group.skip,
+}, async () => {
+  using limited = group.make(420 * 2 ** 20);
+  await using server = await startServer({
+    engine: 'native',
+    through: limited.through,
+    global: 'memory.budget = 80%\n',
+    pools: (to) =>
+      `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm = auto\npm.max_children = 60\nphp_admin_value[memory_limit] = 64M')}`,
+  });
+  // Each request leaves half a megabyte in its worker.
+  const script = server.folder.write(
+    'www/leak.php',
+    "<?php for ($i = 0; $i < 10; $i++) preg_match('/' . bin2hex(random_bytes(6000)) . '/', ''); usleep(100000); echo 'done';",
+  );
+  const until = performance.now() + 15_000;
+  const replies: number[] = [];
+  const client = async (): Promise<void> => {
+    while (performance.now() < until)
+      replies.push((await request(server.socket(), scriptParams(script))).status);
+  };
+  await within(Promise.all(Array.from({ length: 40 }, client)), 'every answer', 60_000);
+  assert.ok(replies.every((status) => status === 200));
+  const { sizing, totals } = await poolOf(server);
+  assert.equal(totals.restarts.signal, 0, 'none was killed');
+  assert.equal(limited.kills(), 0);
+  assert.ok(limited.peak() <= 420 * 2 ** 20 * 0.95, `${limited.peak()}`);
+  assert.ok(['memory', 'processor', 'patience', 'load'].includes(sizing.limit), sizing.reason);
+  process.stdout.write(
+    `# ${replies.length} requests, peak ${Math.round(limited.peak() / 2 ** 20)} MB, ${sizing.reason}\n`,
+  );
+  await server.stop();
+});

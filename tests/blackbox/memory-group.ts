@@ -1,0 +1,48 @@
+/** A memory cgroup of the test's own below the one that it runs in, where this machine lets it have one. */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { memoryFolders } from '../../src/posix/memory-limit.ts';
+import { isRoot } from '../harness/server.ts';
+
+export interface MemoryGroup extends Disposable {
+  /** Starts a program in it: first arguments, for `through` of a server. */
+  readonly through: readonly string[];
+  /** Processes that the kernel killed for it. */
+  kills(): number;
+  /** The most that was in use, bytes. */
+  peak(): number;
+}
+
+export interface MemoryGroups {
+  readonly skip: string | false;
+  make(limitBytes: number): MemoryGroup;
+}
+
+export function memoryGroup(): MemoryGroups {
+  const [own] = memoryFolders(
+    readFileSync('/proc/self/cgroup', 'latin1'),
+    readFileSync('/proc/self/mountinfo', 'latin1'),
+  ).filter(({ version, folder }) => version === 1 && existsSync(join(folder, 'memory.limit_in_bytes')));
+  // A cgroup of version 2 that has processes cannot hand the controller on.
+  const skip =
+    own === undefined
+      ? 'there is no memory cgroup of version 1'
+      : !isRoot
+        ? 'only root may make a cgroup'
+        : false;
+  return { skip, make: (limitBytes) => makeGroup(own!.folder, limitBytes) };
+}
+
+function makeGroup(parent: string, limitBytes: number): MemoryGroup {
+  const folder = join(parent, `hathi-test-${process.pid}`);
+  mkdirSync(folder);
+  const file = (name: string) => join(folder, name);
+  writeFileSync(file('memory.limit_in_bytes'), String(limitBytes));
+  return {
+    through: ['/bin/sh', '-c', `echo $$ > ${file('cgroup.procs')}; exec "$@"`, 'sh'],
+    kills: () =>
+      Number(/^oom_kill (\d+)$/m.exec(readFileSync(file('memory.oom_control'), 'latin1'))?.[1] ?? 0),
+    peak: () => Number(readFileSync(file('memory.max_usage_in_bytes'), 'latin1')),
+    [Symbol.dispose]: () => rmdirSync(folder),
+  };
+}
