@@ -11,6 +11,7 @@ import { nativeDokuWiki } from './native-dokuwiki.ts';
 import { nativeDirect, nativeHello } from './native-hello.ts';
 import { nativeMemory } from './native-memory.ts';
 import { nativeStart } from './native-start.ts';
+import { nativeWorkerMode } from './native-worker-mode.ts';
 import { observability } from './observability.ts';
 import { pools } from './pools.ts';
 import { profiling } from './profile.ts';
@@ -44,5 +45,6 @@ export const workloads: readonly Workload[] = [
   nativeDokuWiki,
   nativeMemory,
   nativeStart,
+  nativeWorkerMode,
   ...pools,
 ];

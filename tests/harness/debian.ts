@@ -64,6 +64,15 @@ export const debianPackages = {
   },
   'php-sqlite3': extension('sqlite3', 'Adminer on the reference'),
   'php-xml': extension('xml', 'DokuWiki on the reference'),
+  'php-symfony-framework-bundle': {
+    probe: '/usr/share/php/Symfony/Bundle/FrameworkBundle/autoload.php',
+    purpose: 'an application for worker mode',
+  },
+  'php-slim': { probe: '/usr/share/php/Slim/autoload.php', purpose: 'an application for worker mode' },
+  'php-laravel-framework': {
+    probe: '/usr/share/php/Illuminate/autoload.php',
+    purpose: 'an application for worker mode',
+  },
   'libfcgi-bin': { probe: '/usr/bin/cgi-fcgi', purpose: 'a FastCGI client that is not ours' },
   acl: { probe: '/usr/bin/setfacl', purpose: 'listen.acl_users and listen.acl_groups' },
   nginx: { probe: '/usr/sbin/nginx', purpose: 'the web server in front' },
