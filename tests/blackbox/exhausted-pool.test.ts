@@ -16,6 +16,7 @@ echo 'let go';`;
 
 test('a pool whose workers are all busy leaves the other pool and its own status page alone', async (t) => {
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) =>
       poolText(
         folder,

@@ -22,7 +22,7 @@ const hello = '<?php echo "hello";';
 
 async function start(lines: string, options: Partial<ServerOptions> = {}): Promise<Server> {
   const pools = (to: TestFolder): string => poolText(to, 'www', `pm.status_path = /status\n${lines}`);
-  return await startServer({ pools, ...options });
+  return await startServer({ engine: 'embedded', pools, ...options });
 }
 
 let scripts = 0;
@@ -119,6 +119,7 @@ test('pm.max_requests and crashes cost no request its worker: what did its work 
 test('process.max holds over all pools and is said once', async () => {
   const limit = /WARNING: The maximum number of processes has been reached/;
   await using server = await startServer({
+    engine: 'embedded',
     pools: (to) =>
       ['a', 'b']
         .map((name) => poolText(to, name, 'pm.max_children = 2\npm.status_path = /status'))
@@ -138,6 +139,7 @@ test('process.max holds over all pools and is said once', async () => {
 
 test('a request that takes too long is ended, its client told, and the slow log has it', async () => {
   await using server = await startServer({
+    engine: 'embedded',
     pools: (to) =>
       `admin.listen = ${to.join('run/admin.sock')}\n` +
       poolText(

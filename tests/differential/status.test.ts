@@ -180,3 +180,69 @@ test('fpm_get_status() of a script has the keys and the counters of the page', {
   });
   assert.deepEqual(hathi, reference);
 });
+
+/** What monitoring agents send, over FastCGI or through a web server, by what is known of their sources. */
+const agents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // The script's name without its slash, and text.
+  Telegraf: {
+    SCRIPT_NAME: '/status',
+    SCRIPT_FILENAME: 'status',
+    REQUEST_METHOD: 'GET',
+    CONTENT_LENGTH: '0',
+    SERVER_PROTOCOL: 'HTTP/1.0',
+    SERVER_SOFTWARE: 'go / fcgiclient ',
+    REMOTE_ADDR: '127.0.0.1',
+  },
+  'Datadog, status': {
+    QUERY_STRING: 'json',
+    REQUEST_METHOD: 'GET',
+    SCRIPT_FILENAME: '/status',
+    SCRIPT_NAME: '/status',
+    REQUEST_URI: '/status',
+  },
+  'Datadog, ping': {
+    REQUEST_METHOD: 'GET',
+    SCRIPT_FILENAME: '/ping',
+    SCRIPT_NAME: '/ping',
+    REQUEST_URI: '/ping',
+  },
+  'the exporter': {
+    QUERY_STRING: 'json&full',
+    REQUEST_METHOD: 'GET',
+    SCRIPT_FILENAME: '/status',
+    SCRIPT_NAME: '/status',
+    SERVER_SOFTWARE: 'php-fpm_exporter',
+    REMOTE_ADDR: '127.0.0.1',
+  },
+  'Zabbix, through nginx': {
+    QUERY_STRING: 'json',
+    REQUEST_METHOD: 'GET',
+    SCRIPT_FILENAME: '/usr/share/nginx/html/status',
+    SCRIPT_NAME: '/status',
+    REQUEST_URI: '/status?json',
+    DOCUMENT_URI: '/status',
+    DOCUMENT_ROOT: '/usr/share/nginx/html',
+  },
+};
+
+/** The form of an answer: names and kinds, and no figures. */
+function form(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(form);
+  if (typeof value !== 'object' || value === null) return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, form(inner)]));
+}
+
+test('monitoring agents read what they read from php-fpm', { skip }, async () => {
+  const { 'php-fpm': reference, hathi } = await withBoth({ pools }, async (server) => {
+    const read: Record<string, unknown> = {};
+    for (const [agent, params] of Object.entries(agents)) {
+      const { status, body, headers } = await request(server.socket(), params);
+      const text = body.toString();
+      const shown = text.startsWith('{') ? form(JSON.parse(text)) : text.replace(/^(.*?): .*$/gm, '$1');
+      read[agent] = { status, type: headers.get('content-type'), shown };
+    }
+    return read;
+  });
+  assert.deepEqual(hathi, reference);
+  assert.match(JSON.stringify(reference), /accepted conn/);
+});

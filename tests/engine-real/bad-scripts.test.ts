@@ -56,6 +56,7 @@ describe('after a script that ended badly', () => {
 
   before(async () => {
     server = await startServer({
+      engine: 'embedded',
       // max_execution_time is CPU time: on a busy machine it takes much longer.
       pools: (folder) =>
         poolText(folder, 'short', 'request_terminate_timeout = 1') +
@@ -126,6 +127,7 @@ php_value[html_errors] = 0`,
 
 test('with engine.isolation = request nothing of a request is left for the next', async () => {
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) => poolText(folder, 'www', 'engine.isolation = request'),
   });
   // State that a request can really leave to the next one of its worker: locale, caches of include files, persistent

@@ -14,6 +14,7 @@ import { json, run, text } from './scripts.ts';
 /** One worker, so that the next request meets the connections that the last one left. */
 function startPool(): Promise<Server> {
   return startServer({
+    engine: 'embedded',
     pools: (folder) =>
       poolText(
         folder,

@@ -115,7 +115,7 @@ describe('DNS as with php-fpm', { skip: requires('root', 'php-fpm') }, () => {
   before(async () => {
     dns = await DnsServer.start('127.0.0.153', zone);
     const start = async (kind: ServerKind): Promise<void> => {
-      servers[kind] = await startServer({ kind, pools: poolText, through: dns.through });
+      servers[kind] = await startServer({ engine: 'embedded', kind, pools: poolText, through: dns.through });
     };
     await Promise.all([start('hathi'), start('php-fpm')]);
   });

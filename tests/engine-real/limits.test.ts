@@ -8,7 +8,7 @@ import { json } from './scripts.ts';
 describe('limits of the embedded PHP', () => {
   let server: Server;
   before(async () => {
-    server = await startServer({ pools: poolText });
+    server = await startServer({ engine: 'embedded', pools: poolText });
   });
   after(async () => {
     await server?.stop();

@@ -20,6 +20,7 @@ function residentBytes(server: Server): number {
 
 async function poolOf(workers: number): Promise<number> {
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) => poolText(folder, 'www', `pm.max_children = ${workers}`),
   });
   // Until each has served: before, it may not have started yet.
@@ -43,6 +44,7 @@ test('a further worker takes less than 110 MB', async () => {
 
 test('memory that a fatal error has blown up goes back to the system', async () => {
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) =>
       poolText(folder, 'www', 'php_admin_value[memory_limit] = 200M\nphp_value[display_errors] = 0'),
   });

@@ -37,6 +37,7 @@ describe('sessions in Redis', { skip: requires('redis-server') }, () => {
     redis = await startRedis();
     savePath = `tcp://127.0.0.1:${redis.port}`;
     server = await startServer({
+      engine: 'embedded',
       pools: (folder) =>
         poolText(
           folder,
@@ -177,6 +178,7 @@ test('a session.save_handler that this PHP does not have is named in the log', a
   const message = (name: string): RegExp =>
     new RegExp(`WARNING: \\[pool www\\] .*no session\\.save_handler "${name}": use files, user, redis`);
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) => poolText(folder, 'www', 'php_value[session.save_handler] = memcached'),
     args: ['-d', 'session.save_handler=sqlite'],
     expected: [message('memcached'), message('sqlite')],

@@ -265,6 +265,7 @@ describe('the embedded PHP answers as php-fpm', { skip: requires('root', 'php-fp
   before(async () => {
     const start = async (kind: ServerKind): Promise<void> => {
       servers[kind] = await startServer({
+        engine: 'embedded',
         kind,
         pools: (folder) => {
           folder.write('php.ini', sections);

@@ -15,6 +15,7 @@ describe('workers that share files', () => {
 
   before(async () => {
     server = await startServer({
+      engine: 'embedded',
       pools: (folder) =>
         ['www', 'second']
           .map((name) =>

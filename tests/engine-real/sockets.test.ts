@@ -53,7 +53,7 @@ describe('sockets as with php-fpm', { skip: requires('root', 'php-fpm') }, () =>
     chmodSync(path, 0o777);
     head = `ini_set('html_errors', 0); $r = []; $port = ${udp.address().port}; $path = '${path}';`;
     const start = async (kind: ServerKind): Promise<void> => {
-      servers[kind] = await startServer({ kind, pools: poolText });
+      servers[kind] = await startServer({ engine: 'embedded', kind, pools: poolText });
     };
     await Promise.all([start('hathi'), start('php-fpm')]);
   });

@@ -68,6 +68,7 @@ describe('HTTPS from a script', { skip: !existsSync('/usr/bin/openssl') && 'need
     );
     await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
     server = await startServer({
+      engine: 'embedded',
       pools: (own) => poolText(own, 'www', 'request_terminate_timeout = 20'),
     });
     params = { PORT: `${(https.address() as AddressInfo).port}`, CA: folder.join('ca.pem') };

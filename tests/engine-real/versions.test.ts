@@ -25,6 +25,7 @@ async function endsEndlessRecursion(server: Server): Promise<void> {
 for (const version of installedVersions()) {
   test(`PHP ${version} by engine.php`, async () => {
     await using server = await startServer({
+      engine: 'embedded',
       pools: (folder) => poolText(folder, 'www', `engine.php = ${version}`),
     });
     const [phpVersion, sapi, page] = (await json(
@@ -43,6 +44,7 @@ for (const version of installedVersions()) {
 
 test('opcache_get_status() counts hits, and a changed script is seen', async () => {
   await using server = await startServer({
+    engine: 'embedded',
     // Files that changed a moment ago would not be taken up.
     pools: (folder) =>
       poolText(
@@ -105,6 +107,7 @@ test('a version that is not installed is named with the command that installs it
 test('redis is always there, memcached where the pool asks for it', async () => {
   const have = `echo json_encode([class_exists('Redis'), class_exists('Memcached')]);`;
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) =>
       poolText(folder) + poolText(folder, 'more', 'php_admin_value[extension] = memcached.so'),
   });
@@ -114,7 +117,11 @@ test('redis is always there, memcached where the pool asks for it', async () => 
 });
 
 test('with cgi.fix_pathinfo = 0 PATH_INFO is the script of PHP_SELF', async () => {
-  await using server = await startServer({ pools: poolText, args: ['-d', 'cgi.fix_pathinfo=0'] });
+  await using server = await startServer({
+    engine: 'embedded',
+    pools: poolText,
+    args: ['-d', 'cgi.fix_pathinfo=0'],
+  });
   const params = { PATH_INFO: '/extra' };
   assert.deepEqual(
     await json(server, `echo json_encode([$_SERVER['PHP_SELF'], getenv('PHP_SELF')]);`, { params }),
@@ -151,6 +158,7 @@ test('PHP 7.4 and 8.5 by their npm packages, side by side with the default', asy
   await installEnds(project);
   const pools = ['8.4', ...ends].map((version) => ({ version, pool: `php${version.replace('.', '')}` }));
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) => {
       // Packages are looked for from the folder in which the master was started.
       symlinkSync(project.join('node_modules'), folder.join('node_modules'));

@@ -24,6 +24,7 @@ describe('two pools of two users', { skip: requires('root') }, () => {
 
   before(async () => {
     server = await startServer({
+      engine: 'embedded',
       pools: (folder) =>
         ['www-data www-data', 'nobody nogroup']
           .map((ids) => {
@@ -122,6 +123,7 @@ describe('a pool with walls', () => {
 
   before(async () => {
     server = await startServer({
+      engine: 'embedded',
       pools: (folder) =>
         poolText(
           folder,
@@ -229,6 +231,7 @@ php_value[user_ini.cache_ttl] = 0`,
 
 test('a pool with chroot sees its folder and nothing else', { skip: !isRoot && 'needs root' }, async () => {
   await using server = await startServer({
+    engine: 'embedded',
     pools: (folder) => poolText(folder, 'www', `chroot = ${folder.mkdir('jail')}`),
     expected: [/WARNING: .* has no folder \/tmp/],
   });

@@ -1,12 +1,17 @@
 /** The native engine of this checkout, built once a test process into a folder of its own. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { HostCommand } from '../../src/engine/engine-command.ts';
-import { buildEngine } from '../../src/engine/native/build.ts';
+import { buildEngine, sourcesHash } from '../../src/engine/native/build.ts';
 import { hostCommand, locateEngine, templateCommand } from '../../src/engine/native/locate.ts';
-import { NativeEngineError, readPhpConfig } from '../../src/engine/native/php-config.ts';
+import {
+  NativeEngineError,
+  type PhpInstallation,
+  readPhpConfig,
+} from '../../src/engine/native/php-config.ts';
 import type { BuiltEngine } from '../../src/engine/native/store.ts';
 import { phpConfig } from '../harness/debian.ts';
-import { TestFolder } from '../harness/folder.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
 import { buildSanitized, sanitizerReports, wantedSanitizer } from './sanitizer.ts';
 
 export interface NativeBuild {
@@ -36,6 +41,15 @@ export function testedConfig(): string | undefined {
   return existsSync(phpConfig) ? phpConfig : undefined;
 }
 
+/** A single file of tests finds what the one before it has built of the same sources. */
+function keptBuild(php: PhpInstallation): NativeBuild {
+  const name = `${php.api}-${sourcesHash().slice(0, 16)}`;
+  const folder = join(checkout, 'node_modules/.cache/hathi-engines', name);
+  const located = locateEngine(undefined, [folder]);
+  const engine = 'engine' in located ? located.engine : buildEngine(php, folder, { extra: ['-Werror'] });
+  return commandsOf(engine, folder);
+}
+
 /** Builds it, or says why that cannot be done on this machine. A compiler error is a failure, not a reason. */
 export function nativeBuild(): NativeBuild {
   known ??= given() ?? build();
@@ -58,14 +72,12 @@ function commandsOf(engine: BuiltEngine, folder: string): NativeBuild {
 function build(): NativeBuild {
   try {
     const php = readPhpConfig(testedConfig());
-    const folder = new TestFolder('hathi-engine-');
     const sanitizer = wantedSanitizer();
-    const engine =
-      sanitizer === undefined
-        ? buildEngine(php, folder.path, { extra: ['-Werror'] })
-        : buildSanitized(php, folder.path, sanitizer);
+    if (sanitizer === undefined) return keptBuild(php);
+    const folder = new TestFolder('hathi-engine-');
+    const engine = buildSanitized(php, folder.path, sanitizer);
     // Before the folder's own end, which takes the reports with it.
-    if (sanitizer !== undefined) process.prependOnceListener('exit', () => failOnReports(folder.path));
+    process.prependOnceListener('exit', () => failOnReports(folder.path));
     return commandsOf(engine, folder.path);
   } catch (error) {
     if (!(error instanceof NativeEngineError) || /the compiler failed/.test(error.message)) throw error;
