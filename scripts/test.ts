@@ -6,7 +6,7 @@
  * Exit code 0 when every step passed and, under CI=true, no test was skipped and at most two were unsteady.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, globSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -45,6 +45,7 @@ const wholeServers = [
   'tests/native/',
   'tests/package/',
   'tests/top/',
+  'tests/worker-mode/',
 ];
 
 function say(text: string): void {
@@ -141,7 +142,14 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
   }
 }
 
-const runsServers = (file: string): boolean => wholeServers.some((folder) => file.startsWith(folder));
+/** What a file imports that starts servers, hosts or the reference. */
+const serverHarness =
+  /from '\.\.\/(?:harness\/(?:server|engines|child|processes)|native\/built-engine|worker-mode\/\w+)\.ts'/;
+
+function runsServers(file: string): boolean {
+  if (wholeServers.some((folder) => file.startsWith(folder))) return true;
+  return serverHarness.test(readFileSync(join(checkout, file), 'utf8'));
+}
 
 async function main(): Promise<number> {
   const { values, positionals: paths } = parseArgs({

@@ -127,5 +127,5 @@ test('the last 20 are kept, over masters, and a folder that others may open is n
   assert.deepEqual([third.list().length, lines.length], [19, 1], lines.join('\n'));
   chmodSync(place, 0o777);
   assert.throws(() => new ConfigurationArchive(place, log).find(25), /open to others/);
-  assert.throws(() => new ConfigurationArchive(undefined, log).find(undefined), /no runtime folder/);
+  assert.throws(() => new ConfigurationArchive(undefined, log).find(undefined), /runtime folder is missing/);
 });
