@@ -20,8 +20,8 @@ function giveToPool(path: string): void {
 }
 
 /**
- * Copies DokuWiki as it is before its installer ran. Debian spreads it over /usr/share, /var/lib and /etc and
- * points there in inc/preload.php; without that file DokuWiki looks below its own folder, as upstream's does.
+ * Copies DokuWiki as it is before its installer runs. Debian spreads it over /usr/share, /var/lib and /etc and points
+ * there in inc/preload.php; without that file DokuWiki searches its own folder, as upstream's does.
  */
 export function copyDokuWiki(folder: TestFolder): string {
   const root = folder.join('www/wiki');
@@ -59,13 +59,13 @@ export function copyDokuWiki(folder: TestFolder): string {
   return root;
 }
 
-/** Adminer with the plugin that its documentation names for SQLite, a database without passwords. */
+/** Adminer with the plugin that its documentation recommends for SQLite, a database without passwords. */
 export function copyAdminer(folder: TestFolder): string {
   const root = folder.join('www/adminer');
   // An empty file is an empty database.
   folder.write('www/adminer/data/herd.db', '');
   copyFileSync('/usr/share/adminer/adminer.php', join(root, 'adminer.php'));
-  // Since version 5 the class that holds plugins is in the program itself.
+  // Since version 5 the program itself has the class that holds plugins.
   const holder = '/usr/share/adminer/plugins/plugin.php';
   const isSeparate = existsSync(holder);
   if (isSeparate) copyFileSync(holder, join(root, 'plugin.php'));

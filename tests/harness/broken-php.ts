@@ -1,11 +1,11 @@
-/** An embedded PHP that is installed and cannot run: nothing but the start of a pool finds that out. */
+/** An installed embedded PHP that cannot run: only the start of a pool detects that. */
 import { installedVersions, knownVersions } from '../../src/engine/embedded/php/package.ts';
 import type { TestFolder } from './folder.ts';
 
 /**
  * Installs it in the folder, which has to be the working folder of the master.
  *
- * @returns the lines of a pool that runs on it
+ * @returns the lines of a pool with this PHP
  */
 export function brokenPhp(folder: TestFolder): string {
   const installed = installedVersions();

@@ -2,8 +2,8 @@
 import { type Browser, chromium } from 'playwright-core';
 
 /**
- * Starts Chromium without a window. Beside the sandbox, which root cannot have, everything is switched off that
- * would look for hosts on the Internet.
+ * Starts Chromium headless. Without the sandbox, which root cannot have, and without features that would contact hosts
+ * on the Internet.
  */
 export async function openBrowser(): Promise<Browser> {
   return await chromium.launch({

@@ -4,7 +4,7 @@ import { LogLines } from './log-lines.ts';
 import { adopt, exited, killTree } from './processes.ts';
 import { within } from './waiting.ts';
 
-/** Started with `new`, ended by `stop` or, whatever happened, at the end of the `await using` scope. */
+/** Started with `new`, ended by `stop` or at the end of the `await using` scope in any case. */
 export class RunningCommand implements AsyncDisposable {
   readonly stdout: LogLines;
   readonly stderr: LogLines;
@@ -24,7 +24,7 @@ export class RunningCommand implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  /** Waits for a line on stdout; fails at once when the command ends before. */
+  /** Waits for a line on stdout; fails at once when the command ends first. */
   async says(pattern: RegExp, cap = 30_000): Promise<string> {
     const ended = exited(this.#child).then(() => {
       throw new Error(`${this.#name} ended with ${this.#child.exitCode}:\n${this.#output()}`);

@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 
-/** A Debian package, the file that tells that it is there, and what it is for. */
+/** A Debian package, a file that proves its installation, and its purpose. */
 export interface DebianPackage {
-  /** Its name in Debian, where that has a version in it. */
+  /** Its name in Debian, if that contains a version. */
   readonly package?: string;
   readonly probe: string;
   readonly purpose: string;
@@ -15,13 +15,10 @@ export interface DebianPackage {
 /** Version of PHP in the releases of Debian. */
 const phpOfRelease: Readonly<Record<string, string>> = { bookworm: '8.2', trixie: '8.4' };
 
-/**
- * The PHP that the native engine is built for and that is the reference, such as `8.2`: HATHI_TEST_PHP, or the one of
- * this release of Debian.
- */
+/** The PHP of the native engine and of the reference, such as `8.2`: HATHI_TEST_PHP, or that of this Debian release. */
 export const testedPhp = process.env['HATHI_TEST_PHP'] || phpOfRelease[releaseName()] || '8.2';
 
-/** Whether the tested PHP is at least that one, `8.4`. */
+/** Whether the tested PHP is at least that version, `8.4`. */
 export function isPhpAtLeast(version: string): boolean {
   return testedPhp.localeCompare(version, 'en', { numeric: true }) >= 0;
 }
@@ -38,7 +35,7 @@ export const phpFpm = `/usr/sbin/php-fpm${testedPhp}`;
 export const phpCli = `/usr/bin/php${testedPhp}`;
 export const phpConfig = `/usr/bin/php-config${testedPhp}`;
 
-/** A package of the tested PHP that leaves a folder in /usr/share. */
+/** A package of the tested PHP that installs a folder in /usr/share. */
 function extension(name: string, purpose: string): DebianPackage {
   return { package: `php${testedPhp}-${name}`, probe: `/usr/share/php${testedPhp}-${name}`, purpose };
 }
@@ -94,7 +91,7 @@ export const debianPackages = {
 /** Name of a package in the list. */
 export type DebianPackageName = keyof typeof debianPackages;
 
-/** The packages of the list that are not installed. */
+/** Packages of the list that are missing. */
 export function missingPackages(): DebianPackageName[] {
   return packageNames().filter((name) => !existsSync(debianPackages[name].probe));
 }
@@ -111,8 +108,8 @@ export function packageNames(): DebianPackageName[] {
 }
 
 /**
- * The value for a test's `skip` option: `false` when everything is there, else the reason. `root` stands for
- * the right to change users.
+ * The value for a test's `skip` option: `false` when everything is installed, else the reason. `root` means the right
+ * to change users.
  */
 export function requires(...needs: readonly (DebianPackageName | 'root')[]): string | false {
   const missing = needs.filter((need) =>

@@ -1,15 +1,15 @@
-/** The engines that tests of a whole server run with: the same black-box tests, once for each. */
+/** The engines for tests of a whole server: the same black-box tests run once for each. */
 import { type TestContext, type TestOptions, test } from 'node:test';
 import { nativeBuild } from '../native/built-engine.ts';
 import { type EngineName, serverKind } from './server.ts';
 
-/** An engine, and why it cannot be tested on this machine. */
+/** An engine, and the reason why it cannot be tested on this machine. */
 export interface TestEngine {
   readonly name: EngineName;
   readonly skip: string | false;
 }
 
-/** Both engines; the reference has one of its own, so that one round is enough there. */
+/** Both engines; the reference has its own, so one round is enough there. */
 export const engines: readonly TestEngine[] =
   serverKind === 'php-fpm'
     ? [{ name: 'embedded', skip: false }]
@@ -21,8 +21,7 @@ export const engines: readonly TestEngine[] =
 type Body = (engine: EngineName, context: TestContext) => Promise<void>;
 
 /**
- * Registers a test once for each engine, which its name tells. `only` leaves one out; the caller's comment says
- * why the other has nothing to test there.
+ * Registers a test once for each engine, named in its title. `only` excludes one; the caller's comment has the reason.
  */
 export function testEngines(
   name: string,

@@ -1,25 +1,25 @@
 /**
- * A FastCGI client for the tests, written from the FastCGI 1.0 specification on its own: it shares no code with
- * src/fastcgi, so that an error made on both sides of the wire cannot hide. One request a connection.
+ * A FastCGI client for the tests, written independently from the FastCGI 1.0 specification: it shares no code with
+ * src/fastcgi, so that an error on both sides of the wire cannot hide. One request per connection.
  */
 import { connect, type Socket } from 'node:net';
 
-/** Where a server listens: a Unix socket's path, or host and port. */
+/** Address of a server: a Unix socket's path, or host and port. */
 export type Address = string | { readonly host: string; readonly port: number };
 
 /** The response. `body` follows the header block. */
 export interface Reply {
   readonly status: number;
-  /** Names in lower case; a repeated header's values in their order. */
+  /** Names in lower case; the values of a repeated header in order. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly body: Buffer;
-  /** Header block and body as they came. */
+  /** Header block and body, unparsed. */
   readonly output: Buffer;
   readonly stderr: string;
   readonly appStatus: number;
 }
 
-/** How a request can be lost. `cut`: the connection ended in order, but before the request's end. */
+/** Ways to lose a request. `cut`: the connection closed in order, but before the request's end. */
 export type LossKind = 'refused' | 'reset' | 'timeout' | 'cut';
 
 /** The request got no complete answer. */
@@ -100,7 +100,7 @@ interface Collected {
   appStatus: number | undefined;
 }
 
-/** Takes complete records off the front of `bytes`; returns what is left over. */
+/** Takes complete records off the start of `bytes`; returns the rest. */
 function collect(bytes: Buffer, into: Collected): Buffer {
   let rest = bytes;
   while (rest.length >= 8) {
@@ -116,7 +116,7 @@ function collect(bytes: Buffer, into: Collected): Buffer {
   return rest;
 }
 
-/** Behind the empty line, which may be the first one. Without one there is no header block. */
+/** After the empty line, which may be the first one. Without an empty line there is no header block. */
 function bodyStart(output: Buffer): number {
   if (output.indexOf('\r\n') === 0) return 2;
   const end = output.indexOf('\r\n\r\n');
@@ -145,9 +145,9 @@ function toReply(collected: Collected): Reply {
 }
 
 /**
- * One request on a connection of its own.
+ * One request on its own connection.
  *
- * @throws RequestLost when there is no complete answer within `cap` ms.
+ * @throws RequestLost without a complete answer within `cap` ms.
  */
 export function request(
   address: Address,

@@ -1,4 +1,4 @@
-/** Folders of the tests: made under the system's temporary folder, readable for every user, removed at the end. */
+/** Folders of the tests: created in the system's temporary folder, readable for every user, removed at the end. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 const kept = new Set<TestFolder>();
-// A test that failed before its scope began, or a file that ran out of time, leaves its folder to this.
+// Removes folders of tests that failed before their scope began, or of a file that ran out of time.
 process.on('exit', () => {
   for (const folder of kept) folder[Symbol.dispose]();
 });
@@ -25,7 +25,7 @@ export class TestFolder implements Disposable {
 
   constructor(prefix = 'hathi-test-') {
     this.path = mkdtempSync(join(tmpdir(), prefix));
-    // mkdtemp makes it 0700; the user of a pool and the web server have to pass.
+    // mkdtemp creates it with mode 0700; the pool's user and the web server have to enter it.
     chmodSync(this.path, 0o755);
     kept.add(this);
   }
@@ -35,7 +35,7 @@ export class TestFolder implements Disposable {
     return join(this.path, ...parts);
   }
 
-  /** Makes a folder in it, with any parents. `mode` as in chmod(2), whatever the umask. */
+  /** Makes a folder in it, including parents. `mode` as in chmod(2), whatever the umask. */
   mkdir(path: string, mode = 0o755): string {
     const full = this.join(path);
     mkdirSync(full, { recursive: true });
@@ -44,8 +44,8 @@ export class TestFolder implements Disposable {
   }
 
   /**
-   * Writes a file in it, making its folder. It is there at once with its content and mode: a script may wait for it and
-   * take it away. Returns the full path.
+   * Writes a file in it, including its folder. The file appears atomically with content and mode: a script may wait for
+   * it and take it away. Returns the full path.
    */
   write(path: string, content: string | Uint8Array, mode = 0o644): string {
     const full = this.join(path);
@@ -67,9 +67,9 @@ export class TestFolder implements Disposable {
 export const checkout = resolve(import.meta.dirname, '../..');
 
 /**
- * A copy of the checkout that every user may read, or the checkout itself where they may already. A pool's host
- * loads its modules after it has given up root, so a clone below a 0700 home would fail in every such test.
- * `scripts/test.ts` makes the copy once for the whole run and passes it on in HATHI_TEST_CHECKOUT.
+ * A copy of the checkout that every user may read, or the checkout itself if all may already. A pool's host loads its
+ * modules after giving up root, so a clone below a 0700 home would fail in every such test. `scripts/test.ts` makes the
+ * copy once for the whole run and passes it in HATHI_TEST_CHECKOUT.
  */
 export function readableCheckout(): string {
   const given = process.env['HATHI_TEST_CHECKOUT'];
@@ -80,7 +80,7 @@ export function readableCheckout(): string {
   return copy.path;
 }
 
-/** Copies what a master needs to run, readable for all. */
+/** Copies everything that a master needs to run, readable for all. */
 export function copyCheckout(target: string): void {
   for (const name of ['bin', 'src', 'native', 'package.json', 'node_modules']) {
     cpSync(join(checkout, name), join(target, name), { recursive: true, verbatimSymlinks: true });
@@ -88,7 +88,7 @@ export function copyCheckout(target: string): void {
   execFileSync('/bin/chmod', ['-R', 'a+rX', target]);
 }
 
-/** True when any user can reach and read the folder. */
+/** True when every user can reach and read the folder. */
 export function isOpenToAll(path: string): boolean {
   for (let folder = path; ; folder = dirname(folder)) {
     if ((statSync(folder).mode & 0o005) !== 0o005) return false;

@@ -1,4 +1,4 @@
-/** A real HAProxy with a configuration of the test's own, and what its runtime API says of the servers. */
+/** A real HAProxy with a configuration of the test's own, and the servers' state from its runtime API. */
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { debianPackages } from './debian.ts';
@@ -8,7 +8,7 @@ import { adopt } from './processes.ts';
 import { poll } from './waiting.ts';
 import { freePort, WebServer } from './web-server.ts';
 
-/** A row of `show stat`: what HAProxy thinks of a server. */
+/** A row of `show stat`: HAProxy's view of a server. */
 export interface BackendServer {
   readonly name: string;
   /** `UP`, `DRAIN (agent)`, `MAINT` and so on. */
@@ -24,7 +24,7 @@ export class Haproxy extends WebServer {
     this.#socket = socket;
   }
 
-  /** The servers of all backends at this moment. */
+  /** Current servers of all backends. */
   async servers(): Promise<readonly BackendServer[]> {
     const [heading = '', ...rows] = (await command(this.#socket, 'show stat')).trim().split('\n');
     const columns = heading.replace(/^# /, '').split(',');
@@ -38,7 +38,7 @@ export class Haproxy extends WebServer {
       }));
   }
 
-  /** Waits until a server is as the test wants it. */
+  /** Waits until a server satisfies the test. */
   async server(name: string, isWanted: (server: BackendServer) => boolean): Promise<BackendServer> {
     let last: readonly BackendServer[] = [];
     try {

@@ -1,4 +1,4 @@
-/** Many clients at once, every request counted by what became of it. */
+/** Many concurrent clients; every request is counted by its outcome. */
 import { type Address, type LossKind, RequestLost, request } from './fastcgi.ts';
 
 /** Possible outcomes of a request. */
@@ -6,7 +6,7 @@ export type Outcome = 'ok' | 'wrong body' | 'error status' | LossKind;
 
 /** The tally of a load. */
 export interface LoadResult {
-  /** How many requests ended each way; an outcome that never happened is absent. */
+  /** Number of requests by outcome; unused outcomes are absent. */
   readonly counts: Partial<Record<Outcome, number>>;
   /** The longest time from start to answer of one request, in ms. */
   readonly longest: number;
@@ -16,16 +16,16 @@ export interface LoadResult {
 
 /** A running load. */
 export interface Load {
-  /** Lets every client end its present request, then resolves with the tally. */
+  /** Lets every client finish its current request, then resolves with the tally. */
   stop(): Promise<LoadResult>;
 }
 
-/** Starts `clients` loops, each sending the same request again as soon as the last one was answered. */
+/** Starts `clients` loops, each of which repeats the same request as soon as it was answered. */
 export function startLoad(options: {
   readonly clients: number;
   readonly address: Address;
   readonly params: Readonly<Record<string, string>>;
-  /** The body that counts as right. */
+  /** The correct body. */
   readonly body: string;
 }): Load {
   const counts: Partial<Record<Outcome, number>> = {};

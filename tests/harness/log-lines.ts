@@ -1,4 +1,4 @@
-/** Lines of a log as they come, from a stream or from a file that grows, with waiting for a line. */
+/** Lines of a log as they arrive, from a stream or a growing file, with waiting for a line. */
 import { EventEmitter } from 'node:events';
 import {
   closeSync,
@@ -13,7 +13,7 @@ import {
 import type { Readable } from 'node:stream';
 import { within } from './waiting.ts';
 
-/** Collects lines. A mark taken before an action lets a test wait for what came after it. */
+/** Collects lines. A mark taken before an action lets a test wait for later lines. */
 export class LogLines {
   readonly lines: string[] = [];
   readonly #events = new EventEmitter();
@@ -32,7 +32,7 @@ export class LogLines {
     return log;
   }
 
-  /** Lines of a file that others append to. It is created when it is not there, to have something to watch. */
+  /** Lines of a file that others append to. Creates a missing file, to have something to watch. */
   static fromFile(path: string): LogLines {
     if (!existsSync(path)) writeFileSync(path, '');
     const log = new LogLines();
@@ -56,12 +56,12 @@ export class LogLines {
     return log;
   }
 
-  /** A position to wait from: only lines that come after it count. */
+  /** A position to wait from: only later lines count. */
   mark(): number {
     return this.lines.length;
   }
 
-  /** The first line at or after `from` that matches, now or when it comes. */
+  /** The first matching line at or after `from`, present or future. */
   async waitFor(pattern: RegExp, from = 0, cap?: number): Promise<string> {
     const known = this.lines.slice(from).find((line) => pattern.test(line));
     if (known !== undefined) return known;
@@ -80,7 +80,7 @@ export class LogLines {
     }
   }
 
-  /** How many lines match. */
+  /** Number of matching lines. */
   count(pattern: RegExp): number {
     return this.lines.filter((line) => pattern.test(line)).length;
   }
@@ -90,7 +90,7 @@ export class LogLines {
     return this.lines.join('\n');
   }
 
-  /** Stops watching; what is there by now has been read. */
+  /** Stops watching; lines present by now have been read. */
   close(): void {
     this.#close();
     this.#close = () => {};

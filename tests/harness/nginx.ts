@@ -12,7 +12,7 @@ import { freePort, WebServer } from './web-server.ts';
  */
 export async function startNginx(http: (port: number) => string): Promise<WebServer> {
   const folder = new TestFolder('hathi-nginx-');
-  // nginx gives the folders for bodies and answers to its own user when it makes them, so it must make them.
+  // nginx gives the folders for bodies and answers to its own user when it creates them, so it must create them.
   const temporary = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi']
     .map((name) => `${name}_temp_path ${folder.join(name)};`)
     .join('\n');

@@ -1,8 +1,10 @@
-/** Text of a pool for a test: what every test needs, so that a test shows only what it is about. */
+/** Text of a pool with the common settings of tests, so that a test shows only its subject. */
 import type { TestFolder } from './folder.ts';
 import { isRoot } from './server.ts';
 
-/** A pool on the Unix socket `run/NAME.sock`, owned by www-data, static with one worker unless `lines` say else. */
+/**
+ * A pool on the Unix socket `run/NAME.sock`, owned by www-data, static with one worker unless `lines` say otherwise.
+ */
 export function poolText(folder: TestFolder, name = 'www', lines = ''): string {
   const users = isRoot ? ['user = www-data', 'group = www-data', 'listen.owner = www-data'] : [];
   const given = new Set(lines.split('\n').map((line) => line.split('=')[0]?.trim()));
@@ -19,7 +21,10 @@ export function poolText(folder: TestFolder, name = 'www', lines = ''): string {
 /** The embedded engine's warnings about the guide's pool: it keeps a slow log without PHP stacks. */
 export const guideWarnings = [/WARNING: \[pool myapp\] 'slowlog' is limited with the embedded engine/];
 
-/** The guide's production pool; only the name, the paths and (for a run that is not root's) the users differ, and `lines` add to it. */
+/**
+ * The guide's production pool; only the name, the paths and (in a run without root) the users differ, and `lines` add
+ * to it.
+ */
 export function guidePool(folder: TestFolder, lines = ''): string {
   const users = isRoot
     ? 'user = www-data\ngroup = www-data\nlisten.owner = www-data\nlisten.group = www-data'

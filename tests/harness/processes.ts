@@ -1,13 +1,13 @@
 /**
- * Knowledge about processes that were started by a test: who descends from whom, who is still there. Nothing
- * here finds a process by its name; only what descends from our own child is ever signalled.
+ * Processes started by a test: their descendants, and whether they still exist. Nothing here finds a process by its
+ * name; only descendants of our own child are ever signalled.
  */
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Fields of /proc/PID/stat that identify a process for good: a reused pid has another start time. */
+/** Fields of /proc/PID/stat that identify a process uniquely: a reused pid has another start time. */
 export interface ProcessId {
   readonly pid: number;
   readonly parent: number;
@@ -15,7 +15,7 @@ export interface ProcessId {
   readonly startTime: string;
 }
 
-/** Reads /proc/PID/stat (proc(5)); undefined when there is no such process or it is a zombie. */
+/** Reads /proc/PID/stat (proc(5)); undefined for a missing process or a zombie. */
 export function identify(pid: number): ProcessId | undefined {
   let stat: string;
   try {
@@ -23,7 +23,7 @@ export function identify(pid: number): ProcessId | undefined {
   } catch {
     return undefined;
   }
-  // The command in parentheses may hold blanks and parentheses itself, so counting starts after the last one.
+  // The command in parentheses may contain blanks and parentheses itself, so counting starts after the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z') return undefined;
   return { pid, parent: Number(fields[1]), startTime: fields[19] ?? '' };
@@ -48,12 +48,12 @@ export function descendants(root: number): ProcessId[] {
   return below;
 }
 
-/** True while the very same process (not a later one with its pid) lives. */
+/** True while exactly this process (not a later one with its pid) lives. */
 export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.startTime === id.startTime;
 }
 
-/** Sends a signal to that very process; does nothing when it is gone. */
+/** Signals exactly this process; no-op when it has ended. */
 export function signalProcess(id: ProcessId, signal: NodeJS.Signals): void {
   if (!isAlive(id)) return;
   try {
@@ -63,7 +63,7 @@ export function signalProcess(id: ProcessId, signal: NodeJS.Signals): void {
   }
 }
 
-/** Resolves when the child has exited and its pipes are closed; at once when that has happened already. */
+/** Resolves when the child has exited and its pipes are closed, possibly at once. */
 export async function exited(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
@@ -79,7 +79,7 @@ process.on('exit', () => {
 // The runner ends a file that ran out of time by SIGTERM, which by default would skip the handler above.
 process.once('SIGTERM', () => process.exit(143));
 
-/** Makes sure that a child and all below it are gone when the test's process ends, whatever ends it. */
+/** Ensures that a child and its descendants are gone when the test's process ends, in any way. */
 export function adopt(child: ChildProcess): void {
   adopted.add(child);
   child.once('exit', () => adopted.delete(child));

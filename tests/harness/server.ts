@@ -1,7 +1,7 @@
 /**
- * A master under test: Hathi, or Debian's php-fpm as the reference that shows that a test is right. It is
- * started in a folder of its own from a configuration file, and its end is part of every test: exit code, no
- * process, socket, pid file or temporary file left, and no warning in the log that the test did not name.
+ * A master under test: Hathi, or Debian's php-fpm as the reference that proves a test right. It starts in its own
+ * folder from a configuration file, and its end is part of every test: exit code, no remaining process, socket, pid
+ * file or temporary file, and no unexpected warning in the log.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -13,60 +13,60 @@ import { LogLines } from './log-lines.ts';
 import { adopt, descendants, exited, isAlive, killTree, type ProcessId } from './processes.ts';
 import { poll, within } from './waiting.ts';
 
-/** Which master. */
+/** Kind of master. */
 export type ServerKind = 'hathi' | 'php-fpm';
 
-/** Which engine `engine = auto`, the default of a pool, comes to. */
+/** The engine that `engine = auto`, a pool's default, selects. */
 export type EngineName = 'embedded' | 'native';
 
-/** The master that this run is about; HATHI_TEST_SERVER=php-fpm holds the tests against the reference. */
+/** The master of this run; HATHI_TEST_SERVER=php-fpm runs the tests against the reference. */
 export const serverKind: ServerKind = process.env['HATHI_TEST_SERVER'] === 'php-fpm' ? 'php-fpm' : 'hathi';
 
 /** True when this process may change users. */
 export const isRoot = process.getuid?.() === 0;
 
-/** The `user` and `group` lines of a pool: needed as root, refused by no one otherwise, so left out there. */
+/** The `user` and `group` lines of a pool: required as root, unnecessary otherwise. */
 export const poolUser = isRoot ? 'user = www-data\ngroup = www-data' : '';
 
-/** How to start a master. */
+/** Options for starting a master. */
 export interface ServerOptions {
   readonly kind?: ServerKind;
-  /** The engine of its pools, `embedded` by default; php-fpm has its own. */
+  /** The engine of its pools, default `embedded`; php-fpm has its own. */
   readonly engine?: EngineName;
-  /** The pools' text. It gets the folder, for paths. */
+  /** The pools' text, made with the folder's paths. */
   readonly pools: (folder: TestFolder) => string;
   /** Further lines of the [global] section; `error_log` and `pid` are there already. */
   readonly global?: string;
-  /** Added to `-F -y FILE`. */
+  /** Appended to `-F -y FILE`. */
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** Program and first arguments that start the master and become it, such as setpriv(1). */
   readonly through?: readonly string[];
-  /** Where the log goes: to stderr with -O, or to the file that error_log names. */
+  /** Destination of the log: stderr with -O, or the file of error_log. */
   readonly log?: 'stderr' | 'file';
-  /** Warnings and errors that this test brings about on purpose. */
+  /** Warnings and errors that this test causes on purpose. */
   readonly expected?: readonly RegExp[];
-  /** Cap for the start, in ms. A first start of the embedded engine compiles its module. */
+  /** Time limit of the start in ms. A first start of the embedded engine compiles its module. */
   readonly startCap?: number;
 }
 
 /** A problem line: level WARNING and up, as text and as JSON. */
 const problem = /^(?:\[[^\]]*\] )?(WARNING|ERROR|ALERT): |"level":"(warning|error|alert)"/;
-/** Depends on the day, not on the test: which fixes the installed engine package lacks. */
+/** Depends on the date: fixes that the installed engine package lacks. */
 const securityNews =
   /(?:WARNING: |"level":"warning").*\[pool [^\]]+\] PHP [\d.]+ (lacks the|gets no) security fixes/;
-/** At debug level the place in the code stands before the message. */
+/** At debug level the place in the code precedes the message. */
 const readyLine = /(?:NOTICE: (?:pid \d+, .*: )?|"message":")ready to handle connections"?\}?$/;
 
-/** Program and first arguments of a kind of master. */
+/** Program and first arguments for a kind of master. */
 export function serverCommand(kind: ServerKind = serverKind): string {
   return kind === 'php-fpm' ? phpFpm : join(readableCheckout(), 'bin/hathi');
 }
 
-/** The environment for a master: this process's own, without what npm and the test runner put into it. */
+/** The environment of a master: this process's own, without variables of npm and the test runner. */
 export function cleanEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|INIT_CWD|TMPDIR)/.test(name));
-  // A native engine that somebody built on this machine must not change what is tested.
+  // A native engine that is built on this machine must not change the test.
   return { ...Object.fromEntries(kept), HATHI_ENGINE_DIR: '/nonexistent', ...more };
 }
 
@@ -80,7 +80,7 @@ function cheapestEngine(): EngineName {
   return serverKind === 'hathi' && nativeBuild().skip === false ? 'native' : 'embedded';
 }
 
-/** Title of a process (proc(5)), empty when it is gone. */
+/** Title of a process (proc(5)), empty when it has ended. */
 export function titleOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
@@ -89,12 +89,12 @@ export function titleOf(pid: number): string {
   }
 }
 
-/** The process that makes native hosts, and is none. */
+/** Whether it is the process that makes native hosts. */
 function isTemplate(pid: number): boolean {
   return titleOf(pid).startsWith('php-fpm: template');
 }
 
-/** Starts a master and waits until it says that it is ready. Use with `await using`. */
+/** Starts a master and waits until it reports readiness. Use with `await using`. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const server = new Server(options);
   try {
@@ -107,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-/** A master that was started. */
+/** A started master. */
 export class Server implements AsyncDisposable {
   readonly kind: ServerKind;
   readonly folder: TestFolder;
@@ -142,7 +142,7 @@ export class Server implements AsyncDisposable {
     this.log = toFile ? LogLines.fromFile(this.errorLog) : LogLines.fromStream(this.child.stderr!);
   }
 
-  /** The admin socket's default place is a folder of which the end of the test asserts that nothing is left there. */
+  /** The admin socket's default place: a folder that must be empty at the end of the test. */
   #folders(): NodeJS.ProcessEnv {
     return { TMPDIR: this.folder.join('tmp'), HATHI_RUNTIME_DIR: this.folder.join('runtime') };
   }
@@ -159,23 +159,23 @@ export class Server implements AsyncDisposable {
     return this.folder.join('run/server.pid');
   }
 
-  /** Path of a pool's Unix socket by the pool's name, as the tests' configurations have it. */
+  /** Path of a pool's Unix socket by the pool's name, as in the tests' configurations. */
   socket(pool = 'www'): string {
     return this.folder.join(`run/${pool}.sock`);
   }
 
-  /** Writes the configuration file anew; a reload makes it count. */
+  /** Rewrites the configuration file; a reload applies it. */
   configure(pools: (folder: TestFolder) => string): void {
     const own = `pid = ${this.pidFile}\nerror_log = ${this.errorLog}\n${this.#options.global ?? ''}`;
     this.folder.write('server.conf', `[global]\n${own}\n${pools(this.folder)}\n`);
   }
 
-  /** Names a problem line that the test brings about from now on. */
+  /** Declares a problem line that the test causes from now on. */
   expect(...patterns: RegExp[]): void {
     this.#expected.push(...patterns);
   }
 
-  /** Waits for the line that says so; `from` is a mark in the log. Fails at once when the master ends before. */
+  /** Waits for the line of readiness; `from` is a mark in the log. Fails at once when the master ends first. */
   async ready(from: number, cap: number): Promise<void> {
     const ended = exited(this.child).then(() => {
       throw new Error(
@@ -189,42 +189,42 @@ export class Server implements AsyncDisposable {
     if (!this.child.kill(name)) throw new Error(`cannot send ${name} to ${this.kind}: it has ended`);
   }
 
-  /** Sends USR2 and waits until the master says again that it is ready. */
+  /** Sends USR2 and waits until the master reports readiness again. */
   async reload(cap = 20_000): Promise<void> {
     const from = this.log.mark();
     this.signal('SIGUSR2');
     await this.ready(from, cap);
   }
 
-  /** The engine hosts of a pool, or of all pools, at this moment, by the title that they give themselves. */
+  /** Current engine hosts of a pool, or of all pools, by their titles. */
   hosts(pool?: string): ProcessId[] {
     return this.workers().filter(({ pid, parent }) => {
       const title = titleOf(pid);
-      // An embedded host has the title of php-fpm's workers, and so do the workers of a native one.
+      // An embedded host has the title of php-fpm's workers; so do the workers of a native one.
       const isEmbedded = parent === this.pid && title.startsWith('php-fpm: pool ');
       if (!isEmbedded && !title.startsWith('php-fpm: host for ')) return false;
       return pool === undefined || /^php-fpm: (?:host for|pool) (.*?) *(?:\0|$)/s.exec(title)?.[1] === pool;
     });
   }
 
-  /** Throws unless every host is a native one: `engine = auto` takes the other where it finds no build. */
+  /** Throws unless every host is native: `engine = auto` selects the other engine without a build. */
   assertNative(): void {
     if (this.kind === 'php-fpm') return;
     const hosts = this.hosts();
     const others = hosts.filter(({ pid }) => !titleOf(pid).startsWith('php-fpm: host for '));
-    // Pools that sleep have no host, but the template is there that makes them.
+    // Sleeping pools have no host, but the template that makes hosts exists.
     const hasTemplate = descendants(this.pid).some(({ pid }) => isTemplate(pid));
     if ((hosts.length === 0 && !hasTemplate) || others.length > 0) {
       throw new Error(`a host is not native: ${hosts.map(({ pid }) => titleOf(pid)).join(' | ')}`);
     }
   }
 
-  /** The hosts and workers of the master at this moment. */
+  /** Current hosts and workers of the master. */
   workers(): ProcessId[] {
     return descendants(this.pid).filter(({ pid }) => !isTemplate(pid));
   }
 
-  /** Stops the master and asserts that it left nothing behind. Not needed where only disposal is wanted. */
+  /** Stops the master and asserts that it left nothing behind. Unnecessary where only disposal is wanted. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', cap = 10_000): Promise<void> {
     const below = descendants(this.pid);
     this.signal(signal);
@@ -232,13 +232,13 @@ export class Server implements AsyncDisposable {
     await this.assertClean(below);
   }
 
-  /** Asserts how the master ended and that nothing is left of it. */
+  /** Asserts the master's end and that nothing of it is left. */
   async assertClean(below: readonly ProcessId[]): Promise<void> {
     const faults: string[] = [];
     if (this.child.exitCode !== 0) {
       faults.push(`exit code ${this.child.exitCode}, signal ${this.child.signalCode}`);
     }
-    // A killed process is gone only when its parent, by now init, has reaped it: no event tells of that.
+    // A killed process is gone only when its parent, by now init, has reaped it; no event reports that.
     const gone = await poll(
       'the end of all workers',
       () => below.every((id) => !isAlive(id)) || undefined,
@@ -270,7 +270,7 @@ export class Server implements AsyncDisposable {
     );
   }
 
-  /** The pid file's content, undefined when there is none. */
+  /** The pid file's content; undefined when it is missing. */
   readPidFile(): string | undefined {
     return existsSync(this.pidFile) ? readFileSync(this.pidFile, 'utf8') : undefined;
   }
@@ -295,7 +295,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a command to its end with no input, reaped and capped. */
+/** Runs a command to its end without input, reaped and with a time limit. */
 export async function run(
   command: string,
   args: readonly string[],

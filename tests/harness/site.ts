@@ -1,4 +1,4 @@
-/** A small site for the tests of the web servers: a front controller, a page that tells what it got, static files. */
+/** A small site for the tests of the web servers: a front controller, a page that shows its input, static files. */
 import type { TestFolder } from './folder.ts';
 
 /** Answer of `info.php`. */

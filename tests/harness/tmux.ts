@@ -1,4 +1,4 @@
-/** A real terminal: a tmux server of the test's own with one window, which can be typed into and looked at. */
+/** A real terminal: a tmux server of the test's own with one window, for typing and reading. */
 import { execFileSync } from 'node:child_process';
 import { debianPackages } from './debian.ts';
 import { descendants, type ProcessId } from './processes.ts';
@@ -20,7 +20,7 @@ export class TmuxTerminal implements Disposable {
     this.#tmux('-f', '/dev/null', 'new-session', '-d', ...size, `${script}\nexec sleep 600`);
   }
 
-  /** The rows of the screen, without blanks at their ends. */
+  /** The rows of the screen, without trailing blanks. */
   screen(): string[] {
     const rows = this.#tmux('capture-pane', '-p').split('\n').slice(0, -1);
     return rows.map((row) => row.trimEnd());
@@ -47,7 +47,7 @@ export class TmuxTerminal implements Disposable {
     this.#tmux('resize-window', '-x', String(width), '-y', String(height));
   }
 
-  /** Whether a program has the second screen, and whether the cursor is shown. */
+  /** Whether the alternate screen is active, and whether the cursor is visible. */
   modes(): { readonly isAlternate: boolean; readonly hasCursor: boolean } {
     const [alternate, cursor] = this.#tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}')
       .trim()

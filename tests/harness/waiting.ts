@@ -1,12 +1,12 @@
-/** Waiting with a hard cap. Every wait of the harness ends in one of these, so no test can hang. */
+/** Waiting with a hard limit. Every wait of the harness uses one of these, so no test can hang. */
 
 /** Default time limit of a wait in a test, in ms. */
 export const defaultCap = 10_000;
 
-/** The awaited thing did not happen in time; the message says what was waited for. */
+/** The expected event did not happen in time; the message names it. */
 export class WaitError extends Error {}
 
-/** The promise's outcome, or WaitError after `cap` ms. `describe` may add what is known by then. */
+/** The promise's outcome, or WaitError after `cap` ms. `describe` may add the state at that time. */
 export async function within<T>(
   promise: Promise<T>,
   what: string | (() => string),
@@ -17,7 +17,7 @@ export async function within<T>(
     timer = setTimeout(() => {
       reject(new WaitError(`waited ${cap} ms for ${typeof what === 'string' ? what : what()}`));
     }, cap);
-    // A wait that lost a race must not keep the process; the runner fails a test whose promise never settles.
+    // A wait that lost a race must not keep the process alive; the runner fails a test whose promise never settles.
     timer.unref();
   });
   try {
@@ -28,8 +28,8 @@ export async function within<T>(
 }
 
 /**
- * Asks again and again until the answer is not undefined. Only for facts that the kernel has no event for
- * (/proc, a server's own counters); everything else waits on its event.
+ * Polls until the answer is defined. Only for facts without a kernel event (/proc, a server's own counters); everything
+ * else waits for its event.
  */
 export async function poll<T>(
   what: string,

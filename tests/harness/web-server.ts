@@ -15,7 +15,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A web server that runs. */
+/** A running web server. */
 export class WebServer implements AsyncDisposable {
   readonly port: number;
   readonly log: LogLines;
@@ -40,7 +40,7 @@ export class WebServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
-  /** Waits for the line that says that it serves; fails at once when it ends before. */
+  /** Waits for the line of readiness; fails at once when the server ends first. */
   async ready(pattern: RegExp): Promise<this> {
     const ended = exited(this.#child).then(() => {
       throw new Error(`the web server ended before it was ready:\n${this.log.text()}`);
