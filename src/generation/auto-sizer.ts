@@ -2,9 +2,11 @@
 
 import { type AutoDecision, type AutoMemory, freshAuto, sizeAuto } from '../pool/auto-sizing.ts';
 import type { AutoClaim } from '../pool/memory-shares.ts';
+import { isManagedSlot } from '../pool/worker-mode.ts';
 import { workerStates } from '../pool/worker-states.ts';
 import { processMemory } from '../posix/smaps.ts';
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
+import type { WorkerStage } from '../scoreboard/states.ts';
 import type { Generation } from './generation.ts';
 
 /** What all pools with `pm = auto` share. */
@@ -14,6 +16,8 @@ export interface SharedRoom {
   ceiling(pool: string): number | undefined;
 }
 
+/** A worker in one of these is at no request. */
+const restingStages: readonly WorkerStage[] = ['idle', 'creating', 'booting'];
 /** Until a worker has been looked at. */
 const assumedBytes = 48 * 1024 * 1024;
 
@@ -52,15 +56,20 @@ export class AutoSizer {
     room: SharedRoom,
   ): { readonly decision: AutoDecision; readonly isNew: boolean } {
     this.#lookAtOne(generation, slots);
-    this.#running = generation.workers.all().filter(({ state }) => state !== workerStates.stopping).length;
+    const managed = slots.filter(({ slot }) => isManagedSlot(generation.pool, slot));
+    this.#running = generation.workers
+      .all()
+      .filter(
+        ({ slot, state }) => isManagedSlot(generation.pool, slot) && state !== workerStates.stopping,
+      ).length;
     const decision = sizeAuto(generation.pool, this.#memory, {
       now,
       running: this.#running,
-      active: slots.filter(({ stage }) => stage !== 'idle' && stage !== 'creating').length,
+      active: managed.filter(({ stage }) => !restingStages.includes(stage)).length,
       queue,
       ceiling: room.ceiling(this.#pool),
       isProcessorBusy: room.isProcessorBusy,
-      processorShare: processorShare(slots),
+      processorShare: processorShare(managed),
     });
     const isNew = decision.target !== this.#running;
     this.#memory = decision.memory;

@@ -76,7 +76,7 @@ export class OverloadLanes {
   #check(runner: PoolRunner): void {
     const { serving, config, prepared } = runner;
     if (serving === undefined || serving.engine === 'embedded') return;
-    const queue = prepared.listener.queue()?.current;
+    const queue = queueOf(prepared.listener);
     if (queue === undefined) return;
     const lane = this.#laneOf(runner.name);
     const decision = checkOverload(config, lane.memory, {
@@ -151,5 +151,14 @@ export class OverloadLanes {
     ] as const;
     const params = new Map(request.params);
     return statusOrPing(pool, params, this.#source) ?? cgiResponse(headers, 'Too many requests wait.\n');
+  }
+}
+
+/** Undefined where the kernel does not tell, also for want of a descriptor, which is no fault of the pool. */
+function queueOf(listener: Listener): number | undefined {
+  try {
+    return listener.queue()?.current;
+  } catch {
+    return undefined;
   }
 }

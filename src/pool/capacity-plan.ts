@@ -74,6 +74,7 @@ export function planCapacity(pools: readonly MeasuredPool[], budget: MemoryBudge
           : fittingWorkers(available - others, sharedBytes, workerBytes),
       recommended,
       advice: adviceFor({
+        processManager: pool.processManager,
         demand: pool.demand,
         workers: recommended,
         workerBytes,

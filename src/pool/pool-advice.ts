@@ -10,6 +10,8 @@ export interface Advice {
 }
 
 export interface AdviceInput {
+  /** As it is. */
+  readonly processManager: string;
   readonly demand: Demand | undefined;
   /** Maximum of its workers. */
   readonly workers: number;
@@ -32,7 +34,9 @@ export function adviceFor(input: AdviceInput): Advice[] {
   return [...processManager(input), ...maxRequests(input)];
 }
 
-function processManager({ demand, workers }: AdviceInput): Advice[] {
+function processManager({ demand, workers, processManager: present }: AdviceInput): Advice[] {
+  if (present === 'auto')
+    return [{ directive: 'pm', value: 'auto', reason: 'it follows the load by itself' }];
   const limit = { directive: 'pm.max_children', value: String(workers), reason: 'see above' };
   const meanLoad = demand?.meanLoad ?? 0;
   const peakLoad = demand?.peak.load ?? 0;

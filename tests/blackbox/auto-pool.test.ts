@@ -1,6 +1,8 @@
 /** `pm = auto`: workers come when connections wait, and every number has a reason. */
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
+import { planCommand } from '../../src/cli/watch/plan.ts';
 import { askAdmin } from '../admin/client.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
@@ -23,7 +25,7 @@ testEngines('it grows when connections wait, up to its limit, and says why', {},
       `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm = auto\npm.min_children = 2\npm.max_children = 4\npm.status_path = /status')}`,
     expected: [/server reached pm\.max_children setting \(4\)/],
   });
-  assert.equal((await poolOf(server)).workers.length, 2);
+  await poll('two workers', async () => ((await poolOf(server)).workers.length === 2 ? true : undefined));
   const script = server.folder.write('www/s.php', '<?php usleep(700000); echo "done";');
   let isEnough = false;
   const client = async (): Promise<void> => {
@@ -53,6 +55,20 @@ testEngines('it grows when connections wait, up to its limit, and says why', {},
     SCRIPT_FILENAME: '/status',
   });
   assert.match(page.body.toString(), /process manager: +auto/);
+  // What the master knows by now is enough for a plan.
+  const stdout = new PassThrough();
+  const args = ['--connect', server.folder.join('run/admin.sock'), '--json'];
+  const plan = await poll(
+    'a plan',
+    async () => {
+      assert.equal(await planCommand(args, { stdout, stderr: process.stderr, env: {} }), 0);
+      const { pools } = JSON.parse(String(stdout.read()));
+      return pools[0].plan.pool.demand === undefined ? undefined : pools[0].plan;
+    },
+    15_000,
+  );
+  assert.ok(plan.needed >= 1 && plan.workerBytes > 2 ** 17, JSON.stringify(plan));
+  assert.deepEqual(plan.advice[0].value, 'auto');
   // Nobody goes at once.
   const kept = await poll(
     'patience',

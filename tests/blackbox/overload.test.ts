@@ -32,7 +32,7 @@ testEngines(
     const served = replies.filter(({ status }) => status === 200);
     const refused = replies.filter(({ status }) => status === 503);
     assert.equal(served.length + refused.length, 30);
-    assert.ok(served.length >= 8, `${served.length} were served`);
+    assert.ok(served.length >= 3, `${served.length} were served`);
     assert.ok(refused.length >= 5, `${refused.length} were refused`);
     for (const reply of refused) {
       assert.deepEqual(reply.headers.get('retry-after'), ['1']);

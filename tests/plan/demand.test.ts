@@ -54,6 +54,7 @@ suite('advice', () => {
   const advice = (momentAt: (minute: number) => Moment, workers: number) =>
     Object.fromEntries(
       adviceFor({
+        processManager: 'dynamic',
         demand: demand(momentAt),
         workers,
         workerBytes: 40 * megabyte,
