@@ -63,8 +63,8 @@ const TABLE: readonly (readonly [
   [
     'process manager',
     values.parseProcessManager,
-    { static: 'static', Dynamic: 'dynamic', ONDEMAND: 'ondemand' },
-    { auto: 'invalid process manager (static, dynamic or ondemand)' },
+    { static: 'static', Dynamic: 'dynamic', ONDEMAND: 'ondemand', auto: 'auto' },
+    { automatic: 'invalid process manager (static, dynamic or ondemand)' },
   ],
   [
     'engine',
