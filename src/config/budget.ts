@@ -15,7 +15,7 @@ export function parseBudget(text: string): Budget | undefined {
   return bytes > 0 && Number.isSafeInteger(bytes) ? { bytes } : undefined;
 }
 
-/** Why it is none; undefined for one that is. */
+/** Reason for refusing a value; undefined for a valid one. */
 export function checkBudget(text: string): string | undefined {
   return parseBudget(text) === undefined
     ? 'memory.budget must be a percentage or a size, such as 80% or 4G'

@@ -20,7 +20,7 @@ type Check = (pool: Draft<PoolConfig>, context: PoolContext) => void;
 
 /** PHP-FPM's default of `listen.backlog` and the minimum for `pm = ondemand`. */
 const DEFAULT_BACKLOG = -1;
-/** Of `pm = auto` where the file names none: each is a slot of 4 KB. */
+/** Default of `pm = auto`: each is a slot of 4 KB. */
 const autoChildren = 128;
 const DEFAULT_TRACE_DEPTH = 20;
 

@@ -80,7 +80,7 @@ export interface SizingAnswer {
   readonly wanted: number;
   /** Busy workers and waiting connections, on average. */
   readonly load: number;
-  /** What it is bounded by. */
+  /** The bound that limits it. */
   readonly limit: string;
   readonly reason: string;
 }

@@ -1,4 +1,4 @@
-/** Keeps the number of workers of a pool with `pm = auto`: what is measured of it goes in, a target with its reason comes out. */
+/** Controls the number of workers of a pool with `pm = auto`: measurements in, a target with its reason out. */
 
 import { type AutoDecision, type AutoMemory, freshAuto, sizeAuto } from '../pool/auto-sizing.ts';
 import type { AutoClaim } from '../pool/memory-shares.ts';
@@ -9,23 +9,23 @@ import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import type { WorkerStage } from '../scoreboard/states.ts';
 import type { Generation } from './generation.ts';
 
-/** What all pools with `pm = auto` share. */
+/** Resources shared by all pools with `pm = auto`. */
 export interface SharedRoom {
   readonly isProcessorBusy: boolean;
-  /** Workers that the pool may have; undefined when unknown. */
+  /** Maximum of the pool's workers; undefined when unknown. */
   ceiling(pool: string): number | undefined;
 }
 
 /** A worker in one of these is at no request. */
 const restingStages: readonly WorkerStage[] = ['idle', 'creating', 'booting'];
-/** Until a worker has been looked at. */
+/** Used before the first measurement of a worker. */
 const assumedBytes = 48 * 1024 * 1024;
 
 export class AutoSizer {
   readonly #pool: string;
   #memory: AutoMemory = freshAuto;
   #decision: AutoDecision | undefined;
-  /** By pid: what the worker has for itself. One is looked at each second. */
+  /** By pid: private memory of the worker. One worker is measured each second. */
   readonly #sizes = new Map<number, number>();
   #turn = 0;
   #running = 0;
@@ -34,12 +34,12 @@ export class AutoSizer {
     this.#pool = pool;
   }
 
-  /** The latest one; undefined before the first heartbeat, and for other process managers. */
+  /** The latest decision; undefined before the first heartbeat, and for other process managers. */
   get decision(): AutoDecision | undefined {
     return this.#decision;
   }
 
-  /** What it asks of the memory; undefined before the first heartbeat. @param least `pm.min_children` */
+  /** The pool's claim on memory; undefined before the first heartbeat. @param least `pm.min_children` */
   claim(least: number): AutoClaim | undefined {
     const decision = this.#decision;
     if (decision === undefined) return undefined;
@@ -47,7 +47,7 @@ export class AutoSizer {
     return { name: this.#pool, load, least, wanted, running: this.#running, workerBytes: this.#averageBytes };
   }
 
-  /** Once a second. @param queue connections that wait. @returns the decision, and whether the target is another one */
+  /** Once a second. @param queue waiting connections. @returns the decision, and whether the target has changed */
   beat(
     generation: Generation,
     slots: readonly SlotSnapshot[],
@@ -82,7 +82,7 @@ export class AutoSizer {
     return [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0) / this.#sizes.size;
   }
 
-  /** The kernel walks all pages of a process for it: one a second. */
+  /** The kernel walks all pages of a process for it, so only one a second. */
   #lookAtOne({ engine, workers }: Generation, slots: readonly SlotSnapshot[]): void {
     const all = workers.all().filter(({ pid }) => pid !== 0);
     const pids = new Set(all.map(({ pid }) => pid));
@@ -98,7 +98,7 @@ export class AutoSizer {
   }
 }
 
-/** Of the last requests of all workers. */
+/** Over the last requests of all workers. */
 function processorShare(slots: readonly SlotSnapshot[]): number | undefined {
   const wall = slots.reduce((sum, { cpuWallMicros }) => sum + cpuWallMicros, 0);
   return wall === 0 ? undefined : slots.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0) / wall;

@@ -78,7 +78,7 @@ export class PoolRunner {
     return this.config.pm === 'auto' ? this.#supervisor.sizing : undefined;
   }
 
-  /** With `pm = auto`: what the pool asks of the memory. */
+  /** With `pm = auto`: the pool's claim on memory. */
   autoClaim(): AutoClaim | undefined {
     const { serving } = this.#hosts;
     return serving === undefined ? undefined : this.#supervisor.claim(serving);
@@ -265,7 +265,7 @@ export class PoolRunner {
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
   }
 
-  /** Asked where it counts: the others see it on their status page. */
+  /** Measured only where it matters: other pools show it on their status page. */
   #queueFor({ pool }: Generation, queued: number): number {
     return pool.pm === 'auto' ? queued + (this.#hosts.pool.listener.queue()?.current ?? 0) : 0;
   }

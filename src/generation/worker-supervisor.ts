@@ -81,14 +81,14 @@ export class WorkerSupervisor {
     return this.#sizer.decision;
   }
 
-  /** With `pm = auto`: what the pool asks of the memory. */
+  /** With `pm = auto`: the pool's claim on memory. */
   claim(generation: Generation): AutoClaim | undefined {
     return generation.pool.pm === 'auto' ? this.#sizer.claim(generation.pool['pm.min_children']) : undefined;
   }
 
   /**
-   * @param slots of the generation's scoreboard, of this moment
-   * @param queue connections that wait
+   * @param slots current slots of the generation's scoreboard
+   * @param queue waiting connections
    */
   heartbeat(generation: Generation, slots: readonly SlotSnapshot[], queue: number): void {
     this.#size(generation, slots, queue);

@@ -1,4 +1,6 @@
-/** What pools with `pm = auto` share: the processor, and the memory of `memory.budget`. Looked at once a second. */
+/**
+ * Resources shared by pools with `pm = auto`: the processor, and the memory of `memory.budget`. Sampled once a second.
+ */
 
 import { parseBudget } from '../config/budget.ts';
 import type { SharedRoom } from '../generation/auto-sizer.ts';
@@ -7,7 +9,7 @@ import { budgetBytes, memoryCeilings } from '../pool/memory-shares.ts';
 import { memoryAccount } from '../posix/memory-limit.ts';
 import { isProcessorUsedUp, type ProcessorCounters, readProcessor } from '../posix/processor.ts';
 
-/** So short a time says nothing of the processor, ms. */
+/** Minimum period for a statement about the processor, ms. */
 const shortestMs = 500;
 
 export class MachineRoom implements SharedRoom {

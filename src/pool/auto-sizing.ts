@@ -1,11 +1,11 @@
 /**
- * How many workers a pool with `pm = auto` is to have. Pure: one step a heartbeat.
+ * Target number of workers of a pool with `pm = auto`. Pure: one step a heartbeat.
  *
- * - Up: by square-root staffing over what was wanted lately, and at once when a queue forms, by as many as wait, at most
- *   twice as many as there are.
- * - Not while the processor is the bottleneck: more workers would only make all of them slower. Requests that mostly wait
- *   (for a database) are not held up by it.
- * - Down: slowly, after a patience that doubles whenever workers were ended that were needed soon after (uWSGI's lesson).
+ * - Up: by square-root staffing over the recent demand, and at once when a queue forms, by the number of waiting
+ *   connections, at most to twice the current number.
+ * - Not while the processor is the bottleneck: more workers would only make all of them slower. Requests that mostly
+ *   wait (for a database) are exempt.
+ * - Down: slowly, after a patience that doubles whenever ended workers were needed again soon after (uWSGI's lesson).
  * - Memory is a ceiling from outside. A worker that has a request is never killed for it.
  */
 
@@ -20,7 +20,7 @@ export interface AutoSettings {
 export interface AutoInput {
   /** Milliseconds on a monotonic clock. */
   readonly now: number;
-  /** Workers that are not asked to leave, those included that are starting. */
+  /** Workers that were not asked to end, including starting ones. */
   readonly running: number;
   /** Workers with a request. */
   readonly active: number;
@@ -33,7 +33,7 @@ export interface AutoInput {
   readonly processorShare: number | undefined;
 }
 
-/** What keeps the number from being another one. */
+/** The bound that determines the number. */
 export type AutoLimit = 'load' | 'queue' | 'minimum' | 'maximum' | 'memory' | 'processor' | 'patience';
 
 export interface AutoDecision {
@@ -53,7 +53,7 @@ interface Sample {
 
 export interface AutoMemory {
   readonly samples: readonly Sample[];
-  /** Since when there are more workers than needed. */
+  /** Since when there have been more workers than needed. */
   readonly lowSince: number | undefined;
   readonly patienceMillis: number;
   readonly shrunkAt: number;
@@ -94,7 +94,7 @@ export function sizeAuto(settings: AutoSettings, memory: AutoMemory, input: Auto
   const result = { wanted: need.count, load };
   if (bounded.target > running) return { ...result, ...bounded, memory: grown(calm, now) };
   if (bounded.target === running) return { ...result, ...bounded, memory: { ...calm, lowSince: undefined } };
-  // What does not fit goes at once, or when its request is done.
+  // Workers that do not fit end at once, or after their request.
   if (bounded.limit === 'memory') return { ...result, ...bounded, memory: { ...calm, shrunkAt: now } };
   return { ...result, ...shrink(bounded.target, running, calm, now) };
 }
@@ -161,7 +161,7 @@ function grown(memory: AutoMemory, now: number): AutoMemory {
     lowSince: undefined,
     patienceMillis: Math.min(mostPatience, memory.patienceMillis * 2),
     patienceSince: now,
-    // One shrink is blamed once.
+    // Each shrink is blamed only once.
     shrunkAt: Number.NEGATIVE_INFINITY,
   };
 }

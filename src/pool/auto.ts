@@ -1,4 +1,4 @@
-/** `pm = auto`: as many workers as auto-sizing.ts says. */
+/** `pm = auto`: as many workers as auto-sizing.ts decides. */
 
 import type { ManagedWorker } from './management.ts';
 import type { Plan } from './plan.ts';
@@ -30,7 +30,8 @@ function heartbeat(plan: Plan): void {
   } else plan.memory.atMaximum = false;
   plan.spawn(auto.target - staying, 'grow');
   const surplus = Math.max(0, staying - auto.target);
-  // Where memory is short, workers with a request leave as well, once it is done: in a pool that is never idle nobody would.
+  // With scarce memory, busy workers leave as well, after their request: a pool that is never idle would lose none
+  // otherwise.
   const leavers = auto.isMemoryShort ? [...plan.idle, ...busyOf(workers)] : plan.idle;
   for (const worker of oldestFirst(leavers).slice(0, surplus)) plan.stop(worker);
 }
@@ -39,7 +40,7 @@ function busyOf(workers: readonly ManagedWorker[]): ManagedWorker[] {
   return workers.filter(({ stage, stopping }) => stage !== 'idle' && stage !== 'creating' && !stopping);
 }
 
-/** Idle ones first; of these the earliest start, which has had the most time to grow. */
+/** Idle ones first; among these the earliest start, which has had most time to grow. */
 function oldestFirst(workers: readonly ManagedWorker[]): ManagedWorker[] {
   const rank = ({ stage }: ManagedWorker): number => (stage === 'idle' ? 0 : 1);
   return [...workers].sort((a, b) => rank(a) - rank(b) || a.startedAt - b.startedAt);

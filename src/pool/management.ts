@@ -92,9 +92,9 @@ export interface ManagerInput {
   /** With `pm = auto`, at a heartbeat: see auto-sizing.ts. */
   readonly auto?: {
     readonly target: number;
-    /** More are wanted than pm.max_children allows. */
+    /** Demand exceeds pm.max_children. */
     readonly isAtMaximum: boolean;
-    /** There are more than fit into the memory. */
+    /** Some workers do not fit into the memory. */
     readonly isMemoryShort: boolean;
   };
   readonly memory: ManagerMemory;

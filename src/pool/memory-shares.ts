@@ -1,4 +1,4 @@
-/** How many workers each pool with `pm = auto` may have within `memory.budget`. Pure. */
+/** Number of workers that each pool with `pm = auto` may have within `memory.budget`. Pure. */
 
 import type { Budget } from '../config/budget.ts';
 import { allot } from './capacity.ts';
@@ -11,7 +11,7 @@ export interface AutoClaim {
   readonly name: string;
   readonly load: number;
   readonly least: number;
-  /** Without a limit of memory. */
+  /** Without a memory limit. */
   readonly wanted: number;
   readonly running: number;
   /** What one worker has for itself. */
@@ -19,8 +19,8 @@ export interface AutoClaim {
 }
 
 /**
- * What is free within the budget is shared out beside what these pools' workers have already; where it is exceeded they
- * have to give that back. Everything else in memory (other programs, other pools, what pools share) is not theirs.
+ * Free memory within the budget is distributed in addition to the current memory of these pools' workers; an excess
+ * must be given back. Everything else in memory (other programs, other pools, shared memory) is not theirs.
  *
  * @param used by everything under the limit
  * @returns workers by name

@@ -1,28 +1,31 @@
-/** Whether the processor is used up: pressure (PSI) where the kernel tells it, throttling by a quota, else time (proc_stat(5)). */
+/**
+ * Whether the processor is exhausted: by pressure (PSI) if the kernel reports it, throttling by a quota, else time
+ * (proc_stat(5)).
+ */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A reading of the counters. */
 export interface ProcessorCounters {
-  /** Ticks of all processors: with work, and in all. */
+  /** Ticks of all processors: busy, and in total. */
   readonly busy: number;
   readonly total: number;
-  /** Microseconds for which the own cgroup was held back by its quota; 0 without one. */
+  /** Microseconds for which the quota throttled our cgroup; 0 without a quota. */
   readonly throttledMicros: number;
-  /** Percent of the last 10 seconds in which something waited for a processor; undefined where it is not told. */
+  /** Percent of the last 10 seconds in which something waited for a processor; undefined when not reported. */
   readonly pressure: number | undefined;
   /** Milliseconds, monotonic. */
   readonly at: number;
 }
 
-/** From here on it is used up. */
+/** From this share on it counts as exhausted. */
 const busyShare = 0.95;
-/** Programs that take turns wait a little all the time. */
+/** Programs that take turns always wait a little. */
 const busyPressure = 60;
 const throttledShare = 0.2;
 
-/** @param root where `/proc` and `/sys` are looked for, for tests */
+/** @param root parent of `/proc` and `/sys`, for tests */
 export function readProcessor(at: number, root = '/'): ProcessorCounters {
   const ticks =
     /^cpu +(.*)$/m
@@ -30,7 +33,7 @@ export function readProcessor(at: number, root = '/'): ProcessorCounters {
       ?.split(' ')
       .map(Number) ?? [];
   const total = ticks.slice(0, 8).reduce((sum, value) => sum + value, 0);
-  // Idle and waiting for a disk.
+  // Idle, and waiting for a disk.
   const busy = total - (ticks[3] ?? 0) - (ticks[4] ?? 0);
   const group = /^0::(.*)$/m.exec(read(root, 'proc/self/cgroup') ?? '')?.[1] ?? '';
   const throttled = /^throttled_usec (\d+)$/m.exec(
@@ -46,7 +49,7 @@ export function readProcessor(at: number, root = '/'): ProcessorCounters {
   };
 }
 
-/** Between two readings. Pressure that is zero on a busy machine is not told, whatever the file says. */
+/** Compares two readings. Zero pressure on a busy machine counts as not reported, whatever the file says. */
 export function isProcessorUsedUp(before: ProcessorCounters, now: ProcessorCounters): boolean {
   const ticks = now.total - before.total;
   const share = ticks > 0 ? (now.busy - before.busy) / ticks : 0;
