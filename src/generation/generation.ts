@@ -22,6 +22,7 @@ import { ScoreboardReader } from '../scoreboard/reader.ts';
 import { ScoreboardWriter } from '../scoreboard/writer.ts';
 import type { ApplicationFiles } from './application-files.ts';
 import { alone, BootPace, besideOthers } from './boot-pace.ts';
+import type { EarlierFigures } from './earlier-figures.ts';
 import type { HostProcess } from './host-process.ts';
 import type { HostState } from './host-states.ts';
 import { HostWatch } from './host-watch.ts';
@@ -42,6 +43,8 @@ export interface GenerationParts {
   readonly log: ErrorLog;
   readonly voice: PoolVoice;
   readonly patience: HostPatience;
+  /** Of the hosts before the pool slept; undefined begins anew. */
+  readonly earlier: EarlierFigures | undefined;
   /** Another generation of the pool serves while this one starts. */
   readonly besideOthers: boolean;
   /** Number of workers that must be up before the generation takes over the pool's socket. */
@@ -79,10 +82,13 @@ export class Generation {
   servingSince: number | undefined;
   /** Deadline for running requests while draining, monotonic ms; undefined: none. */
   drainDeadline: number | undefined;
-  slowRequests = 0;
+  slowRequests: number;
   /** Worker mode, once it serves: reports changes of the files. */
   files: ApplicationFiles | undefined;
-  maxListenQueue = 0;
+  maxListenQueue: number;
+  /** Since when its counters count, milliseconds since 1970: they go on over the sleep of a pool. */
+  readonly countsSinceEpochMs: number;
+  readonly #earlier: EarlierFigures | undefined;
   readonly #scoreboardFd: number;
   readonly #pace: BootPace;
   #host: HostProcess | undefined;
@@ -93,7 +99,12 @@ export class Generation {
     this.pool = parts.pool;
     this.engine = parts.engine;
     this.watch = new HostWatch(parts.patience, parts.log);
-    this.memory = parts.memory;
+    const { earlier } = parts;
+    this.#earlier = earlier;
+    this.countsSinceEpochMs = earlier?.startedEpochMs ?? this.launchedEpochMs;
+    this.memory = { ...parts.memory, maxChildrenReached: earlier?.maxChildrenReached ?? 0 };
+    this.slowRequests = earlier?.slowRequests ?? 0;
+    this.maxListenQueue = earlier?.maxListenQueue ?? 0;
     this.wantedAtTakeOver = parts.wantedAtTakeOver;
     this.#scoreboardFd = parts.scoreboardFd;
     this.#pace = new BootPace(parts.besideOthers ? besideOthers : alone, (slot) =>
@@ -109,7 +120,12 @@ export class Generation {
     this.slowLog = slowlog === undefined ? undefined : new SlowLogFile(slowlog, parts.logOwners, parts.log);
     const slotCount = slotsOf(parts.pool);
     this.workers = new WorkerTable(slotCount);
-    this.scoreboard = ScoreboardWriter.create(parts.scoreboardFd, slotCount);
+    this.scoreboard = ScoreboardWriter.create(
+      parts.scoreboardFd,
+      slotCount,
+      this.countsSinceEpochMs * 1000,
+      earlier,
+    );
     this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount, parts.engine);
     this.stacks = new WorkerStacks(this.reader, parts.engine);
   }
@@ -120,6 +136,34 @@ export class Generation {
 
   get isServing(): boolean {
     return this.servingSince !== undefined;
+  }
+
+  /** What a later host goes on from, once this one goes: with what it had from others before it. */
+  figures(): EarlierFigures {
+    const { acceptedRequests, maxActiveRequests, memoryPeak } = this.reader.readHeader();
+    return {
+      startedEpochMs: this.countsSinceEpochMs,
+      accepted: acceptedRequests,
+      maxActive: maxActiveRequests,
+      memoryPeak,
+      maxListenQueue: this.maxListenQueue,
+      maxChildrenReached: this.memory.maxChildrenReached,
+      slowRequests: this.slowRequests,
+    };
+  }
+
+  /** What it has counted by itself, without what it goes on from. Never below 0, whatever its workers wrote. */
+  ownCounts(): {
+    readonly accepted: number;
+    readonly maxChildrenReached: number;
+    readonly slowRequests: number;
+  } {
+    const earlier = this.#earlier;
+    return {
+      accepted: Math.max(0, this.reader.readHeader().acceptedRequests - (earlier?.accepted ?? 0)),
+      maxChildrenReached: this.memory.maxChildrenReached - (earlier?.maxChildrenReached ?? 0),
+      slowRequests: this.slowRequests - (earlier?.slowRequests ?? 0),
+    };
   }
 
   get scoreboardFd(): number {

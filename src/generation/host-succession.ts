@@ -22,6 +22,7 @@ import { usefulHostMillis } from '../pool/respawn.ts';
 import { ApplicationFiles } from './application-files.ts';
 import { type Contained, contain } from './bulkhead.ts';
 import { Departures } from './departures.ts';
+import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
 import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
@@ -125,14 +126,15 @@ export class HostSuccession {
    * Starts a host beside the serving one, if there is one.
    *
    * @param wanted number of workers that must be up before it takes over
+   * @param earlier figures that it goes on from
    */
-  launch(pool: PreparedPool, wanted: number): void {
+  launch(pool: PreparedPool, wanted: number, earlier?: EarlierFigures): void {
     this.#nextPool = pool;
     // A reload replaces the pending restart of a dead host: otherwise there would be two hosts.
     this.#hostRestart.cancel();
     try {
       const besideOthers = this.#serving !== undefined;
-      const conditions = { wantedAtTakeOver: wanted, besideOthers, voice: this.#voice };
+      const conditions = { wantedAtTakeOver: wanted, besideOthers, voice: this.#voice, earlier };
       this.#next = launchGeneration(pool, conditions, this.#services, (generation, event) =>
         this.#reports.hostEvent(generation, event),
       );

@@ -19,7 +19,7 @@ import { logOwners, type PreparedPool } from './prepared-pool.ts';
  */
 export function launchGeneration(
   pool: PreparedPool,
-  conditions: Pick<GenerationParts, 'wantedAtTakeOver' | 'besideOthers' | 'voice'>,
+  conditions: Pick<GenerationParts, 'wantedAtTakeOver' | 'besideOthers' | 'voice' | 'earlier'>,
   services: MasterServices,
   onEvent: (generation: Generation, event: HostEvent) => void,
 ): Generation {

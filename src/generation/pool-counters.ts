@@ -65,9 +65,10 @@ export class PoolCounters {
 
   /** A host has ended with its workers; call it before the scoreboard is closed. */
   generationGone(generation: Generation): void {
-    this.#accepted += generation.reader.readHeader().acceptedRequests;
-    this.#maxChildrenReached += generation.memory.maxChildrenReached;
-    this.#slowRequests += generation.slowRequests;
+    const { accepted, maxChildrenReached, slowRequests } = generation.ownCounts();
+    this.#accepted += accepted;
+    this.#maxChildrenReached += maxChildrenReached;
+    this.#slowRequests += slowRequests;
     this.#refused += generation.reader.readHeader().refusedRequests;
     this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
   }
@@ -84,10 +85,7 @@ export class PoolCounters {
 
   /** Requests begun. @param generations those with a host */
   accepted(generations: readonly Generation[]): number {
-    return generations.reduce(
-      (total, { reader }) => total + reader.readHeader().acceptedRequests,
-      this.#accepted,
-    );
+    return generations.reduce((total, generation) => total + generation.ownCounts().accepted, this.#accepted);
   }
 
   /** @param generations those with a host */
@@ -99,8 +97,8 @@ export class PoolCounters {
     return {
       ...counted,
       accepted,
-      maxChildrenReached: sum(this.#maxChildrenReached, ({ memory }) => memory.maxChildrenReached),
-      slowRequests: sum(this.#slowRequests, ({ slowRequests }) => slowRequests),
+      maxChildrenReached: sum(this.#maxChildrenReached, (one) => one.ownCounts().maxChildrenReached),
+      slowRequests: sum(this.#slowRequests, (one) => one.ownCounts().slowRequests),
       terminatedRequests: this.#terminatedRequests,
       restarts: { ...this.#restarts },
       faults: this.#faults,

@@ -14,6 +14,7 @@ import type { AutoClaim } from '../pool/memory-shares.ts';
 import { maySleep } from '../pool/sleep.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
+import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
 import { HostMessageHandler } from './host-message-handler.ts';
 import type { HostEvent } from './host-process.ts';
@@ -42,6 +43,8 @@ export class PoolRunner {
   readonly #voice: PoolVoice;
   readonly #notices: PoolNotices;
   readonly #sleep: Sleep;
+  /** What the status page goes on from when the pool wakes. */
+  #earlier: EarlierFigures | undefined;
 
   constructor(pool: PreparedPool, services: MasterServices, reports: PoolReports) {
     const voice = new PoolVoice(services.log, pool.config.name, services.now);
@@ -127,7 +130,8 @@ export class PoolRunner {
 
   /** The status page as the bytes of a CGI response; undefined while no host serves the pool, unless it sleeps. */
   statusPage(query: string): Buffer | undefined {
-    if (this.#sleep.isAsleep) return renderSleepingPage(this.#hosts.pool, this.#sleep.since, query).reply;
+    if (this.#sleep.isAsleep)
+      return renderSleepingPage(this.#hosts.pool, this.#sleep.since, query, this.#earlier).reply;
     return (
       this.#hosts.serving &&
       renderStatusPage(this.#hosts.serving, this.#hosts.pool.listener, query, this.firstHeaders).reply
@@ -275,17 +279,19 @@ export class PoolRunner {
     if (!this.#sleep.isAsleep || !this.#services.isNormal()) return;
     this.#sleep.end();
     this.#services.log.debug(`[pool ${this.name}] a connection wakes it`);
-    this.#hosts.launch(this.#hosts.pool, 0);
+    this.#hosts.launch(this.#hosts.pool, 0, this.#earlier);
   }
 
   #fallAsleep(): void {
     this.#services.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
+    this.#earlier = this.#hosts.serving?.figures();
     this.#hosts.retire();
     this.#sleep.begin(this.#hosts.pool, () => this.#reports.wake());
   }
 
   /** Nothing runs before the first connection, but the start of its PHP is tested in advance. */
   #sleepFirst(pool: PreparedPool): void {
+    this.#earlier = undefined;
     this.#hosts.rest(pool);
     this.#sleep.begin(pool, () => this.#reports.wake());
     const done = (failure: string | undefined): void => {

@@ -8,6 +8,7 @@ import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/decode.t
 import type { Listener } from '../sockets/listener.ts';
 import { renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/status-snapshot.ts';
+import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import type { StatusQuestion } from './status-desk.ts';
@@ -23,7 +24,7 @@ export function statusSnapshot(
     pool: generation.pool,
     scoreboard,
     workers: generation.workers.all().filter(({ pid }) => pid !== 0),
-    startedAt: generation.launchedEpochMs,
+    startedAt: generation.countsSinceEpochMs,
     listenQueue: kernel?.current ?? 0,
     maxListenQueue: generation.maxListenQueue,
     listenQueueLength: kernel?.limit ?? 0,
@@ -95,23 +96,30 @@ export function renderSleepingPage(
   { config, listener }: Pick<PreparedPool, 'config' | 'listener'>,
   since: number,
   query: string,
+  earlier?: EarlierFigures,
 ): { status: number; reply: Buffer } {
   const kernel = listener.queue();
   const snapshot = poolStatus({
     pool: config,
-    scoreboard: emptyScoreboard,
+    scoreboard: { ...emptyScoreboard, header: { ...emptyScoreboard.header, ...headerOf(earlier) } },
     workers: [],
-    startedAt: since,
+    startedAt: earlier?.startedEpochMs ?? since,
     listenQueue: kernel?.current ?? 0,
-    maxListenQueue: 0,
+    maxListenQueue: earlier?.maxListenQueue ?? 0,
     listenQueueLength: kernel?.limit ?? 0,
-    maxChildrenReached: 0,
-    slowRequests: 0,
+    maxChildrenReached: earlier?.maxChildrenReached ?? 0,
+    slowRequests: earlier?.slowRequests ?? 0,
     showsMemoryPeak: false,
     nowMicros: monotonicMicros(),
   });
   const answer = renderStatus(snapshot, query, Date.now());
   return { status: answer.status, reply: cgiResponse(answer.headers, answer.body) };
+}
+
+function headerOf(earlier: EarlierFigures | undefined): Partial<ScoreboardSnapshot['header']> {
+  if (earlier === undefined) return {};
+  const { accepted, maxActive, memoryPeak } = earlier;
+  return { acceptedRequests: accepted, maxActiveRequests: maxActive, memoryPeak };
 }
 
 /** The header by which PHP names itself, unless its `expose_php` is off. */

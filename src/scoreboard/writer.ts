@@ -42,6 +42,13 @@ export interface MasterFigures {
   readonly slowRequests: number;
 }
 
+/** Counters of a host that begin where those of an earlier one ended. */
+export interface FirstCounts {
+  readonly accepted: number;
+  readonly maxActive: number;
+  readonly memoryPeak: number;
+}
+
 /** Facts about a request with complete parameters; texts are cut to their field. */
 export interface RequestInformation extends RequestTexts {
   readonly contentLength: number;
@@ -116,8 +123,14 @@ export class ScoreboardWriter {
    * come with the first request, for a native worker as SIGBUS.
    *
    * @param startEpochMicros start of the pool, CLOCK_REALTIME.
+   * @param counts what the host's counters begin at
    */
-  static create(fd: number, slotCount: number, startEpochMicros: number = epochMicros()): ScoreboardWriter {
+  static create(
+    fd: number,
+    slotCount: number,
+    startEpochMicros: number = epochMicros(),
+    counts: FirstCounts = { accepted: 0, maxActive: 0, memoryPeak: 0 },
+  ): ScoreboardWriter {
     const bytes = Buffer.alloc(scoreboardSize(slotCount));
     bytes.write(scoreboardMagic, headerAt.magic, 'latin1');
     writeU32(bytes, scoreboardVersion, headerAt.version);
@@ -125,6 +138,9 @@ export class ScoreboardWriter {
     writeU32(bytes, slotSize, headerAt.slot_size);
     writeU32(bytes, slotCount, headerAt.slot_count);
     writeU64(bytes, startEpochMicros, headerAt.start_epoch_micros);
+    writeU64(bytes, counts.accepted, headerAt.accepted_requests);
+    writeU32(bytes, counts.maxActive, headerAt.max_active_requests);
+    writeU64(bytes, counts.memoryPeak, headerAt.memory_peak);
     ftruncateSync(fd, bytes.length);
     let written = 0;
     while (written < bytes.length) {
