@@ -22,15 +22,8 @@ type Generator = (current: string) => string;
 export const GENERATED: readonly (readonly [file: string, generate: Generator])[] = [
   ['docs/directives.md', directivesPage],
   ['docs/contract.md', contractPage],
-  [
-    'docs/observability.md',
-    (page) =>
-      replaceBetween(
-        replaceBetween(page, 'metrics', metricsMarkdown()),
-        'access fields',
-        accessFieldsMarkdown(),
-      ),
-  ],
+  ['docs/api.md', (page) => replaceBetween(page, 'metrics', metricsMarkdown())],
+  ['docs/observability.md', (page) => replaceBetween(page, 'access fields', accessFieldsMarkdown())],
   ['docs/embedded.md', (page) => replaceBetween(page, 'missing', inventoryMarkdown())],
   ['docs/architecture.md', (page) => replaceBetween(page, 'rooms', roomsMarkdown())],
   ['CONTRIBUTING.md', (page) => replaceBetween(page, 'rooms', roomsInShort())],

@@ -1,4 +1,4 @@
-/** The only list of metrics: `GET /metrics` and docs/observability.md derive from it. */
+/** The only list of metrics: `GET /metrics` and docs/api.md derive from it. */
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
 import { type DoctorAnswer, type Severity, severities } from '../figures/findings.ts';

@@ -1,5 +1,5 @@
 /**
- * The JSON of the admin endpoint (docs/observability.md): json.ts makes it, the dashboard reads it. Undefined fields
+ * The JSON of the admin endpoint (docs/api.md): json.ts makes it, the dashboard reads it. Undefined fields
  * are absent there. Types only, and none of Node's: the dashboard's program includes them.
  */
 
