@@ -8,7 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { metricsMarkdown } from '../src/admin/metrics-table.ts';
 import { directivesPage } from '../src/config/docs.ts';
 import { checksMarkdown } from '../src/doctor/docs.ts';
-import { hostMessages, masterMessages, messageTable, wordList } from '../src/engine/message-table.ts';
+import {
+  hostMessages,
+  masterMessages,
+  messageTable,
+  templateMessages,
+  templateOrders,
+  wordList,
+} from '../src/engine/message-table.ts';
 import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
@@ -39,6 +46,8 @@ function contractPage(page: string): string {
     ['words', wordList()],
     ['master messages', messageTable(masterMessages)],
     ['host messages', messageTable(hostMessages)],
+    ['template orders', messageTable(templateOrders)],
+    ['template messages', messageTable(templateMessages)],
     ['layout', layoutTables()],
   ];
   return parts.reduce((current, [name, text]) => replaceBetween(current, name, text), page);

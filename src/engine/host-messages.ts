@@ -5,11 +5,8 @@
 
 import { binaryOf } from '../text/binary.ts';
 import { ContractError, contractVersion, type Message, type WorkerEnd } from './contract.ts';
-import { type HostVerb, hostMessages, type MessageRow } from './message-table.ts';
-import { isRequestId } from './request-id.ts';
-
-export const hostLogLevels = ['debug', 'notice', 'warning', 'error', 'alert'] as const;
-export type HostLogLevel = (typeof hostLogLevels)[number];
+import { type HostVerb, hostMessages } from './message-table.ts';
+import { type HostLogLevel, readMessage, type WordValues } from './message-words.ts';
 
 export type HostMessage =
   | { readonly type: 'ready'; readonly facts: HostFacts }
@@ -57,26 +54,6 @@ export interface HostFacts {
   readonly warnings: readonly string[];
 }
 
-/** Values of a message's words. */
-interface WordValues {
-  slot?: number | undefined;
-  pid?: number | undefined;
-  /** `CODE` or `NUMBER`. */
-  number?: number | undefined;
-  level?: HostLogLevel | undefined;
-  id?: string | undefined;
-  requestId?: string | undefined;
-  /** Literal words and choices. */
-  readonly fixed: string[];
-}
-
-/** Ids of questions. A host's invention may end up in logs and is sent back to it. */
-const questionId = /^[A-Za-z0-9._-]{1,64}$/;
-
-function isHostVerb(word: string): word is HostVerb {
-  return Object.hasOwn(hostMessages, word);
-}
-
 /**
  * Parses one message of a host.
  *
@@ -84,13 +61,9 @@ function isHostVerb(word: string): word is HostVerb {
  * @throws ContractError for a message that is not in docs/contract.md
  */
 export function parseHostMessage(message: Message, slotCount: number): HostMessage {
-  const [verb = '', ...words] = message.words;
-  const { payload } = message;
-  if (!isHostVerb(verb)) throw unreadable(message);
-  const row: MessageRow = hostMessages[verb];
-  const values = row.forms.map((form) => readWords(form.words, words, slotCount)).find(Boolean);
-  if (values === undefined || (payload !== undefined) !== row.payload) throw unreadable(message);
-  return typed(verb, values, payload ?? new Uint8Array());
+  const read = readMessage(hostMessages, message, slotCount);
+  if (read === undefined) throw unreadable(message);
+  return typed(read.verb, read.values, read.payload);
 }
 
 function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessage {
@@ -134,56 +107,6 @@ function workerEnd(fixed: readonly string[], number: number): WorkerEnd {
   return fixed[0] === 'exit'
     ? { type: 'exit', code: number }
     : { type: 'signal', signal: number, core: fixed.includes('core') };
-}
-
-/** @returns undefined for words that do not match the form */
-function readWords(form: string, words: readonly string[], slotCount: number): WordValues | undefined {
-  const values: WordValues = { fixed: [] };
-  const wanted = form === '' ? [] : form.split(' ');
-  let at = 0;
-  for (const kind of wanted) {
-    const word = words[at];
-    const optional = /^\[(.*)\]$/.exec(kind)?.[1];
-    if (word === undefined && optional !== undefined) continue;
-    if (word === undefined || !readWord(optional ?? kind, word, values, slotCount)) return undefined;
-    at += 1;
-  }
-  return at === words.length ? values : undefined;
-}
-
-function readWord(kind: string, word: string, values: WordValues, slotCount: number): boolean {
-  switch (kind) {
-    case 'SLOT':
-      values.slot = numberBelow(word, slotCount);
-      return values.slot !== undefined;
-    case 'PID':
-      values.pid = numberBelow(word, 2 ** 31);
-      return values.pid !== undefined;
-    case 'CODE':
-      values.number = numberBelow(word, 256);
-      return values.number !== undefined;
-    case 'NUMBER':
-      values.number = numberBelow(word, 128);
-      return values.number !== undefined;
-    case 'LEVEL':
-      values.level = hostLogLevels.find((known) => known === word);
-      return values.level !== undefined;
-    case 'ID':
-      values.id = word;
-      return questionId.test(word);
-    case 'REQUEST':
-      values.requestId = word;
-      return isRequestId(word);
-    default:
-      values.fixed.push(word);
-      return kind.split('|').includes(word);
-  }
-}
-
-/** @returns undefined unless the word is a number below the limit */
-function numberBelow(word: string, limit: number): number | undefined {
-  const value = Number(word);
-  return /^\d{1,10}$/.test(word) && value < limit ? value : undefined;
 }
 
 /** Facts are kept for the life of the host and displayed, so their size is limited. */

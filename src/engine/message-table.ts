@@ -163,6 +163,38 @@ export const hostMessages = {
 
 export type HostVerb = keyof typeof hostMessages;
 
+/** What the master sends to a template, after `hathi`, its settings and `start`. */
+export const templateOrders = {
+  host: row(
+    'ID [spare]',
+    "make a host. With `spare`, one that has gone through PHP's start before its pool was known will do: the pool changes nothing of OPcache. Its descriptors have been sent in one message before: stdout, stderr, then those of section 1 from 3 on, in their order",
+  ),
+  spare: row(
+    '',
+    'from now on keep such a host ready: one, made again a moment after it was given away. None is made where php.ini preloads code',
+  ),
+  alive: row(
+    'ID',
+    'are you there? Asked every few seconds. A template that does not answer for 15 seconds is killed; its hosts go on',
+  ),
+} as const satisfies Record<string, MessageRow>;
+
+/** What a template sends. */
+export const templateMessages = {
+  ready: row('', "PHP is up; the payload is that of a host's `ready`", true),
+  failed: row('', 'PHP cannot be started; the payload says why. The template exits with code 70', true),
+  host: row('ID PID', 'the host is there. It reads its channel as one that was executed'),
+  'no-host': row('ID', 'there is none; the payload says why', true),
+  alive: row('ID', 'answer to `alive`, with the ID of the question, at once'),
+  gone: {
+    payload: false,
+    forms: [
+      { words: 'PID exit CODE', meaning: 'a host has ended by itself' },
+      { words: 'PID signal NUMBER', meaning: 'a host was ended by a signal' },
+    ],
+  },
+} as const satisfies Record<string, MessageRow>;
+
 /** The rows as a table for docs/contract.md. */
 export function messageTable(rows: Readonly<Record<string, MessageRow>>): string {
   const lines = Object.entries(rows).flatMap(([verb, { payload, forms }]) =>

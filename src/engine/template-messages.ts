@@ -2,6 +2,8 @@
 
 import { ContractError, type Message } from './contract.ts';
 import { type HostFacts, parseFacts } from './host-messages.ts';
+import { templateMessages } from './message-table.ts';
+import { readMessage } from './message-words.ts';
 
 /** How a process ended, reported by its parent. */
 export type ProcessEnd =
@@ -19,38 +21,31 @@ export type TemplateMessage =
 
 /** @throws ContractError for a message that is not in docs/contract.md */
 export function parseTemplateMessage(message: Message): TemplateMessage {
-  const { words, payload } = message;
-  const [verb = '', first = '', second = '', third = ''] = words;
-  const text = payload === undefined ? undefined : Buffer.from(payload).toString('utf8');
-  const shape = `${verb} ${words.length}${text === undefined ? '' : ' #'}`;
-  switch (shape) {
-    case 'ready 1 #':
-      return { type: 'ready', facts: parseFacts(text ?? '') };
-    case 'failed 1 #':
-      return { type: 'failed', reason: text ?? '' };
-    case 'host 3':
-      return { type: 'host', id: first, pid: numberOf(message, second, 2 ** 31) };
-    case 'no-host 2 #':
-      return { type: 'no-host', id: first, reason: text ?? '' };
-    case 'alive 2':
-      return { type: 'alive', id: first };
-    case 'gone 4':
-      return { type: 'gone', pid: numberOf(message, first, 2 ** 31), end: endOf(message, second, third) };
+  const read = readMessage(templateMessages, message, 0);
+  if (read === undefined) throw unreadable(message);
+  const { verb, values } = read;
+  const { id = '', pid = 0, number = 0, fixed } = values;
+  const text = Buffer.from(read.payload).toString('utf8');
+  switch (verb) {
+    case 'ready':
+      return { type: verb, facts: parseFacts(text) };
+    case 'failed':
+      return { type: verb, reason: text };
+    case 'host':
+      return { type: verb, id, pid };
+    case 'no-host':
+      return { type: verb, id, reason: text };
+    case 'alive':
+      return { type: verb, id };
+    case 'gone':
+      return {
+        type: verb,
+        pid,
+        end: fixed[0] === 'exit' ? { type: 'exit', code: number } : { type: 'signal', signal: number },
+      };
     default:
-      throw unreadable(message);
+      throw new Error(`no reader for the message "${String(verb satisfies never)}"`);
   }
-}
-
-function endOf(message: Message, how: string, value: string): ProcessEnd {
-  if (how === 'exit') return { type: 'exit', code: numberOf(message, value, 256) };
-  if (how === 'signal') return { type: 'signal', signal: numberOf(message, value, 128) };
-  throw unreadable(message);
-}
-
-function numberOf(message: Message, word: string, limit: number): number {
-  const value = Number(word);
-  if (!/^\d{1,10}$/.test(word) || value >= limit) throw unreadable(message);
-  return value;
 }
 
 function unreadable({ words }: Message): ContractError {

@@ -11,7 +11,7 @@ import {
   MessageDecoder,
   maxPayloadBytes,
 } from '../../contract.ts';
-import type { HostLogLevel } from '../../host-messages.ts';
+import type { HostLogLevel } from '../../message-words.ts';
 
 /** A status page from the master. */
 export interface StatusReply {
