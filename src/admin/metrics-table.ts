@@ -254,6 +254,13 @@ export const metrics: readonly Metric[] = [
     samples: eachPool(({ maxQueue }) => maxQueue),
   },
   {
+    name: 'hathi_adaptive_limit',
+    type: 'gauge',
+    help: 'Requests, served and waiting, that queue.adaptive allows.',
+    labels: ['pool'],
+    samples: eachKnown(({ adaptive }) => adaptive?.limit),
+  },
+  {
     name: 'hathi_refused_requests',
     type: 'counter',
     help: 'Connections answered with 503 because too many waited (queue.max_wait, queue.max_length).',

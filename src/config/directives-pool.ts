@@ -604,6 +604,21 @@ export const POOL_DIRECTIVES = [
     own: true,
   },
   {
+    name: 'queue.adaptive',
+    scope: 'pool',
+    type: 'boolean',
+    default: false,
+    help: 'Whether the length of the queue is also limited by what it does to the time of requests (Gradient2): while they take more than one and a half times as long as usual, waiting included, fewer connections may wait.',
+    since: 'Hathi 0.2',
+    own: true,
+    limits: {
+      embedded: {
+        standing: 'warned',
+        because: 'its queue is in the host, where `queue.max_wait` and `queue.max_length` limit it',
+      },
+    },
+  },
+  {
     name: 'pm.max_memory',
     scope: 'pool',
     type: 'bytes',

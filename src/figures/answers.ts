@@ -73,6 +73,15 @@ export interface TotalsAnswer {
   readonly refused: number;
 }
 
+/** The adaptive limit of a pool. */
+export interface AdaptiveAnswer {
+  /** Requests, served and waiting. */
+  readonly limit: number;
+  /** Their time in the last second and usually, waiting included. */
+  readonly shortMicros: number | undefined;
+  readonly longMicros: number | undefined;
+}
+
 /** A decision of `pm = auto`. */
 export interface SizingAnswer {
   readonly target: number;
@@ -150,6 +159,8 @@ export interface PoolAnswer {
   readonly sharedBytes: number | undefined;
   /** Private memory of its workers; undefined until measured. */
   readonly workerMemory: WorkerMemory | undefined;
+  /** With `queue.adaptive`: the present limit; undefined otherwise. */
+  readonly adaptive: AdaptiveAnswer | undefined;
   /** With `pm = auto`: the number of workers and why; undefined otherwise. */
   readonly sizing: SizingAnswer | undefined;
   /** Scripts whose requests leak memory, worst first; only tracked with a memory limit or automatic request limit. */

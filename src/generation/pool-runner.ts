@@ -5,6 +5,7 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import { ContractError } from '../engine/contract.ts';
+import type { AdaptiveAnswer } from '../figures/answers.ts';
 import type { WorkerStack } from '../figures/slow-request.ts';
 import { PoolVoice } from '../log/pool-voice.ts';
 import type { AutoDecision } from '../pool/auto-sizing.ts';
@@ -75,6 +76,9 @@ export class PoolRunner {
   get serving(): Generation | undefined {
     return this.#hosts.serving;
   }
+
+  /** The adaptive limit of its queue, where the master keeps one. */
+  adaptive: AdaptiveAnswer | undefined;
 
   /** With `pm = auto`: the number of workers and why. */
   get sizing(): AutoDecision | undefined {

@@ -23,6 +23,7 @@ import {
 import { setNonBlocking } from '../posix/descriptors.ts';
 import { acceptWaiting } from '../posix/sockets.ts';
 import type { Listener } from '../sockets/listener.ts';
+import { QueueGradient } from './queue-gradient.ts';
 import { type StatusSource, statusOrPing } from './status-server.ts';
 
 /**
@@ -40,6 +41,7 @@ const limits = {
 
 interface Lane {
   memory: OverloadMemory;
+  readonly gradient: QueueGradient;
   /** The listener whose accept(2) is known to be non-blocking. */
   listener: Listener | undefined;
   clients: { readonly text: string | undefined; readonly allowed: AllowedClients } | undefined;
@@ -79,11 +81,15 @@ export class OverloadLanes {
     const queue = queueOf(prepared.listener);
     if (queue === undefined) return;
     const lane = this.#laneOf(runner.name);
+    const now = this.#now();
+    const { activeRequests } = serving.reader.readHeader();
+    if (config['queue.adaptive']) lane.gradient.observe(runner, { now, queue, active: activeRequests });
     const decision = checkOverload(config, lane.memory, {
-      now: this.#now(),
+      now,
       queue,
       begun: runner.begunRequests(),
-      isBusy: serving.reader.readHeader().activeRequests >= serving.workers.upCount,
+      isBusy: activeRequests >= serving.workers.upCount,
+      adaptive: config['queue.adaptive'] ? lane.gradient.mayWait(serving.workers.upCount) : undefined,
     });
     const refused = this.#refuse(decision.refuse, runner, lane);
     // Connections that have disappeared were served.
@@ -92,7 +98,12 @@ export class OverloadLanes {
   }
 
   #laneOf(name: string): Lane {
-    const lane = this.#lanes.get(name) ?? { memory: noOverload, listener: undefined, clients: undefined };
+    const lane = this.#lanes.get(name) ?? {
+      memory: noOverload,
+      gradient: new QueueGradient(),
+      listener: undefined,
+      clients: undefined,
+    };
     this.#lanes.set(name, lane);
     return lane;
   }

@@ -17,6 +17,7 @@ export interface OverloadSettings {
   readonly 'queue.max_wait': number;
   /** Connections, 0: no limit. */
   readonly 'queue.max_length': number;
+  readonly 'queue.adaptive': boolean;
 }
 
 export interface OverloadInput {
@@ -28,6 +29,8 @@ export interface OverloadInput {
   readonly begun: number;
   /** Every worker has a request: otherwise the queue is about to be served. */
   readonly isBusy: boolean;
+  /** Connections that may wait by the adaptive limit; undefined without one. */
+  readonly adaptive?: number | undefined;
 }
 
 interface Sample {
@@ -68,7 +71,7 @@ const rateMillis = 1000;
 const quietMillis = 5000;
 
 export function hasQueueLimit(settings: Omit<OverloadSettings, 'name'>): boolean {
-  return settings['queue.max_wait'] > 0 || settings['queue.max_length'] > 0;
+  return settings['queue.max_wait'] > 0 || settings['queue.max_length'] > 0 || settings['queue.adaptive'];
 }
 
 export function checkOverload(
@@ -89,6 +92,7 @@ export function checkOverload(
             waitMillis > 0 ? tooOld(samples, waitMillis) : 0,
             waitMillis > 0 && isFull ? tooMany(samples, waitMillis) : 0,
             settings['queue.max_length'] > 0 && isFull ? queue - settings['queue.max_length'] : 0,
+            isFull && input.adaptive !== undefined ? queue - input.adaptive : 0,
           ),
         );
   const { episode, messages } = nextEpisode(settings, memory.episode, refuse, input);
@@ -147,6 +151,7 @@ function limitsText(settings: OverloadSettings): string {
   const texts = [
     ...(wait > 0 ? [`queue.max_wait = ${wait}s`] : []),
     ...(length > 0 ? [`queue.max_length = ${length}`] : []),
+    ...(settings['queue.adaptive'] ? ['queue.adaptive'] : []),
   ];
   return texts.join(' and ');
 }

@@ -168,6 +168,7 @@ function poolSnapshot(
     memoryBytes: memory?.bytes,
     sharedBytes: memory?.sharedBytes,
     workerMemory: memory?.workers,
+    adaptive: runner.config['queue.adaptive'] ? runner.adaptive : undefined,
     sizing: sizingOf(runner),
     leaks: runner.leaks,
     privateBytes: memory?.privateBytes,

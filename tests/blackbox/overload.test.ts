@@ -14,7 +14,7 @@ testEngines(
     await using server = await startServer({
       engine,
       pools: (to) =>
-        `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm.max_children = 2\nqueue.max_wait = 1s\npm.status_path = /status\nping.path = /ping')}\n${poolText(to, 'short', 'queue.max_length = 3')}`,
+        `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm.max_children = 2\nqueue.max_wait = 1s\npm.status_path = /status\nping.path = /ping')}\n${poolText(to, 'short', `queue.max_length = 3${engine === 'native' ? '\nqueue.adaptive = yes' : ''}`)}`,
       expected: [/overloaded: \d+ (connections|requests) wait; those beyond queue\./],
     });
     const script = server.folder.write('www/s.php', '<?php usleep((int) $_GET["t"]); echo "done";');
@@ -67,6 +67,7 @@ testEngines(
       (await askAdmin({ socketPath: server.folder.join('run/admin.sock'), path: '/api/pools' })).body,
     );
     assert.equal(pools[1].totals.refused, 20 - shortServed);
+    if (engine === 'native') assert.ok(pools[1].adaptive.limit >= 3, JSON.stringify(pools[1].adaptive));
     // The pages of a native pool come from the lane as well.
     assert.ok(pools[0].totals.refused >= refused.length);
     await server.stop();

@@ -84,6 +84,7 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool pm.max_requests': ['500', 500],
   'pool pm.min_children': ['2', 2],
   'pool queue.max_wait': ['3s', 3],
+  'pool queue.adaptive': ['yes', true],
   'pool queue.max_length': ['50', 50],
   'pool pm.max_memory': ['64M', 64 * 2 ** 20],
   'pool pm.max_memory_hard': ['1G', 2 ** 30],

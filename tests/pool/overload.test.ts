@@ -24,6 +24,7 @@ function run(load: Load) {
     name: 'www',
     'queue.max_wait': load.maxWait ?? 0,
     'queue.max_length': load.maxLength ?? 0,
+    'queue.adaptive': false,
   };
   const queue: number[] = [];
   const busy: number[] = [];
