@@ -169,7 +169,7 @@ export const capacityChecks: readonly Check[] = [
     id: 'max-requests',
     severity: 'advice',
     title: '`pm.max_requests` is 0',
-    effect: 'What leaks in PHP or an extension adds up for as long as the worker lives.',
+    effect: 'Leaks in PHP or an extension add up for as long as the worker lives.',
     source: guide,
     look: lookAtMaxRequests,
   },

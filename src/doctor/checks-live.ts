@@ -258,7 +258,7 @@ export const liveChecks: readonly Check[] = [
     severity: 'warning',
     live,
     title: 'OPcache has no room for memory, keys or strings',
-    effect: 'What does not fit is compiled in every request.',
+    effect: 'Scripts that do not fit are compiled in every request.',
     source: opcacheManual,
     look: lookAtOpcache,
   },
@@ -277,7 +277,7 @@ export const liveChecks: readonly Check[] = [
     live,
     title:
       'scripts are younger than the pool, with `opcache.validate_timestamps` off or an application that is booted (`worker.script`)',
-    effect: 'What was deployed is not what runs.',
+    effect: 'The deployed code does not run yet.',
     source: guide,
     look: lookForStaleCode,
   },

@@ -72,7 +72,7 @@ export const machineChecks: readonly Check[] = [
   {
     id: 'node-unsupported',
     severity: 'warning',
-    title: 'a Node that nobody mends any more',
+    title: 'a Node that is out of support',
     effect: "Faults in the master's own runtime stay in it.",
     source: { text: 'Node.js, release schedule', url: 'https://github.com/nodejs/release#release-schedule' },
     look: lookAtNode,

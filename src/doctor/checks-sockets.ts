@@ -106,7 +106,7 @@ export const socketChecks: readonly Check[] = [
     severity: 'critical',
     title: 'a pool listens on TCP beyond loopback without `listen.allowed_clients`',
     effect:
-      'Whoever reaches the port runs any script with settings of their choice: FastCGI knows no password.',
+      'Everybody who reaches the port runs any script with settings of their choice: FastCGI knows no password.',
     source: fpmManual,
     look: lookAtTcp,
   },

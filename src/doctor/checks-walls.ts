@@ -150,7 +150,7 @@ export const wallChecks: readonly Check[] = [
     id: 'pool-as-root',
     severity: 'critical',
     title: 'a pool runs as root',
-    effect: 'Whoever gets code into the application owns the machine.',
+    effect: 'Code that gets into the application owns the machine.',
     source: fpmManual,
     look: lookForRoot,
   },

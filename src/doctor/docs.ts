@@ -13,7 +13,7 @@ function table(checks: readonly Check[]): string {
     return `| \`${id}\` | ${severity} | ${cell(title)}${live ? ' (`--live`)' : ''} | ${cell(effect)} | ${cell(where)} |`;
   });
   return [
-    '| id | severity | what is looked for | what comes of it | source |',
+    '| id | severity | fault | consequence | source |',
     '|---|---|---|---|---|',
     ...rows,
   ].join('\n');
