@@ -41,9 +41,22 @@ export class PoolNotices {
     return true;
   }
 
-  /** The host has its own descriptor and continues to serve; the next host could not. */
-  checkSocket(listener: Listener): void {
-    if (listener === this.#lostSocket || listener.isIntact()) return;
+  /**
+   * A host that has a descriptor of its own serves on; the next one could not. So the socket is taken again from it.
+   *
+   * @param host pid of the one that serves
+   */
+  checkSocket(listener: Listener, host: number | undefined): void {
+    if (listener.isIntact()) return;
+    const { fd, key } = listener;
+    if (host !== undefined && listener.recover(host)) {
+      this.#lostSocket = undefined;
+      this.#log.warning(
+        `[pool ${this.#pool}] the descriptor ${fd} of the listening socket '${key}' has been closed: it is taken again from the engine host ${host}`,
+      );
+      return;
+    }
+    if (listener === this.#lostSocket) return;
     this.#lostSocket = listener;
     this.#log.alert(`[pool ${this.#pool}] ${listener.lossText()}`);
   }

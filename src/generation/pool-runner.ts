@@ -253,11 +253,17 @@ export class PoolRunner {
     }
   }
 
+  /** Looks whether its listening socket is still there, and has it again where it can be had. */
+  checkSocket(): void {
+    const { serving, pool } = this.#hosts;
+    this.#notices.checkSocket(pool.listener, serving?.host.pid);
+  }
+
   /** Once a second: numbers of workers. */
   heartbeat(): void {
     const { serving, pool } = this.#hosts;
     if (serving === undefined || !this.#services.isNormal()) return;
-    this.#notices.checkSocket(pool.listener);
+    this.checkSocket();
     const scoreboard = serving.reader.readNumbers();
     this.#supervisor.heartbeat(
       serving,

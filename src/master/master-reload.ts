@@ -21,6 +21,8 @@ export interface ReloadParts {
   /** Path of the current configuration. */
   readonly file: () => string;
   readonly turns: () => Turns;
+  /** Has descriptors that are lost again where a host holds the same socket. */
+  readonly checkSockets: () => void;
   /** Runs something that the master's end waits for; an error in it concerns all pools. */
   readonly run: (act: () => Promise<void>) => void;
   /**
@@ -100,6 +102,7 @@ export class MasterReload {
 
   async #reload(asked: ReloadRequest): Promise<void> {
     const turns = this.#parts.turns();
+    this.#parts.checkSockets();
     const read = await readAgain(this.#options, turns, asked.rollback);
     const planned =
       'refused' in read

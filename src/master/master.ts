@@ -92,6 +92,10 @@ export class Master {
       journal: this.#reloads,
       file: () => this.#configuration.file,
       turns: () => this.#turns(),
+      checkSockets: () => {
+        for (const runner of this.runners)
+          contain(runner, 'looking at its socket', () => runner.checkSocket());
+      },
       run: (act) => void this.#change(act).catch((error: unknown) => this.fail(error)),
       putInForce: (plan, scope, turns) => this.#putInForce(plan, scope, turns),
       settle: () => this.#settle(),

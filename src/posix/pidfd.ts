@@ -17,6 +17,14 @@ const cSend = declare<[number, 'long', number, 'long', number, 'void *', null, '
   'long syscall(long number, ...)',
 );
 
+/** A pidfd of a process; undefined when it is gone, or the kernel has none. The caller closes it. */
+export function openProcess(pid: number): number | undefined {
+  // For kill(2), pids of 1 and below mean init, groups and everybody; a worker never has one.
+  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
+  const fd = cOpen(SYS_pidfd_open, 'long', pid, 'long', 0);
+  return fd < 0 ? undefined : fd;
+}
+
 /** One process, usually not a child of this one. The caller closes it. */
 export class ProcessHandle {
   readonly pid: number;
@@ -33,10 +41,8 @@ export class ProcessHandle {
    * @returns undefined when the process is unknown, has another parent, or the kernel lacks pidfds
    */
   static openChild(pid: number, parent: number): ProcessHandle | undefined {
-    // For kill(2), pids of 1 and below mean init, groups and everybody; a worker never has one.
-    if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
-    const fd = cOpen(SYS_pidfd_open, 'long', pid, 'long', 0);
-    if (fd < 0) return undefined;
+    const fd = openProcess(pid);
+    if (fd === undefined) return undefined;
     const handle = new ProcessHandle(pid, fd);
     // Pids are not reused while the process lives. If it is alive after the check, the check saw the same process.
     if (parentOf(pid) === parent && handle.isAlive) return handle;

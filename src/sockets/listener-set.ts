@@ -1,5 +1,6 @@
 /** All listening sockets of the master, by resolved address. They outlive hosts, generations and reloads. */
 
+import { dirname } from 'node:path';
 import { adminOff } from '../config/admin.ts';
 import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
@@ -19,6 +20,8 @@ export class ListenerSet {
   readonly #log: ErrorLog;
   /** By address, in order of opening. Of two with one address the earlier one has lost its file but is still in use. */
   readonly #listeners = new Map<string, Set<Listener>>();
+  /** Those that pools or endpoints have used since a start or a reload was over. */
+  #inUse: ReadonlySet<Listener> = new Set();
 
   /** @param inherited sockets from a predecessor or systemd; the first pool that asks for their address gets them */
   constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
@@ -47,6 +50,7 @@ export class ListenerSet {
   /** Closes and unlinks every socket that is not in the list. */
   retain(wanted: readonly Listener[]): void {
     const kept = new Set(wanted);
+    this.#inUse = kept;
     for (const listener of this.#all) {
       if (kept.has(listener)) continue;
       const ofAddress = this.#listeners.get(listener.key);
@@ -58,6 +62,16 @@ export class ListenerSet {
 
   closeAll(): void {
     this.retain([]);
+  }
+
+  /**
+   * The socket in use of an address where {@link find} has none: clients do not find it any more, or its descriptor is
+   * lost. It is what a reload has as long as another one cannot be made.
+   */
+  async stranded(address: ListenAddress): Promise<Listener | undefined> {
+    const keys = (await resolveListenAddress(address)).map(socketKey);
+    const known = keys.flatMap((key) => [...(this.#listeners.get(key) ?? [])]);
+    return known.findLast((listener) => this.#inUse.has(listener));
   }
 
   /**
@@ -85,6 +99,8 @@ export class ListenerPlan implements PlannedPart {
   readonly #openedAt = new Map<string, Listener>();
   /** Sockets in use and their new settings. */
   readonly #kept: (readonly [Listener, ResolvedSettings])[] = [];
+  /** What is wrong with sockets that stay although clients do not find them, as lines for the log. */
+  readonly #stranded: string[] = [];
   /** Sockets by pool: within one plan each socket belongs to one pool only. */
   readonly #claims = new Map<Listener, string>();
 
@@ -98,14 +114,10 @@ export class ListenerPlan implements PlannedPart {
     try {
       const settings = wanted.settings();
       const found = await this.#set.find(settings.address, this.#openedAt);
-      const listener = found ?? (await Listener.open(settings, this.#log));
-      if (found === undefined) {
-        this.#opened.push(listener);
-        this.#openedAt.set(listener.key, listener);
-      }
-      this.#claim(listener, settings.pool);
-      if (found !== undefined) this.#kept.push([found, found.resolve(settings, this.#log)]);
-      return listener;
+      if (found === undefined) return await this.#open(settings);
+      this.#claim(found, settings.pool);
+      this.#kept.push([found, found.resolve(settings, this.#log)]);
+      return found;
     } catch (error) {
       if (!(error instanceof ListenerError)) throw error;
       this.#log.write(error.level, error.line);
@@ -113,7 +125,32 @@ export class ListenerPlan implements PlannedPart {
     }
   }
 
+  /**
+   * Another socket. Where that fails the one in use stays, if there is one: whoever may write to its folder could
+   * otherwise keep all other pools from a reload.
+   */
+  async #open(settings: ListenSettings): Promise<Listener> {
+    let listener: Listener;
+    try {
+      listener = await Listener.open(settings, this.#log);
+    } catch (error) {
+      const inUse = error instanceof ListenerError && (await this.#set.stranded(settings.address));
+      if (!inUse) throw error;
+      this.#claim(inUse, settings.pool);
+      this.#stranded.push(strandedText(settings.pool, inUse, error));
+      return inUse;
+    }
+    this.#opened.push(listener);
+    this.#openedAt.set(listener.key, listener);
+    this.#claim(listener, settings.pool);
+    return listener;
+  }
+
   commit(failed: (reason: string) => void): void {
+    for (const line of this.#stranded) {
+      this.#log.error(line);
+      failed(line);
+    }
     for (const listener of this.#opened) this.#set.add(listener);
     for (const [listener, settings] of this.#kept) {
       try {
@@ -141,6 +178,12 @@ export class ListenerPlan implements PlannedPart {
     }
     this.#claims.set(listener, pool);
   }
+}
+
+function strandedText(pool: string, listener: Listener, error: ListenerError): string {
+  if (!listener.isIntact()) return `[pool ${pool}] ${listener.lossText()}`;
+  const remedy = `make room at '${listener.key}', give the folder '${dirname(listener.key)}' to root and reload`;
+  return `[pool ${pool}] goes on with its open socket, which new clients do not find any more, since its file was removed or replaced: ${error.line}; ${remedy}`;
 }
 
 /** A socket required by a configuration. */

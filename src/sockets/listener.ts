@@ -6,6 +6,7 @@ import { closeSync, fstatSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { setCloseOnExec } from '../posix/descriptors.ts';
+import { copyHeldSocket } from '../posix/held-socket.ts';
 import { boundFile, type FileIdentity, isSameFile, type OpenFile, withFile } from '../posix/socket-file.ts';
 import {
   boundAddress,
@@ -34,7 +35,6 @@ export class Listener {
   /** Resolved address, PHP-FPM's identity of a socket: a path, or `ip:port`. */
   readonly key: string;
   readonly kind: 'unix' | 'tcp';
-  readonly fd: number;
   readonly origin: ListenerOrigin;
   /** Identity of the socket when it was made: the descriptor's number may be reused one day. */
   readonly #socket: FileIdentity;
@@ -43,9 +43,10 @@ export class Listener {
   /** Current settings, so that unchanged ones need no call; undefined for an inherited socket. */
   #applied: ResolvedSettings | undefined;
   #closed = false;
+  #fd: number;
 
   private constructor(fd: number, address: SocketAddress, origin: ListenerOrigin) {
-    this.fd = fd;
+    this.#fd = fd;
     this.key = socketKey(address);
     this.kind = address.family === 'unix' ? 'unix' : 'tcp';
     this.origin = origin;
@@ -79,6 +80,11 @@ export class Listener {
     const address = boundAddress(fd);
     setCloseOnExec(fd, true);
     return new Listener(fd, address, origin);
+  }
+
+  /** Its number changes when the socket is taken again from a host ({@link recover}). */
+  get fd(): number {
+    return this.#fd;
   }
 
   /**
@@ -133,6 +139,19 @@ export class Listener {
   intactFd(): number {
     if (this.isIntact()) return this.fd;
     throw new ListenerError(this.lossText());
+  }
+
+  /**
+   * A descriptor that was closed under the master's hands is had again from a process that holds the same socket.
+   * Whatever has its number by now is left alone.
+   *
+   * @returns whether the descriptor is intact now
+   */
+  recover(holder: number): boolean {
+    if (this.#closed) return false;
+    const fd = copyHeldSocket(holder, this.#socket);
+    if (fd !== undefined) this.#fd = fd;
+    return fd !== undefined;
   }
 
   /** For a descriptor that is not intact. The address cannot be bound again while a host listens on it. */

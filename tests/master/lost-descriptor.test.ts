@@ -25,7 +25,7 @@ function read(folder: TestFolder): Configuration {
   return configuration;
 }
 
-test('a descriptor that is closed, and whose number is used again, is an ALERT of its pool; a reload mends it', async () => {
+test('a descriptor that is closed, and whose number is used again, is had again from the host, or by a reload', async () => {
   using folder = new TestFolder();
   const lines: string[] = [];
   const said = (pattern: RegExp) =>
@@ -48,17 +48,44 @@ test('a descriptor that is closed, and whose number is used again, is an ALERT o
     (await request(folder.join(`${name}.sock`), script)).body.toString();
   const a = master.runners.find(({ name }) => name === 'a');
   assert.ok(a?.serving !== undefined);
-  const { fd } = a.prepared.listener;
-  closeSync(fd);
-  const others = openSync('/dev/null', 'r');
-  assert.equal(others, fd, 'the number is used again');
-
+  const { listener } = a.prepared;
+  const use = (): number => {
+    const { fd } = listener;
+    closeSync(fd);
+    const opened = [openSync('/dev/null', 'r')];
+    // Each is the lowest number that is free.
+    while (!opened.includes(fd)) opened.push(openSync('/dev/null', 'r'));
+    for (const other of opened) if (other !== fd) closeSync(other);
+    return fd;
+  };
+  const others = [use()];
+  // A host that is stopped has it as well.
+  const first = a.serving.host.pid;
+  process.kill(first, 'SIGSTOP');
   await said(
-    /^ALERT: \[pool a\] the descriptor \d+ of the listening socket '.*\/a\.sock' has been closed: a restart/,
+    new RegExp(
+      `^WARNING: \\[pool a\\] the descriptor ${others[0]} of the listening socket '.*/a\\.sock' has been closed: it is taken again from the engine host ${first}$`,
+    ),
   );
+  process.kill(first, 'SIGCONT');
   assert.deepEqual([await ask('a'), await ask('b')], ['1', '1'], 'the hosts have descriptors of their own');
-  process.kill(a.serving.host.pid, 'SIGKILL');
-  // The next host is not handed what has the number now.
+  process.kill(first, 'SIGKILL');
+  await poll('another host', () => (a.serving?.host.pid ?? first) !== first || undefined, 20_000);
+  await poll('pool a', async () => (await ask('a').catch(() => '')) === '1' || undefined, 20_000);
+
+  // A reload looks by itself, without waiting for a heartbeat.
+  others.push(use());
+  const reloaded = a.serving.host.pid;
+  master.request('reload');
+  await said(new RegExp(`descriptor ${others[1]} .* taken again from the engine host ${reloaded}$`));
+  await poll('the reload', () => (a.serving?.host.pid ?? reloaded) !== reloaded || undefined, 20_000);
+
+  // Nobody else has it any more: the next host is not handed what has the number now.
+  assert.ok(a.serving !== undefined);
+  await poll('the end of the first', () => a.generations().length === 1 || undefined, 20_000);
+  const last = a.serving.host.pid;
+  others.push(use());
+  process.kill(last, 'SIGKILL');
   await said(
     /^ERROR: \[pool a\] cannot start: cannot start the engine host: the descriptor \d+ of the listening/,
   );
@@ -68,6 +95,8 @@ test('a descriptor that is closed, and whose number is used again, is an ALERT o
   await poll('pool a again', async () => (await ask('a').catch(() => '')) === '1' || undefined, 20_000);
   master.request('terminate');
   await master.closed;
-  assert.ok(fstatSync(others).isCharacterDevice(), 'what has the number is not closed');
-  closeSync(others);
+  for (const fd of others) {
+    assert.ok(fstatSync(fd).isCharacterDevice(), 'what has the number is not closed');
+    closeSync(fd);
+  }
 });
