@@ -12,11 +12,7 @@ function table(checks: readonly Check[]): string {
     const where = source.url === undefined ? source.text : `[${source.text}](${source.url})`;
     return `| \`${id}\` | ${severity} | ${cell(title)}${live ? ' (`--live`)' : ''} | ${cell(effect)} | ${cell(where)} |`;
   });
-  return [
-    '| id | severity | fault | consequence | source |',
-    '|---|---|---|---|---|',
-    ...rows,
-  ].join('\n');
+  return ['| id | severity | fault | consequence | source |', '|---|---|---|---|---|', ...rows].join('\n');
 }
 
 function cell(text: string): string {
