@@ -6,7 +6,7 @@
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
 import type { PoolView, Snapshot } from './parse-answer.ts';
-import { poolHeading, poolMood, poolRow, workerHeading, workerRow } from './tables.ts';
+import { poolHeading, poolMood, poolRow, sizingRows, workerHeading, workerRow } from './tables.ts';
 import { cut } from './terminal-text.ts';
 import { everything, selectWorkers } from './workers.ts';
 
@@ -23,9 +23,7 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
     const mood = poolMood(pool);
     return mood === 'plain' ? row : paint(row, mood, color);
   });
-  const sizings = snapshot.pools.flatMap(({ name, sizing }) =>
-    sizing === undefined ? [] : [cut(`${terminalText(name)} has ${terminalText(sizing)}`, width)],
-  );
+  const sizings = sizingRows(snapshot.pools, width);
   const rest = snapshot.counts.matching - rows.length;
   const workers = selectWorkers(snapshot, { ...everything, filter });
   return [

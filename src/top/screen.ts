@@ -6,7 +6,15 @@ import type { PoolView, Snapshot } from './parse-answer.ts';
 import { totals } from './report.ts';
 import { routeHeading, routeRow, selectRoutes, wholeTime } from './routes.ts';
 import { modes, selectedWorker, type TopState } from './state.ts';
-import { poolHeading, poolMood, poolRow, saturation, workerHeading, workerRow } from './tables.ts';
+import {
+  poolHeading,
+  poolMood,
+  poolRow,
+  saturation,
+  sizingRows,
+  workerHeading,
+  workerRow,
+} from './tables.ts';
 import { cut, left, wrap } from './terminal-text.ts';
 import { duration } from './units.ts';
 import { selectWorkers } from './workers.ts';
@@ -100,7 +108,11 @@ function poolRows(
     const line = poolRow(pool, width);
     return mood === 'plain' ? line : paint(line, mood, color);
   };
-  if (pools.length + unsent <= room) return pools.map(row);
+  if (pools.length + unsent <= room) {
+    // The reasons of `pm = auto`, if there is room for all.
+    const sizings = sizingRows(pools, width);
+    return [...pools.map(row), ...(pools.length + sizings.length <= room ? sizings : [])];
+  }
   const isDown = ({ trouble }: PoolView): number => Number(trouble !== undefined);
   const troubled = [...pools].sort(
     (a, b) => isDown(b) - isDown(a) || b.queue - a.queue || saturation(b) - saturation(a),

@@ -64,6 +64,13 @@ export function poolRow(pool: PoolView, width: number): string {
   return cut(`${left(name, nameWidth(width))} ${terminalText(pool.trouble)}`, width);
 }
 
+/** Of pools with `pm = auto`: the number of workers and its reason, a row each. */
+export function sizingRows(pools: readonly PoolView[], width: number): string[] {
+  return pools.flatMap(({ name, sizing }) =>
+    sizing === undefined ? [] : [cut(`${terminalText(name)}: ${terminalText(sizing)}`, width)],
+  );
+}
+
 export function poolMood(pool: PoolView): Mood {
   if (pool.queue > 0 || pool.trouble !== undefined) return 'alarm';
   return saturation(pool) >= 80 ? 'warning' : 'plain';
