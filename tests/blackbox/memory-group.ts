@@ -33,6 +33,19 @@ export function memoryGroup(): MemoryGroups {
   return { skip, make: (limitBytes) => makeGroup(own!.folder, limitBytes) };
 }
 
+/** A process that was just killed is in its group for a moment more: no event tells of its leaving. */
+function removeGroup(folder: string): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 100; ; tries -= 1) {
+    try {
+      return rmdirSync(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries === 0) throw error;
+      Atomics.wait(pause, 0, 0, 50);
+    }
+  }
+}
+
 function makeGroup(parent: string, limitBytes: number): MemoryGroup {
   const folder = join(parent, `hathi-test-${process.pid}`);
   mkdirSync(folder);
@@ -43,6 +56,6 @@ function makeGroup(parent: string, limitBytes: number): MemoryGroup {
     kills: () =>
       Number(/^oom_kill (\d+)$/m.exec(readFileSync(file('memory.oom_control'), 'latin1'))?.[1] ?? 0),
     peak: () => Number(readFileSync(file('memory.max_usage_in_bytes'), 'latin1')),
-    [Symbol.dispose]: () => rmdirSync(folder),
+    [Symbol.dispose]: () => removeGroup(folder),
   };
 }

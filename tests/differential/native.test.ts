@@ -242,7 +242,10 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
       await run(server, 'echo json_encode(fpm_get_status()["procs"][0]["request-uri"]);', {
         SCRIPT_NAME: '',
       }),
-      await run(server, '$f = get_defined_functions()["internal"]; sort($f); echo implode(" ", $f);'),
+      await run(
+        server,
+        '$f = preg_grep("/^(hathi|frankenphp)_/", get_defined_functions()["internal"], PREG_GREP_INVERT); sort($f); echo implode(" ", $f);',
+      ),
       await statusLabels(server),
     ]);
   });
@@ -261,7 +264,7 @@ suite('a native pool beside php-fpm', { skip, concurrency: 2 }, () => {
   const inventory = `foreach (get_defined_constants(true) as $group => $list) foreach ($list as $name => $value)
     if ($name !== 'PHP_BINARY') echo "$group $name ", is_resource($value) || $value !== $value ? '' : json_encode($value), "\n";
   foreach (get_loaded_extensions() as $name) { $e = new ReflectionExtension($name);
-    echo "$name ", json_encode([$e->getVersion(), $e->getINIEntries(), array_keys($e->getConstants()), array_keys($e->getFunctions()), $e->getClassNames(), $e->getDependencies()]), "\n"; }
+    echo "$name ", json_encode([$e->getVersion(), $e->getINIEntries(), array_keys($e->getConstants()), array_values(preg_grep('/^(hathi|frankenphp)_/', array_keys($e->getFunctions()), PREG_GREP_INVERT)), $e->getClassNames(), $e->getDependencies()]), "\n"; }
   $classes = get_declared_classes(); sort($classes);
   echo json_encode([ini_get_all(), stream_get_wrappers(), stream_get_filters(), $classes]), "\n";
   ob_start(); phpinfo(INFO_GENERAL | INFO_CONFIGURATION | INFO_MODULES);

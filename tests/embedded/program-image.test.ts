@@ -89,8 +89,8 @@ test('the program of the PHP threads holds their modules and the engine loader, 
   const { entry, modules } = readThreadProgram(engine);
   assert.match(entry, /\/thread\.ts$/);
   assert.ok(modules.has(pathToFileURL(engine.loaderPath).href));
-  assert.ok(modules.has(new URL('./php/instance.ts', entry).href));
-  assert.ok(!modules.has(new URL('./engine-host.ts', entry).href));
+  assert.ok(modules.has(new URL('../php/instance.ts', entry).href));
+  assert.ok(!modules.has(new URL('../host/engine-host.ts', entry).href));
 });
 
 test('reading a program in TypeScript says nothing to the user', (t) => {
