@@ -44,11 +44,24 @@ static struct {
 	/* Requests since the boot. */
 	uint64_t served;
 	uint64_t started;
+	/* The request is in scoreboard and access log. */
+	bool is_accounted;
 	/* The handler has ended by exit. */
 	bool has_exited;
 } loop;
 
 /* --- a request --------------------------------------------------------------------------------------------------- */
+
+/* Once a request: a fatal error may come before, or behind it in what ends the request. */
+static void account(void)
+{
+	if (loop.is_accounted) return;
+	loop.is_accounted = true;
+	/* It may have come before anything was known of the request. */
+	if (loop.request.texts.method == NULL) hathi_request_describe(&loop.request);
+	hathi_request_account(&loop.request);
+	hathi_request_release(&loop.request);
+}
 
 static void call_handler(zend_fcall_info *call, zend_fcall_info_cache *cache)
 {
@@ -78,13 +91,13 @@ static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	/* From here on a fatal error belongs to the request. */
 	loop.phase = SERVING;
 	loop.has_exited = false;
+	loop.is_accounted = false;
 	hathi_reset_begin();
 	hathi_request_describe(request);
 	hathi_answer_tell(request, loop.served + 1);
 	hathi_opcache_publish(worker, request->connection->accepted);
 	if (!hathi_answer_own(request)) call_handler(call, cache);
-	hathi_request_account(request);
-	hathi_request_release(request);
+	account();
 	if (hathi_reset_finish()) loop.has_exited = true;
 	if (CG(unclean_shutdown)) zend_bailout();
 	/* The next request of a kept connection would have to wait for the boot. */
@@ -242,8 +255,7 @@ static void run_script(void)
 static void end_script(void)
 {
 	if (loop.phase == SERVING) {
-		hathi_request_account(&loop.request);
-		hathi_request_release(&loop.request);
+		account();
 		hathi_reset_abandon();
 	} else {
 		hathi_request_release(&loop.boot);

@@ -154,6 +154,7 @@ void hathi_request_account(struct hathi_request *request)
 void hathi_request_release(struct hathi_request *request)
 {
 	if (request->body_file >= 0) close(request->body_file);
+	request->body_file = -2;
 	if (SG(request_info).path_translated != NULL) {
 		efree(SG(request_info).path_translated);
 		SG(request_info).path_translated = NULL;

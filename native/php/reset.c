@@ -441,9 +441,9 @@ void hathi_reset_end(void)
 	restore_ini();
 	restore_timezone();
 	restore_mask();
-	if (kept.folder >= 0 && fchdir(kept.folder) != 0) return;
 	kept.is_open = false;
 	begin_pause();
+	if (kept.folder >= 0 && fchdir(kept.folder) != 0) return;
 }
 
 /*

@@ -20,7 +20,11 @@ export function poolFingerprint({
   const { file: _, line: __, places: ___, ...directives } = config;
   const [iniFiles, own] = [settings.filter(isIniFile), settings.filter((setting) => !isIniFile(setting))];
   const { engine, file, args, parts } = command;
-  const files = filesState([...parts, ...iniFiles.map(([, path]) => path)]);
+  const script = config['worker.script'];
+  // In worker mode its code is loaded once.
+  const scripts =
+    script === undefined ? [] : [config.chroot === undefined ? script : `${config.chroot}${script}`];
+  const files = filesState([...parts, ...iniFiles.map(([, path]) => path), ...scripts]);
   const facts = [directives, own, engine, file, args, files];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

@@ -86,6 +86,8 @@ return [
     'zlib' => function () { ini_set('zlib.output_compression', '1'); echo str_repeat('a', 5000); },
     'ob' => function () { ob_start(fn ($text) => strtoupper($text)); echo 'loud'; },
     'reset-opcache' => fn () => say([opcache_reset(), opcache_get_status(false)['restart_pending'] ?? null]),
+    'shutdown-fatal' => function () { register_shutdown_function(function () { eval('function say() {}'); }); echo 'handled '; },
+    'shutdown-exit' => function () { register_shutdown_function(function () { echo 'first '; exit; }); register_shutdown_function(fn () => print('never')); echo 'handled '; },
     'error-handler' => function () { throw new Error('caught by nobody'); },
 ];
 `;

@@ -6,7 +6,7 @@ import { type Reply, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { startLoad } from '../harness/load.ts';
 import { poolText } from '../harness/pool.ts';
-import { type Server, startServer } from '../harness/server.ts';
+import { isRoot, type Server, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 import { writeApplication } from './application.ts';
@@ -21,6 +21,7 @@ interface Site {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** @param lines of the pool; `FOLDER` stands for the server's */
 async function start(
   lines: string,
   options: { expected?: readonly RegExp[]; change?: (folder: TestFolder, script: string) => void } = {},
@@ -32,7 +33,11 @@ async function start(
     pools: (folder) => {
       script = writeApplication(folder);
       options.change?.(folder, script);
-      return poolText(folder, 'www', `worker.script = ${script}\ncatch_workers_output = yes\n${lines}`);
+      return poolText(
+        folder,
+        'www',
+        `worker.script = ${script}\ncatch_workers_output = yes\n${lines.replaceAll('FOLDER', folder.path)}`,
+      );
     },
     expected: [/PHP message|said into|Fatal/, ...(options.expected ?? [])],
   });
@@ -63,6 +68,22 @@ suite('the life of a booted application', { skip }, () => {
     const session = await ask('session-exit', { HTTP_COOKIE: '' });
     assert.match(session.body.toString(), /^\w+$/);
     await site.server.stop();
+  });
+
+  test('exit and a fatal error in a function that the request registered for its end', async () => {
+    await using site = await start(
+      'php_flag[display_errors] = off\naccess.log = FOLDER/log/access\naccess.format = "%s %q"',
+    );
+    const first = await site.ask('hello');
+    const exit = await site.ask('shutdown-exit');
+    assert.deepEqual([exit.status, exit.body.toString()], [200, 'handled first ']);
+    const second = await site.ask('hello');
+    assert.notEqual(header(second, 'x-boot'), header(first, 'x-boot'));
+    const fatal = await site.ask('shutdown-fatal');
+    assert.deepEqual([fatal.status, fatal.body.toString()], [500, 'handled ']);
+    assert.notEqual(header(await site.ask('hello'), 'x-pid'), header(second, 'x-pid'));
+    const log = readFileSync(site.server.folder.join('log/access'), 'utf8');
+    assert.equal(log.match(/do=shutdown-fatal/g)?.length, 1, log);
   });
 
   test('worker.on_exit = keep: the application goes on', async () => {
@@ -209,6 +230,88 @@ suite('the life of a booted application', { skip }, () => {
       assert.equal((await site.ask('hello')).body.toString(), 'hello');
     });
   }
+
+  test('JIT and preloading', async () => {
+    await using site = await start(
+      'php_admin_value[opcache.jit] = tracing\nphp_admin_value[opcache.jit_buffer_size] = 16M\nphp_admin_value[opcache.jit_hot_func] = 2\nphp_admin_value[opcache.jit_hot_loop] = 2',
+    );
+    site.server.folder.write(
+      'www/preload.php',
+      '<?php final class Preloaded { public const WORD = "preloaded"; }',
+    );
+    const script = site.server.folder.write(
+      'www/jit.php',
+      `<?php function sum(int $n): int { $sum = 0; for ($i = 0; $i < $n; $i++) $sum += $i % 7; return $sum; }
+while (hathi_handle_request(function () { if (sum(5000) !== 14995) throw new Exception('wrong'); echo Preloaded::WORD, $_GET['n']; if ($_GET['n'] === '150') exit; })) continue;`,
+    );
+    site.server.configure((folder) =>
+      poolText(
+        folder,
+        'www',
+        `worker.script = ${script}\nphp_admin_value[opcache.jit] = tracing\nphp_admin_value[opcache.jit_buffer_size] = 16M\nphp_admin_value[opcache.jit_hot_func] = 2\nphp_admin_value[opcache.jit_hot_loop] = 2\nphp_admin_value[opcache.preload] = ${folder.join('www/preload.php')}`,
+      ),
+    );
+    await site.server.reload();
+    for (let n = 0; n < 300; n += 1) {
+      const reply = await request(site.server.socket(), scriptParams(script, { QUERY_STRING: `n=${n}` }));
+      assert.equal(reply.body.toString(), `preloaded${n}`);
+    }
+  });
+
+  test('a chroot: the script is a path in it', { skip: !isRoot && 'needs root' }, async () => {
+    await using server = await startServer({
+      engine: 'native',
+      pools: (folder) => {
+        folder.write(
+          'www/in/app.php',
+          '<?php $n = 0; while (hathi_handle_request(function () use (&$n) { echo __FILE__, ++$n; })) continue;',
+        );
+        return poolText(folder, 'www', `chroot = ${folder.join('www')}\nworker.script = /in/app.php`);
+      },
+    });
+    for (const n of [1, 2, 3]) {
+      const reply = await request(server.socket(), scriptParams('/in/app.php'));
+      assert.equal(reply.body.toString(), `/in/app.php${n}`);
+    }
+  });
+
+  test('the embedded engine refuses a pool in worker mode by name', async () => {
+    await using site = await start('');
+    const from = site.server.log.mark();
+    site.server.expect(/worker\.script|reload refused/);
+    site.server.configure((folder) =>
+      poolText(folder, 'www', `engine = embedded\nworker.script = ${site.script}`),
+    );
+    site.server.signal('SIGUSR2');
+    await site.server.log.waitFor(/'worker\.script'.*embedded engine/, from);
+    assert.equal((await site.ask('hello')).body.toString(), 'hello');
+  });
+
+  test('a session handler that is set before the loop stays', async () => {
+    await using site = await start('');
+    const script = site.server.folder.write(
+      'www/sessions.php',
+      `<?php
+session_set_save_handler(new class implements SessionHandlerInterface {
+    private array $kept = [];
+    public function open($p, $n): bool { return true; } public function close(): bool { return true; }
+    public function read($id): string { return $this->kept[$id] ?? ''; }
+    public function write($id, $data): bool { $this->kept[$id] = $data; return true; }
+    public function destroy($id): bool { return true; } public function gc($m): int { return 0; } }, true);
+while (hathi_handle_request(function () {
+    if (isset($_GET['other'])) { ini_set('session.save_handler', 'files'); echo 'other'; return; }
+    session_id('of-the-test'); session_start(); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1; echo $_SESSION['n'];
+})) continue;`,
+    );
+    site.server.configure((folder) => poolText(folder, 'www', `worker.script = ${script}`));
+    await site.server.reload();
+    const ask = async (query: string): Promise<string> =>
+      (await request(site.server.socket(), scriptParams(script, { QUERY_STRING: query }))).body.toString();
+    assert.deepEqual(
+      [await ask(''), await ask(''), await ask('other=1'), await ask('')],
+      ['1', '2', 'other', '3'],
+    );
+  });
 
   test('opcache_reset(): the application boots anew in a generation with an OPcache of its own', async () => {
     await using site = await start('pm.max_children = 2\nphp_admin_flag[opcache.enable] = on');
