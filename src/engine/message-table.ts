@@ -167,24 +167,24 @@ export type HostVerb = keyof typeof hostMessages;
 export const templateOrders = {
   host: row(
     'ID [spare]',
-    "make a host. With `spare`, one that has gone through PHP's start before its pool was known will do: the pool changes nothing of OPcache. Its descriptors have been sent in one message before: stdout, stderr, then those of section 1 from 3 on, in their order",
+    "make a host. With `spare`, a host that went through PHP's start before its pool was known will do: the pool changes nothing of OPcache. Its descriptors have been sent in one message before: stdout, stderr, then those of section 1 from 3 on, in their order",
   ),
   spare: row(
     '',
-    'from now on keep such a host ready: one, made again a moment after it was given away. None is made where php.ini preloads code',
+    'from now on keep one such host ready, and make another a moment after it was given away. With code that php.ini preloads no host is kept',
   ),
   alive: row(
     'ID',
-    'are you there? Asked every few seconds. A template that does not answer for 15 seconds is killed; its hosts go on',
+    'liveness check, every few seconds. A template that does not answer for 15 seconds is killed; its hosts go on',
   ),
 } as const satisfies Record<string, MessageRow>;
 
 /** What a template sends. */
 export const templateMessages = {
   ready: row('', "PHP is up; the payload is that of a host's `ready`", true),
-  failed: row('', 'PHP cannot be started; the payload says why. The template exits with code 70', true),
-  host: row('ID PID', 'the host is there. It reads its channel as one that was executed'),
-  'no-host': row('ID', 'there is none; the payload says why', true),
+  failed: row('', 'PHP cannot be started; the payload has the reason. The template exits with code 70', true),
+  host: row('ID PID', 'the host exists. It reads its channel as an executed host does'),
+  'no-host': row('ID', 'the host could not be made; the payload has the reason', true),
   alive: row('ID', 'answer to `alive`, with the ID of the question, at once'),
   gone: {
     payload: false,
