@@ -114,7 +114,7 @@ static void report_end(struct hathi_host *host, uint32_t slot, pid_t pid, int st
 		hathi_channel_word(&host->channel, "ended %u %d exit %d", slot, (int)pid, WEXITSTATUS(status));
 }
 
-/* Reaps ended workers: frees their slots and reports how each ended. */
+/* Reaps ended workers: frees their slots and reports how each ended. Reports those that a signal has stopped. */
 void hathi_workers_reap(struct hathi_host *host)
 {
 	struct signalfd_siginfo information;
@@ -122,10 +122,14 @@ void hathi_workers_reap(struct hathi_host *host)
 	int status;
 	pid_t pid;
 	bool ended = false;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
 		for (uint32_t slot = 0; slot < host->slot_count; slot++) {
 			struct hathi_child *child = host->children + slot;
 			if (child->pid != pid) continue;
+			if (WIFSTOPPED(status)) {
+				hathi_channel_word(&host->channel, "halted %u %d", slot, (int)pid);
+				break;
+			}
 			/* What it sent last counts: why it could not boot, a request that it passed on. */
 			while (hathi_relay_control(host, slot)) continue;
 			hathi_relay_rest(host, slot);

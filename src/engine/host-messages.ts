@@ -18,6 +18,8 @@ export type HostMessage =
   | { readonly type: 'renew'; readonly reason: string }
   /** Worker mode: a request waits for a worker that runs scripts. */
   | { readonly type: 'wanted' }
+  /** A signal has stopped the worker. */
+  | { readonly type: 'halted'; readonly slot: number; readonly pid: number }
   | { readonly type: 'ended'; readonly slot: number; readonly pid: number; readonly end: WorkerEnd }
   | {
       readonly type: 'output';
@@ -74,6 +76,7 @@ function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessa
     case 'failed':
       return { type: verb, reason: textOf(bytes).slice(0, longestReason) };
     case 'up':
+    case 'halted':
     case 'flush':
     case 'memory':
       return { type: verb, slot, pid };

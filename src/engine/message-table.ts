@@ -102,6 +102,10 @@ export const hostMessages = {
     'worker mode: the application of the worker failed to boot; the payload has the reason. Its `ended` follows',
     true,
   ),
+  halted: row(
+    'SLOT PID',
+    'a signal (SIGSTOP) has stopped the worker, a process; sent each time. An idle one that stays so for 5 seconds is killed by the master',
+  ),
   ended: {
     payload: false,
     forms: [

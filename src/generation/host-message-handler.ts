@@ -3,6 +3,7 @@
 import type { HostMessage } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
 import type { Generation } from './generation.ts';
+import { noteHalted } from './halted-workers.ts';
 import { hostStates } from './host-states.ts';
 import type { HostSuccession } from './host-succession.ts';
 import type { MasterServices } from './master-services.ts';
@@ -12,13 +13,13 @@ import type { WorkerSupervisor } from './worker-supervisor.ts';
 const renewalPause = 60_000;
 
 export class HostMessageHandler {
-  readonly #services: Pick<MasterServices, 'isNormal' | 'log'>;
+  readonly #services: Pick<MasterServices, 'isNormal' | 'log' | 'now'>;
   readonly #voice: PoolVoice;
   readonly #supervisor: WorkerSupervisor;
   readonly #succession: HostSuccession;
 
   constructor(
-    services: Pick<MasterServices, 'isNormal' | 'log'>,
+    services: Pick<MasterServices, 'isNormal' | 'log' | 'now'>,
     voice: PoolVoice,
     supervisor: WorkerSupervisor,
     succession: HostSuccession,
@@ -55,6 +56,9 @@ export class HostMessageHandler {
       case 'no-memory':
         generation.checkOffer(message);
         return generation.stacks.refuse(message.slot, message.reason);
+      case 'halted':
+        generation.checkPid(message);
+        return noteHalted(generation, message, this.#services.now());
       case 'ended':
         return this.#supervisor.ended(generation, message, generation === this.#succession.serving);
       case 'status':

@@ -30,6 +30,7 @@ import type { SlotSnapshot } from '../scoreboard/decode.ts';
 import type { WorkerStage } from '../scoreboard/states.ts';
 import { AutoSizer } from './auto-sizer.ts';
 import type { Generation } from './generation.ts';
+import { endHalted } from './halted-workers.ts';
 import type { MasterServices } from './master-services.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { PoolCounters } from './pool-counters.ts';
@@ -95,6 +96,7 @@ export class WorkerSupervisor {
     this.#manage(generation, { type: 'heartbeat' }, slots);
     for (const slot of idleOthers(generation.pool, slots, monotonicMicros()))
       this.#dismiss(generation, slot, 'quit');
+    endHalted(generation, slots, this.#services);
     this.#memory.beat(generation, slots);
     this.watch(generation);
   }

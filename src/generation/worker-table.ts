@@ -17,6 +17,8 @@ export interface WorkerRecord {
   process: ProcessHandle | undefined;
   /** Since when it should end at once. */
   ending: EndProgress | undefined;
+  /** When the host said that a signal has stopped it, monotonic ms. */
+  haltedAt: number | undefined;
   /** CLOCK_MONOTONIC, microseconds. */
   readonly startedMicros: number;
   /** Asked to end by the process manager, so that it gets no successor. */
@@ -67,6 +69,7 @@ export class WorkerTable {
       hasOffered: false,
       process: undefined,
       ending: undefined,
+      haltedAt: undefined,
       startedMicros,
       stoppedByManager: false,
       isReplacement,

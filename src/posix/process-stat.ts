@@ -35,6 +35,12 @@ export function parentOf(pid: number): number | undefined {
   return Number.isSafeInteger(parent) ? parent : undefined;
 }
 
+/** Whether a signal has stopped it (SIGSTOP). False for one that a debugger holds. */
+export function isStopped(pid: number): boolean {
+  const text = readShort(`/proc/${pid}/stat`);
+  return text !== undefined && fieldsAfterName(text)[0] === 'T';
+}
+
 /** Pid of the process (a debugger) that traces this one; 0 without one, or where /proc hides it. */
 export function tracerOf(pid: number): number {
   return Number(/^TracerPid:\s+(\d+)$/m.exec(readShort(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);

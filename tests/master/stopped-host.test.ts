@@ -1,6 +1,8 @@
 /** Hosts of both engines that their own user has stopped: SIGSTOP needs no right but that of the pool's user. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { askAdmin } from '../admin/client.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
@@ -153,3 +155,78 @@ test('a worker that its host does not end is ended by the master; TERM ends what
   assert.equal(master.child.exitCode, 0);
   await poll('the end of all', () => below.every((id) => !isAlive(id)) || undefined);
 });
+
+test('an idle worker that is stopped is replaced; one that has a request, is held by a debugger or goes on is not', {
+  skip: build.skip,
+}, async () => {
+  await using master = startTestMaster({
+    config: (folder) =>
+      ['all', 'some', 'traced']
+        .map((name) => poolText(folder, name, `engine = native\npm.max_children = 2`))
+        .join('\n'),
+    programs: () => ({}),
+    env: { HATHI_ENGINE_DIR: build.folder },
+  });
+  await master.log.waitFor(/ready to handle connections/, 0, 60_000);
+  const socket = (pool: string): string => master.folder.join(`run/${pool}.sock`);
+  const script = scriptParams(master.folder.write('www/pid.php', '<?php echo getmypid();'));
+  const ask = async (pool: string): Promise<number> =>
+    Number((await request(socket(pool), script, '', 30_000)).body);
+  const workersOf = (pool: string): ProcessId[] =>
+    descendants(master.pid).filter(({ pid }) => titleOf(pid).startsWith(`php-fpm: pool ${pool}`));
+  const killed = (pid: number): RegExp =>
+    new RegExp(
+      `WARNING: \\[pool \\w+\\] child ${pid} is idle and has been stopped by a signal for 1.5 seconds`,
+    );
+
+  // A debugger's stop is none of the kind, nor is one that is over.
+  const traced = workersOf('traced');
+  const [held, goesOn] = traced;
+  assert.ok(held !== undefined && goesOn !== undefined);
+  const tracer = spawn('python3', ['-c', trace, String(held.pid)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(tracer.stdout, 'data');
+  signalProcess(goesOn, 'SIGSTOP');
+  signalProcess(goesOn, 'SIGCONT');
+
+  const marks = master.folder.mkdir('marks', 0o777);
+  const hold = master.folder.write(
+    'www/hold.php',
+    `<?php touch('${marks}/runs'); while (!file_exists('${marks}/go')) { usleep(5000); clearstatcache(); } echo getmypid();`,
+  );
+  const busy = request(socket('some'), scriptParams(hold), '', 60_000);
+  await poll('the request', () => existsSync(`${marks}/runs`) || undefined);
+  const before = [...workersOf('all'), ...workersOf('some')];
+  assert.equal(before.length, 4);
+  for (const id of before) signalProcess(id, 'SIGSTOP');
+
+  // With every worker stopped, the client is served by a successor.
+  const successor = await ask('all');
+  assert.ok(before.every(({ pid }) => pid !== successor));
+  for (const { pid } of before.slice(0, 2)) await master.log.waitFor(killed(pid), 0, 30_000);
+  const next = await ask('some');
+  assert.ok(before.every(({ pid }) => pid !== next));
+  const left = before.filter(isAlive);
+  assert.equal(left.length, 1, 'the one with a request');
+  signalProcess(left[0]!, 'SIGCONT');
+  writeFileSync(`${marks}/go`, '');
+  assert.equal(Number((await busy).body), left[0]!.pid);
+
+  assert.ok([held, goesOn].every(isAlive));
+  assert.equal(master.log.lines.filter((line) => /has been stopped by a signal/.test(line)).length, 3);
+  tracer.stdin.end();
+  await exited(tracer);
+  assert.ok((await ask('traced')) > 0);
+  assert.ok([held, goesOn].every(isAlive));
+});
+
+/** Attaches to a process, so that it stops, says so, and lets it go at the end of its input: ptrace(2). */
+const trace = `
+import ctypes, os, sys
+libc, pid = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+if libc.ptrace(16, pid, None, None) != 0: sys.exit(os.strerror(ctypes.get_errno()))
+os.waitpid(pid, 0)
+print('attached', flush=True)
+sys.stdin.read()
+libc.ptrace(17, pid, None, None)
+`;
