@@ -72,9 +72,11 @@ export class Capacity {
   /** @param {string | undefined} pool undefined is all */
   async show(pool) {
     const now = Date.now();
+    const isOther = pool !== this.#pool && !this.#answer?.pools.some((row) => row.pool === pool);
     this.#pool = pool;
-    if (this.#answer === undefined || now - this.#readAt >= readEveryMs) {
-      this.#answer = await this.#client.get('api/plan');
+    if (this.#answer === undefined || isOther || now - this.#readAt >= readEveryMs) {
+      const query = new URLSearchParams(pool === undefined ? {} : { first: pool });
+      this.#answer = await this.#client.get(`api/plan?${query}`);
       this.#readAt = now;
     }
     this.#draw();

@@ -25,7 +25,10 @@ export const routes: Readonly<Record<string, Route>> = {
   '/api/stack': { method: 'GET', answer: stack },
   '/api/profile': { method: 'GET', answer: answerProfile },
   '/api/history': { method: 'GET', answer: history },
-  '/api/plan': { method: 'GET', answer: (source) => json(200, capacityJson(source)) },
+  '/api/plan': {
+    method: 'GET',
+    answer: async (source, { query }) => json(200, await capacityJson(source, query.get('first') ?? '')),
+  },
   '/api/routes': { method: 'GET', answer: requestRoutes },
   '/api/config': {
     method: 'GET',

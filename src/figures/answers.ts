@@ -353,7 +353,10 @@ export interface CapacityAnswer {
   /** For all pools together; absent when the limit is unknown. */
   readonly availableBytes: number | undefined;
   readonly costBytes: number | undefined;
+  /** The most important ones, 50 at most. */
   readonly pools: readonly PoolCapacityAnswer[];
+  /** Number of pools that are not among them. */
+  readonly left: number;
 }
 
 /** `GET /api/slow`, latest first. */
