@@ -16,8 +16,11 @@ import {
   templateOrders,
   wordList,
 } from '../src/engine/message-table.ts';
+import { layoutHeader } from '../src/engine/native/layout-header.ts';
+import { settingNamesHeader } from '../src/engine/native/setting-names-header.ts';
 import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
+import { engineSymbolsHeader } from '../src/scoreboard/engine-symbols.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
 import { inventoryMarkdown } from './inventory.ts';
 import { completionScript, configurationPage, hathiPage } from './man-pages.ts';
@@ -35,6 +38,10 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   ['docs/architecture.md', (page) => replaceBetween(page, 'rooms', roomsMarkdown())],
   ['CONTRIBUTING.md', (page) => replaceBetween(page, 'rooms', roomsInShort())],
   ['docs/doctor.md', (page) => replaceBetween(page, 'checks', checksMarkdown())],
+  // Lists of TypeScript that the native engine is compiled with.
+  ['native/record/layout.h', layoutHeader],
+  ['native/php/symbols.h', engineSymbolsHeader],
+  ['native/host/setting_names.h', settingNamesHeader],
   ['docs/man/hathi.8', hathiPage],
   ['docs/man/hathi.conf.5', configurationPage],
   ['examples/completion/hathi', completionScript],

@@ -11,6 +11,7 @@ const sources = {
     'host/relay.c',
     'host/channel.c',
     'host/memory.c',
+    'host/passed.c',
     'record/scoreboard.c',
     'shared/clock.c',
     'shared/control.c',
