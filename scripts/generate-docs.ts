@@ -41,7 +41,7 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   // Lists of TypeScript that the native engine is compiled with.
   ['native/record/layout.h', layoutHeader],
   ['native/php/symbols.h', engineSymbolsHeader],
-  ['native/host/setting_names.h', settingNamesHeader],
+  ['native/shared/setting_names.h', settingNamesHeader],
   ['docs/man/hathi.8', hathiPage],
   ['docs/man/hathi.conf.5', configurationPage],
   ['examples/completion/hathi', completionScript],
