@@ -102,7 +102,7 @@ listen = ${to.join(`run/${name}.sock`)}\n`,
 
 /** Of the admin endpoint at its default place. */
 function adminSocketName({ folder }: Server): string {
-  const [name = ''] = readdirSync(folder.join('runtime'));
+  const [name = ''] = readdirSync(folder.join('runtime')).filter((one) => one.endsWith('.sock'));
   return name;
 }
 
