@@ -4,6 +4,12 @@ import type { Duplex } from 'node:stream';
 const joinLimit = 16 * 1024;
 
 /**
+ * So many are not kept apart: a peer that asks in thousands of small records would cost a hundred times the memory and
+ * the time of its answers, since each is an object and a write of the stream.
+ */
+const mostChunks = 256;
+
+/**
  * Collects the writes of one turn of the event loop, so that they leave in one system call; sends at once when there is
  * as much as the stream buffers.
  */
@@ -40,7 +46,9 @@ export class StreamOutput {
       this.#gathered.push(chunk);
       this.#gatheredBytes += chunk.length;
     }
-    if (this.isFull || this.#gatheredBytes >= this.#stream.writableHighWaterMark) this.flush();
+    const isEnough =
+      this.#gatheredBytes >= this.#stream.writableHighWaterMark || this.#gathered.length >= mostChunks;
+    if (this.isFull || isEnough) this.flush();
     else this.#schedule();
     return !this.isFull;
   }
