@@ -93,7 +93,7 @@ function sinceOf(row: Directive): string {
 export function directiveDefault(row: Directive): string {
   if (row.defaultText !== undefined) return row.defaultText;
   if (row.required) return 'required';
-  if (row.default === undefined || isArray(row)) return 'none';
+  if (row.default === undefined || isArray(row)) return 'unset';
   if (typeof row.default === 'boolean') return row.default ? 'yes' : 'no';
   if (row.type === 'time') return `${row.default} s`;
   return `\`${row.default}\``;
