@@ -169,7 +169,10 @@ PHP_FUNCTION(hathi_handle_request)
 	}
 	if (loop.phase == BOOTING) come_up();
 	else hathi_turn_settle(loop.worker, loop.started);
-	if (!next()) RETURN_FALSE;
+	if (!next()) {
+		hathi_slot_leaving(&loop.worker->slot);
+		RETURN_FALSE;
+	}
 	serve(&call, &cache);
 	if (loop.has_exited && loop.worker->reboots_on_exit) {
 		hathi_worker_tell(loop.worker, HATHI_DEBUG, "a handler ended by exit: the application boots anew");

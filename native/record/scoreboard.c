@@ -267,6 +267,13 @@ void hathi_slot_booting(struct hathi_slot *slot)
 	set_active(slot, false);
 }
 
+/* The worker leaves its application, which may take a while: it is no idle worker meanwhile. */
+void hathi_slot_leaving(struct hathi_slot *slot)
+{
+	hathi_slot_stage(slot, HATHI_STAGE_ENDING);
+	set_active(slot, true);
+}
+
 /* The application waits for its first request. */
 void hathi_slot_booted(struct hathi_slot *slot)
 {

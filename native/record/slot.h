@@ -41,6 +41,7 @@ void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_request_tex
 void hathi_slot_finish(struct hathi_slot *slot, const struct hathi_slot_result *result);
 void hathi_slot_idle(struct hathi_slot *slot);
 void hathi_slot_booting(struct hathi_slot *slot);
+void hathi_slot_leaving(struct hathi_slot *slot);
 void hathi_slot_booted(struct hathi_slot *slot);
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
 uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);

@@ -21,7 +21,7 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
   { file: 'tests/worker-mode/requests.test.ts' },
   {
     file: 'tests/worker-mode/life.test.ts',
-    only: 'exit:|a fatal error|memory used up|max_requests|ondemand',
+    only: 'exit:|a fatal error|memory used up|max_requests',
   },
   { file: 'tests/native/scheduler.test.ts' },
   { file: 'tests/native/ends.test.ts', only: 'exit|SIG|cannot start|forked|arrays' },

@@ -6,7 +6,7 @@ import { type Reply, request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
 import { startLoad } from '../harness/load.ts';
 import { poolText } from '../harness/pool.ts';
-import { isRoot, type Server, startServer } from '../harness/server.ts';
+import { isRoot, type Server, startServer, titleOf } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 import { writeApplication } from './application.ts';
@@ -225,11 +225,30 @@ suite('the life of a booted application', { skip }, () => {
       if (!pm.includes('ondemand')) return;
       await poll(
         'workers that have nothing to do to end',
-        () => site.server.workers().length <= 1 || undefined,
+        () =>
+          site.server.workers().every(({ pid }) => !titleOf(pid).startsWith('php-fpm: pool ')) || undefined,
+        30_000,
       );
       assert.equal((await site.ask('hello')).body.toString(), 'hello');
     });
   }
+
+  test('what the application does at its end is waited for, longer than a heartbeat', async () => {
+    await using site = await start('pm = ondemand\npm.process_idle_timeout = 1s');
+    const script = site.server.folder.write(
+      'www/slow-end.php',
+      `<?php while (hathi_handle_request(fn () => print('hello'))) continue;
+for ($end = microtime(true) + 2.5; microtime(true) < $end;) usleep(10000);
+touch(__DIR__ . '/../log/has-ended');`,
+    );
+    site.server.configure((folder) =>
+      poolText(folder, 'www', `worker.script = ${script}\npm = ondemand\npm.process_idle_timeout = 1s`),
+    );
+    await site.server.reload();
+    assert.equal((await request(site.server.socket(), scriptParams(script))).body.toString(), 'hello');
+    const ended = site.server.folder.join('log/has-ended');
+    await poll('the end of the application', () => existsSync(ended) || undefined, 30_000);
+  });
 
   test('JIT and preloading', async () => {
     await using site = await start(
