@@ -5,7 +5,7 @@
 import { parseBudget } from '../config/budget.ts';
 import type { SharedRoom } from '../generation/auto-sizer.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
-import { budgetBytes, memoryCeilings } from '../pool/memory-shares.ts';
+import { budgetBytes, memoryCeilings, projectUse, type UseSample } from '../pool/memory-shares.ts';
 import { memoryAccount } from '../posix/memory-limit.ts';
 import { isProcessorUsedUp, type ProcessorCounters, readProcessor } from '../posix/processor.ts';
 
@@ -15,6 +15,7 @@ const shortestMs = 500;
 export class MachineRoom implements SharedRoom {
   #before: ProcessorCounters | undefined;
   #isProcessorBusy = false;
+  #use: UseSample | undefined;
   #ceilings: ReadonlyMap<string, number> = new Map();
 
   get isProcessorBusy(): boolean {
@@ -36,7 +37,17 @@ export class MachineRoom implements SharedRoom {
     const account = memoryAccount();
     const parsed = parseBudget(budget);
     if (account === undefined || parsed === undefined) return;
-    this.#ceilings = memoryCeilings(budgetBytes(parsed, account.limitBytes), account.usedBytes, claims);
+    const running = claims.reduce((sum, claim) => sum + claim.running, 0);
+    const theirs = claims.reduce((sum, claim) => sum + claim.running * claim.workerBytes, 0);
+    const use = {
+      at: now,
+      used: account.usedBytes,
+      running,
+      workerBytes: running === 0 ? 0 : theirs / running,
+    };
+    const projected = projectUse(this.#use, use);
+    this.#use = use;
+    this.#ceilings = memoryCeilings(budgetBytes(parsed, account.limitBytes), projected, claims);
   }
 
   #lookAtProcessor(now: number): void {

@@ -37,3 +37,29 @@ export function memoryCeilings(
   );
   return workers;
 }
+
+/** Memory in use at one moment, and the workers of all pools with `pm = auto`. */
+export interface UseSample {
+  /** Milliseconds. */
+  readonly at: number;
+  readonly used: number;
+  readonly running: number;
+  /** Average size of one. */
+  readonly workerBytes: number;
+}
+
+/** As far ahead as a decision takes to have an effect, seconds. */
+const aheadSeconds = 1.5;
+/** Samples that are further apart tell no rate, seconds. */
+const longestStep = 5;
+
+/**
+ * What will be in use when a decision has its effect: workers that leak, and neighbours, go on growing meanwhile. What new
+ * workers took is no such growth.
+ */
+export function projectUse(before: UseSample | undefined, now: UseSample): number {
+  const seconds = before === undefined ? 0 : (now.at - before.at) / 1000;
+  if (before === undefined || seconds <= 0 || seconds > longestStep) return now.used;
+  const made = Math.max(0, now.running - before.running) * now.workerBytes;
+  return now.used + (aheadSeconds * Math.max(0, now.used - before.used - made)) / seconds;
+}

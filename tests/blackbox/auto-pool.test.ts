@@ -95,10 +95,10 @@ test('in a memory cgroup with PHP that leaks: the budget holds, nobody is killed
     pools: (to) =>
       `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm = auto\npm.max_children = 60\nphp_admin_value[memory_limit] = 64M')}`,
   });
-  // Each request leaves half a megabyte in its worker.
+  // Each request leaves a tenth of a megabyte in its worker: 25 MB a second in all.
   const script = server.folder.write(
     'www/leak.php',
-    "<?php for ($i = 0; $i < 10; $i++) preg_match('/' . bin2hex(random_bytes(6000)) . '/', ''); usleep(100000); echo 'done';",
+    "<?php for ($i = 0; $i < 2; $i++) preg_match('/' . bin2hex(random_bytes(6000)) . '/', ''); usleep(100000); echo 'done';",
   );
   const until = performance.now() + 15_000;
   const replies: number[] = [];
@@ -113,8 +113,5 @@ test('in a memory cgroup with PHP that leaks: the budget holds, nobody is killed
   assert.equal(limited.kills(), 0);
   assert.ok(limited.peak() <= 420 * 2 ** 20 * 0.95, `${limited.peak()}`);
   assert.ok(['memory', 'processor', 'patience', 'load'].includes(sizing.limit), sizing.reason);
-  process.stdout.write(
-    `# ${replies.length} requests, peak ${Math.round(limited.peak() / 2 ** 20)} MB, ${sizing.reason}\n`,
-  );
   await server.stop();
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { parseBudget } from '../../src/config/budget.ts';
 import { type AutoMemory, freshAuto, sizeAuto } from '../../src/pool/auto-sizing.ts';
-import { budgetBytes, memoryCeilings } from '../../src/pool/memory-shares.ts';
+import { budgetBytes, memoryCeilings, projectUse } from '../../src/pool/memory-shares.ts';
 import { exponential, seededRandom } from '../../src/pool/random.ts';
 
 const megabyte = 2 ** 20;
@@ -237,6 +237,15 @@ suite('pm = auto', () => {
     assert.equal(budgetBytes({ share: 0.5 }, 1000), 500);
     for (const text of ['', '0%', '101%', '-1', '4X', '1.5G', '0'])
       assert.equal(parseBudget(text), undefined, text);
+  });
+
+  test('what grows is looked at ahead; what new workers took is no growth', () => {
+    const before = { at: 0, used: 1000, running: 5, workerBytes: 40 };
+    assert.equal(projectUse(undefined, before), 1000);
+    assert.equal(projectUse(before, { ...before, at: 1000, used: 1100 }), 1250);
+    assert.equal(projectUse(before, { ...before, at: 1000, used: 1080, running: 7 }), 1080);
+    assert.equal(projectUse(before, { ...before, at: 1000, used: 900 }), 900);
+    assert.equal(projectUse(before, { ...before, at: 9000, used: 2000 }), 2000, 'too long ago');
   });
 
   test('two pools share what there is: each its least, then by what a byte does', () => {
