@@ -95,7 +95,7 @@ test('in a memory cgroup with PHP that leaks: the budget holds, nobody is killed
     pools: (to) =>
       `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm = auto\npm.max_children = 60\nphp_admin_value[memory_limit] = 64M')}`,
   });
-  // Each request leaves a tenth of a megabyte in its worker: 25 MB a second in all.
+  // Each request leaves a fifth of a megabyte in its worker: 40 MB a second in all.
   const script = server.folder.write(
     'www/leak.php',
     "<?php for ($i = 0; $i < 2; $i++) preg_match('/' . bin2hex(random_bytes(6000)) . '/', ''); usleep(100000); echo 'done';",
