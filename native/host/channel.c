@@ -129,6 +129,7 @@ static bool say_line(struct hathi_channel *channel, const char *suffix, const ch
 bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_t length, const char *format, ...)
 {
 	char suffix[24];
+	if (channel->fd < 0) return false;
 	snprintf(suffix, sizeof suffix, " #%zu", length);
 	va_list arguments;
 	va_start(arguments, format);
@@ -137,9 +138,38 @@ bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_
 	return sent && send_all(channel->fd, payload, length);
 }
 
+/* Keeps a log line for the next master. */
+static void keep(struct hathi_channel *channel, enum hathi_level level, const char *text, size_t length)
+{
+	char line[64];
+	size_t line_length = (size_t)snprintf(line, sizeof line, "log %s #%zu\n", hathi_level_name(level), length);
+	if (channel->kept == NULL) channel->kept = malloc(HATHI_KEPT_BYTES);
+	if (channel->kept == NULL || channel->kept_length + line_length + length > HATHI_KEPT_BYTES) {
+		channel->dropped++;
+		return;
+	}
+	memcpy(channel->kept + channel->kept_length, line, line_length);
+	memcpy(channel->kept + channel->kept_length + line_length, text, length);
+	channel->kept_length += line_length + length;
+}
+
+/* Sends what was kept while there was no master, and how much was not. */
+void hathi_channel_tell_kept(struct hathi_channel *channel)
+{
+	if (channel->kept != NULL) send_all(channel->fd, channel->kept, channel->kept_length);
+	free(channel->kept);
+	channel->kept = NULL;
+	channel->kept_length = 0;
+	if (channel->dropped > 0)
+		hathi_channel_log(channel, HATHI_WARNING, "%llu further lines were dropped while there was no master",
+			(unsigned long long)channel->dropped);
+	channel->dropped = 0;
+}
+
 /* Sends a message without a payload. */
 bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...)
 {
+	if (channel->fd < 0) return false;
 	va_list arguments;
 	va_start(arguments, format);
 	bool sent = say_line(channel, "", format, arguments);
@@ -155,5 +185,6 @@ void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, co
 	va_start(arguments, format);
 	size_t length = hathi_format(text, sizeof text, format, arguments);
 	va_end(arguments);
-	hathi_channel_say(channel, text, length, "log %s", hathi_level_name(level));
+	if (channel->fd < 0) keep(channel, level, text, length);
+	else hathi_channel_say(channel, text, length, "log %s", hathi_level_name(level));
 }

@@ -10,10 +10,12 @@
 #include "shared/text.h"
 
 enum {
-	HATHI_CONTRACT_VERSION = 2,
+	HATHI_CONTRACT_VERSION = 3,
 	HATHI_LINE_BYTES = 4096,
 	HATHI_PAYLOAD_BYTES = 1024 * 1024,
 	HATHI_WORDS = 8,
+	/* Bytes of log lines that wait for the next master. */
+	HATHI_KEPT_BYTES = 64 * 1024,
 };
 
 struct hathi_message {
@@ -25,7 +27,12 @@ struct hathi_message {
 };
 
 struct hathi_channel {
+	/* -1 without a master: log lines are kept for the next one, everything else is dropped. */
 	int fd;
+	uint8_t *kept;
+	size_t kept_length;
+	/* Log lines that were too many. */
+	uint64_t dropped;
 	uint8_t *bytes;
 	size_t length;
 	size_t capacity;
@@ -39,6 +46,7 @@ int hathi_channel_next(struct hathi_channel *channel, struct hathi_message *mess
 bool hathi_channel_say(struct hathi_channel *channel, const void *payload, size_t length, const char *format, ...)
 	HATHI_PRINTF(4, 5);
 bool hathi_channel_word(struct hathi_channel *channel, const char *format, ...) HATHI_PRINTF(2, 3);
+void hathi_channel_tell_kept(struct hathi_channel *channel);
 void hathi_channel_log(struct hathi_channel *channel, enum hathi_level level, const char *format, ...)
 	HATHI_PRINTF(3, 4);
 

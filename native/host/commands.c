@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host/listener.h"
+#include "host/orphan.h"
 #include "host/relay.h"
 #include "host/workers.h"
 #include "shared/control.h"
@@ -94,6 +95,11 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 		answer_status(host, message);
 	} else if (hathi_message_is(message, 0, "no-status") && message->word_count == 2 && message->has_payload) {
 		answer_status(host, message);
+	} else if (hathi_message_is(message, 0, "survive") && message->word_count == 2) {
+		return hathi_orphan_permit(host, message);
+	} else if (hathi_message_is(message, 0, "hathi") && message->word_count == 2) {
+		/* A new master says which contract it speaks; it knows the host's before it connects. */
+		return strtol(message->words[1], NULL, 10) == HATHI_CONTRACT_VERSION;
 	} else if (hathi_message_is(message, 0, "alive") && message->word_count == 2) {
 		hathi_channel_word(&host->channel, "alive %s", message->words[1]);
 	} else {
@@ -102,7 +108,10 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 	return true;
 }
 
-/* Obeys all that the master has sent. Ends the process when the master is gone or breaks the contract. */
+/*
+ * Obeys all that the master has sent. Ends the process when the master breaks the contract, or is gone and the host
+ * must not outlive it.
+ */
 void hathi_commands_obey(struct hathi_host *host)
 {
 	bool open = hathi_channel_fill(&host->channel, false);
@@ -110,5 +119,5 @@ void hathi_commands_obey(struct hathi_host *host)
 	for (int got; (got = hathi_channel_next(&host->channel, &message)) != 0;) {
 		if (got < 0 || !obey(host, &message)) hathi_workers_kill(host, HATHI_EXIT_FAILED);
 	}
-	if (!open) hathi_workers_kill(host, 0);
+	if (!open && !hathi_orphan_begin(host)) hathi_workers_kill(host, 0);
 }

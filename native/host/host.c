@@ -9,6 +9,7 @@
 #include "host/host_events.h"
 #include "host/listener.h"
 #include "host/memory.h"
+#include "host/orphan.h"
 #include "host/passed.h"
 #include "host/relay.h"
 #include "host/rights.h"
@@ -43,6 +44,9 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 		hathi_workers_tell_stopped(host);
 		hathi_workers_end_others(host);
 		return false;
+	case HATHI_FROM_NEXT_MASTER:
+		hathi_orphan_on_master(host);
+		return false;
 	case HATHI_FROM_STDOUT:
 	case HATHI_FROM_STDERR: {
 		int stream = data >> 32 == HATHI_FROM_STDOUT ? 0 : 1;
@@ -61,11 +65,12 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 static void run(struct hathi_host *host)
 {
 	struct epoll_event events[EVENTS];
-	while (!host->draining || host->child_count > 0 || !hathi_passed_is_empty()) {
-		int count = epoll_wait(host->epoll, events, EVENTS, -1);
+	while (!host->draining || host->child_count > 0 || !hathi_passed_is_empty() || hathi_orphan_waits(host)) {
+		int count = epoll_wait(host->epoll, events, EVENTS, hathi_orphan_timeout(host));
 		if (count < 0 && errno != EINTR) hathi_workers_kill(host, HATHI_EXIT_FAILED);
 		bool again = false;
 		for (int index = 0; index < count; index++) again |= on_event(host, events[index].data.u64);
+		hathi_orphan_check(host);
 		/* The listener stays readable until a worker has accepted: avoids a busy loop. */
 		if (again && count == 1) usleep(WATCH_AGAIN_MS * 1000);
 	}

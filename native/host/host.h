@@ -23,6 +23,8 @@ enum hathi_fd {
 
 struct hathi_child {
 	pid_t pid;
+	/* CLOCK_MONOTONIC, microseconds. */
+	uint64_t started;
 	/* -1 when closed. */
 	int control;
 	int output[2];
@@ -41,11 +43,34 @@ struct hathi_child {
 	bool is_waiting;
 	/* Worker mode: the file of the connection that it passes on with its next message; -1 for none. */
 	int passed_head;
+	/* -1 without one: the host passes it to the next master. */
+	int memory;
+	/* No master: when another worker takes the slot, monotonic milliseconds; 0 for never. */
+	uint64_t replaced_at;
 	/* Number of its requests whose output has been read to its end; low bits. */
 	uint32_t flushed;
 };
 
 struct hathi_access_format;
+
+/* What a host needs to outlive its master (orphan.c). */
+struct hathi_orphan {
+	/* Listens for the next master; -1 without one. */
+	int socket;
+	/* The user of the master. */
+	uid_t master_user;
+	/* 0: the host ends with its master. */
+	uint32_t survive_ms;
+	bool is_orphan;
+	/* Connections that wait get workers, as the master would have made. */
+	bool grows;
+	/* Worker mode: a request waits for a worker that runs scripts. */
+	bool wants_other;
+	/* It drains because its time was over. */
+	bool is_draining;
+	/* When it drains by itself, and then when it ends; monotonic milliseconds. */
+	uint64_t until;
+};
 
 struct hathi_host {
 	const struct hathi_host_php *php;
@@ -63,6 +88,9 @@ struct hathi_host {
 	int epoll;
 	int signals;
 	int listen_fd;
+	/* For the next master. */
+	int scoreboard_fd;
+	struct hathi_orphan orphan;
 	int log_fd;
 	bool accepting;
 	bool watching;

@@ -11,6 +11,7 @@ enum hathi_host_source {
 	HATHI_FROM_CONTROL,
 	HATHI_FROM_STDOUT,
 	HATHI_FROM_STDERR,
+	HATHI_FROM_NEXT_MASTER,
 };
 
 /* The data of an epoll event. */

@@ -98,6 +98,17 @@ static bool pass(int descriptor)
 	return hathi_send_descriptor(HATHI_FD_DESCRIPTORS, ".", 1, descriptor);
 }
 
+/* Passes a worker's memory, which the host has kept, to the next master. */
+void hathi_memory_pass(struct hathi_host *host, uint32_t slot)
+{
+	static const char reason[] = "the last master could not be given the worker's memory";
+	const struct hathi_child *child = host->children + slot;
+	if (child->memory >= 0 && pass(child->memory))
+		hathi_channel_word(&host->channel, "memory %u %d", slot, (int)child->pid);
+	else
+		hathi_channel_say(&host->channel, reason, sizeof reason - 1, "no-memory %u %d", slot, (int)child->pid);
+}
+
 /* In the host: passes a worker's offer to the master, once per worker. */
 void hathi_memory_relay(struct hathi_host *host, uint32_t slot, const struct hathi_control *offer, int descriptor)
 {
@@ -108,6 +119,9 @@ void hathi_memory_relay(struct hathi_host *host, uint32_t slot, const struct hat
 	/* A worker that is up may run scripts, so its later messages may be theirs. */
 	if (child->has_offered || child->is_up) return;
 	child->has_offered = true;
+	/* Without it the next master sees no stack of this worker, which is no reason to end anything. */
+	if (descriptor >= 0) child->memory = fcntl(descriptor, F_DUPFD_CLOEXEC, HATHI_FD_ACCESS_LOG + 1);
+	if (host->channel.fd < 0) return;
 	if (descriptor >= 0 && pass(descriptor)) {
 		hathi_channel_word(&host->channel, "memory %u %d", slot, (int)child->pid);
 		return;

@@ -10,6 +10,7 @@
 void hathi_memory_prepare(struct hathi_host *host);
 void hathi_memory_guard(struct hathi_host *host);
 void hathi_memory_offer(struct hathi_host *host, int control);
+void hathi_memory_pass(struct hathi_host *host, uint32_t slot);
 void hathi_memory_relay(struct hathi_host *host, uint32_t slot, const struct hathi_control *offer, int descriptor);
 
 #endif

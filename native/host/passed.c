@@ -59,6 +59,7 @@ static void hand_out(struct hathi_host *host)
 	atomic_store(&host->shared->passed, queue_length);
 	if (queue_length == 0 || has_asked) return;
 	has_asked = true;
+	host->orphan.wants_other = true;
 	hathi_channel_word(&host->channel, "wanted");
 }
 

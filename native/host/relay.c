@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "host/memory.h"
@@ -35,6 +37,19 @@ static void name_writer(const struct hathi_host *host, uint32_t slot, char *word
 	sprintf(words, " %s", id);
 }
 
+/* Without a master: output becomes lines of the log, in the words of the master. */
+static void keep_output(struct hathi_host *host, uint32_t slot, int stream, const char *bytes, size_t length)
+{
+	const char *end = bytes + length;
+	while (bytes < end) {
+		const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+		const char *line_end = newline == NULL ? end : newline;
+		hathi_channel_log(&host->channel, HATHI_WARNING, "child %d said into %s: \"%.*s\"",
+			(int)host->children[slot].pid, streams[stream], (int)(line_end - bytes), bytes);
+		bytes = line_end + 1;
+	}
+}
+
 /* Reads and passes on a worker's output so far. Returns false when the pipe has ended. */
 static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
 {
@@ -49,6 +64,11 @@ static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
 		child->has_output = true;
 		char writer[HATHI_REQUEST_ID_BYTES + 1];
 		name_writer(host, slot, writer);
+		if (host->orphan.is_orphan) {
+			keep_output(host, slot, stream, bytes, (size_t)got);
+			if ((size_t)got < sizeof bytes) break;
+			continue;
+		}
 		hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s%s", slot, (int)child->pid,
 			streams[stream], writer);
 		/* A short read has emptied the pipe. */
@@ -72,10 +92,30 @@ void hathi_relay_rest(struct hathi_host *host, uint32_t slot)
 	for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
 }
 
+/* Without a master: answers the question for the status page, whose figures are the master's. */
+static void answer_alone(struct hathi_host *host, uint32_t slot, const struct hathi_control *question)
+{
+	static const char page[] = "Content-type: text/plain;charset=UTF-8\r\nCache-Control: no-store\r\n\r\n"
+		"The master of this pool is gone. The pool serves on until the next one takes it over.\n";
+	char id[64];
+	int file = memfd_create("hathi-status", MFD_CLOEXEC);
+	snprintf(id, sizeof id, "%u.%d.%u", slot, (int)host->children[slot].pid, question->sequence);
+	if (file >= 0 && write(file, page, sizeof page - 1) < 0) {
+		close(file);
+		file = -1;
+	}
+	hathi_relay_status(host, id, 503, file);
+	if (file >= 0) close(file);
+}
+
 /* Asks the master for the status page, one question per worker at a time. Further questions are dropped. */
 static void ask_status(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
 {
 	if (host->children[slot].has_asked) return;
+	if (host->orphan.is_orphan) {
+		answer_alone(host, slot, control);
+		return;
+	}
 	host->children[slot].has_asked = true;
 	hathi_channel_say(&host->channel, control->text, control->length, "status %u.%d.%u", slot,
 		(int)host->children[slot].pid, control->sequence);

@@ -62,7 +62,9 @@ static void map_scoreboard(struct hathi_host *host)
 		hathi_host_fail(host, "the scoreboard has layout %u, this host knows %d: rebuild it with \"hathi build\"",
 			version, HATHI_SB_VERSION);
 	host->slot_count = slots;
-	close(HATHI_FD_SCOREBOARD);
+	/* The next master gets it. */
+	host->scoreboard_fd = HATHI_FD_SCOREBOARD;
+	fcntl(host->scoreboard_fd, F_SETFD, FD_CLOEXEC);
 }
 
 /* Ends the process: the master knows the defaults, and sends every setting. */
@@ -95,6 +97,8 @@ static void prepare(struct hathi_host *host)
 {
 	long long number;
 	check_settings(host);
+	/* The rights are given up later. */
+	host->orphan = (struct hathi_orphan){.socket = -1, .master_user = geteuid()};
 	host->pool = hathi_setting_text(&host->settings, HATHI_SETTING_POOL);
 	if (host->pool == NULL || !hathi_setting_number(&host->settings, HATHI_SETTING_LISTEN_FD, &number))
 		hathi_host_fail(host, "the master sent a pool without a name or a listening socket");

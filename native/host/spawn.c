@@ -12,13 +12,14 @@
 #include "host/host_events.h"
 #include "host/passed.h"
 #include "host/memory.h"
+#include "shared/clock.h"
 #include "shared/process.h"
 #include "worker/worker.h"
 
 /* Closes the host's ends of a worker's descriptors. */
 void hathi_child_close(struct hathi_child *child)
 {
-	int *const descriptors[] = {&child->control, &child->output[0], &child->output[1]};
+	int *const descriptors[] = {&child->control, &child->output[0], &child->output[1], &child->memory};
 	for (size_t index = 0; index < sizeof descriptors / sizeof *descriptors; index++) {
 		/* Closing removes it from the epoll set, since the worker has closed its copies. */
 		if (*descriptors[index] >= 0) close(*descriptors[index]);
@@ -36,8 +37,10 @@ static void close_host(struct hathi_host *host)
 	}
 	close(host->epoll);
 	close(host->signals);
-	close(host->channel.fd);
+	close(HATHI_FD_CONTROL);
 	close(HATHI_FD_DESCRIPTORS);
+	close(host->scoreboard_fd);
+	if (host->orphan.socket >= 0) close(host->orphan.socket);
 	hathi_passed_close();
 	host->channel.fd = -1;
 }
@@ -122,6 +125,7 @@ _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct 
 		.log_fd = host->log_fd,
 		.catches_output = host->catches_output,
 		.accepting = host->accepting,
+		.keeps_counts = host->orphan.is_orphan,
 	};
 	hathi_worker_main(&setup);
 }
@@ -164,6 +168,8 @@ int hathi_spawn(struct hathi_host *host, uint32_t slot)
 		.control = pipes.control[0],
 		.output = {pipes.out[0], pipes.err[0]},
 		.passed_head = -1,
+		.memory = -1,
+		.started = hathi_clock(CLOCK_MONOTONIC),
 	};
 	host->child_count++;
 	watch(host, pipes.control[0], HATHI_FROM_CONTROL, slot);

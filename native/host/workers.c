@@ -12,9 +12,13 @@
 #include "host/relay.h"
 #include "record/route.h"
 #include "record/slot.h"
+#include "shared/clock.h"
 #include "shared/control.h"
 #include "shared/process.h"
 #include "worker/faults.h"
+
+/* One that failed and has not lived longer did so for a reason that the next one may have as well. */
+enum { YOUNG_MICROS = 1000000, YOUNG_DELAY_MS = 1000 };
 
 /* Makes the worker that the master asks for. */
 void hathi_workers_start(struct hathi_host *host, uint32_t slot)
@@ -114,6 +118,16 @@ static void report_end(struct hathi_host *host, uint32_t slot, pid_t pid, int st
 		hathi_channel_word(&host->channel, "ended %u %d exit %d", slot, (int)pid, WEXITSTATUS(status));
 }
 
+/* Without a master (orphan.c): a worker that nobody told to end has ended, and another is to take its slot. */
+static void replace_later(struct hathi_host *host, uint32_t slot, int status)
+{
+	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
+	struct hathi_child *child = host->children + slot;
+	bool has_failed = status != 0 && now - child->started < YOUNG_MICROS;
+	if (host->draining || slot >= host->booted_slots || host->orphan.grows) return;
+	child->replaced_at = now / 1000 + (has_failed ? YOUNG_DELAY_MS : 0);
+}
+
 /* Reaps ended workers: frees their slots and reports how each ended. Reports those that a signal has stopped. */
 void hathi_workers_reap(struct hathi_host *host)
 {
@@ -142,6 +156,7 @@ void hathi_workers_reap(struct hathi_host *host)
 			atomic_store(&host->shared->slots[slot].is_unsure, 0);
 			atomic_store(&host->shared->slots[slot].is_to_end, 0);
 			report_end(host, slot, pid, status);
+			if (host->orphan.is_orphan && !child->is_leaving) replace_later(host, slot, status);
 			ended = true;
 			break;
 		}

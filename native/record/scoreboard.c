@@ -92,14 +92,26 @@ static void set_active(struct hathi_slot *slot, bool active)
 }
 
 /* Takes a slot for a new worker. */
-void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid)
+void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid,
+	bool keeps_counts)
 {
 	*slot = (struct hathi_slot){
 		.header = scoreboard,
 		.slot = scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE,
 	};
+	static const struct {
+		size_t from;
+		size_t to;
+	} counts[] = {
+		{HATHI_SB_SLOT_RESPONSES, HATHI_SB_SLOT_BOOTS},
+		{HATHI_SB_SLOT_DURATION_SUM_MICROS, HATHI_SB_SLOT_SIZE},
+	};
+	uint8_t last[HATHI_SB_SLOT_SIZE];
+	if (keeps_counts) memcpy(last, slot->slot, sizeof last);
 	begin_change(slot->slot);
 	memset(slot->slot + sizeof(uint32_t), 0, HATHI_SB_SLOT_SIZE - sizeof(uint32_t));
+	for (size_t index = 0; keeps_counts && index < sizeof counts / sizeof *counts; index++)
+		memcpy(slot->slot + counts[index].from, last + counts[index].from, counts[index].to - counts[index].from);
 	put_u32(slot->slot, HATHI_SB_SLOT_PID, pid);
 	put_u64(slot->slot, HATHI_SB_SLOT_STARTED_EPOCH_MICROS, hathi_clock(CLOCK_REALTIME));
 	set_stage(slot->slot, HATHI_STAGE_CREATING);

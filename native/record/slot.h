@@ -34,7 +34,8 @@ struct hathi_slot_result {
 };
 
 size_t hathi_duration_class(uint64_t micros);
-void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid);
+void hathi_slot_open(struct hathi_slot *slot, uint8_t *scoreboard, uint32_t number, uint32_t pid,
+	bool keeps_counts);
 void hathi_slot_stage(struct hathi_slot *slot, enum hathi_stage stage);
 void hathi_slot_begin(struct hathi_slot *slot, uint64_t accepted);
 void hathi_slot_describe(struct hathi_slot *slot, const struct hathi_request_texts *texts);

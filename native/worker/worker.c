@@ -56,7 +56,8 @@ void hathi_worker_main(const struct hathi_worker_setup *setup)
 	hathi_title_set(title);
 	hathi_cpu_timer_start();
 	worker->engine->begin(worker);
-	hathi_slot_open(&worker->slot, setup->scoreboard, setup->slot_number, (uint32_t)getpid());
+	hathi_slot_open(&worker->slot, setup->scoreboard, setup->slot_number, (uint32_t)getpid(),
+		setup->keeps_counts);
 	hathi_routes_open(&worker->routes, setup->scoreboard, setup->slot_count, &setup->shared->routes_holder,
 		setup->slot_number);
 	hathi_scheduler_start(worker->settings);

@@ -39,6 +39,8 @@ struct hathi_worker_setup {
 	int log_fd;
 	bool catches_output;
 	bool accepting;
+	/* Nobody has counted what the slot's last worker did: the slot's counters go on. */
+	bool keeps_counts;
 };
 
 struct hathi_worker {

@@ -109,6 +109,7 @@ async function serve(
   archive.took(read);
   const master = new Master({
     archive,
+    survivalFolder: instanceFolder('hosts', configuration, process.env, process.getuid?.() ?? 0),
     configuration,
     log,
     env: process.env,

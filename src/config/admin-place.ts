@@ -44,7 +44,7 @@ export function adminSocketName({ file, prefix }: MasterName): string {
  * folder.
  */
 export function instanceFolder(
-  kind: 'configurations',
+  kind: 'configurations' | 'hosts',
   name: MasterName,
   env: NodeJS.ProcessEnv,
   uid: number,

@@ -9,6 +9,8 @@ import { type HostVerb, hostMessages } from './message-table.ts';
 import { type HostLogLevel, readMessage, type WordValues } from './message-words.ts';
 
 export type HostMessage =
+  | { readonly type: 'orphaned'; readonly isDraining: boolean }
+  | { readonly type: 'kept'; readonly slot: number; readonly pid: number }
   | { readonly type: 'ready'; readonly facts: HostFacts }
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'up'; readonly slot: number; readonly pid: number }
@@ -71,10 +73,13 @@ export function parseHostMessage(message: Message, slotCount: number): HostMessa
 function typed(verb: HostVerb, values: WordValues, bytes: Uint8Array): HostMessage {
   const { slot = 0, pid = 0, number = 0, id = '', requestId, fixed } = values;
   switch (verb) {
+    case 'orphaned':
+      return { type: verb, isDraining: fixed[0] === 'draining' };
     case 'ready':
       return { type: verb, facts: parseFacts(textOf(bytes)) };
     case 'failed':
       return { type: verb, reason: textOf(bytes).slice(0, longestReason) };
+    case 'kept':
     case 'up':
     case 'halted':
     case 'flush':

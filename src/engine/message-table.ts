@@ -30,6 +30,7 @@ export const wordKinds = {
   REQUEST: 'id of a request: 1 to 64 of the characters `A-Z a-z 0-9 . _ : = + / @ -`',
   COVERED: 'number of connections',
   STATUS: 'HTTP status code, three digits',
+  SECONDS: 'whole seconds',
   VERSION: 'version of the contract',
   NAME: 'name of a setting',
 } as const;
@@ -41,7 +42,7 @@ function row(words: string, meaning: string, payload = false): MessageRow {
 
 /** Messages of the master. */
 export const masterMessages = {
-  hathi: row('VERSION', 'first line'),
+  hathi: row('VERSION', 'first line, also of a new master (section 7)'),
   setting: row('NAME', 'one setting of the pool, value in the payload; section 3. Repeated', true),
   start: row('', 'the settings are complete: start PHP, give up root, answer `ready` or `failed`'),
   worker: row('SLOT', 'make a worker in that slot; answered by `up`, or by `ended` when it cannot be made'),
@@ -66,6 +67,10 @@ export const masterMessages = {
     'report with `waiting` when more than COVERED connections wait (without COVERED: at least one) and no worker is idle. Armed until it has fired once. The native host cannot count them and ignores a number over 0. With SLOT, a host that makes workers quickly (the native one) makes the worker for such a connection in that slot itself at once, unless one is on its way, and names the slot in its `waiting`. A `worker SLOT` that crosses this means the same worker',
   ),
   drain: row('', 'stop accepting for good, finish accepted requests, end the workers, exit with code 0'),
+  survive: row(
+    'SECONDS',
+    'with SECONDS over 0 the next message on the descriptor channel is a listening Unix socket, and from now on the end of the channel makes the host an orphan (section 7) for so long; with 0 it ends the host again',
+  ),
   reopen: row(
     'access.log',
     'the next message on the descriptor channel is the new access log; the old one is closed',
@@ -83,6 +88,14 @@ export const masterMessages = {
 
 /** Messages of a host. */
 export const hostMessages = {
+  orphaned: row(
+    'serving|draining',
+    'first line to a new master (section 7), behind the scoreboard and the listening socket on the descriptor channel. `kept` and `ready` follow',
+  ),
+  kept: row(
+    'SLOT PID',
+    'to a new master, before `ready`: the slot has that worker; PID is 0 of one that has none yet. Its `memory` and, once it is up, its `up` follow',
+  ),
   ready: row(
     '',
     'PHP is up, root is given up; once. Payload: lines `key=value`: `engine`, `php` (version), `sapi`, `detail` (one line for the operator), `expose_php` (1 or 0), `extension` (repeated), `warning` (repeated; to be logged)',

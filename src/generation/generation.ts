@@ -27,6 +27,7 @@ import type { HostProcess } from './host-process.ts';
 import type { HostState } from './host-states.ts';
 import { HostWatch } from './host-watch.ts';
 import { StatusDesk, type StatusQuestion } from './status-desk.ts';
+import type { Survivor } from './survivor.ts';
 import { WorkerStacks } from './worker-stacks.ts';
 import { WorkerTable } from './worker-table.ts';
 
@@ -49,6 +50,8 @@ export interface GenerationParts {
   readonly besideOthers: boolean;
   /** Number of workers that must be up before the generation takes over the pool's socket. */
   readonly wantedAtTakeOver: number;
+  /** Its host outlived the last master. */
+  readonly survivor?: Survivor;
 }
 
 export class Generation {
@@ -70,7 +73,11 @@ export class Generation {
   progressAt = this.launchedAt;
   /** Due times of replacements for dead workers, monotonic ms. */
   replacements: number[] = [];
-  readonly launchedEpochMs = Date.now();
+  readonly launchedEpochMs: number;
+  /** Names its files where hosts that outlive the master are written down; undefined of one that does not. */
+  place: string | undefined;
+  /** Its host outlived the last master. */
+  readonly isAdopted: boolean;
   readonly output: WorkerOutput;
   readonly slowLog: SlowLogFile | undefined;
   /** The process manager's state between two decisions. */
@@ -99,7 +106,8 @@ export class Generation {
     this.pool = parts.pool;
     this.engine = parts.engine;
     this.watch = new HostWatch(parts.patience, parts.log);
-    const { earlier } = parts;
+    const { earlier, survivor } = parts;
+    this.launchedEpochMs = survivor?.record.launchedEpochMs ?? Date.now();
     this.#earlier = earlier;
     this.countsSinceEpochMs = earlier?.startedEpochMs ?? this.launchedEpochMs;
     this.memory = { ...parts.memory, maxChildrenReached: earlier?.maxChildrenReached ?? 0 };
@@ -118,16 +126,49 @@ export class Generation {
     });
     const { slowlog } = parts.pool;
     this.slowLog = slowlog === undefined ? undefined : new SlowLogFile(slowlog, parts.logOwners, parts.log);
-    const slotCount = slotsOf(parts.pool);
+    const slotCount = survivor?.record.slotCount ?? slotsOf(parts.pool);
+    this.isAdopted = survivor !== undefined;
+    this.place = survivor?.place;
     this.workers = new WorkerTable(slotCount);
-    this.scoreboard = ScoreboardWriter.create(
-      parts.scoreboardFd,
-      slotCount,
-      this.countsSinceEpochMs * 1000,
-      earlier,
-    );
+    this.scoreboard =
+      survivor === undefined
+        ? ScoreboardWriter.create(parts.scoreboardFd, slotCount, this.countsSinceEpochMs * 1000, earlier)
+        : new ScoreboardWriter(parts.scoreboardFd, slotCount);
     this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount, parts.engine);
     this.stacks = new WorkerStacks(this.reader, parts.engine);
+    if (survivor !== undefined) this.#goOn();
+  }
+
+  /** What the last master had published of it goes on. */
+  #goOn(): void {
+    const { slowRequests, maxListenQueue, maxChildrenReached } = this.reader.readHeader();
+    this.slowRequests = slowRequests;
+    this.maxListenQueue = maxListenQueue;
+    this.memory = { ...this.memory, maxChildrenReached };
+  }
+
+  /**
+   * An adopted host has that worker.
+   *
+   * @throws ContractError for a slot that has one
+   */
+  keep(slot: number, pid: number): void {
+    if (this.workers.get(slot) !== undefined) throw new ContractError(`the host sent "kept ${slot}" twice`);
+    const seen = this.reader.readSlot(slot);
+    const aliveMicros = seen === undefined ? 0 : Math.max(0, Date.now() * 1000 - seen.startedEpochMicros);
+    this.workers.keep(slot, pid, monotonicMicros() - aliveMicros);
+    const worker = this.workers.get(slot);
+    const limit = this.pool.request_slowlog_timeout * 1e6;
+    if (worker === undefined || seen === undefined || limit <= 0) return;
+    // What was slow by the last master's last look is in the log already.
+    const { heartbeatClockMicros } = this.reader.readHeader();
+    if (seen.acceptedClockMicros + limit <= heartbeatClockMicros)
+      worker.slowLogged = seen.acceptedClockMicros;
+  }
+
+  /** What its counters began with. */
+  get earlier(): EarlierFigures | undefined {
+    return this.#earlier;
   }
 
   get name(): string {

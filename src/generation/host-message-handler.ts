@@ -33,6 +33,10 @@ export class HostMessageHandler {
   /** @throws ContractError for a message that is not allowed now */
   handle(generation: Generation, message: HostMessage): void {
     switch (message.type) {
+      case 'orphaned':
+        return this.#succession.orphaned(generation, message.isDraining);
+      case 'kept':
+        return this.#succession.kept(generation, message.slot, message.pid);
       case 'ready':
         return this.#succession.ready(generation, message.facts);
       case 'failed':

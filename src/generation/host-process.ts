@@ -28,6 +28,8 @@ export interface HostOptions {
   readonly slotCount: number;
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly onEvent: (event: HostEvent) => void;
+  /** It outlived the last master, and knows its settings. */
+  readonly isAdopted?: boolean;
 }
 
 export type HostEvent =
@@ -53,6 +55,7 @@ export class HostProcess {
   #state: HostState = hostStates.starting;
   #exitReported = false;
   #isFaulty = false;
+  #survives = false;
   /** Open requests to the host for reports of waiting connections. */
   #watches = 0;
   readonly #inbox = new HostInbox({
@@ -153,7 +156,25 @@ export class HostProcess {
    * not.
    */
   hangUp(): void {
+    // Else it would take the end for the master's death.
+    if (this.#survives) this.#send(['survive', '0']);
     this.#life.channel?.end();
+  }
+
+  /**
+   * The end of the channel is no reason to end from now on.
+   *
+   * @param socket listens for the next master; undefined where an adopted host has one already
+   */
+  survive(seconds: number, socket: number | undefined): void {
+    this.#survives = true;
+    if (socket !== undefined) this.#sendWith(socket, ['survive', String(seconds)]);
+  }
+
+  /** It has to end with the master again. */
+  dependOnMaster(): void {
+    if (this.#survives) this.#send(['survive', '0']);
+    this.#survives = false;
   }
 
   /** Ignores its messages and sends it none; its exit is still reported. */
@@ -214,6 +235,10 @@ export class HostProcess {
   }
 
   #introduce(): void {
+    if (this.#options.isAdopted === true) {
+      this.#survives = true;
+      return this.#send(['hathi', String(contractVersion)]);
+    }
     // In one piece: each write is a system call, and these are a hundred lines.
     const settings = this.#options.settings.map(([name, value]) => encodeMessage(['setting', name], value));
     const lines = [encodeMessage(['hathi', String(contractVersion)]), ...settings, encodeMessage(['start'])];

@@ -7,10 +7,12 @@
  * the old one never notices.
  */
 
+import { ContractError } from '../engine/contract.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
 import {
   fullStartPatienceMs,
+  initialWorkers,
   isFullyUp,
   mayTakeOver,
   startTimeoutMs,
@@ -26,13 +28,15 @@ import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
 import { HostRestart } from './host-restart.ts';
 import { hostStates } from './host-states.ts';
-import { launchGeneration } from './launch.ts';
+import { adoptGeneration, launchGeneration } from './launch.ts';
 import type { MasterServices } from './master-services.ts';
 import { Orphans } from './orphans.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import type { PoolReports } from './pool-reports.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import { answerStatusQuestion } from './status-page.ts';
+import type { Survivors } from './survival.ts';
+import type { Survivor } from './survivor.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
 export interface SuccessionParts {
@@ -67,6 +71,8 @@ export class HostSuccession {
   #unannounced:
     | { readonly generation: Generation; readonly old: Generation | undefined; readonly until: number }
     | undefined;
+  /** What the pool is to be, while a host of the last master is being adopted. */
+  #adopting: PreparedPool | undefined;
   #failure: string | undefined;
   /** Last boot of applications without a reload, monotonic ms. */
   #renewedAt = Number.NEGATIVE_INFINITY;
@@ -139,14 +145,78 @@ export class HostSuccession {
         this.#reports.hostEvent(generation, event),
       );
       const next = this.#next;
-      next.openStatusDesk(
-        (act) => setImmediate(() => this.#reports.enqueue(next, 'answering its host', act)),
-        (question) => answerStatusQuestion(next, this.#pool.listener, question, this.#services.log),
-      );
+      this.#openStatusDesk(next);
       this.#services.wakeAt(next.progressAt + startTimeoutMs(pool.config));
     } catch (error) {
       this.gaveUp(`cannot start the engine host: ${(error as Error).message}`);
     }
+  }
+
+  /**
+   * Takes hosts of the last master over: the latest one serves on, the others finish. Where it cannot be had, the pool
+   * starts as ever. Where it was made from other settings it is replaced as by a reload.
+   */
+  adopt(pool: PreparedPool, [latest, ...older]: Survivors['hosts']): void {
+    for (const survivor of older) {
+      const generation = this.#adoptOne(pool, survivor);
+      if (generation !== undefined) this.#finishOff(generation);
+    }
+    const isSame = latest.record.fingerprint === pool.fingerprint;
+    this.#adopting = pool;
+    this.#nextPool = isSame
+      ? pool
+      : { ...pool, config: latest.record.config, fingerprint: latest.record.fingerprint };
+    this.#next = this.#adoptOne(pool, latest);
+    if (this.#next === undefined) return this.gaveUp('its scoreboard cannot be used');
+    this.#services.wakeAt(this.#next.progressAt + startTimeoutMs(pool.config));
+  }
+
+  #adoptOne(pool: PreparedPool, survivor: Survivor): Generation | undefined {
+    try {
+      const conditions = { besideOthers: false, voice: this.#voice };
+      const generation = adoptGeneration(pool, survivor, conditions, this.#services, (one, event) =>
+        this.#reports.hostEvent(one, event),
+      );
+      this.#openStatusDesk(generation);
+      return generation;
+    } catch (error) {
+      this.#services.log.error(
+        `[pool ${pool.config.name}] the engine host ${survivor.record.pid} cannot be adopted: ${(error as Error).message}`,
+      );
+      survivor.process.signal('SIGKILL');
+      return undefined;
+    }
+  }
+
+  /** One that was adopted, and is not to serve. */
+  #finishOff(generation: Generation): void {
+    if (generation.host.state === hostStates.starting) generation.host.moveTo(hostStates.ready);
+    this.#departures.drain(generation);
+  }
+
+  /** First word of an adopted host. @throws ContractError of any other host, and later */
+  orphaned(generation: Generation, isDraining: boolean): void {
+    expectIntroduction(generation);
+    if (!isDraining || generation !== this.#next) return;
+    const pool = this.#adopting;
+    this.#next = undefined;
+    this.#adopting = undefined;
+    this.#finishOff(generation);
+    if (pool !== undefined) this.launch(pool, initialWorkers(pool.config));
+  }
+
+  /** A worker of an adopted host. @throws ContractError of any other host, and later */
+  kept(generation: Generation, slot: number, pid: number): void {
+    expectIntroduction(generation);
+    generation.keep(slot, pid);
+    generation.wantedAtTakeOver += 1;
+  }
+
+  #openStatusDesk(generation: Generation): void {
+    generation.openStatusDesk(
+      (act) => setImmediate(() => this.#reports.enqueue(generation, 'answering its host', act)),
+      (question) => answerStatusQuestion(generation, this.#pool.listener, question, this.#services.log),
+    );
   }
 
   /** Starts the pending host when its time has come. */
@@ -163,12 +233,15 @@ export class HostSuccession {
   /** Once: the host's published data is read now, because its workers could change it later. */
   ready(generation: Generation, facts: HostFacts): void {
     if (generation.host.state === hostStates.ending) return;
-    generation.expect('ready', [hostStates.starting]);
+    const isLeaving =
+      generation.isAdopted && generation.facts === undefined && generation.host.state === hostStates.draining;
+    generation.expect('ready', [isLeaving ? hostStates.draining : hostStates.starting]);
     generation.facts = facts;
     generation.stacks.learn();
+    if (isLeaving) return;
     generation.host.moveTo(hostStates.ready);
     this.#progress(generation);
-    this.#supervisor.start(generation);
+    if (!generation.isAdopted) this.#supervisor.start(generation);
     this.#takeOverWhenUp(generation);
   }
 
@@ -197,6 +270,7 @@ export class HostSuccession {
     this.#serving = generation;
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
+    this.#services.survival?.cover(generation, this.#pool);
     generation.tookOver(this.#services.now());
     this.#followFiles(generation);
     const until =
@@ -207,6 +281,20 @@ export class HostSuccession {
     if (old === undefined) this.#announceWhenUp(generation);
     else this.#departures.drain(old);
     if (this.#unannounced !== undefined) this.#services.wakeAt(until);
+    if (generation.isAdopted) this.#adopted(generation);
+  }
+
+  /** It has the pool's socket, and is now what the pool is to be, or makes place for that. */
+  #adopted(generation: Generation): void {
+    const wanted = this.#adopting;
+    this.#adopting = undefined;
+    const isSame = wanted === undefined || wanted.fingerprint === this.#pool.fingerprint;
+    const then = isSame ? '' : ', until one with the new settings serves';
+    this.#services.log.notice(
+      `[pool ${this.#pool.config.name}] engine host ${generation.host.pid} of the last master goes on with ${generation.workers.size} workers${then}`,
+    );
+    if (isSame) return this.#supervisor.fill(generation);
+    this.launch(wanted, workersForTakeOver(wanted.config, this.#supervisor.activeWorkers(generation)));
   }
 
   #announceWhenUp(generation: Generation): void {
@@ -376,6 +464,7 @@ export class HostSuccession {
       this.#counters.generationGone(generation);
     };
     contain(this.#wall, 'counting what its host did', count, generation);
+    this.#services.survival?.forget(generation);
     this.#voice.report();
     generation.close();
     if (!expected) {
@@ -398,6 +487,14 @@ export class HostSuccession {
    * the operator wants now.
    */
   gaveUp(reason: string): void {
+    const adopting = this.#adopting;
+    this.#adopting = undefined;
+    if (adopting !== undefined && !this.#stopped) {
+      this.#services.log.warning(
+        `[pool ${adopting.config.name}] its host of the last master cannot be adopted, another one starts: ${reason}`,
+      );
+      return this.launch(adopting, initialWorkers(adopting.config));
+    }
     const retry = this.#serving === undefined && !this.#stopped;
     if (retry) this.#pool = this.#nextPool ?? this.#pool;
     this.#nextPool = undefined;
@@ -424,6 +521,12 @@ export class HostSuccession {
       this.#reports.outcome({ type: 'gone' });
     }
   }
+}
+
+/** @throws ContractError where it is no adopted host, or was ready already */
+function expectIntroduction(generation: Generation): void {
+  if (generation.isAdopted && generation.facts === undefined) return;
+  throw new ContractError('the host introduces itself as one of another master');
 }
 
 /** If the host's template had ended, the way of the host's end is unknown. */

@@ -7,6 +7,7 @@ import type { SharedRoom } from './auto-sizer.ts';
 import type { HostDescriptors, HostLife, LifeListener } from './host-life.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import type { Sleepers } from './sleepers.ts';
+import type { Survival } from './survival.ts';
 
 export interface MasterServices {
   readonly log: ErrorLog;
@@ -35,6 +36,8 @@ export interface MasterServices {
   readonly sleepers: Sleepers;
   /** Processor and memory, for pools with `pm = auto`. */
   readonly room: SharedRoom;
+  /** Undefined where hosts end with the master. */
+  readonly survival: Survival | undefined;
   /** Descriptor of the pool's access log, which belongs to the master. */
   readonly accessLog: (pool: PreparedPool) => number | undefined;
   /** Requests a check of deadlines at a monotonic time in milliseconds. */

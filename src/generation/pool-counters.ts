@@ -7,10 +7,34 @@ import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { RestartCause } from '../figures/answers.ts';
 import type { SlotCounters } from '../scoreboard/decode.ts';
 import { addDurations, noDurations } from '../scoreboard/durations.ts';
-import { addRoutes, countedRequests, noRoutes, type RouteTable } from '../scoreboard/routes.ts';
+import {
+  addRoutes,
+  countedRequests,
+  noRoutes,
+  type RouteCounts,
+  type RouteTable,
+} from '../scoreboard/routes.ts';
+import { asBinary } from '../text/binary.ts';
 import type { Generation } from './generation.ts';
 
+/** What is counted beside the scoreboards, for the next master. */
+export interface SavedCounters {
+  readonly restarts: Record<RestartCause, number>;
+  readonly gone: SlotCounters;
+  readonly routes: Omit<RouteTable, 'routes'> & {
+    readonly routes: readonly (readonly [string, RouteCounts])[];
+  };
+  readonly accepted: number;
+  readonly maxChildrenReached: number;
+  readonly slowRequests: number;
+  readonly terminatedRequests: number;
+  readonly faults: number;
+  readonly busySeconds: number;
+}
+
 export class PoolCounters {
+  /** Something of {@link save} has changed, but for the busy seconds. */
+  readonly #onChange: () => void;
   readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 };
   /** Of ended workers. */
   #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
@@ -31,14 +55,51 @@ export class PoolCounters {
   #busySeconds = 0;
   #refused = 0;
 
+  constructor(onChange: () => void = () => {}) {
+    this.#onChange = onChange;
+  }
+
+  save(): SavedCounters {
+    return {
+      restarts: this.#restarts,
+      gone: this.#gone,
+      routes: { ...this.#routes, routes: [...this.#routes.routes] },
+      accepted: this.#accepted,
+      maxChildrenReached: this.#maxChildrenReached,
+      slowRequests: this.#slowRequests,
+      terminatedRequests: this.#terminatedRequests,
+      faults: this.#faults,
+      busySeconds: this.#busySeconds,
+    };
+  }
+
+  /** The counts of the last master go on. Before anything is counted. */
+  restore(saved: SavedCounters): void {
+    Object.assign(this.#restarts, saved.restarts);
+    this.#gone = saved.gone;
+    this.#routes = {
+      ...saved.routes,
+      routes: new Map(saved.routes.routes.map(([name, counts]) => [asBinary(name), counts])),
+    };
+    this.#settledRoutes = undefined;
+    this.#accepted = saved.accepted;
+    this.#maxChildrenReached = saved.maxChildrenReached;
+    this.#slowRequests = saved.slowRequests;
+    this.#terminatedRequests = saved.terminatedRequests;
+    this.#faults = saved.faults;
+    this.#busySeconds = saved.busySeconds;
+  }
+
   /** Something of the pool failed, and its host was ended. */
   faulted(): void {
     this.#faults += 1;
+    this.#onChange();
   }
 
   /** @param seconds sum over all busy workers */
   wasBusy(seconds: number): void {
     this.#busySeconds += seconds;
+    if (seconds > 0) this.#onChange();
   }
 
   get faults(): number {
@@ -52,15 +113,18 @@ export class PoolCounters {
 
   restarted(cause: RestartCause): void {
     this.#restarts[cause] += 1;
+    this.#onChange();
   }
 
   terminated(): void {
     this.#terminatedRequests += 1;
+    this.#onChange();
   }
 
   /** A worker has ended; call it before its slot is reused. */
   workerGone(generation: Generation, slot: number): void {
     this.#gone = add(this.#gone, generation.reader.readCounters(slot));
+    this.#onChange();
   }
 
   /** A host has ended with its workers; call it before the scoreboard is closed. */
@@ -71,6 +135,7 @@ export class PoolCounters {
     this.#slowRequests += slowRequests;
     this.#refused += generation.reader.readHeader().refusedRequests;
     this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
+    this.#onChange();
   }
 
   /** @param generations those with a host */

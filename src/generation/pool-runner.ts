@@ -37,7 +37,7 @@ export class PoolRunner {
   readonly metrics: PoolMetrics;
   readonly #services: MasterServices;
   readonly #reports: PoolReports;
-  readonly #counters = new PoolCounters();
+  readonly #counters: PoolCounters;
   readonly #supervisor: WorkerSupervisor;
   readonly #hosts: HostSuccession;
   readonly #messages: HostMessageHandler;
@@ -49,8 +49,9 @@ export class PoolRunner {
 
   constructor(pool: PreparedPool, services: MasterServices, reports: PoolReports) {
     const voice = new PoolVoice(services.log, pool.config.name, services.now);
-    const counters = this.#counters;
     this.name = pool.config.name;
+    const counters = new PoolCounters(() => services.survival?.counted(this.name, () => counters.save()));
+    this.#counters = counters;
     this.#services = services;
     this.#reports = reports;
     this.#voice = voice;
@@ -175,8 +176,13 @@ export class PoolRunner {
     return undefined;
   }
 
-  /** Starts the first generation. */
+  /** Starts the first generation, or takes over that of the last master. */
   start(): void {
+    const survivors = this.#services.survival?.take(this.name);
+    if (survivors !== undefined) {
+      if (survivors.counters !== undefined) this.#counters.restore(survivors.counters);
+      return this.#hosts.adopt(this.#hosts.pool, survivors.hosts);
+    }
     if (maySleep(this.#hosts.pool.config, 0)) return this.#sleepFirst(this.#hosts.pool);
     this.#hosts.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
   }

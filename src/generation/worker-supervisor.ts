@@ -77,6 +77,14 @@ export class WorkerSupervisor {
     generation.wantedAtTakeOver = Math.min(generation.wantedAtTakeOver, generation.workers.size);
   }
 
+  /** An adopted generation may lack workers that ended while there was no master, where their number is fixed. */
+  fill(generation: Generation): void {
+    const { pool, workers } = generation;
+    const managed = workers.all().filter(({ slot }) => isManagedSlot(pool, slot)).length;
+    const missing = pool.pm === 'static' ? pool['pm.max_children'] - managed : 0;
+    if (missing > 0) this.#manage(generation, { type: 'replace', count: missing });
+  }
+
   /** With `pm = auto`: the number of workers and why; undefined before the first heartbeat. */
   get sizing(): AutoDecision | undefined {
     return this.#sizer.decision;
@@ -175,6 +183,7 @@ export class WorkerSupervisor {
     generation.bootSettled(slot);
     if (worker.state === workerStates.starting)
       worker.state = workerTransitions.move(worker.state, workerStates.idle);
+    if (worker.isKept) return this.watch(generation);
     const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#services.isReloading());
     this.#services.log.write(message.level, message.text);
     this.watch(generation);

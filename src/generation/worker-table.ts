@@ -25,6 +25,8 @@ export interface WorkerRecord {
   stoppedByManager: boolean;
   /** Replaces a dead worker. */
   readonly isReplacement: boolean;
+  /** It was there before this master. */
+  readonly isKept: boolean;
   /** Asked to end because of request_terminate_timeout. */
   timedOut: boolean;
   /** Asked to end because of its memory. */
@@ -38,6 +40,10 @@ export class WorkerTable {
 
   constructor(slotCount: number) {
     this.#slots = new Array<WorkerRecord | undefined>(slotCount).fill(undefined);
+  }
+
+  get slotCount(): number {
+    return this.#slots.length;
   }
 
   get size(): number {
@@ -73,10 +79,18 @@ export class WorkerTable {
       startedMicros,
       stoppedByManager: false,
       isReplacement,
+      isKept: false,
       timedOut: false,
       outgrown: false,
       slowLogged: 0,
     };
+  }
+
+  /** A worker of an adopted host, whose pid is known before it says that it is up. */
+  keep(slot: number, pid: number, startedMicros: number): void {
+    this.reserve(slot, startedMicros, false);
+    const worker = this.#slots[slot];
+    if (worker !== undefined) this.#slots[slot] = { ...worker, isKept: true, announcedPid: pid };
   }
 
   /** Removes an ended worker from the table. */

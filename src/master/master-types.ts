@@ -32,6 +32,8 @@ export interface MasterOptions extends ResourceOptions {
   readonly planProcess?: (configuration: Configuration) => PlannedPart;
   /** This process shows the master itself: the last hour is recorded even without `admin.listen`. */
   readonly isObserved?: boolean;
+  /** Folder for hosts that outlive the master, as `survive` says; undefined where they end with it. */
+  readonly survivalFolder?: string | undefined;
   /** Set if the master handles this process's signals. */
   readonly signals?: MasterSignals;
 }

@@ -20,6 +20,7 @@ import { monotonicMicros } from '../scoreboard/clock.ts';
 import { MasterAdmin } from '../watch/master-admin.ts';
 import { ReloadJournal } from '../watch/reload-journal.ts';
 import { EventQueue } from './event-queue.ts';
+import { HostSurvival } from './host-survival.ts';
 import { Intervals } from './intervals.ts';
 import { MasterReload } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
@@ -58,6 +59,7 @@ export class Master {
   readonly #templates: Templates;
   readonly #sleepers = new Sleepers();
   readonly #room = new MachineRoom();
+  readonly #survival: HostSurvival | undefined;
   #configuration: Configuration;
   readonly #stage: MasterStage;
   readonly #reload: MasterReload;
@@ -76,12 +78,26 @@ export class Master {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#stage = new MasterStage(options.log);
+    this.#survival =
+      options.survivalFolder === undefined
+        ? undefined
+        : new HostSurvival({
+            folder: options.survivalFolder,
+            log: options.log,
+            seconds: () => this.#configuration.global.survive,
+          });
+    const survivors = this.#survival?.find() ?? [];
+    this.#generationNumber = this.#survival?.lastGeneration ?? 0;
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
     this.#pools = new PoolSet(this.#makeServices(), (runner) => poolReports(this.#queue, runner), this.admin);
     this.#orders = new PoolOrders(options.log, this.#pools);
-    this.#resources = new MasterResources(options, this.admin, this.#pools.source, (pool) =>
-      this.admin.agentFacts(pool),
+    this.#resources = new MasterResources(
+      options,
+      this.admin,
+      this.#pools.source,
+      (pool) => this.admin.agentFacts(pool),
+      survivors,
     );
     this.#lanes = new OverloadLanes(options.log, this.#pools.source, now);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -146,6 +162,7 @@ export class Master {
     if ((await this.#putPoolsInForce(plan, 'all', turns)) === undefined) return;
     // Sockets of a predecessor that no pool uses.
     if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
+    this.#survival?.releaseRest();
     this.#settle();
   }
 
@@ -406,6 +423,7 @@ export class Master {
     this.#queue.close();
     this.#templates.close();
     this.#sleepers.close();
+    this.#survival?.close();
     this.#resources.release();
   }
 
@@ -453,6 +471,7 @@ export class Master {
       prepareStart: (pool, done) => this.#templates.prepare(pool, done),
       sleepers: this.#sleepers,
       room: this.#room,
+      survival: this.#survival,
       startHost: (pool, descriptors, listener) => this.#templates.startHost(pool, descriptors, listener),
       accessLog: (pool) => this.#resources.accessLog(pool.config),
       wakeAt: (time) => this.#timers.wakeAt(time),

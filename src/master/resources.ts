@@ -63,12 +63,22 @@ export class MasterResources {
    *
    * @param source data of the status pages
    * @param agent data for load balancers
+   * @param survivors sockets kept by hosts of the last master
    */
-  constructor(options: ResourceOptions, admin: AdminSource, source: StatusSource, agent: AgentSource) {
+  constructor(
+    options: ResourceOptions,
+    admin: AdminSource,
+    source: StatusSource,
+    agent: AgentSource,
+    survivors: readonly Listener[],
+  ) {
     this.#options = options;
     this.#log = options.log;
     this.#accessLogs = new AccessLogs(options.log);
-    this.#listeners = new ListenerSet(options.log, adoptInherited(options.env, options.log));
+    this.#listeners = new ListenerSet(options.log, [
+      ...adoptInherited(options.env, options.log),
+      ...survivors,
+    ]);
     this.#pidFile = new PidFile(options.log);
     const { log, createAdminServer: createServer } = options;
     this.#statusEndpoints = new PoolEndpoints((fd, pool) => serveStatus(fd, pool, { source, log }));

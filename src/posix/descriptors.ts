@@ -146,7 +146,22 @@ export function sendDescriptors(
  *   descriptor, EMFILE when this process has reached its limit.
  */
 export function receiveDescriptor(socketFd: number, timeoutMs: number = defaultBoundMs): number {
-  const message = messageBuffers();
+  const [fd] = receiveDescriptors(socketFd, 1, timeoutMs);
+  if (fd === undefined) throw new PosixError('recvmsg', constants.errno.EPROTO);
+  return fd;
+}
+
+/**
+ * Receives a message with exactly so many descriptors; otherwise as {@link receiveDescriptor}.
+ *
+ * @throws PosixError; EPROTO for fewer
+ */
+export function receiveDescriptors(
+  socketFd: number,
+  count: number,
+  timeoutMs: number = defaultBoundMs,
+): number[] {
+  const message = messageBuffers(count);
   for (;;) {
     const length = cRecvmsg(socketFd, message.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (length === 0) throw new PosixError('recvmsg', constants.errno.ECONNRESET);
@@ -164,7 +179,13 @@ export function receiveDescriptor(socketFd: number, timeoutMs: number = defaultB
     message.control.readInt32LE(8) === SOL_SOCKET &&
     message.control.readInt32LE(12) === SCM_RIGHTS;
   if (!carriesDescriptor) throw new PosixError('recvmsg', constants.errno.EPROTO);
-  return message.control.readInt32LE(cmsg.header);
+  const came = (Number(message.control.readBigUInt64LE(0)) - cmsg.header) / 4;
+  const fds = Array.from({ length: Math.min(came, count) }, (_, index) =>
+    message.control.readInt32LE(cmsg.header + 4 * index),
+  );
+  if (came === count) return fds;
+  for (const fd of fds) closeSync(fd);
+  throw new PosixError('recvmsg', constants.errno.EPROTO);
 }
 
 /** Two connected Unix stream sockets, blocking and close-on-exec: socketpair(2). */

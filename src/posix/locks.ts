@@ -2,6 +2,7 @@
  * File locks: flock(2), and open-file-description locks of fcntl(2). They never block: the caller decides how to wait.
  */
 
+import { fstatSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { declare, lastErrno, PosixError } from './libc.ts';
 
@@ -44,6 +45,17 @@ export function tryFlock(fd: number, operation: number): boolean {
   const errno = lastErrno();
   if (wouldBlock(errno)) return false;
   throw new PosixError('flock', errno);
+}
+
+/**
+ * Pid of a process that holds a flock(2) of the file: proc_locks(5). Undefined when there is none, or the process is in
+ * another pid namespace.
+ */
+export function flockHolder(fd: number): number | undefined {
+  const { ino } = fstatSync(fd);
+  const locks = readFileSync('/proc/locks', 'latin1');
+  const found = new RegExp(`FLOCK +ADVISORY +\\w+ +(\\d+) +[\\da-f]+:[\\da-f]+:${ino} `).exec(locks)?.[1];
+  return found === undefined || found === '0' ? undefined : Number(found);
 }
 
 function encode(range: LockRange): Buffer {

@@ -6,7 +6,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isReadable } from './descriptors.ts';
 import { declare } from './libc.ts';
-import { parentOf } from './process-stat.ts';
+import { parentOf, processStat } from './process-stat.ts';
 
 /** From these two on, all architectures have the same numbers. */
 const SYS_pidfd_send_signal = 424;
@@ -46,6 +46,21 @@ export class ProcessHandle {
     const handle = new ProcessHandle(pid, fd);
     // Pids are not reused while the process lives. If it is alive after the check, the check saw the same process.
     if (parentOf(pid) === parent && handle.isAlive) return handle;
+    handle.close();
+    return undefined;
+  }
+
+  /**
+   * Opens a handle on a process if it is the one that started at that time (proc_pid_stat(5), field 22).
+   *
+   * @returns undefined when it is gone, another process has its pid, or the kernel lacks pidfds
+   */
+  static openStarted(pid: number, startTicks: number): ProcessHandle | undefined {
+    if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
+    const fd = cOpen(SYS_pidfd_open, 'long', pid, 'long', 0);
+    if (fd < 0) return undefined;
+    const handle = new ProcessHandle(pid, fd);
+    if (processStat(pid)?.startTicks === startTicks && handle.isAlive) return handle;
     handle.close();
     return undefined;
   }

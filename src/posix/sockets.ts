@@ -133,6 +133,26 @@ export function somebodyListens(address: SocketAddress): boolean {
 }
 
 /**
+ * Connects to an address without waiting for anybody: connect(2).
+ *
+ * @throws PosixError; ECONNREFUSED when nobody listens, EAGAIN when the backlog is full
+ */
+export function connectAtOnce(address: SocketAddress): number {
+  const encoded = encodeAddress(address);
+  const fd = check(
+    'socket',
+    cSocket(families[address.family], SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+  );
+  try {
+    retryInterrupted('connect', () => cConnect(fd, encoded, encoded.length));
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/**
  * Takes a connection off the backlog of a listening socket: accept4(2). Waits for one unless the socket is non-blocking.
  *
  * @returns its descriptor, or undefined without a connection, or without a descriptor or memory for one

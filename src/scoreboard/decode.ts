@@ -26,6 +26,8 @@ export interface ScoreboardHeader {
   readonly listenQueueLength: number;
   readonly maxChildrenReached: number;
   readonly slowRequests: number;
+  /** The master's last look; 0 before the first one. */
+  readonly heartbeatClockMicros: number;
   readonly acceptedRequests: number;
   readonly memoryPeak: number;
   readonly activeRequests: number;
@@ -89,6 +91,7 @@ export const emptyScoreboard: ScoreboardSnapshot = {
     listenQueueLength: 0,
     maxChildrenReached: 0,
     slowRequests: 0,
+    heartbeatClockMicros: 0,
     acceptedRequests: 0,
     memoryPeak: 0,
     activeRequests: 0,
@@ -113,6 +116,7 @@ export function decodeHeader(bytes: Buffer): ScoreboardHeader {
     listenQueueLength: bytes.readUInt32LE(headerAt.listen_queue_length),
     maxChildrenReached: bytes.readUInt32LE(headerAt.max_children_reached),
     slowRequests: readU64(bytes, headerAt.slow_requests),
+    heartbeatClockMicros: readU64(bytes, headerAt.heartbeat_clock_micros),
     acceptedRequests: readU64(bytes, headerAt.accepted_requests),
     memoryPeak: readU64(bytes, headerAt.memory_peak),
     activeRequests: bytes.readUInt32LE(headerAt.active_requests),

@@ -68,6 +68,12 @@ export interface RequestResult {
   readonly user?: string;
 }
 
+/** Counters of a slot: answers by class, durations. */
+const countRanges = [
+  [slotAt.responses, slotAt.boots],
+  [slotAt.duration_sum_micros, slotSize],
+] as const;
+
 /**
  * Writes a scoreboard through its descriptor. The master is the only writer of the header's master region, the host of
  * the host region and the slots. Each keeps an image, changes it, and writes the changed range with one pwrite.
@@ -188,12 +194,19 @@ export class ScoreboardWriter {
     writeSync(this.#fd, this.#header, at, 8, at);
   }
 
-  /** A new worker uses the slot; all data of the previous one is cleared. */
-  created(slot: number, pid: number): void {
+  /**
+   * A new worker uses the slot; all data of the previous one is cleared.
+   *
+   * @param keepsCounts but for its counters, which nobody has read: those of the new worker go on from there
+   */
+  created(slot: number, pid: number, keepsCounts = false): void {
     const at = this.#start(slot);
     if (this.#isActive(at)) this.#countActive(-1);
     const sequence = this.#slots.readUInt32LE(at + slotAt.sequence);
+    const last = keepsCounts ? Buffer.from(this.#slots.subarray(at, at + slotSize)) : undefined;
     this.#slots.fill(0, at, at + slotSize);
+    for (const [from, to] of last === undefined ? [] : countRanges)
+      last?.copy(this.#slots, at + from, from, to);
     this.#slots.writeUInt32LE(sequence, at + slotAt.sequence);
     writeU32(this.#slots, pid, at + slotAt.pid);
     writeU64(this.#slots, epochMicros(), at + slotAt.started_epoch_micros);

@@ -59,6 +59,7 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'global metrics.allowed_clients': ['10.0.0.0/8, 127.0.0.1', '10.0.0.0/8, 127.0.0.1'],
   'global metrics.aliases': ['phpfpm', 'phpfpm'],
   'global readiness.saturation': ['yes', true],
+  'global survive': ['5m', 300],
   'global shutdown.delay': ['1m', 60],
   'pool prefix': ['/srv/app', '/srv/app'],
   'pool user': ['root', 'root'],

@@ -166,7 +166,10 @@ export class Server implements AsyncDisposable {
 
   /** Rewrites the configuration file; a reload applies it. */
   configure(pools: (folder: TestFolder) => string): void {
-    const own = `pid = ${this.pidFile}\nerror_log = ${this.errorLog}\n${this.#options.global ?? ''}`;
+    // A master that a test kills takes its hosts with it, unless the test is about that.
+    const global = this.#options.global ?? '';
+    const survive = this.kind === 'php-fpm' || /^survive\b/m.test(global) ? '' : 'survive = 0\n';
+    const own = `pid = ${this.pidFile}\nerror_log = ${this.errorLog}\n${survive}${global}`;
     this.folder.write('server.conf', `[global]\n${own}\n${pools(this.folder)}\n`);
   }
 

@@ -150,8 +150,9 @@ void target_play(FILE *out, const struct target_case *given)
 	}
 	memset(scoreboard, 0, sizeof scoreboard);
 	struct hathi_child children[SLOTS] = {
-		{.control = -1, .output = {-1, -1}},
-		{.pid = 4711, .control = control[0], .output = {pipes[0][0], pipes[1][0]}},
+		{.control = -1, .output = {-1, -1}, .passed_head = -1, .memory = -1},
+		{.pid = 4711, .control = control[0], .output = {pipes[0][0], pipes[1][0]}, .passed_head = -1,
+			.memory = -1},
 	};
 	union {
 		struct hathi_shared whole;
@@ -176,6 +177,8 @@ void target_play(FILE *out, const struct target_case *given)
 	hathi_slot_clear(scoreboard, 1);
 	fprintf(out, "\n");
 	if (children[1].control >= 0) close(children[1].control);
+	/* One, for the next master. */
+	if (children[1].memory >= 0) close(children[1].memory);
 	const int all[] = {channel[0], channel[1], passed[0], passed[1], control[1], pipes[0][0], pipes[0][1], pipes[1][0],
 		pipes[1][1]};
 	for (size_t index = 0; index < sizeof all / sizeof *all; index++) close(all[index]);

@@ -16,6 +16,7 @@ const header: ScoreboardHeader = {
   listenQueueLength: 0,
   maxChildrenReached: 0,
   slowRequests: 0,
+  heartbeatClockMicros: 0,
   acceptedRequests: 17,
   memoryPeak: 4096,
   activeRequests: 0,

@@ -2,9 +2,9 @@
  * The life of an embedded host: settings, start, serving, drain. The master decides when; this file knows the order.
  */
 
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { receiveDescriptor } from '../../../posix/descriptors.ts';
+import { duplicateOnto, receiveDescriptor, sendDescriptor } from '../../../posix/descriptors.ts';
 import { setThreadName } from '../../../posix/limits.ts';
 import { ScoreboardWriter } from '../../../scoreboard/writer.ts';
 import { binaryOf, decodeBinary } from '../../../text/binary.ts';
@@ -19,11 +19,15 @@ import type { HostPool } from './host-pool.ts';
 import { checkChroot, giveUpRights } from './host-rights.ts';
 import { iniLookup } from './ini-lookup.ts';
 import { MasterLink } from './master-link.ts';
+import { Orphan } from './orphan.ts';
 import { SettingCollector } from './pool-settings.ts';
 import { readyPayload } from './ready-payload.ts';
 import { readThreadProgram, type ThreadBlueprint, threadStarter } from './thread-start.ts';
 import type { StartThread } from './worker-handle.ts';
 import { WorkerThreads } from './worker-threads.ts';
+
+/** Without a master requests may run so long after the host has begun to drain by itself. */
+const lonelyDrainMs = 30_000;
 
 /** Exit code of a host that cannot run its pool. */
 const exitCannotRun = 70;
@@ -36,6 +40,17 @@ export class EngineHost {
   #running: Running | undefined;
   /** The host closes the channel itself. */
   #isLeaving = false;
+  /** What it has said with `ready`, for the next master. */
+  #ready: Uint8Array | string = '';
+  /** The end of the channel is no reason to end. */
+  #survival: { readonly socket: number; readonly survivesMs: number } | undefined;
+  #orphan: Orphan | undefined;
+  /** It has outlived a master. */
+  #wasOrphan = false;
+  /** Of the master, before rights are given up. */
+  readonly #user = process.geteuid?.() ?? 0;
+  /** Where output goes without a master; undefined where there is no such file. */
+  readonly #nowhere = openNowhere();
 
   /** @param makeStarter makes the function that starts worker threads. */
   constructor(makeStarter: (blueprint: ThreadBlueprint) => StartThread = threadStarter) {
@@ -70,13 +85,20 @@ export class EngineHost {
         this.#endWorker(this.#slot(first), second);
         return;
       case 'accept':
+        // The next master says it as well.
+        if (this.#state === hostPhases.serving) return;
         this.#move(hostPhases.serving);
         this.#running?.front.open();
         return;
       case 'watch':
         this.#pool().watch(Number(first) || 0);
         return;
+      case 'survive':
+        this.#survive(Number(first));
+        return;
       case 'drain':
+        // One that the next master adopted may drain already.
+        if (this.#state === hostPhases.draining && this.#wasOrphan) return;
         void this.#drain();
         return;
       case 'reopen':
@@ -90,6 +112,8 @@ export class EngineHost {
   }
 
   #greet(version: string): void {
+    // A new master knows what the host speaks.
+    if (this.#wasOrphan) return;
     if (version === String(contractVersion)) {
       this.#move(hostPhases.configuring);
       return;
@@ -138,7 +162,8 @@ export class EngineHost {
       this.#move(hostPhases.ready);
       const { phpValue, phpAdminValue } = settings;
       const isExposed = iniFlag(iniLookup(ini.text, phpValue, phpAdminValue)('expose_php'), true);
-      this.#link.send(['ready'], readyPayload(facts, { warnings: ini.warnings, isExposed }));
+      this.#ready = readyPayload(facts, { warnings: ini.warnings, isExposed });
+      this.#link.send(['ready'], this.#ready);
     } catch (error) {
       await this.#cannotRun(error instanceof Error ? error.message : String(error));
     }
@@ -187,6 +212,8 @@ export class EngineHost {
       await running.threads.emptied();
       running.accessLog?.flush();
     }
+    // Its counters are for the next master.
+    await this.#orphan?.over;
     this.#link.send(['drained']);
     await this.#hangUp();
     process.exit(0);
@@ -215,16 +242,81 @@ export class EngineHost {
    * itself, after the workers' last messages have been sent.
    */
   #masterGone(reason: ContractError | undefined): void {
-    if (this.#isLeaving) return;
+    if (this.#isLeaving || (reason === undefined && this.#becomeOrphan())) return;
     this.#isLeaving = true;
     if (reason !== undefined) process.stderr.write(`hathi engine host: ${reason.message}\n`);
     // The events of this turn may contain later messages of the threads.
     setImmediate(() => setImmediate(() => this.#endAfterLastWords()));
   }
 
+  /** With seconds the socket for the next master comes over the descriptor channel. */
+  #survive(seconds: number): void {
+    if (seconds === 0) {
+      this.#survival = undefined;
+      return;
+    }
+    const socket = receiveDescriptor(hostFd.descriptors);
+    if (this.#survival !== undefined) closeSync(this.#survival.socket);
+    this.#survival = { socket, survivesMs: seconds * 1000 };
+  }
+
+  /** @returns false where the host has to end with its master */
+  #becomeOrphan(): boolean {
+    const { serving, draining } = hostPhases;
+    const running = this.#running;
+    const isAccepting = this.#state === serving || this.#state === draining;
+    if (this.#survival === undefined || running === undefined || !isAccepting) return false;
+    this.#wasOrphan = true;
+    for (const stream of this.#nowhere === undefined ? [] : [1, 2]) duplicateOnto(this.#nowhere ?? 0, stream);
+    this.#link.detach();
+    running.pool.orphaned(true);
+    this.#orphan = new Orphan({
+      ...this.#survival,
+      user: this.#user,
+      onMaster: (channel) => this.#meetMaster(channel, running),
+      onTimeUp: () => this.#timeUp(),
+    });
+    return true;
+  }
+
+  /** Nobody has come: accepted requests are finished, within a bound. */
+  #timeUp(): void {
+    this.#running?.pool.orphaned(false);
+    this.#orphan = undefined;
+    setTimeout(endNow, lonelyDrainMs);
+    if (this.#state === hostPhases.draining) return;
+    void this.#drain();
+  }
+
+  /** Tells the next master what it needs, in the order of docs/contract.md, section 7. */
+  #meetMaster(channel: number, { pool, settings }: Running): void {
+    this.#orphan = undefined;
+    pool.orphaned(false);
+    this.#link.attach(channel);
+    for (const fd of [hostFd.scoreboard, settings.listenFd]) sendDescriptor(hostFd.descriptors, fd);
+    const isDraining = this.#state === hostPhases.draining;
+    this.#link.send(['orphaned', isDraining ? 'draining' : 'serving']);
+    const workers = pool.workers();
+    for (const { slot, pid, isUp } of workers)
+      this.#link.send(['kept', String(slot), String(isUp ? pid : 0)]);
+    this.#link.send(['ready'], this.#ready);
+    for (const { slot, pid, isUp } of workers) if (isUp) this.#link.send(['up', String(slot), String(pid)]);
+    this.#link.tellKept();
+    if (isDraining) this.#link.send(['stopped']);
+  }
+
   #endAfterLastWords(): void {
     this.#running?.accessLog?.flush();
     void this.#link.flushed().then(endNow);
+  }
+}
+
+/** Without it what a host prints while it has no master would fail. */
+function openNowhere(): number | undefined {
+  try {
+    return openSync('/dev/null', 'w');
+  } catch {
+    return undefined;
   }
 }
 

@@ -47,6 +47,7 @@ export function assembleHost(
   const accessLog = openAccessLog(settings, link);
   const accounting = new RequestAccounting(settings.pool, scoreboard, accessLog);
   const pool = new HostPool({
+    slotCount: settings.maxChildren,
     maxRequests: settings.maxRequests,
     heapLimit: settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
     queueLimit: settings.backlog,

@@ -31,6 +31,8 @@ import { drawQuota, isNearEnd, isUsedUp } from './worker-quota.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 export interface HostPoolOptions {
+  /** pm.max_children */
+  readonly slotCount: number;
   /** pm.max_requests, 0 for no limit. */
   readonly maxRequests: number;
   /** Size of the WASM memory in bytes above which a worker is renewed after its request. */
@@ -52,6 +54,9 @@ export interface AnsweringWorker extends WorkerName {
 /** Slot of a worker that the master did not ask for; only used while all slots are free. */
 const rescueSlot = 0;
 
+/** Without a master: a worker that could not boot is made again after so long. */
+const replaceAgainMs = 1000;
+
 /** Share of the memory limit from which a worker is about to be renewed. */
 const nearlyFull = 0.9;
 
@@ -70,6 +75,7 @@ export class HostPool {
   /** Undefined while the master does not watch. */
   #watchedOver: number | undefined;
   #isDraining = false;
+  #isOrphan = false;
   readonly #executionWatch: ExecutionWatch;
 
   constructor(options: HostPoolOptions) {
@@ -90,6 +96,17 @@ export class HostPool {
       () => this.#workers.values(),
       (worker) => this.#abandon(worker, executionTimeUsedUp(worker.handle.timeLimitSeconds)),
     );
+  }
+
+  /** There is no master, or there is one again: without one the pool keeps its size by itself. */
+  orphaned(isOrphan: boolean): void {
+    this.#isOrphan = isOrphan;
+    this.#checkWaiting();
+  }
+
+  /** Workers that the master has asked for. */
+  workers(): readonly { readonly slot: number; readonly pid: number; readonly isUp: boolean }[] {
+    return [...this.#workers.values()].filter(({ isUnasked }) => !isUnasked);
   }
 
   /** The master wants a worker in this slot. */
@@ -218,7 +235,7 @@ export class HostPool {
 
   #up(worker: SlotWorker): void {
     worker.isUp = true;
-    this.#options.scoreboard.created(worker.slot, worker.pid);
+    this.#options.scoreboard.created(worker.slot, worker.pid, this.#isOrphan);
     if (!worker.isUnasked) this.#options.link.send(['up', String(worker.slot), String(worker.pid)]);
   }
 
@@ -348,17 +365,38 @@ export class HostPool {
   #report(worker: SlotWorker, words: EndWords): void {
     if (!worker.isUnasked)
       this.#options.link.send(['ended', String(worker.slot), String(worker.pid), ...words]);
+    if (this.#isOrphan && !worker.isQuitting) this.#replaceLater(worker);
     this.#checkWaiting();
     this.#rescueStranded();
+  }
+
+  /** One that had never come up is tried again after a while. */
+  #replaceLater({ slot, isUp }: SlotWorker): void {
+    const replace = (): void => {
+      if (this.#isOrphan && !this.#isDraining && !this.#workers.has(slot)) this.#putWorker(slot, false);
+    };
+    setTimeout(replace, isUp ? 0 : replaceAgainMs);
   }
 
   #named(worker: SlotWorker, text: string): string {
     return `child ${worker.pid}: ${text}`;
   }
 
+  /** Where the last master would have made a worker: requests wait, and none is there or it was watching for them. */
+  #serveStranded(): void {
+    const isWanted = this.#workers.size === 0 || this.#watchedOver !== undefined;
+    const booting = [...this.#workers.values()].filter(({ isUp }) => !isUp).length;
+    if (this.#isDraining || !isWanted || this.#idle.length > 0 || this.#queue.length <= booting) return;
+    const slots = Array.from({ length: this.#options.slotCount }, (_, slot) => slot);
+    const free = slots.find((slot) => !this.#workers.has(slot));
+    if (free !== undefined) this.#putWorker(free, false);
+  }
+
   #checkWaiting(): void {
+    if (this.#isOrphan) this.#serveStranded();
     if (this.#watchedOver === undefined || this.#idle.length > 0) return;
     if (this.#queue.length <= this.#watchedOver) return;
+    if (this.#isOrphan) return;
     this.#watchedOver = undefined;
     this.#options.link.send(['waiting']);
   }

@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { receiveDescriptor } from '../../../posix/descriptors.ts';
+import { asBinary, binaryOf, bytesOf } from '../../../text/binary.ts';
 import {
   ContractError,
   encodeMessage,
@@ -26,6 +27,18 @@ export interface MasterLinkEvents {
   onGone(reason: ContractError | undefined): void;
 }
 
+/** Bytes of log lines that wait for the next master. */
+const mostKeptBytes = 64 * 1024;
+
+/** The figures of the status page are the master's. */
+const withoutMaster: StatusReply = {
+  status: 503,
+  bytes: Buffer.from(
+    'Content-type: text/plain;charset=UTF-8\r\nCache-Control: no-store\r\n\r\n' +
+      'The master of this pool is gone. The pool serves on until the next one takes it over.\n',
+  ),
+};
+
 /** Time for the master to send a status page. */
 const statusLimitMs = 2000;
 
@@ -35,8 +48,13 @@ interface Question {
 }
 
 export class MasterLink {
-  readonly #socket: Socket;
-  readonly #decoder = new MessageDecoder();
+  readonly #events: MasterLinkEvents;
+  /** Undefined without a master. */
+  #socket: Socket | undefined;
+  /** Log lines for the next master, encoded, and number of those that were too many. */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #dropped = 0;
   /** Questions sent to the master, by id; and those that wait for an answer to one of them. */
   readonly #open = new Map<string, Question>();
   readonly #waiting = new Set<Question>();
@@ -45,23 +63,73 @@ export class MasterLink {
   #lastQuestion = 0;
 
   constructor(events: MasterLinkEvents, fd: number = hostFd.control) {
+    this.#events = events;
+    this.attach(fd);
+  }
+
+  /** Speaks to a master over that channel from now on. */
+  attach(fd: number): void {
     // After the master hangs up, it still reads earlier output of workers.
-    this.#socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-    this.#socket.on('error', () => this.#socket.destroy());
-    this.#socket.on('end', () => events.onGone(undefined));
-    this.#socket.on('close', () => events.onGone(undefined));
-    this.#socket.on('data', (bytes: Buffer) => {
+    const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    const decoder = new MessageDecoder();
+    this.#socket = socket;
+    const gone = (reason: ContractError | undefined): void => {
+      if (this.#socket === socket) this.#events.onGone(reason);
+    };
+    socket.on('error', () => socket.destroy());
+    socket.on('end', () => gone(undefined));
+    socket.on('close', () => gone(undefined));
+    socket.on('data', (bytes: Buffer) => {
       try {
-        for (const message of this.#decoder.push(bytes)) this.#receive(message, events);
+        for (const message of decoder.push(bytes)) this.#receive(message, this.#events);
       } catch (error) {
         if (!(error instanceof ContractError)) throw error;
-        events.onGone(error);
+        gone(error);
       }
     });
   }
 
+  /** There is no master: log lines are kept for the next one, up to a bound, and questions answered here. */
+  detach(): void {
+    this.#socket?.destroy();
+    this.#socket = undefined;
+    for (const { answer } of [...this.#open.values(), ...this.#waiting]) answer(withoutMaster);
+    this.#open.clear();
+    this.#waiting.clear();
+  }
+
+  /** Passes what was kept to the next master. */
+  tellKept(): void {
+    for (const bytes of this.#kept.splice(0)) this.#socket?.write(bytes);
+    if (this.#dropped > 0)
+      this.log('warning', `${this.#dropped} further lines were dropped while there was no master`);
+    this.#keptBytes = 0;
+    this.#dropped = 0;
+  }
+
   send(words: readonly string[], payload?: Uint8Array | string): void {
-    if (this.#socket.writable) this.#socket.write(encodeMessage(words, payload));
+    if (this.#socket === undefined) this.#keep(words, payload);
+    else if (this.#socket.writable) this.#socket.write(encodeMessage(words, payload));
+  }
+
+  /** The next master does not know who wrote output: it becomes lines of the log. */
+  #keep(words: readonly string[], payload: Uint8Array | string = ''): void {
+    const [verb, , pid, stream] = words;
+    if (verb === 'log') this.#keepLine(encodeMessage(words, payload));
+    if (verb !== 'output') return;
+    for (const line of binaryOf(Buffer.from(payload)).split('\n')) {
+      const text = bytesOf(asBinary(`child ${pid} said into ${stream}: "${line}"`));
+      if (line !== '') this.#keepLine(encodeMessage(['log', 'warning'], text));
+    }
+  }
+
+  #keepLine(bytes: Buffer): void {
+    if (this.#keptBytes + bytes.length > mostKeptBytes) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#kept.push(bytes);
+    this.#keptBytes += bytes.length;
   }
 
   /** A message of the host itself for the error log. */
@@ -76,6 +144,7 @@ export class MasterLink {
 
   /** Asks the master for the pool's status page; undefined when it has none or answers late. */
   askStatus(query: string): Promise<StatusReply | undefined> {
+    if (this.#socket === undefined) return Promise.resolve(withoutMaster);
     return new Promise((resolve) => {
       const question: Question = {
         query,
@@ -106,9 +175,11 @@ export class MasterLink {
   /** Resolves when all messages have been sent, or can no longer be sent. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
-      this.#socket.once('close', () => resolve());
-      if (this.#socket.destroyed) resolve();
-      else this.#socket.end(() => resolve());
+      const socket = this.#socket;
+      if (socket === undefined) return resolve();
+      socket.once('close', () => resolve());
+      if (socket.destroyed) resolve();
+      else socket.end(() => resolve());
     });
   }
 

@@ -1,0 +1,25 @@
+/** What is done so that hosts can outlive their master, and what a master gets of the hosts of the last one. */
+
+import type { Generation } from './generation.ts';
+import type { SavedCounters } from './pool-counters.ts';
+import type { PreparedPool } from './prepared-pool.ts';
+import type { Survivor } from './survivor.ts';
+
+/** Hosts of a pool that have outlived the last master, and what it had counted. */
+export interface Survivors {
+  /** The latest generation first; not empty. */
+  readonly hosts: readonly [Survivor, ...Survivor[]];
+  readonly counters: SavedCounters | undefined;
+}
+
+/** What has to be done so that hosts can outlive this master. */
+export interface Survival {
+  /** The pool's hosts of before; each is given once. */
+  take(pool: string): Survivors | undefined;
+  /** The generation serves from now on: its host may outlive the master. */
+  cover(generation: Generation, pool: PreparedPool): void;
+  /** Its host is gone. */
+  forget(generation: Generation): void;
+  /** What is counted beside the scoreboards has changed. */
+  counted(pool: string, read: () => SavedCounters): void;
+}

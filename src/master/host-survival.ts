@@ -1,0 +1,385 @@
+/**
+ * Hosts that outlive the master, in a folder of its user only: a socket for each, at which its host listens once the
+ * master is gone, and what the next master has to know of it. One master at a time has the folder, by a lock.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { contractVersion, encodeMessage } from '../engine/contract.ts';
+import type { Generation } from '../generation/generation.ts';
+import type { SavedCounters } from '../generation/pool-counters.ts';
+import type { PreparedPool } from '../generation/prepared-pool.ts';
+import type { Survival, Survivors } from '../generation/survival.ts';
+import type { HostRecord, Survivor } from '../generation/survivor.ts';
+import type { ErrorLog } from '../log/error-log.ts';
+import { receiveDescriptor, sendDescriptors, socketPair } from '../posix/descriptors.ts';
+import { flockHolder, flockOperation, tryFlock } from '../posix/locks.ts';
+import { ProcessHandle } from '../posix/pidfd.ts';
+import { processStat } from '../posix/process-stat.ts';
+import { bind, connectAtOnce, isListening, listen, openSocket } from '../posix/sockets.ts';
+import { scoreboardSize } from '../scoreboard/layout.ts';
+import { Listener } from '../sockets/listener.ts';
+
+/** A host whose loop runs answers within milliseconds. */
+const answerMs = 1000;
+/** A host that no pool wants may finish for so long. */
+const leftoverMs = 30_000;
+const hostFile = /^host-([0-9a-f]{16})\.json$/;
+
+/** One that was reached, with the socket that its pool listens on. */
+interface Found extends Survivor {
+  readonly listen: number;
+}
+
+export interface SurvivalOptions {
+  readonly folder: string;
+  readonly log: ErrorLog;
+  /** `survive` of the configuration in force. */
+  readonly seconds: () => number;
+}
+
+export class HostSurvival implements Survival {
+  readonly #folder: string;
+  readonly #log: ErrorLog;
+  readonly #seconds: () => number;
+  /** Holds the lock. */
+  #lock: number | undefined;
+  /** Why there is none was told. */
+  #hasTold = false;
+  #found: readonly Found[] = [];
+  #lastGeneration = 0;
+  readonly #counted = new Map<string, () => SavedCounters>();
+
+  constructor({ folder, log, seconds }: SurvivalOptions) {
+    this.#folder = folder;
+    this.#log = log;
+    this.#seconds = seconds;
+  }
+
+  /**
+   * Looks for hosts of the last master and connects to them. Never throws: a master without them starts others.
+   *
+   * @returns their listening sockets, each once
+   */
+  find(): Listener[] {
+    if (!this.#open()) return [];
+    for (const name of this.#names()) {
+      const place = hostFile.exec(name)?.[1];
+      if (place === undefined) continue;
+      const found = this.#reach(place);
+      if (found === undefined) this.#remove(place);
+      else this.#found = [...this.#found, found];
+    }
+    const numbers = this.#found.map(({ record }) => record.generation);
+    this.#lastGeneration = Math.max(0, ...numbers);
+    return this.#listeners();
+  }
+
+  /** The highest number of a generation that is there. */
+  get lastGeneration(): number {
+    return this.#lastGeneration;
+  }
+
+  take(pool: string): Survivors | undefined {
+    const all = this.#found.filter(({ record }) => record.config.name === pool);
+    const [latest, ...older] = all
+      .filter(({ record }) => record.contract === contractVersion)
+      .sort((left, right) => right.record.generation - left.record.generation);
+    if (latest === undefined) return undefined;
+    const taken = [latest, ...older];
+    this.#found = this.#found.filter((found) => !taken.includes(found));
+    return { hosts: [latest, ...older], counters: this.#readCounters(pool) };
+  }
+
+  /** Hosts that no pool has taken: their pool is gone, or they are of another version. They finish what they run. */
+  releaseRest(): void {
+    for (const found of this.#found) this.#dismiss(found);
+    this.#found = [];
+  }
+
+  cover(generation: Generation, pool: PreparedPool): void {
+    try {
+      this.#cover(generation, pool);
+    } catch (error) {
+      this.#tell(`[pool ${generation.name}] its host ends with the master: ${(error as Error).message}`);
+    }
+  }
+
+  #cover(generation: Generation, pool: PreparedPool): void {
+    const seconds = this.#seconds();
+    if (seconds === 0) {
+      generation.host.dependOnMaster();
+      return this.forget(generation);
+    }
+    // An adopted one has its socket.
+    if (generation.place !== undefined || !this.#open()) return;
+    const { pid } = generation.host;
+    const startTicks = processStat(pid)?.startTicks;
+    if (startTicks === undefined) throw new Error('/proc does not show it');
+    const place = randomBytes(8).toString('hex');
+    const { places: _, ...config } = pool.config;
+    this.#write(this.#recordOf(place), {
+      contract: contractVersion,
+      fingerprint: pool.fingerprint,
+      config,
+      engine: generation.engine,
+      generation: generation.number,
+      pid,
+      startTicks,
+      slotCount: generation.workers.slotCount,
+      launchedEpochMs: generation.launchedEpochMs,
+      earlier: generation.earlier,
+    });
+    generation.place = place;
+    const socket = openSocket('unix');
+    try {
+      bind(socket, { family: 'unix', path: this.#socketOf(place) });
+      listen(socket, 4);
+      generation.host.survive(seconds, socket);
+    } catch (error) {
+      this.forget(generation);
+      throw error;
+    } finally {
+      closeSync(socket);
+    }
+  }
+
+  forget(generation: Generation): void {
+    if (generation.place !== undefined) this.#remove(generation.place);
+    generation.place = undefined;
+  }
+
+  /** Written at the end of the turn: workers that end together are counted together. */
+  counted(pool: string, read: () => SavedCounters): void {
+    if (this.#lock === undefined) return;
+    if (this.#counted.size === 0) setImmediate(() => this.#writeCounters());
+    this.#counted.set(pool, read);
+  }
+
+  /** The master ends, and its hosts have ended before. */
+  close(): void {
+    if (this.#lock === undefined) return;
+    this.#counted.clear();
+    // After a start that failed they serve on.
+    if (this.#found.length === 0) {
+      for (const name of this.#names()) {
+        if (/^pool-[0-9a-f]+\.json$/.test(name)) rmSync(join(this.#folder, name), { force: true });
+      }
+    }
+    rmSync(this.#lockFile, { force: true });
+    closeSync(this.#lock);
+    this.#lock = undefined;
+    try {
+      rmdirSync(this.#folder);
+    } catch {
+      // Somebody has something in there.
+    }
+  }
+
+  /** @returns whether the folder is there and this master has it */
+  #open(): boolean {
+    if (this.#lock !== undefined) return true;
+    if (this.#seconds() === 0 && !existsSync(this.#folder)) return false;
+    try {
+      mkdirSync(dirname(this.#folder), { recursive: true, mode: 0o755 });
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      checkFolder(this.#folder);
+      const lock = openSync(this.#lockFile, 'a+', 0o600);
+      if (!tryFlock(lock, flockOperation.exclusive)) {
+        const holder = flockHolder(lock) ?? 'unknown';
+        closeSync(lock);
+        throw new Error(`another master, pid ${holder}, has '${this.#folder}'`);
+      }
+      this.#lock = lock;
+      return true;
+    } catch (error) {
+      this.#tell(`hosts end with this master: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  /** Of the files; none where somebody has removed the folder. */
+  #names(): string[] {
+    try {
+      return readdirSync(this.#folder);
+    } catch (error) {
+      this.#tell(`'${this.#folder}' cannot be read: ${(error as Error).message}`);
+      return [];
+    }
+  }
+
+  #tell(text: string): void {
+    if (!this.#hasTold) this.#log.warning(text);
+    this.#hasTold = true;
+  }
+
+  /** @returns undefined when it is gone, or cannot be believed */
+  #reach(place: string): Found | undefined {
+    let record: HostRecord;
+    try {
+      record = readRecord(this.#recordOf(place));
+    } catch (error) {
+      this.#log.warning(`'${this.#recordOf(place)}' cannot be used: ${(error as Error).message}`);
+      return undefined;
+    }
+    const process = ProcessHandle.openStarted(record.pid, record.startTicks);
+    if (process === undefined) return undefined;
+    try {
+      return { place, record, process, ...connect(this.#socketOf(place), record) };
+    } catch (error) {
+      this.#log.warning(
+        `[pool ${record.config.name}] the engine host ${record.pid} of the last master cannot be reached, it is ended: ${(error as Error).message}`,
+      );
+      process.signal('SIGKILL');
+      process.close();
+      return undefined;
+    }
+  }
+
+  /** Generations of one pool have the same socket. */
+  #listeners(): Listener[] {
+    const seen = new Set<number>();
+    return this.#found.flatMap(({ listen: fd }) => {
+      const { ino } = fstatSync(fd);
+      if (seen.has(ino)) {
+        closeSync(fd);
+        return [];
+      }
+      seen.add(ino);
+      return [Listener.adopt(fd, 'inherited')];
+    });
+  }
+
+  #dismiss({ record, place, process, channel, descriptors, output, scoreboard }: Found): void {
+    const socket = new Socket({ fd: channel });
+    for (const fd of [descriptors, ...output, scoreboard]) closeSync(fd);
+    this.#log.notice(
+      `[pool ${record.config.name}] engine host ${record.pid} of the last master finishes what it runs: ${record.contract === contractVersion ? 'the pool is not configured' : `it speaks contract version ${record.contract}`}`,
+    );
+    const timer = setTimeout(() => process.signal('SIGKILL'), leftoverMs);
+    timer.unref();
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      clearTimeout(timer);
+      process.signal('SIGKILL');
+      process.close();
+      this.#remove(place);
+    });
+    socket.resume();
+    socket.unref();
+    for (const words of [['hathi', String(record.contract)], ['survive', '0'], ['drain']])
+      socket.write(encodeMessage(words));
+  }
+
+  #readCounters(pool: string): SavedCounters | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#countersOf(pool), 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#log.warning(`[pool ${pool}] counts begin anew: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  #writeCounters(): void {
+    try {
+      for (const [pool, read] of this.#counted) this.#write(this.#countersOf(pool), read());
+    } catch (error) {
+      this.#tell(`counts are not kept for the next master: ${(error as Error).message}`);
+    }
+    this.#counted.clear();
+  }
+
+  /** Never half a file. */
+  #write(path: string, value: unknown): void {
+    writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  #remove(place: string): void {
+    for (const path of [this.#recordOf(place), this.#socketOf(place)]) rmSync(path, { force: true });
+  }
+
+  get #lockFile(): string {
+    return join(this.#folder, 'lock');
+  }
+
+  #recordOf(place: string): string {
+    return join(this.#folder, `host-${place}.json`);
+  }
+
+  #socketOf(place: string): string {
+    return join(this.#folder, `${place}.sock`);
+  }
+
+  /** Names of pools may be longer than those of files. */
+  #countersOf(pool: string): string {
+    return join(this.#folder, `pool-${createHash('sha256').update(pool).digest('hex').slice(0, 16)}.json`);
+  }
+}
+
+/** @throws Error for a file that is no record */
+function readRecord(path: string): HostRecord {
+  const record = JSON.parse(readFileSync(path, 'utf8')) as HostRecord;
+  const numbers = [record.contract, record.generation, record.pid, record.startTicks, record.slotCount];
+  if (typeof record.config?.name !== 'string' || !numbers.every((number) => Number.isSafeInteger(number)))
+    throw new Error('it is no record of a host');
+  return { ...record, config: { ...record.config, places: new Map() } };
+}
+
+/**
+ * Becomes the master of a host, which passes what is the master's.
+ *
+ * @throws PosixError when nobody listens there or answers; Error when it passes something else
+ */
+function connect(path: string, { slotCount }: HostRecord): Omit<Found, 'place' | 'record' | 'process'> {
+  using opened = new DisposableStack();
+  const own = (fd: number): number => {
+    opened.defer(() => closeSync(fd));
+    return fd;
+  };
+  const pair = (): [number, number] => {
+    const [ours, theirs] = socketPair();
+    return [own(ours), theirs];
+  };
+  const channel = own(connectAtOnce({ family: 'unix', path }));
+  const pairs = [pair(), pair(), pair()] as const;
+  const [[descriptors], [stdout], [stderr]] = pairs;
+  try {
+    sendDescriptors(
+      channel,
+      pairs.map(([, theirs]) => theirs),
+      answerMs,
+    );
+  } finally {
+    for (const [, theirs] of pairs) closeSync(theirs);
+  }
+  const scoreboard = own(receiveDescriptor(descriptors, answerMs));
+  const listen = own(receiveDescriptor(descriptors, answerMs));
+  if (!isListening(listen)) throw new Error('it passed no listening socket');
+  if (fstatSync(scoreboard).size < scoreboardSize(slotCount)) throw new Error('it passed no scoreboard');
+  opened.move();
+  return { channel, descriptors, output: [stdout, stderr], scoreboard, listen };
+}
+
+/** @throws Error when others than the master's user may change it */
+function checkFolder(folder: string): void {
+  const { uid, mode } = lstatSync(folder);
+  if (uid === process.geteuid?.() && (mode & 0o170077) === 0o040000) return;
+  throw new Error(`'${folder}' is not a folder of the master's user only: remove it`);
+}

@@ -1,0 +1,135 @@
+/**
+ * Masters on one configuration, one after the other or at once: for tests in which a master is killed and its hosts are
+ * not. Every process that any of them made is gone at the end.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { askAdmin } from '../admin/client.ts';
+import { TestFolder } from './folder.ts';
+import { LogLines } from './log-lines.ts';
+import { adopt, descendants, exited, isAlive, killTree, type ProcessId, signalProcess } from './processes.ts';
+import { cleanEnv, type EngineName, engineEnv, serverCommand, titleOf } from './server.ts';
+import { poll, within } from './waiting.ts';
+
+const readyLine = /ready to handle connections/;
+
+/** One of them. */
+export interface StartedMaster {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly log: LogLines;
+}
+
+export class Masters implements AsyncDisposable {
+  readonly folder = new TestFolder();
+  readonly #engine: EngineName;
+  readonly #global: string;
+  readonly #started: StartedMaster[] = [];
+  readonly #below = new Map<string, ProcessId>();
+
+  /** @param global lines of the section [global] */
+  constructor(engine: EngineName, pools: (folder: TestFolder) => string, global = 'survive = 60') {
+    this.#engine = engine;
+    this.#global = global;
+    for (const name of ['run', 'log', 'runtime']) this.folder.mkdir(name, 0o755);
+    this.folder.mkdir('tmp', 0o1777);
+    this.folder.mkdir('www');
+    this.configure(pools);
+  }
+
+  get configFile(): string {
+    return this.folder.join('server.conf');
+  }
+
+  configure(pools: (folder: TestFolder) => string, global = this.#global): void {
+    const own = `pid = ${this.folder.join('run/server.pid')}\nerror_log = ${this.folder.join('log/error.log')}`;
+    this.folder.write('server.conf', `[global]\n${own}\n${global}\n${pools(this.folder)}\n`);
+  }
+
+  /** Starts one and does not wait for it. */
+  launch(): StartedMaster {
+    const env = { TMPDIR: this.folder.join('tmp'), HATHI_RUNTIME_DIR: this.folder.join('runtime') };
+    const child = spawn(serverCommand('hathi'), ['-F', '-O', '-y', this.configFile], {
+      cwd: this.folder.path,
+      env: cleanEnv({ ...env, ...engineEnv(this.#engine) }),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    adopt(child);
+    if (child.pid === undefined || child.stderr === null) throw new Error('cannot start a master');
+    const master = { child, pid: child.pid, log: LogLines.fromStream(child.stderr) };
+    this.#started.push(master);
+    return master;
+  }
+
+  /** Starts one and waits until it is ready. */
+  async start(cap = 30_000): Promise<StartedMaster> {
+    const master = this.launch();
+    const ended = exited(master.child).then(() => {
+      throw new Error(`the master ended with code ${master.child.exitCode}:\n${master.log.text()}`);
+    });
+    await Promise.race([master.log.waitFor(readyLine, 0, cap), ended]);
+    return master;
+  }
+
+  /** As the kernel does where memory is short. */
+  async kill(master: StartedMaster): Promise<ProcessId[]> {
+    const below = this.note(master);
+    master.child.kill('SIGKILL');
+    await exited(master.child);
+    return below;
+  }
+
+  /** Remembers the processes of a master, which outlive it. */
+  note({ pid }: StartedMaster): ProcessId[] {
+    const below = descendants(pid);
+    for (const id of below) this.#below.set(`${id.pid} ${JSON.stringify(id)}`, id);
+    return below;
+  }
+
+  /** Those that live of all that were seen, without templates. */
+  living(): ProcessId[] {
+    return [...this.#below.values()].filter((id) => isAlive(id));
+  }
+
+  socket(pool = 'www'): string {
+    return this.folder.join(`run/${pool}.sock`);
+  }
+
+  /** The answer of the admin endpoint about a pool. */
+  async pool(
+    name = 'www',
+  ): Promise<Record<string, unknown> & { readonly workers: readonly { readonly pid: number }[] }> {
+    const { adminSocketName } = await import('../../src/config/admin-place.ts');
+    const socketPath = this.folder.join(`runtime/${adminSocketName({ file: this.configFile })}`);
+    const { body } = await askAdmin({ socketPath, path: '/api/pools' });
+    return JSON.parse(body).pools.find((pool: { readonly name: string }) => pool.name === name);
+  }
+
+  /** Waits until nothing lives of what was seen. */
+  async gone(cap: number): Promise<void> {
+    const text = () =>
+      this.living()
+        .map(({ pid }) => `${pid} ${titleOf(pid)}`)
+        .join(', ');
+    await poll('the end of every process', () => this.living().length === 0 || undefined, cap).catch(
+      (error) => {
+        throw new Error(`${(error as Error).message}: ${text()}`);
+      },
+    );
+  }
+
+  async stop(master: StartedMaster, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.note(master);
+    master.child.kill(signal);
+    await within(exited(master.child), () => `the end; log:\n${master.log.text()}`, 15_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const master of this.#started) {
+      this.note(master);
+      await killTree(master.child);
+      master.log.close();
+    }
+    for (const id of this.living()) signalProcess(id, 'SIGKILL');
+    this.folder[Symbol.dispose]();
+  }
+}
