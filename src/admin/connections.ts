@@ -10,6 +10,10 @@ import type { Socket } from 'node:net';
 export interface ConnectionLimits {
   /** Their request, first or next, is due. */
   readonly waiting: number;
+  /** Above `waiting`, new ones are spared for so long ... */
+  readonly graceMs: number;
+  /** ... while fewer than these wait. */
+  readonly crowd: number;
   /** The master prepares their answer. */
   readonly asking: number;
   /** They have not read their answer. */
@@ -30,6 +34,8 @@ export class AdminConnections {
   readonly #waiting = new Set<Socket>();
   readonly #unread = new Set<Socket>();
   readonly #asking = new Set<Socket>();
+  /** Their request may be on its way. */
+  readonly #fresh = new Set<Socket>();
   readonly #turns = new WeakMap<Socket, Turns>();
 
   constructor(limits: ConnectionLimits) {
@@ -38,8 +44,16 @@ export class AdminConnections {
 
   /** A new connection. */
   open(socket: Socket): void {
-    socket.once('close', () => this.#forget(socket));
+    socket.once('close', () => {
+      this.#fresh.delete(socket);
+      this.#forget(socket);
+    });
+    this.#fresh.add(socket);
     this.#moveTo(this.#waiting, socket, this.#limits.waiting);
+    const timer = setTimeout(() => {
+      if (this.#fresh.delete(socket)) this.#makeRoom(this.#waiting, this.#limits.waiting);
+    }, this.#limits.graceMs);
+    timer.unref();
   }
 
   /**
@@ -86,13 +100,23 @@ export class AdminConnections {
     this.#moveTo(this.#unread, socket, this.#limits.unread);
   }
 
-  /** When the state is full, the connection that has been in it longest is closed. */
   #moveTo(place: Set<Socket>, socket: Socket, most: number): void {
     this.#forget(socket);
     if (socket.destroyed) return;
     place.add(socket);
-    const [longest] = place;
-    if (place.size <= most || longest === undefined) return;
+    this.#makeRoom(place, most);
+  }
+
+  /**
+   * When a state is full, the connection that has been in it longest is closed. Of a hundred that came at once none is
+   * closed unheard, as far as there is room: one of them may be the operator's.
+   */
+  #makeRoom(place: Set<Socket>, most: number): void {
+    if (place.size <= most) return;
+    const [oldest] = place;
+    const isCrowded = place.size >= this.#limits.crowd;
+    const longest = isCrowded ? oldest : [...place].find((socket) => !this.#fresh.has(socket));
+    if (longest === undefined) return;
     place.delete(longest);
     longest.destroy();
   }

@@ -24,9 +24,9 @@ export const adminLimits = {
   /** Time for a client to read an answer. */
   sendMs: 30_000,
   /** Connections at a time. */
-  at: { waiting: 64, asking: 24, unread: 32, pipelined: 4 },
-  /** Total. No connection is refused; the oldest one of a full state is closed instead. */
-  connections: 128,
+  at: { waiting: 64, graceMs: 100, crowd: 160, asking: 24, unread: 32, pipelined: 4 },
+  /** Total, with room for those that come at once. The oldest one of a full state is closed before one is refused. */
+  connections: 256,
   /** Time for an answer that the master itself waits for, such as the end of a reload. */
   answerMs: 120_000,
 } as const;
