@@ -9,7 +9,8 @@ import { request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { type Server, startServer } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
-import { memoryGroup } from './memory-group.ts';
+import { nativeBuild } from '../native/built-engine.ts';
+import { makeMemoryGroup } from './memory-group.ts';
 
 const poolOf = async (server: Server) => {
   const socketPath = server.folder.join('run/admin.sock');
@@ -82,15 +83,15 @@ testEngines('it grows when connections wait, up to its limit, and says why', {},
   await server.stop();
 });
 
-const group = memoryGroup();
-
 test('in a memory cgroup with PHP that leaks: the budget holds, nobody is killed', {
-  skip: group.skip,
-}, async () => {
-  using limited = group.make(420 * 2 ** 20);
+  skip: nativeBuild().skip,
+}, async (t) => {
+  using limited = makeMemoryGroup(420 * 2 ** 20);
+  // Without a group the limit is the machine's: what is left of the test is that the pool lives under the load.
+  if (limited === undefined) t.diagnostic('no memory cgroup can be made here: the limit is the machine');
   await using server = await startServer({
     engine: 'native',
-    through: limited.through,
+    ...(limited && { through: limited.through }),
     global: 'memory.budget = 80%\n',
     pools: (to) =>
       `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm = auto\npm.max_children = 60\nphp_admin_value[memory_limit] = 64M')}`,
@@ -110,8 +111,10 @@ test('in a memory cgroup with PHP that leaks: the budget holds, nobody is killed
   assert.ok(replies.every((status) => status === 200));
   const { sizing, totals } = await poolOf(server);
   assert.equal(totals.restarts.signal, 0, 'none was killed');
-  assert.equal(limited.kills(), 0);
-  assert.ok(limited.peak() <= 420 * 2 ** 20 * 0.95, `${limited.peak()}`);
+  if (limited !== undefined) {
+    assert.equal(limited.kills(), 0);
+    assert.ok(limited.peak() <= 420 * 2 ** 20 * 0.95, `${limited.peak()}`);
+  }
   assert.ok(['memory', 'processor', 'patience', 'load'].includes(sizing.limit), sizing.reason);
   await server.stop();
 });

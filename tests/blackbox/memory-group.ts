@@ -13,24 +13,14 @@ export interface MemoryGroup extends Disposable {
   peak(): number;
 }
 
-export interface MemoryGroups {
-  readonly skip: string | false;
-  make(limitBytes: number): MemoryGroup;
-}
-
-export function memoryGroup(): MemoryGroups {
+/** Makes a group; undefined where this machine has none to give. */
+export function makeMemoryGroup(limitBytes: number): MemoryGroup | undefined {
   const [own] = memoryFolders(
     readFileSync('/proc/self/cgroup', 'latin1'),
     readFileSync('/proc/self/mountinfo', 'latin1'),
   ).filter(({ version, folder }) => version === 1 && existsSync(join(folder, 'memory.limit_in_bytes')));
   // A cgroup of version 2 that has processes cannot hand the controller on.
-  const skip =
-    own === undefined
-      ? 'there is no memory cgroup of version 1'
-      : !isRoot
-        ? 'only root may make a cgroup'
-        : false;
-  return { skip, make: (limitBytes) => makeGroup(own!.folder, limitBytes) };
+  return own === undefined || !isRoot ? undefined : makeGroup(own.folder, limitBytes);
 }
 
 /** A process that was just killed is in its group for a moment more: no event tells of its leaving. */
