@@ -1,8 +1,8 @@
 <?php
 
 /**
- * The example site of Hathi: one page that tells what ran it, and three small things that a PHP application
- * does. It needs no build step and no package, and runs on every PHP from 7.4 on.
+ * The example site of Hathi: one page that names the PHP that ran it, and does three small things of a PHP
+ * application. It needs no build step and no package, and runs on every PHP from 7.4 on.
  */
 
 declare(strict_types=1);
@@ -22,7 +22,7 @@ $session = new Session();
 $guestbook = Guestbook::open(dirname(__DIR__) . '/data');
 $view = new View(dirname(__DIR__) . '/templates');
 
-/** Shows the page; what a form handler found out goes in with it. */
+/** Shows the page, with the results of a form handler. */
 $show = static function (array $results = [], int $status = 200) use ($session, $guestbook, $view): void {
     http_response_code($status);
     echo $view->page('home', $results + [

@@ -46,7 +46,7 @@ final class Guestbook
         return $this->folder;
     }
 
-    /** @return string|null what is wrong with the entry */
+    /** @return string|null the fault of the entry */
     public function sign(string $name, string $message): ?string
     {
         $name = trim($name);

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-/** What is known about the PHP that answers this request. */
+/** Facts about the PHP that answers this request. */
 final class Runtime
 {
     /** @return array{headline: string, engine: string, facts: array<int, array{string, string, string}>} */

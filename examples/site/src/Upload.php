@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-/** A file that came by the form. It is looked at and dropped: nothing is kept. */
+/** A file sent by the form. It is examined and dropped: nothing is kept. */
 final class Upload
 {
     /** Larger images are described but not shown. */
