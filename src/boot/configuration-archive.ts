@@ -3,6 +3,7 @@
  * A rollback reads one of them again.
  */
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeptConfiguration } from '../figures/answers.ts';
@@ -14,12 +15,14 @@ import type { ReadFiles } from './read-files.ts';
 /** Maximum of kept configurations. */
 const mostKept = 20;
 /** Size limits in bytes of one configuration and of all: more than thousands of pools need. */
-const longestOne = 8 * 1024 * 1024;
-const longestAll = 64 * 1024 * 1024;
+const longestOne = 4 * 1024 * 1024;
+const longestAll = 16 * 1024 * 1024;
 const fileName = /^([1-9]\d{0,8})\.json$/;
 
-interface KeptFile extends KeptConfiguration {
-  readonly read: ReadFiles;
+/** A file of its own, so that the list is read without the configurations. */
+interface KeptEntry extends KeptConfiguration {
+  /** Of the file with the configuration. */
+  readonly digest: string;
 }
 
 export class ConfigurationArchive implements ConfigurationKeeper {
@@ -29,7 +32,7 @@ export class ConfigurationArchive implements ConfigurationKeeper {
   #read: ReadFiles | undefined;
   #inForce: KeptConfiguration | undefined;
   /** Latest first. Read on first use. */
-  #entries: KeptConfiguration[] | undefined;
+  #entries: readonly KeptEntry[] | undefined;
 
   /** @param folder undefined where this user has no runtime folder: then nothing is kept */
   constructor(folder: string | undefined, log: ErrorLog) {
@@ -47,6 +50,10 @@ export class ConfigurationArchive implements ConfigurationKeeper {
   }
 
   list(): readonly KeptConfiguration[] {
+    return this.#all().map(withoutDigest);
+  }
+
+  #all(): readonly KeptEntry[] {
     this.#entries ??= this.#look();
     return this.#entries;
   }
@@ -59,12 +66,11 @@ export class ConfigurationArchive implements ConfigurationKeeper {
     const read = this.#read;
     if (this.#folder === undefined || read === undefined) return;
     try {
-      const [latest] = this.list();
-      const isSame =
-        cause.kept === undefined &&
-        latest !== undefined &&
-        JSON.stringify(this.#load(this.#folder, latest.id).read) === JSON.stringify(read);
-      this.#inForce = isSame ? latest : this.#add(this.#folder, read, cause);
+      const [latest] = this.#all();
+      const text = JSON.stringify(read);
+      const digest = createHash('sha256').update(text).digest('hex');
+      const isSame = cause.kept === undefined && latest?.digest === digest;
+      this.#inForce = withoutDigest(isSame ? latest : this.#add(this.#folder, text, digest, cause));
     } catch (error) {
       this.#inForce = undefined;
       this.#log.warning(`the configuration is not kept for a rollback: ${(error as Error).message}`);
@@ -86,7 +92,7 @@ export class ConfigurationArchive implements ConfigurationKeeper {
     if (id === undefined) throw new Error('no earlier configuration is kept');
     if (!this.list().some((entry) => entry.id === id))
       throw new Error(`configuration ${id} is not kept: "hathi rollback --list" shows those that are`);
-    return { id, read: this.#load(this.#folder, id).read };
+    return { id, read: JSON.parse(readFileSync(filesOf(this.#folder, id)[0], 'utf8')) };
   }
 
   /** A rollback's target counts as that configuration: repeated rollbacks go further and further back. */
@@ -97,19 +103,18 @@ export class ConfigurationArchive implements ConfigurationKeeper {
     return this.list().find(({ id, rollbackTo }) => id < place && rollbackTo === undefined)?.id;
   }
 
-  #add(folder: string, read: ReadFiles, { by, why, kept }: ReloadCause): KeptConfiguration {
-    const id = (this.list()[0]?.id ?? 0) + 1;
-    const entry = { id, at: Date.now(), by, why, ...(kept === undefined ? {} : { rollbackTo: kept }) };
-    const text = JSON.stringify({ ...entry, read } satisfies KeptFile);
+  #add(folder: string, text: string, digest: string, { by, why, kept }: ReloadCause): KeptEntry {
+    const id = (this.#all()[0]?.id ?? 0) + 1;
+    const rollbackTo = kept === undefined ? {} : { rollbackTo: kept };
+    const entry = { id, at: Date.now(), by, why, ...rollbackTo, digest };
     if (text.length > longestOne) throw new Error(`its files are longer than ${longestOne} bytes`);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     checkFolder(folder);
-    const path = join(folder, `${id}.json`);
-    const fresh = `${path}.new`;
-    rmSync(fresh, { force: true });
-    writeFileSync(fresh, text, { flag: 'wx', mode: 0o600 });
-    renameSync(fresh, path);
-    this.#entries = [entry, ...this.list()];
+    const [configuration, list] = filesOf(folder, id);
+    // The entry comes last: the configuration that it names is there.
+    write(configuration, text);
+    write(list, JSON.stringify(entry));
+    this.#entries = [entry, ...this.#all()];
     this.#forgetOld(folder);
     return entry;
   }
@@ -117,30 +122,28 @@ export class ConfigurationArchive implements ConfigurationKeeper {
   /** Deletes the oldest ones, but never the current one. */
   #forgetOld(folder: string): void {
     let bytes = 0;
-    const kept: KeptConfiguration[] = [];
-    for (const entry of this.list()) {
-      const path = join(folder, `${entry.id}.json`);
-      bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const kept: KeptEntry[] = [];
+    for (const entry of this.#all()) {
+      const files = filesOf(folder, entry.id);
+      for (const file of files) bytes += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
       if (kept.length < mostKept && (bytes <= longestAll || kept.length === 0)) kept.push(entry);
-      else rmSync(path, { force: true });
+      else for (const file of files) rmSync(file, { force: true });
     }
     this.#entries = kept;
   }
 
-  #load(folder: string, id: number): KeptFile {
-    return JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8'));
-  }
-
-  #look(): KeptConfiguration[] {
+  #look(): KeptEntry[] {
     const folder = this.#folder;
     if (folder === undefined || statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
     checkFolder(folder);
-    const ids = readdirSync(folder).flatMap((name) => Number(fileName.exec(name)?.[1] ?? []));
+    const ids = readdirSync(folder)
+      .map((name) => Number(fileName.exec(name)?.[1] ?? 0))
+      .filter((id) => id > 0);
     return ids
       .sort((left, right) => right - left)
       .flatMap((id) => {
         try {
-          const { read: _, ...entry } = this.#load(folder, id);
+          const entry: KeptEntry = JSON.parse(readFileSync(filesOf(folder, id)[1], 'utf8'));
           return [{ ...entry, id }];
         } catch (error) {
           this.#log.warning(`kept configuration ${id} cannot be read: ${(error as Error).message}`);
@@ -148,6 +151,22 @@ export class ConfigurationArchive implements ConfigurationKeeper {
         }
       });
   }
+}
+
+function withoutDigest({ digest: _, ...entry }: KeptEntry): KeptConfiguration {
+  return entry;
+}
+
+function filesOf(folder: string, id: number): [configuration: string, entry: string] {
+  return [join(folder, `${id}.files`), join(folder, `${id}.json`)];
+}
+
+/** Never half a file. */
+function write(path: string, text: string): void {
+  const fresh = `${path}.new`;
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, text, { flag: 'wx', mode: 0o600 });
+  renameSync(fresh, path);
 }
 
 /** Another user with write permission could put another configuration into effect. @throws Error */

@@ -112,7 +112,7 @@ test('the last 20 are kept, over masters, and a folder that others may open is n
     first.keep({ by: 'test', why: 'reload' });
   }
   assert.deepEqual([first.list().length, first.list().at(-1)?.id, first.inForce?.id], [20, 6, 25]);
-  assert.equal(readdirSync(place).length, 20);
+  assert.equal(readdirSync(place).length, 40, 'an entry and its files');
 
   const second = new ConfigurationArchive(place, log);
   assert.equal(second.find(undefined).read.files['main'], 'version 25', 'nothing is in force yet');
