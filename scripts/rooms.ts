@@ -30,7 +30,7 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/runtime',
-    purpose: 'what every process has: exit codes, versions, state tables',
+    purpose: 'common to every process: exit codes, versions, state tables',
     imports: [],
   },
   {
@@ -100,7 +100,7 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/engine/embedded/shared',
-    purpose: "what a host's main thread and its worker threads say to each other",
+    purpose: "messages between a host's main thread and its worker threads",
     imports: [],
   },
   {
@@ -114,16 +114,16 @@ export const rooms: readonly Room[] = [
       'src/scoreboard',
       'src/text',
     ],
-    writes: 'what scripts write, a cache of guarded binaries',
+    writes: 'files of scripts, a cache of guarded binaries',
   },
   {
     folder: 'src/engine/embedded/thread',
-    purpose: "a worker: what runs in a thread of a pool's host",
+    purpose: "a worker: the code of a thread of a pool's host",
     imports: ['src/engine/embedded/php', 'src/engine/embedded/shared', 'src/posix'],
   },
   {
     folder: 'src/engine/embedded/host',
-    purpose: "a pool's host: what runs in its main thread",
+    purpose: "a pool's host: the code of its main thread",
     imports: [
       'src/engine',
       'src/engine/embedded/php',
@@ -193,7 +193,7 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/watch',
-    purpose: 'profiler, history, totals, what the admin endpoint shows; reads only',
+    purpose: 'profiler, history, totals, the views of the admin endpoint; reads only',
     imports: [
       'src/config',
       'src/engine',
@@ -212,7 +212,7 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/master',
-    purpose: 'the loop, signals, plan and commit, all pools; acts on what `pool` decides',
+    purpose: 'the loop, signals, plan and commit, all pools; acts on the decisions of `pool`',
     imports: [
       'src/config',
       'src/engine',
@@ -264,7 +264,7 @@ export const rooms: readonly Room[] = [
       'src/sockets',
       'src/text',
     ],
-    writes: 'the word to whoever started a daemon, configurations for a rollback',
+    writes: 'the result for the starter of a daemon, configurations for a rollback',
     speaks: ['log', 'terminal'],
   },
   {
@@ -376,12 +376,12 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'native/shared',
-    purpose: 'what a native host and its workers have in common: settings, messages, memory, clock',
+    purpose: 'common to a native host and its workers: settings, messages, memory, clock',
     imports: [],
   },
   {
     folder: 'native/record',
-    purpose: 'what the master and operators read: scoreboard, routes, access log',
+    purpose: 'read by the master and operators: scoreboard, routes, access log',
     imports: ['native/shared', 'native/wire'],
     writes: 'the scoreboard, the access log',
   },

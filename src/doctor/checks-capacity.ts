@@ -152,7 +152,7 @@ export const capacityChecks: readonly Check[] = [
     id: 'memory',
     severity: 'warning',
     title:
-      'the workers that all pools may have, by what they take: against 80 % of the memory, and against what others leave of it',
+      'the workers that all pools may have take more than 80 % of the memory, or more than others leave of it',
     effect: 'Under load the kernel ends processes (OOM killer): workers, the database or the web server.',
     source: guide,
     look: lookAtMemory,

@@ -174,7 +174,7 @@ function scarce(opcache: LiveOpcache, { ini }: PoolFacts): Scarce[] {
 const lookAtRestarts = eachPool(({ pool, live: { opcache } }) => {
   if (opcache === undefined || opcache.restarts === 0) return undefined;
   return {
-    seen: `OPcache threw everything away ${opcache.restarts} times for want of memory or keys`,
+    seen: `OPcache threw everything away ${opcache.restarts} times for lack of memory or keys`,
     mend: [
       'in php.ini:',
       `opcache.memory_consumption=${pool.ini.quantity('opcache.memory_consumption') * 2}`,
@@ -266,7 +266,7 @@ export const liveChecks: readonly Check[] = [
     id: 'opcache-restarts',
     severity: 'warning',
     live,
-    title: 'OPcache restarted for want of memory or keys',
+    title: 'OPcache restarted for lack of memory or keys',
     effect: 'Each time all scripts are compiled anew, under load by all workers at once.',
     source: opcacheManual,
     look: lookAtRestarts,

@@ -204,7 +204,7 @@ export const logChecks: readonly Check[] = [
     id: 'log-not-reopened',
     severity: 'warning',
     title: 'a log that is rotated, and not opened anew',
-    effect: 'Lines go on into the old file, which is compressed or removed meanwhile.',
+    effect: 'Lines still go into the old file, which is compressed or removed meanwhile.',
     source: logrotateManual,
     look: lookForReopening,
   },

@@ -65,7 +65,7 @@ export const machineChecks: readonly Check[] = [
     id: 'configuration',
     severity: 'critical',
     title: 'the configuration is refused (critical) or warned about (advice)',
-    effect: 'A start is refused; at a reload what runs goes on.',
+    effect: 'A start is refused; at a reload the running configuration stays in force.',
     source: fpmManual,
     look: lookAtProblems,
   },
@@ -80,7 +80,7 @@ export const machineChecks: readonly Check[] = [
   {
     id: 'open-files',
     severity: 'warning',
-    title: 'the limit of open files is below what the master needs',
+    title: "the limit of open files is below the master's need",
     effect: 'The master cannot open sockets, logs or channels of its pools.',
     source: { text: 'getrlimit(2)', url: 'https://man7.org/linux/man-pages/man2/getrlimit.2.html' },
     look: lookAtFiles,

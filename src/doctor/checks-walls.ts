@@ -191,7 +191,7 @@ export const wallChecks: readonly Check[] = [
     id: 'clear-env',
     severity: 'warning',
     title: '`clear_env = no`',
-    effect: "Scripts see the master's whole environment, with what secrets are in it.",
+    effect: "Scripts see the master's whole environment, secrets included.",
     source: guide,
     look: lookAtEnvironment,
   },
