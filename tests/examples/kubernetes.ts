@@ -16,6 +16,18 @@ export interface Manifest {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** Debian 12's kubectl has a kustomize without folders among the resources and without inline patches: it renders the base alone. */
+export async function isModern(): Promise<boolean> {
+  const { stdout } = await run(debianPackages['kubernetes-client'].probe, [
+    'version',
+    '--client',
+    '--output',
+    'json',
+  ]);
+  const { clientVersion } = JSON.parse(stdout) as { clientVersion: { minor: string } };
+  return Number.parseInt(clientVersion.minor, 10) >= 24;
+}
+
 /** Output of `kubectl kustomize` for a folder. */
 export async function rendered(folder: string): Promise<readonly Manifest[]> {
   const { code, stdout, stderr } = await run(debianPackages['kubernetes-client'].probe, [
