@@ -242,7 +242,7 @@ export const GLOBAL_DIRECTIVES = [
     scope: 'global',
     type: 'time',
     default: 60,
-    help: 'How long hosts serve on when the master was killed or crashed. The next master on the same configuration takes them over with their workers, sockets and counters; after that time they finish what they run and end. 0: they end with the master. It needs the folder of the default admin socket. [reliability.md](reliability.md) has more.',
+    help: 'The time that hosts serve on after the master was killed or crashed. The next master on the same configuration takes them over with their workers, sockets and counters. After that time they finish their requests and end. 0: they end with the master. Needs the folder of the default admin socket ([reliability.md](reliability.md)).',
     since: 'Hathi 0.1',
     own: true,
   },
