@@ -22,8 +22,9 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { buildEngine } from '../src/engine/native/build.ts';
+import { buildEngine, sourcesHash } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
+import { listEngines, staleReason } from '../src/engine/native/store.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
@@ -40,19 +41,22 @@ export interface PackageOptions {
   readonly out: string;
   /** Of the compression, 1 to 19. */
   readonly level: string;
+  /** A folder with a build of these sources, in place of one that is made now. */
+  readonly engine?: string | undefined;
   /** Which PHP the engine is for; the first that is found otherwise. */
   readonly 'php-config'?: string | undefined;
 }
 
 /** @returns the .deb. @throws Error with what a tool said */
-export function makePackage({ out, level, 'php-config': phpConfig }: PackageOptions): string {
+export function makePackage(options: PackageOptions): string {
+  const { out, level } = options;
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
   const stage = mkdtempSync(join(tmpdir(), 'hathi-deb-'));
   try {
     chmodSync(stage, 0o755);
     const home = join(stage, place);
     placeProgram(home, manifest);
-    const php = placeEngine(home, phpConfig);
+    const php = placeEngine(home, options);
     placeSystemFiles(stage);
     placeControl(stage, manifest.version, php);
     mkdirSync(out, { recursive: true });
@@ -100,13 +104,17 @@ function productionPackages(): string[] {
 }
 
 /** @returns the version of PHP that the package has an engine for */
-function placeEngine(home: string, phpConfig: string | undefined): string | undefined {
+function placeEngine(home: string, { engine, 'php-config': phpConfig }: PackageOptions): string | undefined {
+  const folder = join(home, 'engines');
   try {
-    const php = readPhpConfig(phpConfig);
-    const { record } = buildEngine(php, join(home, 'engines'), { hosting: 'preload' });
+    if (engine !== undefined) cpSync(engine, folder, { recursive: true });
+    const [there] = listEngines(folder);
+    const stale = there && staleReason(there, sourcesHash());
+    if (stale !== undefined) throw new NativeEngineError(`Cannot pack "${engine}": ${stale}`);
+    const { record } = there ?? buildEngine(readPhpConfig(phpConfig), folder, { hosting: 'preload' });
     return /^\d+\.\d+/.exec(record.php)?.[0];
   } catch (error) {
-    if (!(error instanceof NativeEngineError) || phpConfig !== undefined) throw error;
+    if (!(error instanceof NativeEngineError) || (phpConfig ?? engine) !== undefined) throw error;
     return undefined;
   }
 }
@@ -177,6 +185,7 @@ if (import.meta.main) {
     options: {
       out: { type: 'string', default: join(root, 'packages') },
       level: { type: 'string', default: '19' },
+      engine: { type: 'string' },
       'php-config': { type: 'string' },
     },
   });
