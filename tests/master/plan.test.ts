@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -20,6 +21,7 @@ import { ErrorLog } from '../../src/log/error-log.ts';
 import { AccessLogError, AccessLogs } from '../../src/master/access-logs.ts';
 import { PidFile, PidFileError } from '../../src/master/pid-file.ts';
 import { Plan } from '../../src/master/plan.ts';
+import { duplicate } from '../../src/posix/descriptors.ts';
 import { MasterStartError } from '../../src/runtime/start-error.ts';
 import { ListenerSet, type WantedSocket } from '../../src/sockets/listener-set.ts';
 import { folderFor, knock, settingsFor } from './listener-support.ts';
@@ -122,6 +124,46 @@ test('sockets: one that lost its file is replaced by the commit, and stays in us
   set.retain([replacement]);
   assert.equal(await knock({ path: moved }), 'ECONNREFUSED');
   assert.equal(await knock({ path }), 'connected');
+});
+
+test('sockets: where another cannot be made the one in use stays, lost or out of reach; a start is refused', async (t) => {
+  const folder = folderFor(t);
+  const paths = ['lost', 'hidden'].map((name) => join(folder, `${name}.sock`));
+  const { log, lines } = recordingLog();
+  const set = new ListenerSet(log);
+  t.after(() => set.closeAll());
+  const first = set.plan();
+  const [lost, hidden] = await Promise.all(paths.map((path) => first.acquire(wanted(path))));
+  assert.ok(lost !== undefined && hidden !== undefined);
+  first.commit(noFailure);
+  set.retain([lost, hidden]);
+  // Its host listens on, so that the place is taken.
+  const host = duplicate(lost.fd);
+  t.after(() => closeSync(host));
+  closeSync(lost.fd);
+  rmSync(hidden.key);
+  writeFileSync(hidden.key, '');
+  for (const path of [lost.key, hidden.key])
+    await assert.rejects(new ListenerSet(log).plan().acquire(wanted(path)), MasterStartError);
+  lines.length = 0;
+
+  const next = set.plan();
+  assert.deepEqual(
+    [await next.acquire(wanted(lost.key)), await next.acquire(wanted(hidden.key))],
+    [lost, hidden],
+  );
+  const reasons: string[] = [];
+  next.commit((reason) => reasons.push(reason));
+  assert.match(
+    reasons.join('\n'),
+    /^\[pool www\] the descriptor \d+ .*\n\[pool www\] goes on with its open socket/,
+  );
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('ERROR')),
+    reasons.map((reason) => `ERROR: ${reason}`),
+  );
+  assert.equal(await knock({ path: lost.key }), 'connected');
+  assert.equal(readFileSync(hidden.key, 'latin1'), '', 'left alone');
 });
 
 test('sockets: what cannot be applied is told, and the others have their settings', async (t) => {
