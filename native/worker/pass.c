@@ -215,5 +215,7 @@ struct hathi_connection *hathi_pass_next(struct hathi_worker *worker)
 			poll(wait, 2, -1);
 			hathi_worker_control(worker);
 		}
+		/* The host raises the flag after it has sent a request, which may not have been read yet. */
+		if (worker->passed_fd < 0) hathi_worker_control(worker);
 	}
 }

@@ -1,5 +1,6 @@
 /** Dispatches messages of a pool's host to the responsible part of the pool. */
 
+import { ContractError } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
 import type { Generation } from './generation.ts';
@@ -48,11 +49,14 @@ export class HostMessageHandler {
         this.#supervisor.up(generation, message.slot, message.pid);
         return this.#succession.cameCloser(generation);
       case 'boot-failed':
+        expectWorkerMode(generation, message.type);
         generation.checkPid(message);
         return this.#succession.bootFailed(generation, message.reason);
       case 'renew':
+        expectWorkerMode(generation, message.type);
         return this.#succession.renew(generation, message.reason, renewalPause);
       case 'wanted':
+        expectWorkerMode(generation, message.type);
         return this.#supervisor.wanted(generation);
       case 'memory':
         generation.checkOffer(message);
@@ -102,4 +106,10 @@ export class HostMessageHandler {
       );
     }
   }
+}
+
+/** @throws ContractError */
+function expectWorkerMode({ pool }: Generation, message: string): void {
+  if (pool['worker.script'] === undefined)
+    throw new ContractError(`the host sent "${message}", and its pool has no worker.script`);
 }

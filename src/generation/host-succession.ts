@@ -398,7 +398,7 @@ export class HostSuccession {
   bootFailed(generation: Generation, reason: string): void {
     if (generation === this.#next) return this.#giveUp(generation, reason);
     if (generation !== this.#serving) return;
-    this.#services.log.error(`[pool ${this.#pool.config.name}] ${reason}`);
+    this.#voice.message('error', reason);
   }
 
   /**
