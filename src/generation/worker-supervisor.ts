@@ -266,6 +266,7 @@ export class WorkerSupervisor {
       if (worker === undefined) continue;
       worker.slowLogged = acceptedClockMicros;
       generation.slowRequests += 1;
+      generation.scoreboard.slowed(generation.slowRequests);
       this.#services.log.aboutRequest(message.level, message.text, message.requestId);
       const request = writeSlowLog(generation, slot, pid, this.#services.log);
       if (request !== undefined) this.#services.onSlowRequest(request);

@@ -170,22 +170,20 @@ export function receiveDescriptors(
     if (errno === constants.errno.EAGAIN) waitFor('recvmsg', socketFd, POLLIN, timeoutMs);
     else if (errno !== constants.errno.EINTR) throw new PosixError('recvmsg', errno);
   }
-  // When the kernel cannot install a descriptor it drops it; this flag is the only sign.
-  if ((message.header.readInt32LE(msghdr.flags) & MSG_CTRUNC) !== 0) {
-    throw new PosixError('recvmsg', constants.errno.EMFILE);
-  }
   const carriesDescriptor =
     message.header.readBigUInt64LE(msghdr.controllen) >= BigInt(cmsg.length) &&
     message.control.readInt32LE(8) === SOL_SOCKET &&
     message.control.readInt32LE(12) === SCM_RIGHTS;
-  if (!carriesDescriptor) throw new PosixError('recvmsg', constants.errno.EPROTO);
-  const came = (Number(message.control.readBigUInt64LE(0)) - cmsg.header) / 4;
-  const fds = Array.from({ length: Math.min(came, count) }, (_, index) =>
+  const came = carriesDescriptor ? (Number(message.control.readBigUInt64LE(0)) - cmsg.header) / 4 : 0;
+  const fds = Array.from({ length: came }, (_, index) =>
     message.control.readInt32LE(cmsg.header + 4 * index),
   );
-  if (came === count) return fds;
+  // When the kernel cannot install a descriptor it drops it; this flag is the only sign.
+  const isCut = (message.header.readInt32LE(msghdr.flags) & MSG_CTRUNC) !== 0;
+  if (came === count && !isCut) return fds;
+  // More than were expected have come: the padding has room for one more.
   for (const fd of fds) closeSync(fd);
-  throw new PosixError('recvmsg', constants.errno.EPROTO);
+  throw new PosixError('recvmsg', isCut ? constants.errno.EMFILE : constants.errno.EPROTO);
 }
 
 /** Two connected Unix stream sockets, blocking and close-on-exec: socketpair(2). */

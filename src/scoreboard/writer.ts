@@ -178,6 +178,15 @@ export class ScoreboardWriter {
     );
   }
 
+  /** Publishes the number of slow requests at once: the next master must not count or log one again. */
+  slowed(slowRequests: number): void {
+    const header = this.#header;
+    writeU64(header, slowRequests, headerAt.slow_requests);
+    writeU64(header, monotonicMicros(), headerAt.heartbeat_clock_micros);
+    for (const at of [headerAt.slow_requests, headerAt.heartbeat_clock_micros])
+      writeSync(this.#fd, header, at, 8, at);
+  }
+
   /** Sets the number of requests that wait in the host, and updates its maximum. */
   queued(requests: number): void {
     writeU32(this.#header, requests, headerAt.queued_requests);

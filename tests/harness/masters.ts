@@ -3,6 +3,8 @@
  * not. Every process that any of them made is gone at the end.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { adminSocketName } from '../../src/config/admin-place.ts';
+import type { PoolAnswer } from '../../src/figures/answers.ts';
 import { askAdmin } from '../admin/client.ts';
 import { TestFolder } from './folder.ts';
 import { LogLines } from './log-lines.ts';
@@ -94,14 +96,16 @@ export class Masters implements AsyncDisposable {
     return this.folder.join(`run/${pool}.sock`);
   }
 
-  /** The answer of the admin endpoint about a pool. */
-  async pool(
-    name = 'www',
-  ): Promise<Record<string, unknown> & { readonly workers: readonly { readonly pid: number }[] }> {
-    const { adminSocketName } = await import('../../src/config/admin-place.ts');
+  /** An answer of the admin endpoint. */
+  async ask(path: string): Promise<string> {
     const socketPath = this.folder.join(`runtime/${adminSocketName({ file: this.configFile })}`);
-    const { body } = await askAdmin({ socketPath, path: '/api/pools' });
-    return JSON.parse(body).pools.find((pool: { readonly name: string }) => pool.name === name);
+    return (await askAdmin({ socketPath, path })).body;
+  }
+
+  /** What it tells of a pool. */
+  async pool(name = 'www'): Promise<PoolAnswer & Readonly<Record<string, unknown>>> {
+    const { pools } = JSON.parse(await this.ask('/api/pools'));
+    return pools.find((pool: { readonly name: string }) => pool.name === name);
   }
 
   /** Waits until nothing lives of what was seen. */
