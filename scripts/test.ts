@@ -130,7 +130,8 @@ function checkSources(): boolean {
  * each with its reason.
  */
 function buildNativeEngine(files: readonly string[]): TestFolder | null {
-  if (!files.some((file) => /^tests\/(native|contract|blackbox|engine-real)\//.test(file))) return null;
+  if (!files.some((file) => /^tests\/(native|contract|blackbox|engine-real|examples)\//.test(file)))
+    return null;
   const folder = new TestFolder('hathi-engine-');
   try {
     buildEngine(readPhpConfig(testedConfig()), folder.path, { extra: ['-Werror'] });

@@ -14,6 +14,23 @@ export interface BackendServer {
   /** `UP`, `DRAIN (agent)`, `MAINT` and so on. */
   readonly status: string;
   readonly weight: number;
+  /** How often a request to it was tried again. */
+  readonly retries: number;
+}
+
+/** The servers of all backends, asked at the socket of the runtime API. */
+export async function serversOf(socket: string): Promise<readonly BackendServer[]> {
+  const [heading = '', ...rows] = (await command(socket, 'show stat')).trim().split('\n');
+  const columns = heading.replace(/^# /, '').split(',');
+  const cell = (row: string, name: string) => row.split(',')[columns.indexOf(name)] ?? '';
+  return rows
+    .filter((row) => !['FRONTEND', 'BACKEND'].includes(cell(row, 'svname')))
+    .map((row) => ({
+      name: cell(row, 'svname'),
+      status: cell(row, 'status'),
+      weight: Number(cell(row, 'weight')),
+      retries: Number(cell(row, 'wretr')),
+    }));
 }
 
 export class Haproxy extends WebServer {
@@ -25,17 +42,8 @@ export class Haproxy extends WebServer {
   }
 
   /** Current servers of all backends. */
-  async servers(): Promise<readonly BackendServer[]> {
-    const [heading = '', ...rows] = (await command(this.#socket, 'show stat')).trim().split('\n');
-    const columns = heading.replace(/^# /, '').split(',');
-    const cell = (row: string, name: string) => row.split(',')[columns.indexOf(name)] ?? '';
-    return rows
-      .filter((row) => !['FRONTEND', 'BACKEND'].includes(cell(row, 'svname')))
-      .map((row) => ({
-        name: cell(row, 'svname'),
-        status: cell(row, 'status'),
-        weight: Number(cell(row, 'weight')),
-      }));
+  servers(): Promise<readonly BackendServer[]> {
+    return serversOf(this.#socket);
   }
 
   /** Waits until a server satisfies the test. */
