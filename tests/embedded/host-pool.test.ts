@@ -102,6 +102,18 @@ class FakeRequest {
   };
 }
 
+/** The second worker of the first slot: with a maximum of 40 its quota is 37, that is 40 less 0.618 of 5. */
+function secondWorker({ pool, threads, said }: Pick<ReturnType<typeof setUp>, 'pool' | 'threads' | 'said'>) {
+  pool.openWorker(0);
+  threads[0]?.boot();
+  pool.endWorker(0, 'quit');
+  pool.openWorker(0);
+  const worker = threads[1] ?? assert.fail('no second worker');
+  worker.boot();
+  said.length = 0;
+  return worker;
+}
+
 function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: number } = {}) {
   const fd = memoryFile('scoreboard', scoreboardSize(2));
   t.after(() => closeSync(fd));
@@ -180,14 +192,7 @@ suite('renewal', () => {
 
   test('a worker at its quota serves until the spare is ready, but never over the limit', (t) => {
     const { pool, threads, said, submit } = setUp(t, { maxRequests: 40 });
-    // The second worker of the slot has the quota 37: 40 less 0.618 of 5.
-    pool.openWorker(0);
-    threads[0]?.boot();
-    pool.endWorker(0, 'quit');
-    pool.openWorker(0);
-    const worker = threads[1] ?? assert.fail('no second worker');
-    worker.boot();
-    said.length = 0;
+    const worker = secondWorker({ pool, threads, said });
     for (let served = 1; served < 40; served++) {
       submit();
       worker.finish();
@@ -202,13 +207,7 @@ suite('renewal', () => {
 
   test('a worker at its quota leaves as soon as the spare is ready', (t) => {
     const { pool, threads, said, submit } = setUp(t, { maxRequests: 40 });
-    pool.openWorker(0);
-    threads[0]?.boot();
-    pool.endWorker(0, 'quit');
-    pool.openWorker(0);
-    const worker = threads[1] ?? assert.fail('no second worker');
-    worker.boot();
-    said.length = 0;
+    const worker = secondWorker({ pool, threads, said });
     for (let served = 1; served <= 37; served++) {
       if (served === 37) threads[2]?.boot();
       submit();

@@ -63,10 +63,24 @@ const longestWait = 86_400_000;
  * `--timeout` in milliseconds.
  * @throws Error with a message for the user
  */
-export function readTimeout(text: string): number {
+function readTimeout(text: string): number {
   if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(text)) throw new Error('--timeout must be a number of seconds');
   const limit = Number(text) * 1000;
   return limit === 0 ? longestWait : Math.min(limit, longestWait);
+}
+
+/** {@link actionOptions}, and how long the outcome is waited for. */
+export const timedOptions = { ...actionOptions, timeout: { type: 'string', default: '60' } } as const;
+
+/**
+ * Options with `--timeout` in milliseconds beside them.
+ *
+ * @throws Error in words for the user
+ */
+export function withLimit<Values extends { readonly timeout: string }>(
+  values: Values,
+): Values & { limit: number } {
+  return { ...values, limit: readTimeout(values.timeout) };
 }
 
 export interface AdminIo {

@@ -7,13 +7,13 @@ import { AdminError, askAdmin } from '../../top/admin-client.ts';
 import {
   type AdminIo,
   actionExit,
-  actionOptions,
   actionUsage,
   addressOf,
   adminCommand,
   type Connection,
-  readTimeout,
+  timedOptions,
   timeoutUsage,
+  withLimit,
 } from './admin-command.ts';
 
 const usage = `Usage: hathi reload [--changed] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
@@ -42,15 +42,8 @@ const outcomes: Readonly<Record<ReloadOutcome, { readonly code: number; readonly
  * @returns the exit code, one of {@link actionExit}.
  */
 export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
-  const parse = () => {
-    const options = {
-      ...actionOptions,
-      changed: { type: 'boolean', default: false },
-      timeout: { type: 'string', default: '60' },
-    } as const;
-    const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
-    return { ...values, limit: readTimeout(values.timeout) };
-  };
+  const options = { ...timedOptions, changed: { type: 'boolean', default: false } } as const;
+  const parse = () => withLimit(parseArgs({ args, options }).values);
   return adminCommand(
     { name: 'reload', usage, parse, unreachable: actionExit.unreachable },
     io,

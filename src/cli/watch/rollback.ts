@@ -7,12 +7,12 @@ import { AdminError, askAdmin } from '../../top/admin-client.ts';
 import {
   type AdminIo,
   actionExit,
-  actionOptions,
   actionUsage,
   addressOf,
   adminCommand,
-  readTimeout,
+  timedOptions,
   timeoutUsage,
+  withLimit,
 } from './admin-command.ts';
 import { askForReload, tellOutcome } from './reload.ts';
 
@@ -40,16 +40,15 @@ ${actionExit.late} not known in that time, ${actionExit.unreachable} the master 
 export function rollbackCommand(args: string[], io: AdminIo): Promise<number> {
   const parse = () => {
     const options = {
-      ...actionOptions,
+      ...timedOptions,
       to: { type: 'string' },
       list: { type: 'boolean', default: false },
-      timeout: { type: 'string', default: '60' },
     } as const;
     const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
     if (values.to !== undefined && !/^[1-9]\d{0,8}$/.test(values.to))
       throw new Error('--to must be the number of a kept configuration');
     if (values.to !== undefined && values.list) throw new Error('give either --to or --list');
-    return { ...values, limit: readTimeout(values.timeout) };
+    return withLimit(values);
   };
   return adminCommand(
     { name: 'rollback', usage, parse, unreachable: actionExit.unreachable },

@@ -7,12 +7,12 @@ import { AdminError, askAdmin } from '../../top/admin-client.ts';
 import {
   type AdminIo,
   actionExit,
-  actionOptions,
   actionUsage,
   addressOf,
   adminCommand,
-  readTimeout,
+  timedOptions,
   timeoutUsage,
+  withLimit,
 } from './admin-command.ts';
 
 const usage = `Usage: hathi stop [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--now] [--timeout SECONDS]
@@ -36,15 +36,8 @@ const interval = 50;
  * @returns the exit code, one of {@link actionExit}.
  */
 export function stopCommand(args: string[], io: AdminIo): Promise<number> {
-  const parse = () => {
-    const options = {
-      ...actionOptions,
-      now: { type: 'boolean', default: false },
-      timeout: { type: 'string', default: '60' },
-    } as const;
-    const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
-    return { ...values, limit: readTimeout(values.timeout) };
-  };
+  const options = { ...timedOptions, now: { type: 'boolean', default: false } } as const;
+  const parse = () => withLimit(parseArgs({ args, options }).values);
   return adminCommand(
     { name: 'stop', usage, parse, unreachable: actionExit.unreachable },
     io,
