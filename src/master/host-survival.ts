@@ -90,6 +90,11 @@ export class HostSurvival implements Survival {
     return this.#listeners();
   }
 
+  /** Hosts that serve outlive this master. */
+  get isActive(): boolean {
+    return this.#lock !== undefined && this.#seconds() > 0;
+  }
+
   /** The highest number of a generation that is there. */
   get lastGeneration(): number {
     return this.#lastGeneration;

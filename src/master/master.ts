@@ -267,12 +267,17 @@ export class Master {
   fail(error: unknown): void {
     if (this.#failure !== undefined || this.#stage.isStopping) throw error;
     this.#failure = error instanceof Error ? error : new Error(String(error));
+    const { state } = this.#stage;
+    const isServing = state === masterStates.normal || state === masterStates.reloading;
+    const survives = isServing && this.#survival?.isActive === true;
     this.#options.log.alert(
-      `the master failed and ends, its hosts finish what they run: ${this.#failure.message}`,
+      `the master failed and ends, its hosts ${survives ? 'serve on' : 'finish what they run'}: ${this.#failure.message}`,
     );
     for (const place of (this.#failure.stack ?? '').split('\n').slice(1))
       this.#options.log.alert(place.trim());
-    this.#stop(masterStates.finishing, undefined);
+    // Nothing is given back: the next master takes it over.
+    if (survives) this.#closed.resolve();
+    else this.#stop(masterStates.finishing, undefined);
   }
 
   /** Why the master ended by itself; undefined while it runs, and after an order to stop. */

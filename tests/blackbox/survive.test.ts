@@ -199,6 +199,30 @@ test(
     ),
 );
 
+test('a master that fails by itself leaves its hosts to the next one', { skip }, async () => {
+  await using masters = new Masters('native', (to) => poolText(to, 'www', text));
+  // An error where nobody catches it, in the master only.
+  const fault = masters.folder.write(
+    'fault.mjs',
+    `if (process.argv.includes('-F')) process.on('SIGWINCH', () => { throw new Error('a fault of the test'); });`,
+  );
+  const first = await masters.start(30_000, { NODE_OPTIONS: `--import ${fault}` });
+  const before = await seen(masters);
+  masters.note(first);
+  first.child.kill('SIGWINCH');
+  await exited(first.child);
+  assert.match(
+    first.log.text(),
+    /ALERT: the master failed and ends, its hosts serve on: a fault of the test\n/,
+  );
+  assert.equal(first.child.signalCode, 'SIGABRT');
+  assert.equal((await request(masters.socket(), scriptParams('/ping'))).body.toString(), 'pong');
+  const second = await masters.start();
+  assert.deepEqual((await seen(masters)).pids, before.pids);
+  await masters.stop(second);
+  await masters.gone(5000);
+});
+
 test('worker mode, TCP and the slow log go on', { skip }, async () => {
   const port = await freePort();
   await using masters = new Masters('native', (to) => {

@@ -48,11 +48,11 @@ export class Masters implements AsyncDisposable {
   }
 
   /** Starts one and does not wait for it. */
-  launch(): StartedMaster {
+  launch(more: NodeJS.ProcessEnv = {}): StartedMaster {
     const env = { TMPDIR: this.folder.join('tmp'), HATHI_RUNTIME_DIR: this.folder.join('runtime') };
     const child = spawn(serverCommand('hathi'), ['-F', '-O', '-y', this.configFile], {
       cwd: this.folder.path,
-      env: cleanEnv({ ...env, ...engineEnv(this.#engine) }),
+      env: cleanEnv({ ...env, ...engineEnv(this.#engine), ...more }),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     adopt(child);
@@ -63,8 +63,8 @@ export class Masters implements AsyncDisposable {
   }
 
   /** Starts one and waits until it is ready. */
-  async start(cap = 30_000): Promise<StartedMaster> {
-    const master = this.launch();
+  async start(cap = 30_000, env: NodeJS.ProcessEnv = {}): Promise<StartedMaster> {
+    const master = this.launch(env);
     const ended = exited(master.child).then(() => {
       throw new Error(`the master ended with code ${master.child.exitCode}:\n${master.log.text()}`);
     });
