@@ -27,8 +27,8 @@ const serialPaths = [
   'tests/package/start.test.ts',
 ];
 
-/** How many of the others run at a time. Most of them wait for something most of the time: one more than the cores. */
-const concurrency = availableParallelism() + 1;
+/** How many of the others run at a time. Most of them wait for something most of the time: two more than the cores. */
+const concurrency = availableParallelism() + 2;
 
 /** Folders whose tests run whole servers or hosts, or the reference. The others are the fast ones. */
 const wholeServers = [
