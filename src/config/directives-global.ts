@@ -179,7 +179,7 @@ export const GLOBAL_DIRECTIVES = [
     default: '80%',
     check: checkBudget,
     help: 'The memory that may be in use before pools with `pm = auto` get no more workers and give some back: a percentage of the memory limit (the tightest of the cgroup, its parents and the machine), or a size. Everything under that limit counts, also what other programs use.',
-    since: 'Hathi 0.2',
+    since: 'Hathi 0.1',
     own: true,
   },
   {
