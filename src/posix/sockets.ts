@@ -113,13 +113,8 @@ export function isListening(fd: number): boolean {
  * @throws PosixError when the test is impossible (EACCES, ENAMETOOLONG).
  */
 export function somebodyListens(address: SocketAddress): boolean {
-  const encoded = encodeAddress(address);
-  const fd = check(
-    'socket',
-    cSocket(families[address.family], SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
-  );
   try {
-    retryInterrupted('connect', () => cConnect(fd, encoded, encoded.length));
+    closeSync(connectAtOnce(address));
     return true;
   } catch (error) {
     const { EAGAIN, EINPROGRESS, ECONNREFUSED, ENOENT, EPROTOTYPE, ENOTSOCK } = constants.errno;
@@ -127,8 +122,6 @@ export function somebodyListens(address: SocketAddress): boolean {
     if (errno === EAGAIN || errno === EINPROGRESS || errno === EPROTOTYPE) return true;
     if (errno === ECONNREFUSED || errno === ENOENT || errno === ENOTSOCK) return false;
     throw error;
-  } finally {
-    closeSync(fd);
   }
 }
 
