@@ -341,10 +341,18 @@ export const rooms: readonly Room[] = [
     speaks: ['log', 'terminal'],
   },
   {
+    folder: 'src/cli/install',
+    purpose: '`hathi install`: a service of PHP-FPM runs Hathi, and is given back',
+    imports: ['src/posix', 'src/runtime'],
+    writes: "a service's drop-in, the program that php-fpm becomes",
+    speaks: ['terminal'],
+  },
+  {
     folder: 'src/cli',
     purpose: "the command line: php-fpm's flags and the other commands",
     imports: [
       'src/boot',
+      'src/cli/install',
       'src/cli/serve',
       'src/cli/watch',
       'src/config',

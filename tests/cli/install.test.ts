@@ -1,8 +1,9 @@
 /** `hathi install`: the drop-in, the services, and a running php-fpm that becomes Hathi under load. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { dropInText, removeDropIn, takenServices, writeDropIn } from '../../src/cli/install/drop-in.ts';
 import { handOver } from '../../src/cli/install/hand-over.ts';
 import { configurationOf, InstallError, parseService, serviceName } from '../../src/cli/install/unit.ts';
@@ -13,7 +14,7 @@ import { LogLines } from '../harness/log-lines.ts';
 import { poolText } from '../harness/pool.ts';
 import { adopt, exited, killTree } from '../harness/processes.ts';
 import { cleanEnv, isRoot } from '../harness/server.ts';
-import { within } from '../harness/waiting.ts';
+import { poll, within } from '../harness/waiting.ts';
 
 const shown = (more: Record<string, string> = {}): string =>
   Object.entries({
@@ -111,7 +112,20 @@ test('a running php-fpm becomes Hathi: the same process and sockets, no request 
     };
     const clients = [client(), client(), client()];
     const from = log.mark();
-    await handOver(pid, `${readableCheckout()}/bin/hathi`);
+    const module = pathToFileURL(`${checkout}/src/cli/install/hand-over.ts`).href;
+    const call = `await handOver(${pid}, ${JSON.stringify(`${readableCheckout()}/bin/hathi`)})`;
+    const installer = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `import { handOver } from ${JSON.stringify(module)}; ${call};`,
+    ]);
+    adopt(installer);
+    const isMounted = () => readFileSync('/proc/self/mountinfo', 'latin1').includes(` ${program} `);
+    // Impatience in between leaves nothing behind.
+    await poll('the mount over php-fpm', () => isMounted() || undefined);
+    installer.kill('SIGINT');
+    await within(exited(installer), 'the end of the hand-over', 60_000);
+    assert.deepEqual([installer.exitCode, isMounted()], [0, false]);
     await log.waitFor(/using inherited socket/);
     await log.waitFor(/ready to handle connections/, from);
     const before = answered;
@@ -127,5 +141,39 @@ test('a running php-fpm becomes Hathi: the same process and sockets, no request 
   } finally {
     await killTree(child);
     log.close();
+  }
+});
+
+test('another instance of the same program keeps php-fpm from being replaced, and nothing has changed', {
+  skip: requires('php-fpm') || (!isRoot && 'needs root'),
+}, async () => {
+  using folder = new TestFolder();
+  for (const name of ['run', 'log']) folder.mkdir(name, 0o777);
+  const program = folder.join('php-fpm');
+  copyFileSync(phpFpm, program);
+  const start = (name: string): ChildProcess => {
+    const file = folder.write(
+      `${name}.conf`,
+      `[global]\nerror_log = ${folder.join(`log/${name}`)}\n${poolText(folder, name)}`,
+    );
+    const child = spawn(program, ['-F', '-y', file], { cwd: folder.path, env: cleanEnv(), stdio: 'ignore' });
+    adopt(child);
+    return child;
+  };
+  const children = ['one', 'two'].map(start);
+  try {
+    const script = folder.write('www/x.php', '<?php echo php_sapi_name();');
+    const ask = async (name: string) =>
+      (await request(folder.join(`run/${name}.sock`), scriptParams(script))).body.toString();
+    const sockets = ['one', 'two'].map((name) => folder.join(`run/${name}.sock`));
+    await poll('both', () => sockets.every((path) => existsSync(path)) || undefined);
+    await assert.rejects(handOver(children[0]!.pid!, '/bin/false'), (error: Error) => {
+      assert.match(error.message, /^php-fpm \d+ runs the same program/);
+      return error instanceof InstallError;
+    });
+    assert.equal(readFileSync('/proc/self/mountinfo', 'latin1').includes(` ${program} `), false);
+    assert.deepEqual([await ask('one'), await ask('two')], ['fpm-fcgi', 'fpm-fcgi']);
+  } finally {
+    for (const child of children) await killTree(child);
   }
 });

@@ -7,15 +7,26 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { parentOf } from '../../posix/process-stat.ts';
 import { InstallError } from './unit.ts';
 
 /** Time for php-fpm to end its workers and execute the new program, ms; includes its process_control_timeout. */
 const patience = 90_000;
 const interval = 20;
+/** Signals that would end this program. */
+const heldSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * @param pid php-fpm's master
@@ -26,10 +37,18 @@ export async function handOver(pid: number, hathi: string): Promise<void> {
   const program = programOf(pid);
   if (readlinkSync(`/proc/${pid}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt'))
     throw new InstallError('php-fpm has file systems of its own (a sandbox of its unit)');
+  const other = otherInstance(pid, program);
+  if (other !== undefined)
+    throw new InstallError(
+      `php-fpm ${other} runs the same program: a reload of it would start Hathi as well`,
+    );
   const folder = mkdtempSync(join(tmpdir(), 'hathi-install-'));
   chmodSync(folder, 0o755);
   const wrapper = join(folder, 'php-fpm');
   writeFileSync(wrapper, `#!/bin/sh\nexec ${quoted(hathi)} "$@"\n`, { mode: 0o755 });
+  // An installer that ends in between would leave Hathi mounted over php-fpm for good.
+  const hold = (): void => {};
+  for (const signal of heldSignals) process.on(signal, hold);
   try {
     mount('--bind', wrapper, program);
     try {
@@ -40,6 +59,7 @@ export async function handOver(pid: number, hathi: string): Promise<void> {
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    for (const signal of heldSignals) process.off(signal, hold);
   }
 }
 
@@ -50,6 +70,13 @@ function programOf(pid: number): string {
   } catch {
     throw new InstallError(`process ${pid} is gone`);
   }
+}
+
+/** Pid of a process of another instance: the mount is over the program of all of them. */
+function otherInstance(pid: number, program: string): number | undefined {
+  return readdirSync('/proc')
+    .map(Number)
+    .find((one) => one > 0 && one !== pid && currentProgram(one) === program && parentOf(one) !== pid);
 }
 
 async function becomes(pid: number, program: string): Promise<void> {
