@@ -25,10 +25,13 @@ const serialPaths = [
   'tests/blackbox/exhausted-pool.test.ts',
   'tests/blackbox/reload-under-load.test.ts',
   'tests/package/start.test.ts',
+  // Both measure what passes between two looks, which a busy machine moves.
+  'tests/differential/log.test.ts',
+  'tests/native/memory-limits.test.ts',
 ];
 
-/** How many of the others run at a time. Most of them wait for something most of the time: two more than the cores. */
-const concurrency = availableParallelism() + 2;
+/** How many of the others run at a time. Most of them wait for something most of the time: one more than the cores. */
+const concurrency = availableParallelism() + 1;
 
 /** Folders whose tests run whole servers or hosts, or the reference. The others are the fast ones. */
 const wholeServers = [
