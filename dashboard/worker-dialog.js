@@ -30,7 +30,21 @@ const facts = [
       memoryBytes === undefined ? 'known when the request has ended' : `${bytes(memoryBytes)}, last request`,
   ],
   ['Requests', ({ requests, startedAt }) => `${count(requests)} since ${clock(startedAt)}`],
+  ['Application', applicationOf],
 ];
+
+/** Worker mode. @param {Row} row */
+function applicationOf({ application }) {
+  if (application === undefined) return 'not booted: it runs scripts';
+  const { boots, bootMicros, requests, growthBytesPerRequest: growth } = application;
+  const parts = [
+    `booted in ${duration(bootMicros)}`,
+    ...(boots > 1 ? [`boot ${count(boots)} of this worker`] : []),
+    `${count(requests)} requests since`,
+    ...(growth === undefined ? [] : [`grows ${count(growth)} bytes a request`]),
+  ];
+  return parts.join(', ');
+}
 
 export class WorkerDialog {
   #dialog = find('worker', HTMLDialogElement);

@@ -105,6 +105,7 @@ static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	hathi_reset_end();
 	loop.phase = PAUSING;
 	loop.served++;
+	hathi_slot_heap(&worker->slot, zend_memory_usage(false), loop.served);
 	hathi_request_close(request);
 	/* Destructors may have thrown in the meantime. */
 	if (hathi_exception_settle()) loop.has_exited = true;

@@ -39,10 +39,26 @@ static void add_string(zval *array, const char *name, const uint8_t *slot, size_
 	else add_assoc_stringl(array, name, (const char *)slot + offset + sizeof length, length);
 }
 
-static void add_process(zval *list, const uint8_t *shared)
+/* Worker mode: the application of a process; all 0 in one that runs scripts. */
+static void add_application(zval *process, const uint8_t *slot, bool is_idle)
+{
+	uint32_t boots = get_u32(slot, HATHI_SB_SLOT_BOOTS);
+	uint64_t begun = get_u64(slot, HATHI_SB_SLOT_REQUESTS) - get_u64(slot, HATHI_SB_SLOT_BOOT_REQUESTS);
+	uint64_t warm = get_u64(slot, HATHI_SB_SLOT_WARM_HEAP_BYTES);
+	uint64_t heap = get_u64(slot, HATHI_SB_SLOT_HEAP_BYTES);
+	uint64_t served = is_idle || begun == 0 ? begun : begun - 1;
+	bool is_known = warm > 0 && heap > warm && served >= HATHI_SB_WARM_AFTER_REQUESTS + HATHI_SB_LEAST_REQUESTS;
+	uint64_t over = is_known ? served - HATHI_SB_WARM_AFTER_REQUESTS : 1;
+	add_number(process, "boots", boots);
+	add_number(process, "boot-time", get_u64(slot, HATHI_SB_SLOT_BOOT_MICROS));
+	add_number(process, "requests-since-boot", boots == 0 ? 0 : begun);
+	add_number(process, "memory-growth", is_known ? (heap - warm + over / 2) / over : 0);
+}
+
+static void add_process(zval *list, const uint8_t *shared, bool is_booted)
 {
 	static const char *const states[] = {"Creating", "Idle", "Reading headers", "Getting request information",
-		"Running", "Ending", "Finishing"};
+		"Running", "Ending", "Finishing", "Booting"};
 	uint8_t slot[HATHI_SB_SLOT_SIZE];
 	memcpy(slot, shared, sizeof slot);
 	if (get_u32(slot, HATHI_SB_SLOT_PID) == 0) return;
@@ -70,6 +86,7 @@ static void add_process(zval *list, const uint8_t *shared)
 	add_string(&process, "script", slot, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY, "-");
 	add_assoc_double(&process, "last-request-cpu", cpu);
 	add_number(&process, "last-request-memory", state == HATHI_STAGE_IDLE ? get_u64(slot, HATHI_SB_SLOT_MEMORY_PEAK) : 0);
+	if (is_booted) add_application(&process, slot, state == HATHI_STAGE_IDLE);
 	add_next_index_zval(list, &process);
 }
 
@@ -122,6 +139,7 @@ void hathi_status_array(zval *target)
 	zval processes;
 	array_init(&processes);
 	for (uint32_t slot = 0; slot < worker->slot_count; slot++)
-		add_process(&processes, header + HATHI_SB_HEADER_SIZE + (size_t)slot * HATHI_SB_SLOT_SIZE);
+		add_process(&processes, header + HATHI_SB_HEADER_SIZE + (size_t)slot * HATHI_SB_SLOT_SIZE,
+			worker->script != NULL);
 	add_assoc_zval(target, "procs", &processes);
 }

@@ -274,6 +274,8 @@ void hathi_slot_booting(struct hathi_slot *slot)
 	begin_change(at);
 	put_u32(at, HATHI_SB_SLOT_BOOTS, boots + 1);
 	put_u64(at, HATHI_SB_SLOT_BOOT_REQUESTS, get_u64(at, HATHI_SB_SLOT_REQUESTS));
+	put_u64(at, HATHI_SB_SLOT_HEAP_BYTES, 0);
+	put_u64(at, HATHI_SB_SLOT_WARM_HEAP_BYTES, 0);
 	set_stage(at, HATHI_STAGE_BOOTING);
 	end_change(at);
 	set_active(slot, false);
@@ -293,5 +295,15 @@ void hathi_slot_booted(struct hathi_slot *slot)
 	uint64_t began = get_u64(at, HATHI_SB_SLOT_STAGE_CLOCK_MICROS);
 	begin_change(at);
 	put_u64(at, HATHI_SB_SLOT_BOOT_MICROS, hathi_clock(CLOCK_MONOTONIC) - began);
+	end_change(at);
+}
+
+/* PHP's memory in use after the last of so many requests since the boot. */
+void hathi_slot_heap(struct hathi_slot *slot, uint64_t bytes, uint64_t served)
+{
+	uint8_t *at = slot->slot;
+	begin_change(at);
+	put_u64(at, HATHI_SB_SLOT_HEAP_BYTES, bytes);
+	if (served == HATHI_SB_WARM_AFTER_REQUESTS) put_u64(at, HATHI_SB_SLOT_WARM_HEAP_BYTES, bytes);
 	end_change(at);
 }

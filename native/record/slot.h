@@ -44,6 +44,7 @@ void hathi_slot_idle(struct hathi_slot *slot);
 void hathi_slot_booting(struct hathi_slot *slot);
 void hathi_slot_leaving(struct hathi_slot *slot);
 void hathi_slot_booted(struct hathi_slot *slot);
+void hathi_slot_heap(struct hathi_slot *slot, uint64_t bytes, uint64_t served);
 void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
 uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);
 void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size);

@@ -1,9 +1,11 @@
 /** The only list of metrics: `GET /metrics` and docs/api.md derive from it. */
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
+import type { ApplicationAnswer } from '../figures/answers.ts';
 import { type DoctorAnswer, type Severity, severities } from '../figures/findings.ts';
 import { durationClass } from '../scoreboard/durations.ts';
 import type { OpcacheFigures } from '../scoreboard/opcache-figures.ts';
+import { stageLabel } from '../scoreboard/states.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 /** `suffix` is the end of the sample's name, for metrics with several sample names. */
@@ -43,6 +45,26 @@ function eachKnown(value: (pool: PoolSnapshot) => number | undefined): Metric['s
 /** Memory of the workers that are processes. */
 function workerBytes({ processes }: PoolSnapshot): number[] {
   return [...(processes?.workers.values() ?? [])].flatMap(({ residentBytes }) => residentBytes ?? []);
+}
+
+/** Worker mode: average and largest of a figure of the applications; empty without a known one. */
+function applicationParts(
+  { workers }: PoolSnapshot,
+  figure: (application: ApplicationAnswer) => number | undefined,
+): (readonly [string, number])[] {
+  const known = bootedWorkers(workers).flatMap(({ application }) => figure(application) ?? []);
+  if (known.length === 0) return [];
+  return [
+    ['average', known.reduce((sum, each) => sum + each, 0) / known.length],
+    ['largest', Math.max(...known)],
+  ];
+}
+
+/** Worker mode: workers whose application waits for requests, or serves one. */
+function bootedWorkers(workers: PoolSnapshot['workers']): { readonly application: ApplicationAnswer }[] {
+  return workers.flatMap(({ application, state, draining }) =>
+    application === undefined || draining || state === stageLabel('booting') ? [] : [{ application }],
+  );
 }
 
 /** One sample for each pool and value of another label. */
@@ -216,6 +238,31 @@ export const metrics: readonly Metric[] = [
     help: 'pm.max_children.',
     labels: ['pool'],
     samples: eachPool(({ maxChildren }) => maxChildren),
+  },
+  {
+    name: 'hathi_workers_booted',
+    type: 'gauge',
+    help: 'Worker mode: workers of the serving generation with a booted application; 0 in other pools.',
+    labels: ['pool'],
+    samples: eachPool(({ workers }) => bootedWorkers(workers).length),
+  },
+  {
+    name: 'hathi_worker_boot_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Worker mode: duration of the last boot of these workers: average and largest.',
+    labels: ['pool', 'of'],
+    samples: eachPart('of', (pool) => applicationParts(pool, ({ bootMicros }) => bootMicros / 1e6)),
+  },
+  {
+    name: 'hathi_application_growth_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "Worker mode: growth of PHP's memory in use per request, from the 20th after a boot on: average and largest of these workers; absent until one has served 40.",
+    labels: ['pool', 'of'],
+    samples: eachPart('of', (pool) =>
+      applicationParts(pool, ({ growthBytesPerRequest }) => growthBytesPerRequest),
+    ),
   },
   {
     name: 'hathi_workers_busy_seconds',

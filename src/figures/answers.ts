@@ -10,6 +10,18 @@ import type { DoctorAnswer } from './findings.ts';
 import type { HistorySamples } from './history.ts';
 import type { MemoryLimitFigures, WorkerMemory } from './memory.ts';
 
+/** Worker mode: a worker's facts about its application. */
+export interface ApplicationAnswer {
+  /** Number of boots in this worker. */
+  readonly boots: number;
+  /** Duration of the last boot. */
+  readonly bootMicros: number;
+  /** Since the last boot. */
+  readonly requests: number;
+  /** Growth of PHP's memory in use per request since then, from the 20th on; undefined until 20 more have ended. */
+  readonly growthBytesPerRequest?: number;
+}
+
 export interface WorkerAnswer {
   readonly pid: number;
   /** Stage as on the status page. */
@@ -28,15 +40,8 @@ export interface WorkerAnswer {
   readonly requestId?: string;
   /** Of the running request so far, or of an idle worker's last one. */
   readonly durationMicros: number;
-  /** Worker mode: facts about its application; undefined for a worker that runs scripts. */
-  readonly application?: {
-    /** Number of boots in this worker. */
-    readonly boots: number;
-    /** Duration of the last boot. */
-    readonly bootMicros: number;
-    /** Since the last boot. */
-    readonly requests: number;
-  };
+  /** Undefined for a worker that runs scripts. */
+  readonly application?: ApplicationAnswer;
   /** Of an idle worker's last request. */
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;

@@ -5,6 +5,8 @@
  * counts. Old growth counts less and less, so that a deployment that fixes a leak shows.
  */
 
+import { warmAfterRequests } from '../scoreboard/layout.ts';
+
 /** A worker at one time. */
 export interface MemorySample {
   readonly pid: number;
@@ -14,8 +16,6 @@ export interface MemorySample {
   readonly requests: number;
 }
 
-/** Requests after which a worker has its working size. */
-export const warmAfterRequests = 20;
 /** Minimum of requests for a meaningful growth. */
 const leastRequests = 100;
 /** Number of requests after which older knowledge counts half. */

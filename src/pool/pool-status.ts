@@ -1,13 +1,20 @@
 /** Status page data of a pool: the master's figures, and the workers' from the scoreboard. */
 
 import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
+import { leastGrowthRequests, warmAfterRequests } from '../scoreboard/layout.ts';
 import { stageLabel } from '../scoreboard/states.ts';
 import type { ApplicationStatus, ProcessStatus, StatusSnapshot } from '../status/status-snapshot.ts';
 import { encodeBinary } from '../text/binary.ts';
 import { noRequestTexts } from '../text/request-texts.ts';
 
 export interface PoolStatusInput {
-  readonly pool: { readonly name: string; readonly pm: string; readonly 'pm.max_children': number };
+  readonly pool: {
+    /** Of a pool in worker mode. */
+    readonly 'worker.script'?: string | undefined;
+    readonly name: string;
+    readonly pm: string;
+    readonly 'pm.max_children': number;
+  };
   readonly scoreboard: ScoreboardSnapshot;
   /** Workers that are up according to their host: other slots are ignored. */
   readonly workers: readonly { readonly slot: number; readonly pid: number }[];
@@ -50,6 +57,7 @@ export function poolStatus(input: PoolStatusInput): StatusSnapshot {
     slowRequests: input.slowRequests,
     memoryPeak: input.showsMemoryPeak ? header.memoryPeak : undefined,
     maxChildren,
+    isBooted: (input.pool['worker.script'] ?? '') !== '',
     processes: workers.map(({ slot, pid }) => processStatus(pid, bySlot.get(slot), input)),
   };
 }
@@ -81,7 +89,17 @@ function processStatus(pid: number, slot: SlotSnapshot | undefined, input: PoolS
 function applicationStatus(slot: SlotSnapshot): ApplicationStatus | undefined {
   if (slot.boots === 0) return undefined;
   const requests = Math.max(0, slot.requests - slot.bootRequests);
-  return { boots: slot.boots, bootMicros: slot.bootMicros, requests };
+  return { boots: slot.boots, bootMicros: slot.bootMicros, requests, ...growthOf(slot, requests) };
+}
+
+/** The running request has left nothing yet. */
+function growthOf(
+  { stage, heapBytes, warmHeapBytes }: SlotSnapshot,
+  requests: number,
+): Pick<ApplicationStatus, 'growthBytesPerRequest'> {
+  const over = requests - Number(stage !== 'idle') - warmAfterRequests;
+  if (warmHeapBytes === 0 || over < leastGrowthRequests) return {};
+  return { growthBytesPerRequest: Math.max(0, Math.round((heapBytes - warmHeapBytes) / over)) };
 }
 
 /** A worker that is up but has not written its slot. */

@@ -58,6 +58,9 @@ export interface SlotSnapshot extends RequestTexts {
   readonly bootMicros: number;
   /** `requests` at the last boot. */
   readonly bootRequests: number;
+  /** PHP's memory in use after the last request; and after the 20th since the boot, 0 before. */
+  readonly heapBytes: number;
+  readonly warmHeapBytes: number;
   readonly contentLength: number;
   readonly httpStatus: number;
   /** Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx. */
@@ -186,6 +189,8 @@ export function decodeSlot(slot: number, bytes: Buffer, withStrings: boolean): S
     boots: bytes.readUInt32LE(slotAt.boots),
     bootMicros: readU64(bytes, slotAt.boot_micros),
     bootRequests: readU64(bytes, slotAt.boot_requests),
+    heapBytes: readU64(bytes, slotAt.heap_bytes),
+    warmHeapBytes: readU64(bytes, slotAt.warm_heap_bytes),
     contentLength: readU64(bytes, slotAt.content_length),
     httpStatus: bytes.readUInt32LE(slotAt.http_status),
     responses: responseCounts(bytes),

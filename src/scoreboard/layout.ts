@@ -15,6 +15,10 @@ export const scoreboardMagic = 'HATHISB\0';
 export const scoreboardVersion = 2;
 export const headerSize = 4096;
 export const slotSize = 4096;
+/** Requests after which a worker has its working size: its growth is measured from there. */
+export const warmAfterRequests = 20;
+/** Worker mode: further requests until its growth means anything. */
+export const leastGrowthRequests = 20;
 
 /** The writer of a field. No byte has two writers. */
 export type FieldWriter = 'creation' | 'master' | 'host' | 'worker';
@@ -480,6 +484,24 @@ export const slotFields = [
     writer: 'worker',
     engine: 'native',
     about: 'worker mode: `requests` at the last boot',
+  },
+  {
+    name: 'heap_bytes',
+    type: 'u64',
+    offset: 200,
+    size: 8,
+    writer: 'worker',
+    engine: 'native',
+    about: "worker mode: PHP's memory in use after the last request",
+  },
+  {
+    name: 'warm_heap_bytes',
+    type: 'u64',
+    offset: 208,
+    size: 8,
+    writer: 'worker',
+    engine: 'native',
+    about: `worker mode: the same after the ${warmAfterRequests}th request since the boot, 0 before`,
   },
   { name: 'method', type: 'string', offset: 256, size: 16, writer: 'worker', about: 'REQUEST_METHOD' },
   {

@@ -1,6 +1,6 @@
 /**
  * The fields of the status page: one table for the pool, one for a process. All formats and fpm_get_status() derive
- * from these two. Order and names are PHP-FPM's; `memory peak` exists from PHP 8.4 on.
+ * from these two. Order and names are PHP-FPM's; `memory peak` exists from PHP 8.4 on. Worker mode appends fields.
  */
 
 import { asBinary, type BinaryString } from '../text/binary.ts';
@@ -48,6 +48,23 @@ export interface ProcessField {
   readonly key?: string;
   readonly kind: FieldKind;
   readonly value: (process: ProcessStatus, nowSeconds: number) => FieldValue;
+}
+
+/** In worker mode; all 0 for a worker that runs scripts. */
+const applicationFields: readonly ProcessField[] = [
+  { label: 'boots', kind: 'number', value: ({ application }) => application?.boots ?? 0 },
+  { label: 'boot time', kind: 'number', value: ({ application }) => application?.bootMicros ?? 0 },
+  { label: 'requests since boot', kind: 'number', value: ({ application }) => application?.requests ?? 0 },
+  {
+    label: 'memory growth',
+    kind: 'number',
+    value: ({ application }) => application?.growthBytesPerRequest ?? 0,
+  },
+];
+
+/** The fields of a process. */
+export function processFieldsOf({ isBooted }: Pick<StatusSnapshot, 'isBooted'>): readonly ProcessField[] {
+  return isBooted ? [...processFields, ...applicationFields] : processFields;
 }
 
 function orDash(text: BinaryString): BinaryString {
@@ -188,7 +205,7 @@ export function shownFields(snapshot: StatusSnapshot, nowSeconds: number): reado
   });
 }
 
-export const processFields: readonly ProcessField[] = [
+const processFields: readonly ProcessField[] = [
   { label: 'pid', kind: 'number', value: (process) => process.pid },
   { label: 'state', kind: 'string', value: (process) => asBinary(process.state) },
   { label: 'start time', kind: 'time', value: (process) => process.startTime },

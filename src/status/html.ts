@@ -2,7 +2,7 @@
 
 import { markup } from '../text/markup.ts';
 import { shownText } from '../text/unsafe.ts';
-import { type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
+import { type FieldKind, type FieldValue, processFieldsOf, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './status-snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
@@ -22,11 +22,10 @@ export function renderHtml(snapshot: StatusSnapshot, full: boolean, nowSeconds: 
 }
 
 function processTable(snapshot: StatusSnapshot, nowSeconds: number): string {
-  const labels = processFields.map(({ label, lowerLabel }) => `<th>${lowerLabel ?? label}</th>`);
+  const fields = processFieldsOf(snapshot);
+  const labels = fields.map(({ label, lowerLabel }) => `<th>${lowerLabel ?? label}</th>`);
   const rows = snapshot.processes.map((process) => {
-    const cells = processFields.map(
-      ({ kind, value }) => `<td>${htmlValue(kind, value(process, nowSeconds))}</td>`,
-    );
+    const cells = fields.map(({ kind, value }) => `<td>${htmlValue(kind, value(process, nowSeconds))}</td>`);
     return `<tr>${cells.join('')}</tr>\n`;
   });
   return `<table border="1">\n<tr>${labels.join('')}</tr>\n${rows.join('')}</table>`;

@@ -2,7 +2,13 @@
 
 import { phpJsonString } from '../text/json.ts';
 import { shownText } from '../text/unsafe.ts';
-import { type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
+import {
+  type FieldKind,
+  type FieldValue,
+  type ProcessField,
+  processFieldsOf,
+  shownFields,
+} from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
@@ -10,13 +16,18 @@ export function renderJson(snapshot: StatusSnapshot, full: boolean, nowSeconds: 
   const fields = shownFields(snapshot, nowSeconds).map(({ label, kind, value }) =>
     member(label, kind, value),
   );
-  const processes = snapshot.processes.map((process) => processObject(process, nowSeconds));
+  const ofProcess = processFieldsOf(snapshot);
+  const processes = snapshot.processes.map((process) => processObject(process, ofProcess, nowSeconds));
   const tail = full ? `, "processes":[${processes.join(',')}]` : '';
   return `{${fields.join(',')}${tail}}`;
 }
 
-function processObject(process: ProcessStatus, nowSeconds: number): string {
-  const fields = processFields.map(({ label, lowerLabel, kind, value }) =>
+function processObject(
+  process: ProcessStatus,
+  ofProcess: readonly ProcessField[],
+  nowSeconds: number,
+): string {
+  const fields = ofProcess.map(({ label, lowerLabel, kind, value }) =>
     member(lowerLabel ?? label, kind, value(process, nowSeconds)),
   );
   return `{${fields.join(',')}}`;

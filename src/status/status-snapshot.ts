@@ -11,6 +11,8 @@ export interface ApplicationStatus {
   readonly bootMicros: number;
   /** Since the last boot. */
   readonly requests: number;
+  /** Growth of PHP's memory in use per request since the boot, from the 20th on; undefined until 20 more have ended. */
+  readonly growthBytesPerRequest?: number;
 }
 
 /** One worker. Neither `path` nor `requestId` is part of any format. */
@@ -28,7 +30,7 @@ export interface ProcessStatus extends RequestTexts {
   readonly lastRequestCpu: number;
   /** Memory peak of the last request in bytes; 0 unless idle. */
   readonly lastRequestMemory: number;
-  /** Undefined for a worker that runs scripts. No format of the status page shows it. */
+  /** Undefined for a worker that runs scripts. */
   readonly application: ApplicationStatus | undefined;
 }
 
@@ -51,6 +53,8 @@ export interface StatusSnapshot {
   /** Highest memory use of a request since the start, in bytes; undefined where the pool's PHP has no such field. */
   readonly memoryPeak: number | undefined;
   readonly maxChildren: number;
+  /** Worker mode: the list of processes has additional fields. */
+  readonly isBooted: boolean;
   /** In slot order. */
   readonly processes: readonly ProcessStatus[];
 }

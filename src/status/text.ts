@@ -1,7 +1,7 @@
 /** Status page as text. */
 
 import { shownText } from '../text/unsafe.ts';
-import { type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
+import { type FieldKind, type FieldValue, processFieldsOf, shownFields } from './fields.ts';
 import type { StatusSnapshot } from './status-snapshot.ts';
 import { localTime, numberText } from './values.ts';
 
@@ -11,10 +11,10 @@ const valueColumn = 22;
 export function renderText(snapshot: StatusSnapshot, full: boolean, nowSeconds: number): string {
   const lines = shownFields(snapshot, nowSeconds).map(({ label, kind, value }) => line(label, kind, value));
   if (!full) return lines.join('');
+  const fields = processFieldsOf(snapshot);
   for (const process of snapshot.processes) {
     lines.push('\n************************\n');
-    for (const { label, kind, value } of processFields)
-      lines.push(line(label, kind, value(process, nowSeconds)));
+    for (const { label, kind, value } of fields) lines.push(line(label, kind, value(process, nowSeconds)));
   }
   return lines.join('');
 }

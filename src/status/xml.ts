@@ -2,7 +2,14 @@
 
 import { markup } from '../text/markup.ts';
 import { shownText } from '../text/unsafe.ts';
-import { dashed, type FieldKind, type FieldValue, processFields, shownFields } from './fields.ts';
+import {
+  dashed,
+  type FieldKind,
+  type FieldValue,
+  type ProcessField,
+  processFieldsOf,
+  shownFields,
+} from './fields.ts';
 import type { ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 import { numberText } from './values.ts';
 
@@ -10,13 +17,14 @@ export function renderXml(snapshot: StatusSnapshot, full: boolean, nowSeconds: n
   const fields = shownFields(snapshot, nowSeconds).map(
     ({ label, kind, value }) => `${element(dashed(label), kind, value)}\n`,
   );
-  const processes = snapshot.processes.map((process) => processLine(process, nowSeconds));
+  const ofProcess = processFieldsOf(snapshot);
+  const processes = snapshot.processes.map((process) => processLine(process, ofProcess, nowSeconds));
   const tail = full ? `<processes>\n${processes.join('')}</processes>\n` : '';
   return `<?xml version="1.0" ?>\n<status>\n${fields.join('')}${tail}</status>`;
 }
 
-function processLine(process: ProcessStatus, nowSeconds: number): string {
-  const fields = processFields.map(({ label, lowerLabel, kind, value }) =>
+function processLine(process: ProcessStatus, ofProcess: readonly ProcessField[], nowSeconds: number): string {
+  const fields = ofProcess.map(({ label, lowerLabel, kind, value }) =>
     element(dashed(lowerLabel ?? label), kind, value(process, nowSeconds)),
   );
   return `<process>${fields.join('')}</process>\n`;

@@ -1,6 +1,7 @@
 /** The data of `hathi status` and `hathi top`: the admin endpoint's answers, checked and reduced. */
 
 import { type Fields, fieldsOf, isFields, number, text } from './fields.ts';
+import { duration } from './units.ts';
 
 export interface WorkerView {
   readonly pid: number;
@@ -22,6 +23,8 @@ export interface WorkerView {
   readonly memoryBytes: number | undefined;
   /** Recent percentage of one CPU, else that of the last request; undefined when unknown. */
   readonly cpuPercent: number | undefined;
+  /** Worker mode: its application in words; undefined for a worker that runs scripts. */
+  readonly application: string | undefined;
 }
 
 export interface PoolView {
@@ -201,6 +204,20 @@ function troubleOf(pool: Fields): string | undefined {
   return failure === '' ? state : `down: ${failure}`;
 }
 
+/** `booted in 12ms, 345 requests since, grows 0 bytes a request`. */
+function applicationOf(application: Fields): string | undefined {
+  const boots = number(application['boots']);
+  if (boots === undefined) return undefined;
+  const growth = number(application['growthBytesPerRequest']);
+  const parts = [
+    `booted in ${duration(number(application['bootMicros']) ?? 0)}`,
+    ...(boots > 1 ? [`boot ${boots} of this worker`] : []),
+    `${number(application['requests']) ?? 0} requests since`,
+    ...(growth === undefined ? [] : [`grows ${growth} bytes a request`]),
+  ];
+  return parts.join(', ');
+}
+
 function readWorker(worker: Fields): WorkerView {
   return {
     pid: number(worker['pid']) ?? 0,
@@ -214,6 +231,7 @@ function readWorker(worker: Fields): WorkerView {
     memoryBytes:
       number(worker['privateBytes']) ?? number(worker['residentBytes']) ?? number(worker['memoryBytes']),
     cpuPercent: number(worker['processCpuPercent']) ?? number(worker['cpuPercent']),
+    application: applicationOf(fieldsOf(worker['application'])),
   };
 }
 

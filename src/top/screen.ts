@@ -58,7 +58,7 @@ export function renderScreen(snapshot: Snapshot, state: TopState, screen: Screen
 function body(snapshot: Snapshot, state: TopState, screen: Screen, room: number): string[] {
   const { width } = screen;
   if (state.mode === modes.help) return helpLines.map((line) => cut(line, width));
-  if (state.mode === modes.stack) return stackRows(state, width, room);
+  if (state.mode === modes.stack) return stackRows(snapshot, state, width, room);
   if (state.mode === modes.routes) return routeRows(state, screen, room);
   // The head of each table, and at least as many workers as pools.
   const unsent = Math.max(0, snapshot.counts.matching - snapshot.pools.length);
@@ -134,10 +134,18 @@ function workerRows(snapshot: Snapshot, state: TopState, { width, color }: Scree
   });
 }
 
-function stackRows({ selected, stack, scroll }: TopState, width: number, room: number): string[] {
+function stackRows(
+  snapshot: Snapshot,
+  { selected, stack, scroll }: TopState,
+  width: number,
+  room: number,
+): string[] {
+  const pool = snapshot.pools.find(({ name }) => name === selected?.pool);
+  const application = pool?.workers.find(({ pid }) => pid === selected?.pid)?.application;
   const head = `Stack of child ${selected?.pid} of pool ${terminalText(selected?.pool ?? '')}`;
   const lines = stack.slice(scroll).flatMap((line) => wrap(terminalText(line), width));
-  return [cut(head, width), '', ...lines].slice(0, room);
+  const about = application === undefined ? '' : cut(`Application: ${terminalText(application)}`, width);
+  return [cut(head, width), about, ...lines].slice(0, room);
 }
 
 function routeRows(

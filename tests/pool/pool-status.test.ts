@@ -56,6 +56,7 @@ test("the pool's figures are the master's, the counters the scoreboard's", () =>
     slowRequests: 7,
     memoryPeak: 4096,
     maxChildren: 5,
+    isBooted: false,
     processes: [],
   });
 });
@@ -102,6 +103,42 @@ test('an idle worker shows its last request, a busy one the time so far', () => 
     ],
   );
   assert.equal(processes[0]?.startTime, 1_700_000_000);
+});
+
+test('worker mode: the application of each worker, its growth from the 20th request on', () => {
+  const booted = { boots: 1, bootMicros: 3000, requests: 130, bootRequests: 10 };
+  const slots = [
+    slot({ slot: 0, stage: 'idle', ...booted, heapBytes: 2_000_000, warmHeapBytes: 1_000_000 }),
+    slot({
+      slot: 1,
+      stage: 'running',
+      ...booted,
+      requests: 131,
+      heapBytes: 1_000_500,
+      warmHeapBytes: 1_000_000,
+    }),
+    // Smaller than before, too few requests, a boot that has had none, a worker that runs scripts.
+    slot({ slot: 2, stage: 'idle', ...booted, heapBytes: 1_000_000, warmHeapBytes: 2_000_000 }),
+    slot({ slot: 3, stage: 'idle', ...booted, requests: 49, heapBytes: 5, warmHeapBytes: 4 }),
+    slot({ slot: 4, stage: 'booting', boots: 2, bootRequests: 7, requests: 7 }),
+    slot({ slot: 5, stage: 'idle' }),
+  ];
+  const workers = slots.map(({ slot }) => ({ slot, pid: 100 + slot }));
+  const pool = { ...base.pool, 'worker.script': '/srv/index.php' };
+  const status = poolStatus({ ...base, pool, scoreboard: { header, slots }, workers });
+  assert.equal(status.isBooted, true);
+  assert.deepEqual(
+    status.processes.map(({ application }) => [application?.requests, application?.growthBytesPerRequest]),
+    [
+      [120, 10_000],
+      [121, 5],
+      [120, 0],
+      [39, undefined],
+      [0, undefined],
+      [undefined, undefined],
+    ],
+  );
+  assert.equal(status.processes[4]?.state, 'Booting');
 });
 
 test('the pool has its name in bytes, as every string of the page', () => {

@@ -19,6 +19,8 @@ export function slot(changes: Partial<SlotSnapshot>): SlotSnapshot {
     boots: 0,
     bootMicros: 0,
     bootRequests: 0,
+    heapBytes: 0,
+    warmHeapBytes: 0,
     contentLength: 0,
     httpStatus: 0,
     responses: [0, 0, 0, 0, 0],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { poolFields, processFields } from '../../src/status/fields.ts';
+import { poolFields, processFieldsOf } from '../../src/status/fields.ts';
 import { renderStatus } from '../../src/status/render.ts';
 import { selectFormat } from '../../src/status/select.ts';
 import type { ProcessStatus, StatusSnapshot } from '../../src/status/status-snapshot.ts';
@@ -42,8 +42,10 @@ const snapshot: StatusSnapshot = {
   slowRequests: 0,
   memoryPeak: 0,
   maxChildren: 1,
+  isBooted: false,
   processes: [process],
 };
+const processFields = processFieldsOf(snapshot);
 const now = 1_700_000_005_000;
 
 function page(format: string, changes: Partial<ProcessStatus>, pool = 'www'): string {
@@ -118,6 +120,29 @@ test('no bytes break a format', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('worker mode: fields of the application follow those of php-fpm in each format', () => {
+  const application = { boots: 2, bootMicros: 12_345, requests: 67, growthBytesPerRequest: 8 };
+  const booted = { ...snapshot, isBooted: true, processes: [{ ...process, application }, process] };
+  const body = (of: StatusSnapshot, format: string): string =>
+    renderStatus(of, `${format}&full`, now).body.toString();
+  const [first, second] = JSON.parse(body(booted, 'json')).processes;
+  const figures = { boots: 2, 'boot time': 12_345, 'requests since boot': 67, 'memory growth': 8 };
+  const [plain] = JSON.parse(body(snapshot, 'json')).processes;
+  assert.deepEqual(first, { ...plain, ...figures });
+  assert.deepEqual(Object.values(second).slice(-4), [0, 0, 0, 0]);
+  assert.match(
+    body(booted, 'text'),
+    /memory: {2}0\nboots: {16}2\nboot time: {12}12345\nrequests since boot: {2}67\nmemory growth: {8}8\n/,
+  );
+  assert.match(body(booted, 'html'), /<th>requests since boot<\/th><th>memory growth<\/th><\/tr>/);
+  assert.match(body(booted, 'html'), /<td>2<\/td><td>12345<\/td><td>67<\/td><td>8<\/td><\/tr>/);
+  assert.match(
+    body(booted, 'xml'),
+    /<boots>2<\/boots><boot-time>12345<\/boot-time><requests-since-boot>67<\/requests-since-boot><memory-growth>8<\/memory-growth><\/process>/,
+  );
+  assert.equal(body(booted, 'openmetrics'), body(snapshot, 'openmetrics'));
 });
 
 test('any numbers at all give valid json', () => {

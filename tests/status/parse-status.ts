@@ -98,6 +98,7 @@ export function parseStatus(format: string, body: string): ParsedStatus {
     // PHP has it since 8.4.
     memoryPeak: pool.has('memory-peak') ? number('memory-peak') : undefined,
     maxChildren: 2,
+    isBooted: false,
     processes: processes.map(parseProcess),
   };
   return { snapshot, now: (startTime + number('start-since')) * 1000 };

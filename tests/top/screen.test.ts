@@ -230,6 +230,22 @@ test('long lines of a stack are wrapped, wide characters and tiny screens includ
   }
 });
 
+test('worker mode: the stack of a worker is headed by its application', () => {
+  const application = { boots: 2, bootMicros: 12_000, requests: 345, growthBytesPerRequest: 0 };
+  const workers = [
+    { pid: 1, state: 'Idle', application },
+    { pid: 2, state: 'Idle' },
+  ];
+  const booted = readSnapshot({ pools: [{ name: 'www', workers }] });
+  const about = (pid: number): string => {
+    const state = { ...typed([]), mode: modes.stack, selected: { pool: 'www', pid }, stack: ['#0 f'] };
+    return renderScreen(booted, state, { width: 100, height: 20, color: false })[3] ?? '';
+  };
+  const words = 'booted in 12ms, boot 2 of this worker, 345 requests since, grows 0 bytes a request';
+  assert.equal(about(1).trim(), `Application: ${words}`);
+  assert.equal(about(2).trim(), '');
+});
+
 test('a stack, or why there is none', () => {
   assert.deepEqual(
     readStack({

@@ -78,6 +78,8 @@ return [
     'use-input' => function () { try { var_dump(fread(App::$stream, 10)); } catch (TypeError $e) { echo $e->getMessage(); } },
     'getopt' => function () { getopt('ab:'); echo 'fine'; },
     'putenv' => function () { putenv('LEFT=behind'); echo 'put'; },
+    'leak' => function () { App::$leak[] = random_bytes(5000); echo 'leaked'; },
+    'fpm-status' => fn () => say(fpm_get_status()),
     'left' => fn () => print(getenv('LEFT')),
     'peak' => fn () => print(memory_get_peak_usage()),
     'big' => function () { $x = str_repeat('x', 30_000_000); echo strlen($x); },

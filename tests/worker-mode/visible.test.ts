@@ -13,6 +13,8 @@ import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 import { writeApplication } from './application.ts';
 
+type Figures = Readonly<Record<string, string | number>>;
+
 suite('which way a request went', { skip: nativeBuild().skip }, () => {
   let server: Server;
   let script: string;
@@ -31,6 +33,11 @@ suite('which way a request went', { skip: nativeBuild().skip }, () => {
         return [
           `admin.listen = ${adminSocket}\n`,
           poolText(folder, 'www', lines('access.format = "%r %W"', 'text')),
+          poolText(
+            folder,
+            'figures',
+            `worker.script = ${script}\npm.max_children = 1\npm.status_path = /status`,
+          ),
           poolText(folder, 'json', `${lines('access.log_format = json', 'json')}${slow}`),
         ].join('');
       },
@@ -61,9 +68,13 @@ suite('which way a request went', { skip: nativeBuild().skip }, () => {
 
   test('the API: boots, their time, requests since', async () => {
     const { body } = await askAdmin({ socketPath: adminSocket, path: '/api/pools' });
-    const { pools } = JSON.parse(body) as {
-      pools: { workers: { application?: { boots: number; bootMicros: number; requests: number } }[] }[];
+    const answer = JSON.parse(body) as {
+      pools: {
+        name: string;
+        workers: { application?: { boots: number; bootMicros: number; requests: number } }[];
+      }[];
     };
+    const pools = answer.pools.filter(({ name }) => name !== 'figures');
     for (const { workers } of pools) {
       const [booted, other] = workers.map(({ application }) => application);
       assert.deepEqual([booted?.boots, booted?.requests, other], [1, 2, undefined]);
@@ -73,6 +84,38 @@ suite('which way a request went', { skip: nativeBuild().skip }, () => {
       pools.map(({ workers }) => workers.length),
       [2, 2],
     );
+  });
+
+  test('status page, fpm_get_status() and metrics: boot, requests since, growth of memory a request', async () => {
+    const pool = server.socket('figures');
+    const ask = async (action: string): Promise<string> =>
+      (await request(pool, scriptParams(script, { QUERY_STRING: `do=${action}` }))).body.toString();
+    const page = async (): Promise<Figures> => {
+      const { body } = await request(pool, scriptParams('/status', { QUERY_STRING: 'json&full' }));
+      return (JSON.parse(body.toString()) as { processes: Figures[] }).processes[0] as Figures;
+    };
+    await ask('hello');
+    const first = await page();
+    assert.equal(first['boots'], 1);
+    assert.ok(Number(first['boot time']) > 0);
+    assert.equal(first['memory growth'], 0);
+    for (let n = 0; n < 60; n += 1) assert.equal(await ask('leak'), 'leaked');
+    const later = await page();
+    assert.equal(later['requests since boot'], Number(first['requests since boot']) + 61);
+    assert.equal(later['boot time'], first['boot time']);
+    const growth = Number(later['memory growth']);
+    assert.ok(growth > 4000 && growth < 9000, `${growth}`);
+    // The function shows the same figures, itself in a request more.
+    const { procs } = JSON.parse(await ask('fpm-status')) as { procs: Figures[] };
+    assert.equal(procs[0]?.['requests-since-boot'], Number(later['requests since boot']) + 1);
+    assert.ok(Math.abs(Number(procs[0]?.['memory-growth']) - growth) < 400, JSON.stringify(procs));
+    assert.deepEqual([procs[0]?.['boots'], procs[0]?.['boot-time']], [1, later['boot time']]);
+    const { body } = await askAdmin({ socketPath: adminSocket, path: '/metrics' });
+    const value = (sample: string): number =>
+      Number(new RegExp(`^hathi_${sample.replace(/[{}]/g, '\\$&')} (.+)$`, 'm').exec(body)?.[1]);
+    assert.equal(value('workers_booted{pool="figures"}'), 1);
+    assert.equal(value('worker_boot_seconds{pool="figures",of="largest"}'), Number(first['boot time']) / 1e6);
+    assert.ok(value('application_growth_bytes{pool="figures",of="average"}') > 4000);
   });
 
   test('the slow log has the frames of the handler', async () => {

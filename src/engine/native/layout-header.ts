@@ -10,6 +10,7 @@ import {
   type Field,
   headerFields,
   headerSize,
+  leastGrowthRequests,
   routeCount,
   routeFields,
   routeSize,
@@ -20,6 +21,7 @@ import {
   scoreboardVersion,
   slotFields,
   slotSize,
+  warmAfterRequests,
 } from '../../scoreboard/layout.ts';
 
 /** The text of native/record/layout.h. */
@@ -34,6 +36,8 @@ export function layoutHeader(): string {
     ['ROUTE_COUNT', routeCount],
     ['PEAK_PERIOD_MICROS', peakPeriodMicros],
     ['PEAK_PERIODS', peakPeriods],
+    ['WARM_AFTER_REQUESTS', warmAfterRequests],
+    ['LEAST_REQUESTS', leastGrowthRequests],
     ...offsetsOf('HEADER', headerFields),
     ...offsetsOf('SLOT', slotFields),
     ...offsetsOf('ROUTES', routeTableFields),
