@@ -41,6 +41,17 @@ static void reopen_log(struct hathi_host *host)
 	}
 }
 
+/* The next message on the descriptor channel is a connection. Without a worker for it, its client sees its end. */
+static void pass_connection(struct hathi_host *host)
+{
+	int connection;
+	char byte;
+	hathi_receive_descriptor(HATHI_FD_DESCRIPTORS, &byte, 1, &connection);
+	if (connection < 0) return;
+	hathi_relay_connection(host, connection);
+	close(connection);
+}
+
 /* "status-reply ID STATUS", with the page as a descriptor, or "no-status ID". */
 static void answer_status(struct hathi_host *host, const struct hathi_message *message)
 {
@@ -84,7 +95,13 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 		return hathi_workers_end(host, slot, message->words[2]);
 	} else if (hathi_message_is(message, 0, "accept")) {
 		host->accepting = true;
+		atomic_store(&host->shared->paused, 0);
 		hathi_relay_to_all(host, HATHI_CONTROL_ACCEPT, -1);
+	} else if (hathi_message_is(message, 0, "pause")) {
+		atomic_store(&host->shared->paused, 1);
+		hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
+	} else if (hathi_message_is(message, 0, "connection")) {
+		pass_connection(host);
 	} else if (hathi_message_is(message, 0, "watch")) {
 		return start_watch(host, message);
 	} else if (hathi_message_is(message, 0, "drain")) {

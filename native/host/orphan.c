@@ -1,6 +1,7 @@
 #include "host/orphan.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,8 +14,10 @@
 #include "host/listener.h"
 #include "host/memory.h"
 #include "host/passed.h"
+#include "host/relay.h"
 #include "host/workers.h"
 #include "shared/clock.h"
+#include "shared/control.h"
 #include "shared/process.h"
 
 /*
@@ -96,6 +99,7 @@ bool hathi_orphan_begin(struct hathi_host *host)
 	host->orphan.wants_other = false;
 	host->orphan.grows = (pm != NULL && strcmp(pm, "ondemand") == 0) || !has_booted_worker(host);
 	host->orphan.until = now_ms() + host->orphan.survive_ms;
+	if (atomic_exchange(&host->shared->paused, 0) != 0) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
 	hathi_listener_watch(host, false);
 	watch_socket(host, true);
 	watch_connections(host);

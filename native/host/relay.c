@@ -209,6 +209,22 @@ void hathi_relay_status(struct hathi_host *host, const char *id, uint32_t status
 	hathi_control_send(host->children[slot].control, &control, page);
 }
 
+/* Passes a connection to an idle worker, else to a busy one, which serves it next. The caller keeps the descriptor. */
+void hathi_relay_connection(struct hathi_host *host, int connection)
+{
+	const struct hathi_control control = {.type = HATHI_CONTROL_CONNECTION};
+	const struct hathi_child *found = NULL;
+	for (uint32_t slot = 0; slot < host->booted_slots; slot++) {
+		const struct hathi_child *child = host->children + slot;
+		if (child->pid == 0 || child->control < 0 || !child->is_up || child->is_leaving) continue;
+		if (found == NULL) found = child;
+		if (atomic_load(&host->shared->slots[slot].is_free) == 0) continue;
+		found = child;
+		break;
+	}
+	if (found != NULL) hathi_control_send(found->control, &control, connection);
+}
+
 /* Sends every worker a message, with a descriptor unless it is -1. */
 void hathi_relay_to_all(struct hathi_host *host, enum hathi_control_type type, int descriptor)
 {

@@ -11,6 +11,8 @@ enum hathi_control_type {
 	/* Host to worker. */
 	HATHI_CONTROL_ACCEPT = 'A',
 	HATHI_CONTROL_LOOK_AGAIN = 'N',
+	/* With the descriptor of a connection, which the worker serves as if it had accepted it. */
+	HATHI_CONTROL_CONNECTION = 'C',
 	/* With the new access log's descriptor. */
 	HATHI_CONTROL_ACCESS_LOG = 'L',
 	/* With a descriptor whose file holds the status page. */

@@ -27,6 +27,8 @@ struct hathi_shared {
 	 * reads `may_accept` after it has raised this. Both are sequentially consistent, so one of them sees the other.
 	 */
 	atomic_uint draining;
+	/* No worker accepts for now. Workers look at it when they are woken, and before they sleep. */
+	atomic_uint paused;
 	/* Raised when the access log was reopened. */
 	atomic_uint log_generation;
 	/* CLOCK_MONOTONIC microseconds at which OPcache's figures were last taken. */

@@ -70,6 +70,17 @@ static void hold_new(struct hathi_worker *worker, struct hathi_connection *conne
 	hathi_held_add(worker, connection);
 }
 
+/* Holds a connection that the host has passed, as if it were new. The worker owns it now. */
+void hathi_accept_given(struct hathi_worker *worker, int fd)
+{
+	if (worker->held_count == HATHI_HELD || worker->runs_scripts_only) {
+		close(fd);
+		return;
+	}
+	struct hathi_connection *connection = hathi_connection_open(worker, fd);
+	if (connection != NULL) hold_new(worker, connection);
+}
+
 /*
  * Accepts a connection. Returns it when its request is complete, else holds or closes it. *took tells whether there
  * was a connection.

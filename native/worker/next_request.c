@@ -45,9 +45,10 @@ bool hathi_worker_wait_prepare(struct hathi_worker *worker)
 static void wait_free(struct hathi_worker *worker)
 {
 	struct epoll_event events[4];
+	hathi_worker_listen(worker);
 	uint64_t before = hathi_clock(CLOCK_MONOTONIC);
 	int count = epoll_wait(worker->epoll, events, 4, -1);
-	worker->owes_accept = worker->accepting;
+	worker->owes_accept = worker->listens;
 	worker->is_pressed = hathi_clock(CLOCK_MONOTONIC) - before < PRESSED_MICROS;
 	for (int index = 0; index < count; index++) {
 		if (events[index].data.u32 == HATHI_WAIT_CONTROL) hathi_worker_control(worker);
@@ -65,6 +66,12 @@ bool hathi_worker_is_to_end(const struct hathi_worker *worker)
 static bool is_to_accept(const struct hathi_worker *worker)
 {
 	return !hathi_worker_is_to_end(worker) && atomic_load(&worker->shared->draining) == 0;
+}
+
+/* Whether the worker takes new connections. While its host pauses it takes the one that it was woken for. */
+static bool takes_new(const struct hathi_worker *worker)
+{
+	return worker->accepting && (worker->owes_accept || atomic_load(&worker->shared->paused) == 0);
 }
 
 /* The worker stops accepting for now. A host that drains waits for that. */
@@ -117,13 +124,13 @@ static struct hathi_connection *find_request(struct hathi_worker *worker)
 			bool leaves = left_to_others > 0;
 			int room_in = hathi_held_room_in(worker);
 			int most = leaves ? 1 : room_in > 0 ? room_in : -1;
-			ready = hathi_held_wait(worker, worker->accepting && !leaves && room_in == 0, most, &waits);
+			ready = hathi_held_wait(worker, takes_new(worker) && !leaves && room_in == 0, most, &waits);
 			if (ready != NULL) return ready;
 			if (room_in > 0) continue;
 			if (leaves) waits = hathi_demand_waits(worker);
 			if (!waits) left_to_others = 0;
 		}
-		if (!worker->accepting) {
+		if (!takes_new(worker)) {
 			if (worker->held_count == 0) wait_free(worker);
 			continue;
 		}

@@ -71,6 +71,8 @@ struct hathi_worker {
 	int exit_code;
 	uint32_t log_generation;
 	bool accepting;
+	/* The listening socket is in its epoll set. */
+	bool listens;
 	/* It accepts from the moment that it is up. */
 	bool accepts_at_once;
 	bool is_up;

@@ -9,6 +9,7 @@
 #include "shared/clock.h"
 #include "shared/control.h"
 #include "worker/log.h"
+#include "worker/next_request.h"
 
 /* Deadlines for the master's status page, and for the host to read a request's output. */
 enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 1000 };
@@ -19,9 +20,17 @@ void hathi_worker_accept(struct hathi_worker *worker)
 	if (worker->accepting) return;
 	worker->accepting = true;
 	hathi_worker_log_notes(worker);
-	if (worker->runs_scripts_only) return;
+	hathi_worker_listen(worker);
+}
+
+/* Watches the listening socket while the worker may accept, and only then. */
+void hathi_worker_listen(struct hathi_worker *worker)
+{
+	bool listens = worker->accepting && !worker->runs_scripts_only && atomic_load(&worker->shared->paused) == 0;
+	if (listens == worker->listens) return;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LISTENER};
-	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listen_fd, &event);
+	epoll_ctl(worker->epoll, listens ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, worker->listen_fd, &event);
+	worker->listens = listens;
 }
 
 /* Takes over a descriptor, in the place of one that nobody has asked for. */
@@ -49,6 +58,10 @@ static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control,
 		worker->access_log.fd = *descriptor;
 		*descriptor = -1;
 		worker->log_generation++;
+		break;
+	case HATHI_CONTROL_CONNECTION:
+		if (*descriptor >= 0) hathi_accept_given(worker, *descriptor);
+		*descriptor = -1;
 		break;
 	case HATHI_CONTROL_PASSED_HEAD:
 		keep(&worker->passed_head, descriptor);

@@ -11,6 +11,7 @@
 enum { HATHI_WAIT_CONTROL = 1, HATHI_WAIT_LISTENER = 2, HATHI_WAIT_QUIT = 3 };
 
 void hathi_worker_accept(struct hathi_worker *worker);
+void hathi_worker_listen(struct hathi_worker *worker);
 void hathi_worker_control(struct hathi_worker *worker);
 void hathi_worker_flush(struct hathi_worker *worker);
 bool hathi_worker_ask_status(struct hathi_worker *worker, const char *query, uint32_t *status, int *page);

@@ -62,6 +62,14 @@ export const masterMessages = {
     '',
     'start accepting connections (sent once the first worker is up and the generation is to serve; before it, a host never accepts)',
   ),
+  pause: row(
+    '',
+    'after `accept`: accept nothing more until the next `accept`. Accepted connections are served, kept ones as well. A host that becomes an orphan accepts again',
+  ),
+  connection: row(
+    '',
+    'the next message on the descriptor channel is a connection, which a worker serves as if it had accepted it; from the first `up` on, also before `accept`. A host that has no worker for it closes it',
+  ),
   watch: row(
     '[COVERED] [SLOT]',
     'report with `waiting` when more than COVERED connections wait (without COVERED: at least one) and no worker is idle. Armed until it has fired once. The native host cannot count them and ignores a number over 0. With SLOT, a host that makes workers quickly (the native one) makes the worker for such a connection in that slot itself at once, unless one is on its way, and names the slot in its `waiting`. A `worker SLOT` that crosses this means the same worker',

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { closeSync } from 'node:fs';
 import { suite, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { FakeMaster, listenUnix } from '../embedded/fake-master.ts';
-import { encodeRequest } from '../engine/plain-fastcgi.ts';
+import { encodeRequest, PlainClient } from '../engine/plain-fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { contractHosts } from './hosts.ts';
 import { entered, installScripts, release } from './scripts.ts';
@@ -47,6 +48,50 @@ for (const { name, title, command, template, skip } of contractHosts) {
       assert.equal((await answer).body, 'hello');
       assert.equal(await master.drain(), 0);
       assert.equal(master.messages.at(-1)?.type, 'drained');
+      assert.equal(master.chatter, '');
+    });
+
+    test('"connection" is served before "accept", and beside it', async () => {
+      await using master = await FakeMaster.ready({ command, template: template?.(), slots: 1 });
+      installScripts(master);
+      await master.startWorker(0);
+      using waiting = await master.connect();
+      const late = waiting.request({ params: master.params('hello.php') });
+      for (let round = 0; round < 3; round++) {
+        using client = PlainClient.over(master.passConnection());
+        assert.equal((await client.request({ params: master.params('hello.php') })).body, 'hello');
+      }
+      // A client that leaves at once harms nobody.
+      PlainClient.over(master.passConnection())[Symbol.dispose]();
+      assert.equal(await Promise.race([late.then(() => 'answered'), setImmediate('waits')]), 'waits');
+      master.send(['accept']);
+      assert.equal((await late).body, 'hello');
+      using client = PlainClient.over(master.passConnection());
+      assert.equal((await client.request({ params: master.params('hello.php') })).body, 'hello');
+      assert.equal(await master.drain(), 0);
+      assert.equal(master.chatter, '');
+    });
+
+    test('"pause" accepts nothing more, serves what is accepted, and ends with "accept"', async () => {
+      await using master = await FakeMaster.serving({ command, template: template?.(), slots: 1 });
+      installScripts(master);
+      using busy = await master.connect();
+      const answer = busy.request({ params: master.params('gate.php'), keep: true });
+      await entered(master);
+      master.send(['pause']);
+      await master.answersQuestion();
+      using late = await master.connect();
+      const lateAnswer = late.request({ params: master.params('hello.php') });
+      release(master);
+      assert.equal((await answer).body, 'released');
+      const kept = await busy.request({ params: master.params('hello.php'), keep: true });
+      assert.equal(kept.body, 'hello');
+      assert.equal(await Promise.race([lateAnswer.then(() => 'answered'), setImmediate('waits')]), 'waits');
+      master.send(['accept']);
+      assert.equal((await lateAnswer).body, 'hello');
+      for (const order of ['pause', 'pause', 'accept', 'accept', 'pause']) master.send([order]);
+      await master.answersQuestion();
+      assert.equal(await master.drain(), 0);
       assert.equal(master.chatter, '');
     });
 

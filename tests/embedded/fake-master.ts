@@ -182,6 +182,22 @@ export class FakeMaster implements AsyncDisposable {
     this.send(['reopen', 'access.log']);
   }
 
+  /** Passes the host a connection. @returns the client's end, which the caller owns */
+  passConnection(): number {
+    const [ours, theirs] = socketPair();
+    sendDescriptor(this.#descriptorFd, theirs);
+    closeSync(theirs);
+    this.send(['connection']);
+    return ours;
+  }
+
+  /** Resolves when the host has read everything up to here. */
+  async answersQuestion(): Promise<void> {
+    const alive = this.nextOf('alive', ({ id }) => id === 'read');
+    this.send(['alive', 'read']);
+    await alive;
+  }
+
   /** Answers a question for the status page. */
   answerStatus(id: string, status: number, page: string | Uint8Array): void {
     const file = memoryFile('page', 0);

@@ -3,7 +3,7 @@
  * cannot hide itself.
  */
 import { once } from 'node:events';
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, Socket } from 'node:net';
 
 export interface PlainRequest {
   readonly params: readonly (readonly [string, string])[];
@@ -89,6 +89,11 @@ export class PlainClient implements Disposable {
     const socket = connect(options);
     await once(socket, 'connect');
     return new PlainClient(socket);
+  }
+
+  /** Over a connection that exists: its descriptor is the client's from now on. */
+  static over(fd: number): PlainClient {
+    return new PlainClient(new Socket({ fd, readable: true, writable: true }));
   }
 
   get closed(): boolean {

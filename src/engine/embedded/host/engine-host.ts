@@ -86,9 +86,14 @@ export class EngineHost {
         return;
       case 'accept':
         // The next master says it as well.
-        if (this.#state === hostPhases.serving) return;
-        this.#move(hostPhases.serving);
+        if (this.#state !== hostPhases.serving) this.#move(hostPhases.serving);
         this.#running?.front.open();
+        return;
+      case 'pause':
+        this.#running?.front.pause();
+        return;
+      case 'connection':
+        this.#serve();
         return;
       case 'watch':
         this.#pool().watch(Number(first) || 0);
@@ -200,6 +205,15 @@ export class EngineHost {
     }
   }
 
+  /** A connection of the master's own, to be served before any is accepted. */
+  #serve(): void {
+    try {
+      this.#running?.front.give(receiveDescriptor(hostFd.descriptors));
+    } catch (error) {
+      this.#link.log('error', `cannot take the master's connection: ${(error as Error).message}`);
+    }
+  }
+
   async #drain(): Promise<void> {
     this.#move(hostPhases.draining);
     const running = this.#running;
@@ -270,6 +284,7 @@ export class EngineHost {
     for (const stream of this.#nowhere === undefined ? [] : [1, 2]) duplicateOnto(this.#nowhere ?? 0, stream);
     this.#link.detach();
     running.pool.orphaned(true);
+    if (this.#state === serving) running.front.open();
     this.#orphan = new Orphan({
       ...this.#survival,
       user: this.#user,

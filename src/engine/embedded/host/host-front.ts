@@ -1,9 +1,9 @@
 /** The pool's socket: accepts connections, checks their peers and speaks FastCGI. */
 
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, Socket } from 'node:net';
 import { ServerConnection } from '../../../fastcgi/server.ts';
 import type { ServerHandler, ServerLimits } from '../../../fastcgi/server-api.ts';
-import { isHungUp, isOpenDescriptor } from '../../../posix/descriptors.ts';
+import { duplicate, isHungUp, isOpenDescriptor } from '../../../posix/descriptors.ts';
 import { getResourceLimit } from '../../../posix/limits.ts';
 import { type AllowedClients, plainAddress } from '../../allowed-clients.ts';
 import type { MasterLink } from './master-link.ts';
@@ -92,12 +92,24 @@ export class HostFront {
     });
   }
 
-  /** Starts accepting. The master has made the socket listen. */
+  /** Starts accepting, unless it does already. The master has made the socket listen. */
   open(): void {
+    if (this.#server.listening || this.#isDraining) return;
     // Listening again keeps the queue but sets its length, so the pool's own is repeated. With a descriptor Node takes
     // it from the second argument only, and replaces a negative one by 511.
     const { listenFd, backlog } = this.#options;
-    this.#server.listen({ fd: listenFd }, backlog < 0 ? longestBacklog : backlog);
+    // The server closes its descriptor when it stops.
+    this.#server.listen({ fd: duplicate(listenFd) }, backlog < 0 ? longestBacklog : backlog);
+  }
+
+  /** Stops accepting until the next {@link open}. Accepted connections are served. */
+  pause(): void {
+    if (this.#server.listening) this.#server.close();
+  }
+
+  /** Serves a connection that somebody else has made. */
+  give(fd: number): void {
+    this.#serve(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }), '');
   }
 
   /** Stops accepting for good; resolves when every accepted connection has been served. */
