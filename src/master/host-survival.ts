@@ -35,8 +35,10 @@ import { bind, connectAtOnce, isListening, listen, openSocket } from '../posix/s
 import { scoreboardSize } from '../scoreboard/layout.ts';
 import { Listener } from '../sockets/listener.ts';
 
-/** A host whose loop runs answers within milliseconds. */
-const answerMs = 1000;
+/** A host whose loop runs answers within milliseconds. All are asked at once, so this is the wait for all that are stopped. */
+const answerMs = 3000;
+/** Each host has to run to answer: time for one more. */
+const answerMsEach = 20;
 /** A host that no pool wants may finish for so long. */
 const leftoverMs = 30_000;
 const hostFile = /^host-([0-9a-f]{16})\.json$/;
@@ -45,6 +47,9 @@ const hostFile = /^host-([0-9a-f]{16})\.json$/;
 interface Found extends Survivor {
   readonly listen: number;
 }
+
+/** One that was asked for what is the master's. */
+type Asked = Omit<Found, 'scoreboard' | 'listen'>;
 
 export interface SurvivalOptions {
   readonly folder: string;
@@ -78,13 +83,12 @@ export class HostSurvival implements Survival {
    */
   find(): Listener[] {
     if (!this.#open()) return [];
-    for (const name of this.#names()) {
+    const asked = this.#names().flatMap((name) => {
       const place = hostFile.exec(name)?.[1];
-      if (place === undefined) continue;
-      const found = this.#reach(place);
-      if (found === undefined) this.#remove(place);
-      else this.#found = [...this.#found, found];
-    }
+      return place === undefined ? [] : (this.#ask(place) ?? []);
+    });
+    const until = performance.now() + answerMs + answerMsEach * asked.length;
+    this.#found = asked.flatMap((one) => this.#hear(one, until) ?? []);
     const numbers = this.#found.map(({ record }) => record.generation);
     this.#lastGeneration = Math.max(0, ...numbers);
     return this.#listeners();
@@ -233,27 +237,47 @@ export class HostSurvival implements Survival {
     this.#hasTold = true;
   }
 
-  /** @returns undefined when it is gone, or cannot be believed */
-  #reach(place: string): Found | undefined {
+  /** Connects to a host. @returns undefined when it is gone, or cannot be believed; then its files are gone as well */
+  #ask(place: string): Asked | undefined {
     let record: HostRecord;
     try {
       record = readRecord(this.#recordOf(place));
     } catch (error) {
       this.#log.warning(`'${this.#recordOf(place)}' cannot be used: ${(error as Error).message}`);
+      this.#remove(place);
       return undefined;
     }
     const process = ProcessHandle.openStarted(record.pid, record.startTicks);
-    if (process === undefined) return undefined;
-    try {
-      return { place, record, process, ...connect(this.#socketOf(place), record) };
-    } catch (error) {
-      this.#log.warning(
-        `[pool ${record.config.name}] the engine host ${record.pid} of the last master cannot be reached, it is ended: ${(error as Error).message}`,
-      );
-      process.signal('SIGKILL');
-      process.close();
+    if (process === undefined) {
+      this.#remove(place);
       return undefined;
     }
+    try {
+      return { place, record, process, ...connect(this.#socketOf(place)) };
+    } catch (error) {
+      return this.#endUnreached({ place, record, process }, error);
+    }
+  }
+
+  /** Takes what it passes. @param until time of performance.now() */
+  #hear(asked: Asked, until: number): Found | undefined {
+    try {
+      return { ...asked, ...passed(asked, until) };
+    } catch (error) {
+      return this.#endUnreached(asked, error);
+    }
+  }
+
+  #endUnreached(
+    { place, record, process }: Pick<Asked, 'place' | 'record' | 'process'>,
+    error: unknown,
+  ): undefined {
+    this.#log.warning(
+      `[pool ${record.config.name}] the engine host ${record.pid} of the last master cannot be reached, it is ended: ${(error as Error).message}`,
+    );
+    process.signal('SIGKILL');
+    process.close();
+    this.#remove(place);
   }
 
   /** Generations of one pool have the same socket. */
@@ -348,11 +372,11 @@ function readRecord(path: string): HostRecord {
 }
 
 /**
- * Becomes the master of a host, which passes what is the master's.
+ * Becomes the master of a host, which will pass what is the master's. Does not wait for it.
  *
- * @throws PosixError when nobody listens there or answers; Error when it passes something else
+ * @throws PosixError when nobody listens there
  */
-function connect(path: string, { slotCount }: HostRecord): Omit<Found, 'place' | 'record' | 'process'> {
+function connect(path: string): Pick<Asked, 'channel' | 'descriptors' | 'output'> {
   using opened = new DisposableStack();
   const own = (fd: number): number => {
     opened.defer(() => closeSync(fd));
@@ -366,20 +390,44 @@ function connect(path: string, { slotCount }: HostRecord): Omit<Found, 'place' |
   const pairs = [pair(), pair(), pair()] as const;
   const [[descriptors], [stdout], [stderr]] = pairs;
   try {
+    // Its socket is new: there is room.
     sendDescriptors(
       channel,
       pairs.map(([, theirs]) => theirs),
-      answerMs,
+      0,
     );
   } finally {
     for (const [, theirs] of pairs) closeSync(theirs);
   }
-  const scoreboard = own(receiveDescriptor(descriptors, answerMs));
-  const listen = own(receiveDescriptor(descriptors, answerMs));
-  if (!isListening(listen)) throw new Error('it passed no listening socket');
-  if (fstatSync(scoreboard).size < scoreboardSize(slotCount)) throw new Error('it passed no scoreboard');
   opened.move();
-  return { channel, descriptors, output: [stdout, stderr], scoreboard, listen };
+  return { channel, descriptors, output: [stdout, stderr] };
+}
+
+/**
+ * What a host passes. On failure everything that was opened for it is closed.
+ *
+ * @param until time of performance.now()
+ * @throws PosixError when it does not answer until then; Error when it passes something else
+ */
+function passed(
+  { channel, descriptors, output, record }: Asked,
+  until: number,
+): Pick<Found, 'scoreboard' | 'listen'> {
+  using opened = new DisposableStack();
+  const own = (fd: number): number => {
+    opened.defer(() => closeSync(fd));
+    return fd;
+  };
+  for (const fd of [channel, descriptors, ...output]) own(fd);
+  const receive = (): number =>
+    own(receiveDescriptor(descriptors, Math.max(0, Math.ceil(until - performance.now()))));
+  const scoreboard = receive();
+  const listen = receive();
+  if (!isListening(listen)) throw new Error('it passed no listening socket');
+  if (fstatSync(scoreboard).size < scoreboardSize(record.slotCount))
+    throw new Error('it passed no scoreboard');
+  opened.move();
+  return { scoreboard, listen };
 }
 
 /** @throws Error when others than the master's user may change it */

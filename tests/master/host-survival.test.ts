@@ -1,0 +1,61 @@
+/** Hosts of a killed master that do not answer, as after a stop of all processes. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { contractVersion } from '../../src/engine/contract.ts';
+import { ErrorLog } from '../../src/log/error-log.ts';
+import { HostSurvival } from '../../src/master/host-survival.ts';
+import { TestFolder } from '../harness/folder.ts';
+import { exited } from '../harness/processes.ts';
+
+/** Listens at each path and never answers; a letter for each client. */
+const silent = `
+const { createServer } = require('node:net');
+let open = process.argv.length - 1;
+for (const path of process.argv.slice(1))
+  createServer({ pauseOnConnect: true }, () => process.stdout.write('c')).listen(path, () => { if (--open === 0) process.stdout.write('L'); });
+`;
+
+test('hosts that do not answer are waited for together, then ended', async () => {
+  using folder = new TestFolder();
+  const hosts = folder.join('hosts');
+  folder.mkdir('hosts', 0o700);
+  const places = ['1111111111111111', '2222222222222222', '3333333333333333'];
+  const child = spawn(process.execPath, ['-e', silent, ...places.map((place) => `${hosts}/${place}.sock`)]);
+  let said = '';
+  child.stdout.on('data', (bytes) => {
+    said += bytes;
+  });
+  await once(child.stdout, 'data');
+  const ticks = readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(' ')[21];
+  for (const place of places) {
+    const record = {
+      contract: contractVersion,
+      fingerprint: '',
+      config: { name: place },
+      engine: 'native',
+      generation: 1,
+      pid: child.pid,
+      startTicks: Number(ticks),
+      slotCount: 1,
+      launchedEpochMs: 0,
+    };
+    folder.write(`hosts/host-${place}.json`, JSON.stringify(record));
+  }
+  const lines: string[] = [];
+  const survival = new HostSurvival({
+    folder: hosts,
+    log: new ErrorLog({ sink: (line) => lines.push(line) }),
+    seconds: () => 60,
+  });
+  assert.deepEqual(survival.find(), []);
+  await exited(child);
+  assert.deepEqual(lines.length, 3, lines.join('\n'));
+  for (const line of lines) assert.match(line, /cannot be reached, it is ended: /);
+  assert.equal(child.signalCode, 'SIGKILL');
+  // One after the other the first one's end would have been the end of all: they are one process here.
+  assert.equal(said, 'Lccc');
+  survival.close();
+});
