@@ -49,7 +49,9 @@ export class ApplicationFiles {
       watcher.on('error', () => this.#leave(folder));
       this.#watchers.set(folder, watcher);
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
-        if (entry.isDirectory()) this.#follow(path.join(folder, entry.name));
+        const inside = path.join(folder, entry.name);
+        if (entry.isDirectory() && this.#patterns.some((pattern) => reaches(pattern, inside)))
+          this.#follow(inside);
       }
     } catch (error) {
       this.#leave(folder);
@@ -76,12 +78,19 @@ export class ApplicationFiles {
     const folder = path.dirname(file);
     try {
       const entries = readdirSync(folder, { withFileTypes: true });
-      if (entries.some((entry) => entry.isDirectory() && path.join(folder, entry.name) === file))
-        this.#follow(file);
+      const isFolder = entries.some((entry) => entry.isDirectory() && path.join(folder, entry.name) === file);
+      if (isFolder && this.#patterns.some((pattern) => reaches(pattern, file))) this.#follow(file);
     } catch {
       // The folder itself is missing, which its own watcher reports.
     }
   }
+}
+
+/** Whether a pattern may match files of a folder below its own: large ones that it does not are not watched. */
+function reaches(pattern: string, folder: string): boolean {
+  const own = folderOf(pattern);
+  const below = own === '/' ? own : `${own}/`;
+  return folder.startsWith(below) && pattern.slice(below.length).includes('/');
 }
 
 /** The folder that contains all files of a pattern. */

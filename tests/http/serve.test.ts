@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chownSync, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { matchesGlob } from 'node:path';
 import { test } from 'node:test';
+import { findApplication } from '../../src/cli/serve/application.ts';
 import { parseServeOptions, UsageError } from '../../src/cli/serve/options.ts';
 import { makeRuntimeFolder, poolConfig } from '../../src/cli/serve/pool.ts';
 import {
@@ -318,6 +320,7 @@ test('the configuration keeps the address and lets the user have the rest', () =
       php: '8.3',
       workers: 3,
       runAs: { user: 'anna', group: '7' },
+      application: undefined,
       config: '/etc/more.conf',
       own: ['access.log = /proc/self/fd/9'],
     },
@@ -332,6 +335,50 @@ test('the configuration keeps the address and lets the user have the rest', () =
   assert.ok(include < lines.lastIndexOf('listen = "/run/x.sock"'), 'the address is ours');
   assert.ok(include < lines.indexOf('access.log = /proc/self/fd/9'), 'the request log is ours');
   assert.ok(include < lines.lastIndexOf('[serve]'), 'the file may have ended in another section');
+});
+
+test('--worker and --watch: the script, and files of the project beside what it generates or has installed', () => {
+  using folder = new TestFolder();
+  const script = folder.write('public/index.php', '');
+  for (const name of ['src/A.php', 'con[f]ig/a.yaml', 'var/cache/b.php', 'vendor/c.php', '.git/d.php'])
+    folder.write(name, '');
+  const watch = { worker: 'public/index.php', watch: true };
+  const { watched, ...rest } = findApplication(watch, folder.path)!;
+  assert.equal(rest.script, script);
+  const matches = (name: string) => watched.some((pattern) => matchesGlob(folder.join(name), pattern));
+  for (const name of [
+    'src/A.php',
+    'src/deep/B.yaml',
+    'con[f]ig/a.yaml',
+    'public/index.php',
+    '.env.local',
+    'x.json',
+  ])
+    assert.ok(matches(name), name);
+  for (const name of ['var/cache/b.php', 'vendor/c.php', '.git/d.php', 'src/a.log'])
+    assert.ok(!matches(name), name);
+  assert.deepEqual(findApplication({ ...watch, watch: false }, folder.path)?.watched, []);
+  assert.equal(findApplication({ worker: undefined, watch: false }, folder.path), undefined);
+  assert.throws(
+    () => findApplication({ ...watch, worker: 'public' }, folder.path),
+    /--worker.*does not exist/,
+  );
+  assert.throws(() => parseServeOptions(['--watch'], {}, false), /--watch without --worker/);
+  const lines = poolConfig({
+    socket: '/run/x.sock',
+    php: undefined,
+    workers: 1,
+    runAs: undefined,
+    application: { script, watched: ['/srv/src/**/*.php'] },
+    config: undefined,
+    own: [],
+  }).split('\n');
+  for (const line of [
+    'engine = native',
+    `worker.script = "${script}"`,
+    'worker.watch[] = "/srv/src/**/*.php"',
+  ])
+    assert.ok(lines.includes(line), line);
 });
 
 test('the runtime folder is private, and its socket path short enough for the kernel', () => {

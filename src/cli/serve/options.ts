@@ -10,6 +10,10 @@ export interface ServeOptions {
   readonly php: string | undefined;
   /** A fixed number of workers; undefined lets the pool adapt to the load. */
   readonly workers: number | undefined;
+  /** Worker mode: the script that boots the application. */
+  readonly worker: string | undefined;
+  /** The application boots anew when one of its files changes. */
+  readonly watch: boolean;
   /** A file with more directives for the pool. */
   readonly config: string | undefined;
   readonly user: string | undefined;
@@ -31,6 +35,9 @@ Without a docroot, the first of public, web, htdocs and . that has an index.php 
 
   --php VERSION      PHP version, such as 8.4
   --workers N        exactly N PHP workers (default: as many as needed, at most one a core, at least 2)
+  --worker SCRIPT    worker mode: SCRIPT boots the application once and takes the requests, such as public/index.php
+                     (native engine; the docroot is its folder unless given)
+  --watch            with --worker: boot the application anew when one of its files changes
   --port PORT        port (default: the environment variable PORT, else 8080)
   --host HOST        address to listen on (default: 127.0.0.1; others make the site accessible to other machines)
   --config FILE      more directives for the pool, as in a php-fpm pool file
@@ -70,6 +77,8 @@ export function parseServeOptions(
     port: portOf(values.port, environment['PORT']),
     php: values.php === undefined ? undefined : phpVersion(values.php),
     workers: values.workers === undefined ? undefined : wholeNumber('--workers', values.workers, 1, 1000),
+    worker: values.worker,
+    watch: watchOf(values),
     config: values.config,
     user: values.user,
     allowRoot: values['allow-to-run-as-root'] ?? false,
@@ -86,6 +95,8 @@ function parse(args: readonly string[]) {
       options: {
         php: { type: 'string' },
         workers: { type: 'string' },
+        worker: { type: 'string' },
+        watch: { type: 'boolean' },
         port: { type: 'string' },
         host: { type: 'string' },
         config: { type: 'string' },
@@ -99,6 +110,12 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(`cannot read the command line: ${(error as Error).message}`);
   }
+}
+
+function watchOf({ watch = false, worker }: { watch?: boolean; worker?: string }): boolean {
+  if (watch && worker === undefined)
+    throw new UsageError('cannot use --watch without --worker: other scripts are read for each request');
+  return watch;
 }
 
 /** An empty PORT counts as unset, as in most tools. */

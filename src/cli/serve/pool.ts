@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Application } from './application.ts';
 import type { RunAs } from './site.ts';
 
 /** A folder for the pool's socket, accessible to this user only. */
@@ -31,6 +32,8 @@ export interface PoolRequest {
   readonly php: string | undefined;
   readonly workers: number | undefined;
   readonly runAs: RunAs | undefined;
+  /** Worker mode, and the files after whose change the application boots anew. */
+  readonly application: Application | undefined;
   /** Absolute path of a file with more directives. */
   readonly config: string | undefined;
   /** The command's own directives, such as the request log. */
@@ -54,7 +57,9 @@ export function poolConfig(request: PoolRequest, cores = availableParallelism())
     `[${servePool}]`,
     ...userLines(request.runAs),
     ...processLines(request.workers, cores),
-    'engine = auto',
+    // The embedded engine has no worker mode: a pool that fell back to it would be refused for another reason.
+    request.application === undefined ? 'engine = auto' : 'engine = native',
+    ...applicationLines(request.application),
     ...(request.php === undefined ? [] : [`engine.php = ${request.php}`]),
     'catch_workers_output = yes',
     'decorate_workers_output = no',
@@ -75,6 +80,15 @@ export function poolConfig(request: PoolRequest, cores = availableParallelism())
     'php_value[opcache.revalidate_freq] = 0',
     '',
   ].join('\n');
+}
+
+function applicationLines(application: Application | undefined): string[] {
+  if (application === undefined) return [];
+  const { script, watched } = application;
+  return [
+    `worker.script = ${quote(script)}`,
+    ...watched.map((pattern) => `worker.watch[] = ${quote(pattern)}`),
+  ];
 }
 
 function userLines(runAs: RunAs | undefined): string[] {

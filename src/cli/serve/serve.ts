@@ -3,13 +3,14 @@
  */
 import { existsSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { requestFastCgi } from '../../fastcgi/client.ts';
 import type { AdminSource } from '../../figures/admin-source.ts';
 import { type Front, startFront } from '../../http/front.ts';
 import { formatBytes, type RequestRecord, renderRequest } from '../../http/log.ts';
 import { findPortOwner } from '../../http/port-owner.ts';
 import { terminalLine } from '../../text/terminal.ts';
+import { type Application, findApplication } from './application.ts';
 import { type Dashboard, openDashboard } from './dashboard.ts';
 import { RequestMemory } from './memory.ts';
 import { type MessageSource, MessageTwins, messagesOf } from './messages.ts';
@@ -90,10 +91,11 @@ export async function serveCommand(args: readonly string[], deps: ServeDependenc
       deps.print(serveHelp.trimEnd());
       return exitCode.ok;
     }
-    const site = findSite(options.docroot, deps.cwd);
+    const application = findApplication(options, deps.cwd);
+    const site = findSite(options.docroot ?? (application && dirname(application.script)), deps.cwd);
     const runAs = chooseUser(site.docroot, options, deps.uid);
     const config = options.config === undefined ? undefined : configFile(options.config, deps.cwd);
-    return await serve({ options, site, runAs, config }, deps);
+    return await serve({ options, site, application, runAs, config }, deps);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     deps.printError(`hathi serve: ${error.message}`);
@@ -110,6 +112,7 @@ interface Outlets {
 interface Plan {
   readonly options: ServeOptions;
   readonly site: Site;
+  readonly application: Application | undefined;
   readonly runAs: RunAs | undefined;
   readonly config: string | undefined;
 }
@@ -145,7 +148,7 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     grace = lastAnswersMs;
     booting.reject(error);
     if (error instanceof UsageError) throw error;
-    deps.printError(`hathi serve: ${(error as Error).message}`);
+    deps.printError(`hathi serve: ${(error as Error).message}${enginePurpose(error as Error, plan)}`);
     return exitCode.failed;
   } finally {
     dashboard?.close();
@@ -154,6 +157,12 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     memory.close();
     runtime.remove();
   }
+}
+
+/** Nobody asked for an engine by its name. */
+function enginePurpose({ message }: Error, { application }: Plan): string {
+  if (application === undefined || !message.includes('engine = native')) return '';
+  return '. --worker needs it: the embedded engine has no worker mode';
 }
 
 /** Fulfilled by the first Ctrl-C or TERM; the second one ends the process at once. */
@@ -248,12 +257,13 @@ function startPool(
   { memory, php }: Outlets,
   deps: ServeDependencies,
 ): Promise<ServeMaster> {
-  const { options, runAs, config } = plan;
+  const { options, application, runAs, config } = plan;
   return deps.startMaster({
     configText: poolConfig({
       socket: runtime.socket,
       php: options.php,
       workers: options.workers,
+      application,
       runAs,
       config,
       own: memory.directives,
@@ -281,7 +291,7 @@ async function openDashboardOf(
 }
 
 function announce(
-  { options, site, runAs }: Plan,
+  { options, site, application, runAs }: Plan,
   { front, dashboard }: { readonly front: Front; readonly dashboard: Dashboard | undefined },
   { ready }: ServeMaster,
   deps: ServeDependencies,
@@ -293,11 +303,15 @@ function announce(
     ],
     ['PHP', `${ready.phpVersion}, ${ready.engine} engine`],
     ['Pool', `${ready.pool}${runAs === undefined ? '' : `, as user ${runAs.user}`}`],
+    ...(application === undefined
+      ? []
+      : [['Worker', `${application.script}${options.watch ? ', boots anew when a file changes' : ''}`]]),
     ...(dashboard === undefined ? [] : [['Dashboard', dashboard.url]]),
     ['Stop', 'Ctrl-C'],
   ] as const;
   deps.print(`\n  ${options.color ? `\x1b[1m${front.url}\x1b[0m` : front.url}\n`);
-  for (const [name, value] of rows) deps.print(`  ${name.padEnd(dashboard === undefined ? 6 : 11)}${value}`);
+  const column = Math.max(...rows.map(([name]) => name.length)) + 2;
+  for (const [name, value] of rows) deps.print(`  ${name.padEnd(column)}${value}`);
   deps.print('');
   if (isLoopback(options.host)) return;
   deps.printError(
