@@ -65,6 +65,8 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 static void run(struct hathi_host *host)
 {
 	struct epoll_event events[EVENTS];
+	/* Orders that came behind the settings may be in the channel's buffer already. */
+	hathi_commands_obey(host);
 	while (!host->draining || host->child_count > 0 || !hathi_passed_is_empty() || hathi_orphan_waits(host)) {
 		int count = epoll_wait(host->epoll, events, EVENTS, hathi_orphan_timeout(host));
 		if (count < 0 && errno != EINTR) hathi_workers_kill(host, HATHI_EXIT_FAILED);

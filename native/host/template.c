@@ -16,6 +16,7 @@
 #include "host/descriptors.h"
 #include "host/host.h"
 #include "host/setup.h"
+#include "host/spares.h"
 #include "shared/process.h"
 
 /*
@@ -26,30 +27,10 @@
 /* The template's own channel for descriptors of hosts. */
 enum { FD_PASSED = 4 };
 
-enum {
-	/* A spare host is made this long after the last host, which gets the processors first. */
-	SPARE_DELAY_MS = 100,
-};
-
-/*
- * A host that has started PHP, OPcache included, before its pool is known. Only a pool that changes nothing of that
- * start can use it.
- */
-struct spare {
-	/* 0 when there is no spare. */
-	pid_t pid;
-	/* Passes its descriptors. */
-	int channel;
-};
-
 struct template {
 	struct hathi_host *host;
 	int signals;
-	struct spare spare;
-	/* The master wants a spare to be kept. */
-	bool keeps_spare;
-	/* A spare must be made once nothing has happened for a while. */
-	bool is_spare_due;
+	struct hathi_spares spares;
 };
 
 /* In a spare: the channel of its descriptors; -1 in every other process. */
@@ -66,12 +47,6 @@ static void reseed(void)
 	srand48((long)seed);
 }
 
-static void forget_spare(struct template *template)
-{
-	if (template->spare.pid != 0) close(template->spare.channel);
-	template->spare = (struct spare){0};
-}
-
 /* In a child: leaves the template. */
 static void leave(struct template *template)
 {
@@ -81,7 +56,7 @@ static void leave(struct template *template)
 	close(template->signals);
 	close(HATHI_FD_CONTROL);
 	close(FD_PASSED);
-	forget_spare(template);
+	hathi_spares_forget(&template->spares);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The template's buffered input belongs to another channel. */
 	free(host->channel.bytes);
@@ -115,15 +90,14 @@ void hathi_template_await_pool(struct hathi_host *host)
 	become_host(host, descriptors, (size_t)count);
 }
 
-/* Makes a spare, if one is wanted and there is none. Returns true in the child. */
+/* Makes a spare. Returns true in the child. */
 static bool make_spare(struct template *template)
 {
 	int pair[2];
-	const char *preloaded = template->host->php->preloaded();
-	template->is_spare_due = false;
-	/* php.ini's preloaded code runs as the pool's user, who is still unknown. */
-	if (!template->keeps_spare || template->spare.pid != 0 || (preloaded != NULL && *preloaded != '\0')) return false;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		hathi_spares_failed(&template->spares);
+		return false;
+	}
 	pid_t pid = fork();
 	if (pid == 0) {
 		assignment = fcntl(pair[1], F_DUPFD_CLOEXEC, HATHI_DESCRIPTORS_LAST + 1);
@@ -135,19 +109,13 @@ static bool make_spare(struct template *template)
 		return true;
 	}
 	close(pair[1]);
-	if (pid < 0) close(pair[0]);
-	else template->spare = (struct spare){.pid = pid, .channel = pair[0]};
+	if (pid > 0) {
+		hathi_spares_add(&template->spares, pid, pair[0]);
+		return false;
+	}
+	close(pair[0]);
+	hathi_spares_failed(&template->spares);
 	return false;
-}
-
-/* Gives the spare to a pool. Returns its process id; 0 when there is none. */
-static pid_t give_spare(struct template *template, const int *descriptors, size_t count)
-{
-	pid_t pid = template->spare.pid;
-	if (pid == 0) return 0;
-	bool given = hathi_descriptors_send(template->spare.channel, descriptors, count);
-	forget_spare(template);
-	return given ? pid : 0;
 }
 
 /* "host ID" or "host ID spare". Returns true in the child. */
@@ -162,8 +130,7 @@ static bool make_host(struct template *template, const char *id, bool may_be_spa
 		hathi_channel_say(channel, reason, strlen(reason), "no-host %s", id);
 		return false;
 	}
-	template->is_spare_due = template->keeps_spare;
-	pid_t pid = may_be_spare ? give_spare(template, descriptors, (size_t)count) : 0;
+	pid_t pid = hathi_spares_take(&template->spares, may_be_spare, descriptors, (size_t)count);
 	/* The id lies in the channel's buffer, which the child discards. */
 	if (pid == 0) pid = fork();
 	if (pid == 0) {
@@ -186,10 +153,18 @@ static void reap(struct template *template)
 	while (read(template->signals, &ignored, sizeof ignored) > 0) continue;
 	int status;
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-		if (pid == template->spare.pid) forget_spare(template);
-		else if (WIFSIGNALED(status)) hathi_channel_word(channel, "gone %d signal %d", (int)pid, WTERMSIG(status));
+		if (hathi_spares_reaped(&template->spares, pid)) continue;
+		if (WIFSIGNALED(status)) hathi_channel_word(channel, "gone %d signal %d", (int)pid, WTERMSIG(status));
 		else hathi_channel_word(channel, "gone %d exit %d", (int)pid, WEXITSTATUS(status));
 	}
+}
+
+/* "spare". */
+static void keep_spares(struct template *template)
+{
+	const char *preloaded = template->host->php->preloaded();
+	/* php.ini's preloaded code runs as the pool's user, who is still unknown. */
+	if (preloaded == NULL || *preloaded == '\0') hathi_spares_keep(&template->spares);
 }
 
 /* Obeys all messages so far. Returns true in a child. */
@@ -202,7 +177,7 @@ static bool obey_all(struct template *template)
 		bool may_be_spare = message.word_count == 3 && strcmp(message.words[2], "spare") == 0;
 		if (message.has_payload) _exit(HATHI_EXIT_FAILED);
 		if (message.word_count == 1 && strcmp(message.words[0], "spare") == 0)
-			template->keeps_spare = template->is_spare_due = true;
+			keep_spares(template);
 		else if (message.word_count == 2 && strcmp(message.words[0], "alive") == 0)
 			hathi_channel_word(&template->host->channel, "alive %s", message.words[1]);
 		else if (!is_host || (message.word_count > 2 && !may_be_spare)) _exit(HATHI_EXIT_FAILED);
@@ -234,9 +209,9 @@ static void serve_forks(struct hathi_host *host)
 			{.fd = host->channel.fd, .events = POLLIN},
 			{.fd = template.signals, .events = POLLIN},
 		};
-		int ready = poll(sources, 2, template.is_spare_due ? SPARE_DELAY_MS : -1);
+		int ready = poll(sources, 2, hathi_spares_timeout(&template.spares));
 		if (ready < 0 && errno != EINTR) _exit(HATHI_EXIT_FAILED);
-		if (ready == 0 && make_spare(&template)) return;
+		if (ready == 0 && hathi_spares_is_due(&template.spares) && make_spare(&template)) return;
 		if (ready <= 0) continue;
 		if (sources[1].revents != 0) reap(&template);
 		if (sources[0].revents == 0) continue;

@@ -44,7 +44,10 @@ function row(words: string, meaning: string, payload = false): MessageRow {
 export const masterMessages = {
   hathi: row('VERSION', 'first line, also of a new master (section 7)'),
   setting: row('NAME', 'one setting of the pool, value in the payload; section 3. Repeated', true),
-  start: row('', 'the settings are complete: start PHP, give up root, answer `ready` or `failed`'),
+  start: row(
+    '',
+    'the settings are complete: start PHP, give up root, answer `ready` or `failed`. Orders that come before the answer are obeyed after `ready`',
+  ),
   worker: row('SLOT', 'make a worker in that slot; answered by `up`, or by `ended` when it cannot be made'),
   end: {
     payload: false,
@@ -60,7 +63,7 @@ export const masterMessages = {
   },
   accept: row(
     '',
-    'start accepting connections (sent once the first worker is up and the generation is to serve; before it, a host never accepts)',
+    'start accepting connections (sent once the first worker is up and the generation is to serve, and right behind `start` to the first host of a pool that starts without workers; before it, a host never accepts)',
   ),
   pause: row(
     '',
@@ -196,7 +199,7 @@ export const templateOrders = {
   ),
   spare: row(
     '',
-    'from now on keep one such host ready, and make another a moment after it was given away. With code that php.ini preloads no host is kept',
+    'from now on keep one such host ready, and make another a moment after it was given away; up to four for a while, when hosts are wanted faster than that. With code that php.ini preloads no host is kept',
   ),
   alive: row(
     'ID',

@@ -87,6 +87,8 @@ export class Generation {
   failure: string | undefined;
   /** Monotonic ms; undefined before it took over the pool's socket. */
   servingSince: number | undefined;
+  /** It was told at its launch to accept as soon as it is ready: from then on it may have requests. */
+  acceptsAhead = false;
   /** Deadline for running requests while draining, monotonic ms; undefined: none. */
   drainDeadline: number | undefined;
   slowRequests: number;

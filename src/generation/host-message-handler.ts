@@ -41,7 +41,7 @@ export class HostMessageHandler {
       case 'ready':
         return this.#succession.ready(generation, message.facts);
       case 'failed':
-        generation.expect(message.type, [hostStates.starting, hostStates.ending]);
+        generation.expect(message.type, [hostStates.starting, hostStates.draining, hostStates.ending]);
         generation.failure = message.reason;
         return;
       case 'up':

@@ -23,7 +23,8 @@ export type HostState = (typeof hostStates)[keyof typeof hostStates];
 
 /** Legal next states of a host. */
 export const hostTransitions = transitions<HostState>('a host', {
-  starting: ['ready', 'ending', 'gone'],
+  // Draining: one that accepts from its `ready` on, and is not wanted any more.
+  starting: ['ready', 'draining', 'ending', 'gone'],
   ready: ['serving', 'draining', 'ending', 'gone'],
   serving: ['draining', 'ending', 'gone'],
   draining: ['ending', 'gone'],

@@ -146,10 +146,21 @@ export class HostSuccession {
       );
       const next = this.#next;
       this.#openStatusDesk(next);
+      if (wanted === 0 && this.#serving === undefined) this.#orderAhead(next);
       this.#services.wakeAt(next.progressAt + startTimeoutMs(pool.config));
     } catch (error) {
       this.gaveUp(`cannot start the engine host: ${(error as Error).message}`);
     }
+  }
+
+  /**
+   * Nothing has to be up before it takes over: its orders wait in its channel, so that the client that woke the pool
+   * need not wait for the master again.
+   */
+  #orderAhead(generation: Generation): void {
+    generation.acceptsAhead = true;
+    generation.host.accept();
+    this.#supervisor.watch(generation);
   }
 
   /**
@@ -233,8 +244,8 @@ export class HostSuccession {
   /** Once: the host's published data is read now, because its workers could change it later. */
   ready(generation: Generation, facts: HostFacts): void {
     if (generation.host.state === hostStates.ending) return;
-    const isLeaving =
-      generation.isAdopted && generation.facts === undefined && generation.host.state === hostStates.draining;
+    const mayDrain = (generation.isAdopted || generation.acceptsAhead) && generation.facts === undefined;
+    const isLeaving = mayDrain && generation.host.state === hostStates.draining;
     generation.expect('ready', [isLeaving ? hostStates.draining : hostStates.starting]);
     generation.facts = facts;
     generation.stacks.learn();
@@ -264,8 +275,10 @@ export class HostSuccession {
     const isServed = this.#serving !== undefined;
     if (!mayTakeOver(generation.startProgress(this.#services.now()), isServed)) return;
     generation.host.moveTo(hostStates.serving);
-    generation.host.accept();
-    this.#supervisor.watch(generation);
+    if (!generation.acceptsAhead) {
+      generation.host.accept();
+      this.#supervisor.watch(generation);
+    }
     const old = this.#serving;
     this.#serving = generation;
     this.#next = undefined;
@@ -321,12 +334,14 @@ export class HostSuccession {
     if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
   }
 
-  /** Discards the host being started. */
+  /** Discards the host being started. It finishes what it may have accepted already. */
   discardNext(): void {
     const next = this.#next;
     this.#next = undefined;
     this.#nextPool = undefined;
-    if (next !== undefined) this.#end(next);
+    if (next === undefined) return;
+    if (next.acceptsAhead) this.#departures.drain(next);
+    else this.#end(next);
   }
 
   #end(generation: Generation): void {

@@ -247,7 +247,7 @@ export class Master {
         this.#templates.watch(this.#options.patience ?? hostPatience, now());
         this.#pools.watchHosts();
         if (this.#stage.isStopping) return;
-        this.#room.refresh(this.runners, this.#configuration.global['memory.budget'], now());
+        this.#room.refresh(this.#pools.awake, this.#configuration.global['memory.budget'], now());
         this.#pools.heartbeat();
         if (this.#isObserved) this.admin.heartbeat();
         return;

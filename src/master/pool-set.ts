@@ -146,8 +146,10 @@ export class PoolSet {
     for (const runner of this.awake) contain(runner, 'checking deadlines', () => runner.checkDeadlines());
   }
 
-  /** The pool serves or was given up. @returns whether the start or current reload waited for it */
+  /** The pool serves, sleeps or was given up. @returns whether the start or current reload waited for it */
   settle(runner: PoolRunner): boolean {
+    // Thousands may fall asleep at once: the next heartbeat need not find out.
+    if (runner.isAtRest) this.#awake.remove(runner);
     return this.#awaited.delete(runner);
   }
 

@@ -26,7 +26,11 @@ export class MachineRoom implements SharedRoom {
     return this.#ceilings.get(pool);
   }
 
-  /** @param budget `memory.budget`. @param now monotonic ms */
+  /**
+   * @param runners pools that may have a host
+   * @param budget `memory.budget`
+   * @param now monotonic ms
+   */
   refresh(runners: readonly PoolRunner[], budget: string, now: number): void {
     const claims = runners.flatMap((runner) => runner.autoClaim() ?? []);
     if (claims.length === 0) {

@@ -64,6 +64,7 @@ export class PoolMemory {
     if (now < this.#nextAt || this.#isLooking) return;
     const subjects = new Map<string, Subject>();
     for (const runner of runners) {
+      if (runner.isAtRest) continue;
       const subject = contain(runner, 'counting its memory', () => subjectOf(runner));
       if (subject !== undefined) subjects.set(runner.name, subject);
     }

@@ -95,6 +95,34 @@ for (const { name, title, command, template, skip } of contractHosts) {
       assert.equal(master.chatter, '');
     });
 
+    test('orders behind "start" are obeyed after "ready": the client that woke a pool need not wait for the master', async () => {
+      await using master = new FakeMaster({ command, template: template?.(), slots: 1 });
+      installScripts(master);
+      master.send(['accept']);
+      master.send(['watch', '0', '0']);
+      using client = await master.connect();
+      const answer = client.request({ params: master.params('hello.php') });
+      const { slot } = await master.nextOf('waiting');
+      // The native host has made the worker already.
+      if (slot === undefined) master.send(['worker', '0']);
+      assert.equal((await answer).body, 'hello');
+      assert.equal(await master.drain(), 0);
+      const order = master.messages.map(({ type }) => type).filter((type) => !type.endsWith('memory'));
+      assert.deepEqual(order.slice(0, 3), ['ready', 'waiting', 'up']);
+    });
+
+    test('a host that is told to drain before it is ready starts, and ends with code 0', async () => {
+      await using master = new FakeMaster({ command, template: template?.(), slots: 1 });
+      master.send(['accept']);
+      master.send(['drain']);
+      assert.equal(await master.exitCode(), 0);
+      await master.channelEnd();
+      assert.deepEqual(
+        master.messages.map(({ type }) => type),
+        ['ready', 'stopped', 'drained'],
+      );
+    });
+
     test('a drain finishes what runs and closes connections at rest', async () => {
       await using master = await FakeMaster.serving({ command, template: template?.() });
       installScripts(master);

@@ -6,6 +6,7 @@ import { masterStates, masterTransitions } from '../../src/master/master-states.
 const legal: [HostState[], string][] = [
   [['starting', 'ready', 'serving', 'draining', 'gone'], 'the life of a host over a reload'],
   [['starting', 'gone'], 'a host that cannot start'],
+  [['starting', 'draining', 'gone'], 'a host that a pool was woken for, and that a reload replaces'],
   [['starting', 'ending', 'gone'], 'a host that is given up while it starts'],
   [['ready', 'ending', 'gone'], 'a new generation that is discarded'],
   [['serving', 'gone'], 'a host that crashes'],

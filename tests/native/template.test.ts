@@ -24,9 +24,15 @@ function templates(server: Server): ProcessId[] {
   return descendants(server.pid).filter(({ pid }) => titleOf(pid).startsWith('php-fpm: template for'));
 }
 
-/** The host that is kept ready for the next pool that wakes, once PHP has started in it. */
+/** Hosts that are kept ready for the next pools that wake. */
+function sparesOf(server: Server): ProcessId[] {
+  return descendants(server.pid).filter(({ pid }) =>
+    titleOf(pid).startsWith("php-fpm: template's next host"),
+  );
+}
+
 function spareOf(server: Server): ProcessId | undefined {
-  return descendants(server.pid).find(({ pid }) => titleOf(pid).startsWith("php-fpm: template's next host"));
+  return sparesOf(server)[0];
 }
 
 async function ask(server: Server, pool: string, code: string): Promise<string> {
@@ -116,7 +122,7 @@ suite('hosts that a template makes', { skip }, () => {
 
   test('a pool that wakes has the host that the template keeps ready, and has everything of its own', async () => {
     const pools = (folder: TestFolder) =>
-      ['one', 'two', 'three']
+      ['one', 'two', 'three', 'four', 'five', 'six']
         .map((name) => poolText(folder, name, `pm = ondemand\nenv[WHO] = ${name}`))
         .join('') +
       poolText(folder, 'tuned', 'pm = ondemand\nphp_admin_value[opcache.memory_consumption] = 32');
@@ -134,6 +140,27 @@ suite('hosts that a template makes', { skip }, () => {
     const [, free, host] = JSON.parse(await ask(server, 'tuned', code)) as [string, number, number];
     assert.ok(free < 32, 'its OPcache has the size that the pool wants');
     assert.notEqual(host, spare.pid);
+    const row = ['four', 'five', 'six'];
+    assert.deepEqual(await Promise.all(row.map((name) => ask(server, name, 'echo getenv("WHO");'))), row);
+    await poll(
+      'more hosts than one after pools that woke together',
+      () => sparesOf(server).length > 1 || undefined,
+    );
+    await server.stop();
+  });
+
+  test('a reload while a pool wakes: its client is answered, and the host on its way finishes by itself', async () => {
+    const pools = (folder: TestFolder) => poolText(folder, 'one', 'pm = ondemand');
+    await using server = await startServer({ engine: 'native', pools, global: 'log_level = debug\n' });
+    const [template] = templates(server);
+    assert.ok(template !== undefined);
+    signalProcess(template, 'SIGSTOP');
+    const answer = ask(server, 'one', 'echo "awake";');
+    await server.log.waitFor(/\[pool one\] a connection wakes it/);
+    await server.reload();
+    signalProcess(template, 'SIGCONT');
+    assert.equal(await answer, 'awake');
+    await poll('the end of the old template', () => !isAlive(template) || undefined);
     await server.stop();
   });
 

@@ -8,7 +8,7 @@ import { duplicateOnto, receiveDescriptor, sendDescriptor } from '../../../posix
 import { setThreadName } from '../../../posix/limits.ts';
 import { ScoreboardWriter } from '../../../scoreboard/writer.ts';
 import { binaryOf, decodeBinary } from '../../../text/binary.ts';
-import { type ContractError, contractVersion, endModes, hostFd, type Message } from '../../contract.ts';
+import { ContractError, contractVersion, endModes, hostFd, type Message } from '../../contract.ts';
 import { iniFlag } from '../../script.ts';
 import { readEngine } from '../php/engine-files.ts';
 import { composeIni } from '../php/ini.ts';
@@ -38,6 +38,8 @@ export class EngineHost {
   readonly #makeStarter: (blueprint: ThreadBlueprint) => StartThread;
   #state: HostPhase = hostPhases.greeting;
   #running: Running | undefined;
+  /** Orders that came before it was ready. */
+  readonly #early: Message[] = [];
   /** The host closes the channel itself. */
   #isLeaving = false;
   /** What it has said with `ready`, for the next master. */
@@ -66,6 +68,10 @@ export class EngineHost {
   }
 
   #receive(message: Message): void {
+    if (this.#state === hostPhases.starting) {
+      this.#early.push(message);
+      return;
+    }
     const [verb = '', first = '', second = ''] = message.words;
     switch (verb) {
       case 'hathi':
@@ -170,7 +176,17 @@ export class EngineHost {
       this.#ready = readyPayload(facts, { warnings: ini.warnings, isExposed });
       this.#link.send(['ready'], this.#ready);
     } catch (error) {
-      await this.#cannotRun(error instanceof Error ? error.message : String(error));
+      return await this.#cannotRun(error instanceof Error ? error.message : String(error));
+    }
+    this.#obeyEarly();
+  }
+
+  #obeyEarly(): void {
+    try {
+      for (const message of this.#early.splice(0)) this.#receive(message);
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      this.#masterGone(error);
     }
   }
 
