@@ -6,6 +6,7 @@ import type { Configuration, GlobalConfig, PoolConfig } from '../config/directiv
 import { checkEngineLimits } from '../config/limits.ts';
 import { loadSteps } from '../config/load.ts';
 import { type ConfigMessage, lenient } from '../config/messages.ts';
+import { isSamePool } from '../config/same-pool.ts';
 import { complete, type Steps } from '../config/steps.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
 import { inOneLook } from '../runtime/one-look.ts';
@@ -51,22 +52,25 @@ export function readConfiguration(
 /**
  * The same for a reload, in turns while requests are served.
  *
+ * @param known the last configuration: of a pool that says the same the object is taken, so that what was made of it can
+ *   be recognised
  * @param kept files of an earlier configuration, in place of the current ones
  */
 export function readInTurns(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
   turns: Turns,
+  known: Configuration,
   kept?: ReadFiles,
 ): Promise<ReadConfiguration> {
-  return inOneLook(() => turns.run(readSteps(flags, env, 'start', kept)));
+  return inOneLook(() => turns.run(readSteps(flags, env, 'start', { known, kept })));
 }
 
 function* readSteps(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
   purpose: Purpose,
-  kept?: ReadFiles,
+  { known, kept }: { readonly known?: Configuration; readonly kept?: ReadFiles | undefined } = {},
 ): Steps<ReadConfiguration> {
   const { files } = phpIniSource(flags);
   const real = configSystem({
@@ -104,7 +108,7 @@ function* readSteps(
   further.push(...problems);
   if (configuration !== undefined && !isRefused(further)) further.push(...limitsOf(configuration, engines));
   yield;
-  const loaded = configuration === undefined ? undefined : yield* decodeSteps(configuration);
+  const loaded = configuration === undefined ? undefined : yield* decodeSteps(configuration, known);
   return {
     loaded,
     asWritten: configuration,
@@ -117,10 +121,13 @@ function* readSteps(
   };
 }
 
-function* decodeSteps(configuration: Configuration): Steps<Configuration> {
+function* decodeSteps(configuration: Configuration, known: Configuration | undefined): Steps<Configuration> {
   const pools: PoolConfig[] = [];
+  const before = new Map(known?.pools.map((pool) => [pool.name, pool]));
   for (const pool of configuration.pools) {
-    pools.push(decodeText(pool));
+    const decoded = decodeText(pool);
+    const same = before.get(decoded.name);
+    pools.push(same !== undefined && isSamePool(same, decoded) ? same : decoded);
     yield;
   }
   return { ...decodeText({ ...configuration, pools: [] }), pools };

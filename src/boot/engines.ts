@@ -33,7 +33,7 @@ function versionOfFile(file: string): string | undefined {
   const named = versionOfFolder(resolve(file));
   if (named !== undefined) return named;
   try {
-    return versionOfFolder(realpathSync(file));
+    return versionOfFolder(realpathSync.native(file));
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@
  * rollback.
  */
 
-import { type ConfigSystem, failed } from '../config/system.ts';
+import { type ConfigSystem, failed, type SystemFailure } from '../config/system.ts';
 
 /** All texts are binary strings, as in the configuration room. */
 export interface ReadFiles {
@@ -14,6 +14,8 @@ export interface ReadFiles {
   /** Missing paths of `include`. */
   readonly missing: readonly string[];
 }
+
+const missingFile: SystemFailure = { errno: 2, message: 'No such file or directory' };
 
 /** The same system, recording all reads. */
 export function recordFiles(system: ConfigSystem): {
@@ -49,7 +51,8 @@ export function replayFiles(system: ConfigSystem, { files, folders, missing }: R
   const isKept = (path: string): boolean => Object.hasOwn(files, path);
   return {
     ...system,
-    readFile: (path) => files[path] ?? { errno: 2, message: 'No such file or directory' },
+    // A folder is no file of the configuration.
+    readFile: (path) => files[path] ?? (system.isDirectory(path) ? system.readFile(path) : missingFile),
     readDirectory: (path) => folders[path] ?? system.readDirectory(path),
     exists: (path) => isKept(path) || (!missing.includes(path) && system.exists(path)),
     isDirectory: (path) => !isKept(path) && system.isDirectory(path),

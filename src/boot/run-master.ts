@@ -107,6 +107,7 @@ async function serve(
   const place = instanceFolder('configurations', configuration, process.env, process.getuid?.() ?? 0);
   const archive = new ConfigurationArchive(place, log);
   archive.took(read);
+  let known = configuration;
   const master = new Master({
     archive,
     survivalFolder: instanceFolder('hosts', configuration, process.env, process.getuid?.() ?? 0),
@@ -120,8 +121,15 @@ async function serve(
     adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     createAdminServer,
     signals,
-    reloadConfiguration: (turns, rollback) =>
-      reloadConfiguration(flags, new StartLog(log), turns, { archive, rollback }),
+    reloadConfiguration: async (turns, rollback) => {
+      const reloaded = await reloadConfiguration(flags, new StartLog(log), turns, {
+        archive,
+        rollback,
+        known,
+      });
+      known = reloaded.configuration ?? known;
+      return reloaded;
+    },
     planProcess: (planned) => planProcess(planned, flags, log),
   });
   faults(master);
@@ -140,19 +148,32 @@ async function serve(
   return exitCode.ok;
 }
 
+interface ReloadSources {
+  readonly archive: ConfigurationArchive;
+  readonly rollback: Rollback | undefined;
+  /** What was read last. */
+  readonly known: Configuration;
+}
+
 /** Errors are logged with their place; the caller keeps what is running. */
 async function reloadConfiguration(
   flags: FpmFlags,
   says: StartLog,
   turns: Turns,
-  { archive, rollback }: { readonly archive: ConfigurationArchive; readonly rollback: Rollback | undefined },
+  { archive, rollback, known }: ReloadSources,
 ): Promise<ReloadedConfiguration> {
   const found = rollback && findKept(archive, rollback.kept);
   if (found !== undefined && 'problem' in found) {
     says.log.error(`cannot roll back: ${found.problem}`);
     return { configuration: undefined, problems: [found.problem] };
   }
-  const { configuration, read, early, messages } = await readInTurns(flags, process.env, turns, found?.read);
+  const { configuration, read, early, messages } = await readInTurns(
+    flags,
+    process.env,
+    turns,
+    known,
+    found?.read,
+  );
   if (configuration !== undefined) archive.took(read);
   const all = [...early, ...messages];
   says.write(all);

@@ -8,6 +8,9 @@ import { GLOBAL_DIRECTIVES } from './directives-global.ts';
 import { POOL_DIRECTIVES } from './directives-pool.ts';
 
 export const DIRECTIVES: readonly Directive[] = [...GLOBAL_DIRECTIVES, ...POOL_DIRECTIVES];
+const BY_NAME: ReadonlyMap<string, Directive> = new Map(
+  DIRECTIVES.map((row) => [`${row.scope} ${row.name}`, row]),
+);
 
 /** Place of a section or a value. */
 export interface Place {
@@ -52,7 +55,7 @@ export type Draft<T> = { -readonly [Key in keyof T]: T[Key] } & { places: Map<st
 
 /** The row of a directive, by its exact name. */
 export function directive(scope: Directive['scope'], name: string): Directive | undefined {
-  return DIRECTIVES.find((row) => row.scope === scope && row.name === name);
+  return BY_NAME.get(`${scope} ${name}`);
 }
 
 /** Whether the directive takes a key in brackets. */
@@ -70,9 +73,23 @@ export function newPool(name: string, place: Place): Draft<PoolConfig> {
   return { ...defaults('pool'), name, ...place, places: new Map() } as Draft<PoolConfig>;
 }
 
+/** Rows with a value of their own. */
+const VALUES = DIRECTIVES.filter((row) => row.type !== 'flags' && row.type !== 'include');
+
+/** Of scalars; thousands of pools are copies of it. */
+const DEFAULTS = {
+  global: scalarDefaults('global'),
+  pool: scalarDefaults('pool'),
+} as const;
+const LISTS = VALUES.filter(isArray);
+
+function scalarDefaults(scope: Directive['scope']): Record<string, unknown> {
+  const rows = VALUES.filter((row) => row.scope === scope);
+  return Object.fromEntries(rows.map((row) => [row.name, isArray(row) ? undefined : row.default]));
+}
+
 function defaults(scope: Directive['scope']): Record<string, unknown> {
-  const rows = DIRECTIVES.filter(
-    (row) => row.scope === scope && row.type !== 'flags' && row.type !== 'include',
-  );
-  return Object.fromEntries(rows.map((row) => [row.name, isArray(row) ? [] : row.default]));
+  const values = { ...DEFAULTS[scope] };
+  for (const row of LISTS) if (row.scope === scope) values[row.name] = [];
+  return values;
 }

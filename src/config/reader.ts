@@ -48,11 +48,17 @@ export class Reader {
     };
   }
 
-  /** Reads a file and its includes; refuses through the messages. */
-  *readFile(file: string): Steps<void> {
+  /**
+   * Reads a file and its includes; refuses through the messages.
+   *
+   * @param isIncluded then a folder is skipped
+   */
+  *readFile(file: string, isIncluded = false): Steps<void> {
     if (file === '') this.#messages.refuse('error', 'configuration filename is empty');
     const text = this.#system.readFile(file);
-    if (failed(text) && text.errno !== IS_A_DIRECTORY) {
+    const isDirectory = failed(text) && text.errno === IS_A_DIRECTORY;
+    if (isDirectory && isIncluded) return;
+    if (failed(text) && !isDirectory) {
       this.#messages.refuse('error', `failed to open configuration file '${file}'${describeFailure(text)}`);
     }
     if (this.#depth >= MAX_DEPTH) {
@@ -152,14 +158,12 @@ export class Reader {
       const text = `Nothing matches the include pattern '${pattern}' from ${file} at line ${line}.`;
       this.#messages.add('warning', text);
     }
-    for (const path of found.paths) {
-      if (!this.#system.isDirectory(path)) yield* this.#includeFile(path, { file, line });
-    }
+    for (const path of found.paths) yield* this.#includeFile(path, { file, line });
   }
 
   *#includeFile(path: string, { file, line }: Place): Steps<void> {
     try {
-      yield* this.readFile(path);
+      yield* this.readFile(path, true);
     } catch (problem) {
       if (problem instanceof Refused)
         this.#messages.add('error', `Unable to include ${path} from ${file} at line ${line}`);

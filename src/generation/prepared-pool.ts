@@ -14,6 +14,8 @@ export interface PreparedPool {
   readonly settings: readonly (readonly [name: string, value: string])[];
   /** Of everything that determines its hosts: see {@link poolFingerprint}. */
   readonly fingerprint: string;
+  /** Digest of what its settings and fingerprint share with those of other pools: php.ini files, engine, log settings. */
+  readonly context: string;
   /** The pool's listening socket; it belongs to the master and outlives every generation. */
   readonly listener: Listener;
 }

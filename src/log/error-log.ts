@@ -162,6 +162,13 @@ export class ErrorLog {
     this.write('notice', text, this.notice);
   }
 
+  /** Many notices, written at once. */
+  notices(texts: readonly LogText[]): void {
+    if (!passes('notice', this.#level)) return;
+    const lines = texts.map((text) => this.#line('notice', text, this.notices));
+    this.#deliver('notice', lines, 'master');
+  }
+
   warning(text: LogText): void {
     this.write('warning', text, this.warning);
   }
@@ -193,8 +200,16 @@ export class ErrorLog {
     inside: (...args: never[]) => unknown = this.write,
     more: Pick<LineParts, 'failure' | 'details' | 'requestId' | 'isBounded'> = {},
   ): void {
-    if (!passes(level, this.#level)) return;
-    const line = messageLine({
+    if (passes(level, this.#level)) this.#deliver(level, [this.#line(level, text, inside, more)], 'master');
+  }
+
+  #line(
+    level: Level,
+    text: LogText,
+    inside: (...args: never[]) => unknown,
+    more: Pick<LineParts, 'failure' | 'details' | 'requestId' | 'isBounded'> = {},
+  ): Buffer {
+    return messageLine({
       level,
       text,
       time: this.#clock(),
@@ -203,7 +218,6 @@ export class ErrorLog {
       ...more,
       style: this.#style(),
     });
-    this.#deliver(level, [line], 'master');
   }
 
   /**

@@ -134,7 +134,7 @@ export class MasterReload {
     if (kept !== undefined) this.#options.log.notice(afterRollback(kept, this.#parts.file()));
     if (scope === 'changed') {
       journal.leftAlone(unchanged);
-      if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${unchanged.join(', ')}`);
+      if (unchanged.length > 0) this.#options.log.notice(`unchanged, left alone: ${namesOf(unchanged)}`);
     }
     this.#parts.settle();
   }
@@ -146,6 +146,14 @@ type Prepared<T> = { readonly ready: T } | { readonly refused: readonly string[]
 /** One request for both: the wider scope, and the later one of rollback and files. */
 function together(before: ReloadRequest | undefined, asked: ReloadRequest): ReloadRequest {
   return before?.scope === 'all' ? { ...asked, scope: 'all' } : asked;
+}
+
+/** A line of the log is for people. */
+const mostNames = 20;
+
+function namesOf(pools: readonly string[]): string {
+  const rest = pools.length - mostNames;
+  return `${pools.slice(0, mostNames).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 function reasonOf(scope: ReloadScope, kept: number | undefined): string {

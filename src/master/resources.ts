@@ -57,6 +57,8 @@ export class MasterResources {
   readonly #metrics: HttpEndpoint;
   readonly #accessLogs: AccessLogs;
   readonly #pidFile: PidFile;
+  /** By name, of the last plan. */
+  #prepared: ReadonlyMap<string, PreparedPool> = new Map();
 
   /**
    * Takes over sockets that a predecessor or systemd left in the environment.
@@ -149,10 +151,12 @@ export class MasterResources {
     for (const pool of engines) {
       const listener = ofPool.get(pool.config);
       if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
-      prepared.push(preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env));
+      const known = this.#prepared.get(pool.config.name);
+      prepared.push(preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env, known));
       await turns.pause();
     }
     plan.pools = prepared;
+    this.#prepared = new Map(prepared.map((pool) => [pool.config.name, pool]));
   }
 
   /** A list with an invalid entry is refused: without the entry it would admit nobody, or everybody. */

@@ -31,9 +31,7 @@ export class ListenerSet {
 
   /** Starts a pass over all pools. As in php-fpm all existing sockets are announced first, even unused ones. */
   plan(): ListenerPlan {
-    for (const { fd, key } of this.#all) {
-      this.#log.notice(`using inherited socket fd=${fd}, "${key}"`);
-    }
+    this.#log.notices(this.#all.map(({ fd, key }) => `using inherited socket fd=${fd}, "${key}"`));
     return new ListenerPlan(this, this.#log);
   }
 

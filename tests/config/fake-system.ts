@@ -3,6 +3,7 @@
 import type { ConfigSystem } from '../../src/config/system.ts';
 
 const MISSING = { message: 'No such file or directory', errno: 2 } as const;
+const FOLDER = { message: 'Is a directory', errno: 21 } as const;
 
 /** Files by path; a path that ends in a slash is an empty folder. Logs can be opened below `/tmp/`, `/log/` and `/var/`. */
 export function fakeSystem(
@@ -20,7 +21,7 @@ export function fakeSystem(
     allowRoot: false,
     isDirectory,
     exists: (path) => isDirectory(path) || Object.hasOwn(files, path),
-    readFile: (path) => files[path] ?? MISSING,
+    readFile: (path) => files[path] ?? (isDirectory(path) ? FOLDER : MISSING),
     readDirectory: (path) => {
       if (!isDirectory(path)) return MISSING;
       const folder = path.endsWith('/') ? path : `${path}/`;

@@ -3,9 +3,14 @@ import assert from 'node:assert/strict';
 import { statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { newPool, type PoolConfig } from '../../src/config/directives.ts';
+import { type Configuration, newGlobal, newPool, type PoolConfig } from '../../src/config/directives.ts';
 import type { EngineCommand } from '../../src/engine/engine-command.ts';
+import type { PoolIdentity } from '../../src/engine/host-settings.ts';
+import type { PhpIniSource } from '../../src/engine/ini-files.ts';
+import type { PreparedPool } from '../../src/generation/prepared-pool.ts';
 import { poolFingerprint } from '../../src/master/pool-fingerprint.ts';
+import { type PoolParts, preparePool } from '../../src/master/prepare-pool.ts';
+import type { Listener } from '../../src/sockets/listener.ts';
 import { askAdmin } from '../admin/client.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import type { TestFolder } from '../harness/folder.ts';
@@ -174,4 +179,62 @@ test('the fingerprint is made of settings, engine, its files and the files of PH
     assert.notEqual(of(), last, path);
   }
   assert.notEqual(of(settings, { parts: [join(folder, 'missing')] }), of());
+});
+
+test('what was made of a pool is kept as long as nothing that it is made of has changed', (t) => {
+  const folder = folderFor(t);
+  const [engine, ini, other] = [
+    join(folder, 'engine.so'),
+    join(folder, 'php.ini'),
+    join(folder, 'other.ini'),
+  ];
+  for (const file of [engine, ini, other]) writeFileSync(file, 'x');
+  const command: EngineCommand = { engine: 'native', file: '/x', args: ['a'], argv0: 'x', parts: [engine] };
+  const config = newPool('www', { file: '/etc/fpm.conf', line: 3 });
+  const identity: PoolIdentity = { uid: 1, gid: 2, groups: [2], user: 'a', home: '/a', dropsRights: true };
+  const listener = { kind: 'unix', origin: 'own' } as unknown as Listener;
+  const parts: PoolParts = { config, identity, command, listener };
+  const php: PhpIniSource = {
+    files: [ini],
+    hasScanFolder: true,
+    folder: undefined,
+    ignored: false,
+    defines: [],
+  };
+  const configuration = { global: newGlobal(), pools: [config], file: '/etc/fpm.conf' };
+  const prepare = (more: Partial<PoolParts> = {}, source = php, whole: Configuration = configuration) =>
+    preparePool({ ...parts, ...more }, whole, source, {}, known);
+  let known: PreparedPool | undefined;
+  known = prepare();
+  assert.equal(prepare(), known);
+  assert.equal(
+    prepare({ identity: { ...identity, groups: [2] }, command: { ...command, args: ['a'] } }),
+    known,
+  );
+  const json = { ...configuration, global: { ...newGlobal(), log_level: 'debug' as const } };
+  const changes: Record<string, () => PreparedPool> = {
+    configuration: () => prepare({ config: { ...config } }),
+    user: () => prepare({ identity: { ...identity, uid: 3 } }),
+    groups: () => prepare({ identity: { ...identity, groups: [2, 4] } }),
+    'no user': () => prepare({ identity: undefined }),
+    arguments: () => prepare({ command: { ...command, args: ['b'] } }),
+    socket: () => prepare({ listener: { ...listener } as Listener }),
+    'ini files': () => prepare({}, { ...php, files: [other] }),
+    definitions: () => prepare({}, { ...php, defines: ['a=b'] }),
+    'log level': () => prepare({}, php, json),
+    'the engine itself': () => {
+      writeFileSync(engine, 'yy');
+      return prepare();
+    },
+    'php.ini itself': () => {
+      known = prepare();
+      writeFileSync(ini, 'yy');
+      return prepare();
+    },
+  };
+  for (const [what, change] of Object.entries(changes)) assert.notEqual(change(), known, what);
+  // Its files are looked at each time.
+  const application = { config: { ...config, 'worker.script': join(folder, 'app.php') } };
+  known = prepare(application);
+  assert.notEqual(prepare(application), known);
 });

@@ -25,7 +25,7 @@ export type LocatedEngine =
  */
 export function locateEngine(
   version: string | undefined,
-  folders: readonly string[] = engineFolders(),
+  folders: readonly string[] = lookedUp('engine folders', () => engineFolders()),
 ): LocatedEngine {
   return lookedUp(JSON.stringify(['engine', version, folders]), () => lookForEngine(version, folders));
 }
