@@ -4,6 +4,7 @@ import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 import { checkout } from '../tests/harness/folder.ts';
+import { cpuFolderVariable, readFigure } from './cpu-time.ts';
 
 /** Results so far. */
 export interface Tally {
@@ -16,20 +17,30 @@ export interface Tally {
   failedFiles: Set<string>;
   /** One line a skipped test, with its reason. */
   skips: string[];
+  /** CPU time of each file, in s. */
+  cpu: Map<string, number>;
 }
 
 export function emptyTally(): Tally {
-  return { passed: 0, failed: 0, skipped: 0, failures: [], failedFiles: new Set(), skips: [] };
+  return {
+    passed: 0,
+    failed: 0,
+    skipped: 0,
+    failures: [],
+    failedFiles: new Set(),
+    skips: [],
+    cpu: new Map(),
+  };
 }
 
 /**
  * No test may take longer, in ms. The runner holds a test to it, but not the process of its file: one in which a
  * child of a failed test is still alive would wait for ever.
  */
-const testTimeout = 120_000;
+const testTimeout = 240_000;
 
 /** No file may take longer, in ms: a hang ends as a failure with a name. */
-const fileTimeout = 240_000;
+const fileTimeout = 480_000;
 
 /** The runner's own final lines; all other lines come from a test. */
 const runnerCount = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
@@ -60,7 +71,13 @@ function failedByMember(data: Fail): boolean {
   return (data.details.error as { failureType?: string }).failureType === 'subtestsFailed';
 }
 
-/** Runs the files, `concurrency` at a time, each in a process of its own, and adds the outcome to `tally`. */
+/** Options of the process of a file: its CPU time is noted. */
+const nodeOptions = [`--import=${join(checkout, 'scripts/cpu-time.ts')}`];
+
+/**
+ * Runs the files in their order, `concurrency` at a time, each in a process of its own, and adds the outcome to
+ * `tally`.
+ */
 export async function runTests(files: readonly string[], concurrency: number, tally: Tally): Promise<void> {
   // Each file is a process that reads the harness and what it tests anew: half of its start is the types' removal.
   process.env['NODE_COMPILE_CACHE'] ??= join(checkout, 'node_modules/.cache/hathi-tests');
@@ -71,17 +88,27 @@ export async function runTests(files: readonly string[], concurrency: number, ta
   await Promise.all(Array.from({ length: concurrency }, runNext));
 }
 
+type Summary = Extract<TestEvent, { type: 'test:summary' }>['data'];
+
 async function runFile(file: string, tally: Tally): Promise<void> {
   const overdue = new AbortController();
   const reason = new Error(`the file took longer than ${fileTimeout / 1000} seconds and was ended`);
   const timer = setTimeout(() => overdue.abort(reason), fileTimeout);
   const files = [join(checkout, file)];
-  const stream = run({ files, timeout: testTimeout, cwd: checkout, signal: overdue.signal });
+  const stream = run({
+    ...{ files, timeout: testTimeout, cwd: checkout, signal: overdue.signal, execArgv: nodeOptions },
+  });
+  let summary: Summary | undefined;
   try {
-    for await (const event of stream) noteEvent(event, tally);
+    for await (const event of stream) {
+      if (event.type !== 'test:summary') noteEvent(event, tally);
+      else if (event.data.file !== undefined) summary = event.data;
+    }
   } finally {
     clearTimeout(timer);
   }
+  // The process has left its CPU time only now that it has ended.
+  if (summary !== undefined) noteSummary(file, summary, tally);
   // Such a file has no summary; its failure comes as an event, with the reason.
   if (overdue.signal.aborted) tally.failedFiles.add(file);
 }
@@ -92,15 +119,15 @@ function noteEvent(event: TestEvent, tally: Tally): void {
   else if (event.type === 'test:diagnostic' && !runnerCount.test(event.data.message)) {
     process.stdout.write(`     ${event.data.message}\n`);
   } else if (event.type === 'test:stderr') process.stderr.write(event.data.message);
-  else if (event.type === 'test:summary' && event.data.file !== undefined) {
-    const { counts, success, duration_ms } = event.data;
-    if (!success) tally.failedFiles.add(place(event.data.file));
-    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
-    process.stdout.write(
-      `${success ? 'ok  ' : 'FAIL'} ${place(event.data.file)} (${counts.passed} passed${skipped}, ` +
-        `${(duration_ms / 1000).toFixed(1)} s)\n`,
-    );
-  }
+}
+
+function noteSummary(file: string, { counts, success, duration_ms }: Summary, tally: Tally): void {
+  if (!success) tally.failedFiles.add(file);
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+  process.stdout.write(
+    `${success ? 'ok  ' : 'FAIL'} ${file} (${counts.passed} passed${skipped}, ` +
+      `${(duration_ms / 1000).toFixed(1)} s${noteCpu(file, tally)})\n`,
+  );
 }
 
 function notePass(data: Pass, tally: Tally): void {
@@ -115,4 +142,26 @@ function noteFail(data: Fail, tally: Tally): void {
   if (failedByMember(data)) return;
   tally.failed += 1;
   tally.failures.push(describeFailure(data));
+}
+
+/** Adds a file's CPU time to the tally. Returns it for the file's line. */
+function noteCpu(file: string, tally: Tally): string {
+  const folder = process.env[cpuFolderVariable];
+  const seconds = folder === undefined ? undefined : readFigure(folder, join(checkout, file));
+  if (seconds === undefined) return '';
+  tally.cpu.set(file, (tally.cpu.get(file) ?? 0) + seconds);
+  return `, CPU ${seconds.toFixed(1)} s`;
+}
+
+/** The files that took most, the whole CPU time of files and of this process with all others, in lines. */
+export function describeCpu({ cpu }: Tally, whole: number): string {
+  const sorted = [...cpu].sort(([, one], [, other]) => other - one);
+  const sum = sorted.reduce((total, [, seconds]) => total + seconds, 0);
+  const longest = sorted
+    .slice(0, 10)
+    .map(([file, seconds]) => `  ${seconds.toFixed(1).padStart(6)} s ${file}`);
+  return [
+    `CPU: ${whole.toFixed(0)} s, of it ${sum.toFixed(0)} s in ${sorted.length} test files; the most expensive:`,
+    ...longest,
+  ].join('\n');
 }

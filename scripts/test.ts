@@ -5,22 +5,25 @@
  *
  * Exit code 0 when every step passed and, under CI=true, no test was skipped and at most two were unsteady.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { buildEngine } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
 import { debianName, debianPackages, missingPackages } from '../tests/harness/debian.ts';
 import { checkout, copyCheckout, isOpenToAll, TestFolder } from '../tests/harness/folder.ts';
 import { testedConfig } from '../tests/native/built-engine.ts';
-import { emptyTally, runTests, type Tally } from './test-runner.ts';
+import { cpuFolderVariable, cpuSeconds } from './cpu-time.ts';
+import { describeCpu, emptyTally, runTests, type Tally } from './test-runner.ts';
 
 const node = process.execPath;
 const underCi = process.env['CI'] === 'true';
 
-/** Tests that measure times or memory run one file after the other, when all others are done. */
+/** Tests that measure times or memory run one file after the other, beside nothing but short files. */
 const serialPaths = [
   'tests/blackbox/exhausted-pool.test.ts',
   'tests/blackbox/reload-under-load.test.ts',
@@ -28,6 +31,17 @@ const serialPaths = [
   // Both measure what passes between two looks, which a busy machine moves.
   'tests/differential/log.test.ts',
   'tests/native/memory-limits.test.ts',
+];
+
+/** Begun first, so that none of them is the last to end. Each takes ten seconds and more. */
+const longest = [
+  'tests/native/sanitized.test.ts',
+  'tests/blackbox/faults.test.ts',
+  'tests/blackbox/dokuwiki.test.ts',
+  'tests/blackbox/last-output.test.ts',
+  'tests/admin/dashboard.test.ts',
+  'tests/package/package.test.ts',
+  'tests/bench/run.test.ts',
 ];
 
 /** How many of the others run at a time. Most of them wait for something most of the time: one more than the cores. */
@@ -55,12 +69,14 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Runs a step of the gate with its output passed through; true when it went well. */
-function step(name: string, command: string, args: readonly string[]): boolean {
+/** Runs a step of the gate and prints its output in one piece; true when it went well. */
+async function step(name: string, command: string, args: readonly string[]): Promise<boolean> {
   const begin = performance.now();
-  const { status } = spawnSync(command, args, { cwd: checkout, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(command, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [status] = await once(child, 'close');
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  say(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)`);
+  say(`${(await output).join('')}${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)`);
   return status === 0;
 }
 
@@ -116,16 +132,34 @@ function findTests(paths: readonly string[]): string[] {
   return [...new Set(found)].sort();
 }
 
-/** Type check, lint and generated documents. */
-function checkSources(): boolean {
+/** Type check, lint and generated documents, one after the other. */
+async function checkSources(): Promise<boolean> {
   const bin = (name: string): string => join(checkout, 'node_modules/.bin', name);
   const steps = [
-    step('types', node, [bin('tsc'), '--noEmit', '-p', '.']),
-    step('types of the dashboard', node, [bin('tsc'), '--noEmit', '-p', 'tsconfig.dashboard.json']),
-    step('lint and format', bin('biome'), ['ci', '--error-on-warnings', '.']),
-    step('generated documents', node, ['scripts/generate-docs.ts', '--check']),
+    await step('types', node, [bin('tsc'), '--noEmit', '-p', '.']),
+    await step('types of the dashboard', node, [bin('tsc'), '--noEmit', '-p', 'tsconfig.dashboard.json']),
+    await step('lint and format', bin('biome'), ['ci', '--error-on-warnings', '.']),
+    await step('generated documents', node, ['scripts/generate-docs.ts', '--check']),
   ];
   return steps.every(Boolean);
+}
+
+/** Tests build the engine several times: from here on each build of the same sources compiles once. */
+function keepCompiled(): void {
+  const compiler = process.env['CC'] || 'cc';
+  // Without a compiler the tests have to say so.
+  if (spawnSync(compiler, ['--version']).status !== 0) return;
+  const kept = join(checkout, 'node_modules/.cache/hathi-compiled');
+  removeOld(kept);
+  process.env['HATHI_TEST_CC'] = compiler;
+  process.env['HATHI_TEST_CC_KEPT'] = kept;
+  process.env['CC'] = join(checkout, 'tests/native/kept-compiler.sh');
+}
+
+/** Removes files of a folder that are older than three days. */
+function removeOld(folder: string): void {
+  const oldest = Date.now() - 3 * 24 * 3600 * 1000;
+  for (const file of globSync(`${folder}/*`)) if (statSync(file).mtimeMs < oldest) rmSync(file);
 }
 
 /**
@@ -163,6 +197,9 @@ async function main(): Promise<number> {
   if (values.fast) return runFast(findTests(paths).filter((file) => !runsServers(file)));
   const files = findTests(paths);
   installDebianPackages();
+  using figures = new TestFolder('hathi-figures-');
+  process.env[cpuFolderVariable] = figures.path;
+  // Beside the build of the engine and the first tests.
   const sourcesGood = paths.length > 0 || checkSources();
 
   // One readable copy for the whole run; each test file would otherwise make its own.
@@ -171,20 +208,33 @@ async function main(): Promise<number> {
     copyCheckout(copy.path);
     process.env['HATHI_TEST_CHECKOUT'] = copy.path;
   }
+  keepCompiled();
   using engine = buildNativeEngine(files);
   if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;
   const serial = files.filter((file) => serialPaths.some((path) => file.startsWith(path)));
-  const parallel = files.filter((file) => !serial.includes(file));
+  const [long, short] = inOrder(files.filter((file) => !serial.includes(file)));
   const total = emptyTally();
-  await runTests(parallel, concurrency, total);
-  await runTests(serial, 1, total);
+  await runTests(long, concurrency, total);
+  await Promise.all([runTests(serial, 1, total), runTests(short, availableParallelism() - 1 || 1, total)]);
   const unsteady = await findUnsteady(total);
-  return conclude(total, unsteady, sourcesGood);
+  return conclude(total, unsteady, await sourcesGood);
+}
+
+/** The files that run servers, those that take longest first; and the others, which take a second at most. */
+function inOrder(files: readonly string[]): readonly [long: readonly string[], short: readonly string[]] {
+  const rank = (file: string): number => {
+    const place = longest.indexOf(file);
+    return place === -1 ? longest.length : place;
+  };
+  const long = files.filter(runsServers).sort((one, other) => rank(one) - rank(other));
+  return [long, files.filter((file) => !long.includes(file))];
 }
 
 /** Types, lint and the tests that start no server; nothing is installed for them. */
 async function runFast(files: readonly string[]): Promise<number> {
-  const sourcesGood = checkSources();
+  using figures = new TestFolder('hathi-figures-');
+  process.env[cpuFolderVariable] = figures.path;
+  const sourcesGood = await checkSources();
   const total = emptyTally();
   await runTests(files, availableParallelism(), total);
   return conclude(total, [], sourcesGood);
@@ -220,6 +270,7 @@ function conclude(total: Tally, unsteady: readonly string[], sourcesGood: boolea
   if (skipsFail) say('\nUnder CI=true a skipped test is a failure.');
   const unsteadyFail = underCi && unsteady.length > unsteadyLimit;
   if (unsteadyFail) say(`\nUnder CI=true more than ${unsteadyLimit} unsteady tests are a failure.`);
+  say(`\n${describeCpu(total, cpuSeconds())}`);
   if (!sourcesGood) say('\nA check of the sources failed: see the top of the output.');
   say(
     `\n${total.passed} passed, ${total.failed} failed, ${unsteady.length} unsteady, ${total.skipped} skipped`,

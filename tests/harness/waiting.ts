@@ -3,20 +3,27 @@
 /** Default time limit of a wait in a test, in ms. */
 export const defaultCap = 10_000;
 
+/**
+ * Limits are given for a machine at rest and stretched by this factor: other work beside the suite is no failure of a
+ * test. Only a wait that fails lasts longer.
+ */
+const patience = 4;
+
 /** The expected event did not happen in time; the message names it. */
 export class WaitError extends Error {}
 
-/** The promise's outcome, or WaitError after `cap` ms. `describe` may add the state at that time. */
+/** The promise's outcome, or WaitError after `cap` ms times the patience. `describe` may add the state at that time. */
 export async function within<T>(
   promise: Promise<T>,
   what: string | (() => string),
   cap: number = defaultCap,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
+  const limit = cap * patience;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new WaitError(`waited ${cap} ms for ${typeof what === 'string' ? what : what()}`));
-    }, cap);
+      reject(new WaitError(`waited ${limit} ms for ${typeof what === 'string' ? what : what()}`));
+    }, limit);
     // A wait that lost a race must not keep the process alive; the runner fails a test whose promise never settles.
     timer.unref();
   });
@@ -36,11 +43,12 @@ export async function poll<T>(
   ask: () => T | undefined | Promise<T | undefined>,
   cap: number = defaultCap,
 ): Promise<T> {
-  const deadline = performance.now() + cap;
+  const limit = cap * patience;
+  const deadline = performance.now() + limit;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (performance.now() > deadline) throw new WaitError(`waited ${cap} ms for ${what}`);
+    if (performance.now() > deadline) throw new WaitError(`waited ${limit} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
