@@ -2,7 +2,7 @@
  * Measures Hathi's engines, and Debian's php-fpm in the same run: prints a table with the target beside
  * each figure and writes all of it as JSON.
  *
- *     node bench/run.ts [--only name,name] [--rounds N] [--seconds S] [--json FILE]
+ *     node bench/run.ts [--only name,name] [--rounds N] [--seconds S] [--restarts N] [--json FILE]
  *
  * Exit code 0 whatever was missed: a figure is no test. 1 when a measurement failed, 64 for a wrong command line.
  */
@@ -37,7 +37,7 @@ const usageExit = 64;
 function usage(mistake: string): never {
   const names = workloads.map(({ name }) => name).join(', ');
   process.stderr.write(
-    `bench: ${mistake}\nusage: node bench/run.ts [--only NAME,NAME] [--rounds N] [--seconds S] [--json FILE]\n` +
+    `bench: ${mistake}\nusage: node bench/run.ts [--only NAME,NAME] [--rounds N] [--seconds S] [--restarts N] [--json FILE]\n` +
       `names: ${names}\n`,
   );
   process.exit(usageExit);
@@ -47,6 +47,7 @@ interface Options {
   readonly only?: string | undefined;
   readonly rounds: string;
   readonly seconds: string;
+  readonly restarts: string;
   readonly json: string;
 }
 
@@ -55,6 +56,7 @@ function parse(args: string[]): Options {
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '0.5' },
+    restarts: { type: 'string', default: '1' },
     json: { type: 'string', default: join(import.meta.dirname, 'results/last.json') },
   } as const;
   try {
@@ -66,15 +68,17 @@ function parse(args: string[]): Options {
 
 function readCommand(args: string[]): Command {
   const values = parse(args);
-  const rounds = Number(values.rounds);
+  const [rounds, restarts] = [Number(values.rounds), Number(values.restarts)];
   const seconds = Number(values.seconds);
   if (!Number.isInteger(rounds) || rounds < 1) usage(`cannot run "${values.rounds}" rounds: give 1 or more`);
+  if (!Number.isInteger(restarts) || restarts < 1)
+    usage(`cannot start the servers "${values.restarts}" times: give 1 or more`);
   if (!(seconds > 0)) usage(`cannot measure for "${values.seconds}" seconds: give more than 0`);
   const wanted = values.only?.split(',');
   const unknown = wanted?.find((name) => workloads.every((workload) => workload.name !== name));
   if (unknown !== undefined) usage(`there is no workload "${unknown}"`);
   const chosen = workloads.filter(({ name }) => wanted?.includes(name) ?? true);
-  return { chosen, plan: { rounds, seconds }, file: values.json };
+  return { chosen, plan: { rounds, restarts, seconds }, file: values.json };
 }
 
 async function measure(workload: Workload, plan: Plan): Promise<Result> {

@@ -1,5 +1,5 @@
 /** One line of the result: what was measured, on both servers, and what it was to be. */
-import type { Sample } from './statistics.ts';
+import type { Interval, Sample } from './statistics.ts';
 
 /** The target of a figure. */
 export interface Target {
@@ -18,13 +18,15 @@ export interface Figure {
   readonly phpFpm?: Sample;
   /** Of Hathi's figure to php-fpm's, round by round. */
   readonly ratio?: Sample;
+  /** Of the median ratio. */
+  readonly interval?: Interval;
   readonly target?: Target;
   /** Background for judging the figure. */
   readonly note?: string;
 }
 
 /** A measurement of both servers in the same rounds. */
-export type Comparison = Pick<Figure, 'hathi' | 'phpFpm' | 'ratio'>;
+export type Comparison = Pick<Figure, 'hathi' | 'phpFpm' | 'ratio' | 'interval'>;
 
 export type Verdict = 'reached' | 'missed';
 

@@ -6,6 +6,8 @@ import type { WebServer } from '../../tests/harness/web-server.ts';
 /** A way from nginx to a pool. */
 export interface Route {
   readonly pool: string;
+  /** TCP port of the pool on 127.0.0.1, in place of its Unix socket. */
+  readonly port?: (server: Server) => number;
   /** Document root below the server's folder. */
   readonly root: string;
   /** fastcgi_keep_conn, with so many connections at rest for each process of nginx. */
@@ -14,7 +16,9 @@ export interface Route {
 
 function block(route: Route, server: Server, address: string, name: string): string {
   const keepalive = route.keep === undefined ? '' : `keepalive ${route.keep};`;
-  return `upstream ${name} { server unix:${server.socket(route.pool)}; ${keepalive} }
+  const pool =
+    route.port === undefined ? `unix:${server.socket(route.pool)}` : `127.0.0.1:${route.port(server)}`;
+  return `upstream ${name} { server ${pool}; ${keepalive} }
 server {
 listen ${address};
 root ${server.folder.join(route.root)};

@@ -43,3 +43,34 @@ export function summarize(values: readonly number[]): Sample {
     rounds: values.length,
   };
 }
+
+/** Two ends between which a value lies with a probability of 95 %. */
+export type Interval = readonly [low: number, high: number];
+
+const resamples = 2000;
+const leastValues = 4;
+
+/**
+ * The interval of the median, by bootstrap: values are drawn again with replacement, first the groups (restarts of the
+ * servers), then the rounds of each. Undefined for few values.
+ */
+export function medianInterval(groups: readonly (readonly number[])[]): Interval | undefined {
+  if (groups.flat().length < leastValues) return undefined;
+  const draw = seededDraw();
+  const medians = Array.from({ length: resamples }, () =>
+    median(draw(groups).flatMap((group) => draw(group))),
+  );
+  return [quantile(medians, 0.025), quantile(medians, 0.975)];
+}
+
+/** Draws as many items as there are, with replacement; the same results give the same interval (mulberry32). */
+function seededDraw(): <T>(items: readonly T[]) => T[] {
+  let state = 1;
+  const random = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return (items) => items.map(() => items[Math.floor(random() * items.length)] ?? items[0]!);
+}

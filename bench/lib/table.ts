@@ -2,7 +2,7 @@
 import { type Figure, verdict } from './figure.ts';
 import type { Sample } from './statistics.ts';
 
-const headings = ['', 'Hathi', '±', 'php-fpm', '±', 'ratio', 'target', ''] as const;
+const headings = ['', 'Hathi', '±', 'php-fpm', '±', 'ratio', '95 %', 'target', ''] as const;
 
 /** Renders figures below one title, with their notes. */
 export function renderTable(title: string, figures: readonly Figure[]): string {
@@ -22,7 +22,7 @@ function pad(cell: string, widths: readonly number[], column: number): string {
 }
 
 function cells(figure: Figure): string[] {
-  const { label, unit, hathi, phpFpm, ratio, target } = figure;
+  const { label, unit, hathi, phpFpm, ratio, interval, target } = figure;
   return [
     label,
     `${round(hathi.median)} ${unit}`,
@@ -30,6 +30,7 @@ function cells(figure: Figure): string[] {
     phpFpm === undefined ? '' : `${round(phpFpm.median)} ${unit}`,
     phpFpm === undefined ? '' : spread(phpFpm),
     ratio === undefined ? '' : `${round(ratio.median)}x`,
+    interval === undefined ? '' : interval.map(round).join(' to '),
     target === undefined ? '' : `${target.limit} ${target.value}${target.of === 'ratio' ? 'x' : ` ${unit}`}`,
     judgement(figure),
   ];

@@ -5,6 +5,8 @@ import type { Figure } from './figure.ts';
 export interface Plan {
   /** How often each measurement is repeated on each server. */
   readonly rounds: number;
+  /** How often both servers are started anew for them, in workloads that say so. */
+  readonly restarts: number;
   /** Length of one measurement of a rate, in seconds. */
   readonly seconds: number;
 }

@@ -10,10 +10,12 @@ import { nativeBodies } from './native-bodies.ts';
 import { nativeDokuWiki } from './native-dokuwiki.ts';
 import { nativeDirect, nativeHello } from './native-hello.ts';
 import { nativeMemory } from './native-memory.ts';
+import { nativeRequests } from './native-requests.ts';
 import { nativeStart } from './native-start.ts';
 import { nativeWorkerMode } from './native-worker-mode.ts';
 import { observability } from './observability.ts';
 import { pools } from './pools.ts';
+import { onePool, poolsChanged, poolsDynamic, poolsOpcache } from './pools-more.ts';
 import { profiling } from './profile.ts';
 import { recycling } from './recycling.ts';
 import { reload } from './reload.ts';
@@ -40,6 +42,7 @@ export const workloads: readonly Workload[] = [
   reload,
   installSize,
   nativeHello,
+  nativeRequests,
   nativeDirect,
   nativeBodies,
   nativeDokuWiki,
@@ -47,4 +50,8 @@ export const workloads: readonly Workload[] = [
   nativeStart,
   nativeWorkerMode,
   ...pools,
+  onePool,
+  poolsDynamic,
+  poolsOpcache,
+  poolsChanged,
 ];

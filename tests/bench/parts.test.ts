@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Connection } from '../../bench/lib/connection.ts';
 import { type Figure, verdict } from '../../bench/lib/figure.ts';
-import { quantile, summarize } from '../../bench/lib/statistics.ts';
+import { medianInterval, quantile, summarize } from '../../bench/lib/statistics.ts';
 import { renderTable } from '../../bench/lib/table.ts';
 import { TestFolder } from '../harness/folder.ts';
 
@@ -32,6 +32,27 @@ test('the spread is half the distance of the quartiles, in per cent', () => {
   const sample = summarize([90, 95, 100, 105, 110]);
   assert.deepEqual(sample, { median: 100, spread: 5, lowest: 90, highest: 110, rounds: 5 });
   assert.equal(summarize([0, 0]).spread, 0);
+});
+
+test('the interval of a median lies within the values, is narrow where they agree, and needs a few of them', () => {
+  assert.equal(medianInterval([[1, 2, 3]]), undefined);
+  assert.deepEqual(
+    medianInterval([
+      [5, 5],
+      [5, 5],
+    ]),
+    [5, 5],
+  );
+  const wide = medianInterval([Array.from({ length: 10 }, (_, index) => 1 + index / 10)]);
+  const [low = 0, high = 0] = wide ?? [];
+  assert.ok(low >= 1 && low < 1.45 && high > 1.45 && high <= 1.9, String(wide));
+  // Restarts that differ make it wider than rounds alone would.
+  const together = medianInterval([[1, 1, 1, 2, 2, 2]]) ?? [0, 0];
+  const apart = medianInterval([
+    [1, 1, 1],
+    [2, 2, 2],
+  ]) ?? [0, 0];
+  assert.ok(apart[1] - apart[0] >= together[1] - together[0]);
 });
 
 const figure = (hathi: number, more: Partial<Figure>): Figure => ({

@@ -54,6 +54,7 @@ for (const [args, words] of [
   [['--only', 'hello,nothing'], /no workload "nothing"/],
   [['--rounds', '0'], /"0" rounds/],
   [['--seconds', 'long'], /"long" seconds/],
+  [['--restarts', '0'], /"0" times/],
   [['--unknown'], /--unknown/],
 ] as const) {
   test(`${args.join(' ')} is a mistake that is explained`, async () => {
