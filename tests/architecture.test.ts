@@ -24,6 +24,13 @@ test('every file keeps the rules of its room', () => {
   assert.deepEqual(violations(sources), []);
 });
 
+test('node:http is imported for its types only: as a value it loads a WebSocket client that nobody uses', () => {
+  const importers = [...allSources()]
+    .filter(([path, text]) => path.startsWith('src/') && /^import (?!type ).*'node:https?'/m.test(text))
+    .map(([path]) => path);
+  assert.deepEqual(importers, []);
+});
+
 const madeUp: readonly Room[] = [
   { folder: 'src/low', purpose: 'below', imports: [] },
   { folder: 'src/mid', purpose: 'between', imports: ['src/low'], typesOnly: true },

@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type ConnectAddress, requestFastCgi } from '../fastcgi/client.ts';
 import { encodeBinary } from '../text/binary.ts';
 import { refuseByLength } from './body.ts';
@@ -17,6 +17,9 @@ import { type Action, type Probe, resolveTarget } from './resolve.ts';
 import { type FastCgiRequester, runScript, type ScriptContext } from './script.ts';
 import { sendStatic } from './static.ts';
 import { parseTarget, type Target } from './target.ts';
+
+// An import would load Node's WebSocket client with it: see admin/server.ts.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** Resource limits of a request. Times are milliseconds. */
 export interface FrontLimits {

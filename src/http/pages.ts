@@ -1,7 +1,9 @@
 /** The front's own pages: plain, self-contained, with the reason. */
 
-import { STATUS_CODES } from 'node:http';
 import { markup } from '../text/markup.ts';
+
+// An import would load Node's WebSocket client with it: see admin/server.ts.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 /** An HTML page for an error status. `reason` is one sentence without its full stop, `hint` is the remedy. */
 export function errorPage(status: number, reason: string, hint?: string): string {

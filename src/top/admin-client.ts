@@ -1,8 +1,11 @@
 /** Client of a master's admin endpoint, over its Unix socket or TCP. */
 import { statSync } from 'node:fs';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import type { IncomingHttpHeaders, RequestOptions } from 'node:http';
 import { dirname } from 'node:path';
 import { lookupUser } from '../posix/users.ts';
+
+// An import would load Node's WebSocket client with it: 2 MB, and seven eighths of the time that it takes.
+const { request } = process.getBuiltinModule('node:http');
 
 /** Address of an admin endpoint: the path of a Unix socket, or host and port. */
 export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number };
