@@ -2,7 +2,7 @@
 /** Pools at a glance: a row each, which chooses what the charts and the workers are about. */
 
 /** @import { Head } from './table-head.js' */
-/** @import { Pool, Snapshot } from './types.d.ts' */
+/** @import { Pool, Snapshot, Trial } from './types.d.ts' */
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign, percent, rate } from './format.js';
@@ -288,7 +288,15 @@ function stateOf(pool) {
   if (pool.state === 'asleep') return 'asleep';
   if (isDown(pool)) return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
   if (isFull(pool)) return 'every worker is busy';
+  if (pool.trial !== undefined) return trialText(pool.trial);
   return pool.sizing === undefined ? '' : `auto: ${pool.sizing.target} workers, ${pool.sizing.reason}`;
+}
+
+/** @param {Trial} trial */
+function trialText({ share, secondsLeft, fresh, serving }) {
+  const errors = `${count(fresh.errors)} of ${count(fresh.requests)} failed`;
+  const before = `before it ${count(serving.errors)} of ${count(serving.requests)}`;
+  return `new generation on trial: ${percent(share, 1)} for ${secondsLeft} s more, ${errors}, ${before}`;
 }
 
 /** The pool that has least room; undefined where none has anything to do. @param {readonly Pool[]} pools */

@@ -11,6 +11,7 @@ export type {
   RouteAnswer as Route,
   RoutesAnswer as Routes,
   StackAnswer as Stack,
+  TrialAnswer as Trial,
   WorkerAnswer as Worker,
 } from '../src/figures/answers.ts';
 export type { DoctorAnswer as Doctor } from '../src/figures/findings.ts';

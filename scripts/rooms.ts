@@ -177,6 +177,7 @@ export const rooms: readonly Room[] = [
     imports: [
       'src/config',
       'src/engine',
+      'src/fastcgi',
       'src/figures',
       'src/log',
       'src/pool',

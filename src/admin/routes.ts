@@ -47,6 +47,13 @@ export const routes: Readonly<Record<string, Route>> = {
       return json(202, { outcome: 'requested' });
     },
   },
+  '/api/abort-reload': {
+    method: 'POST',
+    answer: (source, { peer }) =>
+      source.abortReload(peer)
+        ? json(202, { outcome: 'requested' })
+        : failure(404, 'no new generation is being started or on trial'),
+  },
   '/api/rollback': {
     method: 'POST',
     answer: async (source, { peer, query }) => {

@@ -45,6 +45,7 @@ const CHECKS: readonly Check[] = [
   checkMemoryLimits,
   checkRow('queue.max_wait'),
   checkRow('queue.max_length'),
+  checkReloadProof,
 ];
 
 /** Completes a pool and checks it; refuses through the messages. */
@@ -207,6 +208,29 @@ function completeWorkerMode(pool: Draft<PoolConfig>, context: PoolContext): void
   pool['worker.script'] = pool.chroot
     ? pool['worker.script']
     : expandPath(pool['worker.script'], prefixesOf(pool, context));
+}
+
+/** The probe of a new generation, and its trial. */
+function checkReloadProof(pool: Draft<PoolConfig>, context: PoolContext): void {
+  const rows = [
+    'reload.probe',
+    'reload.probe_method',
+    'reload.probe_status',
+    'reload.probe_timeout',
+    'reload.canary',
+    'reload.canary_time',
+  ] as const;
+  for (const name of rows) checkRow(name)(pool, context);
+  const [path] = pool['reload.probe'].split('?');
+  const own = [pool['ping.path'], pool['pm.status_path']].includes(path);
+  const script = pool['reload.probe_script'] || pool['worker.script'];
+  if (!pool['reload.probe'] || own) return;
+  if (!script?.startsWith('/')) {
+    const text = `[pool ${pool.name}] reload.probe needs the path of a script: reload.probe_script is '${script ?? ''}'`;
+    context.messages.refuse('error', text, [
+      `Add 'reload.probe_script = /path/to/the/script.php' to the section [${pool.name}]: what the web server sends as SCRIPT_FILENAME.`,
+    ]);
+  }
 }
 
 function completeAccessLog(pool: Draft<PoolConfig>, context: PoolContext): void {

@@ -89,6 +89,11 @@ export class ClientConnection {
     return new ClientConnection(socket, keepConnection);
   }
 
+  /** Over a socket that is connected already, for one request. */
+  static over(socket: Socket): ClientConnection {
+    return new ClientConnection(socket, false);
+  }
+
   /** True when the connection can take another request. */
   get isReusable(): boolean {
     return this.#keepConnection && this.#exchange === undefined && this.#socket.writable && !this.#inputEnded;

@@ -9,7 +9,14 @@ import type { PoolChoice } from './pool-choice.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
 /** Requests to the master. */
-export type AdminVerb = 'reload' | 'reloadChanged' | 'rollback' | 'reopenLogs' | 'finish' | 'terminate';
+export type AdminVerb =
+  | 'reload'
+  | 'reloadChanged'
+  | 'abortReload'
+  | 'rollback'
+  | 'reopenLogs'
+  | 'finish'
+  | 'terminate';
 
 /** The endpoint's view of the master. */
 export interface AdminSource {
@@ -31,6 +38,8 @@ export interface AdminSource {
   ask(verb: AdminVerb, peer: string): void;
   /** The same for a reload; settles at its end. */
   reload(verb: 'reload' | 'reloadChanged', peer: string): Promise<ReloadResult>;
+  /** Gives up new generations that do not serve alone yet. @returns false without one */
+  abortReload(peer: string): boolean;
   /**
    * Applies an earlier configuration again; settles at its end.
    *

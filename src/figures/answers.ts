@@ -123,6 +123,25 @@ export interface RecentAnswer {
   readonly p99Micros: number | undefined;
 }
 
+/** What a generation did during a trial. */
+export interface TrialCountsAnswer {
+  readonly requests: number;
+  /** Answers with status 5xx, and crashes. */
+  readonly errors: number;
+  /** Undefined without requests. */
+  readonly p95Micros: number | undefined;
+}
+
+/** A new generation that takes a share of connections beside the serving one (reload.canary). */
+export interface TrialAnswer {
+  readonly generation: number;
+  /** From 0 to 1. */
+  readonly share: number;
+  readonly secondsLeft: number;
+  readonly fresh: TrialCountsAnswer;
+  readonly serving: TrialCountsAnswer;
+}
+
 export interface PoolAnswer {
   readonly name: string;
   /**
@@ -168,6 +187,8 @@ export interface PoolAnswer {
   readonly adaptive: AdaptiveAnswer | undefined;
   /** With `pm = auto`: the number of workers and why; undefined otherwise. */
   readonly sizing: SizingAnswer | undefined;
+  /** With `reload.canary`, while a new generation is on trial; undefined otherwise. */
+  readonly trial: TrialAnswer | undefined;
   /** Scripts whose requests leak memory, worst first; only tracked with a memory limit or automatic request limit. */
   readonly leaks: readonly LeakAnswer[];
   readonly totals: TotalsAnswer;

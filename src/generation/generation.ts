@@ -17,8 +17,10 @@ import type { HostPatience } from '../pool/obedience.ts';
 import { slotsOf } from '../pool/worker-mode.ts';
 import { workerStates, workerTransitions } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
+import type { SlotCounters } from '../scoreboard/decode.ts';
 import type { FieldEngine } from '../scoreboard/layout.ts';
 import { ScoreboardReader } from '../scoreboard/reader.ts';
+import { addCounters, noCounters } from '../scoreboard/slot-counters.ts';
 import { ScoreboardWriter } from '../scoreboard/writer.ts';
 import type { ApplicationFiles } from './application-files.ts';
 import { alone, BootPace, besideOthers } from './boot-pace.ts';
@@ -92,6 +94,10 @@ export class Generation {
   /** Deadline for running requests while draining, monotonic ms; undefined: none. */
   drainDeadline: number | undefined;
   slowRequests: number;
+  /** Workers that ended by a signal, unasked. */
+  crashes = 0;
+  /** Of ended workers. */
+  #gone = noCounters;
   /** Worker mode, once it serves: reports changes of the files. */
   files: ApplicationFiles | undefined;
   maxListenQueue: number;
@@ -207,6 +213,17 @@ export class Generation {
       maxChildrenReached: this.memory.maxChildrenReached - (earlier?.maxChildrenReached ?? 0),
       slowRequests: this.slowRequests - (earlier?.slowRequests ?? 0),
     };
+  }
+
+  /** A worker has ended, whose slot has these counts. */
+  keepCounts(counters: SlotCounters): void {
+    this.#gone = addCounters(this.#gone, counters);
+  }
+
+  /** What its workers counted, those that have ended included. */
+  counted(): SlotCounters {
+    const up = this.workers.all().filter(({ pid }) => pid !== 0);
+    return up.reduce((sum, { slot }) => addCounters(sum, this.reader.readCounters(slot)), this.#gone);
   }
 
   get scoreboardFd(): number {

@@ -68,7 +68,7 @@ export class HostMessageHandler {
         generation.checkPid(message);
         return noteHalted(generation, message, this.#services.now());
       case 'ended':
-        return this.#supervisor.ended(generation, message, generation === this.#succession.serving);
+        return this.#supervisor.ended(generation, message, this.#succession.accepts(generation));
       case 'status':
         return generation.statusDesk.ask(message);
       case 'alive':
@@ -76,7 +76,7 @@ export class HostMessageHandler {
       case 'waiting':
         generation.host.tookWatch();
         if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
-        if (generation === this.#succession.serving && this.#services.isNormal())
+        if (this.#succession.accepts(generation) && this.#services.isNormal())
           this.#supervisor.waiting(generation);
         return;
       case 'output':

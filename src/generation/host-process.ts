@@ -4,6 +4,7 @@
  */
 
 import { closeSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import {
   ContractError,
@@ -14,7 +15,7 @@ import {
   MessageDecoder,
 } from '../engine/contract.ts';
 import { type HostMessage, parseHostMessage } from '../engine/host-messages.ts';
-import { memoryFile, sendDescriptor } from '../posix/descriptors.ts';
+import { memoryFile, sendDescriptor, socketPair } from '../posix/descriptors.ts';
 import { errorNumber } from '../posix/libc.ts';
 import { HostInbox } from './host-inbox.ts';
 import type { HostLife, LifeListener } from './host-life.ts';
@@ -119,6 +120,27 @@ export class HostProcess {
   tookWatch(): void {
     if (this.#watches === 0) throw new ContractError('the host sent "waiting", which was not asked');
     this.#watches -= 1;
+  }
+
+  /** Accepts nothing more until {@link accept}. */
+  pause(): void {
+    this.#send(['pause']);
+  }
+
+  /**
+   * Makes a connection to one of its workers, which need not accept for that.
+   *
+   * @returns the client's end
+   * @throws PosixError when the system is out of descriptors
+   */
+  connect(): Socket {
+    const [ours, theirs] = socketPair();
+    try {
+      this.#sendWith(theirs, ['connection']);
+    } finally {
+      closeSync(theirs);
+    }
+    return new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true });
   }
 
   drain(): void {

@@ -9,6 +9,7 @@
 
 import { ContractError } from '../engine/contract.ts';
 import type { HostFacts } from '../engine/host-messages.ts';
+import type { TrialAnswer } from '../figures/answers.ts';
 import type { PoolVoice } from '../log/pool-voice.ts';
 import {
   fullStartPatienceMs,
@@ -37,6 +38,7 @@ import type { PreparedPool } from './prepared-pool.ts';
 import { answerStatusQuestion } from './status-page.ts';
 import type { Survivors } from './survival.ts';
 import type { Survivor } from './survivor.ts';
+import { Trial } from './trial.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
 export interface SuccessionParts {
@@ -59,6 +61,7 @@ export class HostSuccession {
   readonly #hostRestart = new HostRestart();
   readonly #departures: Departures;
   readonly #orphans: Orphans;
+  readonly #trial: Trial;
   #pool: PreparedPool;
   /** The configuration of the next generation, which takes effect with it. */
   #nextPool: PreparedPool | undefined;
@@ -88,6 +91,13 @@ export class HostSuccession {
     this.#wall = parts.wall;
     this.#departures = new Departures(parts.services);
     this.#orphans = new Orphans(parts.services);
+    this.#trial = new Trial({
+      services: parts.services,
+      reports: parts.reports,
+      onPassed: (generation) => this.#takeOverWhenUp(generation),
+      onFailed: (generation, reason) => this.#giveUp(generation, reason),
+      onAccepting: (generation) => this.#startTrial(generation),
+    });
   }
 
   /** In effect: that of the serving host, or of the next one without a serving host. */
@@ -116,6 +126,15 @@ export class HostSuccession {
     return [this.#serving, this.#next, ...this.#departures.generations].filter(
       (generation) => generation !== undefined,
     );
+  }
+
+  /** Whether connections come to its workers: it serves, or is on trial beside the serving one. */
+  accepts(generation: Generation): boolean {
+    return generation === this.#serving || this.#trial.isCanary(generation);
+  }
+
+  get trial(): TrialAnswer | undefined {
+    return this.#trial.answer;
   }
 
   /** Generations that a reload replaced and that still have a host process. */
@@ -271,15 +290,22 @@ export class HostSuccession {
   }
 
   #takeOverWhenUp(generation: Generation): void {
-    if (generation !== this.#next || generation.host.state !== hostStates.ready) return;
-    const isServed = this.#serving !== undefined;
-    if (!mayTakeOver(generation.startProgress(this.#services.now()), isServed)) return;
-    generation.host.moveTo(hostStates.serving);
+    const { state } = generation.host;
+    // One on trial serves already.
+    if (generation !== this.#next || (state !== hostStates.ready && state !== hostStates.serving)) return;
+    const old = this.#serving;
+    if (!mayTakeOver(generation.startProgress(this.#services.now()), old !== undefined)) return;
+    if (old !== undefined && !this.#trial.isPassed(generation, old)) return;
+    this.#takeOver(generation, old);
+  }
+
+  #takeOver(generation: Generation, old: Generation | undefined): void {
+    this.#trial.end();
+    if (generation.host.state !== hostStates.serving) generation.host.moveTo(hostStates.serving);
     if (!generation.acceptsAhead) {
       generation.host.accept();
       this.#supervisor.watch(generation);
     }
-    const old = this.#serving;
     this.#serving = generation;
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
@@ -334,14 +360,43 @@ export class HostSuccession {
     if (this.#unannounced !== undefined && now >= this.#unannounced.until) this.#announce();
   }
 
-  /** Discards the host being started. It finishes what it may have accepted already. */
+  /** Discards the host being started, or on trial. It finishes what it may have accepted already. */
   discardNext(): void {
     const next = this.#next;
-    this.#next = undefined;
     this.#nextPool = undefined;
     if (next === undefined) return;
-    if (next.acceptsAhead) this.#departures.drain(next);
-    else this.#end(next);
+    if (!next.acceptsAhead) return this.#discard(next);
+    this.#release(next);
+    this.#departures.drain(next);
+  }
+
+  /** One on trial finishes the requests that it has accepted. */
+  #discard(next: Generation): void {
+    const hasRequests = this.#trial.isCanary(next);
+    this.#trial.end();
+    this.#release(next);
+    if (hasRequests) this.#departures.drain(next);
+    else this.#departures.end(next);
+  }
+
+  /** It accepts beside the serving one. */
+  #startTrial(generation: Generation): void {
+    generation.host.moveTo(hostStates.serving);
+    generation.host.accept();
+    this.#supervisor.watch(generation);
+    this.#services.survival?.cover(generation, this.#nextPool ?? this.#pool);
+  }
+
+  /** An operator gives up what is being started or on trial beside the serving generation. */
+  abortNext(by: string): void {
+    const next = this.#next;
+    if (next !== undefined && this.#serving !== undefined) this.#giveUp(next, `aborted by ${by}`);
+  }
+
+  /** Once a second. */
+  beatTrial(): void {
+    const next = this.#next;
+    if (next !== undefined && this.#trial.isCanary(next)) this.#supervisor.beatTrial(next);
   }
 
   #end(generation: Generation): void {
@@ -351,7 +406,9 @@ export class HostSuccession {
 
   #release(generation: Generation): void {
     if (generation === this.#serving) this.#serving = undefined;
-    if (generation === this.#next) this.#next = undefined;
+    if (generation !== this.#next) return;
+    this.#next = undefined;
+    this.#trial.end();
   }
 
   /** The serving host stops accepting and finishes its requests; it gets no successor. */
@@ -394,11 +451,13 @@ export class HostSuccession {
     this.#counters.restarted('host');
     if (wasServing) this.#restart(generation, reason);
     else this.gaveUp(reason);
+    this.#endTrialAlone();
   }
 
   /** Whether its host starts, drains and ends in time. */
   check(generation: Generation, now: number): void {
     const longest = startTimeoutMs(generation.pool);
+    if (generation === this.#next && this.#trial.isOn(generation)) return this.#trial.check(now);
     if (generation === this.#next && now - generation.progressAt >= longest) {
       const text = `the engine host ${generation.host.pid} makes no progress for ${longest / 1000} seconds`;
       return this.#giveUp(generation, text);
@@ -450,8 +509,15 @@ export class HostSuccession {
   /** The generation does not take over. */
   #giveUp(generation: Generation, reason: string): void {
     generation.failure = reason;
-    this.#end(generation);
+    this.#discard(generation);
     this.gaveUp(reason);
+  }
+
+  /** The serving host died during a trial: what is on trial is all that there is. */
+  #endTrialAlone(): void {
+    const next = this.#next;
+    if (this.#serving === undefined && next !== undefined && this.#trial.isCanary(next))
+      this.#takeOver(next, undefined);
   }
 
   /** Whether workers without a host end in time. */
@@ -488,6 +554,7 @@ export class HostSuccession {
       if (wasNext) this.gaveUp(reason);
       else this.#restart(generation, reason);
     }
+    this.#endTrialAlone();
     this.#reportGone();
   }
 

@@ -6,7 +6,6 @@
 import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { RestartCause } from '../figures/answers.ts';
 import type { SlotCounters } from '../scoreboard/decode.ts';
-import { addDurations, noDurations } from '../scoreboard/durations.ts';
 import {
   addRoutes,
   countedRequests,
@@ -14,6 +13,7 @@ import {
   type RouteCounts,
   type RouteTable,
 } from '../scoreboard/routes.ts';
+import { addCounters, noCounters } from '../scoreboard/slot-counters.ts';
 import { asBinary } from '../text/binary.ts';
 import type { Generation } from './generation.ts';
 
@@ -37,7 +37,7 @@ export class PoolCounters {
   readonly #onChange: () => void;
   readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 };
   /** Of ended workers. */
-  #gone: SlotCounters = { responses: [0, 0, 0, 0, 0], durations: noDurations };
+  #gone: SlotCounters = noCounters;
   /** Of ended generations. */
   #routes = noRoutes;
   /** State when all requests had ended. */
@@ -123,7 +123,9 @@ export class PoolCounters {
 
   /** A worker has ended; call it before its slot is reused. */
   workerGone(generation: Generation, slot: number): void {
-    this.#gone = add(this.#gone, generation.reader.readCounters(slot));
+    const counters = generation.reader.readCounters(slot);
+    generation.keepCounts(counters);
+    this.#gone = addCounters(this.#gone, counters);
     this.#onChange();
   }
 
@@ -178,18 +180,11 @@ export class PoolCounters {
     let counters = this.#gone;
     for (const { workers, reader } of generations) {
       for (const { slot, pid } of workers.all()) {
-        if (pid !== 0) counters = add(counters, reader.readCounters(slot));
+        if (pid !== 0) counters = addCounters(counters, reader.readCounters(slot));
       }
     }
     const ended = counters.durations.counts.reduce((sum, count) => sum + count, 0);
     this.#settled = ended === accepted ? { accepted, counters } : undefined;
     return counters;
   }
-}
-
-function add(left: SlotCounters, right: SlotCounters): SlotCounters {
-  return {
-    responses: left.responses.map((value, index) => value + (right.responses[index] ?? 0)),
-    durations: addDurations(left.durations, right.durations),
-  };
 }

@@ -5,13 +5,14 @@
 
 import type { PoolConfig } from '../config/directives.ts';
 import { ContractError } from '../engine/contract.ts';
-import type { AdaptiveAnswer } from '../figures/answers.ts';
+import type { AdaptiveAnswer, TrialAnswer } from '../figures/answers.ts';
 import type { WorkerStack } from '../figures/slow-request.ts';
 import { PoolVoice } from '../log/pool-voice.ts';
 import type { AutoDecision } from '../pool/auto-sizing.ts';
 import { initialWorkers, workersForTakeOver } from '../pool/hand-over.ts';
 import type { Leak } from '../pool/leak-detector.ts';
 import type { AutoClaim } from '../pool/memory-shares.ts';
+import { wantsProof } from '../pool/reload-probe.ts';
 import { maySleep } from '../pool/sleep.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
@@ -84,6 +85,21 @@ export class PoolRunner {
   /** With `pm = auto`: the number of workers and why. */
   get sizing(): AutoDecision | undefined {
     return this.config.pm === 'auto' ? this.#supervisor.sizing : undefined;
+  }
+
+  /** A new generation on trial beside the serving one. */
+  get trial(): TrialAnswer | undefined {
+    return this.#hosts.trial;
+  }
+
+  /** A new generation is being started or on trial beside the serving one. */
+  get isRenewing(): boolean {
+    return this.#hosts.serving !== undefined && this.#hosts.next !== undefined;
+  }
+
+  /** An operator wants no new generation: one that is being started or on trial beside the serving one is given up. */
+  abortReload(by: string): void {
+    this.#hosts.abortNext(by);
   }
 
   /** With `pm = auto`: the pool's claim on memory. */
@@ -200,7 +216,8 @@ export class PoolRunner {
   reload(pool: PreparedPool): void {
     this.#hosts.discardNext();
     const { serving } = this.#hosts;
-    if (maySleep(pool.config, serving?.workers.size ?? 0)) {
+    const isProven = serving !== undefined && wantsProof(pool.config);
+    if (!isProven && maySleep(pool.config, serving?.workers.size ?? 0)) {
       this.#hosts.retire();
       return this.#sleepFirst(pool);
     }
@@ -282,6 +299,7 @@ export class PoolRunner {
     );
     // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
+    this.#hosts.beatTrial();
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
   }
 

@@ -95,6 +95,12 @@ export class WorkerSupervisor {
     return generation.pool.pm === 'auto' ? this.#sizer.claim(generation.pool['pm.min_children']) : undefined;
   }
 
+  /** A generation on trial: numbers of workers, while another one serves. */
+  beatTrial(generation: Generation): void {
+    this.#manage(generation, { type: 'heartbeat' });
+    this.watch(generation);
+  }
+
   /**
    * @param slots current slots of the generation's scoreboard
    * @param queue waiting connections
@@ -209,6 +215,7 @@ export class WorkerSupervisor {
     });
     this.#services.log.write(reaped.message.level, reaped.message.text);
     if (worker.pid !== 0) this.#tellLost(generation, message);
+    if (reaped.crashed) generation.crashes += 1;
     if (reaped.crashed) this.#onCrash();
     if (!reaped.replace) {
       // Its slot is free for the next worker. After a crash the host must not make one: that would be a storm.

@@ -203,6 +203,8 @@ export class Master {
         return this.#reload.request({ scope: 'all', by }, 'Reloading in progress ...');
       case 'reloadChanged':
         return this.#reload.request({ scope: 'changed', by }, 'Reloading in progress ...');
+      case 'abortReload':
+        return this.#pools.abortReload(by);
       case 'rollback':
         return this.#reload.request({ scope: 'all', by, rollback: { kept } }, 'Reloading in progress ...');
       case 'reopenLogs':

@@ -146,6 +146,11 @@ export class PoolSet {
     for (const runner of this.awake) contain(runner, 'checking deadlines', () => runner.checkDeadlines());
   }
 
+  /** Gives up new generations that do not serve alone yet. */
+  abortReload(by: string): void {
+    for (const runner of this.all) contain(runner, 'aborting its reload', () => runner.abortReload(by));
+  }
+
   /** The pool serves, sleeps or was given up. @returns whether the start or current reload waited for it */
   settle(runner: PoolRunner): boolean {
     // Thousands may fall asleep at once: the next heartbeat need not find out.

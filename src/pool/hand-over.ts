@@ -4,6 +4,7 @@
  */
 
 import type { PoolConfig } from '../config/directives.ts';
+import { wantsProof } from './reload-probe.ts';
 
 /** A host or template without progress for this long is abandoned; the slowest step seen takes two seconds. */
 export const hostStartTimeoutMs = 30_000;
@@ -47,11 +48,11 @@ export function workersForRestart(pool: WorkerNumbers): number {
  * @param busy busy workers of the old generation
  */
 export function workersForTakeOver(
-  pool: WorkerNumbers & Pick<PoolConfig, 'worker.script'>,
+  pool: WorkerNumbers & Pick<PoolConfig, 'worker.script' | 'reload.probe' | 'reload.canary'>,
   busy: number,
 ): number {
-  // An application that fails to boot must not take over, even where workers are only made on demand.
-  if (pool['worker.script'] !== undefined)
+  // What fails to boot or to prove itself must not take over, even where workers are only made on demand.
+  if (pool['worker.script'] !== undefined || wantsProof(pool))
     return Math.min(pool['pm.max_children'], Math.max(1, initialWorkers(pool), busy));
   return Math.min(pool['pm.max_children'], Math.max(initialWorkers(pool), busy));
 }

@@ -6,7 +6,7 @@
 import { terminalText } from '../text/terminal.ts';
 import { paint } from './paint.ts';
 import type { PoolView, Snapshot } from './parse-answer.ts';
-import { poolHeading, poolMood, poolRow, sizingRows, workerHeading, workerRow } from './tables.ts';
+import { poolHeading, poolMood, poolRow, remarkRows, workerHeading, workerRow } from './tables.ts';
 import { cut } from './terminal-text.ts';
 import { everything, selectWorkers } from './workers.ts';
 
@@ -23,7 +23,7 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
     const mood = poolMood(pool);
     return mood === 'plain' ? row : paint(row, mood, color);
   });
-  const sizings = sizingRows(snapshot.pools, width);
+  const remarks = remarkRows(snapshot.pools, width);
   const rest = snapshot.counts.matching - rows.length;
   const workers = selectWorkers(snapshot, { ...everything, filter });
   return [
@@ -32,7 +32,7 @@ export function renderReport(snapshot: Snapshot, { width, color, filter }: View)
     poolHeading(width),
     ...rows,
     ...(rest > 0 ? [cut(`... and ${rest} more pools: hathi status --pool TEXT, or --all`, width)] : []),
-    ...(sizings.length === 0 ? [] : ['', ...sizings]),
+    ...(remarks.length === 0 ? [] : ['', ...remarks]),
     '',
     workerHeading(width),
     ...workers.map((worker) => workerRow(worker, width).trimEnd()),

@@ -10,8 +10,8 @@ import {
   poolHeading,
   poolMood,
   poolRow,
+  remarkRows,
   saturation,
-  sizingRows,
   workerHeading,
   workerRow,
 } from './tables.ts';
@@ -109,9 +109,9 @@ function poolRows(
     return mood === 'plain' ? line : paint(line, mood, color);
   };
   if (pools.length + unsent <= room) {
-    // The reasons of `pm = auto`, if there is room for all.
-    const sizings = sizingRows(pools, width);
-    return [...pools.map(row), ...(pools.length + sizings.length <= room ? sizings : [])];
+    // Remarks, if there is room for all.
+    const remarks = remarkRows(pools, width);
+    return [...pools.map(row), ...(pools.length + remarks.length <= room ? remarks : [])];
   }
   const isDown = ({ trouble }: PoolView): number => Number(trouble !== undefined);
   const troubled = [...pools].sort(

@@ -64,10 +64,12 @@ export function poolRow(pool: PoolView, width: number): string {
   return cut(`${left(name, nameWidth(width))} ${terminalText(pool.trouble)}`, width);
 }
 
-/** Of pools with `pm = auto`: the number of workers and its reason, a row each. */
-export function sizingRows(pools: readonly PoolView[], width: number): string[] {
-  return pools.flatMap(({ name, sizing }) =>
-    sizing === undefined ? [] : [cut(`${terminalText(name)}: ${terminalText(sizing)}`, width)],
+/** What goes on in pools: of `pm = auto` the number of workers and its reason, of `reload.canary` the trial. A row each. */
+export function remarkRows(pools: readonly PoolView[], width: number): string[] {
+  return pools.flatMap(({ name, sizing, trial }) =>
+    [sizing, trial]
+      .filter((remark) => remark !== undefined)
+      .map((remark) => cut(`${terminalText(name)}: ${terminalText(remark)}`, width)),
   );
 }
 

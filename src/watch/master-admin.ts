@@ -138,6 +138,12 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     return result;
   }
 
+  abortReload(peer: string): boolean {
+    const isUnderWay = this.#master.runners().some(({ isRenewing }) => isRenewing);
+    if (isUnderWay) this.ask('abortReload', peer);
+    return isUnderWay;
+  }
+
   rollback(kept: number | undefined, peer: string): Promise<ReloadResult> {
     const result = this.#master.reloads.next();
     this.#master.enqueue({ type: 'admin', verb: 'rollback', peer, kept });

@@ -170,6 +170,7 @@ function poolSnapshot(
     workerMemory: memory?.workers,
     adaptive: runner.config['queue.adaptive'] ? runner.adaptive : undefined,
     sizing: sizingOf(runner),
+    trial: runner.trial,
     leaks: runner.leaks,
     privateBytes: memory?.privateBytes,
     totals,

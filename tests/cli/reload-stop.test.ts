@@ -145,7 +145,13 @@ suite('an endpoint that does not do as it should', () => {
       69,
       /Cannot ask the master/,
     ],
-    ['no outcome in time is 3', reloadCommand, () => {}, 3, /not over after 0\.05 s/],
+    [
+      'no outcome in time is 3',
+      reloadCommand,
+      (request, response) => void (request.url === '/api/pools' && response.end('[]')),
+      3,
+      /not over after 0\.05 s/,
+    ],
     [
       'a master that does not stop is 3',
       stopCommand,
@@ -164,7 +170,9 @@ suite('an endpoint that does not do as it should', () => {
   for (const [name, command, listener, code, says] of cases) {
     test(name, async () => {
       await using endpoint = await new Endpoint(listener).open();
-      const result = await run(command, ['--connect', endpoint.socket, '--timeout', '0.05']);
+      // Only those whose end is not told wait for it.
+      const limit = code === 3 ? '0.05' : '30';
+      const result = await run(command, ['--connect', endpoint.socket, '--timeout', limit]);
       assert.equal(result.code, code, result.stderr);
       assert.match(result.stderr, says);
       const path = command === reloadCommand ? '/api/reload?wait=1' : '/api/stop?how=quit';
@@ -181,4 +189,41 @@ test('nobody there is 69, wrong arguments are 64', async () => {
     }
     assert.match((await run(command, ['--help'])).stdout, /^Usage: hathi (reload|stop) .*Exit codes: 0 /s);
   }
+});
+
+test('a trial is waited for beyond the limit, and its end is the outcome', async () => {
+  let looks = 0;
+  const trial = { share: 0.1, secondsLeft: 9 };
+  await using endpoint = await new Endpoint((request, response) => {
+    // The reload itself is not answered in time.
+    if (request.url !== '/api/pools') return;
+    looks += 1;
+    const lastReload = {
+      at: Date.now(),
+      outcome: 'partial',
+      reasons: ['pool www: on trial: 5 of its 9 requests failed'],
+    };
+    const pools = [{ name: 'www', ...(looks < 3 ? { trial } : {}) }];
+    response.end(JSON.stringify({ pools, ...(looks < 3 ? {} : { lastReload }) }));
+  }).open();
+  const result = await run(reloadCommand, ['--connect', endpoint.socket, '--timeout', '0.1']);
+  assert.equal(result.code, 2);
+  assert.match(result.stderr, /pool www: on trial: 5 of its 9 requests failed/);
+  assert.equal(looks, 3);
+});
+
+test('--abort asks for the end of a reload, and says when there is none', async () => {
+  let status = 202;
+  await using endpoint = await new Endpoint((_, response) => {
+    response.statusCode = status;
+    response.end(JSON.stringify(status === 202 ? { outcome: 'requested' } : { error: 'no new generation' }));
+  }).open();
+  const abort = () => run(reloadCommand, ['--abort', '--connect', endpoint.socket]);
+  assert.deepEqual(await abort(), { code: 0, stdout: '', stderr: '' });
+  status = 404;
+  const vain = await abort();
+  assert.equal(vain.code, 69);
+  assert.match(vain.stderr, /no new generation/);
+  assert.deepEqual(endpoint.seen, ['POST /api/abort-reload', 'POST /api/abort-reload']);
+  assert.equal((await run(reloadCommand, ['--abort', '--changed'])).code, 64);
 });

@@ -24,7 +24,13 @@ test('workersForRestart: the first worker is enough, and an ondemand pool needs 
 });
 
 test('workersForTakeOver: as many as are busy, at least the first ones, at most max_children', () => {
-  const pool = { ...sizes, pm: 'dynamic', 'worker.script': undefined } as const;
+  const pool = {
+    ...sizes,
+    pm: 'dynamic',
+    'worker.script': undefined,
+    'reload.probe': '',
+    'reload.canary': '',
+  } as const;
   assert.deepEqual(
     [0, 3, 5, 8, 20].map((busy) => workersForTakeOver(pool, busy)),
     [3, 3, 5, 8, 8],

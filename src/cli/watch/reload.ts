@@ -1,7 +1,8 @@
 /** `hathi reload`: makes a running master reload its configuration, waits, and reports the outcome. */
 
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { ReloadOutcome, ReloadResult } from '../../figures/answers.ts';
+import type { PoolsAnswer, ReloadOutcome, ReloadResult } from '../../figures/answers.ts';
 import { terminalText } from '../../text/terminal.ts';
 import { AdminError, askAdmin } from '../../top/admin-client.ts';
 import {
@@ -15,18 +16,23 @@ import {
   timeoutUsage,
   withLimit,
 } from './admin-command.ts';
+import { Progress } from './progress.ts';
 
-const usage = `Usage: hathi reload [--changed] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
+/** A trial is looked at so often. */
+const lookMs = 500;
+
+const usage = `Usage: hathi reload [--changed | --abort] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
 
 Makes a running master reload its configuration, as SIGUSR2 does, and waits until the new one serves or is refused.
 
   --changed          pools whose settings, php.ini files, engine and PHP are the same keep their host and workers
+  --abort            gives up a reload that is under way: new workers that are being started or on trial (reload.canary) go again
 ${actionUsage}
-${timeoutUsage(60)}
+${timeoutUsage(60)}; a trial is waited for in addition
   --help             this text
 
 Exit codes: ${actionExit.done} the new configuration serves, ${actionExit.refused} it was refused and nothing has changed, ${actionExit.partial} it serves but for some pools,
-${actionExit.late} not known in that time, ${actionExit.unreachable} the master could not be asked, 64 wrong arguments. The reasons are on standard error.
+${actionExit.late} not known in that time, ${actionExit.unreachable} the master could not be asked, or there is nothing to abort, 64 wrong arguments. The reasons are on standard error.
 `;
 
 /** Meaning of each outcome for the caller. */
@@ -42,12 +48,21 @@ const outcomes: Readonly<Record<ReloadOutcome, { readonly code: number; readonly
  * @returns the exit code, one of {@link actionExit}.
  */
 export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
-  const options = { ...timedOptions, changed: { type: 'boolean', default: false } } as const;
-  const parse = () => withLimit(parseArgs({ args, options }).values);
+  const options = {
+    ...timedOptions,
+    changed: { type: 'boolean', default: false },
+    abort: { type: 'boolean', default: false },
+  } as const;
+  const parse = () => {
+    const values = withLimit(parseArgs({ args, options }).values);
+    if (values.abort && values.changed) throw new Error('give --changed or --abort');
+    return values;
+  };
   return adminCommand(
     { name: 'reload', usage, parse, unreachable: actionExit.unreachable },
     io,
     async (options) => {
+      if (options.abort) return await abortReload(options, io);
       const path = `/api/reload?wait=1${options.changed ? '&changed=1' : ''}`;
       const answer = await askForReload('reload', path, options, io);
       if (answer === undefined) return actionExit.late;
@@ -56,6 +71,13 @@ export function reloadCommand(args: string[], io: AdminIo): Promise<number> {
       return tellOutcome('reload', answer, io);
     },
   );
+}
+
+/** @throws AdminError where there is nothing to abort */
+async function abortReload(options: Connection, io: AdminIo): Promise<number> {
+  const { address, ...token } = addressOf(options, io.env);
+  await askAdmin(address, '/api/abort-reload', { method: 'POST', ...token });
+  return actionExit.done;
 }
 
 type Result = Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'>;
@@ -73,15 +95,36 @@ export async function askForReload(
   io: AdminIo,
 ): Promise<Result | undefined> {
   const { address, ...token } = addressOf(options, io.env);
+  const begun = Date.now();
   try {
     const answer = await askAdmin(address, path, { method: 'POST', ...token, timeout: options.limit });
     return readResult(answer);
   } catch (error) {
     if (!(error instanceof AdminError && error.isLate)) throw error;
+    const ask = (): Promise<unknown> => askAdmin(address, '/api/pools', token).catch(() => undefined);
+    const result = await afterTrial(ask, begun, io);
+    if (result !== undefined) return result;
     io.stderr.write(
       `hathi ${name}: not over after ${options.timeout} s; the log and "hathi status" tell how it ends\n`,
     );
     return undefined;
+  }
+}
+
+/** Waits for the end of a trial. @returns undefined where there is none, or the reload goes on without it */
+async function afterTrial(
+  ask: () => Promise<unknown>,
+  begun: number,
+  io: AdminIo,
+): Promise<Result | undefined> {
+  using progress = new Progress(io.stderr, io.env);
+  for (;;) {
+    const { pools = [], lastReload } = ((await ask()) ?? {}) as Partial<PoolsAnswer>;
+    const trials = pools.flatMap(({ name, trial }) => (trial === undefined ? [] : [{ name, trial }]));
+    const [first] = trials;
+    if (first === undefined) return (lastReload?.at ?? 0) >= begun ? readResult(lastReload) : undefined;
+    progress.step(`pool ${first.name}: on trial for ${first.trial.secondsLeft} s more`);
+    await setTimeout(lookMs);
   }
 }
 
