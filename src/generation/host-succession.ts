@@ -309,7 +309,7 @@ export class HostSuccession {
     this.#serving = generation;
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
-    this.#services.survival?.cover(generation, this.#pool);
+    this.#services.survival?.cover(generation, this.#pool, false);
     generation.tookOver(this.#services.now());
     this.#followFiles(generation);
     const until =
@@ -384,7 +384,7 @@ export class HostSuccession {
     generation.host.moveTo(hostStates.serving);
     generation.host.accept();
     this.#supervisor.watch(generation);
-    this.#services.survival?.cover(generation, this.#nextPool ?? this.#pool);
+    this.#services.survival?.cover(generation, this.#nextPool ?? this.#pool, true);
   }
 
   /** An operator gives up what is being started or on trial beside the serving generation. */

@@ -7,7 +7,7 @@ import type { Survivor } from './survivor.ts';
 
 /** Hosts of a pool that have outlived the last master, and what it had counted. */
 export interface Survivors {
-  /** The latest generation first; not empty. */
+  /** The latest generation first, those on trial last; not empty. */
   readonly hosts: readonly [Survivor, ...Survivor[]];
   readonly counters: SavedCounters | undefined;
 }
@@ -16,8 +16,12 @@ export interface Survivors {
 export interface Survival {
   /** The pool's hosts of before; each is given once. */
   take(pool: string): Survivors | undefined;
-  /** The generation serves from now on: its host may outlive the master. */
-  cover(generation: Generation, pool: PreparedPool): void;
+  /**
+   * The generation serves from now on: its host may outlive the master.
+   *
+   * @param isOnTrial beside another one, which the next master prefers
+   */
+  cover(generation: Generation, pool: PreparedPool, isOnTrial: boolean): void;
   /** Its host is gone. */
   forget(generation: Generation): void;
   /** What is counted beside the scoreboards has changed. */

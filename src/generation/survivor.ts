@@ -14,6 +14,8 @@ export interface HostRecord {
   readonly config: PoolConfig;
   readonly engine: FieldEngine;
   readonly generation: number;
+  /** It served on trial beside another one. */
+  readonly isOnTrial?: boolean | undefined;
   readonly pid: number;
   /** Of the process, which tells it from a later one with the same pid. */
   readonly startTicks: number;

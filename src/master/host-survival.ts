@@ -67,6 +67,8 @@ export class HostSurvival implements Survival {
   /** Why there is none was told. */
   #hasTold = false;
   #found: readonly Found[] = [];
+  /** Generations whose record says so. */
+  readonly #onTrial = new WeakSet<Generation>();
   #lastGeneration = 0;
   readonly #counted = new Map<string, () => SavedCounters>();
 
@@ -108,7 +110,7 @@ export class HostSurvival implements Survival {
     const all = this.#found.filter(({ record }) => record.config.name === pool);
     const [latest, ...older] = all
       .filter(({ record }) => record.contract === contractVersion)
-      .sort((left, right) => right.record.generation - left.record.generation);
+      .sort((left, right) => rankOf(right.record) - rankOf(left.record));
     if (latest === undefined) return undefined;
     const taken = [latest, ...older];
     this.#found = this.#found.filter((found) => !taken.includes(found));
@@ -121,26 +123,28 @@ export class HostSurvival implements Survival {
     this.#found = [];
   }
 
-  cover(generation: Generation, pool: PreparedPool): void {
+  cover(generation: Generation, pool: PreparedPool, isOnTrial: boolean): void {
     try {
-      this.#cover(generation, pool);
+      this.#cover(generation, pool, isOnTrial);
     } catch (error) {
       this.#tell(`[pool ${generation.name}] its host ends with the master: ${(error as Error).message}`);
     }
   }
 
-  #cover(generation: Generation, pool: PreparedPool): void {
+  #cover(generation: Generation, pool: PreparedPool, isOnTrial: boolean): void {
     const seconds = this.#seconds();
     if (seconds === 0) {
       generation.host.dependOnMaster();
       return this.forget(generation);
     }
-    // An adopted one has its socket.
-    if (generation.place !== undefined || !this.#open()) return;
+    if (!this.#open()) return;
+    // An adopted one has its socket, and so has one that was on trial.
+    const isCovered = generation.place !== undefined;
+    if (isCovered && !this.#onTrial.delete(generation)) return;
     const { pid } = generation.host;
     const startTicks = processStat(pid)?.startTicks;
     if (startTicks === undefined) throw new Error('/proc does not show it');
-    const place = randomBytes(8).toString('hex');
+    const place = generation.place ?? randomBytes(8).toString('hex');
     const { places: _, ...config } = pool.config;
     this.#write(this.#recordOf(place), {
       contract: contractVersion,
@@ -148,12 +152,15 @@ export class HostSurvival implements Survival {
       config,
       engine: generation.engine,
       generation: generation.number,
+      isOnTrial,
       pid,
       startTicks,
       slotCount: generation.workers.slotCount,
       launchedEpochMs: generation.launchedEpochMs,
       earlier: generation.earlier,
     });
+    if (isOnTrial) this.#onTrial.add(generation);
+    if (isCovered) return;
     generation.place = place;
     const socket = openSocket('unix');
     try {
@@ -363,6 +370,11 @@ export class HostSurvival implements Survival {
 }
 
 /** @throws Error for a file that is no record */
+/** The latest generation first, and those on trial last. */
+function rankOf({ generation, isOnTrial }: HostRecord): number {
+  return isOnTrial === true ? -1 / generation : generation;
+}
+
 function readRecord(path: string): HostRecord {
   const record = JSON.parse(readFileSync(path, 'utf8')) as HostRecord;
   const numbers = [record.contract, record.generation, record.pid, record.startTicks, record.slotCount];
