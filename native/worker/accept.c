@@ -70,15 +70,16 @@ static void hold_new(struct hathi_worker *worker, struct hathi_connection *conne
 	hathi_held_add(worker, connection);
 }
 
-/* Holds a connection that the host has passed, as if it were new. The worker owns it now. */
-void hathi_accept_given(struct hathi_worker *worker, int fd)
+/* Holds the connections that the host has passed, as if they were new; closes those for which there is no room. */
+void hathi_accept_given(struct hathi_worker *worker)
 {
-	if (worker->held_count == HATHI_HELD || worker->runs_scripts_only) {
-		close(fd);
-		return;
+	while (worker->given_count > 0) {
+		int fd = worker->given[--worker->given_count];
+		struct hathi_connection *connection = NULL;
+		if (worker->held_count < HATHI_HELD) connection = hathi_connection_open(worker, fd);
+		else close(fd);
+		if (connection != NULL) hold_new(worker, connection);
 	}
-	struct hathi_connection *connection = hathi_connection_open(worker, fd);
-	if (connection != NULL) hold_new(worker, connection);
 }
 
 /*

@@ -116,6 +116,7 @@ static struct hathi_connection *find_request(struct hathi_worker *worker)
 {
 	int left_to_others = 0;
 	for (;;) {
+		hathi_accept_given(worker);
 		if (!is_to_accept(worker)) return next_while_quitting(worker);
 		struct hathi_connection *ready = hathi_held_pipelined(worker);
 		if (ready != NULL) return ready;

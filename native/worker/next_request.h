@@ -7,7 +7,7 @@
 #include "worker/worker.h"
 
 struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took);
-void hathi_accept_given(struct hathi_worker *worker, int fd);
+void hathi_accept_given(struct hathi_worker *worker);
 bool hathi_worker_is_to_end(const struct hathi_worker *worker);
 bool hathi_worker_wait_prepare(struct hathi_worker *worker);
 struct hathi_connection *hathi_next_request(struct hathi_worker *worker);

@@ -65,6 +65,9 @@ struct hathi_worker {
 	int control;
 	int listen_fd;
 	int epoll;
+	/* Connections of the master's own that the host has passed, to be held. */
+	int given[HATHI_HELD];
+	uint32_t given_count;
 	/* A connection that the host has passed on, and the file with what was read of it; -1 for none. */
 	int passed_fd;
 	int passed_head;

@@ -9,7 +9,6 @@
 #include "shared/clock.h"
 #include "shared/control.h"
 #include "worker/log.h"
-#include "worker/next_request.h"
 
 /* Deadlines for the master's status page, and for the host to read a request's output. */
 enum { STATUS_WAIT_MS = 2000, FLUSH_WAIT_MS = 1000 };
@@ -60,7 +59,8 @@ static uint32_t obey(struct hathi_worker *worker, struct hathi_control *control,
 		worker->log_generation++;
 		break;
 	case HATHI_CONTROL_CONNECTION:
-		if (*descriptor >= 0) hathi_accept_given(worker, *descriptor);
+		if (*descriptor < 0 || worker->given_count == HATHI_HELD) break;
+		worker->given[worker->given_count++] = *descriptor;
 		*descriptor = -1;
 		break;
 	case HATHI_CONTROL_PASSED_HEAD:

@@ -122,25 +122,28 @@ testEngines('other settings are a reload of what the last master left', {}, (eng
 
 const { skip } = nativeBuild();
 
-test('killed while a new generation is on trial: the old one goes on, and the trial begins again', { skip }, () =>
-  underLoad('native', async (masters, first) => {
-    const before = await seen(masters);
-    masters.configure((to) =>
-      poolText(to, 'www', `${text}\nenv[A] = b\nreload.canary = 50%\nreload.canary_time = 600s`),
-    );
-    first.child.kill('SIGUSR2');
-    await first.log.waitFor(/takes 50 % of connections on trial/, 0, 10_000);
-    await masters.kill(first);
-    const second = await masters.start();
-    await second.log.waitFor(/takes 50 % of connections on trial/, 0, 10_000);
-    const after = await seen(masters);
-    assert.ok(
-      before.pids.every((pid) => after.pids.includes(pid)),
-      'the old generation serves on',
-    );
-    assert.ok(after.accepted >= before.accepted && after.ended >= before.ended);
-    return second;
-  }),
+test(
+  'killed while a new generation is on trial: the old one goes on, and the trial begins again',
+  { skip },
+  () =>
+    underLoad('native', async (masters, first) => {
+      const before = await seen(masters);
+      masters.configure((to) =>
+        poolText(to, 'www', `${text}\nenv[A] = b\nreload.canary = 50%\nreload.canary_time = 600s`),
+      );
+      first.child.kill('SIGUSR2');
+      await first.log.waitFor(/takes 50 % of connections on trial/, 0, 10_000);
+      await masters.kill(first);
+      const second = await masters.start();
+      await second.log.waitFor(/takes 50 % of connections on trial/, 0, 10_000);
+      const after = await seen(masters);
+      assert.ok(
+        before.pids.every((pid) => after.pids.includes(pid)),
+        'the old generation serves on',
+      );
+      assert.ok(after.accepted >= before.accepted && after.ended >= before.ended);
+      return second;
+    }),
 );
 
 test('killed in the middle of a reload: the old generation goes on, or the new one', { skip }, () =>
