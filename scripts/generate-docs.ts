@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { metricsMarkdown } from '../src/admin/metrics-table.ts';
+import { findingsMarkdown } from '../src/audit/findings.ts';
 import { directivesPage } from '../src/config/docs.ts';
 import { checksMarkdown } from '../src/doctor/docs.ts';
 import {
@@ -37,6 +38,7 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   ['docs/embedded.md', (page) => replaceBetween(page, 'missing', inventoryMarkdown())],
   ['docs/architecture.md', (page) => replaceBetween(page, 'rooms', roomsMarkdown())],
   ['CONTRIBUTING.md', (page) => replaceBetween(page, 'rooms', roomsInShort())],
+  ['docs/worker-mode.md', (page) => replaceBetween(page, 'findings', findingsMarkdown())],
   ['docs/doctor.md', (page) => replaceBetween(page, 'checks', checksMarkdown())],
   // Lists of TypeScript that the native engine is compiled with.
   ['native/record/layout.h', layoutHeader],

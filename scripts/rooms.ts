@@ -308,6 +308,12 @@ export const rooms: readonly Room[] = [
     ],
   },
   {
+    folder: 'src/audit',
+    purpose:
+      '`hathi audit`: requests, answers compared, what a request leaves behind, the table of findings, the report',
+    imports: ['src/config', 'src/figures', 'src/text'],
+  },
+  {
     folder: 'src/cli/watch',
     purpose: 'commands that ask a running master: status, top, profile, plan, reload, rollback, stop',
     imports: [
@@ -342,6 +348,27 @@ export const rooms: readonly Room[] = [
     speaks: ['log', 'terminal'],
   },
   {
+    folder: 'src/cli/audit',
+    purpose:
+      '`hathi audit`: a master with two pools in this process, requests to them, reports of their workers',
+    imports: [
+      'src/admin',
+      'src/audit',
+      'src/boot',
+      'src/cli/serve',
+      'src/cli/watch',
+      'src/config',
+      'src/engine',
+      'src/engine/choice',
+      'src/fastcgi',
+      'src/log',
+      'src/master',
+      'src/posix',
+    ],
+    writes: 'a folder for its sockets',
+    speaks: ['log', 'terminal'],
+  },
+  {
     folder: 'src/cli/install',
     purpose: '`hathi install`: a service of PHP-FPM runs Hathi, and is given back',
     imports: ['src/posix', 'src/runtime'],
@@ -353,6 +380,7 @@ export const rooms: readonly Room[] = [
     purpose: "the command line: php-fpm's flags and the other commands",
     imports: [
       'src/boot',
+      'src/cli/audit',
       'src/cli/install',
       'src/cli/serve',
       'src/cli/watch',

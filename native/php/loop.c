@@ -7,6 +7,7 @@
 #include <ext/spl/spl_exceptions.h>
 #include <zend_exceptions.h>
 
+#include "php/audit.h"
 #include "php/boot_output.h"
 #include "php/exception.h"
 #include "php/front.h"
@@ -96,8 +97,10 @@ static void serve(zend_fcall_info *call, zend_fcall_info_cache *cache)
 	hathi_request_describe(request);
 	hathi_answer_tell(request, loop.served + 1);
 	hathi_opcache_publish(worker, request->connection->accepted);
+	hathi_audit_handling();
 	if (!hathi_answer_own(request)) call_handler(call, cache);
 	account();
+	hathi_audit_handled(loop.has_exited);
 	if (hathi_reset_finish()) loop.has_exited = true;
 	if (CG(unclean_shutdown)) zend_bailout();
 	/* The next request of a kept connection would have to wait for the boot. */
@@ -170,6 +173,7 @@ PHP_FUNCTION(hathi_handle_request)
 	}
 	if (loop.phase == BOOTING) come_up();
 	else hathi_turn_settle(loop.worker, loop.started);
+	hathi_audit_rest(loop.served, false);
 	if (!next()) {
 		hathi_slot_leaving(&loop.worker->slot);
 		RETURN_FALSE;
@@ -246,6 +250,7 @@ static void run_script(void)
 	hathi_folder_enter(&file);
 	php_execute_script(&file);
 	zend_destroy_file_handle(&file);
+	if (loop.phase == PAUSING) hathi_audit_rest(loop.served, true);
 	if (loop.phase != BOOTING) return;
 	zend_try {
 		php_output_end_all();
@@ -326,10 +331,13 @@ void hathi_loop_run(struct hathi_worker *worker)
 {
 	loop.worker = worker;
 	hathi_reset_choose(worker);
+	hathi_audit_start(worker);
 	while (live()) {
 		if (loop.phase == BOOTING || hathi_worker_is_to_end(worker)) return;
-		advise();
 		hathi_turn_settle(worker, loop.started);
+		/* Octane's script counts by itself, and ends with the worker's last request. */
+		if (hathi_worker_is_to_end(worker)) return;
+		advise();
 		hathi_turn_give_up_kept(worker);
 	}
 }

@@ -47,6 +47,7 @@
 #define HATHI_SETTING_WORKER_MAX_REQUESTS "worker.max_requests"
 #define HATHI_SETTING_WORKER_ON_EXIT "worker.on_exit"
 #define HATHI_SETTING_WORKER_RESET "worker.reset"
+#define HATHI_SETTING_AUDIT_SOCKET "audit.socket"
 
 /* Without one of these the master is of another version. */
 #define HATHI_SETTINGS_REQUIRED { \

@@ -23,6 +23,11 @@ export const commands = [
     form: 'doctor',
     summary: 'find faults of a configuration and its machine, with the lines that fix them',
   },
+  {
+    name: 'audit',
+    form: 'audit --worker SCRIPT URL...',
+    summary: 'tell whether an application may stay booted, and what its requests leave behind',
+  },
   { name: 'reload', form: 'reload', summary: 'make a running master reload its configuration' },
   { name: 'rollback', form: 'rollback', summary: 'put the configuration before the one in force back' },
   { name: 'drain', form: 'drain POOL', summary: 'make load balancers stop sending requests to a pool' },

@@ -40,6 +40,7 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => doctorCommand(args, { stdout, stderr, env });
   },
+  audit: async () => (await import('./audit/main.ts')).auditMain,
   install: async () => {
     const { installCommand } = await import('./install/main.ts');
     const { stdout, stderr } = process;

@@ -68,6 +68,7 @@ export const hostSettingNames = {
   'worker.max_requests': whereSet(['native']),
   'worker.on_exit': whereSet(['native']),
   'worker.reset': whereSet(['native']),
+  'audit.socket': whereSet(['native']),
   'engine.php': whereSet(['embedded']),
   'engine.isolation': always(['embedded']),
   'engine.heap_limit': always(['embedded']),

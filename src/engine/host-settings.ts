@@ -26,6 +26,8 @@ export interface HostSettingsInput {
   readonly log: { readonly level: string; readonly limit: number; readonly format: 'text' | 'json' };
   /** The master's environment, for `env[NAME] = $NAME`. */
   readonly env: NodeJS.ProcessEnv;
+  /** Only in the master of a `hathi audit`: where workers report their state. */
+  readonly auditSocket?: string | undefined;
 }
 
 type Setting = readonly [name: HostSettingName, value: string];
@@ -47,6 +49,7 @@ export function hostSettings(input: HostSettingsInput): readonly Setting[] {
     ['log_level', input.log.level],
     ['log_limit', String(input.log.limit)],
     ...logFormatSettings(input),
+    ...(input.auditSocket === undefined ? [] : [['audit.socket', input.auditSocket] as const]),
   ];
 }
 

@@ -23,7 +23,7 @@ export function preparePool(
   parts: PoolParts,
   configuration: Configuration,
   php: PhpIniSource,
-  env: NodeJS.ProcessEnv,
+  { env, auditSocket }: { readonly env: NodeJS.ProcessEnv; readonly auditSocket?: string | undefined },
   known?: PreparedPool,
 ): PreparedPool {
   const { config, identity, command, listener } = parts;
@@ -37,6 +37,7 @@ export function preparePool(
     listenKind: listener.kind,
     hasAccessLog: config['access.log'] !== undefined,
     env,
+    auditSocket,
   });
   return { ...parts, settings, context, fingerprint: poolFingerprint({ config, settings, command }) };
 }

@@ -45,6 +45,8 @@ export interface ResourceOptions {
   readonly php: () => PhpIniSource;
   /** Obstacles of this machine or process to the configuration, as log lines. */
   readonly obstacles: (configuration: Configuration) => readonly string[];
+  /** Only for `hathi audit`: where the workers of all pools report their state. */
+  readonly auditSocket?: string | undefined;
 }
 
 export class MasterResources {
@@ -152,7 +154,7 @@ export class MasterResources {
       const listener = ofPool.get(pool.config);
       if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
       const known = this.#prepared.get(pool.config.name);
-      prepared.push(preparePool({ ...pool, listener }, plan.configuration, php, this.#options.env, known));
+      prepared.push(preparePool({ ...pool, listener }, plan.configuration, php, this.#options, known));
       await turns.pause();
     }
     plan.pools = prepared;

@@ -125,6 +125,7 @@ suite('every setting of the list', () => {
       hasAccessLog: true,
       log: { level: 'notice', limit: 1024, format: 'json' },
       env: { A: 'b' },
+      auditSocket: '/a',
     });
     assert.deepEqual([...new Set(sent.map(([name]) => name))].sort(), Object.keys(hostSettingNames).sort());
     const least = new Set<string>(usualSettings(1).map(([name]) => name));

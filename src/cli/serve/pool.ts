@@ -109,7 +109,7 @@ function processLines(workers: number | undefined, cores: number): string[] {
 }
 
 /** Double quotes of the configuration grammar; refuses characters that are invalid between them. */
-function quote(path: string): string {
+export function quote(path: string): string {
   if (/["\\$\n\r]/.test(path)) {
     throw new Error(
       `cannot write the path ${JSON.stringify(path)} into a configuration: it contains one of " \\ $ or a line break`,
