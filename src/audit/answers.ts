@@ -1,6 +1,6 @@
 /** Finds what differs in the answers of a warm worker, and ways in which requests end. */
 
-import { asBinary, decodeBinary } from '../text/binary.ts';
+import { asBinary, binaryOf, decodeBinary } from '../text/binary.ts';
 import { isAnswer } from './answer.ts';
 import { type Difference, FreshAnswers, type Ignored } from './compare.ts';
 import { type Finding, finding } from './findings.ts';
@@ -135,7 +135,7 @@ function originOf(
 }
 
 function inRequest({ target, headers, body }: AuditRequest, text: string): boolean {
-  const sent = [target, ...headers.map(([, value]) => value), Buffer.from(body ?? []).toString('latin1')];
+  const sent = [target, ...headers.map(([, value]) => value), binaryOf(body ?? new Uint8Array())];
   return sent.some((each) => each.includes(text));
 }
 

@@ -119,7 +119,6 @@ export const plants: readonly Plant[] = [
   plant('/error', `http_response_code(500);`, 'error-answer'),
   plant('/exit', `echo 'bye'; exit;`, 'exit'),
   plant('/fatal', `eval('function counter() {}');`, 'fatal', 'error-answer'),
-  plant('/endless', `sleep(1000);`, 'timeout'),
 ];
 
 /** Writes the application, and a file with a request to each path. */
