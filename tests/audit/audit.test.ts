@@ -49,11 +49,9 @@ suite('an application with a fault a path', { skip: nativeBuild().skip }, () => 
   });
 
   test('the text of another request is called by its origin', () => {
-    const body = findings.find(({ id, requests }) => id === 'body' && requests.length === 1);
-    assert.deepEqual(body?.seen, [
-      'fresh "bob", warm "alice" (after "user")',
-      'the same text belongs to GET /user?name=alice',
-    ]);
+    const seen = findings.find(({ id }) => id === 'body')?.seen ?? [];
+    assert.ok(seen.includes('fresh "bob", warm "alice" (after "user")'), seen.join('\n'));
+    assert.ok(seen.includes('the same text belongs to GET /user?name=alice'), seen.join('\n'));
   });
 });
 

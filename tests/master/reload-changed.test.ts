@@ -203,7 +203,7 @@ test('what was made of a pool is kept as long as nothing that it is made of has 
   };
   const configuration = { global: newGlobal(), pools: [config], file: '/etc/fpm.conf' };
   const prepare = (more: Partial<PoolParts> = {}, source = php, whole: Configuration = configuration) =>
-    preparePool({ ...parts, ...more }, whole, source, {}, known);
+    preparePool({ ...parts, ...more }, whole, source, { env: {} }, known);
   let known: PreparedPool | undefined;
   known = prepare();
   assert.equal(prepare(), known);
