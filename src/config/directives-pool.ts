@@ -218,7 +218,7 @@ export const POOL_DIRECTIVES = [
     name: 'agent.listen',
     scope: 'pool',
     type: 'string',
-    help: "An address at which the pool answers HAProxy's `agent-check`: `ready up N%` by its free workers, `drain` while it is full or the master leaves (`shutdown.delay`), `maint` after `hathi drain POOL`. In the forms of `listen`, for the clients of `listen.allowed_clients`. [cluster.md](cluster.md) has a configuration.",
+    help: "An address at which the pool answers HAProxy's `agent-check`: `ready up N%` by its free workers (a mean of some 10 seconds), `drain` while it is saturated (full for 3 seconds, until it is below 80 %) or the master leaves (`shutdown.delay`), `maint` after `hathi drain POOL`. In the forms of `listen`, for the clients of `listen.allowed_clients`. [cluster.md](cluster.md) has a configuration.",
     since: 'Hathi 0.1',
     own: true,
   },

@@ -3,7 +3,7 @@
 import type { PoolCounts, PoolProcesses } from '../figures/admin-snapshot.ts';
 import type { RecentAnswer } from '../figures/answers.ts';
 import type { PoolSample } from '../figures/history.ts';
-import { nextFullness, notFull, saturation, statusLoad } from '../pool/saturation.ts';
+import { type Fullness, nextFullness, notFull, saturation, statusLoad } from '../pool/saturation.ts';
 import type { RouteTable } from '../scoreboard/routes.ts';
 import type { StatusSnapshot } from '../status/status-snapshot.ts';
 import type { Generation } from './generation.ts';
@@ -23,7 +23,7 @@ export class PoolMetrics {
   readonly #history = new HistorySource();
   readonly #processes = new ProcessSampler();
   #heartbeatAt: number;
-  #fullness = notFull;
+  #fullness: Fullness = notFull;
 
   /**
    * @param generations those with a host
@@ -59,6 +59,11 @@ export class PoolMetrics {
   /** Whether it has been full for so long that others should take new requests. */
   get isSaturated(): boolean {
     return this.#fullness.isSaturated;
+  }
+
+  /** Saturation of the last seconds. */
+  get meanSaturation(): number {
+    return this.#fullness.mean;
   }
 
   /** Counters since the master's start. */

@@ -9,6 +9,12 @@ export const saturatedAfterMs = 3000;
 /** Below this share of its limit a saturated pool counts as free again. */
 export const freeBelow = 0.8;
 
+/**
+ * Time constant of the mean by which a balancer weighs a pool, ms. A balancer takes a weight for up to a second; by the
+ * level of one moment it would send everything to the node that was free just then, and the next moment to another.
+ */
+export const meanOverMs = 10_000;
+
 export interface Load {
   /** Workers with a request. */
   readonly busy: number;
@@ -32,13 +38,18 @@ export function saturation({ busy, waiting, limit }: Load): number {
   return limit > 0 ? (busy + waiting) / limit : 0;
 }
 
-/** Since when the pool is full, and whether that has lasted. */
+/** The saturation of the last seconds. */
 export interface Fullness {
   readonly fullSince: number | undefined;
+  /** It has been full for a while. */
   readonly isSaturated: boolean;
+  /** Its mean, in which older samples fade. */
+  readonly mean: number;
+  /** Time of the last sample, monotonic milliseconds. */
+  readonly at: number | undefined;
 }
 
-export const notFull: Fullness = { fullSince: undefined, isSaturated: false };
+export const notFull: Fullness = { fullSince: undefined, isSaturated: false, mean: 0, at: undefined };
 
 /**
  * The next state after a sample of the pool. Between the two thresholds nothing changes, so that a pool at its limit
@@ -47,8 +58,11 @@ export const notFull: Fullness = { fullSince: undefined, isSaturated: false };
  * @param now monotonic milliseconds
  */
 export function nextFullness(before: Fullness, level: number, now: number): Fullness {
-  if (level < freeBelow) return notFull;
-  if (level < 1) return { fullSince: undefined, isSaturated: before.isSaturated };
+  const share = before.at === undefined ? 1 : 1 - Math.exp((before.at - now) / meanOverMs);
+  const mean = before.mean + (level - before.mean) * share;
+  const next = { mean, at: now };
+  if (level < freeBelow) return { ...next, fullSince: undefined, isSaturated: false };
+  if (level < 1) return { ...next, fullSince: undefined, isSaturated: before.isSaturated };
   const fullSince = before.fullSince ?? now;
-  return { fullSince, isSaturated: before.isSaturated || now - fullSince >= saturatedAfterMs };
+  return { ...next, fullSince, isSaturated: before.isSaturated || now - fullSince >= saturatedAfterMs };
 }

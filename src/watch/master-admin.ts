@@ -19,7 +19,6 @@ import type { PoolWatcher } from '../generation/pool-watcher.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { AgentFacts } from '../pool/agent-answer.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
-import { poolLoad } from './pool-load.ts';
 import { Profiler } from './profiler.ts';
 import { Recorder } from './recorder.ts';
 import type { ReloadJournal } from './reload-journal.ts';
@@ -70,13 +69,14 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
   /** Facts about the pool of that name for a load balancer. */
   agentFacts(name: string): AgentFacts | undefined {
     const runner = this.#runner(name);
-    const load = runner && contain(runner, 'answering a load balancer', () => poolLoad(runner));
-    if (runner === undefined || load === undefined) return undefined;
+    if (runner === undefined) return undefined;
+    const { serving, isAsleep, metrics } = runner;
     return {
-      isServed: runner.serving !== undefined || runner.isAsleep,
+      isServed: serving !== undefined || isAsleep,
+      isSaturated: serving !== undefined && metrics.isSaturated,
+      saturation: serving === undefined ? 0 : metrics.meanSaturation,
       isDrained: this.#master.isDrained(name),
       isLeaving: !['starting', 'normal', 'reloading'].includes(this.#master.state()),
-      load,
     };
   }
 

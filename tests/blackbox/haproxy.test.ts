@@ -1,6 +1,6 @@
 /** HAProxy in front: FastCGI, and the agent check that takes a node out before it hurts. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { requires } from '../harness/debian.ts';
@@ -13,8 +13,7 @@ import { freePort } from '../harness/web-server.ts';
 const holdScript = `<?php
 if (!isset($_GET['hold'])) exit('served');
 $mark = tempnam($_GET['hold'], 'runs');
-while (!file_exists($_GET['hold'] . '/go')) { usleep(5000); clearstatcache(); }
-unlink($mark);
+while (file_exists($mark)) { usleep(5000); clearstatcache(); }
 echo 'held';`;
 
 /** Bytes received after connecting to an address. */
@@ -35,7 +34,7 @@ test('a pool tells HAProxy how much it takes: full, drained, put back, leaving',
       poolText(
         folder,
         'www',
-        `listen = 127.0.0.1:${pool}\nagent.listen = 127.0.0.1:${agent}\npm.max_children = 4`,
+        `listen = 127.0.0.1:${pool}\nagent.listen = 127.0.0.1:${agent}\npm.max_children = 6`,
       ),
   });
   server.folder.write('www/index.php', holdScript);
@@ -58,15 +57,21 @@ backend nodes
   assert.equal(await get('/'), 'served');
   await haproxy.server('node', ({ status, weight }) => status === 'UP' && weight === 100);
 
-  const held = [get(`/?hold=${hold}`), get(`/?hold=${hold}`), get(`/?hold=${hold}`)];
-  await poll('three busy workers', () => readdirSync(hold).length === 3 || undefined);
-  assert.equal(await said(agent), 'ready up 25%\n');
-  await haproxy.server('node', ({ status, weight }) => status === 'UP' && weight === 25);
-  held.push(get(`/?hold=${hold}`));
+  const held = Array.from({ length: 6 }, () => get(`/?hold=${hold}`));
+  await poll('six busy workers', () => readdirSync(hold).length === 6 || undefined);
+  assert.match(await said(agent), /^ready up \d+%\n$/, 'full for a moment');
+  await haproxy.server('node', ({ status, weight }) => status === 'UP' && weight < 100);
   await haproxy.server('node', ({ status }) => status.startsWith('DRAIN'));
-  server.folder.write('tmp/hold/go', '');
-  assert.deepEqual(await Promise.all(held), ['held', 'held', 'held', 'held']);
-  await haproxy.server('node', ({ status, weight }) => status === 'UP' && weight === 100);
+  const letGo = (count: number) => {
+    for (const name of readdirSync(hold).slice(0, count)) rmSync(`${hold}/${name}`);
+  };
+  letGo(1);
+  assert.equal(await Promise.race(held), 'held');
+  assert.equal(await said(agent), 'drain\n', 'one of six is not well below');
+  letGo(1);
+  await haproxy.server('node', ({ status }) => status === 'UP');
+  letGo(4);
+  assert.deepEqual(await Promise.all(held), Array(6).fill('held'));
 
   const env = { ...process.env, HATHI_RUNTIME_DIR: server.folder.join('runtime') };
   const hathi = (...args: string[]) => run(serverCommand(), [...args, '-y', server.configFile], { env });

@@ -47,14 +47,16 @@ export class Cluster implements AsyncDisposable {
 
   /** The first process of a machine, as soon as it is on. */
   first(machine: string): Promise<ProcessId> {
-    return poll(`machine ${machine}`, () => {
+    const look = () => {
       if (this.run.exitCode !== null) throw new Error(`the cluster has ended:\n${this.log.text()}`);
       try {
         return identify(Number(readFileSync(this.path(`${machine}.pid`), 'utf8')));
       } catch {
         return undefined;
       }
-    });
+    };
+    // All machines are switched on at once.
+    return poll(`machine ${machine}`, look, 60_000);
   }
 
   /** Kills all processes of a machine at once, and waits until they are gone. */

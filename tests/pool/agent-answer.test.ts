@@ -7,21 +7,23 @@ const idle: AgentFacts = {
   isServed: true,
   isDrained: false,
   isLeaving: false,
-  load: { busy: 0, waiting: 0, limit: 8 },
+  isSaturated: false,
+  saturation: 0,
 };
-const busy = (count: number, waiting = 0) => ({ ...idle, load: { busy: count, waiting, limit: 8 } });
+const busy = (saturation: number) => ({ ...idle, saturation });
 
 for (const [title, facts, answer] of [
   ['an idle pool', idle, 'ready up 100%'],
-  ['half of it busy', busy(4), 'ready up 50%'],
-  ['nearly full', { ...idle, load: { busy: 499, waiting: 0, limit: 500 } }, 'ready up 1%'],
-  ['full', busy(8), 'drain'],
-  ['over full', busy(8, 3), 'drain'],
-  ['waiting connections that fill it', busy(5, 3), 'drain'],
+  ['half of it busy', busy(0.5), 'ready up 50%'],
+  ['nearly full', busy(0.998), 'ready up 1%'],
+  ['full for a moment', busy(1), 'ready up 1%'],
+  ['waiting connections for a moment', busy(1.4), 'ready up 1%'],
+  ['full for a while', { ...busy(1), isSaturated: true }, 'drain'],
+  ['full before, not well below yet', { ...busy(0.9), isSaturated: true }, 'drain'],
   ['nobody serves it', { ...idle, isServed: false }, 'ready down#no host serves the pool'],
   ['leaving', { ...idle, isLeaving: true }, 'drain'],
   ['drained', { ...idle, isDrained: true }, 'maint'],
-  ['drained, full and leaving', { ...busy(8), isDrained: true, isLeaving: true }, 'maint'],
+  ['drained, full and leaving', { ...busy(1), isSaturated: true, isDrained: true, isLeaving: true }, 'maint'],
 ] as const) {
   test(`${title}: ${answer}`, () => assert.equal(agentAnswer(facts), `${answer}\n`));
 }

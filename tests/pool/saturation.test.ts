@@ -1,7 +1,13 @@
 /** How full a pool is, and when others should take what comes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextFullness, notFull, saturatedAfterMs, saturation } from '../../src/pool/saturation.ts';
+import {
+  type Fullness,
+  nextFullness,
+  notFull,
+  saturatedAfterMs,
+  saturation,
+} from '../../src/pool/saturation.ts';
 
 test('saturation is demand against capacity', () => {
   assert.equal(saturation({ busy: 0, waiting: 0, limit: 4 }), 0);
@@ -12,7 +18,7 @@ test('saturation is demand against capacity', () => {
 
 /** Plays levels that are looked at once a second. */
 function play(levels: readonly number[]): boolean[] {
-  let state = notFull;
+  let state: Fullness = notFull;
   return levels.map((level, second) => {
     state = nextFullness(state, level, second * 1000);
     return state.isSaturated;
@@ -27,4 +33,15 @@ test('a pool counts as saturated after it has been full for a while, and until i
   ]);
   assert.deepEqual(play([1, 1, 0.99, 1, 1, 1]), [false, false, false, false, false, false], 'a peak');
   assert.deepEqual(play([2, 2, 5, 1, 0]), [false, false, false, true, false]);
+});
+
+test('the mean follows a change within half a minute, and a moment moves it little', () => {
+  let state: Fullness = nextFullness(notFull, 0.5, 0);
+  assert.equal(state.mean, 0.5, 'the first sample');
+  state = nextFullness(state, 1.5, 1000);
+  assert.ok(state.mean > 0.55 && state.mean < 0.65, String(state.mean));
+  for (let second = 2; second <= 32; second++) state = nextFullness(state, 0.9, second * 1000);
+  assert.ok(Math.abs(state.mean - 0.9) < 0.05, String(state.mean));
+  // After a sleep of an hour only the present counts.
+  assert.ok(nextFullness(state, 0, 3_600_000).mean < 1e-9);
 });
