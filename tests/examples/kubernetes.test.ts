@@ -1,5 +1,7 @@
 /** The manifests of deploy/kubernetes. No cluster runs here: what is checked is what can be without one. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
@@ -15,6 +17,25 @@ const overlays = [
 ] as const;
 /** Folders that this machine's kubectl can render. */
 const folders = ['base', ...(isCapable ? overlays : [])];
+
+/** How it was recorded is in the file, and scripts/record-flash-crowd.ts does it again. */
+const recorded = JSON.parse(readFileSync(join(import.meta.dirname, 'flash-crowd.json'), 'utf8')) as {
+  readonly workers: number;
+  readonly saturation: readonly number[];
+};
+
+/** The pod of the manifests. */
+const crowdedPod = { workers: 8, target: 0.6, startSeconds: 10 };
+
+/** How often the number goes up after it went down, or down after it went up; the first way counts as well. */
+function turnsOf(pods: readonly number[]): number {
+  const moves = pods.flatMap((count, index) => Math.sign(count - (pods[index - 1] ?? count)) || []);
+  return moves.filter((way, index) => way !== moves[index - 1]).length;
+}
+
+function steps(pods: readonly number[]): string {
+  return pods.flatMap((count, at) => (count === pods[at - 1] ? [] : `${at} s: ${count}`)).join(', ');
+}
 
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
@@ -105,6 +126,30 @@ suite('deploy/kubernetes', { skip: requires('kubernetes-client') }, () => {
     if (!isCapable) return;
     const { securityContext } = podOf(await rendered('overlays/openshift'));
     for (const name of ['runAsUser', 'runAsGroup', 'fsGroup']) assert.equal(securityContext[name], undefined);
+  });
+
+  test('scaling follows a recorded flash crowd within two minutes, and does not flap', async () => {
+    const manifests = await rendered('base');
+    const rules = manifests.find(({ kind }) => kind === 'HorizontalPodAutoscaler')
+      ?.spec as unknown as Autoscaler;
+    const { workers, saturation } = recorded;
+    const demand = saturation.map((level) => level * workers);
+    // Its last two minutes are rest: they are repeated until the autoscaler has had time to go back.
+    const rest = demand.slice(-120);
+    const { pods } = replay([...demand, ...Array.from({ length: 8 }, () => rest).flat()], crowdedPod, rules);
+    const begin = demand.findIndex((busy) => busy > 24);
+    const crowd = demand.slice(begin + 30, begin + 180);
+    const enough = Math.ceil(crowd.reduce((sum, busy) => sum + busy) / crowd.length / crowdedPod.workers);
+    const followed = pods.findIndex((count, second) => second > begin && count >= enough) - begin;
+    assert.ok(enough > 3 && followed >= 0 && followed <= 120, `${enough} pods after ${followed} s`);
+    // Up, down, and never up again: a pod that is taken away is not missed a minute later.
+    const turns = turnsOf(pods);
+    assert.ok(turns <= 2, `${turns} turns: ${steps(pods)}`);
+    assert.ok((pods.at(-1) ?? 99) <= 3, `back to what the rest needs: ${steps(pods)}`);
+    // The rules for going up alone, both ways, would flap.
+    const { scaleUp } = rules.behavior;
+    const hasty = { scaleUp, scaleDown: scaleUp };
+    assert.ok(turnsOf(replay(demand, crowdedPod, { ...rules, behavior: hasty }).pods) > 2);
   });
 
   test('scaling follows a flash crowd within two minutes, and does not flap', async () => {
