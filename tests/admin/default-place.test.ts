@@ -1,6 +1,6 @@
 /** The admin endpoint without `admin.listen`: where it is, who finds it, and what it must not disturb. */
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { adminSocketName, defaultAdminSocket, runtimeFolder } from '../../src/config/admin-place.ts';
@@ -74,6 +74,8 @@ test('a master is found by its configuration, over reloads; off means off, and n
   assert.equal((await askAdmin({ socketPath: place, path: '/readyz' })).status, 200);
   await server.stop();
   assert.equal(existsSync(place), false);
+  // Kept for the next master, which there will not be.
+  rmSync(place.replace(/\.sock$/, '.configurations'), { recursive: true });
 });
 
 test('a master is found by a configuration whose name is not ASCII', async () => {

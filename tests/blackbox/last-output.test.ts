@@ -12,11 +12,11 @@ import { ask } from './hello.ts';
 const skip = serverKind === 'php-fpm' && 'the reference has no hosts';
 const count = 2000;
 
-/** Writes the lines in one go, so that the answer is there while the pipe is full of them. */
-const writes = `<?php
+/** Writes lines with its name in one go, so that the answer is there while the pipe is full of them. */
+const writes = (name: string): string => `<?php
 $text = '';
-for ($i = 1; $i <= ${count}; $i++) $text .= "line $i\\n";
-file_put_contents('php://stderr', $text . 'and the rest');`;
+for ($i = 1; $i <= ${count}; $i++) $text .= "${name} $i\\n";
+file_put_contents('php://stderr', $text . '${name} and the rest');`;
 
 function start(engine: EngineName, global = ''): Promise<Server> {
   return startServer({
@@ -25,38 +25,34 @@ function start(engine: EngineName, global = ''): Promise<Server> {
     global,
     expected: [/said into stderr/, /did not finish in time/],
     pools: (folder) => {
-      folder.write('www/write.php', writes);
-      folder.write('www/stay.php', `${writes} touch($_SERVER['WRITTEN']); sleep(30);`);
+      folder.write('www/write.php', writes('write'));
+      folder.write('www/stay.php', `${writes('stay')} touch($_SERVER['WRITTEN']); sleep(30);`);
       return poolText(folder, 'www', 'catch_workers_output = yes\npm.max_children = 2');
     },
   });
 }
 
-function assertComplete(server: Server): void {
-  const said = server.log.lines.flatMap(
-    (line) => /said into stderr: "(.*)"(?:, pipe is closed)?$/.exec(line)?.[1] ?? [],
-  );
-  const wanted = Array.from({ length: count }, (_, index) => `line ${index + 1}`);
+/** @param name of the script */
+function assertComplete(server: Server, name: string): void {
+  const line = new RegExp(`said into stderr: "${name} (.*)"(?:, pipe is closed)?$`);
+  const said = server.log.lines.flatMap((text) => line.exec(text)?.[1] ?? []);
+  const wanted = Array.from({ length: count }, (_, index) => String(index + 1));
   assert.deepEqual(said, [...wanted, 'and the rest']);
 }
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
-  testEngines(`${signal} at the end of the request`, {}, async (engine) => {
-    await using server = await start(engine);
-    await request(server.socket(), scriptParams(server.folder.join('www/write.php')));
-    await server.stop(signal);
-    assertComplete(server);
-  });
-
-  testEngines(`${signal} while the script goes on`, {}, async (engine) => {
+  testEngines(`${signal} at the end of a request and while a script goes on`, {}, async (engine) => {
     await using server = await start(engine, 'process_control_timeout = 1');
     const written = server.folder.join('log/written');
     const params = scriptParams(server.folder.join('www/stay.php'), { WRITTEN: written });
     const answer = request(server.socket(), params).catch(() => {});
-    await poll('the script has written', () => existsSync(written) || undefined);
+    await Promise.all([
+      poll('the script has written', () => existsSync(written) || undefined),
+      request(server.socket(), scriptParams(server.folder.join('www/write.php'))),
+    ]);
     await server.stop(signal);
     await answer;
-    assertComplete(server);
+    for (const name of ['write', 'stay']) assertComplete(server, name);
   });
 }
 
@@ -64,8 +60,8 @@ testEngines('a reload at the end of the request', {}, async (engine) => {
   await using server = await start(engine);
   await request(server.socket(), scriptParams(server.folder.join('www/write.php')));
   await server.reload();
-  await poll('the old lines', () => server.log.count(/and the rest/) > 0 || undefined);
-  assertComplete(server);
+  await poll('the old lines', () => server.log.count(/write and the rest/) > 0 || undefined);
+  assertComplete(server, 'write');
   await server.stop();
 });
 
@@ -82,5 +78,5 @@ testEngines('SIGTERM before the host has read any of it', { only: 'native', skip
   await server.log.waitFor(/Terminating/);
   signalProcess(host, 'SIGCONT');
   await stopped;
-  assertComplete(server);
+  assertComplete(server, 'write');
 });

@@ -1,6 +1,6 @@
 /** The same output and the same request through PHP-FPM and through our classes: the logs must be equal. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { ErrorLog } from '../../src/log/error-log.ts';
 import { type OutputStream, WorkerOutput } from '../../src/log/worker-output.ts';
 import { asBinary } from '../../src/text/binary.ts';
 import { phpFpm } from '../harness/debian.ts';
+import { poll } from '../harness/waiting.ts';
 import { type Cleanup, emptyFile, folderFor, withoutTime } from '../log/support.ts';
 import { isRoot } from '../posix/child.ts';
 
@@ -17,7 +18,7 @@ const isInstalled = (program: string) => spawnSync('sh', ['-c', `command -v ${pr
 const canRun = isRoot && isInstalled(phpFpm) && isInstalled('cgi-fcgi');
 const skip = canRun ? false : 'needs root, php-fpm and cgi-fcgi';
 
-/** Output of the script, one entry per write, with pauses so that php-fpm reads them one by one. */
+/** Output of the script, one entry per write. php-fpm is to read them one by one: see {@link bytesRead}. */
 const writes: [stream: OutputStream, text: string][] = [
   ['stderr', `${'x'.repeat(1000)}\n`],
   ['stderr', 'a\n\n\nb\nunfinished'],
@@ -41,11 +42,22 @@ const accessFormat =
 function script(): string {
   const calls = writes.map(([stream, text]) => {
     const bytes = `base64_decode('${Buffer.from(text, 'latin1').toString('base64')}')`;
-    return `fwrite($${stream}, ${bytes}); usleep(10000);`;
+    return `fwrite($${stream}, ${bytes}); next_go($goes);`;
   });
   return `<?php header('X-Test: yes "quoted"');
+function next_go(string $goes): void {
+  static $next = 0;
+  for ($file = "$goes.$next"; !file_exists($file); clearstatcache()) usleep(1000);
+  $next++;
+}
+$goes = $_SERVER['GOES'];
 $stdout = fopen('php://stdout', 'w'); $stderr = fopen('php://stderr', 'w');
 ${calls.join('\n')}`;
+}
+
+/** Bytes that a process has read so far, pipes included: proc(5). */
+function bytesRead(pid: number): number {
+  return Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1]);
 }
 
 function configuration(folder: string): string {
@@ -81,7 +93,7 @@ async function runReference(folder: string): Promise<{ lines: string[]; access: 
   const ended = once(server.stderr, 'end');
   try {
     await isReady;
-    for (const pool of ['plain', 'fancy']) request(folder, pool);
+    for (const pool of ['plain', 'fancy']) await request(folder, pool, server.pid ?? 0);
   } finally {
     server.kill('SIGTERM');
     await ended;
@@ -90,15 +102,33 @@ async function runReference(folder: string): Promise<{ lines: string[]; access: 
   return { lines, access: readFileSync(join(folder, 'fancy.access'), 'latin1') };
 }
 
-function request(folder: string, pool: string): void {
+/** Runs the script in a pool of the reference; it goes on after each write when the master has read that. */
+async function request(folder: string, pool: string, master: number): Promise<void> {
+  const goes = join(folder, `${pool}.go`);
   const environment = {
     SCRIPT_FILENAME: join(folder, 'script.php'),
     SCRIPT_NAME: '/script.php',
     REQUEST_METHOD: 'GET',
     QUERY_STRING: 'a=1',
     HTTP_HOST: 'example.test',
+    GOES: goes,
   };
-  execFileSync('cgi-fcgi', ['-bind', '-connect', join(folder, `${pool}.sock`)], { env: environment });
+  let wanted = bytesRead(master);
+  const client = spawn('cgi-fcgi', ['-bind', '-connect', join(folder, `${pool}.sock`)], {
+    env: environment,
+    stdio: 'ignore',
+  });
+  const ended = once(client, 'close');
+  try {
+    for (const [index, [, text]] of writes.entries()) {
+      wanted += text.length;
+      await poll(`write ${index} is read`, () => bytesRead(master) >= wanted || undefined);
+      writeFileSync(`${goes}.${index}`, '');
+    }
+    assert.equal((await ended)[0], 0);
+  } finally {
+    client.kill();
+  }
 }
 
 /** The same writes through our own classes, of workers with the process ids that the reference had. */

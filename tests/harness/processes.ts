@@ -63,9 +63,15 @@ export function signalProcess(id: ProcessId, signal: NodeJS.Signals): void {
   }
 }
 
-/** Resolves when the child has exited and its pipes are closed, possibly at once. */
+/** One wait for each child: a test may ask many times, and Node warns of more than ten listeners. */
+const ends = new WeakMap<ChildProcess, Promise<unknown>>();
+
+/** Resolves when the child has exited, possibly at once. */
 export async function exited(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const end = ends.get(child) ?? once(child, 'exit');
+  ends.set(child, end);
+  await end;
 }
 
 const adopted = new Set<ChildProcess>();

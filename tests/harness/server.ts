@@ -4,7 +4,7 @@
  * file or temporary file, and no unexpected warning in the log.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeBuild } from '../native/built-engine.ts';
 import { phpFpm } from './debian.ts';
@@ -63,11 +63,24 @@ export function serverCommand(kind: ServerKind = serverKind): string {
   return kind === 'php-fpm' ? phpFpm : join(readableCheckout(), 'bin/hathi');
 }
 
+let runtime: TestFolder | undefined;
+
+/** For masters that are given no other place: those of root would leave what they keep in /run/hathi. */
+function runtimeFolder(): string {
+  if (runtime === undefined) {
+    runtime = new TestFolder('hathi-runtime-');
+    // A test may start a master as another user.
+    chmodSync(runtime.path, 0o777);
+  }
+  return runtime.path;
+}
+
 /** The environment of a master: this process's own, without variables of npm and the test runner. */
 export function cleanEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|INIT_CWD|TMPDIR)/.test(name));
   // A native engine that is built on this machine must not change the test.
-  return { ...Object.fromEntries(kept), HATHI_ENGINE_DIR: '/nonexistent', ...more };
+  const own = { HATHI_ENGINE_DIR: '/nonexistent', HATHI_RUNTIME_DIR: runtimeFolder() };
+  return { ...Object.fromEntries(kept), ...own, ...more };
 }
 
 /** Offers the native engine of this checkout, or none. */
