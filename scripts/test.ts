@@ -28,8 +28,6 @@ const serialPaths = [
   'tests/blackbox/exhausted-pool.test.ts',
   'tests/blackbox/reload-under-load.test.ts',
   'tests/package/start.test.ts',
-  // Its looks at the growth of workers are far apart on a busy machine.
-  'tests/native/memory-limits.test.ts',
 ];
 
 /** Begun first, so that none of them is the last to end. Each takes ten seconds and more. */

@@ -46,7 +46,7 @@ suite('limits of memory', { skip, concurrency: true }, () => {
     server.folder.write('www/pid.php', '<?php echo getmypid();');
     server.folder.write(
       'www/take.php',
-      '<?php $all = str_repeat("x", 100 * 1024 * 1024); if ($_GET["t"] === "late") { echo "begun"; while (ob_get_level() > 0) ob_end_flush(); flush(); } sleep(20);',
+      '<?php if ($_GET["t"] === "late") { echo "begun"; while (ob_get_level() > 0) ob_end_flush(); flush(); } $all = str_repeat("x", 100 * 1024 * 1024); sleep(20);',
     );
   });
   after(async () => {
