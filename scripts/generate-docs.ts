@@ -11,6 +11,8 @@ import { directivesPage } from '../src/config/docs.ts';
 import { checksMarkdown } from '../src/doctor/docs.ts';
 import {
   hostMessages,
+  keeperMessages,
+  keeperOrders,
   masterMessages,
   messageTable,
   templateMessages,
@@ -57,6 +59,8 @@ function contractPage(page: string): string {
     ['host messages', messageTable(hostMessages)],
     ['template orders', messageTable(templateOrders)],
     ['template messages', messageTable(templateMessages)],
+    ['keeper orders', messageTable(keeperOrders)],
+    ['keeper messages', messageTable(keeperMessages)],
     ['layout', layoutTables()],
   ];
   return parts.reduce((current, [name, text]) => replaceBetween(current, name, text), page);

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "host/descriptors.h"
 #include "host/host_events.h"
 #include "host/listener.h"
+#include "host/meeting.h"
 #include "host/memory.h"
 #include "host/passed.h"
 #include "host/relay.h"
@@ -28,8 +28,6 @@
 enum {
 	/* What a new master passes with its first byte: the descriptor channel, stdout, stderr. */
 	PASSED_DESCRIPTORS = 3,
-	/* A new master sends them at once. */
-	GREETING_MS = 1000,
 	/* Requests may run so long after the host has begun to drain by itself. */
 	DRAIN_MS = 30000,
 };
@@ -159,24 +157,6 @@ void hathi_orphan_check(struct hathi_host *host)
 	hathi_workers_drain(host);
 }
 
-/* Accepts a process of the master's user that passes the descriptors of a master. Returns its connection, or -1. */
-static int accept_master(struct hathi_host *host, int *descriptors)
-{
-	struct ucred peer;
-	socklen_t length = sizeof peer;
-	struct timeval patience = {.tv_sec = GREETING_MS / 1000};
-	int connection = accept4(host->orphan.socket, NULL, NULL, SOCK_CLOEXEC);
-	if (connection < 0) return -1;
-	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == host->orphan.master_user &&
-		setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0) {
-		int count = hathi_descriptors_receive(connection, 0, descriptors);
-		if (count == PASSED_DESCRIPTORS) return connection;
-		if (count > 0) hathi_descriptors_close(descriptors, (size_t)count);
-	}
-	close(connection);
-	return -1;
-}
-
 static void place(int descriptor, int target, bool is_kept)
 {
 	if (dup3(descriptor, target, is_kept ? O_CLOEXEC : 0) < 0) _exit(HATHI_EXIT_FAILED);
@@ -212,7 +192,8 @@ void hathi_orphan_on_master(struct hathi_host *host)
 {
 	int descriptors[HATHI_DESCRIPTORS_MOST];
 	if (!host->orphan.is_orphan) return;
-	int connection = accept_master(host, descriptors);
+	int connection = hathi_meeting_accept(
+		host->orphan.socket, host->orphan.master_user, PASSED_DESCRIPTORS, descriptors);
 	if (connection < 0) return;
 	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
 		/* What is due is made now: the new master finds the pool in its size, and no slot's counters without a worker. */
@@ -221,8 +202,6 @@ void hathi_orphan_on_master(struct hathi_host *host)
 		child->replaced_at = 0;
 		if (is_due) hathi_workers_start(host, slot);
 	}
-	struct timeval none = {0};
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
 	place(connection, HATHI_FD_CONTROL, true);
 	place(descriptors[0], HATHI_FD_DESCRIPTORS, true);
 	place(descriptors[1], STDOUT_FILENO, false);

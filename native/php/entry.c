@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "host/keeper.h"
 #include "host/template.h"
 #include "php/host_php.h"
 #include "php/programs.h"
@@ -24,6 +25,7 @@ static int hathi_main(int argc, char **argv, char **environment)
 	if (argc >= 2 && strcmp(argv[1], "--info") == 0) return hathi_php_info(argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "--check") == 0) return hathi_php_check();
 	if (argc >= 2 && strcmp(argv[1], "--template") == 0) return hathi_template_main(&hathi_php, argc, argv, environment);
+	if (argc >= 2 && strcmp(argv[1], "--keeper") == 0) return hathi_keeper_main(hathi_php.program, argc, argv, environment);
 	return hathi_host_main(&hathi_php, argc, argv, environment);
 }
 

@@ -33,6 +33,8 @@ export const wordKinds = {
   SECONDS: 'whole seconds',
   VERSION: 'version of the contract',
   NAME: 'name of a setting',
+  INODE: 'inode of a socket, as fstat(2) tells it',
+  COUNT: 'number of sockets',
 } as const;
 export type WordKind = keyof typeof wordKinds;
 
@@ -221,6 +223,27 @@ export const templateMessages = {
       { words: 'PID signal NUMBER', meaning: 'a host was ended by a signal' },
     ],
   },
+} as const satisfies Record<string, MessageRow>;
+
+/** What the master sends to the keeper of sockets. */
+export const keeperOrders = {
+  keep: row(
+    '',
+    'keep the sockets that have been sent in one message before, over the descriptor channel: at most seven',
+  ),
+  drop: row('INODE', 'close the socket with that inode; one that is not kept is no error'),
+  survive: row(
+    'SECONDS',
+    'keep them for so long after the end of the channel; 0, as at the start: close them and exit',
+  ),
+} as const satisfies Record<string, MessageRow>;
+
+/** What a keeper sends, to the next master only. */
+export const keeperMessages = {
+  keeping: row(
+    'VERSION COUNT',
+    'the version of the contract that it speaks, and how many sockets it passes over the descriptor channel, seven in a message',
+  ),
 } as const satisfies Record<string, MessageRow>;
 
 /** The rows as a table for docs/contract.md. */

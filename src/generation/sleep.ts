@@ -8,7 +8,7 @@ import type { MasterServices } from './master-services.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 
 export class Sleep {
-  readonly #services: Pick<MasterServices, 'sleepers' | 'now'>;
+  readonly #services: Pick<MasterServices, 'sleepers' | 'survival' | 'now'>;
   /** Its connections wake the pool. */
   #listener: Listener | undefined;
   /** Since when the serving host has had no worker. */
@@ -16,7 +16,7 @@ export class Sleep {
   /** Wall clock, milliseconds: start of its sleep. */
   #since = 0;
 
-  constructor(services: Pick<MasterServices, 'sleepers' | 'now'>) {
+  constructor(services: Pick<MasterServices, 'sleepers' | 'survival' | 'now'>) {
     this.#services = services;
   }
 
@@ -29,9 +29,11 @@ export class Sleep {
   }
 
   /** @throws PosixError for a socket that cannot be watched */
-  begin({ listener }: PreparedPool, wake: () => void): void {
+  begin(pool: PreparedPool, wake: () => void): void {
+    const { listener } = pool;
     this.end();
     this.#services.sleepers.add(listener, wake);
+    this.#services.survival?.keepSocket(pool);
     this.#listener = listener;
     this.#since = Date.now();
   }

@@ -24,6 +24,8 @@ export interface Survival {
   cover(generation: Generation, pool: PreparedPool, isOnTrial: boolean): void;
   /** Its host is gone. */
   forget(generation: Generation): void;
+  /** The pool sleeps: its socket may outlive the master, although no host holds it. */
+  keepSocket(pool: PreparedPool): void;
   /** What is counted beside the scoreboards has changed. */
   counted(pool: string, read: () => SavedCounters): void;
 }

@@ -34,6 +34,7 @@ import { processStat } from '../posix/process-stat.ts';
 import { bind, connectAtOnce, isListening, listen, openSocket } from '../posix/sockets.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
 import { Listener } from '../sockets/listener.ts';
+import { KeptSockets } from './kept-sockets.ts';
 
 /** A host whose loop runs answers within milliseconds. All are asked at once, so this is the wait for all that are stopped. */
 const answerMs = 3000;
@@ -41,6 +42,8 @@ const answerMs = 3000;
 const answerMsEach = 20;
 /** A host that no pool wants may finish for so long. */
 const leftoverMs = 30_000;
+/** A host that is told to end at once takes that long at most. */
+const orphanEndMs = 5000;
 const hostFile = /^host-([0-9a-f]{16})\.json$/;
 
 /** One that was reached, with the socket that its pool listens on. */
@@ -54,6 +57,7 @@ type Asked = Omit<Found, 'scoreboard' | 'listen'>;
 export interface SurvivalOptions {
   readonly folder: string;
   readonly log: ErrorLog;
+  readonly env: NodeJS.ProcessEnv;
   /** `survive` of the configuration in force. */
   readonly seconds: () => number;
 }
@@ -71,9 +75,11 @@ export class HostSurvival implements Survival {
   readonly #onTrial = new WeakSet<Generation>();
   #lastGeneration = 0;
   readonly #counted = new Map<string, () => SavedCounters>();
+  readonly #kept: KeptSockets;
 
-  constructor({ folder, log, seconds }: SurvivalOptions) {
+  constructor({ folder, log, env, seconds }: SurvivalOptions) {
     this.#folder = folder;
+    this.#kept = new KeptSockets({ path: join(folder, 'keeper.sock'), log, env });
     this.#log = log;
     this.#seconds = seconds;
   }
@@ -81,7 +87,7 @@ export class HostSurvival implements Survival {
   /**
    * Looks for hosts of the last master and connects to them. Never throws: a master without them starts others.
    *
-   * @returns their listening sockets, each once
+   * @returns their listening sockets and those of sleeping pools, each once
    */
   find(): Listener[] {
     if (!this.#open()) return [];
@@ -93,7 +99,8 @@ export class HostSurvival implements Survival {
     this.#found = asked.flatMap((one) => this.#hear(one, until) ?? []);
     const numbers = this.#found.map(({ record }) => record.generation);
     this.#lastGeneration = Math.max(0, ...numbers);
-    return this.#listeners();
+    const listeners = this.#listeners();
+    return [...listeners, ...this.#kept.find(listeners)];
   }
 
   /** Hosts that serve outlive this master. */
@@ -121,6 +128,13 @@ export class HostSurvival implements Survival {
   releaseRest(): void {
     for (const found of this.#found) this.#dismiss(found);
     this.#found = [];
+  }
+
+  /** Ends everything that outlived the last master; requests that run are lost. */
+  async endRest(): Promise<void> {
+    const found = this.#found;
+    this.#found = [];
+    await Promise.all([this.#kept.end(), ...found.map((one) => this.#endOrphan(one))]);
   }
 
   cover(generation: Generation, pool: PreparedPool, isOnTrial: boolean): void {
@@ -178,6 +192,30 @@ export class HostSurvival implements Survival {
   forget(generation: Generation): void {
     if (generation.place !== undefined) this.#remove(generation.place);
     generation.place = undefined;
+  }
+
+  keepSocket({ listener, command, config }: PreparedPool): void {
+    const seconds = this.#seconds();
+    if (seconds > 0 && !this.#open()) return;
+    try {
+      this.#kept.keep(listener, command.keeper, seconds);
+    } catch (error) {
+      this.#tell(`[pool ${config.name}] its socket closes with the master: ${(error as Error).message}`);
+    }
+  }
+
+  dropSocket(listener: Listener): void {
+    this.#kept.drop(listener);
+  }
+
+  /** The start failed: the keeper waits for the next master. */
+  leave(): void {
+    this.#kept.leave();
+  }
+
+  /** The master stops: others may bind the addresses of sleeping pools once this has settled. */
+  async endKeeper(): Promise<void> {
+    await this.#kept.end();
   }
 
   /** Written at the end of the turn: workers that end together are counted together. */
@@ -320,6 +358,21 @@ export class HostSurvival implements Survival {
     socket.unref();
     for (const words of [['hathi', String(record.contract)], ['survive', '0'], ['drain']])
       socket.write(encodeMessage(words));
+  }
+
+  async #endOrphan({ place, process, channel, descriptors, output, scoreboard }: Found): Promise<void> {
+    const socket = new Socket({ fd: channel });
+    const timer = setTimeout(() => process.signal('SIGKILL'), orphanEndMs);
+    const closed = new Promise<void>((done) => socket.once('close', () => done()));
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+    socket.write(encodeMessage(['survive', '0']));
+    socket.end();
+    await closed;
+    clearTimeout(timer);
+    for (const fd of [descriptors, ...output, scoreboard]) closeSync(fd);
+    process.close();
+    this.#remove(place);
   }
 
   #readCounters(pool: string): SavedCounters | undefined {

@@ -84,6 +84,7 @@ export class Master {
         : new HostSurvival({
             folder: options.survivalFolder,
             log: options.log,
+            env: options.env,
             seconds: () => this.#configuration.global.survive,
           });
     const survivors = this.#survival?.find() ?? [];
@@ -98,6 +99,7 @@ export class Master {
       this.#pools.source,
       (pool) => this.admin.agentFacts(pool),
       survivors,
+      (listener) => this.#survival?.dropSocket(listener),
     );
     this.#lanes = new OverloadLanes(options.log, this.#pools.source, now);
     this.#systemd = new SystemdMonitor(options.log, options.env, () => this.#pools.sums());
@@ -182,7 +184,12 @@ export class Master {
    * has to stay open until they are gone.
    */
   async abandon(): Promise<void> {
-    if (this.#pools.all.length === 0) return this.#release();
+    if (this.#pools.all.length === 0) {
+      // Whatever outlived the last master waits for another one.
+      this.#survival?.leave();
+      this.#resources.leaveSurvivors();
+      return this.#release();
+    }
     this.#stop(masterStates.terminating, undefined);
     return await this.closed;
   }
@@ -406,7 +413,10 @@ export class Master {
   #finishStop(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    void this.#underWay.catch(() => {}).then(() => this.#end());
+    void this.#underWay
+      .catch(() => {})
+      .then(() => this.#survival?.endKeeper())
+      .then(() => this.#end());
   }
 
   #end(): void {

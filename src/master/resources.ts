@@ -53,6 +53,7 @@ export class MasterResources {
   readonly #options: ResourceOptions;
   readonly #log: ErrorLog;
   readonly #listeners: ListenerSet;
+  readonly #survivors: readonly Listener[];
   readonly #statusEndpoints: PoolEndpoints;
   readonly #agentEndpoints: PoolEndpoints;
   readonly #admin: HttpEndpoint;
@@ -67,7 +68,8 @@ export class MasterResources {
    *
    * @param source data of the status pages
    * @param agent data for load balancers
-   * @param survivors sockets kept by hosts of the last master
+   * @param survivors sockets that outlived the last master
+   * @param released called before a socket is closed
    */
   constructor(
     options: ResourceOptions,
@@ -75,14 +77,14 @@ export class MasterResources {
     source: StatusSource,
     agent: AgentSource,
     survivors: readonly Listener[],
+    released: (listener: Listener) => void,
   ) {
     this.#options = options;
     this.#log = options.log;
     this.#accessLogs = new AccessLogs(options.log);
-    this.#listeners = new ListenerSet(options.log, [
-      ...adoptInherited(options.env, options.log),
-      ...survivors,
-    ]);
+    const inherited = adoptInherited(options.env, options.log);
+    this.#survivors = withoutCopies(survivors, inherited);
+    this.#listeners = new ListenerSet(options.log, [...inherited, ...this.#survivors], released);
     this.#pidFile = new PidFile(options.log);
     const { log, createAdminServer: createServer } = options;
     this.#statusEndpoints = new PoolEndpoints((fd, pool) => serveStatus(fd, pool, { source, log }));
@@ -210,6 +212,11 @@ export class MasterResources {
     reopenLogs(this.#log, this.#accessLogs, runners);
   }
 
+  /** The start failed: sockets that outlived the last master stay as they are. */
+  leaveSurvivors(): void {
+    for (const listener of this.#survivors) listener.close();
+  }
+
   /** The master stops: its own pages end first. */
   closeStatusPages(): void {
     this.#statusEndpoints.close();
@@ -246,6 +253,13 @@ export class MasterResources {
       throw new MasterStartError(cause instanceof Error ? `${message}: ${cause.message}` : message);
     }
   }
+}
+
+/** systemd passes its sockets to every master: those that outlived the last one are the same, and never ours to remove. */
+function withoutCopies(survivors: readonly Listener[], inherited: readonly Listener[]): Listener[] {
+  const isCopy = ({ inode }: Listener): boolean => inherited.some((listener) => listener.inode === inode);
+  for (const copy of survivors.filter(isCopy)) copy.close();
+  return survivors.filter((listener) => !isCopy(listener));
 }
 
 function adminTarget(

@@ -20,12 +20,21 @@ export class ListenerSet {
   readonly #log: ErrorLog;
   /** By address, in order of opening. Of two with one address the earlier one has lost its file but is still in use. */
   readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #released: (listener: Listener) => void;
   /** Those that pools or endpoints have used since a start or a reload was over. */
   #inUse: ReadonlySet<Listener> = new Set();
 
-  /** @param inherited sockets from a predecessor or systemd; the first pool that asks for their address gets them */
-  constructor(log: ErrorLog, inherited: readonly Listener[] = []) {
+  /**
+   * @param inherited sockets from a predecessor or systemd; the first pool that asks for their address gets them
+   * @param released called before a socket is closed
+   */
+  constructor(
+    log: ErrorLog,
+    inherited: readonly Listener[] = [],
+    released: (listener: Listener) => void = () => {},
+  ) {
     this.#log = log;
+    this.#released = released;
     for (const listener of inherited) this.add(listener);
   }
 
@@ -54,6 +63,7 @@ export class ListenerSet {
       const ofAddress = this.#listeners.get(listener.key);
       ofAddress?.delete(listener);
       if (ofAddress?.size === 0) this.#listeners.delete(listener.key);
+      this.#released(listener);
       listener.remove(this.#log);
     }
   }

@@ -87,6 +87,11 @@ export class Listener {
     return this.#fd;
   }
 
+  /** Identifies the socket on this machine, whichever process holds it. */
+  get inode(): number {
+    return this.#socket.ino;
+  }
+
   /**
    * Settings of this socket with resolved names.
    *

@@ -48,6 +48,7 @@ test('hosts that do not answer are waited for together, then ended', async () =>
   const survival = new HostSurvival({
     folder: hosts,
     log: new ErrorLog({ sink: (line) => lines.push(line) }),
+    env: {},
     seconds: () => 60,
   });
   assert.deepEqual(survival.find(), []);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PoolConfig } from '../../config/directives.ts';
 import { lookedUp } from '../../runtime/one-look.ts';
-import type { EngineCommand } from '../engine-command.ts';
+import type { EngineCommand, HostCommand } from '../engine-command.ts';
 import { sourcesHash } from './build.ts';
 import { hostProgram } from './host-program.ts';
 import { type BuildRecord, type BuiltEngine, engineFolders, listEngines, staleReason } from './store.ts';
@@ -62,10 +62,17 @@ export function hostCommand({ file, record }: BuiltEngine, title: string): reado
 }
 
 /** Command line of a build's template; its hosts use the room of its title for theirs. */
-export function templateCommand({ file, record }: BuiltEngine): NonNullable<EngineCommand['template']> {
+export function templateCommand({ file, record }: BuiltEngine): HostCommand {
   const title = 'php-fpm: template';
   const [program = '', ...args] = hostProgram(file, record);
   return { file: program, args: [...args, '--template', title.padEnd(96)], argv0: title };
+}
+
+/** Command line of a build's keeper of sockets; it starts no PHP. */
+export function keeperCommand({ file, record }: BuiltEngine): HostCommand {
+  const title = 'php-fpm: keeper of sockets';
+  const [program = '', ...args] = hostProgram(file, record);
+  return { file: program, args: [...args, '--keeper', title], argv0: title };
 }
 
 /** The required PHP version of a pool's native engine: its directive, else the folder of its configuration. */
@@ -88,6 +95,7 @@ export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): En
     args,
     argv0: title,
     template,
+    keeper: keeperCommand(located.engine),
     parts,
     iniFiles: iniFilesOf(record),
   };

@@ -1,0 +1,160 @@
+/** The master is killed while its pools sleep: their sockets stay open, and connections wait for the next master. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { test } from 'node:test';
+import { request, scriptParams } from '../harness/fastcgi.ts';
+import type { TestFolder } from '../harness/folder.ts';
+import { Masters, type StartedMaster } from '../harness/masters.ts';
+import { poolText } from '../harness/pool.ts';
+import { isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
+import { titleOf } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
+import { freePort } from '../harness/web-server.ts';
+import { nativeBuild } from '../native/built-engine.ts';
+
+const { skip } = nativeBuild();
+const sleeping = 'pm = ondemand\npm.max_children = 2\npm.process_idle_timeout = 1s';
+
+function unixPools(names: readonly string[], more = ''): (folder: TestFolder) => string {
+  return (folder) => names.map((name) => poolText(folder, name, `${sleeping}\n${more}`)).join('');
+}
+
+/** Sends a request and waits until the kernel has its connection. */
+function ask(masters: Masters, address: Parameters<typeof request>[0]): Promise<string> {
+  const script = masters.folder.join('www/hello.php');
+  const body = request(address, scriptParams(script), '', 60_000).then(({ body }) => body.toString());
+  body.catch(() => undefined);
+  return body;
+}
+
+function keeperOf(masters: Masters, master: StartedMaster): ProcessId {
+  const found = masters
+    .note(master)
+    .filter(({ pid }) => titleOf(pid).startsWith('php-fpm: keeper of sockets'));
+  assert.equal(
+    found.length,
+    1,
+    masters
+      .living()
+      .map(({ pid }) => titleOf(pid))
+      .join(', '),
+  );
+  return found[0]!;
+}
+
+/** Number of sockets that it keeps: all but its two channels and the one for the next master. */
+function keptBy({ pid }: ProcessId): number {
+  const folder = `/proc/${pid}/fd`;
+  const names = readdirSync(folder).map((name) => readlinkSync(`${folder}/${name}`));
+  return names.filter((name) => name.startsWith('socket:')).length - 3;
+}
+
+test('requests that come without a master are answered by the next one, again and again', {
+  skip,
+}, async () => {
+  const port = await freePort();
+  const tcp = { host: '127.0.0.1', port };
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+  const pools = (to: TestFolder): string =>
+    unixPools(names, 'listen.mode = 0640\nlisten.backlog = 33')(to) +
+    poolText(to, 'tcp', `listen = 127.0.0.1:${port}\n${sleeping}`);
+  await using masters = new Masters('native', pools);
+  masters.folder.write('www/hello.php', '<?php echo "hello";');
+  let master = await masters.start();
+  const keeper = keeperOf(masters, master);
+  await poll('all sockets', () => keptBy(keeper) === 10 || undefined);
+  assert.deepEqual(await Promise.all([ask(masters, masters.socket('a')), ask(masters, tcp)]), [
+    'hello',
+    'hello',
+  ]);
+  const before = statSync(masters.socket('a'));
+  for (let time = 0; time < 2; time += 1) {
+    await masters.kill(master);
+    // One pool may be awake, the others sleep.
+    const answers = [...names.map((name) => masters.socket(name)), tcp].map((address) =>
+      ask(masters, address),
+    );
+    master = await masters.start();
+    assert.deepEqual(await Promise.all(answers), Array(10).fill('hello'));
+    assert.ok(isAlive(keeper), 'the keeper stays');
+  }
+  const { ino, mode, uid, gid } = statSync(masters.socket('a'));
+  assert.deepEqual([ino, mode, uid, gid], [before.ino, before.mode, before.uid, before.gid]);
+
+  // A pool that is gone with the next start: nobody waits there for ever.
+  await masters.kill(master);
+  masters.configure(unixPools(names.slice(1)));
+  master = await masters.start();
+  await assert.rejects(ask(masters, masters.socket('a')));
+  await assert.rejects(ask(masters, tcp));
+  assert.equal(existsSync(masters.socket('a')), false);
+  await poll('the sockets that are left', () => keptBy(keeper) === 8 || undefined);
+
+  await masters.stop(master);
+  await masters.gone(5000);
+  for (const name of names) assert.equal(existsSync(masters.socket(name)), false, name);
+});
+
+test('a stop ends the keeper first: the next master binds the same TCP port at once', { skip }, async () => {
+  const port = await freePort();
+  await using masters = new Masters('native', (to) =>
+    poolText(to, 'tcp', `listen = 127.0.0.1:${port}\n${sleeping}`),
+  );
+  for (let time = 0; time < 3; time += 1) {
+    const master = await masters.start();
+    keeperOf(masters, master);
+    await masters.stop(master);
+    assert.doesNotMatch(master.log.text(), /ERROR|ALERT/);
+  }
+  await masters.gone(5000);
+});
+
+test('a keeper that is killed is replaced once; survive = 0 has none', { skip }, async () => {
+  await using masters = new Masters('native', unixPools(['a']));
+  masters.folder.write('www/hello.php', '<?php echo "hello";');
+  const master = await masters.start();
+  signalProcess(keeperOf(masters, master), 'SIGKILL');
+  await master.log.waitFor(
+    /WARNING: sockets of sleeping pools close with a killed master: its keeper has ended/,
+  );
+  assert.equal(await ask(masters, masters.socket('a')), 'hello');
+  masters.configure(unixPools(['a']), 'survive = 0');
+  await masters.stop(master);
+  const other = await masters.start();
+  assert.doesNotMatch(
+    masters
+      .note(other)
+      .map(({ pid }) => titleOf(pid))
+      .join(),
+    /keeper/,
+  );
+  await masters.kill(other);
+  await assert.rejects(ask(masters, masters.socket('a')));
+  await masters.gone(5000);
+});
+
+test('without a next master the sockets close after survive', { skip }, async () => {
+  await using masters = new Masters('native', unixPools(['a']), 'survive = 1');
+  const master = await masters.start();
+  await masters.kill(master);
+  const lost = ask(masters, masters.socket('a'));
+  await assert.rejects(lost);
+  await masters.gone(5000);
+});
+
+test('a start that fails leaves the sockets to the one after it', { skip }, async () => {
+  await using masters = new Masters('native', unixPools(['a', 'b']));
+  masters.folder.write('www/hello.php', '<?php echo "hello";');
+  const first = await masters.start();
+  await masters.kill(first);
+  const waiting = ask(masters, masters.socket('a'));
+  masters.configure((to) => unixPools(['a', 'b'])(to) + poolText(to, 'c', 'listen = /nonexistent/c.sock'));
+  await assert.rejects(masters.start());
+  assert.ok(existsSync(masters.socket('a')));
+  const alsoWaiting = ask(masters, masters.socket('b'));
+  masters.configure(unixPools(['a', 'b']));
+  const second = await masters.start();
+  assert.deepEqual(await Promise.all([waiting, alsoWaiting]), ['hello', 'hello']);
+  await masters.stop(second);
+  await masters.gone(5000);
+});
