@@ -5,7 +5,8 @@ import { copyFileSync, existsSync, readFileSync, readlinkSync, writeFileSync } f
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { dropInText, removeDropIn, takenServices, writeDropIn } from '../../src/cli/install/drop-in.ts';
-import { handOver } from '../../src/cli/install/hand-over.ts';
+import { handOver, mountsOver } from '../../src/cli/install/hand-over.ts';
+import { readArguments } from '../../src/cli/install/main.ts';
 import { configurationOf, InstallError, parseService, serviceName } from '../../src/cli/install/unit.ts';
 import { phpFpm, requires } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
@@ -36,6 +37,18 @@ test('a service is read from what systemctl shows', () => {
     const ExecStart = `{ path=/x ; argv[]=/usr/sbin/php-fpm -F ${words} ; ignore_errors=no ; }`;
     assert.equal(configurationOf(parseService('x', shown({ ExecStart }))), '/etc/a.conf', words);
   }
+  const stop = (path: string): string => `{ path=${path} ; argv[]=${path} remove x ; ignore_errors=yes ; }`;
+  const both = parseService('x', `${shown()}\nExecStopPost=${stop('/a')}\nExecStopPost=${stop('/b')}`);
+  assert.deepEqual(
+    [service.afterStop, both.afterStop],
+    [
+      [],
+      [
+        ['/a', 'remove', 'x'],
+        ['/b', 'remove', 'x'],
+      ],
+    ],
+  );
   assert.equal(parseService('x', shown({ ActiveState: 'inactive', MainPID: '0' })).isActive, false);
   assert.throws(() => parseService('x', shown({ LoadState: 'not-found' })), /knows no service "x"/);
   assert.throws(() => parseService('x', shown({ ExecStart: '' })), InstallError);
@@ -55,13 +68,19 @@ test('the drop-in keeps the words of the service, and is known again', () => {
     hathi: '/opt/ha thi/bin/hathi',
     configuration: '/etc/php/8.2/fpm/100%.conf',
     args: ['--nodaemonize', '--fpm-config', '/etc/php/8.2/fpm/100%.conf'],
+    afterStop: [['/usr/lib/php/helper', 'remove', '/run/php/$a.sock'], ['/bin/true']],
   });
+  const guard = `ExecStopPost=-/bin/sh -c 'case $$SERVICE_RESULT in success|timeout) exec "$$0" "$$@" ;; esac' `;
   const execs = text.split('\n').filter((line) => line.startsWith('Exec'));
   assert.deepEqual(execs, [
     'ExecStart=',
     'ExecStart="/opt/ha thi/bin/hathi" --nodaemonize --fpm-config /etc/php/8.2/fpm/100%%.conf',
     'ExecReload=',
     'ExecReload="/opt/ha thi/bin/hathi" reload --fpm-config /etc/php/8.2/fpm/100%%.conf',
+    'ExecStopPost=',
+    `${guard}/usr/lib/php/helper remove /run/php/$$a.sock`,
+    `${guard}/bin/true`,
+    'ExecStopPost=-"/opt/ha thi/bin/hathi" stop --orphans --fpm-config /etc/php/8.2/fpm/100%%.conf',
   ]);
   assert.deepEqual(takenServices(folder.path), []);
   writeDropIn('php8.2-fpm.service', text, folder.path);
@@ -70,6 +89,29 @@ test('the drop-in keeps the words of the service, and is known again', () => {
   assert.equal(removeDropIn('other.service', folder.path), false, 'one that somebody wrote by hand');
   assert.equal(removeDropIn('php8.2-fpm.service', folder.path), true);
   assert.equal(existsSync(folder.join('php8.2-fpm.service.d')), false);
+});
+
+test('the arguments: one thing to do, for one service or all', () => {
+  const all = (...args: string[]) => readArguments(args)?.all;
+  assert.deepEqual(
+    [all('--give-back', '--all'), all('--all'), all('--give-back', 'a'), all('--take-over', 'a')],
+    [true, true, false, false],
+  );
+  for (const args of [[], ['--give-back'], ['--take-over', '--all'], ['--give-back', 'a', '--all'], ['a']])
+    assert.equal(readArguments(args), undefined, args.join(' '));
+});
+
+test('what a killed installer has mounted is known by its folder', () => {
+  const lines = [
+    '22 26 0:21 / /proc rw - proc proc rw',
+    '90 26 0:30 /tmp/hathi-install-a1/php-fpm /usr/sbin/php-fpm8.2 rw - overlay overlay rw',
+    '91 90 0:31 /hathi-install-b2/php-fpm//deleted /usr/sbin/php-fpm8.2 rw - tmpfs tmpfs rw',
+    '92 26 0:31 /hathi-install-c3/php-fpm /usr/sbin/php-fpm8.4 rw - tmpfs tmpfs rw',
+    '93 26 8:1 /opt/php-fpm /usr/sbin/php-fpm8.2 rw - ext4 /dev/sda1 rw',
+    '',
+  ].join('\n');
+  assert.deepEqual(mountsOver('/usr/sbin/php-fpm8.2', lines), ['hathi-install-a1', 'hathi-install-b2']);
+  assert.deepEqual(mountsOver('/usr/sbin/php-fpm', lines), []);
 });
 
 test('a running php-fpm becomes Hathi: the same process and sockets, no request lost', {
@@ -117,7 +159,7 @@ test('a running php-fpm becomes Hathi: the same process and sockets, no request 
     const installer = spawn(process.execPath, [
       '--input-type=module',
       '-e',
-      `import { handOver } from ${JSON.stringify(module)}; ${call};`,
+      `import { handOver, mountsOver } from ${JSON.stringify(module)}; ${call};`,
     ]);
     adopt(installer);
     const isMounted = () => readFileSync('/proc/self/mountinfo', 'latin1').includes(` ${program} `);
@@ -128,8 +170,8 @@ test('a running php-fpm becomes Hathi: the same process and sockets, no request 
     assert.deepEqual([installer.exitCode, isMounted()], [0, false]);
     await log.waitFor(/using inherited socket/);
     await log.waitFor(/ready to handle connections/, from);
-    const before = answered;
-    while (answered < before + 20) await request(socket, scriptParams(script));
+    for (let more = 0; more < 20; more += 1) await request(socket, scriptParams(script));
+    assert.ok(answered > 0);
     isOver = true;
     await Promise.all(clients);
     assert.match(readlinkSync(`/proc/${pid}/exe`), /node$/);

@@ -99,7 +99,11 @@ test('the unit, and the drop-in for that of Debian, leave /run/php to its owner 
   assert.deepEqual(service.get('RuntimeDirectory'), ['hathi']);
   assert.deepEqual(service.get('OOMPolicy'), ['continue']);
   assert.deepEqual(service.get('RestartPreventExitStatus'), ['64 70 78']);
-  for (const [name, value] of dropIn) assert.deepEqual(service.get(name), value, name);
+  for (const [name, value] of dropIn) {
+    // The unit has a sandbox, which these commands are not for.
+    const own = service.get(name)?.map((text) => text.replace(/^-\+/, '-'));
+    assert.deepEqual(own, value, name);
+  }
 });
 
 test('the unit does for Debian\u2019s socket helper what Debian\u2019s unit does', {
@@ -109,7 +113,9 @@ test('the unit does for Debian\u2019s socket helper what Debian\u2019s unit does
   const ours = settingsOf(read('systemd/hathi.service'));
   for (const name of ['ExecStartPost', 'ExecStopPost']) {
     const [command = ''] = ours.get(name) ?? [];
-    const here = command.replaceAll('8.2', testedPhp).replace(/82$/, testedPhp.replace('.', ''));
+    // A crash is no stop.
+    const helper = command.replace(/\/bin\/sh -c '[^']*' /, '');
+    const here = helper.replaceAll('8.2', testedPhp).replace(/82$/, testedPhp.replace('.', ''));
     // Outside of the sandbox, in which /etc cannot be written.
     assert.deepEqual([here.replace(/^-\+/, '-')], debian.get(name));
   }

@@ -1,4 +1,5 @@
 /** Many concurrent clients; every request is counted by its outcome. */
+import { get } from 'node:http';
 import { type Address, type LossKind, RequestLost, request } from './fastcgi.ts';
 
 /** Possible outcomes of a request. */
@@ -16,6 +17,8 @@ export interface LoadResult {
 
 /** A running load. */
 export interface Load {
+  /** Requests that were answered well so far. */
+  readonly answered: number;
   /** Lets every client finish its current request, then resolves with the tally. */
   stop(): Promise<LoadResult>;
 }
@@ -28,6 +31,44 @@ export function startLoad(options: {
   /** The correct body. */
   readonly body: string;
 }): Load {
+  return repeat(options.clients, options.body, () => request(options.address, options.params));
+}
+
+/** The same through a web server that listens on a Unix socket. */
+export function startHttpLoad(options: {
+  readonly clients: number;
+  readonly socketPath: string;
+  readonly path: string;
+  readonly body: string;
+}): Load {
+  return repeat(options.clients, options.body, () => httpGet(options.socketPath, options.path));
+}
+
+/** One request to a web server. @throws RequestLost without a whole answer */
+export async function httpGet(
+  socketPath: string,
+  path: string,
+): Promise<{ readonly status: number; readonly body: string }> {
+  return await new Promise((resolve, reject) => {
+    const lost = ({ code, message }: NodeJS.ErrnoException): void =>
+      reject(new RequestLost(code === 'ECONNREFUSED' || code === 'ENOENT' ? 'refused' : 'reset', message));
+    const asked = get({ socketPath, path, agent: false }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on('data', (part: Buffer) => parts.push(part));
+      answer.on('error', lost);
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString() }),
+      );
+    });
+    asked.on('error', lost);
+  });
+}
+
+function repeat(
+  clientCount: number,
+  body: string,
+  ask: () => Promise<{ readonly status: number; readonly body: { toString(): string } }>,
+): Load {
   const counts: Partial<Record<Outcome, number>> = {};
   const samples: string[] = [];
   let longest = 0;
@@ -36,9 +77,9 @@ export function startLoad(options: {
   const once = async (): Promise<Outcome> => {
     const begin = performance.now();
     try {
-      const reply = await request(options.address, options.params);
+      const reply = await ask();
       if (reply.status >= 400) return note('error status', `${reply.status} ${reply.body.toString()}`);
-      if (reply.body.toString() !== options.body) return note('wrong body', reply.body.toString());
+      if (reply.body.toString() !== body) return note('wrong body', reply.body.toString());
       return 'ok';
     } catch (error) {
       if (error instanceof RequestLost) return note(error.kind, error.message);
@@ -57,8 +98,11 @@ export function startLoad(options: {
       counts[outcome] = (counts[outcome] ?? 0) + 1;
     }
   };
-  const clients = Array.from({ length: options.clients }, client);
+  const clients = Array.from({ length: clientCount }, client);
   return {
+    get answered() {
+      return counts.ok ?? 0;
+    },
     async stop() {
       running = false;
       await Promise.all(clients);

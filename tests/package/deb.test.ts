@@ -6,7 +6,7 @@ import { requires } from '../harness/debian.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { isRoot, run } from '../harness/server.ts';
-import { nativeBuild } from '../native/built-engine.ts';
+import { packDeb } from './pack-deb.ts';
 
 describe('the Debian package', { skip: requires('php-dev', 'php-cli') || (!isRoot && 'needs root') }, () => {
   const folder = new TestFolder('hathi-deb-');
@@ -15,13 +15,7 @@ describe('the Debian package', { skip: requires('php-dev', 'php-cli') || (!isRoo
   const env = { PATH: '/usr/bin:/bin', HOME: folder.path };
 
   before(async () => {
-    const args = ['--out', folder.path, '--level', '1', '--engine', nativeBuild().folder];
-    const made = await run(process.execPath, ['scripts/package-deb.ts', ...args], {
-      cwd: checkout,
-      cap: 120_000,
-    });
-    assert.equal(made.code, 0, made.stderr);
-    const file = made.stdout.trim();
+    const file = await packDeb(folder.path);
     assert.match(file, /hathi_\d+\.\d+\.\d+_[a-z0-9]+\.deb$/);
     const unpacked = await run('dpkg-deb', ['-x', file, root]);
     assert.equal(unpacked.code, 0, unpacked.stderr);

@@ -25,21 +25,31 @@ export interface DropIn {
   readonly configuration: string;
   /** The service's own arguments after its program. */
   readonly args: readonly string[];
+  /** The service's own commands after a stop (ExecStopPost=). */
+  readonly afterStop: readonly (readonly string[])[];
 }
+
+/** Runs the command in its words only if the service was stopped: after a crash the hosts serve on. */
+const unlessCrashed = `ExecStopPost=-/bin/sh -c 'case $$SERVICE_RESULT in success|timeout) exec "$$0" "$$@" ;; esac' `;
 
 /**
  * The text. The example explains each line; paths are those of this installation.
  *
  * @param example `examples/systemd/php8.2-fpm.service.d/hathi.conf`
  */
-export function dropInText(example: string, { hathi, configuration, args }: DropIn): string {
+export function dropInText(example: string, { hathi, configuration, args, afterStop }: DropIn): string {
   const lines = example.split('\n').filter((line) => !line.startsWith('#'));
   return [
     mark,
-    ...lines.map((line) => {
+    ...lines.flatMap((line) => {
+      if (line.startsWith(unlessCrashed))
+        return afterStop.map((words) => unlessCrashed + words.map(unitWord).join(' '));
       if (/^ExecStart=./.test(line)) return `ExecStart=${[hathi, ...args].map(unitWord).join(' ')}`;
-      if (/^ExecReload=./.test(line))
-        return `ExecReload=${[hathi, 'reload', '--fpm-config', configuration].map(unitWord).join(' ')}`;
+      const command = /^(ExecReload=|ExecStopPost=-)\S+ (.*) --fpm-config /.exec(line);
+      if (command !== null) {
+        const words = [hathi, ...(command[2] ?? '').split(' '), '--fpm-config', configuration];
+        return `${command[1]}${words.map(unitWord).join(' ')}`;
+      }
       return line;
     }),
   ].join('\n');

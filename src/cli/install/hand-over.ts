@@ -25,6 +25,7 @@ import { InstallError } from './unit.ts';
 /** Time for php-fpm to end its workers and execute the new program, ms; includes its process_control_timeout. */
 const patience = 90_000;
 const interval = 20;
+const folderName = 'hathi-install-';
 /** Signals that would end this program. */
 const heldSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -42,7 +43,8 @@ export async function handOver(pid: number, hathi: string): Promise<void> {
     throw new InstallError(
       `php-fpm ${other} runs the same program: a reload of it would start Hathi as well`,
     );
-  const folder = mkdtempSync(join(tmpdir(), 'hathi-install-'));
+  removeLeftMount(program);
+  const folder = mkdtempSync(join(tmpdir(), folderName));
   chmodSync(folder, 0o755);
   const wrapper = join(folder, 'php-fpm');
   writeFileSync(wrapper, `#!/bin/sh\nexec ${quoted(hathi)} "$@"\n`, { mode: 0o755 });
@@ -57,10 +59,39 @@ export async function handOver(pid: number, hathi: string): Promise<void> {
     } finally {
       unmount(program);
     }
+    await starts(pid);
   } finally {
     rmSync(folder, { recursive: true, force: true });
     for (const signal of heldSignals) process.off(signal, hold);
   }
+}
+
+/**
+ * An installer that was killed during a hand-over has left Hathi mounted over php-fpm's program, for all who execute it.
+ *
+ * @returns whether that was the case
+ */
+export function removeLeftMount(program: string): boolean {
+  const left = mountsOver(program, readFileSync('/proc/self/mountinfo', 'latin1'));
+  for (const folder of left) {
+    unmount(program);
+    rmSync(join(tmpdir(), folder), { recursive: true, force: true });
+  }
+  return left.length > 0;
+}
+
+/** Names of the folders of installers whose mounts cover the program; its fields: proc_pid_mountinfo(5). */
+export function mountsOver(program: string, mountinfo: string): string[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [, , , root = '', point] = line.split(' ');
+    const folder = root.split('/').find((part) => part.startsWith(folderName));
+    return point === program && folder !== undefined ? [folder] : [];
+  });
+}
+
+/** Whether the process is a php-fpm that has not been replaced yet. */
+export function runsItself(pid: number): boolean {
+  return !isNode(currentProgram(pid));
 }
 
 /** The file that php-fpm executes at a reload: the first word of its command line (its title starts with `php-fpm:`). */
@@ -85,10 +116,33 @@ async function becomes(pid: number, program: string): Promise<void> {
     // The launcher's shell is also a step on the way.
     const now = currentProgram(pid);
     if (now === undefined) throw new InstallError(`php-fpm (${pid}) ended in the moment of the hand-over`);
-    if (now !== program && /\bnode$/.test(now)) return;
+    if (now !== program && isNode(now)) return;
     await wait(interval);
   }
   throw new InstallError(`php-fpm (${pid}) has not reloaded within ${patience / 1000} seconds`);
+}
+
+/** It has taken the sockets once it starts processes for its pools. */
+async function starts(pid: number): Promise<void> {
+  const until = performance.now() + patience;
+  while (performance.now() < until) {
+    if (!isNode(currentProgram(pid))) throw new InstallError(`Hathi (${pid}) has ended at its start`);
+    if (childrenOf(pid) !== '') return;
+    await wait(interval);
+  }
+  throw new InstallError(`Hathi (${pid}) has not started within ${patience / 1000} seconds`);
+}
+
+function childrenOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function isNode(program: string | undefined): boolean {
+  return program !== undefined && /\/node( \(deleted\))?$/.test(program);
 }
 
 function currentProgram(pid: number): string | undefined {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { exitCode } from '../../runtime/exit-code.ts';
 import { dropInText, removeDropIn, takenServices, writeDropIn } from './drop-in.ts';
-import { handOver } from './hand-over.ts';
+import { handOver, removeLeftMount, runsItself } from './hand-over.ts';
 import { configurationOf, findService, InstallError, type Service, systemctl } from './unit.ts';
 
 const usage = `Usage: hathi install --take-over SERVICE
@@ -55,10 +55,12 @@ export async function installCommand(args: string[], io: Io): Promise<number> {
   }
 }
 
-function readArguments(args: string[]) {
+/** @returns undefined unless they tell one thing to do */
+export function readArguments(args: readonly string[]) {
   try {
     const { values } = parseArgs({
-      args,
+      // An option with a value cannot be followed by another option.
+      args: args.filter((word, index) => !(word === '--give-back' && args[index + 1] === '--all')),
       options: {
         'take-over': { type: 'string' },
         'give-back': { type: 'string' },
@@ -75,7 +77,8 @@ function readArguments(args: string[]) {
 
 async function takeOver(service: Service, io: Io): Promise<number> {
   const configuration = configurationOf(service);
-  if (takenServices().includes(service.name)) {
+  const isTaken = takenServices().includes(service.name);
+  if (isTaken && !(service.isActive && runsItself(service.mainPid))) {
     io.stdout.write(`${service.name} runs Hathi already\n`);
     return exitCode.ok;
   }
@@ -90,18 +93,28 @@ async function takeOver(service: Service, io: Io): Promise<number> {
     return exitCode.config;
   }
   const [, ...args] = service.command;
-  const text = dropInText(readFileSync(exampleFile, 'utf8'), { hathi: ownProgram, configuration, args });
+  const { afterStop } = service;
+  const example = readFileSync(exampleFile, 'utf8');
+  const text = dropInText(example, { hathi: ownProgram, configuration, args, afterStop });
   const file = writeDropIn(service.name, text);
   try {
     systemctl('daemon-reload');
     if (service.isActive && service.mainPid > 0) await moveSockets(service, io);
   } catch (error) {
-    removeDropIn(service.name);
-    systemctl('daemon-reload');
+    restore(service);
     throw error;
   }
   io.stdout.write(`${service.name} runs Hathi (${file})\n`);
   return exitCode.ok;
+}
+
+/** As it was: PHP-FPM, and running if it was. */
+function restore({ name, isActive }: Service): void {
+  removeDropIn(name);
+  systemctl('daemon-reload');
+  if (!isActive || findService(name).isActive) return;
+  systemctl('reset-failed', name);
+  systemctl('start', name);
 }
 
 /** If the sockets cannot be handed over, the service is restarted, with a message. */
@@ -123,6 +136,8 @@ function giveBack(service: string, io: Io): void {
     return;
   }
   systemctl('daemon-reload');
-  if (findService(service).isActive) systemctl('restart', service);
+  const { isActive, command } = findService(service);
+  removeLeftMount(command[0] ?? '');
+  if (isActive) systemctl('restart', service);
   io.stdout.write(`${service} is PHP-FPM's again\n`);
 }

@@ -10,6 +10,8 @@ export interface Service {
   readonly mainPid: number;
   /** The words of ExecStart=, starting with the program. */
   readonly command: readonly string[];
+  /** The same of each ExecStopPost=. */
+  readonly afterStop: readonly (readonly string[])[];
 }
 
 /** The service cannot be handed over; the message has the remedy. */
@@ -37,20 +39,28 @@ export function parseService(name: string, shown: string): Service {
   );
   if (fields.get('LoadState') !== 'loaded')
     throw new InstallError(`systemd knows no service "${name}": "systemctl list-units 'php*'" lists them`);
-  const words = /argv\[\]=(.*?) ; ignore_errors=/.exec(fields.get('ExecStart') ?? '')?.[1];
+  const words = wordsOf(fields.get('ExecStart') ?? '');
   if (words === undefined) throw new InstallError(`the service "${name}" has no ExecStart=`);
   return {
     name,
     isActive: fields.get('ActiveState') === 'active' || fields.get('ActiveState') === 'reloading',
     mainPid: Number(fields.get('MainPID') ?? 0),
-    command: words.split(' '),
+    command: words,
+    afterStop: shown.split('\n').flatMap((line) => {
+      const found = line.startsWith('ExecStopPost=') ? wordsOf(line) : undefined;
+      return found === undefined ? [] : [found];
+    }),
   };
+}
+
+function wordsOf(command: string): string[] | undefined {
+  return /argv\[\]=(.*?) ; ignore_errors=/.exec(command)?.[1]?.split(' ');
 }
 
 /** @throws InstallError without systemd, or for an unknown service */
 export function findService(given: string): Service {
   const name = serviceName(given);
-  const properties = ['LoadState', 'ActiveState', 'MainPID', 'ExecStart'].join(',');
+  const properties = ['LoadState', 'ActiveState', 'MainPID', 'ExecStart', 'ExecStopPost'].join(',');
   return parseService(name, systemctl('show', '--property', properties, name));
 }
 

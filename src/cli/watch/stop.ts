@@ -2,6 +2,8 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { defaultConfigFile } from '../../boot/default-config-file.ts';
+import { endOrphans } from '../../boot/end-orphans.ts';
 import { processStat } from '../../posix/process-stat.ts';
 import { AdminError, askAdmin } from '../../top/admin-client.ts';
 import {
@@ -10,18 +12,22 @@ import {
   actionUsage,
   addressOf,
   adminCommand,
+  type Connection,
   timedOptions,
   timeoutUsage,
   withLimit,
 } from './admin-command.ts';
 
 const usage = `Usage: hathi stop [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--now] [--timeout SECONDS]
+       hathi stop [-y FILE] [-p PREFIX] --orphans
 
 Stops a running master, as SIGQUIT does: running requests finish. Waits for its end.
 
 ${actionUsage}
   --now              as SIGTERM: running requests are lost
 ${timeoutUsage(60)}
+  --orphans          instead: ends at once what a killed master has left, hosts and sockets. In ExecStopPost= of a unit only
+                     if the service was stopped: after a crash they are for the next master
   --help             this text
 
 Exit codes: ${actionExit.done} it has stopped, ${actionExit.late} it still runs after that time, ${actionExit.unreachable} it could not be asked, 64 wrong arguments.
@@ -36,12 +42,14 @@ const interval = 50;
  * @returns the exit code, one of {@link actionExit}.
  */
 export function stopCommand(args: string[], io: AdminIo): Promise<number> {
-  const options = { ...timedOptions, now: { type: 'boolean', default: false } } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const options = { ...timedOptions, now: flag, orphans: flag } as const;
   const parse = () => withLimit(parseArgs({ args, options }).values);
   return adminCommand(
     { name: 'stop', usage, parse, unreachable: actionExit.unreachable },
     io,
     async (options) => {
+      if (options.orphans) return await stopOrphans(options, io);
       const until = performance.now() + options.limit;
       const { address, ...token } = addressOf(options, io.env);
       const asked = { method: 'POST', ...token } as const;
@@ -59,6 +67,18 @@ export function stopCommand(args: string[], io: AdminIo): Promise<number> {
       return actionExit.late;
     },
   );
+}
+
+/** systemd.exec(5), SERVICE_RESULT: how the service's own end came about; any other is followed by another start. */
+const finalResults: readonly (string | undefined)[] = [undefined, 'success', 'timeout'];
+
+async function stopOrphans(options: Connection, io: AdminIo): Promise<number> {
+  if (!finalResults.includes(io.env['SERVICE_RESULT'])) return actionExit.done;
+  const file = options['fpm-config'] ?? defaultConfigFile(options.prefix);
+  const problems: string[] = [];
+  await endOrphans({ file, prefix: options.prefix }, io.env, (line) => problems.push(line));
+  for (const problem of problems) io.stderr.write(`${problem}\n`);
+  return problems.length === 0 ? actionExit.done : actionExit.refused;
 }
 
 /**
