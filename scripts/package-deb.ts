@@ -18,23 +18,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { buildEngine, sourcesHash } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
 import { listEngines, staleReason } from '../src/engine/native/store.ts';
-
-const root = fileURLToPath(new URL('../', import.meta.url));
-
-interface Manifest {
-  readonly version: string;
-  readonly files: readonly string[];
-}
+import { placeProgram, readManifest, root } from './program-folder.ts';
 
 /** Where it is installed: a folder with the package as npm has it, so that nothing is different but the place. */
 const place = '/usr/lib/hathi';
+
+/** What Node needs of Debian, libc first. */
+export const debianDependencies = ['libc6', 'libstdc++6', 'libatomic1'] as const;
 
 export interface PackageOptions {
   /** The folder for the package. */
@@ -50,7 +46,7 @@ export interface PackageOptions {
 /** @returns the .deb. @throws Error with what a tool said */
 export function makePackage(options: PackageOptions): string {
   const { out, level } = options;
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  const manifest = readManifest();
   const stage = mkdtempSync(join(tmpdir(), 'hathi-deb-'));
   try {
     chmodSync(stage, 0o755);
@@ -72,35 +68,6 @@ export function makePackage(options: PackageOptions): string {
 
 function architecture(): string {
   return execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
-}
-
-/** Hathi's own files, the packages that it needs to run, and Node. */
-function placeProgram(home: string, { files }: Manifest): void {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const compiler = ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(home, 'dist')];
-  execFileSync(process.execPath, [tsc, ...compiler], { stdio: 'pipe' });
-  for (const name of [...files, 'package.json']) {
-    if (name !== 'dist') cpSync(join(root, name), join(home, name), { recursive: true });
-  }
-  for (const path of productionPackages()) {
-    cpSync(path, join(home, relative(root, path)), { recursive: true, dereference: true });
-  }
-  const node = join(home, 'node_modules/node/bin/node');
-  mkdirSync(dirname(node), { recursive: true });
-  copyFileSync(process.execPath, node);
-  chmodSync(node, 0o755);
-}
-
-/** Folders of the packages that are not for development only; the embedded PHP comes by `hathi php add`. */
-function productionPackages(): string[] {
-  const listed = execFileSync('npm', ['ls', '--omit=dev', '--omit=optional', '--all', '--parseable'], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  return listed
-    .split('\n')
-    .filter((path) => path !== '' && path !== root.replace(/\/$/, '') && !path.includes('/@php-wasm/'));
 }
 
 /** @returns the version of PHP that the package has an engine for */
@@ -161,7 +128,7 @@ Priority: optional
 Architecture: ${architecture()}
 Maintainer: Hathi maintainers <maintainers@hathi.invalid>
 Installed-Size: ${kibibytes(stage)}
-Depends: libc6 (>= 2.28), libstdc++6, libatomic1
+Depends: libc6 (>= 2.28), ${debianDependencies.slice(1).join(', ')}
 Recommends: ${php === undefined ? 'php-cli' : `php${php}-cli`}
 Suggests: gcc, libc6-dev, php-dev, nginx | apache2
 Description: FastCGI process manager for PHP

@@ -14,6 +14,7 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { buildEngine } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
+import { ContainerStore, prepareImages } from '../tests/harness/containers.ts';
 import { debianName, debianPackages, missingPackages } from '../tests/harness/debian.ts';
 import { checkout, copyCheckout, isOpenToAll, TestFolder } from '../tests/harness/folder.ts';
 import { testedConfig } from '../tests/native/built-engine.ts';
@@ -55,6 +56,7 @@ const wholeServers = [
   'tests/engine-real/',
   'tests/examples/',
   'tests/http/',
+  'tests/image/',
   'tests/master/',
   'tests/native/',
   'tests/package/',
@@ -177,6 +179,27 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
   }
 }
 
+/**
+ * The container image, built once before the tests: on a busy machine it takes longer than a test may. Where it cannot be
+ * built, its tests are skipped with the reason.
+ */
+function buildImage(files: readonly string[]): ContainerStore | null {
+  if (!files.some((file) => file.startsWith('tests/image/'))) return null;
+  const missing = prepareImages(say);
+  if (missing !== undefined) {
+    process.env['HATHI_TEST_IMAGES_MISSING'] = missing;
+    return null;
+  }
+  try {
+    const store = new ContainerStore();
+    process.env['HATHI_TEST_IMAGES'] = store.path;
+    return store;
+  } catch {
+    // The test builds it again, and fails with the reason.
+    return null;
+  }
+}
+
 /** What a file imports that starts servers, hosts or the reference. */
 const serverHarness =
   /from '\.\.\/(?:harness\/(?:server|engines|child|processes)|native\/built-engine|worker-mode\/\w+)\.ts'/;
@@ -208,6 +231,8 @@ async function main(): Promise<number> {
   keepCompiled();
   using engine = buildNativeEngine(files);
   if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;
+  using images = buildImage(files);
+  if (images !== null) say('image: built');
   const serial = files.filter((file) => serialPaths.some((path) => file.startsWith(path)));
   const [long, short] = inOrder(files.filter((file) => !serial.includes(file)));
   const total = emptyTally();

@@ -43,6 +43,12 @@ export class RunningCommand implements AsyncDisposable {
     return this.#child.exitCode;
   }
 
+  /** Waits for its own end. Returns the exit code, null when a signal ended it. */
+  async ended(cap = 60_000): Promise<number | null> {
+    await within(exited(this.#child), () => `the end of ${this.#name}:\n${this.#output()}`, cap);
+    return this.#child.exitCode;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await killTree(this.#child);
   }

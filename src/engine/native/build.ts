@@ -116,7 +116,8 @@ export function buildEngine(
       php: php.version,
       api: php.api,
       ...host,
-      builtAt: Date.now(),
+      // A package that is made again is the same (reproducible-builds.org).
+      builtAt: Number(process.env['SOURCE_DATE_EPOCH'] ?? 0) * 1000 || Date.now(),
       iniFolder: php.iniFolder,
       scanFolder: php.scanFolder,
       sources: sourcesHash(),
