@@ -20,7 +20,6 @@ test('Adminer makes a table in SQLite, fills it and shows it', { skip }, async (
     await using nginx = await startNginx((port) => applicationBlock(port, root, server.socket('myapp')));
     await using browser = await openBrowser();
     const page = await browser.newPage();
-    page.setDefaultTimeout(10_000);
 
     await page.goto(nginx.url('/index.php'));
     await page.selectOption('select[name="auth[driver]"]', 'sqlite');

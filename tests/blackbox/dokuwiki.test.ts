@@ -22,13 +22,17 @@ const withInstaller = existsSync('/usr/share/dokuwiki/install.php')
   ? {}
   : { skip: 'Debian 13 has taken the installer out of its package' };
 
+const missing = requires('dokuwiki', 'nginx', 'chromium');
+/** One for both engines; each has a context of its own in it. */
+let browser: Browser | undefined;
+after(() => browser?.close());
+
 for (const { name: engine, skip } of engines)
   describe(`DokuWiki in Chromium through nginx (${engine})`, {
-    skip: skip || requires('dokuwiki', 'nginx', 'chromium'),
+    skip: skip || missing,
   }, () => {
     let server: Server;
     let nginx: WebServer;
-    let browser: Browser;
     let page: Page;
     let root: string;
     const pageErrors: string[] = [];
@@ -43,9 +47,8 @@ for (const { name: engine, skip } of engines)
       });
       root = copyDokuWiki(server.folder);
       nginx = await startNginx((port) => applicationBlock(port, root, server.socket('myapp')));
-      browser = await openBrowser();
+      browser ??= await openBrowser();
       page = await browser.newPage();
-      page.setDefaultTimeout(10_000);
       page.on('pageerror', (error) => pageErrors.push(error.message));
       page.on('response', (response) => {
         if (response.status() >= 500) pageErrors.push(`${response.status()} ${response.url()}`);
@@ -53,7 +56,7 @@ for (const { name: engine, skip } of engines)
     });
 
     after(async () => {
-      await browser?.close();
+      await page?.close();
       await nginx?.[Symbol.asyncDispose]();
       await server?.stop();
       await server?.[Symbol.asyncDispose]();
