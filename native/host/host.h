@@ -8,6 +8,7 @@
 
 #include "host/channel.h"
 #include "host/php.h"
+#include "shared/lane.h"
 #include "shared/memory.h"
 #include "shared/notes.h"
 #include "shared/settings.h"
@@ -84,6 +85,7 @@ struct hathi_host {
 	uint32_t slot_count;
 	/* In worker mode the slots of workers with the application; those behind run scripts. Else all. */
 	uint32_t booted_slots;
+	struct hathi_lane lane;
 	uint32_t child_count;
 	int epoll;
 	int signals;

@@ -128,7 +128,7 @@ static void make_other(struct hathi_host *host)
 {
 	if (!host->orphan.wants_other) return;
 	host->orphan.wants_other = false;
-	for (uint32_t slot = host->booted_slots; slot < host->slot_count; slot++) {
+	for (uint32_t slot = host->booted_slots; slot < host->lane.first_slot; slot++) {
 		if (host->children[slot].pid != 0) continue;
 		hathi_workers_start(host, slot);
 		return;

@@ -29,9 +29,15 @@ bool hathi_passed_is_empty(void)
 	return queue_length == 0;
 }
 
+/* Whether the slot is one of workers that run scripts beside an application. */
+static bool runs_scripts(const struct hathi_host *host, uint32_t slot)
+{
+	return slot >= host->booted_slots && slot < host->lane.first_slot;
+}
+
 static struct hathi_child *find_waiting(struct hathi_host *host)
 {
-	for (uint32_t slot = host->booted_slots; slot < host->slot_count; slot++) {
+	for (uint32_t slot = host->booted_slots; slot < host->lane.first_slot; slot++) {
 		struct hathi_child *child = host->children + slot;
 		if (child->pid != 0 && child->is_waiting && !child->is_leaving && child->control >= 0) return child;
 	}
@@ -71,7 +77,7 @@ void hathi_passed_take(struct hathi_host *host, uint32_t slot, uint32_t type, in
 {
 	struct hathi_child *child = host->children + slot;
 	bool is_head = type == HATHI_CONTROL_PASSED_HEAD;
-	if ((!is_head && type != HATHI_CONTROL_PASSED) || *descriptor < 0 || slot >= host->booted_slots) return;
+	if ((!is_head && type != HATHI_CONTROL_PASSED) || *descriptor < 0 || runs_scripts(host, slot)) return;
 	if (is_head) {
 		if (child->passed_head >= 0) close(child->passed_head);
 		child->passed_head = *descriptor;
@@ -88,7 +94,7 @@ void hathi_passed_take(struct hathi_host *host, uint32_t slot, uint32_t type, in
 /* A worker that runs scripts waits for a request. */
 void hathi_passed_waits(struct hathi_host *host, uint32_t slot)
 {
-	if (slot < host->booted_slots) return;
+	if (!runs_scripts(host, slot)) return;
 	host->children[slot].is_waiting = true;
 	has_asked = false;
 	hand_out(host);

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,9 @@
 #include "record/access.h"
 #include "record/layout.h"
 #include "shared/process.h"
+
+/* Room in the lane's queue; a connection takes less than 1 KiB of it. */
+enum { QUEUE_BYTES = 1024 * 1024 };
 
 /* Reads the next message of the settings. Ends the process when the master is gone or breaks the contract. */
 static void wait_message(struct hathi_host *host, struct hathi_message *message)
@@ -93,6 +98,25 @@ static void prepare_access_log(struct hathi_host *host)
 	if (host->access_format == NULL) hathi_host_fail(host, "%s", error);
 }
 
+/* The last slots are those of the lane. Its descriptors are inherited by every worker. */
+static void prepare_lane(struct hathi_host *host)
+{
+	long long slots = 0;
+	int queue[2];
+	hathi_setting_number(&host->settings, HATHI_SETTING_LANE_SLOTS, &slots);
+	if (slots < 0 || slots >= host->slot_count) slots = 0;
+	host->lane = (struct hathi_lane){host->slot_count - (uint32_t)slots, -1, -1, -1};
+	if (slots == 0) return;
+	int room = QUEUE_BYTES;
+	host->lane.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (host->lane.wake < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, queue) != 0)
+		hathi_host_fail(host, "cannot make the queue for queue.priority, ping.path and pm.status_path: %s", strerror(errno));
+	host->lane.queue_in = queue[0];
+	host->lane.queue_out = queue[1];
+	/* The kernel bounds it by net.core.wmem_max. */
+	setsockopt(host->lane.queue_in, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+}
+
 static void prepare(struct hathi_host *host)
 {
 	long long number;
@@ -111,7 +135,8 @@ static void prepare(struct hathi_host *host)
 	bool has_application = hathi_setting_text(&host->settings, HATHI_SETTING_WORKER_SCRIPT) != NULL;
 	if (!hathi_setting_number(&host->settings, HATHI_SETTING_MAX_CHILDREN, &number) || number > host->slot_count)
 		hathi_host_fail(host, "the scoreboard has %u slots, too few for the pool", host->slot_count);
-	host->booted_slots = has_application ? (uint32_t)number : host->slot_count;
+	prepare_lane(host);
+	host->booted_slots = has_application ? (uint32_t)number : host->lane.first_slot;
 	size_t shared = sizeof *host->shared + host->slot_count * sizeof *host->shared->slots;
 	host->shared = mmap(NULL, shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	host->children = calloc(host->slot_count, sizeof *host->children);

@@ -120,6 +120,7 @@ _Noreturn static void run_worker(struct hathi_host *host, uint32_t slot, struct 
 		.slot_number = slot,
 		.slot_count = host->slot_count,
 		.booted_slots = host->booted_slots,
+		.lane = host->lane,
 		.control = pipes->control[1],
 		.listen_fd = host->listen_fd,
 		.log_fd = host->log_fd,

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,7 +79,7 @@ void hathi_workers_end_others(struct hathi_host *host)
 	for (uint32_t slot = 0; slot < host->booted_slots; slot++) {
 		if (host->children[slot].pid != 0) return;
 	}
-	for (uint32_t slot = host->booted_slots; slot < host->slot_count; slot++) {
+	for (uint32_t slot = host->booted_slots; slot < host->lane.first_slot; slot++) {
 		if (!host->children[slot].is_leaving) tell_to_end(host, slot);
 	}
 }
@@ -88,7 +89,9 @@ void hathi_workers_drain(struct hathi_host *host)
 {
 	host->draining = true;
 	atomic_store(&host->shared->draining, 1);
-	for (uint32_t slot = 0; slot < host->booted_slots; slot++) tell_to_end(host, slot);
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (slot < host->booted_slots || slot >= host->lane.first_slot) tell_to_end(host, slot);
+	}
 	hathi_workers_tell_stopped(host);
 	hathi_workers_end_others(host);
 }
@@ -128,6 +131,17 @@ static void replace_later(struct hathi_host *host, uint32_t slot, int status)
 	child->replaced_at = now / 1000 + (has_failed ? YOUNG_DELAY_MS : 0);
 }
 
+/* A worker has ended: the others may all be busy now, and it may have died before it counted what it took. */
+static void look_at_lane(const struct hathi_host *host)
+{
+	const uint64_t one = 1;
+	int bytes = 0;
+	if (host->lane.wake < 0) return;
+	if (ioctl(host->lane.queue_out, FIONREAD, &bytes) == 0)
+		hathi_queue_set(host->scoreboard, (uint32_t)bytes / sizeof(uint64_t));
+	if (write(host->lane.wake, &one, sizeof one) < 0) return;
+}
+
 /* Reaps ended workers: frees their slots and reports how each ended. Reports those that a signal has stopped. */
 void hathi_workers_reap(struct hathi_host *host)
 {
@@ -162,6 +176,7 @@ void hathi_workers_reap(struct hathi_host *host)
 		}
 	}
 	hathi_workers_tell_stopped(host);
+	if (ended) look_at_lane(host);
 	if (ended) hathi_passed_again(host);
 	hathi_workers_end_others(host);
 	/* The kernel may have woken the dead worker for a connection that still waits. */

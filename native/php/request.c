@@ -12,6 +12,7 @@
 #include "shared/clock.h"
 #include "worker/cpu_timer.h"
 #include "worker/faults.h"
+#include "worker/lane.h"
 
 /* One request from its parameters to the end of its response. */
 
@@ -81,6 +82,7 @@ void hathi_request_begin(struct hathi_request *request)
 	request->started_cpu = hathi_cpu_read(hathi_clock(CLOCK_MONOTONIC));
 	if (worker->access_log.format != NULL) getrusage(RUSAGE_SELF, &request->before);
 	hathi_slot_begin(&worker->slot, request->connection->accepted);
+	hathi_lane_wake(worker);
 	hathi_output_start(&worker->output, request->connection->fd, request->connection->fcgi.id);
 	hathi_faults_watch(&worker->output);
 }

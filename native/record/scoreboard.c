@@ -307,3 +307,61 @@ void hathi_slot_heap(struct hathi_slot *slot, uint64_t bytes, uint64_t served)
 	if (served == HATHI_SB_WARM_AFTER_REQUESTS) put_u64(at, HATHI_SB_SLOT_WARM_HEAP_BYTES, bytes);
 	end_change(at);
 }
+
+/* Whether a worker has the slot. */
+bool hathi_slot_is_taken(const uint8_t *scoreboard, uint32_t number)
+{
+	uint32_t pid;
+	memcpy(&pid, scoreboard + HATHI_SB_HEADER_SIZE + (size_t)number * HATHI_SB_SLOT_SIZE + HATHI_SB_SLOT_PID, sizeof pid);
+	return pid != 0;
+}
+
+static _Atomic uint64_t *counter_at(uint8_t *scoreboard, size_t offset)
+{
+	return (_Atomic uint64_t *)(void *)(scoreboard + offset);
+}
+
+/* The number of requests that all workers have begun. */
+uint64_t hathi_accepted_requests(uint8_t *scoreboard)
+{
+	return atomic_load(counter_at(scoreboard, HATHI_SB_HEADER_ACCEPTED_REQUESTS));
+}
+
+/* A connection was answered with 503 because too many waited. */
+void hathi_count_refused(uint8_t *scoreboard)
+{
+	atomic_fetch_add(counter_at(scoreboard, HATHI_SB_HEADER_REFUSED_REQUESTS), 1);
+}
+
+/* The lane serves a request before those that wait. */
+void hathi_count_priority(uint8_t *scoreboard)
+{
+	atomic_fetch_add(counter_at(scoreboard, HATHI_SB_HEADER_PRIORITY_REQUESTS), 1);
+}
+
+/* A connection joins the lane's queue. */
+void hathi_queue_add(uint8_t *scoreboard)
+{
+	unsigned length = atomic_fetch_add(word_at(scoreboard, HATHI_SB_HEADER_QUEUED_REQUESTS), 1) + 1;
+	raise_u32(word_at(scoreboard, HATHI_SB_HEADER_MAX_QUEUED_REQUESTS), length);
+}
+
+/* A connection has left it. */
+void hathi_queue_remove(uint8_t *scoreboard)
+{
+	atomic_uint *length = word_at(scoreboard, HATHI_SB_HEADER_QUEUED_REQUESTS);
+	unsigned known = atomic_load(length);
+	while (known > 0 && !atomic_compare_exchange_weak(length, &known, known - 1)) continue;
+}
+
+/* The host has counted them. */
+void hathi_queue_set(uint8_t *scoreboard, uint32_t length)
+{
+	atomic_store(word_at(scoreboard, HATHI_SB_HEADER_QUEUED_REQUESTS), length);
+}
+
+/* The number of connections in it. */
+uint32_t hathi_queue_length(uint8_t *scoreboard)
+{
+	return atomic_load(word_at(scoreboard, HATHI_SB_HEADER_QUEUED_REQUESTS));
+}

@@ -49,5 +49,13 @@ void hathi_slot_clear(uint8_t *scoreboard, uint32_t number);
 uint32_t hathi_slot_requests(const uint8_t *scoreboard, uint32_t number);
 void hathi_slot_request_id(const uint8_t *scoreboard, uint32_t number, char *id, size_t size);
 uint32_t hathi_slot_state(const uint8_t *scoreboard, uint32_t number);
+bool hathi_slot_is_taken(const uint8_t *scoreboard, uint32_t number);
+uint64_t hathi_accepted_requests(uint8_t *scoreboard);
+void hathi_count_refused(uint8_t *scoreboard);
+void hathi_count_priority(uint8_t *scoreboard);
+void hathi_queue_add(uint8_t *scoreboard);
+void hathi_queue_remove(uint8_t *scoreboard);
+void hathi_queue_set(uint8_t *scoreboard, uint32_t length);
+uint32_t hathi_queue_length(uint8_t *scoreboard);
 
 #endif

@@ -37,6 +37,8 @@ struct hathi_shared {
 	_Atomic uint64_t renewal_at;
 	/* Connections that the host holds for workers that run scripts (worker mode). */
 	atomic_uint passed;
+	/* Workers of the lane that sleep until every other worker is busy (worker/lane.c). */
+	atomic_uint lane_sleepers;
 	/* The slot plus 1 of the worker that changes the table of routes; 0 while no worker does. */
 	atomic_uint routes_holder;
 	struct hathi_shared_slot slots[];

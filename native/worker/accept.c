@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "worker/held.h"
+#include "worker/lane.h"
 #include "worker/log.h"
 #include "worker/next_request.h"
 
@@ -83,30 +85,32 @@ void hathi_accept_given(struct hathi_worker *worker)
 }
 
 /*
- * Accepts a connection. Returns it when its request is complete, else holds or closes it. *took tells whether there
- * was a connection.
+ * Takes a connection off the backlog and writes its peer into `name`. Returns it; -1 without one, or when its peer may
+ * not connect. *took tells whether there was a connection.
  */
-struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took)
+int hathi_accept_admitted(struct hathi_worker *worker, char *name, bool *took)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t length = sizeof peer;
-	char name[HATHI_PEER_BYTES] = "";
-	worker->owes_accept = false;
 	int fd = accept4(worker->listen_fd, worker->is_tcp ? (struct sockaddr *)&peer : NULL,
 		worker->is_tcp ? &length : NULL, SOCK_CLOEXEC);
 	*took = fd >= 0;
 	if (fd < 0) {
 		on_accept_error(worker, errno);
-		return NULL;
+		return -1;
 	}
-	if (worker->is_tcp && !admits(worker, &peer, name)) {
-		close(fd);
-		return NULL;
-	}
+	if (!worker->is_tcp || admits(worker, &peer, name)) return fd;
+	close(fd);
+	return -1;
+}
+
+/* Reads a new connection. Returns it when its request is complete, else holds or closes it. */
+static struct hathi_connection *begin(struct hathi_worker *worker, int fd, const char *name)
+{
 	struct hathi_connection *late = worker->held_count > 0 ? hathi_held_give_up(worker) : NULL;
 	struct hathi_connection *connection = hathi_connection_open(worker, fd);
 	if (connection == NULL) return late;
-	memcpy(connection->peer, name, sizeof name);
+	snprintf(connection->peer, sizeof connection->peer, "%s", name);
 	if (late != NULL) {
 		hold_new(worker, connection);
 		return late;
@@ -122,4 +126,40 @@ struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took)
 		return NULL;
 	}
 	return NULL;
+}
+
+/* A connection that the lane has left to the other workers; -1 without one. The lane has checked its peer. */
+static int take_left(const struct hathi_worker *worker, char *name)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t length = sizeof peer;
+	int fd = hathi_lane_take(worker);
+	if (fd >= 0 && worker->is_tcp && getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
+		hathi_clients_name(&peer, name, HATHI_PEER_BYTES);
+	return fd;
+}
+
+/* The same as hathi_accept(), but only of the connections that the lane has left. */
+struct hathi_connection *hathi_accept_left(struct hathi_worker *worker)
+{
+	char name[HATHI_PEER_BYTES] = "";
+	for (int fd; (fd = take_left(worker, name)) >= 0;) {
+		struct hathi_connection *ready = begin(worker, fd, name);
+		if (ready != NULL || worker->held_count > 0) return ready;
+	}
+	return NULL;
+}
+
+/*
+ * Accepts a connection, first one that has waited in the lane's queue. Returns it when its request is complete, else
+ * holds or closes it. *took tells whether there was a connection.
+ */
+struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took)
+{
+	char name[HATHI_PEER_BYTES] = "";
+	worker->owes_accept = false;
+	int fd = take_left(worker, name);
+	*took = fd >= 0;
+	if (fd < 0) fd = hathi_accept_admitted(worker, name, took);
+	return fd < 0 ? NULL : begin(worker, fd, name);
 }

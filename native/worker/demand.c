@@ -17,9 +17,10 @@ bool hathi_demand_another_is_free(const struct hathi_worker *worker)
 	return false;
 }
 
-/* Whether a connection waits on the listening socket. */
+/* Whether a connection waits, on the listening socket or in the lane's queue. */
 bool hathi_demand_waits(const struct hathi_worker *worker)
 {
+	if (hathi_queue_length(worker->slot.header) > 0) return true;
 	struct pollfd listener = {.fd = worker->listen_fd, .events = POLLIN};
 	return poll(&listener, 1, 0) > 0;
 }

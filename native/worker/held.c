@@ -137,19 +137,21 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
  */
 struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits)
 {
-	struct pollfd polled[HATHI_HELD + 3];
+	struct pollfd polled[HATHI_HELD + 4];
 	nfds_t count = worker->held_count;
 	for (uint32_t index = 0; index < worker->held_count; index++)
 		polled[index] = (struct pollfd){.fd = worker->held[index]->fd, .events = POLLIN};
 	polled[count++] = (struct pollfd){.fd = worker->control, .events = POLLIN};
 	polled[count++] = (struct pollfd){.fd = hathi_is_quitting() ? -1 : hathi_quit_fd(), .events = POLLIN};
 	polled[count++] = (struct pollfd){.fd = with_listener ? worker->listen_fd : -1, .events = POLLIN};
+	/* The lane itself puts connections into its queue and takes none. */
+	polled[count++] = (struct pollfd){.fd = with_listener && !worker->is_lane ? worker->lane.queue_out : -1, .events = POLLIN};
 	int timeout = next_deadline(worker);
 	if (most >= 0 && (timeout < 0 || most < timeout)) timeout = most;
 	*waits = false;
 	uint32_t held = worker->held_count;
 	if (poll(polled, count, timeout) > 0) {
-		*waits = polled[held + 2].revents != 0;
+		*waits = polled[held + 2].revents != 0 || polled[held + 3].revents != 0;
 		for (uint32_t index = held; index-- > 0;) {
 			if (polled[index].revents == 0) continue;
 			struct hathi_connection *ready = hathi_held_read(worker, index);

@@ -63,7 +63,7 @@ bool hathi_worker_is_to_end(const struct hathi_worker *worker)
 }
 
 /* Whether the worker may accept. Asked before each accept(2), after the worker has raised `may_accept`. */
-static bool is_to_accept(const struct hathi_worker *worker)
+bool hathi_worker_may_accept(const struct hathi_worker *worker)
 {
 	return !hathi_worker_is_to_end(worker) && atomic_load(&worker->shared->draining) == 0;
 }
@@ -75,7 +75,7 @@ static bool takes_new(const struct hathi_worker *worker)
 }
 
 /* The worker stops accepting for now. A host that drains waits for that. */
-static void leave_accepting(struct hathi_worker *worker)
+void hathi_worker_leave_accepting(struct hathi_worker *worker)
 {
 	atomic_uint *may_accept = &worker->shared->slots[worker->slot_number].may_accept;
 	if (atomic_exchange(may_accept, 0) == 0 || atomic_load(&worker->shared->draining) == 0) return;
@@ -83,18 +83,14 @@ static void leave_accepting(struct hathi_worker *worker)
 	hathi_control_send(worker->control, &stopped, -1);
 }
 
-/*
- * Closes idle connections, and waits for clients that have connected and not sent their request yet. Returns a
- * request; NULL when no connection is left.
- */
-static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
+/* The same once: connections that it holds, and those that the lane has left. */
+static struct hathi_connection *settle_held(struct hathi_worker *worker, bool serves_left)
 {
 	bool ignored;
-	if (worker->owes_accept) {
-		struct hathi_connection *ready = hathi_accept(worker, &ignored);
-		if (ready != NULL) return ready;
+	if (serves_left) {
+		struct hathi_connection *left = hathi_accept_left(worker);
+		if (left != NULL) return left;
 	}
-	leave_accepting(worker);
 	uint64_t latest = hathi_clock(CLOCK_MONOTONIC) + GRACE_MICROS;
 	for (uint32_t index = worker->held_count; index-- > 0;) {
 		uint64_t *deadline = &worker->held[index]->deadline;
@@ -111,14 +107,36 @@ static struct hathi_connection *next_while_quitting(struct hathi_worker *worker)
 	return NULL;
 }
 
+/*
+ * Closes idle connections, and waits for clients that have connected and not sent their request yet. Connections that
+ * the lane has accepted belong to this generation: its workers serve them before they end. Returns a request; NULL when
+ * no connection is left.
+ */
+struct hathi_connection *hathi_next_while_quitting(struct hathi_worker *worker)
+{
+	bool ignored;
+	if (worker->owes_accept) {
+		struct hathi_connection *ready = hathi_accept(worker, &ignored);
+		if (ready != NULL) return ready;
+	}
+	hathi_worker_leave_accepting(worker);
+	for (;;) {
+		bool serves_left = !hathi_is_quitting() && !worker->retires && atomic_load(&worker->shared->draining) != 0;
+		struct hathi_connection *ready = settle_held(worker, serves_left);
+		if (ready != NULL) return ready;
+		if (!serves_left || hathi_queue_length(worker->slot.header) == 0) return NULL;
+	}
+}
+
 /* Finds the next complete request; NULL when the worker must end. */
 static struct hathi_connection *find_request(struct hathi_worker *worker)
 {
 	int left_to_others = 0;
 	for (;;) {
 		hathi_accept_given(worker);
-		if (!is_to_accept(worker)) return next_while_quitting(worker);
+		if (!hathi_worker_may_accept(worker)) return hathi_next_while_quitting(worker);
 		struct hathi_connection *ready = hathi_held_pipelined(worker);
+		if (ready == NULL && worker->accepting && !takes_new(worker)) ready = hathi_accept_left(worker);
 		if (ready != NULL) return ready;
 		bool waits = true;
 		if (worker->held_count > 0) {
@@ -163,6 +181,6 @@ struct hathi_connection *hathi_next_request(struct hathi_worker *worker)
 {
 	atomic_store(&worker->shared->slots[worker->slot_number].may_accept, 1);
 	struct hathi_connection *ready = find_request(worker);
-	leave_accepting(worker);
+	hathi_worker_leave_accepting(worker);
 	return ready;
 }

@@ -11,6 +11,7 @@
 #include "shared/text.h"
 #include "worker/demand.h"
 #include "worker/held.h"
+#include "worker/lane.h"
 #include "worker/next_request.h"
 #include "worker/pass.h"
 #include "worker/worker_control.h"
@@ -38,6 +39,7 @@ struct hathi_connection *hathi_turn_next(struct hathi_worker *worker)
 	struct hathi_connection *late = worker->late;
 	worker->late = NULL;
 	if (late != NULL) return late;
+	if (worker->is_lane) return hathi_lane_next(worker);
 	return worker->runs_scripts_only ? hathi_pass_next(worker) : hathi_next_request(worker);
 }
 
@@ -46,8 +48,9 @@ uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connec
 {
 	hathi_demand_show_free(worker, false);
 	if (worker->requests_left > 0) worker->requests_left--;
-	/* The next request of a passed connection may be for the application again. */
-	worker->may_reuse = !hathi_worker_is_to_end(worker) && worker->requests_left > 0 && !worker->runs_scripts_only;
+	/* The next request of a passed connection may be for the application again, and that of a lane's may wait. */
+	bool is_ordinary = !worker->runs_scripts_only && !worker->is_lane;
+	worker->may_reuse = !hathi_worker_is_to_end(worker) && worker->requests_left > 0 && is_ordinary;
 	return connection->accepted;
 }
 
@@ -56,7 +59,8 @@ void hathi_turn_settle(struct hathi_worker *worker, uint64_t started)
 {
 	if (worker->requests_left == 0) worker->retires = true;
 	if (worker->catches_output) hathi_worker_flush(worker);
-	hathi_demand_show_free(worker, worker->held_count == 0 && !worker->retires && !worker->runs_scripts_only);
+	bool is_ordinary = !worker->runs_scripts_only && !worker->is_lane;
+	hathi_demand_show_free(worker, worker->held_count == 0 && !worker->retires && is_ordinary);
 	hathi_slot_idle(&worker->slot);
 	worker->is_quick = hathi_clock(CLOCK_MONOTONIC) - started < YIELD_MICROS;
 	if (!worker->is_quick) sched_yield();

@@ -40,7 +40,10 @@ void hathi_worker_main(const struct hathi_worker_setup *setup)
 	worker->log_generation = atomic_load(&setup->shared->log_generation);
 	worker->catches_output = setup->catches_output;
 	worker->accepts_at_once = setup->accepting;
-	worker->runs_scripts_only = setup->slot_number >= setup->booted_slots;
+	worker->booted_slots = setup->booted_slots;
+	worker->lane = setup->lane;
+	worker->is_lane = setup->slot_number >= setup->lane.first_slot;
+	worker->runs_scripts_only = !worker->is_lane && setup->slot_number >= setup->booted_slots;
 	worker->passed_head = -1;
 	worker->passed_fd = -1;
 	worker->pool = setup->pool;

@@ -10,6 +10,7 @@
 #include "record/access.h"
 #include "record/route.h"
 #include "record/slot.h"
+#include "shared/lane.h"
 #include "shared/level.h"
 #include "shared/memory.h"
 #include "shared/notes.h"
@@ -34,6 +35,7 @@ struct hathi_worker_setup {
 	uint32_t slot_count;
 	/* In worker mode the slots of workers with the application; those behind run scripts. Else all. */
 	uint32_t booted_slots;
+	struct hathi_lane lane;
 	int control;
 	int listen_fd;
 	int log_fd;
@@ -62,6 +64,8 @@ struct hathi_worker {
 	struct hathi_connection *late;
 	uint32_t slot_number;
 	uint32_t slot_count;
+	uint32_t booted_slots;
+	struct hathi_lane lane;
 	int control;
 	int listen_fd;
 	int epoll;
@@ -81,6 +85,8 @@ struct hathi_worker {
 	bool is_up;
 	/* In a pool in worker mode: it has no application, and gets its requests from the host. */
 	bool runs_scripts_only;
+	/* It serves what must not wait, and otherwise sleeps (lane.c). */
+	bool is_lane;
 	/* The application boots again after a handler that ended by exit. */
 	bool reboots_on_exit;
 	/* It may have been woken for a connection instead of another worker, and has not tried to accept since. */
@@ -111,6 +117,11 @@ struct hathi_worker {
 	/* worker.match. */
 	const char **matches;
 	uint32_t match_count;
+	/* queue.priority; queue.max_wait in microseconds and queue.max_length, 0 without a limit. */
+	const char **priorities;
+	uint32_t priority_count;
+	uint64_t max_wait;
+	uint32_t max_waiting;
 	struct hathi_access_log access_log;
 	struct hathi_output output;
 };

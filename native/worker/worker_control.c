@@ -20,12 +20,16 @@ void hathi_worker_accept(struct hathi_worker *worker)
 	worker->accepting = true;
 	hathi_worker_log_notes(worker);
 	hathi_worker_listen(worker);
+	if (worker->runs_scripts_only || worker->is_lane || worker->lane.queue_out < 0) return;
+	/* While its host pauses, it still serves what the lane has accepted. */
+	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LISTENER};
+	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->lane.queue_out, &event);
 }
 
 /* Watches the listening socket while the worker may accept, and only then. */
 void hathi_worker_listen(struct hathi_worker *worker)
 {
-	bool listens = worker->accepting && !worker->runs_scripts_only && atomic_load(&worker->shared->paused) == 0;
+	bool listens = worker->accepting && !worker->runs_scripts_only && !worker->is_lane && atomic_load(&worker->shared->paused) == 0;
 	if (listens == worker->listens) return;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LISTENER};
 	epoll_ctl(worker->epoll, listens ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, worker->listen_fd, &event);

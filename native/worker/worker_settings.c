@@ -60,6 +60,25 @@ static void read_worker_mode(struct hathi_worker *worker)
 		worker->matches[worker->match_count++] = match->value;
 }
 
+/* queue.*, for a worker of the lane. */
+static void read_lane(struct hathi_worker *worker)
+{
+	const struct hathi_settings *settings = worker->settings;
+	long long number = 0;
+	if (!worker->is_lane) return;
+	if (hathi_setting_number(settings, HATHI_SETTING_QUEUE_MAX_WAIT, &number) && number > 0)
+		worker->max_wait = (uint64_t)number * 1000 * 1000;
+	number = 0;
+	if (hathi_setting_number(settings, HATHI_SETTING_QUEUE_MAX_LENGTH, &number) && number > 0)
+		worker->max_waiting = (uint32_t)number;
+	worker->priorities = calloc(settings->count, sizeof *worker->priorities);
+	if (worker->priorities == NULL) _exit(HATHI_EXIT_FAILED);
+	size_t cursor = 0;
+	const struct hathi_setting *pattern;
+	while ((pattern = hathi_setting_next(settings, HATHI_SETTING_QUEUE_PRIORITY, &cursor)) != NULL)
+		worker->priorities[worker->priority_count++] = pattern->value;
+}
+
 /* Reads the settings into the worker. Errors in them are noted for its log. */
 void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes *notes)
 {
@@ -68,6 +87,7 @@ void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes 
 	char wrong[512];
 	worker->is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
 	read_worker_mode(worker);
+	read_lane(worker);
 	worker->requests_left = draw_quota(worker);
 	const char *access_format = hathi_setting_text(settings, HATHI_SETTING_ACCESS_LOG_FORMAT);
 	worker->access_log.is_json = access_format != NULL && strcmp(access_format, "json") == 0;

@@ -315,6 +315,13 @@ export const metrics: readonly Metric[] = [
     samples: eachPool(({ totals }) => totals.refused),
   },
   {
+    name: 'hathi_priority_requests',
+    type: 'counter',
+    help: 'Requests served before those that waited, while every worker was busy (queue.priority, ping.path, pm.status_path).',
+    labels: ['pool'],
+    samples: eachPool(({ totals }) => totals.priority),
+  },
+  {
     name: 'hathi_slow_requests',
     type: 'counter',
     help: 'Requests in the slow log (request_slowlog_timeout).',

@@ -1,9 +1,7 @@
 /** `GET /readyz`: whether this master should be sent requests. */
 
 import type { AdminSnapshot, PoolSnapshot } from '../figures/admin-snapshot.ts';
-
-/** States of the master in which its pools should serve. */
-const servingStates: readonly string[] = ['normal', 'reloading'];
+import { servingStates } from '../figures/answers.ts';
 
 /** Valid parameters. */
 const parameters: readonly string[] = ['queue', 'saturation', 'pool'];

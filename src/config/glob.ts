@@ -1,5 +1,6 @@
 /** glob(7) for `include`, with PHP-FPM's options: an unreadable folder is an error. */
 
+import { textPattern } from '../text/pattern.ts';
 import { type ConfigSystem, failed } from './system.ts';
 
 /** Matches, sorted, including folders; or glob(3)'s error number. */
@@ -50,7 +51,7 @@ function namesIn(folder: string, component: string, system: GlobSystem): readonl
   const names = system.readDirectory(folder);
   const NOT_A_DIRECTORY = 20;
   if (failed(names)) return names.errno === NOT_A_DIRECTORY ? [] : undefined;
-  const pattern = componentPattern(component);
+  const pattern = textPattern(component);
   const all = component.startsWith('.')
     ? ['.', '..', ...names]
     : names.filter((name) => !name.startsWith('.'));
@@ -59,22 +60,4 @@ function namesIn(folder: string, component: string, system: GlobSystem): readonl
 
 function hasWildcard(pattern: string): boolean {
   return /[*?[]/.test(pattern.replace(/\\./gs, ''));
-}
-
-/** One component of a pattern as a regular expression. */
-function componentPattern(component: string): RegExp {
-  const source = component.replace(
-    /\\(.)|\[([!^]?)(\]?[^\]]*)\]|([*?])|(.)/gs,
-    (_match, escaped?: string, not?: string, set?: string, wildcard?: string, other?: string) => {
-      if (wildcard !== undefined) return wildcard === '*' ? '.*' : '.';
-      if (set !== undefined) return `[${not === '' ? '' : '^'}${set.replace(/[\\[\]^]/g, '\\$&')}]`;
-      return (escaped ?? other ?? '').replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-    },
-  );
-  try {
-    return new RegExp(`^${source}$`, 's');
-  } catch {
-    // A reversed range matches nothing.
-    return /(?!)/;
-  }
 }

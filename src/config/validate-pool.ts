@@ -46,6 +46,8 @@ const CHECKS: readonly Check[] = [
   checkRow('queue.max_wait'),
   checkRow('queue.max_length'),
   checkReloadProof,
+  checkRow('queue.priority_workers'),
+  checkPriority,
 ];
 
 /** Completes a pool and checks it; refuses through the messages. */
@@ -56,6 +58,13 @@ export function validatePool(pool: Draft<PoolConfig>, context: PoolContext): voi
 /** Runs the check of the directive's row. */
 function checkRow(name: keyof PoolConfig): Check {
   return (pool, { messages }) => checkValue(directive('pool', name), pool[name], messages, pool.name);
+}
+
+/** Lane and adaptive limit both take connections off the queue. */
+function checkPriority(pool: Draft<PoolConfig>, { messages }: PoolContext): void {
+  if (pool['queue.priority'].length === 0 || !pool['queue.adaptive']) return;
+  const text = `[pool ${pool.name}] queue.adaptive cannot be combined with queue.priority`;
+  messages.refuse('alert', text, [`Remove ${where(pool, 'queue.adaptive')}, or the lines queue.priority[].`]);
 }
 
 function checkPrefix(pool: Draft<PoolConfig>, { messages, system, prefix }: PoolContext): void {

@@ -19,6 +19,8 @@ export interface PoolIdentity {
 export interface HostSettingsInput {
   readonly pool: PoolConfig;
   readonly identity: PoolIdentity | undefined;
+  /** Slots behind all others, for requests that do not wait (pool/lane.ts). */
+  readonly laneSlots: number;
   readonly php: PhpIniSource;
   readonly listenKind: 'unix' | 'tcp';
   readonly hasAccessLog: boolean;
@@ -46,6 +48,7 @@ export function hostSettings(input: HostSettingsInput): readonly Setting[] {
     ...input.php.defines.map((define) => ['php.define', define] as const),
     ['pm.max_requests', String(requestsOf(input.pool))],
     ['max_children', String(input.pool['pm.max_children'])],
+    ['lane_slots', String(input.laneSlots)],
     ['log_level', input.log.level],
     ['log_limit', String(input.log.limit)],
     ...logFormatSettings(input),

@@ -16,6 +16,11 @@ export interface SecurityRelease {
 /** Newest last; php.net no longer fixes branches before 8.2. */
 export const securityReleases: readonly SecurityRelease[] = [
   {
+    releases: { '8.1': '8.1.28', '8.2': '8.2.18', '8.3': '8.3.6' },
+    cves: ['CVE-2024-2756', 'CVE-2024-3096'],
+    fixes: 'a password that matches any other beginning with NUL, cookies that pass as __Host- ones',
+  },
+  {
     releases: { '8.1': '8.1.29', '8.2': '8.2.20', '8.3': '8.3.8' },
     cves: ['CVE-2024-5458'],
     fixes: 'a bypass of FILTER_VALIDATE_URL',

@@ -10,6 +10,9 @@ import type { DoctorAnswer } from './findings.ts';
 import type { HistorySamples } from './history.ts';
 import type { MemoryLimitFigures, WorkerMemory } from './memory.ts';
 
+/** States of the master in which its pools should serve. */
+export const servingStates: readonly string[] = ['normal', 'reloading'];
+
 /** Worker mode: a worker's facts about its application. */
 export interface ApplicationAnswer {
   /** Number of boots in this worker. */
@@ -76,6 +79,8 @@ export interface TotalsAnswer {
   readonly busySeconds: number;
   /** Connections answered with 503 because too many waited (queue.max_wait, queue.max_length). */
   readonly refused: number;
+  /** Requests that the lane served before those that waited (queue.priority, ping and status pages). */
+  readonly priority: number;
 }
 
 /** The adaptive limit of a pool. */

@@ -98,6 +98,8 @@ export class Generation {
   crashes = 0;
   /** Of ended workers. */
   #gone = noCounters;
+  /** The last heartbeat at which every worker was busy and connections waited, monotonic ms. */
+  fullAt: number | undefined;
   /** Worker mode, once it serves: reports changes of the files. */
   files: ApplicationFiles | undefined;
   maxListenQueue: number;

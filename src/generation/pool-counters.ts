@@ -54,6 +54,7 @@ export class PoolCounters {
   #faults = 0;
   #busySeconds = 0;
   #refused = 0;
+  #priority = 0;
 
   constructor(onChange: () => void = () => {}) {
     this.#onChange = onChange;
@@ -135,7 +136,9 @@ export class PoolCounters {
     this.#accepted += accepted;
     this.#maxChildrenReached += maxChildrenReached;
     this.#slowRequests += slowRequests;
-    this.#refused += generation.reader.readHeader().refusedRequests;
+    const { refusedRequests, priorityRequests } = generation.reader.readHeader();
+    this.#refused += refusedRequests;
+    this.#priority += priorityRequests;
     this.#routes = addRoutes(this.#routes, generation.reader.readRoutes());
     this.#onChange();
   }
@@ -171,6 +174,7 @@ export class PoolCounters {
       faults: this.#faults,
       busySeconds: this.#busySeconds,
       refused: sum(this.#refused, ({ reader }) => reader.readHeader().refusedRequests),
+      priority: sum(this.#priority, ({ reader }) => reader.readHeader().priorityRequests),
     };
   }
 

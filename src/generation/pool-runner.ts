@@ -293,10 +293,11 @@ export class PoolRunner {
       scoreboard.slots,
       this.#queueFor(serving, scoreboard.header.queuedRequests),
     );
-    this.metrics.heartbeat(
-      publishFigures(serving, pool.listener, scoreboard),
-      pool.config['pm.max_children'],
-    );
+    const figures = publishFigures(serving, pool.listener, scoreboard);
+    this.metrics.heartbeat(figures, pool.config['pm.max_children']);
+    const { idleProcesses, activeProcesses, listenQueue } = figures;
+    const isFull = activeProcesses > 0 && idleProcesses === 0 && listenQueue > 0;
+    this.#supervisor.keepLane(serving, scoreboard.slots, isFull);
     // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
     this.#hosts.beatTrial();

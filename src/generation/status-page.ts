@@ -3,6 +3,7 @@
 import { isAtLeast } from '../engine/php-version.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { poolStatus } from '../pool/pool-status.ts';
+import { firstLaneSlot } from '../pool/worker-mode.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/decode.ts';
 import type { Listener } from '../sockets/listener.ts';
@@ -24,6 +25,7 @@ export function statusSnapshot(
     pool: generation.pool,
     scoreboard,
     workers: generation.workers.all().filter(({ pid }) => pid !== 0),
+    firstLaneSlot: firstLaneSlot(generation.pool),
     startedAt: generation.countsSinceEpochMs,
     listenQueue: kernel?.current ?? 0,
     maxListenQueue: generation.maxListenQueue,

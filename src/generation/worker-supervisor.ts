@@ -7,6 +7,7 @@ import { ContractError, type EndMode } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import type { RestartCause } from '../figures/answers.ts';
 import type { AutoDecision } from '../pool/auto-sizing.ts';
+import { wantedInLane } from '../pool/lane.ts';
 import type { Leak } from '../pool/leak-detector.ts';
 import { lostRequest } from '../pool/lost-request.ts';
 import type { ManagedWorker, ManagerEvent, ManagerInput } from '../pool/management.ts';
@@ -22,7 +23,7 @@ import {
   workerBackOff,
 } from '../pool/respawn.ts';
 import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
-import { idleOthers, isManagedSlot, overdueBoots, slotForOther } from '../pool/worker-mode.ts';
+import { firstLaneSlot, idleOthers, isManagedSlot, overdueBoots, slotForOther } from '../pool/worker-mode.ts';
 import { observeWorker, workerStates, workerTransitions } from '../pool/worker-states.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
@@ -113,6 +114,31 @@ export class WorkerSupervisor {
     endHalted(generation, slots, this.#services);
     this.#memory.beat(generation, slots);
     this.watch(generation);
+  }
+
+  /**
+   * After a heartbeat: makes and ends the lane's workers.
+   *
+   * @param isFull every worker is busy, and connections wait
+   */
+  keepLane(generation: Generation, slots: readonly SlotSnapshot[], isFull: boolean): void {
+    const { pool, engine, workers } = generation;
+    const now = this.#services.now();
+    if (isFull) generation.fullAt = now;
+    const first = firstLaneSlot(pool);
+    const wanted = wantedInLane(pool, { now, engine, fullAt: generation.fullAt });
+    for (let slot = first; slot < workers.slotCount; slot += 1) {
+      const worker = workers.get(slot);
+      if (worker === undefined && slot < first + wanted && this.#mayGrow()) generation.spawn(slot);
+      if (worker === undefined || slot < first + wanted || worker.stoppedByManager) continue;
+      if (slots.some((one) => one.slot === slot && one.stage === 'idle'))
+        this.#dismiss(generation, slot, 'quit');
+    }
+  }
+
+  #mayGrow(): boolean {
+    const processMax = this.#services.processMax();
+    return processMax === 0 || this.#services.runningWorkers() < processMax;
   }
 
   /**

@@ -22,12 +22,19 @@ export function serveAgent(
   { source, log }: { readonly source: AgentSource; readonly log: ErrorLog },
 ): PoolServer {
   const sockets = new Set<Socket>();
+  let parsed: { readonly text: string | undefined; readonly clients: AllowedClients } | undefined;
+  // Clients of the pool may also ask for its load. A reload may change the list.
+  const admits = ({ remoteAddress }: Socket): boolean => {
+    const { 'listen.allowed_clients': text } = pool();
+    if (parsed === undefined || parsed.text !== text) parsed = { text, clients: new AllowedClients(text) };
+    return parsed.clients.admits(remoteAddress);
+  };
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.setTimeout(closeMs, () => socket.destroy());
-    if (!admits(pool(), socket)) return socket.destroy();
+    if (!admits(socket)) return socket.destroy();
     socket.resume();
     const facts = source(pool().name);
     return socket.end(facts === undefined ? 'ready down#unknown\n' : agentAnswer(facts));
@@ -41,9 +48,4 @@ export function serveAgent(
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-/** Clients of the pool may also ask for its load. */
-function admits(pool: PoolConfig, { remoteAddress }: Socket): boolean {
-  return new AllowedClients(pool['listen.allowed_clients']).admits(remoteAddress);
 }

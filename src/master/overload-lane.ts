@@ -1,7 +1,8 @@
 /**
  * Answers connections of a native pool that would wait too long: 503, or the ping and status pages for requests of
  * those. The workers of a native pool accept by themselves, so their queue is the kernel's; the master takes the excess
- * and answers it here, without PHP. The embedded host has its own queue and refuses by itself.
+ * and answers it here, without PHP. The embedded host has its own queue and refuses by itself, and so does the lane of
+ * a pool with `queue.priority`: the master only logs it.
  */
 
 import { Socket } from 'node:net';
@@ -13,8 +14,10 @@ import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import { cgiResponse } from '../generation/status-page.ts';
 import type { ErrorLog } from '../log/error-log.ts';
+import { laneRefuses } from '../pool/lane.ts';
 import {
   checkOverload,
+  followRefusals,
   hasQueueLimit,
   noOverload,
   type OverloadMemory,
@@ -45,6 +48,9 @@ interface Lane {
   /** The listener whose accept(2) is known to be non-blocking. */
   listener: Listener | undefined;
   clients: { readonly text: string | undefined; readonly allowed: AllowedClients } | undefined;
+  /** Where the pool's own workers refuse: how many they have, and in which generation. */
+  generation: number;
+  refusedByPool: number;
 }
 
 export class OverloadLanes {
@@ -82,7 +88,17 @@ export class OverloadLanes {
     if (queue === undefined) return;
     const lane = this.#laneOf(runner.name);
     const now = this.#now();
-    const { activeRequests } = serving.reader.readHeader();
+    const { activeRequests, queuedRequests, refusedRequests } = serving.reader.readHeader();
+    if (laneRefuses(config)) {
+      const isSame = lane.generation === serving.number;
+      const refused = refusedRequests - (isSame ? lane.refusedByPool : 0);
+      lane.generation = serving.number;
+      lane.refusedByPool = refusedRequests;
+      const followed = followRefusals(config, lane.memory, { now, queue: queue + queuedRequests }, refused);
+      lane.memory = followed.memory;
+      for (const { level, text } of followed.messages) this.#log.write(level, text);
+      return;
+    }
     if (config['queue.adaptive']) lane.gradient.observe(runner, { now, queue, active: activeRequests });
     const decision = checkOverload(config, lane.memory, {
       now,
@@ -103,6 +119,8 @@ export class OverloadLanes {
       gradient: new QueueGradient(),
       listener: undefined,
       clients: undefined,
+      generation: 0,
+      refusedByPool: 0,
     };
     this.#lanes.set(name, lane);
     return lane;

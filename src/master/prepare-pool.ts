@@ -6,6 +6,7 @@ import type { EngineCommand } from '../engine/engine-command.ts';
 import { type HostSettingsInput, hostSettings, type PoolIdentity } from '../engine/host-settings.ts';
 import { iniFilesFor, type PhpIniSource } from '../engine/ini-files.ts';
 import type { PreparedPool } from '../generation/prepared-pool.ts';
+import { laneSlots } from '../pool/lane.ts';
 import { lookedUp } from '../runtime/one-look.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { filesState, poolFingerprint } from './pool-fingerprint.ts';
@@ -32,6 +33,7 @@ export function preparePool(
   const settings = hostSettings({
     pool: { ...config, 'listen.backlog': backlogFor(parts) },
     identity,
+    laneSlots: laneSlots(config),
     php: iniFilesFor(php, command.iniFiles),
     log: logOf(configuration),
     listenKind: listener.kind,

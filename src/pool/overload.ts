@@ -103,6 +103,21 @@ export function checkOverload(
   };
 }
 
+/**
+ * Logs the refusals of a pool whose lane refuses by itself (lane.ts).
+ *
+ * @param refused connections that it has refused since the last check
+ */
+export function followRefusals(
+  settings: OverloadSettings,
+  memory: OverloadMemory,
+  input: Pick<OverloadInput, 'now' | 'queue'>,
+  refused: number,
+): Omit<OverloadDecision, 'refuse'> {
+  const { episode, messages } = nextEpisode(settings, memory.episode, refused, input);
+  return { messages, memory: { ...memory, episode } };
+}
+
 /** Samples within the time of the limits. */
 function recent(samples: readonly Sample[], waitMillis: number): Sample[] {
   const now = samples.at(-1)!.at;
@@ -132,7 +147,7 @@ function nextEpisode(
   settings: OverloadSettings,
   episode: Episode | undefined,
   refuse: number,
-  { now, queue }: OverloadInput,
+  { now, queue }: Pick<OverloadInput, 'now' | 'queue'>,
 ): { readonly episode: Episode | undefined; readonly messages: readonly LogMessage[] } {
   if (refuse > 0) {
     const next = { since: episode?.since ?? now, lastAt: now, refused: (episode?.refused ?? 0) + refuse };

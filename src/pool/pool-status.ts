@@ -18,6 +18,8 @@ export interface PoolStatusInput {
   readonly scoreboard: ScoreboardSnapshot;
   /** Workers that are up according to their host: other slots are ignored. */
   readonly workers: readonly { readonly slot: number; readonly pid: number }[];
+  /** The slots from this one on are the lane's. */
+  readonly firstLaneSlot?: number;
   /** Start of the pool, milliseconds since 1970. */
   readonly startedAt: number;
   /** Connections in the kernel's backlog; those that the host accepted and holds are in the scoreboard. */
@@ -38,9 +40,11 @@ export function poolStatus(input: PoolStatusInput): StatusSnapshot {
   const { header, slots } = input.scoreboard;
   const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));
   const workers = [...input.workers].sort((left, right) => left.slot - right.slot);
-  const idle = workers.filter(({ slot }) => bySlot.get(slot)?.stage === 'idle').length;
-  const active = workers.length - idle;
   const maxChildren = input.pool['pm.max_children'];
+  // The lane's workers are in the list, and no part of the pool's size.
+  const counted = workers.filter(({ slot }) => slot < (input.firstLaneSlot ?? Number.POSITIVE_INFINITY));
+  const idle = counted.filter(({ slot }) => bySlot.get(slot)?.stage === 'idle').length;
+  const active = counted.length - idle;
   const listenQueue = input.listenQueue + header.queuedRequests;
   return {
     pool: encodeBinary(input.pool.name),

@@ -1,9 +1,10 @@
 /**
  * Worker mode: a pool whose workers hold a booted application. It also has workers for other scripts, in separate slots
- * after `pm.max_children`. Pure; the supervisor acts on it.
+ * after `pm.max_children`; the lane's are the last ones (lane.ts). Pure; the supervisor acts on it.
  */
 
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
+import { type LaneSettings, laneSlots } from './lane.ts';
 
 /** Keys are directive names; times are seconds. */
 export interface WorkerModeSettings {
@@ -14,16 +15,28 @@ export interface WorkerModeSettings {
   readonly 'worker.boot_timeout': number;
 }
 
-/** Number of slots in the pool's scoreboard. */
-export function slotsOf(
+/** The first slot behind those of workers for other scripts: the lane's, if there is one. */
+export function firstLaneSlot(
   pool: Pick<WorkerModeSettings, 'pm.max_children' | 'worker.script' | 'worker.other_children'>,
 ): number {
   return pool['pm.max_children'] + (pool['worker.script'] === undefined ? 0 : pool['worker.other_children']);
 }
 
+/** Number of slots in the pool's scoreboard. */
+export function slotsOf(
+  pool: Pick<WorkerModeSettings, 'pm.max_children' | 'worker.script' | 'worker.other_children'> &
+    LaneSettings,
+): number {
+  return firstLaneSlot(pool) + laneSlots(pool);
+}
+
 /** Whether the process manager counts the slot's worker: in worker mode, one with the application. */
 export function isManagedSlot(pool: Pick<WorkerModeSettings, 'pm.max_children'>, slot: number): boolean {
   return slot < pool['pm.max_children'];
+}
+
+function isOtherSlot(pool: WorkerModeSettings, slot: number): boolean {
+  return !isManagedSlot(pool, slot) && slot < firstLaneSlot(pool);
 }
 
 interface OtherWorker {
@@ -39,10 +52,10 @@ interface OtherWorker {
  * @returns undefined while one is on its way, and at their limit
  */
 export function slotForOther(pool: WorkerModeSettings, workers: readonly OtherWorker[]): number | undefined {
-  const others = workers.filter(({ slot }) => !isManagedSlot(pool, slot));
+  const others = workers.filter(({ slot }) => isOtherSlot(pool, slot));
   if (others.some(({ pid }) => pid === 0)) return undefined;
   const taken = new Set(others.map(({ slot }) => slot));
-  for (let slot = pool['pm.max_children']; slot < slotsOf(pool); slot += 1) {
+  for (let slot = pool['pm.max_children']; slot < firstLaneSlot(pool); slot += 1) {
     if (!taken.has(slot)) return slot;
   }
   return undefined;
@@ -60,7 +73,7 @@ export function idleOthers(
 ): number[] {
   const longest = pool['pm.process_idle_timeout'] * 1e6;
   return slots
-    .filter(({ slot, stage }) => !isManagedSlot(pool, slot) && stage === 'idle')
+    .filter(({ slot, stage }) => isOtherSlot(pool, slot) && stage === 'idle')
     .filter(({ stageClockMicros }) => nowMicros - stageClockMicros > longest)
     .map(({ slot }) => slot);
 }

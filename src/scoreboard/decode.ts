@@ -35,6 +35,7 @@ export interface ScoreboardHeader {
   readonly queuedRequests: number;
   readonly maxQueuedRequests: number;
   readonly refusedRequests: number;
+  readonly priorityRequests: number;
 }
 
 /** One worker's slot. Texts are at most as long as their field. */
@@ -102,6 +103,7 @@ export const emptyScoreboard: ScoreboardSnapshot = {
     queuedRequests: 0,
     maxQueuedRequests: 0,
     refusedRequests: 0,
+    priorityRequests: 0,
   },
   slots: [],
 };
@@ -127,6 +129,7 @@ export function decodeHeader(bytes: Buffer): ScoreboardHeader {
     queuedRequests: bytes.readUInt32LE(headerAt.queued_requests),
     maxQueuedRequests: bytes.readUInt32LE(headerAt.max_queued_requests),
     refusedRequests: readU64(bytes, headerAt.refused_requests),
+    priorityRequests: readU64(bytes, headerAt.priority_requests),
   };
 }
 

@@ -179,8 +179,8 @@ export const headerFields = [
     offset: 536,
     size: 4,
     writer: 'host',
-    engine: 'embedded',
-    about: 'accepted connections that wait in the host for a worker; native workers accept themselves',
+    about:
+      'accepted connections that wait for a worker: in the host (embedded), in the queue of the lane (native), whose workers write it by atomic adds',
   },
   {
     name: 'max_queued_requests',
@@ -188,7 +188,6 @@ export const headerFields = [
     offset: 540,
     size: 4,
     writer: 'host',
-    engine: 'embedded',
     about: 'highest `queued_requests`',
   },
   {
@@ -309,8 +308,16 @@ export const headerFields = [
     offset: 656,
     size: 8,
     writer: 'host',
-    engine: 'embedded',
-    about: 'requests refused because too many waited; for native pools the master refuses',
+    about:
+      'requests refused because too many waited; of a native pool only by the lane, where there is none the master refuses',
+  },
+  {
+    name: 'priority_requests',
+    type: 'u64',
+    offset: 664,
+    size: 8,
+    writer: 'host',
+    about: 'requests that the lane served before those that waited (atomic add)',
   },
   {
     name: 'engine_symbols',

@@ -197,7 +197,15 @@ export class ScoreboardWriter {
 
   /** A request was refused because too many were waiting. */
   refused(): void {
-    const at = headerAt.refused_requests;
+    this.#count(headerAt.refused_requests);
+  }
+
+  /** A request is served before those that wait. */
+  tookPriority(): void {
+    this.#count(headerAt.priority_requests);
+  }
+
+  #count(at: number): void {
     writeU64(this.#header, readU64(this.#header, at) + 1, at);
     // Separate from fields that change with each request, and rare.
     writeSync(this.#fd, this.#header, at, 8, at);

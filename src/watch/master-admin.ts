@@ -4,11 +4,12 @@ import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from '../figures/admin-snapshot.ts';
 import type { AdminSource, AdminVerb } from '../figures/admin-source.ts';
-import type {
-  ConfigurationsAnswer,
-  HistoryAnswer,
-  KeptConfiguration,
-  ReloadResult,
+import {
+  type ConfigurationsAnswer,
+  type HistoryAnswer,
+  type KeptConfiguration,
+  type ReloadResult,
+  servingStates,
 } from '../figures/answers.ts';
 import type { AdminOrder } from '../figures/orders.ts';
 import { everyPool } from '../figures/pool-choice.ts';
@@ -76,7 +77,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
       isSaturated: serving !== undefined && metrics.isSaturated,
       saturation: serving === undefined ? 0 : metrics.meanSaturation,
       isDrained: this.#master.isDrained(name),
-      isLeaving: !['starting', 'normal', 'reloading'].includes(this.#master.state()),
+      isLeaving: !['starting', ...servingStates].includes(this.#master.state()),
     };
   }
 

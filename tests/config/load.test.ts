@@ -87,6 +87,7 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool queue.max_wait': ['3s', 3],
   'pool queue.adaptive': ['yes', true],
   'pool queue.max_length': ['50', 50],
+  'pool queue.priority_workers': ['2', 2],
   'pool pm.max_memory': ['64M', 64 * 2 ** 20],
   'pool pm.max_memory_hard': ['1G', 2 ** 30],
   'pool pm.status_path': ['/status', '/status'],
@@ -157,7 +158,7 @@ describe('every directive', () => {
 
   test('arrays keep the order of the file, flags among the values', () => {
     const { configuration } = load(
-      `${POOL}env[A] = 1\nphp_flag[f] = on\nphp_value[v] = x\nenv[B] = $pool\nphp_admin_flag[g] = off\nphp_admin_value[w] = y\naccess.suppress_path[] = /a\naccess.suppress_path[] = /b\n`,
+      `${POOL}env[A] = 1\nphp_flag[f] = on\nphp_value[v] = x\nenv[B] = $pool\nphp_admin_flag[g] = off\nphp_admin_value[w] = y\naccess.suppress_path[] = /a\naccess.suppress_path[] = /b\nqueue.priority[] = /health\nqueue.priority[] = /x/*\n`,
     );
     const pool = configuration?.pools[0];
     assert.deepEqual(pool?.env, [
@@ -173,6 +174,7 @@ describe('every directive', () => {
       ['w', 'y'],
     ]);
     assert.deepEqual(pool['access.suppress_path'], ['/a', '/b']);
+    assert.deepEqual(pool['queue.priority'], ['/health', '/x/*']);
   });
 
   test('what the file does not set is at its default or undefined', () => {

@@ -134,6 +134,7 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
   const scoreboard = ScoreboardWriter.create(fd, 2);
   const pool = new HostPool({
     slotCount: 2,
+    priorities: [],
     maxRequests: options.maxRequests ?? 0,
     heapLimit: 1000,
     queueLimit: options.queueLimit ?? 10,

@@ -25,6 +25,7 @@ export function usualSettings(
   return hostSettings({
     pool,
     identity: undefined,
+    laneSlots: 0,
     php: { files: [], hasScanFolder: false, folder: undefined, ignored: false, defines: [] },
     listenKind: tcp ? 'tcp' : 'unix',
     hasAccessLog: accessLog,

@@ -120,6 +120,7 @@ suite('every setting of the list', () => {
     const sent = hostSettings({
       pool: { ...pool, ...everything, clear_env: false, statusOf: 'x', folderVersion: '8.2' } as typeof pool,
       identity,
+      laneSlots: 0,
       php: { files: ['a'], hasScanFolder: true, folder: '/', ignored: false, defines: ['a=b'] },
       listenKind: 'tcp',
       hasAccessLog: true,

@@ -17,6 +17,7 @@ function totals(accepted: number, ended: number, errors = 0): PoolCounts {
     terminatedRequests: 0,
     faults: 0,
     refused: 0,
+    priority: 0,
     busySeconds: 0,
     restarts: { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 },
   };

@@ -18,6 +18,7 @@ function after(requests: number, peaks = noDurations.peaks): PoolCounts {
     terminatedRequests: 0,
     faults: 0,
     refused: 0,
+    priority: 0,
     busySeconds: requests * 0.015,
     restarts: { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 },
   };

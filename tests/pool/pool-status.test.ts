@@ -24,6 +24,7 @@ const header: ScoreboardHeader = {
   queuedRequests: 3,
   maxQueuedRequests: 9,
   refusedRequests: 0,
+  priorityRequests: 0,
 };
 
 const base: PoolStatusInput = {

@@ -138,7 +138,11 @@ export class EngineHost {
   async #start(): Promise<void> {
     try {
       const settings = this.#collector.build();
-      const scoreboard = new ScoreboardWriter(hostFd.scoreboard, settings.maxChildren, true);
+      const scoreboard = new ScoreboardWriter(
+        hostFd.scoreboard,
+        settings.maxChildren + settings.laneSlots,
+        true,
+      );
       const engine = findEngine(settings.phpVersion ?? defaultVersion);
       const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
       const files = readEngine(engine);
@@ -198,7 +202,8 @@ export class EngineHost {
 
   #slot(word: string): number {
     const slot = Number(word);
-    const count = this.#running?.settings.maxChildren ?? 0;
+    const { maxChildren, laneSlots } = this.#running?.settings ?? { maxChildren: 0, laneSlots: 0 };
+    const count = maxChildren + laneSlots;
     if (!/^\d{1,9}$/.test(word) || slot >= count)
       throw new HostFault(`the master named slot "${word}" of ${count}`);
     return slot;

@@ -4,6 +4,7 @@ import { compileAccessFormat } from '../../../log/access-format.ts';
 import { jsonAccessFormat } from '../../../log/access-json.ts';
 import { AccessLog } from '../../../log/access-log.ts';
 import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import { textPattern } from '../../../text/pattern.ts';
 import { AllowedClients } from '../../allowed-clients.ts';
 import { iniFlag, scriptRules } from '../../script.ts';
 import { HostFront } from './host-front.ts';
@@ -48,6 +49,7 @@ export function assembleHost(
   const accounting = new RequestAccounting(settings.pool, scoreboard, accessLog);
   const pool = new HostPool({
     slotCount: settings.maxChildren,
+    priorities: settings.priorities.map(textPattern),
     maxRequests: settings.maxRequests,
     heapLimit: settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
     queueLimit: settings.backlog,

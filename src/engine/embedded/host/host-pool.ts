@@ -31,8 +31,10 @@ import { drawQuota, isNearEnd, isUsedUp } from './worker-quota.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 export interface HostPoolOptions {
-  /** pm.max_children */
+  /** pm.max_children; workers in the slots behind are the lane's. */
   readonly slotCount: number;
+  /** Paths whose requests the lane serves while every other worker is busy. */
+  readonly priorities: readonly RegExp[];
   /** pm.max_requests, 0 for no limit. */
   readonly maxRequests: number;
   /** Size of the WASM memory in bytes above which a worker is renewed after its request. */
@@ -65,6 +67,8 @@ export class HostPool {
   readonly #workers = new Map<number, SlotWorker>();
   /** Idle workers, the most recently used on top: its caches are warm. */
   readonly #idle: SlotWorker[] = [];
+  /** Idle workers of the lane. */
+  readonly #idleLane: SlotWorker[] = [];
   readonly #queue: RequestQueue;
   readonly #waitWatch: WaitWatch;
   readonly #rate = new RequestRate();
@@ -156,6 +160,8 @@ export class HostPool {
     const worker = this.#idle.pop();
     if (worker !== undefined) {
       this.#run(worker, exchange);
+    } else if (this.#idleLane.length > 0 && this.#isFirst(exchange)) {
+      this.#runInLane(this.#idleLane.pop()!, exchange);
     } else if (this.#waitWatch.isFull) {
       this.#waitWatch.refuse(exchange);
     } else if (this.#queue.add(exchange)) {
@@ -165,6 +171,24 @@ export class HostPool {
     } else {
       exchange.refuseOverloaded();
     }
+  }
+
+  #isFirst({ information: { path } }: Exchange): boolean {
+    return this.#options.priorities.some((pattern) => pattern.test(path));
+  }
+
+  #runInLane(worker: SlotWorker, exchange: Exchange): void {
+    this.#options.scoreboard.tookPriority();
+    this.#run(worker, exchange);
+  }
+
+  #isInLane({ slot }: SlotWorker): boolean {
+    return slot >= this.#options.slotCount;
+  }
+
+  /** Whether a worker can serve any request. */
+  get #hasWorkers(): boolean {
+    return [...this.#workers.values()].some((worker) => !this.#isInLane(worker));
   }
 
   /** The client of a waiting request left. */
@@ -205,7 +229,7 @@ export class HostPool {
 
   /** An accepted request is answered even if its pool has lost all workers. */
   #rescueStranded(): void {
-    if (!this.#isDraining || this.#queue.length === 0 || this.#workers.size > 0) return;
+    if (!this.#isDraining || this.#queue.length === 0 || this.#hasWorkers) return;
     this.#putWorker(rescueSlot, true);
   }
 
@@ -226,6 +250,12 @@ export class HostPool {
       return;
     }
     this.#options.scoreboard.idle(worker.slot);
+    if (this.#isInLane(worker)) {
+      const first = this.#queue.take((exchange) => this.#isFirst(exchange));
+      if (first === undefined) this.#idleLane.push(worker);
+      else this.#runInLane(worker, first);
+      return;
+    }
     const next = this.#queue.next();
     if (next !== undefined) this.#run(worker, next);
     // A worker that only waits for its successor is used when all others are busy.
@@ -356,8 +386,10 @@ export class HostPool {
     worker.exchange = undefined;
     worker.handle.events = undefined;
     this.#workers.delete(worker.slot);
-    const at = this.#idle.indexOf(worker);
-    if (at >= 0) this.#idle.splice(at, 1);
+    for (const idle of [this.#idle, this.#idleLane]) {
+      const at = idle.indexOf(worker);
+      if (at >= 0) idle.splice(at, 1);
+    }
     this.#opcache.drop(worker.slot);
     this.#options.scoreboard.free(worker.slot);
   }
@@ -384,8 +416,8 @@ export class HostPool {
 
   /** Where the last master would have made a worker: requests wait, and none is there or it was watching for them. */
   #serveStranded(): void {
-    const isWanted = this.#workers.size === 0 || this.#watchedOver !== undefined;
-    const booting = [...this.#workers.values()].filter(({ isUp }) => !isUp).length;
+    const isWanted = !this.#hasWorkers || this.#watchedOver !== undefined;
+    const booting = [...this.#workers.values()].filter((one) => !one.isUp && !this.#isInLane(one)).length;
     if (this.#isDraining || !isWanted || this.#idle.length > 0 || this.#queue.length <= booting) return;
     const slots = Array.from({ length: this.#options.slotCount }, (_, slot) => slot);
     const free = slots.find((slot) => !this.#workers.has(slot));

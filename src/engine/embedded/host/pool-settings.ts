@@ -24,6 +24,10 @@ export interface PoolSettings {
   readonly backlog: number;
   readonly allowedClients: string | undefined;
   readonly maxChildren: number;
+  /** Slots of the lane's workers, behind those of `pm.max_children`. */
+  readonly laneSlots: number;
+  /** queue.priority */
+  readonly priorities: readonly BinaryString[];
   /** 0: workers are not renewed by count. */
   readonly maxRequests: number;
   /** Maximum wait of a request for a worker in seconds; 0: no limit. */
@@ -95,6 +99,8 @@ export class SettingCollector {
       maxChildren: this.#number('max_children'),
       maxWait: Math.max(0, this.#number('queue.max_wait')),
       maxLength: Math.max(0, this.#number('queue.max_length')),
+      priorities: this.#all('queue.priority'),
+      laneSlots: this.#number('lane_slots'),
       maxRequests: Math.max(0, this.#number('pm.max_requests')),
       statusPath: this.#text('pm.status_path'),
       pingPath,

@@ -48,6 +48,13 @@ export class RequestQueue {
     return exchange;
   }
 
+  /** The first such request, out of its turn. */
+  take(is: (exchange: Exchange) => boolean): Exchange | undefined {
+    const exchange = this.#waiting.find(is);
+    if (exchange !== undefined) this.remove(exchange);
+    return exchange;
+  }
+
   /** Removes a request whose client left. */
   remove(exchange: Exchange): void {
     const at = this.#waiting.indexOf(exchange);

@@ -1,0 +1,151 @@
+/** queue.priority, and ping and status pages of a native pool: answered on the pool's own socket while it is full. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { askAdmin } from '../admin/client.ts';
+import { engines, testEngines } from '../harness/engines.ts';
+import { type Reply, request, scriptParams } from '../harness/fastcgi.ts';
+import { poolText } from '../harness/pool.ts';
+import { startServer } from '../harness/server.ts';
+import { poll, within as withinCap } from '../harness/waiting.ts';
+
+/** ms: an embedded worker takes long to boot beside others. */
+const patience = 60_000;
+
+const within = <T>(promise: Promise<T>, what: string): Promise<T> => withinCap(promise, what, patience);
+
+type Server = Awaited<ReturnType<typeof startServer>>;
+
+/** A script that runs until the folder has the file, and requests for it and its neighbours. */
+function site(server: Server) {
+  const script = server.folder.write(
+    'www/wait.php',
+    `<?php $end = microtime(true) + 60; while (isset($_GET["f"]) && !file_exists("${server.folder.join('')}/" . $_GET["f"]) && microtime(true) < $end) { usleep(50000); clearstatcache(); } echo "done ", $_SERVER["REQUEST_URI"] ?? "";`,
+  );
+  const ask = (pool: string, uri: string, file?: string): Promise<Reply> =>
+    request(
+      server.socket(pool),
+      { ...scriptParams(script, file === undefined ? {} : { QUERY_STRING: `f=${file}` }), REQUEST_URI: uri },
+      '',
+      patience,
+    );
+  const page = (pool: string, name: string): Promise<Reply> =>
+    request(
+      server.socket(pool),
+      { ...scriptParams(script), SCRIPT_NAME: name, SCRIPT_FILENAME: name },
+      '',
+      patience,
+    );
+  const pools = async () =>
+    JSON.parse(
+      (await askAdmin({ socketPath: server.folder.join('run/admin.sock'), path: '/api/pools' })).body,
+    ).pools;
+  /** Fills a pool: two busy workers, and four requests that wait. */
+  const fill = async (pool: string, file: string) => {
+    const busy = [0, 1].map(() => ask(pool, '/busy', file));
+    await poll(
+      'two busy workers',
+      async () => {
+        const found = (await pools()).find(({ name }: { name: string }) => name === pool);
+        return found.active === 2 ? true : undefined;
+      },
+      patience,
+    );
+    return { busy, waiting: [0, 1, 2, 3].map((number) => ask(pool, `/later/${number}`)) };
+  };
+  return { ask, page, pools, fill, script };
+}
+
+testEngines('what has priority is served while every worker is busy, in its own lane', {}, async (engine) => {
+  await using server = await startServer({
+    engine,
+    pools: (to) =>
+      `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm.max_children = 2\nqueue.priority[] = /health\nqueue.priority[] = /hooks/*\nping.path = /ping\npm.status_path = /status')}`,
+  });
+  const { ask, page, pools, fill, script } = site(server);
+  const { busy, waiting } = await fill('www', 'go');
+  const health = await within(ask('www', '/health?deep=1'), 'the health check');
+  assert.equal(health.body.toString(), 'done /health?deep=1');
+  assert.equal((await within(ask('www', '/hooks/a/b'), 'a path by its pattern')).status, 200);
+  assert.equal((await within(page('www', '/ping'), 'ping')).body.toString(), 'pong');
+  const status = (await within(page('www', '/status'), 'status')).body.toString();
+  assert.match(status, /^active processes: +2$/m);
+  assert.match(status, /^total processes: +2$/m);
+  // What a client sends in pieces counts as well, and one that is silent holds up nobody.
+  const silent = connect(server.socket('www'));
+  const body = request(
+    server.socket('www'),
+    scriptParams(script, { REQUEST_URI: '/health', REQUEST_METHOD: 'POST' }),
+    'a=b',
+  );
+  assert.equal((await within(body, 'a POST')).status, 200);
+  silent.destroy();
+  const [{ totals }] = await pools();
+  assert.ok(totals.priority >= 3, JSON.stringify(totals.priority));
+  assert.equal(totals.refused, 0);
+
+  // Others wait for a worker all that time, and then they are served.
+  server.folder.write('go', '');
+  const replies = await within(Promise.all([...busy, ...waiting]), 'the others');
+  assert.ok(replies.every(({ status }) => status === 200));
+  assert.deepEqual(
+    replies.slice(2).map(({ body }) => body.toString()),
+    [0, 1, 2, 3].map((number) => `done /later/${number}`),
+  );
+  await server.stop();
+});
+
+const native = engines.find(({ name }) => name === 'native');
+
+test('a full native pool answers ping and status on its own socket, and what waits survives a reload', {
+  skip: native?.skip ?? 'the reference',
+}, async () => {
+  await using server = await startServer({
+    engine: 'native',
+    pools: (to) =>
+      `admin.listen = ${to.join('run/admin.sock')}\n${poolText(to, 'www', 'pm.max_children = 2\nping.path = /ping\npm.status_path = /status')}\n${poolText(to, 'limited', 'pm.max_children = 2\nqueue.max_length = 2\nqueue.priority[] = /health')}`,
+    expected: [
+      /\[pool limited\] overloaded: \d+ connections wait; those beyond queue\.max_length = 2 are answered/,
+    ],
+  });
+  const { ask, page, pools, fill } = site(server);
+  const { busy, waiting } = await fill('www', 'go');
+  assert.equal((await within(page('www', '/ping'), 'ping without a limit')).body.toString(), 'pong');
+  const status = (await within(page('www', '/status'), 'status without a limit')).body.toString();
+  assert.match(status, /^listen queue: +4$/m);
+  assert.match(status, /^total processes: +2$/m);
+
+  // The lane refuses by the limits, and what has priority is served all the same.
+  const full = await fill('limited', 'go');
+  const health = await within(ask('limited', '/health'), 'the health check of the limited pool');
+  assert.equal(health.status, 200);
+  const refused = await within(
+    Promise.any(
+      full.waiting.map(async (one) => {
+        const reply = await one;
+        if (reply.status !== 503) throw new Error(String(reply.status));
+        return reply;
+      }),
+    ),
+    'a refusal',
+  );
+  assert.deepEqual(refused.headers.get('retry-after'), ['1']);
+
+  // Connections in the lane's queue belong to the old generation, which serves them to the last one.
+  await server.reload();
+  assert.equal((await within(ask('www', '/new'), 'a request of the new generation')).status, 200);
+  server.folder.write('go', '');
+  const replies = await within(Promise.all([...busy, ...waiting]), 'the old ones');
+  assert.deepEqual(
+    replies.map(({ status }) => status),
+    [200, 200, 200, 200, 200, 200],
+  );
+  const limited = await within(Promise.all([...full.busy, ...full.waiting]), 'the limited ones');
+  assert.equal(limited.filter(({ status }) => status === 503).length, 2);
+  assert.equal(limited.filter(({ status }) => status === 200).length, 4);
+  const found = await pools();
+  assert.equal(found[1].totals.refused, 2);
+  const priorities = found.map(({ totals }: { totals: { priority: number } }) => totals.priority);
+  assert.ok(priorities[0] >= 2 && priorities[1] >= 1, priorities.join());
+  await server.stop();
+});
