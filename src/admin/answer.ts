@@ -16,6 +16,8 @@ export interface Question {
   readonly accept: string | undefined;
   /** The client, for the log. */
   readonly peer: string;
+  /** It came over a Unix socket. */
+  readonly isLocal: boolean;
   /** Aborted when the client leaves before the answer. */
   readonly gone: AbortSignal;
 }

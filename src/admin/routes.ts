@@ -64,6 +64,7 @@ export const routes: Readonly<Record<string, Route>> = {
       return query.get('wait') === '1' ? json(200, await result) : json(202, { outcome: 'requested' });
     },
   },
+  '/api/upgrade': { method: 'POST', answer: upgrade },
   '/api/configurations': { method: 'GET', answer: (source) => json(200, source.configurations()) },
   '/api/stop': { method: 'POST', answer: stop },
   '/api/reopen-logs': {
@@ -101,6 +102,15 @@ function stack(source: AdminSource, { query }: Question): Answer {
   const worker = source.stack(pool, Number(pid));
   if (worker === undefined) return failure(404, 'no such worker');
   return json(200, stackJson(worker, query.get('query') === '1'));
+}
+
+/** A program can only be named at a socket, whose mode says that the client may be the master anyway. */
+async function upgrade(source: AdminSource, { query, peer, isLocal }: Question): Promise<Answer> {
+  const program = query.get('program') ?? undefined;
+  if (program !== undefined && !isLocal)
+    return failure(403, 'a program can be named over the Unix socket of the admin endpoint only');
+  const result = source.upgrade(program, peer);
+  return query.get('wait') === '1' ? json(200, await result) : json(202, { outcome: 'requested' });
 }
 
 /** `quit` lets the worker finish its request, `term` does not. */

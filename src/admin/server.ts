@@ -129,7 +129,9 @@ async function answer(
     }
     const { accept } = request.headers;
     const peer = peerOf(request.socket);
-    return await route.answer(options.source, { query: new URLSearchParams(search), accept, peer, gone });
+    const isLocal = request.socket.remoteAddress === undefined;
+    const query = new URLSearchParams(search);
+    return await route.answer(options.source, { query, accept, peer, isLocal, gone });
   } catch (error) {
     options.onFault(error);
     return failure(500, 'the master could not answer; see its log');

@@ -5,11 +5,12 @@ import { flushCompileCache } from 'node:module';
 import { createAdminServer } from '../admin/server.ts';
 import { defaultAdminSocket, instanceFolder } from '../config/admin-place.ts';
 import type { Configuration } from '../config/directives.ts';
-import { installedEngine } from '../engine/choice/select.ts';
+import type { ConfigMessage } from '../config/messages.ts';
 import { ErrorLog } from '../log/error-log.ts';
 import { keepStandardStreams } from '../log/standard-streams.ts';
 import { Master } from '../master/master.ts';
-import type { ReloadedConfiguration, Rollback, StartOutcome } from '../master/master-types.ts';
+import type { MasterOptions, ReloadedConfiguration, Rollback, StartOutcome } from '../master/master-types.ts';
+import type { Predecessor } from '../master/predecessor.ts';
 import type { MasterSignals } from '../master/signals.ts';
 import { duplicateOnto } from '../posix/descriptors.ts';
 import { releaseInherited } from '../posix/inherited.ts';
@@ -29,6 +30,7 @@ import { poolIdentity } from './identity.ts';
 import { endByFault, type FailingMaster, reportFaults } from './last-words.ts';
 import { obstacles } from './obstacles.ts';
 import { openErrorLog, planErrorLog } from './open-error-log.ts';
+import { Handover } from './predecessor.ts';
 import {
   applyProcessSettings,
   applyResourceLimits,
@@ -37,6 +39,8 @@ import {
 } from './process-settings.ts';
 import type { ReadFiles } from './read-files.ts';
 import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
+import { startSuccessor } from './successor.ts';
+import { KnownEngines, takeBack } from './take-back.ts';
 
 /** Facts about this process from its start. */
 export interface OwnProcess {
@@ -47,6 +51,9 @@ export interface OwnProcess {
 
 /** The master's environment. */
 interface Surroundings {
+  readonly flags: FpmFlags;
+  readonly command: readonly string[];
+  readonly isInBackground: boolean;
   readonly log: ErrorLog;
   readonly report: LaunchReport;
   readonly signals: MasterSignals;
@@ -57,29 +64,60 @@ interface Surroundings {
 /** @returns the exit code, when the master has stopped or its start has failed */
 export async function runMaster(flags: FpmFlags, { signals, command }: OwnProcess): Promise<number> {
   const report = LaunchReport.fromEnvironment(process.env);
-  releaseInherited(new Set([...announcedDescriptors(process.env), ...report.descriptors]));
+  const handover = Handover.fromEnvironment(process.env);
+  const kept = [
+    ...announcedDescriptors(process.env),
+    ...report.descriptors,
+    ...(handover?.descriptors ?? []),
+  ];
+  releaseInherited(new Set(kept));
   const log = new ErrorLog();
   const faults = reportFaults(log, report);
   const says = new StartLog(log);
+  const isInBackground = report.isAwaited || handover?.descent === 'background';
   // For a daemon, its caller has reported it.
-  if (!report.isAwaited) reportDefines(flags);
+  if (!isInBackground && handover === undefined) reportDefines(flags);
   const read = readConfiguration(flags, process.env, 'start');
   const { loaded } = read;
   // Errors of the files are reported before going to the background, missing engines after it: as in php-fpm the
   // caller's exit code distinguishes them (78, 70).
-  if (loaded?.global.daemonize === true && !report.isAwaited) return goToBackground(loaded, log, command);
+  if (loaded?.global.daemonize === true && !isInBackground && handover === undefined)
+    return goToBackground(loaded, log, command);
   // In the background they belong to the caller and must not be held open.
-  if (!report.isAwaited) keepStandardStreams();
+  if (!isInBackground) keepStandardStreams();
   try {
     says.report(read, flags);
-    if (read.configuration === undefined) return refuse(log, report, says);
+    if (read.configuration === undefined) {
+      handover?.failed(problemsOf([...read.early, ...read.messages]));
+      return refuse(log, report, says);
+    }
     applyProcessSettings(read.configuration, log);
-  } catch {
+  } catch (error) {
+    handover?.failed([(error as Error).message]);
     return refuse(log, report, says);
   }
   says.explain();
   detachFromTerminal(read.configuration);
-  return serve(flags, read.configuration, read.read, { log, report, signals, faults });
+  const surroundings = { flags, command, isInBackground, log, report, signals, faults };
+  if (handover === undefined) return serve(read.configuration, read.read, surroundings, undefined);
+  return replace(handover, read.configuration, read.read, surroundings);
+}
+
+/** Becomes the master in place of the one that has started this process. Until then it ends without a trace. */
+async function replace(
+  handover: Handover,
+  configuration: Configuration,
+  read: ReadFiles,
+  surroundings: Surroundings,
+): Promise<number> {
+  try {
+    return await serve(configuration, read, surroundings, await handover.begin());
+  } catch (error) {
+    handover.failed([(error as Error).message]);
+    if (!(error instanceof MasterStartError)) surroundings.log.sysError('cannot replace the master', error);
+    // Hosts that it has by now are the other master's again, by the end of their channels.
+    process.exit(refuse(surroundings.log, surroundings.report));
+  }
 }
 
 /** As in php-fpm the limits come first: an unavailable one is an error of the calling process. */
@@ -98,17 +136,20 @@ async function goToBackground(
   return launchAndWait(log, command);
 }
 
+/** @throws with a predecessor: what has hindered this process from becoming the master */
 async function serve(
-  flags: FpmFlags,
   configuration: Configuration,
   read: ReadFiles,
-  { log, report, signals, faults }: Surroundings,
+  surroundings: Surroundings,
+  predecessor: Predecessor | undefined,
 ): Promise<number> {
+  const { flags, log, report, signals, faults, command, isInBackground } = surroundings;
   const place = instanceFolder('configurations', configuration, process.env, process.getuid?.() ?? 0);
   const archive = new ConfigurationArchive(place, log);
   archive.took(read);
   let known = configuration;
-  const master = new Master({
+  const engines = new KnownEngines();
+  const options: MasterOptions = {
     archive,
     survivalFolder: instanceFolder('hosts', configuration, process.env, process.getuid?.() ?? 0),
     configuration,
@@ -116,7 +157,7 @@ async function serve(
     env: process.env,
     php: () => phpIniSource(flags),
     identify: poolIdentity,
-    engineFor: installedEngine,
+    engineFor: (pool) => engines.of(pool),
     obstacles,
     adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     createAdminServer,
@@ -131,20 +172,35 @@ async function serve(
       return reloaded;
     },
     planProcess: (planned) => planProcess(planned, flags, log),
-  });
+    startSuccessor: (program) =>
+      startSuccessor(program, {
+        command,
+        descent: isInBackground ? 'background' : 'foreground',
+        env: process.env,
+      }),
+    predecessor,
+  };
+  let master = new Master(options);
   faults(master);
   let outcome: StartOutcome;
   try {
     outcome = await master.start();
   } catch (error) {
+    if (predecessor !== undefined) throw error;
     if (!(error instanceof MasterStartError)) log.sysError('cannot start', error);
     await master.abandon();
     return refuse(log, report);
   }
   report.send(outcome === 'serving');
   leaveStderr(configuration, flags, log);
-  await master.closed;
-  if (master.failure !== undefined) endByFault();
+  let end = await master.closed;
+  while (end?.type === 'takesBack') {
+    const before = end;
+    master = await engines.remembered(() => takeBack(options, before, faults));
+    end = await master.closed;
+  }
+  if (end?.type === 'replaced') leaveToNext();
+  else if (master.failure !== undefined) endByFault();
   return exitCode.ok;
 }
 
@@ -153,6 +209,13 @@ interface ReloadSources {
   readonly rollback: Rollback | undefined;
   /** What was read last. */
   readonly known: Configuration;
+}
+
+/** Answers that are under way are given at most so long, ms. */
+const lastAnswersMs = 1000;
+
+function leaveToNext(): void {
+  setTimeout(() => process.exit(exitCode.ok), lastAnswersMs).unref();
 }
 
 /** Errors are logged with their place; the caller keeps what is running. */
@@ -179,10 +242,14 @@ async function reloadConfiguration(
   says.write(all);
   if (configuration !== undefined) tellIgnored(configuration, says.log);
   says.explain();
-  const problems = all
+  return { configuration, problems: problemsOf(all), kept: found?.id };
+}
+
+/** The errors among them. */
+function problemsOf(messages: readonly ConfigMessage[]): string[] {
+  return messages
     .filter(({ level }) => level === 'error' || level === 'alert')
     .map(({ text, detail = [] }) => decodeText([text, ...detail].join('\n')));
-  return { configuration, problems, kept: found?.id };
 }
 
 function findKept(

@@ -30,6 +30,11 @@ export const commands = [
   },
   { name: 'reload', form: 'reload', summary: 'make a running master reload its configuration' },
   { name: 'rollback', form: 'rollback', summary: 'put the configuration before the one in force back' },
+  {
+    name: 'upgrade',
+    form: 'upgrade',
+    summary: 'have a new version of Hathi take over from a running master',
+  },
   { name: 'drain', form: 'drain POOL', summary: 'make load balancers stop sending requests to a pool' },
   { name: 'undrain', form: 'undrain POOL', summary: 'undo "drain"' },
   {

@@ -66,6 +66,11 @@ const subcommands: Readonly<Record<CommandName, () => Promise<Subcommand>>> = {
     const { stdout, stderr, env } = process;
     return (args) => rollbackCommand(args, { stdout, stderr, env });
   },
+  upgrade: async () => {
+    const { upgradeCommand } = await import('./watch/upgrade.ts');
+    const { stdout, stderr, env } = process;
+    return (args) => upgradeCommand(args, { stdout, stderr, env });
+  },
   stop: async () => {
     const { stopCommand } = await import('./watch/stop.ts');
     const { stdout, stderr, env } = process;

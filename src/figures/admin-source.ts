@@ -4,7 +4,7 @@ import type { Configuration } from '../config/directives.ts';
 import type { EndMode } from '../engine/contract.ts';
 import type { Profile, ProfileOptions } from '../trace/profile.ts';
 import type { AdminSnapshot, PoolRoutes, SnapshotDetail } from './admin-snapshot.ts';
-import type { ConfigurationsAnswer, HistoryAnswer, ReloadResult } from './answers.ts';
+import type { ConfigurationsAnswer, HistoryAnswer, ReloadResult, UpgradeResult } from './answers.ts';
 import type { PoolChoice } from './pool-choice.ts';
 import type { SlowRequest, WorkerStack } from './slow-request.ts';
 
@@ -46,6 +46,12 @@ export interface AdminSource {
    * @param kept its number; undefined means the one before the current one
    */
   rollback(kept: number | undefined, peer: string): Promise<ReloadResult>;
+  /**
+   * Has another program become the master; settles when it serves, or has failed and this one goes on.
+   *
+   * @param program path; undefined for that of this process as it is on disk now
+   */
+  upgrade(program: string | undefined, peer: string): Promise<UpgradeResult>;
   /** Configurations that a rollback can apply. */
   configurations(): ConfigurationsAnswer;
   /** Asks a worker to end. @returns false when the pool has no such worker */

@@ -11,7 +11,7 @@ import type { HistorySamples } from './history.ts';
 import type { MemoryLimitFigures, WorkerMemory } from './memory.ts';
 
 /** States of the master in which its pools should serve. */
-export const servingStates: readonly string[] = ['normal', 'reloading'];
+export const servingStates: readonly string[] = ['normal', 'reloading', 'upgrading'];
 
 /** Worker mode: a worker's facts about its application. */
 export interface ApplicationAnswer {
@@ -233,6 +233,15 @@ export interface ReloadResult {
   readonly reasons: readonly string[];
   /** Pools left alone; only for a reload of changed pools. */
   readonly unchanged?: readonly string[];
+}
+
+/** `POST /api/upgrade` */
+export interface UpgradeResult {
+  readonly outcome: 'succeeded' | 'refused';
+  readonly reasons: readonly string[];
+  /** Of the new master. */
+  readonly pid?: number;
+  readonly version?: string;
 }
 
 /** An earlier configuration whose files are kept for `hathi rollback`. */

@@ -2,6 +2,7 @@
 
 import type { EndMode } from '../engine/contract.ts';
 import type { AdminVerb } from './admin-source.ts';
+import type { UpgradeResult } from './answers.ts';
 
 /** A worker that an operator wants to end. */
 export interface EndOrder {
@@ -17,6 +18,13 @@ export type AdminOrder =
       readonly peer: string;
       /** For a rollback: the number of the configuration; undefined means the one before the current one. */
       readonly kept?: number | undefined;
+    }
+  | {
+      readonly type: 'upgrade';
+      /** Undefined for that of this process. */
+      readonly program: string | undefined;
+      readonly peer: string;
+      readonly done: (result: UpgradeResult) => void;
     }
   | { readonly type: 'drain'; readonly pool: string; readonly isDrained: boolean; readonly peer: string }
   | { readonly type: 'endWorker'; readonly order: EndOrder; readonly peer: string };

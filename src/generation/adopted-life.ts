@@ -9,6 +9,7 @@ export class AdoptedLife implements HostLife {
   readonly channel: Socket;
   readonly #process: Survivor['process'];
   readonly #streams: readonly Socket[];
+  #isLetGo = false;
 
   constructor({ record, process, channel, output }: Survivor, listener: LifeListener) {
     this.pid = record.pid;
@@ -23,7 +24,7 @@ export class AdoptedLife implements HostLife {
     }
     this.channel.once('close', () => {
       // One that closed its channel and lives could still accept connections.
-      if (this.#process.isAlive) this.#process.signal('SIGKILL');
+      if (!this.#isLetGo && this.#process.isAlive) this.#process.signal('SIGKILL');
       this.#process.close();
       listener.onExit(null, null);
     });
@@ -31,6 +32,11 @@ export class AdoptedLife implements HostLife {
 
   kill(signal: NodeJS.Signals): void {
     if (!this.channel.closed) this.#process.signal(signal);
+  }
+
+  letGo(): void {
+    this.#isLetGo = true;
+    this.release();
   }
 
   release(): void {

@@ -353,10 +353,20 @@ export class Generation {
 
   /** Frees its resources. The host must be gone or never have existed. */
   close(): void {
+    this.#closeOwn();
+    this.#host?.close();
+  }
+
+  /** The same of one that another master takes over. */
+  letGo(): void {
+    this.#host?.letGo();
+    this.#closeOwn();
+  }
+
+  #closeOwn(): void {
     this.files?.close();
     this.#statusDesk?.close();
     this.stacks.close();
     closeSync(this.#scoreboardFd);
-    this.#host?.close();
   }
 }

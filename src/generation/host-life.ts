@@ -39,6 +39,8 @@ export interface HostLife {
   kill(signal: NodeJS.Signals): void;
   /** Closes our ends of its streams and its channel. Processes that it left behind may hold the other ends open. */
   release(): void;
+  /** The same while it lives: another master takes it over, and it does not keep this process. */
+  letGo(): void;
 }
 
 /** Exit code of a process that could not start: the contract's "cannot run". */
@@ -78,6 +80,9 @@ export function executeHost(
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]?.on('data', (bytes: Buffer) => listener.onChatter(stream, bytes.toString('utf8')));
   }
+  const release = (): void => {
+    for (const stream of child.stdio ?? []) stream?.destroy();
+  };
   return {
     get pid() {
       return child.pid ?? 0;
@@ -85,8 +90,10 @@ export function executeHost(
     // Without descriptors or processes left, the child has no stdio at all, despite its type.
     channel: (child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined,
     kill: (signal) => void child.kill(signal),
-    release: () => {
-      for (const stream of child.stdio ?? []) stream?.destroy();
+    release,
+    letGo: () => {
+      release();
+      child.unref();
     },
   };
 }
@@ -166,6 +173,10 @@ class ForkedLife implements HostLife, ForkListener {
 
   release(): void {
     for (const stream of this.#streams) stream.destroy();
+  }
+
+  letGo(): void {
+    this.release();
   }
 
   onMade(pid: number): void {

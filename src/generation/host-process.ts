@@ -224,6 +224,15 @@ export class HostProcess {
     closeSync(this.descriptorChannel);
   }
 
+  /** Another master takes it over: it hears and reports nothing more here. */
+  letGo(): void {
+    this.ignore();
+    this.#exitReported = true;
+    this.#state = hostStates.gone;
+    this.#life.letGo();
+    closeSync(this.descriptorChannel);
+  }
+
   #send(words: readonly string[], payload?: Uint8Array | string): void {
     this.#write(encodeMessage(words, payload));
   }

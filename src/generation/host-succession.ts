@@ -435,6 +435,17 @@ export class HostSuccession {
     this.#reportGone();
   }
 
+  /** Another master takes over those that have served; one that is being started ends. */
+  letGo(): void {
+    this.#stopped = true;
+    this.#hostRestart.cancel();
+    for (const generation of this.generations()) {
+      this.#release(generation);
+      this.#departures.remove(generation);
+      generation.letGo();
+    }
+  }
+
   /**
    * Kills the host, even if busy. Its workers, if they are processes, are told to finish their requests and tracked to
    * their end. A worker that was not up yet has nothing to finish, and receives the signal of its host's death.

@@ -91,6 +91,21 @@ export class PoolCounters {
     this.#busySeconds = saved.busySeconds;
   }
 
+  /**
+   * What there would be if these hosts had ended: for a master that cannot adopt them.
+   *
+   * @param generations those with a host
+   */
+  saveWith(generations: readonly Generation[]): SavedCounters {
+    const all = new PoolCounters();
+    all.restore(this.save());
+    for (const generation of generations) {
+      for (const { slot, pid } of generation.workers.all()) if (pid !== 0) all.workerGone(generation, slot);
+      all.generationGone(generation);
+    }
+    return all.save();
+  }
+
   /** Something of the pool failed, and its host was ended. */
   faulted(): void {
     this.#faults += 1;

@@ -51,7 +51,9 @@ export class PoolRunner {
   constructor(pool: PreparedPool, services: MasterServices, reports: PoolReports) {
     const voice = new PoolVoice(services.log, pool.config.name, services.now);
     this.name = pool.config.name;
-    const counters = new PoolCounters(() => services.survival?.counted(this.name, () => counters.save()));
+    const counters = new PoolCounters(() =>
+      services.survival?.counted(this.name, () => ({ counters: counters.save(), earlier: this.#earlier })),
+    );
     this.#counters = counters;
     this.#services = services;
     this.#reports = reports;
@@ -196,10 +198,16 @@ export class PoolRunner {
   start(): void {
     const survivors = this.#services.survival?.take(this.name);
     if (survivors !== undefined) {
-      if (survivors.counters !== undefined) this.#counters.restore(survivors.counters);
+      if (survivors.saved !== undefined) this.#counters.restore(survivors.saved.counters);
       return this.#hosts.adopt(this.#hosts.pool, survivors.hosts);
     }
-    if (maySleep(this.#hosts.pool.config, 0)) return this.#sleepFirst(this.#hosts.pool);
+    const saved = this.#services.survival?.saved(this.name);
+    if (saved !== undefined) this.#counters.restore(saved.whole ?? saved.counters);
+    if (maySleep(this.#hosts.pool.config, 0)) {
+      this.#sleepFirst(this.#hosts.pool);
+      this.#earlier = saved?.earlier;
+      return;
+    }
     this.#hosts.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
   }
 
@@ -236,6 +244,18 @@ export class PoolRunner {
   terminate(): void {
     this.#sleep.end();
     this.#hosts.terminate();
+  }
+
+  /** Another master takes the pool over. */
+  letGo(): void {
+    const generations = this.generations();
+    if (generations.length > 0) {
+      const counters = this.#counters.save();
+      const whole = this.#counters.saveWith(generations);
+      this.#services.survival?.counted(this.name, () => ({ counters, earlier: this.#earlier, whole }));
+    }
+    this.#sleep.end();
+    this.#hosts.letGo();
   }
 
   /**

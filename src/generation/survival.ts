@@ -1,5 +1,6 @@
 /** What is done so that hosts can outlive their master, and what a master gets of the hosts of the last one. */
 
+import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
 import type { SavedCounters } from './pool-counters.ts';
 import type { PreparedPool } from './prepared-pool.ts';
@@ -9,7 +10,16 @@ import type { Survivor } from './survivor.ts';
 export interface Survivors {
   /** The latest generation first, those on trial last; not empty. */
   readonly hosts: readonly [Survivor, ...Survivor[]];
-  readonly counters: SavedCounters | undefined;
+  readonly saved: SavedPool | undefined;
+}
+
+/** What a master writes down of a pool beside its hosts. */
+export interface SavedPool {
+  readonly counters: SavedCounters;
+  /** What its status page goes on from, while it sleeps. */
+  readonly earlier: EarlierFigures | undefined;
+  /** With the counts of its hosts: for a master that cannot adopt them. */
+  readonly whole?: SavedCounters;
 }
 
 /** What has to be done so that hosts can outlive this master. */
@@ -27,5 +37,7 @@ export interface Survival {
   /** The pool sleeps: its socket may outlive the master, although no host holds it. */
   keepSocket(pool: PreparedPool): void;
   /** What is counted beside the scoreboards has changed. */
-  counted(pool: string, read: () => SavedCounters): void;
+  counted(pool: string, read: () => SavedPool): void;
+  /** What was written down of a pool whose hosts cannot be taken; undefined where no master has left anything. */
+  saved(pool: string): SavedPool | undefined;
 }

@@ -16,15 +16,15 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { contractVersion, encodeMessage } from '../engine/contract.ts';
 import type { Generation } from '../generation/generation.ts';
-import type { SavedCounters } from '../generation/pool-counters.ts';
 import type { PreparedPool } from '../generation/prepared-pool.ts';
-import type { Survival, Survivors } from '../generation/survival.ts';
+import type { SavedPool, Survival, Survivors } from '../generation/survival.ts';
 import type { HostRecord, Survivor } from '../generation/survivor.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { receiveDescriptor, sendDescriptors, socketPair } from '../posix/descriptors.ts';
@@ -44,6 +44,8 @@ const answerMsEach = 20;
 const leftoverMs = 30_000;
 /** A host that is told to end at once takes that long at most. */
 const orphanEndMs = 5000;
+/** Of the master and of pools; those of hosts go with them. */
+const keptFile = /^(?:pool-[0-9a-f]+\.json|master-[a-z]+)(?:\.new)?$/;
 const hostFile = /^host-([0-9a-f]{16})\.json$/;
 
 /** One that was reached, with the socket that its pool listens on. */
@@ -73,8 +75,10 @@ export class HostSurvival implements Survival {
   #found: readonly Found[] = [];
   /** Generations whose record says so. */
   readonly #onTrial = new WeakSet<Generation>();
+  /** The last master left something that goes on. */
+  #isContinued = false;
   #lastGeneration = 0;
-  readonly #counted = new Map<string, () => SavedCounters>();
+  readonly #counted = new Map<string, () => SavedPool>();
   readonly #kept: KeptSockets;
 
   constructor({ folder, log, env, seconds }: SurvivalOptions) {
@@ -87,9 +91,10 @@ export class HostSurvival implements Survival {
   /**
    * Looks for hosts of the last master and connects to them. Never throws: a master without them starts others.
    *
-   * @returns their listening sockets and those of sleeping pools, each once
+   * @param passed sockets of a master that has given way; undefined after one that was killed
+   * @returns their listening sockets and those of sleeping pools that were not passed, each once
    */
-  find(): Listener[] {
+  find(passed?: readonly Listener[]): Listener[] {
     if (!this.#open()) return [];
     const asked = this.#names().flatMap((name) => {
       const place = hostFile.exec(name)?.[1];
@@ -99,8 +104,61 @@ export class HostSurvival implements Survival {
     this.#found = asked.flatMap((one) => this.#hear(one, until) ?? []);
     const numbers = this.#found.map(({ record }) => record.generation);
     this.#lastGeneration = Math.max(0, ...numbers);
-    const listeners = this.#listeners();
-    return [...listeners, ...this.#kept.find(listeners)];
+    const listeners = passed ?? this.#listeners();
+    const kept = this.#kept.find(listeners);
+    this.#isContinued = this.#found.length > 0 || kept.length > 0 || passed !== undefined;
+    if (!this.#isContinued) this.#removeKept();
+    return [...(passed === undefined ? listeners : []), ...kept];
+  }
+
+  /**
+   * The same after a master that has given way.
+   *
+   * @throws Error when it has not
+   */
+  succeed(passed: readonly Listener[]): void {
+    const others = this.find(passed);
+    if (this.#lock === undefined) throw new Error(`the folder '${this.#folder}' cannot be had`);
+    // The other master has closed them, or passed the same ones.
+    for (const listener of others) listener.close();
+    for (const { listen: fd } of this.#found) closeSync(fd);
+  }
+
+  /** The next master takes the hosts over. */
+  letGo(): void {
+    if (this.#lock === undefined) return;
+    this.#writeCounters();
+    this.#kept.leave();
+    closeSync(this.#lock);
+    this.#lock = undefined;
+  }
+
+  /**
+   * Files for the next master, which has them only where it finds hosts.
+   *
+   * @param bytes by the end of the file's name
+   */
+  keep(bytes: Readonly<Record<string, string | Buffer>>): void {
+    if (!this.isActive) return;
+    try {
+      for (const [name, content] of Object.entries(bytes)) this.#replace(this.#keptFile(name), content);
+    } catch (error) {
+      this.#tell(`figures are not kept for the next master: ${(error as Error).message}`);
+    }
+  }
+
+  /** A file of the last master; undefined where there is none, or it left no hosts. @param longest bytes */
+  kept(name: string, longest: number): Buffer | undefined {
+    if (!this.#isContinued) return undefined;
+    const path = this.#keptFile(name);
+    try {
+      if (statSync(path).size > longest) throw new Error('it is too long');
+      return readFileSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#log.warning(`'${path}' cannot be used: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   /** Hosts that serve outlive this master. */
@@ -121,7 +179,11 @@ export class HostSurvival implements Survival {
     if (latest === undefined) return undefined;
     const taken = [latest, ...older];
     this.#found = this.#found.filter((found) => !taken.includes(found));
-    return { hosts: [latest, ...older], counters: this.#readCounters(pool) };
+    return { hosts: [latest, ...older], saved: this.#readCounters(pool) };
+  }
+
+  saved(pool: string): SavedPool | undefined {
+    return this.#isContinued ? this.#readCounters(pool) : undefined;
   }
 
   /** Hosts that no pool has taken: their pool is gone, or they are of another version. They finish what they run. */
@@ -219,7 +281,7 @@ export class HostSurvival implements Survival {
   }
 
   /** Written at the end of the turn: workers that end together are counted together. */
-  counted(pool: string, read: () => SavedCounters): void {
+  counted(pool: string, read: () => SavedPool): void {
     if (this.#lock === undefined) return;
     if (this.#counted.size === 0) setImmediate(() => this.#writeCounters());
     this.#counted.set(pool, read);
@@ -230,11 +292,7 @@ export class HostSurvival implements Survival {
     if (this.#lock === undefined) return;
     this.#counted.clear();
     // After a start that failed they serve on.
-    if (this.#found.length === 0) {
-      for (const name of this.#names()) {
-        if (/^pool-[0-9a-f]+\.json$/.test(name)) rmSync(join(this.#folder, name), { force: true });
-      }
-    }
+    if (this.#found.length === 0) this.#removeKept();
     rmSync(this.#lockFile, { force: true });
     closeSync(this.#lock);
     this.#lock = undefined;
@@ -375,7 +433,7 @@ export class HostSurvival implements Survival {
     this.#remove(place);
   }
 
-  #readCounters(pool: string): SavedCounters | undefined {
+  #readCounters(pool: string): SavedPool | undefined {
     try {
       return JSON.parse(readFileSync(this.#countersOf(pool), 'utf8'));
     } catch (error) {
@@ -395,9 +453,13 @@ export class HostSurvival implements Survival {
   }
 
   /** Never half a file. */
-  #write(path: string, value: unknown): void {
-    writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+  #replace(path: string, content: string | Buffer): void {
+    writeFileSync(`${path}.new`, content, { mode: 0o600 });
     renameSync(`${path}.new`, path);
+  }
+
+  #write(path: string, value: unknown): void {
+    this.#replace(path, JSON.stringify(value));
   }
 
   #remove(place: string): void {
@@ -406,6 +468,16 @@ export class HostSurvival implements Survival {
 
   get #lockFile(): string {
     return join(this.#folder, 'lock');
+  }
+
+  #removeKept(): void {
+    for (const name of this.#names()) {
+      if (keptFile.test(name)) rmSync(join(this.#folder, name), { force: true });
+    }
+  }
+
+  #keptFile(name: string): string {
+    return join(this.#folder, `master-${name}`);
   }
 
   #recordOf(place: string): string {

@@ -33,6 +33,8 @@ export interface EndpointOptions {
   readonly createServer: AdminServerFactory;
   /** Path of the default socket; undefined where there is no place for it. */
   readonly place?: string | undefined;
+  /** The socket there, of the master before. */
+  readonly inherited?: Listener | undefined;
 }
 
 export class HttpEndpoint {
@@ -45,10 +47,12 @@ export class HttpEndpoint {
   /** Servers of earlier places with pending answers: the client that asked for the reload waits for its outcome. */
   readonly #leaving = new Set<Server>();
   #access: EndpointAccess = guardedByMode;
+  #inherited: Listener | undefined;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#inherited = options.inherited;
   }
 
   /** The socket in use: of the listener set, or at the default place. */
@@ -69,7 +73,7 @@ export class HttpEndpoint {
     const listener = target.kind === 'placed' ? target.listener : own;
     const access = target.kind === 'placed' ? target.access : guardedByMode;
     const isSame = listener === this.#listener;
-    const fd = listener === undefined || isSame ? undefined : duplicateFor(listener, own, this.#log);
+    const fd = listener === undefined || isSame ? undefined : duplicateFor(listener, () => this.#giveUp(own));
     return {
       commit: () => {
         this.#access = access;
@@ -77,7 +81,7 @@ export class HttpEndpoint {
       },
       discard: () => {
         if (fd !== undefined) closeSync(fd);
-        own?.remove(this.#log);
+        this.#giveUp(own);
       },
     };
   }
@@ -86,6 +90,22 @@ export class HttpEndpoint {
   close(): void {
     this.#replace(undefined, undefined, undefined);
     for (const server of this.#leaving) server.closeAllConnections();
+  }
+
+  /** The socket at the default place, if it is there. */
+  get own(): Listener | undefined {
+    return this.#own;
+  }
+
+  /** Accepts nothing more, and leaves its socket to another master; pending answers are still sent. */
+  letGo(): void {
+    this.#own = undefined;
+    this.#replace(undefined, undefined, undefined);
+  }
+
+  /** An inherited one is the other master's as long as this one's plan is not in force. */
+  #giveUp(own: Listener | undefined): void {
+    if (own !== undefined && own !== this.#inherited) own.remove(this.#log);
   }
 
   /** A socket of the listener set stays open: the set closes it. */
@@ -97,6 +117,8 @@ export class HttpEndpoint {
       old.closeIdleConnections();
     }
     this.#own?.remove(this.#log);
+    if (this.#inherited !== own) this.#inherited?.remove(this.#log);
+    this.#inherited = undefined;
     this.#own = own;
     this.#listener = listener;
     this.#server = fd === undefined ? undefined : this.#serve(fd);
@@ -110,6 +132,8 @@ export class HttpEndpoint {
       return undefined;
     }
     try {
+      const inherited = this.#inherited;
+      if (inherited?.key === place && inherited.isIntact() && inherited.isReachable()) return inherited;
       mkdirSync(dirname(place), { recursive: true, mode: 0o755 });
       return await Listener.open(adminListenSettings(place), this.#log);
     } catch (error) {
@@ -133,12 +157,12 @@ export class HttpEndpoint {
   }
 }
 
-/** For the server, which closes its descriptor. */
-function duplicateFor(listener: Listener, own: Listener | undefined, log: ErrorLog): number {
+/** For the server, which closes its descriptor. @param giveUp called on failure */
+function duplicateFor(listener: Listener, giveUp: () => void): number {
   try {
     return duplicate(listener.intactFd());
   } catch (error) {
-    own?.remove(log);
+    giveUp();
     throw error;
   }
 }

@@ -51,7 +51,7 @@ export interface ReloadRequest {
 export class MasterReload {
   readonly #options: MasterOptions;
   readonly #parts: ReloadParts;
-  /** Requested during another reload or the start. */
+  /** Requested during another reload, an upgrade or the start. */
   #again: ReloadRequest | undefined;
 
   constructor(options: MasterOptions, parts: ReloadParts) {
@@ -63,6 +63,7 @@ export class MasterReload {
   request(asked: ReloadRequest, notice?: string): void {
     if (
       this.#parts.stage.state === masterStates.reloading ||
+      this.#parts.stage.state === masterStates.upgrading ||
       this.#parts.stage.state === masterStates.starting
     ) {
       // One further reload after the current one applies the latest file, however often it was requested.
@@ -84,6 +85,11 @@ export class MasterReload {
     );
     this.#parts.systemd.reloading();
     this.#parts.run(() => this.#reload(asked));
+  }
+
+  /** One was requested and has not begun. */
+  get isPending(): boolean {
+    return this.#again !== undefined;
   }
 
   /** Starts the pending one, once the start or the current reload is over. */

@@ -8,6 +8,8 @@ export const masterStates = {
   normal: 'normal',
   /** A new configuration is being applied; requests are served all the while. */
   reloading: 'reloading',
+  /** Another program starts, to which this one gives way. */
+  upgrading: 'upgrading',
   /** Stops gracefully. */
   finishing: 'finishing',
   /** Stops at once. */
@@ -18,8 +20,9 @@ export type MasterState = (typeof masterStates)[keyof typeof masterStates];
 /** Legal next states of the master. A stop cannot be undone, only hastened. */
 export const masterTransitions = transitions<MasterState>('the master', {
   starting: ['normal', 'finishing', 'terminating'],
-  normal: ['reloading', 'finishing', 'terminating'],
+  normal: ['reloading', 'upgrading', 'finishing', 'terminating'],
   reloading: ['normal', 'finishing', 'terminating'],
+  upgrading: ['normal', 'finishing', 'terminating'],
   finishing: ['terminating'],
   terminating: [],
 });

@@ -10,6 +10,7 @@ import type { PoolRunner } from '../generation/pool-runner.ts';
 import type { HostPatience } from '../pool/obedience.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import type { Turns } from '../runtime/turns.ts';
+import type { Predecessor, Successor } from './predecessor.ts';
 import type { ResourceOptions } from './resources.ts';
 import type { MasterSignals, SignalRow } from './signals.ts';
 
@@ -34,6 +35,14 @@ export interface MasterOptions extends ResourceOptions {
   readonly isObserved?: boolean;
   /** Folder for hosts that outlive the master, as `survive` says; undefined where they end with it. */
   readonly survivalFolder?: string | undefined;
+  /** The master before this one, which has passed its sockets and gives way. */
+  readonly predecessor?: Predecessor | undefined;
+  /**
+   * Starts a program that is to be the next master; undefined where the master is part of another program.
+   *
+   * @throws Error with the reason in words for the operator
+   */
+  readonly startSuccessor?: (program: string | undefined) => Promise<Successor>;
   /** Set if the master handles this process's signals. */
   readonly signals?: MasterSignals;
 }

@@ -22,16 +22,19 @@ import { ReloadJournal } from '../watch/reload-journal.ts';
 import { EventQueue } from './event-queue.ts';
 import { HostSurvival } from './host-survival.ts';
 import { Intervals } from './intervals.ts';
+import { MasterMemory } from './master-memory.ts';
 import { MasterReload } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
+import { MasterUpgrade } from './master-upgrade.ts';
 import { OverloadLanes } from './overload-lane.ts';
 import type { Plan } from './plan.ts';
 import { poolReports } from './pool-events.ts';
 import { PoolOrders } from './pool-orders.ts';
 import { PoolSet } from './pool-set.ts';
-import { MasterResources } from './resources.ts';
+import type { MasterEnd, Predecessor } from './predecessor.ts';
+import { MasterResources, type SocketsBefore } from './resources.ts';
 import { MachineRoom } from './shared-room.ts';
 import type { MasterVerb } from './signals.ts';
 import { SystemdMonitor } from './systemd-monitor.ts';
@@ -63,7 +66,13 @@ export class Master {
   #configuration: Configuration;
   readonly #stage: MasterStage;
   readonly #reload: MasterReload;
+  readonly #upgrade: MasterUpgrade;
+  /** The master before this one is told that this one serves. */
+  #isSucceeding = false;
+  /** Logs were re-opened during an upgrade: the next master may have opened the files of before. */
+  #hasReopened = false;
   readonly #orders: PoolOrders;
+  readonly #memory: MasterMemory;
   readonly #reloads = new ReloadJournal();
   #crashes: CrashTimes = [];
   #generationNumber = 0;
@@ -72,7 +81,7 @@ export class Master {
   #isEnding = false;
   readonly #started = Promise.withResolvers<StartOutcome>();
   #failure: Error | undefined;
-  readonly #closed = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<MasterEnd>();
 
   constructor(options: MasterOptions) {
     this.#options = options;
@@ -87,18 +96,27 @@ export class Master {
             env: options.env,
             seconds: () => this.#configuration.global.survive,
           });
-    const survivors = this.#survival?.find() ?? [];
+    const { predecessor } = options;
+    const before = predecessor?.sockets ?? { placed: this.#survival?.find() ?? [] };
     this.#generationNumber = this.#survival?.lastGeneration ?? 0;
     this.admin = this.#makeAdmin();
     this.#templates = new Templates(options.log, options.env);
     this.#pools = new PoolSet(this.#makeServices(), (runner) => poolReports(this.#queue, runner), this.admin);
     this.#orders = new PoolOrders(options.log, this.#pools);
+    this.#memory = new MasterMemory({
+      log: options.log,
+      survival: this.#survival,
+      admin: this.admin,
+      journal: this.#reloads,
+      orders: this.#orders,
+    });
+    if (predecessor === undefined) this.#memory.restore();
     this.#resources = new MasterResources(
       options,
       this.admin,
       this.#pools.source,
       (pool) => this.admin.agentFacts(pool),
-      survivors,
+      before,
       (listener) => this.#survival?.dropSocket(listener),
     );
     this.#lanes = new OverloadLanes(options.log, this.#pools.source, now);
@@ -118,10 +136,11 @@ export class Master {
       putInForce: (plan, scope, turns) => this.#putInForce(plan, scope, turns),
       settle: () => this.#settle(),
     });
+    this.#upgrade = this.#makeUpgrade();
   }
 
   /** Settles when the master has stopped and everything that it made is gone. */
-  get closed(): Promise<void> {
+  get closed(): Promise<MasterEnd> {
     return this.#closed.promise;
   }
 
@@ -156,6 +175,8 @@ export class Master {
       if (error instanceof Abandoned) return;
       throw error;
     }
+    const { predecessor } = this.#options;
+    if (predecessor !== undefined) await this.#succeed(plan, predecessor);
     if (this.#stage.isStopping) return plan.discard();
     plan.commit();
     this.#options.log.bound();
@@ -164,8 +185,20 @@ export class Master {
     if ((await this.#putPoolsInForce(plan, 'all', turns)) === undefined) return;
     // Sockets of a predecessor that no pool uses.
     if (this.#stage.state === masterStates.starting) this.#resources.retain(this.runners);
-    this.#survival?.releaseRest();
     this.#settle();
+  }
+
+  /** Has the hosts of the master before. @throws MasterStartError, after which it has everything */
+  async #succeed(plan: Plan, predecessor: Predecessor): Promise<void> {
+    try {
+      await predecessor.prepared();
+      this.#survival?.succeed(predecessor.sockets.placed);
+      this.#generationNumber = this.#survival?.lastGeneration ?? 0;
+      this.#memory.restore();
+    } catch (error) {
+      plan.discard();
+      throw new MasterStartError((error as Error).message);
+    }
   }
 
   /** Work that is planned and applied in turns; the master's end waits for it. */
@@ -191,7 +224,7 @@ export class Master {
       return this.#release();
     }
     this.#stop(masterStates.terminating, undefined);
-    return await this.closed;
+    await this.closed;
   }
 
   /**
@@ -215,6 +248,7 @@ export class Master {
       case 'rollback':
         return this.#reload.request({ scope: 'all', by, rollback: { kept } }, 'Reloading in progress ...');
       case 'reopenLogs':
+        this.#hasReopened ||= this.#stage.state === masterStates.upgrading;
         return this.#resources.reopenLogs(this.runners);
       default:
         throw new Error(`the master does not know the request ${JSON.stringify(verb satisfies never)}`);
@@ -240,10 +274,16 @@ export class Master {
         return this.request(event.row.verb, event.row.signal);
       case 'admin':
         this.#options.log.notice(`admin endpoint: ${event.verb} asked for by ${event.peer}`);
+        if (isReload(event.verb) && this.#stage.state === masterStates.upgrading)
+          return this.#reloads.impossible('an upgrade is under way: ask again when it is over');
         return this.request(event.verb, event.peer, event.kept);
+      case 'upgrade':
+        this.#options.log.notice(`admin endpoint: upgrade asked for by ${event.peer}`);
+        return void this.#upgrade.request(event.program).then(event.done);
       case 'drain':
       case 'endWorker':
-        return this.#orders.handle(event);
+        this.#orders.handle(event);
+        return this.#memory.save();
       case 'host':
       case 'later':
       case 'wake':
@@ -259,6 +299,7 @@ export class Master {
         this.#room.refresh(this.#pools.awake, this.#configuration.global['memory.budget'], now());
         this.#pools.heartbeat();
         if (this.#isObserved) this.admin.heartbeat();
+        this.#memory.heartbeat(now());
         return;
       case 'deadlines':
         return this.#pools.checkDeadlines();
@@ -277,7 +318,12 @@ export class Master {
     if (this.#failure !== undefined || this.#stage.isStopping) throw error;
     this.#failure = error instanceof Error ? error : new Error(String(error));
     const { state } = this.#stage;
-    const isServing = state === masterStates.normal || state === masterStates.reloading;
+    // The master before is told, and goes on with the hosts.
+    if (state === masterStates.starting && this.#options.predecessor !== undefined)
+      return this.#started.reject(this.#failure);
+    const isServing = ![masterStates.starting, masterStates.finishing, masterStates.terminating].some(
+      (other) => other === state,
+    );
     const survives = isServing && this.#survival?.isActive === true;
     this.#options.log.alert(
       `the master failed and ends, its hosts ${survives ? 'serve on' : 'finish what they run'}: ${this.#failure.message}`,
@@ -285,7 +331,7 @@ export class Master {
     for (const place of (this.#failure.stack ?? '').split('\n').slice(1))
       this.#options.log.alert(place.trim());
     // Nothing is given back: the next master takes it over.
-    if (survives) this.#closed.resolve();
+    if (survives) this.#closed.resolve(undefined);
     else this.#stop(masterStates.finishing, undefined);
   }
 
@@ -327,10 +373,17 @@ export class Master {
     if (this.#stage.state === masterStates.reloading) return this.#settleReload();
     // A pool that was given up tries again by itself: that is no second start of the master.
     if (this.#stage.state !== masterStates.starting) return;
+    if (this.#options.predecessor !== undefined) return this.#settleSuccession(this.#options.predecessor);
     if (this.runners.every((runner) => runner.serving === undefined && !runner.isAsleep)) {
       this.#started.reject(new MasterStartError('no pool could be started'));
       return this.#stop(masterStates.terminating, undefined);
     }
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#memory.save();
+    this.#survival?.releaseRest();
     this.#options.archive?.keep({ by: 'the start', why: 'start' });
     this.#announceReady();
     this.#started.resolve('serving');
@@ -338,8 +391,25 @@ export class Master {
     this.#reload.again();
   }
 
+  /** The master before goes as soon as this one serves everything that it had served. */
+  #settleSuccession(predecessor: Predecessor): void {
+    const failed = this.runners.filter((runner) => predecessor.serves.has(runner.name) && !isServed(runner));
+    const [first] = failed;
+    if (first !== undefined) {
+      const reason = `pool ${first.name}: ${first.failure ?? 'no host serves it'}`;
+      return this.#started.reject(new MasterStartError(reason));
+    }
+    if (this.#isSucceeding) return;
+    this.#isSucceeding = true;
+    const begin = (): void => {
+      if (!this.#stage.isStopping) this.#begin();
+    };
+    void this.#change(() => predecessor.serving().then(begin)).catch((error: unknown) => this.fail(error));
+  }
+
   #settleReload(): void {
     this.#reloads.inForce();
+    this.#memory.save();
     this.#resources.retain(this.runners);
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#announceReady();
@@ -398,6 +468,7 @@ export class Master {
     // As in php-fpm the line reports the signal, even if it has no effect any more.
     if (notice !== undefined) this.#options.log.notice(notice);
     if (this.#stage.refuses(state)) return;
+    this.#upgrade.cancel();
     this.#stage.moveTo(state);
     this.#reloads.impossible(`the master is ${state}`);
     this.#systemd.stopping();
@@ -426,12 +497,18 @@ export class Master {
     } finally {
       // Waiters for the end must not wait for ever: the process would end without a word.
       this.#started.resolve('stopped');
-      this.#closed.resolve();
+      this.#closed.resolve(undefined);
     }
   }
 
   /** Frees everything that the master made; idempotent. */
   #release(): void {
+    this.#stopActing();
+    this.#survival?.close();
+    this.#resources.release();
+  }
+
+  #stopActing(): void {
     this.#stage.close();
     this.#intervals.stop();
     this.#lanes.close();
@@ -440,8 +517,55 @@ export class Master {
     this.#queue.close();
     this.#templates.close();
     this.#sleepers.close();
-    this.#survival?.close();
-    this.#resources.release();
+  }
+
+  /** Another master goes on with hosts and sockets. Signals are kept for whoever that is. */
+  #letGo(): SocketsBefore {
+    this.#options.signals?.hold();
+    this.#reloads.impossible('the master was replaced meanwhile: ask the new one');
+    this.#memory.saveAll();
+    this.#pools.letGo();
+    this.#stopActing();
+    this.#survival?.letGo();
+    return this.#resources.letGo();
+  }
+
+  /** The next master is process `pid`: what came during the upgrade is for it. */
+  #passOn(pid: number): void {
+    this.#systemd.replacedBy(pid);
+    const rows = this.#options.signals?.take() ?? [];
+    const signals = new Set(rows.map(({ signal }) => signal));
+    if (this.#reload.isPending) signals.add('SIGUSR2');
+    if (this.#hasReopened) signals.add('SIGUSR1');
+    for (const signal of signals) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It has ended: its supervisor starts the next one.
+      }
+    }
+  }
+
+  #makeUpgrade(): MasterUpgrade {
+    const { log, startSuccessor } = this.#options;
+    return new MasterUpgrade({
+      log,
+      stage: this.#stage,
+      start: startSuccessor,
+      surviveMs: () => (this.#survival?.isActive === true ? this.#configuration.global.survive * 1000 : 0),
+      sockets: () => this.#resources.sockets,
+      serves: () => this.runners.filter(isServed).map(({ name }) => name),
+      letGo: () => this.#letGo(),
+      passOn: (pid) => this.#passOn(pid),
+      goOn: () => this.#reload.again(),
+      end: (end) => this.#closed.resolve(end),
+      takesBack: (sockets, done) => ({
+        type: 'takesBack',
+        configuration: this.#configuration,
+        sockets,
+        done,
+      }),
+    });
   }
 
   #onCrash(): void {
@@ -495,6 +619,14 @@ export class Master {
       onSlowRequest: (request) => this.admin.addSlowRequest(request),
     };
   }
+}
+
+function isServed(runner: PoolRunner): boolean {
+  return runner.serving !== undefined || runner.isAsleep;
+}
+
+function isReload(verb: AdminVerb): boolean {
+  return verb === 'reload' || verb === 'reloadChanged' || verb === 'rollback';
 }
 
 /** Monotonic milliseconds. */

@@ -4,7 +4,7 @@ import type { AdminOrder } from '../figures/orders.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { PoolSet } from './pool-set.ts';
 
-export type PoolOrder = Exclude<AdminOrder, { type: 'admin' }>;
+export type PoolOrder = Exclude<AdminOrder, { type: 'admin' | 'upgrade' }>;
 
 export class PoolOrders {
   readonly #log: ErrorLog;
@@ -19,6 +19,16 @@ export class PoolOrders {
 
   isDrained(pool: string): boolean {
     return this.#drained.has(pool);
+  }
+
+  /** Names, for the next master. */
+  get drained(): readonly string[] {
+    return [...this.#drained];
+  }
+
+  /** The last master's orders hold. */
+  restore(drained: readonly string[]): void {
+    for (const pool of drained) this.#drained.add(pool);
   }
 
   handle(order: PoolOrder): void {

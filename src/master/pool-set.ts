@@ -179,6 +179,13 @@ export class PoolSet {
     return { firstHeaders, page };
   };
 
+  /** Another master takes over all of them. */
+  letGo(): void {
+    for (const runner of this.all) contain(runner, 'letting its host go', () => runner.letGo());
+    this.#runners.clear();
+    this.#retired.clear();
+  }
+
   /** Place of a worker. */
   findWorker(pool: string, pid: number): ReturnType<PoolRunner['findWorker']> {
     return this.all

@@ -49,6 +49,14 @@ export interface ResourceOptions {
   readonly auditSocket?: string | undefined;
 }
 
+/** Listening sockets of the master before this one. */
+export interface SocketsBefore {
+  /** At addresses of its configuration. */
+  readonly placed: readonly Listener[];
+  /** The admin endpoint's at its default place. */
+  readonly admin?: Listener | undefined;
+}
+
 export class MasterResources {
   readonly #options: ResourceOptions;
   readonly #log: ErrorLog;
@@ -68,7 +76,7 @@ export class MasterResources {
    *
    * @param source data of the status pages
    * @param agent data for load balancers
-   * @param survivors sockets that outlived the last master
+   * @param before sockets of the master before
    * @param released called before a socket is closed
    */
   constructor(
@@ -76,21 +84,26 @@ export class MasterResources {
     admin: AdminSource,
     source: StatusSource,
     agent: AgentSource,
-    survivors: readonly Listener[],
+    before: SocketsBefore,
     released: (listener: Listener) => void,
   ) {
     this.#options = options;
     this.#log = options.log;
     this.#accessLogs = new AccessLogs(options.log);
     const inherited = adoptInherited(options.env, options.log);
-    this.#survivors = withoutCopies(survivors, inherited);
+    this.#survivors = withoutCopies(before.placed, inherited);
     this.#listeners = new ListenerSet(options.log, [...inherited, ...this.#survivors], released);
     this.#pidFile = new PidFile(options.log);
     const { log, createAdminServer: createServer } = options;
     this.#statusEndpoints = new PoolEndpoints((fd, pool) => serveStatus(fd, pool, { source, log }));
     this.#agentEndpoints = new PoolEndpoints((fd, pool) => serveAgent(fd, pool, { source: agent, log }));
     const own = { log, source: admin, createServer };
-    this.#admin = new HttpEndpoint({ ...own, kind: 'admin', place: options.adminSocket });
+    this.#admin = new HttpEndpoint({
+      ...own,
+      kind: 'admin',
+      place: options.adminSocket,
+      inherited: before.admin,
+    });
     this.#metrics = new HttpEndpoint({ ...own, kind: 'metrics' });
   }
 
@@ -221,6 +234,21 @@ export class MasterResources {
   closeStatusPages(): void {
     this.#statusEndpoints.close();
     this.#agentEndpoints.close();
+  }
+
+  /** Every listening socket that it has. */
+  get sockets(): SocketsBefore {
+    return { placed: this.#listeners.all, admin: this.#admin.own };
+  }
+
+  /** Stops using everything without giving it back: another master goes on with it. */
+  letGo(): SocketsBefore {
+    const { sockets } = this;
+    this.closeStatusPages();
+    this.#admin.letGo();
+    this.#metrics.letGo();
+    this.#accessLogs.close();
+    return sockets;
   }
 
   /** Frees everything; idempotent. Failures are logged and do not prevent the rest. */

@@ -42,6 +42,8 @@ const heldSignals: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2', 'SIGHUP'];
 export class MasterSignals {
   readonly #held: SignalRow[] = [];
   #enqueue: ((row: SignalRow) => void) | undefined;
+  /** Was asked to: every signal of the table is caught. */
+  #isDelivering = false;
 
   /** Catches the kept ones. Create it as early as possible. */
   constructor() {
@@ -52,7 +54,8 @@ export class MasterSignals {
 
   /** Passes every signal of the table to `enqueue` from now on, starting with the kept ones; it does nothing else. */
   deliverTo(enqueue: (row: SignalRow) => void): void {
-    if (this.#enqueue === undefined) {
+    if (!this.#isDelivering) {
+      this.#isDelivering = true;
       for (const row of signalTable) {
         if (!heldSignals.includes(row.signal)) process.on(row.signal, () => this.#on(row));
       }
@@ -61,6 +64,16 @@ export class MasterSignals {
     }
     this.#enqueue = enqueue;
     for (const row of this.#held.splice(0)) enqueue(row);
+  }
+
+  /** Keeps them from now on, until they are delivered or taken. */
+  hold(): void {
+    this.#enqueue = undefined;
+  }
+
+  /** Those that were kept: somebody else handles them. */
+  take(): readonly SignalRow[] {
+    return this.#held.splice(0);
   }
 
   #on(row: SignalRow): void {

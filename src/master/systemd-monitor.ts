@@ -55,6 +55,12 @@ export class SystemdMonitor {
     this.#notifier.ready();
   }
 
+  /** Another process is the service from now on: systemd believes this one only. */
+  replacedBy(pid: number): void {
+    if (!this.#notifier.replacedBy(pid))
+      this.#log.warning('failed to notify the new main process to systemd');
+  }
+
   stopping(): void {
     this.#notifier.stopping();
   }

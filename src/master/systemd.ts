@@ -74,6 +74,11 @@ export class SystemdNotifier {
     return this.#send(['RELOADING=1', `MONOTONIC_USEC=${monotonic}`, 'STATUS=Reloading']);
   }
 
+  /** The service goes on in that process. */
+  replacedBy(pid: number): boolean {
+    return this.#send([`MAINPID=${pid}`]);
+  }
+
   stopping(): boolean {
     return this.#send(['STOPPING=1', 'STATUS=Stopping']);
   }

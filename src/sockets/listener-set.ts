@@ -50,6 +50,11 @@ export class ListenerSet {
     else known.add(listener);
   }
 
+  /** Those that pools or endpoints may use. */
+  get all(): readonly Listener[] {
+    return this.#all;
+  }
+
   get #all(): readonly Listener[] {
     return [...this.#listeners.values()].flatMap((listeners) => [...listeners]);
   }

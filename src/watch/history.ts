@@ -22,6 +22,7 @@ import {
   noDurations,
   peakPeriod,
 } from '../scoreboard/durations.ts';
+import { type DumpedSeries, decodeHistory, encodeHistory } from './history-dump.ts';
 
 /** Milliseconds between two samples. */
 export const historyIntervalMs = 5000;
@@ -59,6 +60,10 @@ export class History {
   readonly #times = new Float64Array(historySamples);
   readonly #all = emptyFigures();
   readonly #pools = new Map<string, Series>();
+  /** Figures of the last master, of pools that have not been seen yet. */
+  readonly #earlier = new Map<string, Omit<DumpedSeries, 'name'>>();
+  /** Number of samples when they came. */
+  #restoredAt = 0;
   /** The active pools among them. */
   readonly #awake = new Set<string>();
   /** Sum of the limits of the others. */
@@ -103,7 +108,30 @@ export class History {
     this.#taken += 1;
     this.#lastPeriod = peakPeriod(clockMicros);
     this.#forgetOthers(pools);
+    if (this.#taken - this.#restoredAt >= historySamples) this.#earlier.clear();
     for (const { name, isAtRest } of pools) if (isAtRest === true) this.#rest(name);
+  }
+
+  /** For the next master. */
+  save(): Buffer {
+    const pools = [...this.#pools].flatMap(([name, { figures, limit, since, restsSince }]) =>
+      figures === undefined ? [] : [{ name, figures, limit, since, restsSince }],
+    );
+    return encodeHistory({ taken: this.#taken, times: this.#times, all: this.#all, pools });
+  }
+
+  /**
+   * The hour of the last master goes on. Before anything is added; the first sample of each pool has no growth.
+   *
+   * @throws Error for bytes of another version or none of a history
+   */
+  restore(bytes: Buffer): void {
+    const { taken, times, all, pools } = decodeHistory(bytes, historySamples);
+    this.#taken = taken;
+    this.#restoredAt = taken;
+    this.#times.set(times);
+    this.#all.set(all);
+    for (const { name, ...series } of pools) this.#earlier.set(name, series);
   }
 
   /** The pool no longer exists. */
@@ -171,7 +199,7 @@ export class History {
         series.counts.accepted === counts.accepted
       );
     }
-    if (counts.accepted > 0) return false;
+    if (counts.accepted > 0 || this.#earlier.has(name)) return false;
     const now = this.#taken;
     this.#pools.set(name, { figures: undefined, counts, limit, since: now, restsSince: now });
     this.#restingLimit += limit;
@@ -209,8 +237,7 @@ export class History {
     const { name, counts, limit } = pool;
     const series = this.#pools.get(name);
     if (series === undefined) {
-      const since = this.#taken;
-      this.#pools.set(name, { figures: undefined, counts, limit, since, restsSince: undefined });
+      this.#goOn(name, counts, limit);
       return undefined;
     }
     const growth = {
@@ -223,6 +250,16 @@ export class History {
     return growth;
   }
 
+  /** Its first sample of this master. */
+  #goOn(name: string, counts: PoolCounts, limit: number): void {
+    const earlier = this.#earlier.get(name);
+    this.#earlier.delete(name);
+    const fresh = { figures: undefined, limit, since: this.#taken, restsSince: undefined };
+    const series = { ...(earlier ?? fresh), counts };
+    this.#pools.set(name, series);
+    if (series.restsSince !== undefined) this.#restingLimit += series.limit;
+  }
+
   #forgetOthers(pools: readonly PoolSample[]): void {
     const names = new Set(pools.map(({ name }) => name));
     for (const name of this.#awake) if (!names.has(name)) this.forget(name);
@@ -230,6 +267,7 @@ export class History {
 
   #clear(): void {
     this.#taken = 0;
+    this.#earlier.clear();
     this.#all.fill(Number.NaN);
     for (const name of this.#awake) this.forget(name);
     for (const series of this.#pools.values()) {

@@ -10,6 +10,7 @@ import {
   type KeptConfiguration,
   type ReloadResult,
   servingStates,
+  type UpgradeResult,
 } from '../figures/answers.ts';
 import type { AdminOrder } from '../figures/orders.ts';
 import { everyPool } from '../figures/pool-choice.ts';
@@ -47,11 +48,32 @@ export interface AdministeredMaster {
 export class MasterAdmin implements AdminSource, PoolWatcher {
   readonly #master: AdministeredMaster;
   readonly #recorder = new Recorder();
+  #startedAt = Date.now();
   readonly #slowRequests = new SlowRequests();
   readonly #profiler = new Profiler();
 
   constructor(master: AdministeredMaster) {
     this.#master = master;
+  }
+
+  /** Since when the counters count, milliseconds since 1970. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  /** The next master goes on from it. */
+  saveHistory(): Buffer {
+    return this.#recorder.history.save();
+  }
+
+  /**
+   * The last master's goes on.
+   *
+   * @throws Error for bytes that are no history of this version
+   */
+  restore(startedAt: number, history: Buffer | undefined): void {
+    this.#startedAt = startedAt;
+    if (history !== undefined) this.#recorder.history.restore(history);
   }
 
   /** Once a second, if somebody can ask. */
@@ -102,6 +124,7 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
         runners: this.#master.runners(),
         memory,
         configuration: this.#master.archive?.inForce,
+        startedAt: this.#startedAt,
         isDrained: (pool) => this.#master.isDrained(pool),
       },
       detail,
@@ -149,6 +172,10 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     const result = this.#master.reloads.next();
     this.#master.enqueue({ type: 'admin', verb: 'rollback', peer, kept });
     return result;
+  }
+
+  upgrade(program: string | undefined, peer: string): Promise<UpgradeResult> {
+    return new Promise((done) => this.#master.enqueue({ type: 'upgrade', program, peer, done }));
   }
 
   configurations(): ConfigurationsAnswer {

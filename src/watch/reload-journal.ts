@@ -6,6 +6,13 @@ type Waiter = (result: ReloadResult) => void;
 
 type ReloadEnd = Pick<ReloadResult, 'at' | 'outcome'>;
 
+/** What goes on with the next master. */
+export interface SavedReloads {
+  readonly counts: ReloadCounts;
+  readonly last: ReloadResult | undefined;
+  readonly recent: readonly ReloadEnd[];
+}
+
 /** As long as the history; of many reloads only the last ones. */
 const recentMs = 3_600_000;
 const recentMost = 200;
@@ -19,6 +26,18 @@ export class ReloadJournal {
   /** Waiters for the current reload and the next one. */
   #waiters: Waiter[] = [];
   #nextWaiters: Waiter[] = [];
+
+  /** For the next master. */
+  save(): SavedReloads {
+    return { counts: this.counts, last: this.#last, recent: this.recent };
+  }
+
+  /** Those of the last master count as well. Before the first one. */
+  restore({ counts, last, recent }: SavedReloads): void {
+    Object.assign(this.#counts, counts);
+    this.#last = last;
+    this.#recent = recent;
+  }
 
   get counts(): ReloadCounts {
     return { ...this.#counts };

@@ -21,7 +21,8 @@ import { memoryLimit } from './memory-limit.ts';
 import type { PoolMemory } from './pool-memory.ts';
 import type { ReloadJournal } from './reload-journal.ts';
 
-const startedAt = Date.now();
+/** Of the running program: that on disk may be another one by now. */
+const version = ownVersion();
 
 export interface MasterView {
   readonly state: string;
@@ -30,10 +31,12 @@ export interface MasterView {
   readonly memory: Pick<PoolMemory, 'of'>;
   readonly isDrained: (pool: string) => boolean;
   readonly configuration: KeptConfiguration | undefined;
+  /** Since when the counters count, milliseconds since 1970. */
+  readonly startedAt: number;
 }
 
 export function adminSnapshot(
-  { state, reloads, runners, memory, isDrained, configuration }: MasterView,
+  { state, reloads, runners, memory, isDrained, configuration, startedAt }: MasterView,
   detail: SnapshotDetail,
   choice: PoolChoice,
 ): AdminSnapshot {
@@ -47,7 +50,7 @@ export function adminSnapshot(
   };
   return {
     at: Date.now(),
-    version: ownVersion(),
+    version,
     pid: process.pid,
     state,
     startedAt,

@@ -200,3 +200,30 @@ test('a rest over more than an hour leaves no older figure, and a clock that is 
   assert.deepEqual(history.read('www', 0).limit, [4]);
   assert.deepEqual(history.read(undefined, 0).limit, [4]);
 });
+
+test('the next master goes on with the hour: of each pool, awake or at rest; of bytes that are none it begins anew', () => {
+  const before = new History();
+  before.add(at(0), [pool('www', { accepted: 10, busy: 3 }), pool('rare', { accepted: 1, busy: 1 })]);
+  before.add(at(5), [pool('www', { accepted: 20, busy: 2 }), pool('rare', { accepted: 1, isAtRest: true })]);
+  before.add(at(10), [pool('www', { accepted: 40, busy: 1 })]);
+  const bytes = before.save();
+  const after = new History();
+  after.restore(bytes);
+  after.add(at(20), [pool('www', { accepted: 41, busy: 4 }), pool('rare', { accepted: 1, isAtRest: true })]);
+  after.add(at(25), [pool('www', { accepted: 51, busy: 5 })]);
+  const www = after.read('www', 0);
+  assert.deepEqual(www.at, [at(0), at(5), at(10), at(20), at(25)]);
+  assert.deepEqual(www.busy, [3, 2, 1, 4, 5]);
+  assert.deepEqual(www.requestsPerSecond, [null, 2, 4, null, 2], 'its first sample has no growth');
+  assert.deepEqual(after.read('rare', 0).busy, [1, 0, 0, 0, 0]);
+  assert.deepEqual(after.read(undefined, at(5)).busy, [1, 4, 5]);
+  for (const wrong of [
+    Buffer.alloc(0),
+    Buffer.from('{}\n'),
+    bytes.subarray(0, -4),
+    Buffer.concat([bytes, Buffer.alloc(4)]),
+    Buffer.from(bytes.toString('latin1').replace('"busy"', '"bus"'), 'latin1'),
+    Buffer.from(bytes.toString('latin1').replace('"taken":3', '"taken":-3'), 'latin1'),
+  ])
+    assert.throws(() => new History().restore(wrong), Error);
+});

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { text as read } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { adminSocketName } from '../../src/config/admin-place.ts';
 import { testEngines } from '../harness/engines.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { startLoad } from '../harness/load.ts';
@@ -198,6 +198,57 @@ test('two masters race: one has the hosts, the other says who', { skip }, () =>
   }),
 );
 
+test('killed during its first start, at each step: the next one starts', { skip }, async () => {
+  await using masters = new Masters('native', (to) => poolText(to, 'www', text));
+  // From before a host is there, over one that does not serve yet, to one whose first worker serves.
+  for (const phase of [/fpm is running/, /ready to handle connections/]) {
+    const half = masters.launch();
+    await half.log.waitFor(phase, 0, 30_000);
+    await masters.kill(half);
+  }
+  const last = await masters.start();
+  const script = masters.folder.write('www/a.php', '<?php echo "ok";');
+  assert.equal((await request(masters.socket(), scriptParams(script))).body.toString(), 'ok');
+  await masters.stop(last);
+  await masters.gone(10_000);
+});
+
+const isRoot = process.getuid?.() === 0;
+
+testEngines(
+  'a process of another user at the socket of a host without a master is nobody, and the next master is heard',
+  { skip: isRoot ? false : 'needs root' },
+  async (engine) => {
+    await using masters = new Masters(engine, (to) => poolText(to, 'www', text));
+    const first = await masters.start();
+    const before = await seen(masters);
+    const folder = masters.hostsFolder();
+    await masters.kill(first);
+    const [name = ''] = readdirSync(folder).filter((file) => file.endsWith('.sock'));
+    // Nobody else can come so far, unless an administrator opens the folder.
+    chmodSync(folder, 0o711);
+    chmodSync(`${folder}/${name}`, 0o777);
+    const stranger = spawn(
+      process.execPath,
+      [
+        '-e',
+        `const socket = require('node:net').connect(process.argv[1], () => socket.write('x'));
+         socket.on('error', (error) => console.log(error.code)).on('close', () => console.log('closed')).resume();`,
+        `${folder}/${name}`,
+      ],
+      { uid: 65534, gid: 65534, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const said = await read(stranger.stdout);
+    assert.match(said, /closed/);
+    assert.doesNotMatch(said, /EACCES|ENOENT|ECONNREFUSED/);
+    chmodSync(folder, 0o700);
+    const second = await masters.start();
+    assert.deepEqual((await seen(masters)).pids, before.pids);
+    await masters.stop(second);
+    await masters.gone(10_000);
+  },
+);
+
 test(
   'workers that end without a master are replaced in their slots, and what they answered counts',
   { skip },
@@ -343,9 +394,7 @@ test('a host that died meanwhile, planted files and sockets: the pool starts, an
   await using masters = new Masters('native', (to) => poolText(to, 'www', text));
   const first = await masters.start();
   const below = await masters.kill(first);
-  const folder = masters.folder.join(
-    `runtime/${adminSocketName({ file: masters.configFile }).replace(/\.sock$/, '.hosts')}`,
-  );
+  const folder = masters.hostsFolder();
   const [name = ''] = readdirSync(folder).filter((file) => file.startsWith('host-'));
   const record = JSON.parse(readFileSync(`${folder}/${name}`, 'utf8'));
   for (const id of below.filter(({ pid }) => titleOf(pid).startsWith('php-fpm: host')))

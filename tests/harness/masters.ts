@@ -3,12 +3,22 @@
  * not. Every process that any of them made is gone at the end.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { adminSocketName } from '../../src/config/admin-place.ts';
 import type { PoolAnswer } from '../../src/figures/answers.ts';
 import { askAdmin } from '../admin/client.ts';
 import { TestFolder } from './folder.ts';
 import { LogLines } from './log-lines.ts';
-import { adopt, descendants, exited, isAlive, killTree, type ProcessId, signalProcess } from './processes.ts';
+import {
+  adopt,
+  descendants,
+  exited,
+  identify,
+  isAlive,
+  killTree,
+  type ProcessId,
+  signalProcess,
+} from './processes.ts';
 import { cleanEnv, type EngineName, engineEnv, serverCommand, titleOf } from './server.ts';
 import { poll, within } from './waiting.ts';
 
@@ -48,9 +58,9 @@ export class Masters implements AsyncDisposable {
   }
 
   /** Starts one and does not wait for it. */
-  launch(more: NodeJS.ProcessEnv = {}): StartedMaster {
+  launch(more: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['-F', '-O']): StartedMaster {
     const env = { TMPDIR: this.folder.join('tmp'), HATHI_RUNTIME_DIR: this.folder.join('runtime') };
-    const child = spawn(serverCommand('hathi'), ['-F', '-O', '-y', this.configFile], {
+    const child = spawn(serverCommand('hathi'), [...flags, '-y', this.configFile], {
       cwd: this.folder.path,
       env: cleanEnv({ ...env, ...engineEnv(this.#engine), ...more }),
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -87,6 +97,28 @@ export class Masters implements AsyncDisposable {
     return below;
   }
 
+  /** Remembers a master that is no child of this process, and what is below it. */
+  noteRoot(pid: number): void {
+    const root = identify(pid);
+    for (const id of [...(root === undefined ? [] : [root]), ...descendants(pid)])
+      this.#below.set(`${id.pid} ${JSON.stringify(id)}`, id);
+  }
+
+  /** Of the master. */
+  pidInFile(): number {
+    return Number(readFileSync(this.folder.join('run/server.pid'), 'utf8'));
+  }
+
+  /** Stops whoever is the master. */
+  async end(): Promise<void> {
+    const pid = this.pidInFile();
+    this.noteRoot(pid);
+    const root = identify(pid);
+    if (root === undefined) throw new Error(`the master ${pid} is gone`);
+    signalProcess(root, 'SIGTERM');
+    await poll('the end of the master', () => !isAlive(root) || undefined, 15_000);
+  }
+
   /** Those that live of all that were seen, without templates. */
   living(): ProcessId[] {
     return [...this.#below.values()].filter((id) => isAlive(id));
@@ -96,10 +128,16 @@ export class Masters implements AsyncDisposable {
     return this.folder.join(`run/${pool}.sock`);
   }
 
+  /** Where hosts and masters meet. */
+  hostsFolder(): string {
+    const name = adminSocketName({ file: this.configFile }).replace(/\.sock$/, '.hosts');
+    return this.folder.join('runtime', name);
+  }
+
   /** An answer of the admin endpoint. */
-  async ask(path: string): Promise<string> {
+  async ask(path: string, method: 'GET' | 'POST' = 'GET'): Promise<string> {
     const socketPath = this.folder.join(`runtime/${adminSocketName({ file: this.configFile })}`);
-    return (await askAdmin({ socketPath, path })).body;
+    return (await askAdmin({ socketPath, path, method })).body;
   }
 
   /** What it tells of a pool. */

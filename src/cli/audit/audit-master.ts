@@ -74,9 +74,9 @@ export function auditMaster(options: AuditOptions, configText: string, auditSock
         throw new AuditError(reasonOf(lines) ?? (error as Error).message);
       }
     },
-    stop: () => {
+    stop: async () => {
       master.request('terminate');
-      return master.closed;
+      await master.closed;
     },
   };
 }

@@ -81,9 +81,9 @@ function describe(master: Master): ServeMaster {
     },
     admin: master.admin,
     ended: master.closed.then(() => 'the master stopped'),
-    stop: () => {
+    stop: async () => {
       master.request('finish');
-      return master.closed;
+      await master.closed;
     },
   };
 }

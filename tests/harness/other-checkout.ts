@@ -1,0 +1,45 @@
+/** Another version of Hathi: a copy of the checkout with a version, and a Node binary, of its own. */
+import {
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { contractVersion } from '../../src/engine/contract.ts';
+import { readableCheckout } from './folder.ts';
+
+/**
+ * @param contract that it speaks with its hosts; the embedded engine's hosts are its own
+ * @returns its bin/hathi
+ */
+export function otherCheckout(target: string, version: string, contract = contractVersion): string {
+  const from = readableCheckout();
+  for (const name of ['bin', 'src', 'native'])
+    cpSync(join(from, name), join(target, name), { recursive: true });
+  const file = join(target, 'src/engine/contract.ts');
+  const line = /^(export const contractVersion = )\d+/m;
+  writeFileSync(file, readFileSync(file, 'utf8').replace(line, `$1${contract}`));
+  const about = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+  writeFileSync(join(target, 'package.json'), JSON.stringify({ ...about, version }));
+  const modules = join(target, 'node_modules');
+  mkdirSync(join(modules, 'node/bin'), { recursive: true });
+  for (const name of readdirSync(join(from, 'node_modules'))) {
+    if (name !== 'node') symlinkSync(join(from, 'node_modules', name), join(modules, name));
+  }
+  copyNode(join(modules, 'node/bin/node'));
+  return join(target, 'bin/hathi');
+}
+
+/** Another name is enough: a process shows the one that it was started by. */
+function copyNode(target: string): void {
+  try {
+    linkSync(process.execPath, target);
+  } catch {
+    copyFileSync(process.execPath, target);
+  }
+}
