@@ -15,6 +15,7 @@
 #include "php/request.h"
 #include "php/reset.h"
 #include "php/sapi.h"
+#include "php/std_streams.h"
 #include "worker/log.h"
 #include "worker/next_request.h"
 #include "worker/pass.h"
@@ -296,6 +297,7 @@ static bool live(void)
 			is_sound = false;
 		} else {
 			hathi_php_signals_settled();
+			hathi_std_streams_define();
 			zend_try {
 				run_script();
 			} zend_end_try();
@@ -335,7 +337,7 @@ void hathi_loop_run(struct hathi_worker *worker)
 	while (live()) {
 		if (loop.phase == BOOTING || hathi_worker_is_to_end(worker)) return;
 		hathi_turn_settle(worker, loop.started);
-		/* Octane's script counts by itself, and ends with the worker's last request. */
+		/* It may have counted its requests, and that was the last one. */
 		if (hathi_worker_is_to_end(worker)) return;
 		advise();
 		hathi_turn_give_up_kept(worker);

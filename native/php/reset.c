@@ -362,6 +362,30 @@ void hathi_reset_prepare(void)
 	end_pause();
 }
 
+/*
+ * PHP reads the request. As in any request no code of the application runs at that time: its error handler must not hear
+ * of what a client has sent, since it may throw, and PHP's messages name no place in a script.
+ */
+static void read_input(void)
+{
+	zend_execute_data *frame = EG(current_execute_data);
+	zval error_handler;
+	ZVAL_COPY_VALUE(&error_handler, &EG(user_error_handler));
+	ZVAL_UNDEF(&EG(user_error_handler));
+	EG(current_execute_data) = NULL;
+	PG(during_request_startup) = 1;
+	sapi_activate();
+	zend_set_timeout(PG(max_input_time) == -1 ? INI_INT("max_execution_time") : PG(max_input_time), false);
+	if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof SAPI_PHP_VERSION_HEADER - 1, 1);
+	start_buffering();
+	import_globals();
+	start_modules();
+	PG(during_request_startup) = 0;
+	EG(current_execute_data) = frame;
+	zval_ptr_dtor(&EG(user_error_handler));
+	ZVAL_COPY_VALUE(&EG(user_error_handler), &error_handler);
+}
+
 /* The request begins. PHP already knows it. */
 void hathi_reset_begin(void)
 {
@@ -383,13 +407,9 @@ void hathi_reset_begin(void)
 #if PHP_VERSION_ID >= 80500
 	if (hathi_sapi.pre_request_init != NULL) hathi_sapi.pre_request_init();
 #endif
-	sapi_activate();
-	zend_set_timeout(PG(max_input_time) == -1 ? EG(timeout_seconds) : PG(max_input_time), false);
-	if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof SAPI_PHP_VERSION_HEADER - 1, 1);
-	start_buffering();
-	import_globals();
-	start_modules();
-	if (PG(max_input_time) != -1) zend_set_timeout(EG(timeout_seconds), false);
+	read_input();
+	/* Setting the time for input has replaced the limit in EG(timeout_seconds). */
+	zend_set_timeout(INI_INT("max_execution_time"), false);
 }
 
 /*

@@ -47,7 +47,7 @@ struct hathi_connection *hathi_turn_next(struct hathi_worker *worker)
 uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connection *connection)
 {
 	hathi_demand_show_free(worker, false);
-	if (worker->requests_left > 0) worker->requests_left--;
+	if (worker->requests_left > 0 && worker->requests_left != UINT64_MAX) worker->requests_left--;
 	/* The next request of a passed connection may be for the application again, and that of a lane's may wait. */
 	bool is_ordinary = !worker->runs_scripts_only && !worker->is_lane;
 	worker->may_reuse = !hathi_worker_is_to_end(worker) && worker->requests_left > 0 && is_ordinary;
