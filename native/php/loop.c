@@ -1,7 +1,6 @@
 #include "php/loop.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <ext/spl/spl_exceptions.h>
@@ -194,22 +193,22 @@ PHP_FUNCTION(hathi_handle_request)
 static bool set_boot_variables(const struct hathi_worker *worker, struct hathi_params *params)
 {
 	static char folder[NAME_MOST];
-	static char quota[24];
 	const char *slash = strrchr(worker->script, '/');
 	size_t length = slash == NULL ? 0 : (size_t)(slash - worker->script);
 	if (length >= sizeof folder) length = sizeof folder - 1;
 	memcpy(folder, worker->script, length);
 	folder[length] = '\0';
-	/* Symfony's runners take a negative number as unlimited, Octane's takes any number as a limit. */
-	bool is_limited = worker->requests_left != UINT64_MAX;
-	snprintf(quota, sizeof quota, "%llu", is_limited ? (unsigned long long)worker->requests_left : 2147483647ULL);
 	hathi_params_clear(params);
 	return hathi_params_set(params, "DOCUMENT_ROOT", folder) &&
 		hathi_params_set(params, "SCRIPT_FILENAME", worker->script) &&
 		hathi_params_set(params, "SCRIPT_NAME", slash == NULL ? worker->script : slash) &&
 		hathi_params_set(params, "FRANKENPHP_WORKER", "1") &&
-		hathi_params_set(params, "FRANKENPHP_LOOP_MAX", is_limited ? quota : "-1") &&
-		hathi_params_set(params, "MAX_REQUESTS", quota);
+		/*
+		 * No limit: the worker has its own. A script that ended by itself would leave clients behind that the worker has
+		 * accepted. Symfony's runners take a negative number as unlimited, Octane's takes any number as a limit.
+		 */
+		hathi_params_set(params, "FRANKENPHP_LOOP_MAX", "-1") &&
+		hathi_params_set(params, "MAX_REQUESTS", "2147483647");
 }
 
 static void tell_php(struct hathi_request *boot)
@@ -335,10 +334,10 @@ void hathi_loop_run(struct hathi_worker *worker)
 	hathi_reset_choose(worker);
 	hathi_audit_start(worker);
 	while (live()) {
-		if (loop.phase == BOOTING || hathi_worker_is_to_end(worker)) return;
+		if (loop.phase == BOOTING || hathi_turn_is_last(worker)) return;
 		hathi_turn_settle(worker, loop.started);
-		/* It may have counted its requests, and that was the last one. */
-		if (hathi_worker_is_to_end(worker)) return;
+		/* It may have counted its requests by itself, and that was the last one. */
+		if (hathi_turn_is_last(worker)) return;
 		advise();
 		hathi_turn_give_up_kept(worker);
 	}

@@ -91,6 +91,12 @@ void hathi_turn_ask_renewal(struct hathi_worker *worker, const char *reason)
 	hathi_control_send(worker->control, &control, -1);
 }
 
+/* Whether the worker ends with this turn: it is to end, and no client that it has accepted waits. */
+bool hathi_turn_is_last(const struct hathi_worker *worker)
+{
+	return hathi_worker_is_to_end(worker) && worker->held_count == 0 && worker->late == NULL;
+}
+
 /* The application could not boot: tells the master why. The worker ends. */
 void hathi_turn_fail_boot(struct hathi_worker *worker, const char *format, ...)
 {

@@ -13,6 +13,7 @@ uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connec
 void hathi_turn_settle(struct hathi_worker *worker, uint64_t started);
 void hathi_turn_give_up_kept(struct hathi_worker *worker);
 void hathi_turn_ask_renewal(struct hathi_worker *worker, const char *reason);
+bool hathi_turn_is_last(const struct hathi_worker *worker);
 void hathi_turn_fail_boot(struct hathi_worker *worker, const char *format, ...) HATHI_PRINTF(2, 3);
 
 #endif

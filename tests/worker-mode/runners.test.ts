@@ -30,7 +30,7 @@ function burn(): string {
     return 'no limit';
 }
 $count = 0;
-$most = $_ENV['MAX_REQUESTS'] ?? $_SERVER['MAX_REQUESTS'] ?? 1000;
+$most = $_SERVER['OWN_LIMIT'] ?? $_ENV['MAX_REQUESTS'] ?? $_SERVER['MAX_REQUESTS'] ?? 1000;
 $limit = $_ENV['REQUEST_MAX_EXECUTION_TIME'] ?? $_SERVER['REQUEST_MAX_EXECUTION_TIME'] ?? null;
 if ($limit !== null) set_time_limit((int) $limit);
 $boot = $_SERVER;
@@ -132,6 +132,7 @@ suite('worker scripts of frameworks', { skip: nativeBuild().skip }, () => {
             'five',
             `worker.script = ${octane}\nworker.max_requests = 5\ncatch_workers_output = yes`,
           ),
+          poolText(folder, 'own', `worker.script = ${octane}\nworker.max_requests = 5\nenv[OWN_LIMIT] = 5`),
           poolText(folder, 'timed', `worker.script = ${octane}\nenv[REQUEST_MAX_EXECUTION_TIME] = 1`),
           poolText(folder, 'merging', `worker.script = ${symfony}\nenv[APP_ENV] = prod`),
           poolText(
@@ -197,19 +198,20 @@ suite('worker scripts of frameworks', { skip: nativeBuild().skip }, () => {
     assert.deepEqual(await boot('counting'), unlimited);
   });
 
-  test('a script that counts ends after its last request: it is not booted for none', async () => {
-    const from = server.log.mark();
-    const served = new Map<string, number>();
-    for (let n = 0; n < 23; n += 1) {
-      // One that leaves by exit is counted anew from what is left.
-      const reply = await ask('five', n % 5 === 2 ? { QUERY_STRING: 'do=exit' } : {});
-      assert.equal(reply.status, 200);
-      served.set(pidOf(reply), (served.get(pidOf(reply)) ?? 0) + 1);
-    }
-    assert.deepEqual([...served.values()], [5, 5, 5, 5, 3]);
-    assert.doesNotMatch(server.log.lines.slice(from).join('\n'), /never called|could not be booted/);
-    assert.ok(existsSync(server.folder.join('log/terminated')));
-  });
+  for (const pool of ['five', 'own']) {
+    test(`${pool}: a script that counts ends after its last request: it is not booted for none`, async () => {
+      const from = server.log.mark();
+      const served = new Map<string, number>();
+      for (let n = 0; n < 23; n += 1) {
+        const reply = await ask(pool, n % 5 === 2 && pool === 'five' ? { QUERY_STRING: 'do=exit' } : {});
+        assert.equal(reply.status, 200);
+        served.set(pidOf(reply), (served.get(pidOf(reply)) ?? 0) + 1);
+      }
+      assert.deepEqual([...served.values()], [5, 5, 5, 5, 3]);
+      assert.doesNotMatch(server.log.lines.slice(from).join('\n'), /never called|could not be booted/);
+      assert.ok(existsSync(server.folder.join('log/terminated')));
+    });
+  }
 
   test('a time limit that is set at the boot is each request’s', async () => {
     const first = await ask('timed');
