@@ -12,6 +12,7 @@ import { nativeDirect, nativeHello } from './native-hello.ts';
 import { nativeMemory } from './native-memory.ts';
 import { nativeRequests } from './native-requests.ts';
 import { nativeStart } from './native-start.ts';
+import { nativeWorkerLife } from './native-worker-life.ts';
 import { nativeWorkerMode } from './native-worker-mode.ts';
 import { observability } from './observability.ts';
 import { pools } from './pools.ts';
@@ -49,6 +50,7 @@ export const workloads: readonly Workload[] = [
   nativeMemory,
   nativeStart,
   nativeWorkerMode,
+  nativeWorkerLife,
   ...pools,
   onePool,
   poolsDynamic,
