@@ -107,7 +107,7 @@ testEngines(
       await first.log.waitFor(
         engine === 'embedded'
           ? /finishes what it runs: it speaks contract version/
-          : /goes on with 4 workers/,
+          : /goes on with \d workers/,
         0,
         20_000,
       );
@@ -175,11 +175,10 @@ test('a program that fails late gives everything back, wherever it fails', { ski
         assert.match(result.stderr, /ended on signal SIGKILL|does not serve after 5 seconds/, name);
         assert.equal(masters.pidInFile(), first.pid, name);
         const after = await seen(masters);
-        assert.deepEqual(
-          [after.state, after.pids, after.startedAt],
-          ['normal', before.pids, before.startedAt],
-          name,
-        );
+        assert.deepEqual([after.state, after.startedAt], ['normal', before.startedAt], name);
+        // One more worker may come and go beside those of the pool, for the status page.
+        const same = before.pids.filter((pid: number) => after.pids.includes(pid));
+        assert.ok(same.length >= 4, `${name}: ${JSON.stringify([before.pids, after.pids])}`);
         assert.ok(after.accepted >= before.accepted && after.ended >= before.ended, name);
       }
       // What is wrong with the files is told before anything is taken.

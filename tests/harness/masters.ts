@@ -3,7 +3,7 @@
  * not. Every process that any of them made is gone at the end.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { adminSocketName } from '../../src/config/admin-place.ts';
 import type { PoolAnswer } from '../../src/figures/answers.ts';
 import { askAdmin } from '../admin/client.ts';
@@ -171,6 +171,8 @@ export class Masters implements AsyncDisposable {
       await killTree(master.child);
       master.log.close();
     }
+    // The last one may be no child of this process.
+    if (existsSync(this.folder.join('run/server.pid'))) this.noteRoot(this.pidInFile());
     for (const id of this.living()) signalProcess(id, 'SIGKILL');
     this.folder[Symbol.dispose]();
   }
