@@ -80,8 +80,8 @@ async function step(name: string, command: string, args: readonly string[]): Pro
 }
 
 /** Installs the Debian packages that are missing, where this machine lets us. Tests whose package is not there skip. */
-function installDebianPackages(): void {
-  const missing = missingPackages();
+function installDebianPackages(files: readonly string[]): void {
+  const missing = missingPackages(files.some(isOfImage));
   if (missing.length === 0) return;
   const packages = missing.map(debianName);
   for (const name of missing) say(`missing: ${debianName(name)} (${debianPackages[name].purpose})`);
@@ -118,9 +118,19 @@ function withServicesKeptDown(install: () => void): void {
   }
 }
 
-/** The test files below the given paths, or all of them, as paths from the checkout's root. */
+/** Tests of the container image. A whole run leaves them out: a new machine takes minutes to make the image. */
+function isOfImage(file: string): boolean {
+  return file.startsWith('tests/image/');
+}
+
+/**
+ * The test files below the given paths, or all of them but the container image's, which a new machine takes minutes to
+ * make: paths from the checkout's root. */
 function findTests(paths: readonly string[]): string[] {
-  if (paths.length === 0) return globSync('tests/**/*.test.ts', { cwd: checkout }).sort();
+  if (paths.length === 0)
+    return globSync('tests/**/*.test.ts', { cwd: checkout })
+      .filter((file) => !isOfImage(file))
+      .sort();
   const found = paths.flatMap((path) => {
     const full = join(checkout, relative(checkout, join(process.env['INIT_CWD'] ?? process.cwd(), path)));
     const place = existsSync(full) ? full : join(checkout, path);
@@ -184,7 +194,7 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
  * built, its tests are skipped with the reason.
  */
 function buildImage(files: readonly string[]): ContainerStore | null {
-  if (!files.some((file) => file.startsWith('tests/image/'))) return null;
+  if (!files.some(isOfImage)) return null;
   const missing = prepareImages(say);
   if (missing !== undefined) {
     process.env['HATHI_TEST_IMAGES_MISSING'] = missing;
@@ -216,7 +226,7 @@ async function main(): Promise<number> {
   });
   if (values.fast) return runFast(findTests(paths).filter((file) => !runsServers(file)));
   const files = findTests(paths);
-  installDebianPackages();
+  installDebianPackages(files);
   using figures = new TestFolder('hathi-figures-');
   process.env[cpuFolderVariable] = figures.path;
   // Beside the build of the engine and the first tests.

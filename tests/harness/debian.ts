@@ -10,6 +10,8 @@ export interface DebianPackage {
   readonly package?: string;
   readonly probe: string;
   readonly purpose: string;
+  /** Of `tests/image`, which a whole run leaves out. */
+  readonly ofImage?: true;
 }
 
 /** Version of PHP in the releases of Debian. */
@@ -81,10 +83,18 @@ export const debianPackages = {
   apache2: { probe: '/usr/sbin/apache2', purpose: 'the web server in front' },
   'kubernetes-client': { probe: '/usr/bin/kubectl', purpose: 'rendering the manifests of deploy/kubernetes' },
   git: { probe: '/usr/bin/git', purpose: 'the release script' },
-  podman: { probe: '/usr/bin/podman', purpose: 'running the container image' },
-  buildah: { probe: '/usr/bin/buildah', purpose: 'building the container image' },
-  runc: { probe: '/usr/sbin/runc', purpose: 'running the container image, also with cgroups of version 1' },
-  mmdebstrap: { probe: '/usr/bin/mmdebstrap', purpose: 'the Debian that the container image is built on' },
+  podman: { probe: '/usr/bin/podman', purpose: 'running the container image', ofImage: true },
+  buildah: { probe: '/usr/bin/buildah', purpose: 'building the container image', ofImage: true },
+  runc: {
+    probe: '/usr/sbin/runc',
+    purpose: 'running the container image, also with cgroups of version 1',
+    ofImage: true,
+  },
+  mmdebstrap: {
+    probe: '/usr/bin/mmdebstrap',
+    purpose: 'the Debian that the container image is built on',
+    ofImage: true,
+  },
   haproxy: { probe: '/usr/sbin/haproxy', purpose: 'the load balancer in front' },
   keepalived: { probe: '/usr/sbin/keepalived', purpose: 'an address that two load balancers share' },
   iproute2: { probe: '/bin/ip', purpose: 'the network between the machines of examples/cluster' },
@@ -104,9 +114,12 @@ export const debianPackages = {
 /** Name of a package in the list. */
 export type DebianPackageName = keyof typeof debianPackages;
 
-/** Packages of the list that are missing. */
-export function missingPackages(): DebianPackageName[] {
-  return packageNames().filter((name) => !existsSync(debianPackages[name].probe));
+/** Packages of the list that are missing. @param withImage those of `tests/image` as well */
+export function missingPackages(withImage: boolean): DebianPackageName[] {
+  return packageNames().filter((name) => {
+    const { probe, ofImage }: DebianPackage = debianPackages[name];
+    return (withImage || ofImage !== true) && !existsSync(probe);
+  });
 }
 
 /** Debian's name of it. */
