@@ -83,9 +83,12 @@ testEngines(
       /WARNING: \[pool www\] 20 requests \(listen\.backlog\) wait for a worker: further ones are refused$/;
     await using server = await startServer({
       engine,
-      pools: (to) => poolText(to, 'www', 'pm.max_children = 2\nlisten.backlog = 20'),
+      pools: (to) =>
+        poolText(to, 'www', 'pm.max_children = 2\npm.status_path = /status\nlisten.backlog = 20'),
       expected: [full],
     });
+    const status = async () => (await request(server.socket(), scriptParams('/status'))).body.toString();
+    await poll('both workers', async () => /idle processes: +2/.test(await status()) || undefined);
     const script = server.folder.write('www/slow.php', '<?php usleep(50000); echo "served";');
     let refusedByKernel = 0;
     const bodies = await Promise.all(

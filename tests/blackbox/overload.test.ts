@@ -5,7 +5,7 @@ import { testEngines } from '../harness/engines.ts';
 import { type Reply, request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { startServer } from '../harness/server.ts';
-import { within } from '../harness/waiting.ts';
+import { poll, within } from '../harness/waiting.ts';
 
 testEngines(
   'what would wait too long is refused without a worker, and the rest is served',
@@ -23,6 +23,11 @@ testEngines(
     const page = (name: string) =>
       request(server.socket(), { ...scriptParams(script), SCRIPT_NAME: name, SCRIPT_FILENAME: name });
 
+    // On a busy machine the embedded engine's second worker comes up after the pool serves.
+    await poll(
+      'both workers',
+      async () => /idle processes: +2/.test((await page('/status')).body.toString()) || undefined,
+    );
     // Two workers, a fifth of a second each: ten a second. Thirty come at once.
     const replies = await within(
       Promise.all(Array.from({ length: 30 }, () => ask('www', 200_000))),

@@ -22,6 +22,8 @@ export class Cluster implements AsyncDisposable {
 
   constructor() {
     this.#env = cleanEnv({
+      // Each machine has a /run of its own, and all have the same configuration file.
+      HATHI_RUNTIME_DIR: undefined,
       ...engineEnv('native'),
       HATHI: serverCommand('hathi'),
       HATHI_CLUSTER_DIR: this.#folder.join('machines'),

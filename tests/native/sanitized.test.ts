@@ -33,7 +33,7 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
 async function runTests(engine: string, file: string, only?: string): Promise<[number, string]> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const pattern = only === undefined ? [] : [`--test-name-pattern=${only}`];
-  const child = spawn(process.execPath, ['--test-reporter=tap', ...pattern, join(checkout, file)], {
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...pattern, join(checkout, file)], {
     env: { ...env, HATHI_TEST_ENGINE: engine },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -46,7 +46,7 @@ async function runTests(engine: string, file: string, only?: string): Promise<[n
 const skip =
   nativeBuild().skip || (wantedSanitizer() === undefined ? false : 'everything runs under a sanitizer');
 
-suite('under the sanitizers', { skip, concurrency: 3 }, () => {
+suite('under the sanitizers', { skip, concurrency: true }, () => {
   let folder: TestFolder;
   before(() => {
     folder = new TestFolder('hathi-engine-');
