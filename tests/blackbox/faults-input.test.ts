@@ -88,7 +88,7 @@ testEngines(
       expected: [full],
     });
     const status = async () => (await request(server.socket(), scriptParams('/status'))).body.toString();
-    await poll('both workers', async () => /idle processes: +2/.test(await status()) || undefined);
+    await poll('both workers', async () => /total processes: +2/.test(await status()) || undefined);
     const script = server.folder.write('www/slow.php', '<?php usleep(50000); echo "served";');
     let refusedByKernel = 0;
     const bodies = await Promise.all(

@@ -26,7 +26,7 @@ testEngines(
     // On a busy machine the embedded engine's second worker comes up after the pool serves.
     await poll(
       'both workers',
-      async () => /idle processes: +2/.test((await page('/status')).body.toString()) || undefined,
+      async () => /total processes: +2/.test((await page('/status')).body.toString()) || undefined,
     );
     // Two workers, a fifth of a second each: ten a second. Thirty come at once.
     const replies = await within(

@@ -9,6 +9,9 @@ export const defaultCap = 10_000;
  */
 const patience = 4;
 
+/** The longest time of setTimeout(): a longer one would end at once. */
+const longest = 2 ** 31 - 1;
+
 /** The expected event did not happen in time; the message names it. */
 export class WaitError extends Error {}
 
@@ -19,7 +22,7 @@ export async function within<T>(
   cap: number = defaultCap,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = cap * patience;
+  const limit = Math.min(cap * patience, longest);
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(new WaitError(`waited ${limit} ms for ${typeof what === 'string' ? what : what()}`));
