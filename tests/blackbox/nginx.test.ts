@@ -191,12 +191,13 @@ for (const { name: engine, skip } of engines)
       const ping = await fetch(nginx.url('/fpm-ping'));
       assert.equal(ping.headers.get('content-type'), 'text/plain;charset=UTF-8');
       assert.equal(await ping.text(), 'pong');
-      const status = (await (await fetch(nginx.url('/fpm-status?json&full'))).json()) as Record<
-        string,
-        unknown
-      >;
+      // On a busy machine the embedded engine's further workers come up after the pool serves.
+      const status = await poll('five workers', async () => {
+        const page = await (await fetch(nginx.url('/fpm-status?json&full'))).json();
+        const known = page as Record<string, unknown>;
+        return Array.isArray(known['processes']) && known['processes'].length >= 5 ? known : undefined;
+      });
       assert.equal(status['pool'], 'myapp');
-      assert.ok(Array.isArray(status['processes']) && status['processes'].length >= 5);
     });
 
     test('a script may ask its own site after fastcgi_finish_request(), over the kept connections as well', async () => {
