@@ -124,11 +124,19 @@ const SAMPLES: Readonly<Record<string, readonly [text: string, value: unknown]>>
   'pool worker.boot_timeout': ['1m', 60],
   'pool worker.max_requests': ['500', 500],
   'pool worker.on_exit': ['keep', 'keep'],
+  'pool reload.probe_script': ['/srv/app/up.php', '/srv/app/up.php'],
+  'pool reload.probe_method': ['HEAD', 'HEAD'],
+  'pool reload.probe_status': ['200,204', '200,204'],
+  'pool reload.probe_text': ['up', 'up'],
+  'pool reload.probe_timeout': ['5s', 5],
+  'pool reload.canary': ['10%', '10%'],
+  'pool reload.canary_time': ['2m', 120],
 };
 
 /** Directives that mean something only together with another one. */
 const TOGETHER: Readonly<Record<string, readonly [text: string, value: unknown, lines: string]>> = {
   'pool ping.response': ['here', 'here', 'ping.path = /p\n'],
+  'pool reload.probe': ['/healthz', '/healthz', 'reload.probe_script = /srv/app/up.php\n'],
   'pool request_slowlog_timeout': ['5', 5, 'slowlog = /log/s\n'],
   'pool request_slowlog_trace_depth': ['5', 5, 'slowlog = /log/s\n'],
 };
