@@ -334,7 +334,6 @@ export const rooms: readonly Room[] = [
     imports: [
       'src/admin',
       'src/boot',
-      'src/config',
       'src/engine/choice',
       'src/fastcgi',
       'src/figures',

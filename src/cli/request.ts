@@ -10,6 +10,7 @@ import { encodeText } from '../boot/binary-text.ts';
 import { type CgiHead, CgiResponseParser } from '../fastcgi/cgi-response.ts';
 import { type ConnectAddress, requestFastCgi } from '../fastcgi/client.ts';
 import { FastCgiError } from '../fastcgi/errors.ts';
+import { UsageError } from './serve/option-values.ts';
 
 /** Exit codes of `hathi request`. */
 export const requestExit = {
@@ -66,11 +67,6 @@ const optionTypes = {
 } as const;
 
 type Options = ReturnType<typeof parseOptions>;
-
-/** An invalid argument; the message has the reason. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 export interface RequestIo {
   readonly stdout: Writable;

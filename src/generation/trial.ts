@@ -25,6 +25,9 @@ import { sendProbe } from './probe.ts';
 /** The share of the new generation is looked at so often. */
 const lookMs = 50;
 
+/** The two are compared so often; that reads all their counters. */
+const judgeMs = 1000;
+
 export interface TrialParts {
   readonly services: MasterServices;
   readonly reports: PoolReports;
@@ -43,6 +46,7 @@ interface CanaryRun {
   readonly since: number;
   readonly oldAtStart: TrialCounts;
   takers: Takers;
+  judgedAt: number;
 }
 
 type Stage =
@@ -95,12 +99,15 @@ export class Trial {
   check(now: number): void {
     if (this.#stage.type !== 'canary') return;
     const { run } = this.#stage;
-    const [fresh, old] = countsOf(run);
     const isOver = now >= run.since + run.canary.timeMs;
-    const reason = isOver ? finalVerdict(fresh, old) : earlyVerdict(fresh, old);
-    if (reason !== undefined) return this.#parts.onFailed(run.fresh, `on trial: ${reason}`);
-    if (isOver) return this.#pass(run.fresh);
-    this.#keepShare(run, takersOf(run.canary, fresh.taken, old.taken, hasIdleWorker(run.fresh)));
+    if (isOver || now >= run.judgedAt + judgeMs) {
+      run.judgedAt = now;
+      const reason = isOver ? finalVerdict(...countsOf(run)) : earlyVerdict(...countsOf(run));
+      if (reason !== undefined) return this.#parts.onFailed(run.fresh, `on trial: ${reason}`);
+      if (isOver) return this.#pass(run.fresh);
+    }
+    const old = Math.max(0, taken(run.old) - run.oldAtStart.taken);
+    this.#keepShare(run, takersOf(run.canary, taken(run.fresh), old, hasIdleWorker(run.fresh)));
     this.#parts.services.wakeAt(Math.min(now + lookMs, run.since + run.canary.timeMs));
   }
 
@@ -145,7 +152,15 @@ export class Trial {
       return true;
     }
     const since = this.#parts.services.now();
-    const run: CanaryRun = { canary, old, fresh, since, oldAtStart: trialCounts(old), takers: 'both' };
+    const run: CanaryRun = {
+      canary,
+      old,
+      fresh,
+      since,
+      oldAtStart: trialCounts(old),
+      takers: 'both',
+      judgedAt: since,
+    };
     this.#stage = { type: 'canary', run };
     this.#parts.onAccepting(fresh);
     this.#parts.services.log.notice(
@@ -193,9 +208,14 @@ function countsOf({ fresh, old, oldAtStart }: CanaryRun): [fresh: TrialCounts, o
 function trialCounts(generation: Generation): TrialCounts {
   const { responses, durations } = generation.counted();
   return {
-    taken: generation.ownCounts().accepted + generation.reader.readHeader().queuedRequests,
+    taken: taken(generation),
     ended: responses.reduce((sum, count) => sum + count, 0),
     errors: (responses[4] ?? 0) + generation.crashes,
     durations,
   };
+}
+
+/** Connections that a generation has accepted, and those that wait in its host. */
+function taken(generation: Generation): number {
+  return generation.ownCounts().accepted + generation.reader.readHeader().queuedRequests;
 }

@@ -4,7 +4,8 @@ import { suite, test } from 'node:test';
 import { fastCgiParams, parseHeader, parseMethod, parseUrl, RequestError } from '../../src/audit/request.ts';
 import { parseRequestFile } from '../../src/audit/request-file.ts';
 import { onePass } from '../../src/audit/sequence.ts';
-import { parseAuditOptions, UsageError } from '../../src/cli/audit/options.ts';
+import { parseAuditOptions } from '../../src/cli/audit/options.ts';
+import { UsageError } from '../../src/cli/serve/option-values.ts';
 import { TestFolder } from '../harness/folder.ts';
 
 suite('a URL', () => {

@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { matchesGlob } from 'node:path';
 import { test } from 'node:test';
 import { findApplication } from '../../src/cli/serve/application.ts';
-import { parseServeOptions, UsageError } from '../../src/cli/serve/options.ts';
+import { UsageError } from '../../src/cli/serve/option-values.ts';
+import { parseServeOptions } from '../../src/cli/serve/options.ts';
 import { makeRuntimeFolder, poolConfig } from '../../src/cli/serve/pool.ts';
 import {
   isLoopback,

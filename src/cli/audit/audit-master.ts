@@ -1,16 +1,12 @@
 /** The master of an audit: in this process, with the audit's two pools and nothing else. */
 
 import { createAdminServer } from '../../admin/server.ts';
-import { decodeText, encodeText } from '../../boot/binary-text.ts';
-import { configSystem } from '../../boot/config-system.ts';
 import { defaultConfigFile } from '../../boot/default-config-file.ts';
 import { poolIdentity } from '../../boot/identity.ts';
 import { obstacles } from '../../boot/obstacles.ts';
 import { findPhpIni } from '../../boot/php-ini.ts';
-import { checkStart } from '../../config/check.ts';
+import { readConfigurationText } from '../../boot/text-configuration.ts';
 import type { Configuration } from '../../config/directives.ts';
-import { loadConfiguration } from '../../config/load.ts';
-import type { ConfigMessage } from '../../config/messages.ts';
 import { installedEngine } from '../../engine/choice/select.ts';
 import type { PhpIniSource } from '../../engine/ini-files.ts';
 import { ErrorLog } from '../../log/error-log.ts';
@@ -42,7 +38,7 @@ export function auditMaster(options: AuditOptions, configText: string, auditSock
       if (lines.length > mostLines) lines.shift();
     },
   });
-  const configuration = readText(configText, options.allowRoot);
+  const configuration = readConfiguration(configText, options.allowRoot);
   const [first] = configuration.pools;
   try {
     for (const pool of configuration.pools) installedEngine(pool);
@@ -98,22 +94,10 @@ function phpIni({ phpIni: given, noPhpIni, defines }: AuditOptions): PhpIniSourc
   return { ...found, ignored: noPhpIni, defines };
 }
 
-const configName = 'hathi audit';
-
-function readText(configText: string, allowRoot: boolean): Configuration {
-  const real = configSystem({ allowRoot, env: process.env, ini: new Map() });
-  const system = {
-    ...real,
-    readFile: (path: string) => (path === configName ? encodeText(configText) : real.readFile(path)),
-    openForAppend: () => undefined,
-  };
-  const { configuration, messages } = loadConfiguration({ file: configName, daemonize: false }, system);
-  if (configuration === undefined) throw new AuditError(textOf(messages));
-  const refused = checkStart(configuration, system, 'start');
-  if (refused.length > 0) throw new AuditError(textOf(refused));
-  return decodeText(configuration);
-}
-
-function textOf(messages: readonly ConfigMessage[]): string {
-  return messages.map(({ text, detail }) => [text, ...(detail ?? [])].join('\n  ')).join('\n');
+function readConfiguration(text: string, allowRoot: boolean): Configuration {
+  try {
+    return readConfigurationText(text, 'hathi audit', allowRoot);
+  } catch (error) {
+    throw new AuditError((error as Error).message);
+  }
 }

@@ -5,10 +5,11 @@ import { partAllowed } from '../../audit/allowed.ts';
 import { type AuditReport, counts, renderJson, renderText, sorted } from '../../audit/report.ts';
 import { requestLabel } from '../../audit/request.ts';
 import { releaseInherited } from '../../posix/inherited.ts';
+import { UsageError } from '../serve/option-values.ts';
 import { chooseUser } from '../serve/site.ts';
 import { Progress } from '../watch/progress.ts';
 import { auditMaster, reasonOf } from './audit-master.ts';
-import { type AuditOptions, parseAuditOptions, UsageError, usage } from './options.ts';
+import { type AuditOptions, parseAuditOptions, usage } from './options.ts';
 import { type AuditFolder, makeAuditFolder, poolsConfig } from './pools.ts';
 import { WorkerReports } from './reports.ts';
 import { type AuditRun, runAudit } from './run-audit.ts';
@@ -59,7 +60,7 @@ export async function auditCommand(args: readonly string[], io: AuditIo): Promis
     );
     return counts(report) > 0 ? auditExit.findings : auditExit.clean;
   } catch (error) {
-    const isUsage = error instanceof UsageError || (error as Error).name === 'UsageError';
+    const isUsage = error instanceof UsageError;
     if (!isUsage && !(error instanceof AuditError)) throw error;
     io.stderr.write(`hathi audit: ${(error as Error).message}\n`);
     if (isUsage) io.stderr.write('Try: hathi audit --help\n');

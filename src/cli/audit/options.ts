@@ -15,6 +15,7 @@ import {
   RequestError,
 } from '../../audit/request.ts';
 import { parseRequestFile } from '../../audit/request-file.ts';
+import { phpVersion, UsageError, wholeNumber } from '../serve/option-values.ts';
 
 export const usage = `Usage: hathi audit --worker SCRIPT [options] URL...
        hathi audit --worker SCRIPT [options] --requests FILE
@@ -100,9 +101,6 @@ export interface AuditOptions {
   readonly isVerbose: boolean;
 }
 
-/** A mistake in the command line or in a file that it names. */
-export class UsageError extends Error {}
-
 /** @throws UsageError */
 export function parseAuditOptions(args: readonly string[], cwd: string): AuditOptions | 'help' {
   try {
@@ -145,7 +143,7 @@ function read(values: Values, urls: readonly string[], cwd: string): AuditOption
     ],
     timeout: wholeNumber('--timeout', values.timeout, 1, 3600),
     bootTimeout: wholeNumber('--boot-timeout', values['boot-timeout'], 1, 3600),
-    php: values.php === undefined ? undefined : phpVersion(values.php),
+    php: values.php === undefined ? undefined : phpVersion(values.php, '8.2'),
     phpIni: values['php-ini'] === undefined ? undefined : existing('-c', resolve(cwd, values['php-ini'])),
     noPhpIni: values['no-php-ini'],
     defines: (values.define ?? []).map((define) => (define.includes('=') ? define : `${define}=1`)),
@@ -237,17 +235,6 @@ function variable(text: string): [string, string] {
   if (name === undefined || value === undefined || /[\0\n\r]/.test(value))
     throw new UsageError(`cannot use --env ${JSON.stringify(text)}: must be NAME=VALUE on one line`);
   return [name, value];
-}
-
-function wholeNumber(name: string, text: string, least: number, most: number): number {
-  const value = /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new UsageError(`cannot use "${text}" for ${name}: give a whole number from ${least} to ${most}`);
-}
-
-function phpVersion(text: string): string {
-  if (/^[0-9]{1,2}\.[0-9]{1,2}$/.test(text)) return text;
-  throw new UsageError(`cannot use "${text}" for --php: give a version such as 8.2`);
 }
 
 function existing(option: string, path: string): string {

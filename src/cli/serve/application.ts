@@ -1,7 +1,7 @@
 /** Worker mode of `hathi serve`: the application's script, and its files to watch. */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { UsageError } from './options.ts';
+import { UsageError } from './option-values.ts';
 
 export interface Application {
   /** Absolute path. */

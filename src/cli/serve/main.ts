@@ -1,14 +1,9 @@
 /** `hathi serve` with its real dependencies: a master in this process. */
 
 import { createAdminServer } from '../../admin/server.ts';
-import { decodeText, encodeText } from '../../boot/binary-text.ts';
-import { configSystem } from '../../boot/config-system.ts';
 import { poolIdentity } from '../../boot/identity.ts';
 import { obstacles } from '../../boot/obstacles.ts';
-import { checkStart } from '../../config/check.ts';
-import type { Configuration } from '../../config/directives.ts';
-import { loadConfiguration } from '../../config/load.ts';
-import type { ConfigMessage } from '../../config/messages.ts';
+import { readConfigurationText } from '../../boot/text-configuration.ts';
 import { installedEngine } from '../../engine/choice/select.ts';
 import { ErrorLog } from '../../log/error-log.ts';
 import { Master } from '../../master/master.ts';
@@ -45,7 +40,7 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
       options.onLog(line);
     },
   });
-  const configuration = readText(options);
+  const configuration = readConfigurationText(options.configText, options.configName, options.allowRoot);
   for (const pool of configuration.pools) installedEngine(pool);
   log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
   const master = new Master({
@@ -91,30 +86,13 @@ function describe(master: Master): ServeMaster {
 /** For a reload from the dashboard: the file of `--config` may have changed. */
 function readAgain(options: ServeMasterOptions, log: ErrorLog): ReloadedConfiguration {
   try {
-    return { configuration: readText(options), problems: [] };
+    return {
+      configuration: readConfigurationText(options.configText, options.configName, options.allowRoot),
+      problems: [],
+    };
   } catch (error) {
     const { message } = error as Error;
     log.error(message);
     return { configuration: undefined, problems: [message] };
   }
-}
-
-/** @throws Error with all faults, for the user */
-function readText({ configText, configName, allowRoot }: ServeMasterOptions): Configuration {
-  const real = configSystem({ allowRoot, env: process.env, ini: new Map() });
-  const system = {
-    ...real,
-    readFile: (path: string) => (path === configName ? encodeText(configText) : real.readFile(path)),
-    // The log goes to the terminal instead of the default file.
-    openForAppend: () => undefined,
-  };
-  const { configuration, messages } = loadConfiguration({ file: configName, daemonize: false }, system);
-  if (configuration === undefined) throw new Error(textOf(messages));
-  const refused = checkStart(configuration, system, 'start');
-  if (refused.length > 0) throw new Error(textOf(refused));
-  return decodeText(configuration);
-}
-
-function textOf(messages: readonly ConfigMessage[]): string {
-  return messages.map(({ text, detail }) => [text, ...(detail ?? [])].join('\n  ')).join('\n');
 }

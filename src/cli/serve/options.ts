@@ -1,5 +1,6 @@
 /** The command line of `hathi serve`. */
 import { parseArgs } from 'node:util';
+import { phpVersion, UsageError, wholeNumber } from './option-values.ts';
 
 /** The given options; omitted ones are undefined. */
 export interface ServeOptions {
@@ -20,11 +21,6 @@ export interface ServeOptions {
   readonly allowRoot: boolean;
   readonly color: boolean;
   readonly dashboard: boolean;
-}
-
-/** A mistake of the user: shown without a stack, exit code 64. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 /** The text of `hathi serve --help`. */
@@ -75,7 +71,7 @@ export function parseServeOptions(
     docroot: positionals[0],
     host: values.host ?? '127.0.0.1',
     port: portOf(values.port, environment['PORT']),
-    php: values.php === undefined ? undefined : phpVersion(values.php),
+    php: values.php === undefined ? undefined : phpVersion(values.php, '8.4'),
     workers: values.workers === undefined ? undefined : wholeNumber('--workers', values.workers, 1, 1000),
     worker: values.worker,
     watch: watchOf(values),
@@ -122,15 +118,4 @@ function watchOf({ watch = false, worker }: { watch?: boolean; worker?: string }
 function portOf(option: string | undefined, variable: string | undefined): number {
   if (option !== undefined) return wholeNumber('--port', option, 0, 65535);
   return variable ? wholeNumber('PORT', variable, 0, 65535) : defaultPort;
-}
-
-function wholeNumber(name: string, text: string, least: number, most: number): number {
-  const value = /^[0-9]{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new UsageError(`cannot use "${text}" for ${name}: give a whole number from ${least} to ${most}`);
-}
-
-function phpVersion(text: string): string {
-  if (/^[0-9]{1,2}\.[0-9]{1,2}$/.test(text)) return text;
-  throw new UsageError(`cannot use "${text}" for --php: give a version such as 8.4`);
 }

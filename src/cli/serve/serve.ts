@@ -14,7 +14,8 @@ import { type Application, findApplication } from './application.ts';
 import { type Dashboard, openDashboard } from './dashboard.ts';
 import { RequestMemory } from './memory.ts';
 import { type MessageSource, MessageTwins, messagesOf } from './messages.ts';
-import { parseServeOptions, type ServeOptions, serveHelp, UsageError } from './options.ts';
+import { UsageError } from './option-values.ts';
+import { parseServeOptions, type ServeOptions, serveHelp } from './options.ts';
 import { makeRuntimeFolder, poolConfig, type RuntimeFolder } from './pool.ts';
 import { chooseUser, findSite, type RunAs, type Site } from './site.ts';
 

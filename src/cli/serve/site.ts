@@ -1,7 +1,7 @@
 /** Finds the folder that `hathi serve` serves, and PHP's user for it. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { UsageError } from './options.ts';
+import { UsageError } from './option-values.ts';
 
 const candidates = ['public', 'web', 'htdocs', '.'];
 const indexNames = ['index.php', 'index.html'];

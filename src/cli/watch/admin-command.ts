@@ -2,6 +2,7 @@
 
 import type { Writable } from 'node:stream';
 import { defaultConfigFile } from '../../boot/default-config-file.ts';
+import { terminalText } from '../../text/terminal.ts';
 import { type AdminAddress, AdminError, askAdmin, parseAdminAddress } from '../../top/admin-client.ts';
 import { SnapshotError } from '../../top/parse-answer.ts';
 import { type Endpoint, findEndpoint } from './admin-endpoint.ts';
@@ -153,6 +154,11 @@ export async function adminCommand<Options extends { readonly help: boolean }>(
     io.stderr.write(`hathi ${command.name}: ${error.message}\n`);
     return command.unreachable ?? adminExit.failed;
   }
+}
+
+/** Writes each reason to standard error; what an application or a file had in it is made harmless. */
+export function tellReasons(reasons: readonly string[], io: AdminIo): void {
+  for (const reason of reasons) io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
 }
 
 /** Output to a pipe is not cut to the screen's width. */

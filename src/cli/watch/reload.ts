@@ -12,6 +12,7 @@ import {
   addressOf,
   adminCommand,
   type Connection,
+  tellReasons,
   timedOptions,
   timeoutUsage,
   withLimit,
@@ -132,7 +133,7 @@ async function afterTrial(
 export function tellOutcome(name: string, { outcome, reasons }: Result, io: AdminIo): number {
   const { code, text } = outcomes[outcome];
   if (text !== '') io.stderr.write(`hathi ${name}: ${text}\n`);
-  for (const reason of reasons) io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
+  tellReasons(reasons, io);
   return code;
 }
 

@@ -11,6 +11,7 @@ import {
   actionUsage,
   addressOf,
   adminCommand,
+  tellReasons,
   timedOptions,
   timeoutUsage,
   withLimit,
@@ -70,7 +71,7 @@ function tell({ outcome, reasons, pid, version }: UpgradeResult, io: AdminIo): n
     return actionExit.done;
   }
   io.stderr.write('hathi upgrade: refused: the running master goes on\n');
-  for (const reason of reasons) io.stderr.write(`  ${reason.split('\n').map(terminalText).join('\n  ')}\n`);
+  tellReasons(reasons, io);
   return actionExit.refused;
 }
 
