@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildProgram } from './build.ts';
 
 /** The checkout. */
 export const root = fileURLToPath(new URL('../', import.meta.url));
@@ -21,11 +22,9 @@ export function readManifest(): Manifest {
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 }
 
-/** @throws Error with what the compiler or npm said */
+/** @throws Error with what the bundler or npm said */
 export function placeProgram(home: string, { files }: Manifest): void {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const compiler = ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(home, 'dist')];
-  execFileSync(process.execPath, [tsc, ...compiler], { stdio: 'pipe' });
+  buildProgram(join(home, 'dist'));
   for (const name of [...files, 'package.json']) {
     if (name !== 'dist') cpSync(join(root, name), join(home, name), { recursive: true });
   }

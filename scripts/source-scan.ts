@@ -12,7 +12,7 @@ export interface Import {
 /** A statement of the formatter's begins its line, so that text in a string or a comment is none. */
 const statement = /^(?:import|export)\s+(type\s+)?(?:[\w$*{}\s,]+?\sfrom\s+)?'([^']+)'/gm;
 const inside =
-  /\bimport\(\s*'([^']+)'|\bsiblingModule\(\s*import\.meta\.url,\s*'([^']+)'|\bnew URL\(\s*'([^']+)'|@import\s[^']*'([^']+)'/g;
+  /\bimport\(\s*'([^']+)'|\bprogramModule\('([^']+)'|\bpackageFile\('([^']+)'|\bnew URL\(\s*'([^']+)'|@import\s[^']*'([^']+)'/g;
 const include = /^#\s*include\s+"([^"]+)"/gm;
 
 /** The file without its comments; strings with a comment's marks in them at the start of a line do not occur. */
@@ -30,8 +30,13 @@ export function importsOf(file: string, text: string): Import[] {
   for (const [, type, target] of code.matchAll(statement)) {
     found.push({ target: resolved(file, target!), isType: type !== undefined });
   }
-  for (const [match, dynamic, sibling, url, document] of code.matchAll(inside)) {
-    const target = dynamic ?? (sibling && `${sibling}.ts`) ?? url ?? document!;
+  for (const [match, dynamic, program, ownFile, url, document] of code.matchAll(inside)) {
+    const named = program === undefined ? ownFile : `src/${program}.ts`;
+    if (named !== undefined) {
+      found.push({ target: named, isType: false });
+      continue;
+    }
+    const target = dynamic ?? url ?? document!;
     const isUrl = url !== undefined;
     if (isUrl && !target.startsWith('.')) continue;
     found.push({ target: resolved(file, target), isType: match.startsWith('@import') });

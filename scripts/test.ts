@@ -7,7 +7,17 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,8 +26,15 @@ import { buildEngine } from '../src/engine/native/build.ts';
 import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
 import { ContainerStore, prepareImages } from '../tests/harness/containers.ts';
 import { debianName, debianPackages, missingPackages } from '../tests/harness/debian.ts';
-import { checkout, copyCheckout, isOpenToAll, TestFolder } from '../tests/harness/folder.ts';
+import {
+  checkout,
+  copyCheckout,
+  isOpenToAll,
+  readableCheckout,
+  TestFolder,
+} from '../tests/harness/folder.ts';
 import { testedConfig } from '../tests/native/built-engine.ts';
+import { buildProgram } from './build.ts';
 import { cpuFolderVariable, cpuSeconds } from './cpu-time.ts';
 import { describeCpu, emptyTally, runTests, type Tally } from './test-runner.ts';
 
@@ -155,6 +172,16 @@ async function checkSources(): Promise<boolean> {
   return steps.every(Boolean);
 }
 
+/** The program as it is published, once for all tests. It uses the packages of the readable checkout. */
+function buildOnce(): TestFolder {
+  const folder = new TestFolder('hathi-program-');
+  buildProgram(folder.join('dist'));
+  for (const name of ['bin', 'native', 'dashboard', 'examples', 'package.json'])
+    cpSync(join(checkout, name), folder.join(name), { recursive: true });
+  symlinkSync(join(readableCheckout(), 'node_modules'), folder.join('node_modules'));
+  return folder;
+}
+
 /** Tests build the engine several times: from here on each build of the same sources compiles once. */
 function keepCompiled(): void {
   const compiler = process.env['CC'] || 'cc';
@@ -240,6 +267,8 @@ async function main(): Promise<number> {
     copyCheckout(copy.path);
     process.env['HATHI_TEST_CHECKOUT'] = copy.path;
   }
+  using program = buildOnce();
+  process.env['HATHI_TEST_PROGRAM'] = program.path;
   keepCompiled();
   using engine = buildNativeEngine(files);
   if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;

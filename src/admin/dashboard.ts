@@ -2,10 +2,11 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { packageFile } from '../runtime/module.ts';
 import type { Route } from './answer.ts';
 
-/** Correct from both src/admin and dist/admin. */
-const folder = new URL('../../dashboard/', import.meta.url);
+const folder = pathToFileURL(packageFile('dashboard/'));
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

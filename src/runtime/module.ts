@@ -1,17 +1,42 @@
-/** Files of this program at run time: the same code runs as TypeScript in a checkout and as JavaScript when published. */
+/**
+ * Files of this program at run time: the same code runs as TypeScript in a checkout, and as a few JavaScript files with
+ * many modules each when published (scripts/build.ts).
+ */
 
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Identifies the sources of a published program; undefined in a checkout, whose sources may change. */
+export const buildId: string | undefined = (import.meta as { hathiBuild?: string }).hathiBuild;
+
+const isCheckout = import.meta.filename.endsWith('.ts');
+
+let root: string | undefined;
+
+/**
+ * Absolute path of a file or folder of the package.
+ *
+ * @param name relative to the package, `native`
+ */
+export function packageFile(name: string): string {
+  root ??= folderAbove(import.meta.dirname, 'package.json');
+  return join(root, name);
+}
 
 /**
  * Path of a module that starts on its own (a process, a thread), so that no import names it.
  *
- * @param from import.meta.url of the caller
- * @param name relative name without extension, `./embedded/host/host`
+ * @param name relative to the sources, without extension: `engine/embedded/host/host`
  */
-export function siblingModule(from: string, name: string): string {
-  const ending = from.endsWith('.ts') ? '.ts' : '.js';
-  return fileURLToPath(new URL(`${name}${ending}`, from));
+export function programModule(name: string): string {
+  return packageFile(isCheckout ? `src/${name}.ts` : `dist/${name}.js`);
+}
+
+function folderAbove(start: string, name: string): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name))) return folder;
+    if (folder === dirname(folder)) throw new Error(`cannot find ${name} above "${start}": reinstall Hathi`);
+  }
 }
 
 /** Hathi's own version, from package.json. */
@@ -31,5 +56,5 @@ interface OwnPackage {
 }
 
 function ownPackage(): OwnPackage {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as OwnPackage;
+  return JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as OwnPackage;
 }

@@ -1,8 +1,8 @@
 /** Runs `hathi audit` as a command of its own. */
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { checkout } from '../harness/folder.ts';
 import { adopt, exited } from '../harness/processes.ts';
+import { launcher } from '../harness/program.ts';
 import { isRoot } from '../harness/server.ts';
 import { within } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
@@ -16,7 +16,7 @@ export interface Audited {
 /** As www-data where the tests run as root: the command has to give its folder away then. */
 export async function audit(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Audited> {
   const user = isRoot ? ['--user', 'www-data'] : [];
-  const child = spawn(`${checkout}/bin/hathi`, ['audit', ...user, ...args], {
+  const child = spawn(launcher(), ['audit', ...user, ...args], {
     env: { ...process.env, HATHI_ENGINE_DIR: nativeBuild().folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -14,6 +14,7 @@ import { NotifySocket } from '../harness/notify-socket.ts';
 import { otherCheckout } from '../harness/other-checkout.ts';
 import { poolText } from '../harness/pool.ts';
 import { exited } from '../harness/processes.ts';
+import { launcher } from '../harness/program.ts';
 import type { EngineName } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
@@ -147,7 +148,7 @@ test('a program that fails late gives everything back, wherever it fails', { ski
     { NOTIFY_SOCKET: '/nonexistent' },
     async (masters, first) => {
       const before = await seen(masters);
-      const real = `${import.meta.dirname}/../../bin/hathi`;
+      const real = launcher();
       const faults = {
         'killed before it asks': `process.kill(process.pid, 'SIGKILL')`,
         'killed when everything is open': `at(/using inherited socket/, 'SIGKILL')`,

@@ -10,10 +10,11 @@ import { readArguments } from '../../src/cli/install/main.ts';
 import { configurationOf, InstallError, parseService, serviceName } from '../../src/cli/install/unit.ts';
 import { phpFpm, requires } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
-import { checkout, readableCheckout, TestFolder } from '../harness/folder.ts';
+import { checkout, TestFolder } from '../harness/folder.ts';
 import { LogLines } from '../harness/log-lines.ts';
 import { poolText } from '../harness/pool.ts';
 import { adopt, exited, killTree } from '../harness/processes.ts';
+import { launcher } from '../harness/program.ts';
 import { cleanEnv, isRoot } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
 
@@ -155,7 +156,7 @@ test('a running php-fpm becomes Hathi: the same process and sockets, no request 
     const clients = [client(), client(), client()];
     const from = log.mark();
     const module = pathToFileURL(`${checkout}/src/cli/install/hand-over.ts`).href;
-    const call = `await handOver(${pid}, ${JSON.stringify(`${readableCheckout()}/bin/hathi`)})`;
+    const call = `await handOver(${pid}, ${JSON.stringify(launcher())})`;
     const installer = spawn(process.execPath, [
       '--input-type=module',
       '-e',

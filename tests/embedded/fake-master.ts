@@ -4,7 +4,6 @@
  */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { NetConnectOpts } from 'node:net';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { contractVersion, type EndMode, encodeMessage, MessageDecoder } from '../../src/engine/contract.ts';
 import { type HostFacts, type HostMessage, parseHostMessage } from '../../src/engine/host-messages.ts';
@@ -15,7 +14,8 @@ import { bind, boundAddress, listen, openSocket } from '../../src/posix/sockets.
 import { scoreboardSize } from '../../src/scoreboard/layout.ts';
 import { ScoreboardWriter } from '../../src/scoreboard/writer.ts';
 import { askOnce, PlainClient, type PlainRequest, type PlainResponse } from '../engine/plain-fastcgi.ts';
-import { checkout, TestFolder } from '../harness/folder.ts';
+import { TestFolder } from '../harness/folder.ts';
+import { embeddedHostModule } from '../harness/program.ts';
 import { within } from '../harness/waiting.ts';
 import { HostChild } from './host-child.ts';
 import { usualSettings } from './usual-settings.ts';
@@ -53,10 +53,7 @@ export function listenUnix(path: string): Listener {
 }
 
 /** The embedded engine's host of this checkout. */
-export const embeddedHost: readonly string[] = [
-  process.execPath,
-  join(checkout, 'src/engine/embedded/host/host.ts'),
-];
+export const embeddedHost: readonly string[] = [process.execPath, embeddedHostModule()];
 
 type Typed<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;
 

@@ -5,12 +5,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { nativeBuild } from '../native/built-engine.ts';
 import { phpFpm } from './debian.ts';
-import { readableCheckout, TestFolder } from './folder.ts';
+import { TestFolder } from './folder.ts';
 import { LogLines } from './log-lines.ts';
 import { adopt, descendants, exited, isAlive, killTree, type ProcessId } from './processes.ts';
+import { launcher } from './program.ts';
 import { poll, within } from './waiting.ts';
 
 /** Kind of master. */
@@ -60,7 +60,7 @@ const readyLine = /(?:NOTICE: (?:pid \d+, .*: )?|"message":")ready to handle con
 
 /** Program and first arguments for a kind of master. */
 export function serverCommand(kind: ServerKind = serverKind): string {
-  return kind === 'php-fpm' ? phpFpm : join(readableCheckout(), 'bin/hathi');
+  return kind === 'php-fpm' ? phpFpm : launcher();
 }
 
 let runtime: TestFolder | undefined;

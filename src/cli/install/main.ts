@@ -2,9 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { exitCode } from '../../runtime/exit-code.ts';
+import { packageFile } from '../../runtime/module.ts';
 import { dropInText, removeDropIn, takenServices, writeDropIn } from './drop-in.ts';
 import { handOver, removeLeftMount, runsItself } from './hand-over.ts';
 import { configurationOf, findService, InstallError, type Service, systemctl } from './unit.ts';
@@ -24,10 +24,8 @@ Exit codes: 0 done, 70 it could not be done and nothing has changed, 78 the conf
 `;
 
 /** The launcher of this installation. */
-const ownProgram = fileURLToPath(new URL('../../../bin/hathi', import.meta.url));
-const exampleFile = fileURLToPath(
-  new URL('../../../examples/systemd/php8.2-fpm.service.d/hathi.conf', import.meta.url),
-);
+const ownProgram = packageFile('bin/hathi');
+const exampleFile = packageFile('examples/systemd/php8.2-fpm.service.d/hathi.conf');
 
 interface Io {
   readonly stdout: NodeJS.WritableStream;

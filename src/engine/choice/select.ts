@@ -1,7 +1,7 @@
 /** Selects the engine of a pool and its host program. */
 
 import type { PoolConfig } from '../../config/directives.ts';
-import { siblingModule } from '../../runtime/module.ts';
+import { programModule } from '../../runtime/module.ts';
 import { defaultVersion, type EnginePackage, findEngine } from '../embedded/php/package.ts';
 import type { EngineCommand } from '../engine-command.ts';
 import { locateEngine, nativeCommand, wantedVersion } from '../native/locate.ts';
@@ -111,7 +111,7 @@ function withReason(pool: PoolConfig): EngineCommand {
 }
 
 function embeddedCommand(pool: PoolConfig): EngineCommand {
-  const host = siblingModule(import.meta.url, '../embedded/host/host');
+  const host = programModule('engine/embedded/host/host');
   return {
     engine: 'embedded',
     file: process.execPath,

@@ -4,14 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../../runtime/module.ts';
 import { hostProgram, probeHost, requireSamePhp } from './host-program.ts';
 import { findLibphp, linkHostProgram } from './libphp.ts';
 import { NativeEngineError, type PhpInstallation } from './php-config.ts';
 import { type BuildRecord, type BuiltEngine, engineFile, type LinkedHost, recordFile } from './store.ts';
 
 /** The folder with the C sources. */
-export const sourceFolder = fileURLToPath(new URL('../../../native/', import.meta.url));
+export const sourceFolder = packageFile('native');
 
 /**
  * All compiler flags except paths. The tests add -Werror; an operator's build must not fail for warnings of a newer

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../../runtime/module.ts';
 
 /** A program linked with an engine and libphp. */
 export interface LinkedHost {
@@ -40,7 +40,7 @@ export interface BuiltEngine {
 const machineFolder = '/var/lib/hathi/engines';
 
 /** Engines shipped with the program: a distribution's package has one for its PHP. */
-export const packagedFolder = fileURLToPath(new URL('../../../engines/', import.meta.url)).replace(/\/$/, '');
+export const packagedFolder = packageFile('engines');
 
 /**
  * The folder for new builds: HATHI_ENGINE_DIR if set; root builds for the whole machine, other users into their own

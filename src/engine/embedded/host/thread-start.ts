@@ -1,7 +1,7 @@
 /** Starts a worker thread. */
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { siblingModule } from '../../../runtime/module.ts';
+import { programModule } from '../../../runtime/module.ts';
 import { Interrupts } from '../php/interrupts.ts';
 import { enlargeStacks } from '../php/main-stack.ts';
 import type { EnginePackage } from '../php/package.ts';
@@ -27,7 +27,7 @@ export interface ThreadBlueprint {
 
 /** Reads the program of the threads, from the room `thread`, as source or compiled; before rights are given up. */
 export function readThreadProgram({ loaderPath }: EnginePackage): ProgramImage {
-  return readProgram(siblingModule(import.meta.url, '../thread/thread'), loaderPath);
+  return readProgram(programModule('engine/embedded/thread/thread'), loaderPath);
 }
 
 /** The host replaces an oversized worker by a warm one; recycling in the thread would delay the next request. */

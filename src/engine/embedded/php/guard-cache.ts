@@ -6,9 +6,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
+import { buildId } from '../../../runtime/module.ts';
 
-/** Sources that determine the result: a change of one invalidates the cache. */
+/** Sources that determine the result, of a checkout: a change of one invalidates the cache. */
 const makers = ['binary-module', 'binary-parts', 'replaced-functions', 'stack-guard'];
 
 /** A header line of fixed length in each file: key and length of the content. */
@@ -49,10 +50,11 @@ function digest(text: string | Buffer): string {
 
 function keyOf(path: string, circumstances: string): string {
   const { ino, size, mtimeMs } = statSync(path);
-  const sources = makers.map((name) =>
-    readFileSync(join(import.meta.dirname, `${name}${extname(import.meta.filename)}`)),
-  );
-  return digest(JSON.stringify([path, ino, size, mtimeMs, circumstances, digest(Buffer.concat(sources))]));
+  return digest(JSON.stringify([path, ino, size, mtimeMs, circumstances, buildId ?? sourcesDigest()]));
+}
+
+function sourcesDigest(): string {
+  return digest(Buffer.concat(makers.map((name) => readFileSync(join(import.meta.dirname, `${name}.ts`)))));
 }
 
 function headOf(key: string, length: number): Buffer {

@@ -1,0 +1,76 @@
+/**
+ * Builds the published program: the sources as JavaScript, many modules a file. A process that loads them one by one
+ * spends twice the time on its start.
+ *
+ * Packages stay outside: npm installs them. A worker thread's program is one file, since its host reads it into memory.
+ */
+
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BuildOptions, buildSync } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+
+/** Modules that start on their own, each named by a programModule() of the sources. */
+const processes = ['cli/main', 'engine/embedded/host/host'];
+const threads = ['engine/embedded/thread/thread'];
+
+/**
+ * Builds into a folder, which is emptied first.
+ *
+ * @throws Error with the messages of the bundler, or for a module that is not built
+ */
+export function buildProgram(target: string): void {
+  const sources = readSources();
+  requireAll(sources);
+  rmSync(target, { recursive: true, force: true });
+  const common: BuildOptions = {
+    absWorkingDir: root,
+    outbase: 'src',
+    outdir: target,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'esnext',
+    packages: 'external',
+    // The bundler writes other forms of characters beyond ASCII otherwise.
+    charset: 'utf8',
+    define: { 'import.meta.hathiBuild': JSON.stringify(digestOf(sources)) },
+    logLevel: 'warning',
+  };
+  const chunks: BuildOptions = { splitting: true, chunkNames: 'shared/[name]-[hash]' };
+  buildSync({ ...common, ...chunks, entryPoints: processes.map(sourceOf) });
+  buildSync({ ...common, entryPoints: threads.map(sourceOf) });
+}
+
+/** A module that started on its own without being built would be missing only where Hathi is installed. */
+function requireAll(sources: ReadonlyMap<string, string>): void {
+  for (const [file, text] of sources) {
+    for (const [, name = ''] of text.matchAll(/\bprogramModule\('([^']+)'\)/g)) {
+      if (![...processes, ...threads].includes(name))
+        throw new Error(`${file} starts ${name}: add it to scripts/build.ts`);
+    }
+  }
+}
+
+function readSources(): Map<string, string> {
+  const files = globSync('src/**/*.ts', { cwd: root }).sort();
+  return new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
+}
+
+function sourceOf(module: string): string {
+  return `src/${module}.ts`;
+}
+
+function digestOf(sources: ReadonlyMap<string, string>): string {
+  const hash = createHash('sha256');
+  for (const [file, text] of sources) hash.update(`${file}\n${text}\n`);
+  return hash.digest('hex').slice(0, 16);
+}
+
+if (import.meta.main) {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  buildProgram(resolve(positionals[0] ?? join(root, 'dist')));
+}
