@@ -731,16 +731,9 @@ export const POOL_DIRECTIVES = [
     scope: 'pool',
     type: 'bytes',
     default: 0,
-    help: 'A worker with more private memory than this is terminated at once: its client gets a 503 if nothing has been sent, and the log has script and size. Workers are checked four times a second. Must be above `pm.max_memory`. 0 is no limit.',
+    help: 'A worker with more private memory than this is terminated at once: its client gets a 503 if nothing has been sent, and the log has script and size. Workers are checked four times a second; with the embedded engine a worker that wants to grow beyond it waits for its end. Must be above `pm.max_memory`. 0 is no limit.',
     since: 'Hathi 0.1',
     own: true,
-    limits: {
-      embedded: {
-        standing: 'warned',
-        because:
-          'the memory of a thread cannot be measured during its request, so `memory_limit` has to end it',
-      },
-    },
   },
   {
     name: 'worker.watch',

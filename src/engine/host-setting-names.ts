@@ -28,6 +28,7 @@ export const hostSettingNames = {
   'listen.allowed_clients': whereSet(),
   pm: always(['native']),
   'pm.max_requests': always(),
+  'pm.max_memory_hard': always(['embedded']),
   'queue.max_wait': always(),
   'queue.max_length': always(),
   'queue.priority': whereSet(),

@@ -93,15 +93,12 @@ export class MemoryWatch {
 
   /** Four times a second, with such a limit; includes draining generations. */
   checkHard(generation: Generation, withQuery: boolean): void {
-    const { pool, engine } = generation;
-    if (pool['pm.max_memory_hard'] === 0 || engine === 'embedded') return;
+    const { pool } = generation;
+    if (pool['pm.max_memory_hard'] === 0) return;
     for (const worker of generation.workers.all()) {
       if (worker.pid === 0 || worker.ending !== undefined) continue;
-      const anonymous = anonymousBytes(worker.pid) ?? 0;
-      if (!isOverHardLimit(pool, anonymous)) continue;
-      // Part of that may still be shared, as after a fork.
-      const bytes = processMemory(worker.pid)?.privateBytes ?? 0;
-      if (isOverHardLimit(pool, bytes)) this.#end(generation, worker, bytes, withQuery);
+      const bytes = bytesAbove(generation, worker);
+      if (bytes !== undefined) this.#end(generation, worker, bytes, withQuery);
     }
   }
 
@@ -183,6 +180,24 @@ function sizesOf(
     const isLeaving = state === workerStates.stopping;
     return bytes === undefined ? [] : [{ slot, pid, bytes, requests: snapshot.requests, isLeaving }];
   });
+}
+
+/** Memory of a worker above `pm.max_memory_hard`; undefined below. */
+function bytesAbove(
+  { pool, engine, reader }: Generation,
+  { slot, pid }: Pick<WorkerRecord, 'slot' | 'pid'>,
+): number | undefined {
+  const isOver = (bytes: number | undefined): bytes is number =>
+    bytes !== undefined && isOverHardLimit(pool, bytes);
+  if (engine === 'embedded') {
+    // A thread waits where its instance would grow beyond the limit, and tells that size.
+    const wanted = reader.readSlotNumbers(slot)?.instanceBytes;
+    return isOver(wanted) ? wanted : undefined;
+  }
+  if (!isOver(anonymousBytes(pid))) return undefined;
+  // Part of that may still be shared, as after a fork.
+  const bytes = processMemory(pid)?.privateBytes;
+  return isOver(bytes) ? bytes : undefined;
 }
 
 function nativeBytes(pid: number, isExact: boolean, limit: number): number | undefined {

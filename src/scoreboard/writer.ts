@@ -270,6 +270,16 @@ export class ScoreboardWriter {
     this.#enter(slot, 'running', information === undefined ? slotNumbersEnd : slotUsedEnd);
   }
 
+  /** The worker's instance has grown during its request. */
+  grown(slot: number, instanceBytes: number): void {
+    const at = this.#start(slot);
+    const sequence = this.#slots.readUInt32LE(at + slotAt.sequence);
+    this.#slots.writeUInt32LE((sequence + 2) >>> 0, at + slotAt.sequence);
+    writeU64(this.#slots, instanceBytes, at + slotAt.instance_bytes);
+    this.#changed.set(slot, Math.max(slotNumbersEnd, this.#changed.get(slot) ?? 0));
+    this.#schedule();
+  }
+
   /** The script has ended; shutdown functions and the flush of output remain. */
   ending(slot: number): void {
     this.#enter(slot, 'ending', slotNumbersEnd);

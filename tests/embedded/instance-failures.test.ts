@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { sharedWord } from '../../src/engine/embedded/shared/protocol.ts';
+import { poll } from '../harness/waiting.ts';
 import { PhpThread } from './php-thread.ts';
 
 suite('A script that fails in the embedded PHP', () => {
@@ -82,5 +84,25 @@ suite('A thread over its heap limit', () => {
     } finally {
       await php.stop();
     }
+  });
+
+  test('beyond pm.max_memory_hard it waits for its end, and PHP is out of memory where nobody ends it', async () => {
+    const hardLimit = 80 * 2 ** 20;
+    const php = await PhpThread.start({ hardLimit });
+    try {
+      const refused = php.run('exhaust-memory.php', { phpAdminValue: 'memory_limit=200M' });
+      await poll('the wish', () => (php.words[sharedWord.heapPages] ?? 0) * 65536 > hardLimit || undefined);
+      const { outcome, body, heapBytes } = await refused;
+      assert.equal(outcome, 'bailout');
+      assert.match(body, /Out of memory/);
+      assert.ok(heapBytes <= hardLimit, `${heapBytes} bytes`);
+      assert.equal((await php.run('api-names.php')).outcome, 'ok');
+    } finally {
+      await php.stop();
+    }
+    await assert.rejects(
+      PhpThread.start({ hardLimit: 2 ** 20 }),
+      /pm\.max_memory_hard is 1\.0 MB, and PHP takes \d+ MB/,
+    );
   });
 });

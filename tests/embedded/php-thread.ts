@@ -119,6 +119,7 @@ export class PhpThread {
       env: [],
       isolation: 'worker',
       heapLimit: 512 * 1024 * 1024,
+      hardLimit: 0,
       ...options,
       shared,
       syncPort: channel.port1,

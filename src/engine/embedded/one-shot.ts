@@ -75,6 +75,7 @@ async function withPhp<T>(
       log,
       output,
       abandonedAt: () => undefined,
+      heap: { limit: 0, publish: () => {}, pause: () => {} },
     },
   );
   try {

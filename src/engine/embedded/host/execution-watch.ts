@@ -1,5 +1,5 @@
 /**
- * max_execution_time on the main thread. A thread publishes when its limit may have passed; then it is asked, since
+ * Looks at running requests from the main thread: their clients, the growth of their memory, and max_execution_time. A thread publishes when its limit may have passed; then it is asked, since
  * only it knows its CPU time, and PHP ends the script itself. A thread that cannot be asked or does not react is
  * reported, so that it can be ended from outside.
  */
@@ -14,14 +14,23 @@ const patienceMs = 2000;
 export class ExecutionWatch {
   readonly #workers: () => Iterable<SlotWorker>;
   readonly #onOverdue: (worker: SlotWorker) => void;
+  readonly #onLook: (worker: SlotWorker) => void;
   /** Requests that were asked about and the time of the next check, performance.now(). */
   readonly #nextLook = new WeakMap<object, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onOverdue the limit has passed and the script does not end. */
-  constructor(workers: () => Iterable<SlotWorker>, onOverdue: (worker: SlotWorker) => void) {
+  /**
+   * @param onOverdue the limit has passed and the script does not end
+   * @param onLook called ten times a second for each worker with a request
+   */
+  constructor(
+    workers: () => Iterable<SlotWorker>,
+    onOverdue: (worker: SlotWorker) => void,
+    onLook: (worker: SlotWorker) => void,
+  ) {
     this.#workers = workers;
     this.#onOverdue = onOverdue;
+    this.#onLook = onLook;
   }
 
   /** Checks from now on until no request is running. */
@@ -37,6 +46,7 @@ export class ExecutionWatch {
       if (exchange === undefined) continue;
       running++;
       exchange.lookForClient();
+      this.#onLook(worker);
       if (!worker.handle.isTimeLimitDue(now) || now < (this.#nextLook.get(exchange) ?? 0)) continue;
       this.#nextLook.set(exchange, now + patienceMs);
       void this.#ask(worker, exchange);

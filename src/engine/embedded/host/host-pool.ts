@@ -99,6 +99,7 @@ export class HostPool {
     this.#executionWatch = new ExecutionWatch(
       () => this.#workers.values(),
       (worker) => this.#abandon(worker, executionTimeUsedUp(worker.handle.timeLimitSeconds)),
+      (worker) => this.#showGrowth(worker),
     );
   }
 
@@ -278,6 +279,14 @@ export class HostPool {
       threads.prepareSpare();
       return;
     }
+  }
+
+  /** The master ends it above `pm.max_memory_hard`. */
+  #showGrowth(worker: SlotWorker): void {
+    const bytes = worker.handle.grownBytes;
+    if (bytes === 0 || bytes === worker.shownBytes) return;
+    worker.shownBytes = bytes;
+    this.#options.scoreboard.grown(worker.slot, bytes);
   }
 
   #isTooLarge(worker: SlotWorker): boolean {

@@ -73,6 +73,8 @@ export interface PoolSettings {
   readonly isolation: 'worker' | 'request';
   /** Size of a worker's memory in bytes, without OPcache's, above which it is renewed after its request. */
   readonly heapLimit: number;
+  /** Size of a worker's memory in bytes, with OPcache's, beyond which it does not grow; 0: no limit. */
+  readonly maxMemoryHard: number;
 }
 
 /** Collects `setting` messages. Values are binary, like the values they are compared with; Node needs a path as text. */
@@ -131,6 +133,7 @@ export class SettingCollector {
       phpVersion: this.#text('engine.php'),
       isolation: this.#last('engine.isolation') === 'request' ? 'request' : 'worker',
       heapLimit: this.#number('engine.heap_limit'),
+      maxMemoryHard: this.#number('pm.max_memory_hard'),
     };
   }
 

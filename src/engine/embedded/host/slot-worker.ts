@@ -20,6 +20,8 @@ export class SlotWorker implements WorkerName, WorkerUse {
   isUp = false;
   /** Leaves after the running request. */
   isQuitting = false;
+  /** Size of its instance in the scoreboard, bytes. */
+  shownBytes = 0;
   /** The running request wrote output, so its last line may be unfinished. */
   hasOutput = false;
 

@@ -59,6 +59,7 @@ export function threadStarter(blueprint: ThreadBlueprint): StartThread {
       env: settings.env,
       isolation: settings.isolation,
       heapLimit: neverInThread,
+      hardLimit: settings.maxMemoryHard,
       image,
       shared,
       syncPort: port2,

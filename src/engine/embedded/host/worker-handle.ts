@@ -3,6 +3,7 @@
  * requests and answers clients.
  */
 
+import { wasmPageBytes } from '../php/memory.ts';
 import type { LimitAnswer } from '../php/time-limit.ts';
 import { handOver } from '../shared/buffers.ts';
 import { type DoneMessage, readDone, requestText } from '../shared/message-text.ts';
@@ -153,6 +154,11 @@ export class WorkerHandle {
     if (this.#state !== threadStates.running) return false;
     const limit = Atomics.load(this.#words, sharedWord.executionLimit);
     return limit > 0 && now - this.#startedAt >= limit;
+  }
+
+  /** Size of the instance since it has grown, or that it wants beyond its limit, bytes; 0 before. */
+  get grownBytes(): number {
+    return Atomics.load(this.#words, sharedWord.heapPages) * wasmPageBytes;
   }
 
   /** max_execution_time of the running request, seconds. */

@@ -1,7 +1,7 @@
 /** The running WebAssembly binary: its C functions, memory and file system. It knows nothing of requests. */
 
 import type { EmscriptenFs, Loader } from './emscripten.ts';
-import { EngineMemory } from './memory.ts';
+import { EngineMemory, type GrowingMemory } from './memory.ts';
 import { addFunction, type FunctionTable } from './trampoline.ts';
 
 /** A C function; pointers and 32-bit integers are numbers, 64-bit integers are bigints. */
@@ -22,7 +22,7 @@ export class Engine {
     this.fs = loader.FS;
     this.#exports = exports;
     this.table = exports['__indirect_function_table'] as FunctionTable;
-    this.memory = new EngineMemory(exports['memory'] as { buffer: ArrayBuffer }, this.function('malloc'));
+    this.memory = new EngineMemory(exports['memory'] as GrowingMemory, this.function('malloc'));
   }
 
   /** True when this PHP build exports the symbol. */

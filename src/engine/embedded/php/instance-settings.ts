@@ -1,6 +1,7 @@
 /** Input of an instance, its interface to its thread, and the result of a request. */
 
 import type { Outcome } from '../shared/protocol.ts';
+import type { HeapHost } from './heap-limit.ts';
 import type { OutputStream } from './streams.ts';
 import type { PublishDeadline } from './time-limit.ts';
 
@@ -35,6 +36,8 @@ export interface InstanceHost {
   readonly image: (image: SharedArrayBuffer) => void;
   /** Standard output and error of scripts and their children. */
   readonly output: OutputStream;
+  /** Growth of the memory, and its limit. */
+  readonly heap: HeapHost;
   /** OPcache's figures, about once a second (opcache-figures.ts). */
   readonly opcache: (figures: readonly number[]) => void;
   /** Time at which the client of the running request left, by performance.now(); undefined while it is connected. */

@@ -158,6 +158,7 @@ export class PhpInstance {
     removeExtensions(engine, extensions, settings.phpIni);
     const instance = new PhpInstance(engine, settings, parts, host);
     await instance.#prepare(settings, adaptation);
+    parts.heap.begin(engine);
     return instance;
   }
 

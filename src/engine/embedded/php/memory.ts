@@ -1,14 +1,23 @@
+/** Page size of WebAssembly. */
+export const wasmPageBytes = 65536;
+
+/** The part of WebAssembly.Memory used here. */
+export interface GrowingMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): unknown;
+}
+
 /**
  * Accesses the memory of the WebAssembly instance. Strings are bytes (latin1), as everywhere on the FastCGI side.
  * Growing the memory detaches every view, so no view is kept across a call into the engine.
  */
 export class EngineMemory {
-  readonly #memory: { readonly buffer: ArrayBuffer };
+  readonly #memory: GrowingMemory;
   readonly #malloc: (size: number) => number;
   #bytes: Buffer;
   #words: Uint32Array;
 
-  constructor(memory: { readonly buffer: ArrayBuffer }, malloc: (size: number) => number) {
+  constructor(memory: GrowingMemory, malloc: (size: number) => number) {
     this.#memory = memory;
     this.#malloc = malloc;
     this.#bytes = Buffer.from(memory.buffer);
@@ -29,6 +38,20 @@ export class EngineMemory {
 
   get byteLength(): number {
     return this.#memory.buffer.byteLength;
+  }
+
+  /**
+   * Makes the memory larger by at least this many bytes.
+   *
+   * @returns false when the system has no memory for it
+   */
+  grow(bytes: number): boolean {
+    try {
+      this.#memory.grow(Math.ceil(bytes / wasmPageBytes));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #refresh(): void {

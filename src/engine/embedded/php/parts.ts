@@ -3,6 +3,7 @@
 import { guardImports } from './boundary.ts';
 import type { Engine, EngineImports } from './engine.ts';
 import { repairAccess } from './files.ts';
+import { type HeapHost, HeapLimit } from './heap-limit.ts';
 import { LargeFiles } from './large-files.ts';
 import { LocaleNames } from './locale-names.ts';
 import type { FileLocks } from './locks.ts';
@@ -22,11 +23,13 @@ import { Waiting } from './waiting.ts';
 interface PartsHost {
   readonly publishDeadline: PublishDeadline;
   readonly output: OutputStream;
+  readonly heap: HeapHost;
 }
 
 /** Exists before the instance, because the binary's imports derive from it. */
 export class Parts {
   readonly limit: TimeLimit;
+  readonly heap: HeapLimit;
   readonly mask = new ScriptMask();
   readonly locales = new LocaleNames();
   readonly largeFiles = new LargeFiles();
@@ -41,6 +44,7 @@ export class Parts {
   constructor(host: PartsHost) {
     const engine = (): Engine => this.#engine();
     this.limit = new TimeLimit(host.publishDeadline, this.waiting);
+    this.heap = new HeapLimit(host.heap);
     this.spawner = new Spawner(host.output, engine, this.waiting);
     this.#polling = new Polling(engine, this.waiting);
   }
@@ -59,6 +63,7 @@ export class Parts {
     this.largeFiles.repair(imports);
     this.spawner.repair(imports);
     this.limit.repair(imports);
+    this.heap.repair(imports);
     guardImports(imports);
   }
 

@@ -34,6 +34,8 @@ export interface ThreadSettings {
   readonly isolation: 'worker' | 'request';
   /** Size of the WASM memory in bytes above which the instance is recycled after a request. */
   readonly heapLimit: number;
+  /** `pm.max_memory_hard` in bytes, 0 without a limit: the instance's memory does not grow beyond it. */
+  readonly hardLimit: number;
   /** Memory of the host's first instance after its boot ({@link Note}); undefined for that instance. */
   readonly image?: SharedArrayBuffer | undefined;
   /** Shared memory between the two sides; layout in {@link sharedWord}. */
@@ -65,6 +67,11 @@ export const sharedWord = {
    * from the client above {@link bodyWindowBytes}; the thread subtracts the taken bytes and notifies the word.
    */
   bodyPending: 5,
+  /**
+   * Size of the instance in WebAssembly's pages since its last growth, or the size that {@link ThreadSettings.hardLimit}
+   * refused; then the thread waits for its end. 0 before.
+   */
+  heapPages: 6,
 } as const;
 export const sharedBytes = 64;
 

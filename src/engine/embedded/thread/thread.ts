@@ -9,6 +9,7 @@ import { BodyQueue } from '../php/body.ts';
 import { PhpInstance } from '../php/instance.ts';
 import type { InstanceHost } from '../php/instance-settings.ts';
 import { checkFunction } from '../php/limit-check.ts';
+import { wasmPageBytes } from '../php/memory.ts';
 import type { ResponseSink } from '../php/sapi.ts';
 import { handOver } from '../shared/buffers.ts';
 import { doneText, readRequest } from '../shared/message-text.ts';
@@ -41,6 +42,7 @@ class Thread {
   readonly #settings: ThreadSettings;
   readonly #port: Port;
   readonly #words: Int32Array;
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4));
   #instance: PhpInstance | undefined;
   /** Later instances are compared with it: they need little memory of their own then, and start faster. */
   #image: SharedArrayBuffer | undefined;
@@ -94,6 +96,13 @@ class Thread {
       publishDeadline: (milliseconds, seconds) => this.#publishDeadline(milliseconds, seconds),
       status: () => this.#askStatus(),
       abandonedAt: () => this.#abandonedAt(),
+      heap: {
+        limit: this.#settings.hardLimit,
+        publish: (bytes) =>
+          Atomics.store(this.#words, sharedWord.heapPages, Math.ceil(bytes / wasmPageBytes)),
+        // Nobody notifies this word: the wait ends by its time, or with the thread.
+        pause: (milliseconds) => Atomics.wait(this.#pause, 0, 0, milliseconds),
+      },
       image: (image) => {
         this.#image = image;
         this.#settings.syncPort.postMessage({ type: 'image', image } satisfies Note);
