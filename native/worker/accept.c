@@ -72,7 +72,10 @@ static void hold_new(struct hathi_worker *worker, struct hathi_connection *conne
 	hathi_held_add(worker, connection);
 }
 
-/* Holds the connections that the host has passed, as if they were new; closes those for which there is no room. */
+/*
+ * Holds the connections that the host has passed, as if they were new; closes those for which there is no room. The
+ * master's own request does not count: it comes whatever the worker's quota says.
+ */
 void hathi_accept_given(struct hathi_worker *worker)
 {
 	while (worker->given_count > 0) {
@@ -143,6 +146,7 @@ static int take_left(const struct hathi_worker *worker, char *name)
 struct hathi_connection *hathi_accept_left(struct hathi_worker *worker)
 {
 	char name[HATHI_PEER_BYTES] = "";
+	if (worker->held_count >= hathi_worker_may_hold(worker)) return NULL;
 	for (int fd; (fd = take_left(worker, name)) >= 0;) {
 		struct hathi_connection *ready = begin(worker, fd, name);
 		if (ready != NULL || worker->held_count > 0) return ready;

@@ -248,7 +248,7 @@ void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connectio
 	const uint8_t *end = connection->bytes + connection->filled;
 	bool is_alive = !worker->output.failed;
 	fcgi->body_length = 0;
-	bool may_reuse = worker->may_reuse && is_alive && worker->held_count < HATHI_HELD;
+	bool may_reuse = worker->may_reuse && is_alive && worker->held_count < hathi_worker_may_hold(worker);
 	if (hathi_fcgi_finish(fcgi, may_reuse)) {
 		connection->is_kept = true;
 		connection->body_began = 0;

@@ -13,7 +13,12 @@
  * that was given up halves the time, until a client shows that waiting was worth it. So many silent clients cost
  * little.
  */
-enum { ROOM_MICROS = 500 * 1000, ROOM_HALVINGS = 9 };
+enum {
+	ROOM_MICROS = 500 * 1000,
+	ROOM_HALVINGS = 9,
+	/* The same where the worker's quota leaves no room: it would wait so long at its end as well. */
+	LAST_ROOM_MICROS = 1000 * 1000,
+};
 
 /* Holds a connection. There must be room for it (hathi_held_room_in()). */
 void hathi_held_add(struct hathi_worker *worker, struct hathi_connection *connection)
@@ -106,13 +111,40 @@ static uint32_t oldest(const struct hathi_worker *worker)
 /* Milliseconds until there is room for a new connection; 0 when there is room. */
 int hathi_held_room_in(const struct hathi_worker *worker)
 {
-	if (worker->held_count < HATHI_HELD) return 0;
+	if (worker->held_count < hathi_worker_may_hold(worker)) return 0;
+	bool is_last = worker->held_count >= worker->requests_left;
 	for (uint32_t index = 0; index < worker->held_count; index++) {
-		if (worker->held[index]->is_kept) return 0;
+		if (worker->held[index]->is_kept || (is_last && worker->held[index]->awaits_body)) return 0;
 	}
-	uint64_t due = worker->held[oldest(worker)]->accepted + (ROOM_MICROS >> worker->made_room);
+	uint64_t patience = is_last ? LAST_ROOM_MICROS : ROOM_MICROS >> worker->made_room;
+	uint64_t due = worker->held[oldest(worker)]->accepted + patience;
 	uint64_t now = hathi_clock(CLOCK_MONOTONIC);
 	return due <= now ? 0 : (int)((due - now) / 1000) + 1;
+}
+
+/* Gives up idle kept connections. Returns a request that came in the last moment. */
+struct hathi_connection *hathi_held_give_up_kept(struct hathi_worker *worker)
+{
+	for (uint32_t index = worker->held_count; index-- > 0;) {
+		struct hathi_connection *late = worker->held[index]->is_kept ? give_up(worker, index) : NULL;
+		if (late != NULL) return late;
+	}
+	return NULL;
+}
+
+/*
+ * A new connection waits, and the worker holds as many as it may still serve. Makes room, or returns a request that is
+ * served first: one of a kept connection, or one that only awaits its body. Then the new connection must not be
+ * accepted.
+ */
+struct hathi_connection *hathi_held_make_last_room(struct hathi_worker *worker)
+{
+	struct hathi_connection *late = hathi_held_give_up_kept(worker);
+	if (late != NULL || worker->held_count < worker->requests_left) return late;
+	uint32_t index = oldest(worker);
+	if (!worker->held[index]->awaits_body) return NULL;
+	worker->held[index]->awaits_body = false;
+	return unhold(worker, index);
 }
 
 /*
@@ -121,11 +153,8 @@ int hathi_held_room_in(const struct hathi_worker *worker)
  */
 struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 {
-	for (uint32_t index = worker->held_count; index-- > 0;) {
-		struct hathi_connection *late = worker->held[index]->is_kept ? give_up(worker, index) : NULL;
-		if (late != NULL) return late;
-	}
-	if (worker->held_count < HATHI_HELD) return NULL;
+	struct hathi_connection *late = hathi_held_give_up_kept(worker);
+	if (late != NULL || worker->held_count < hathi_worker_may_hold(worker)) return late;
 	hathi_held_close(worker, oldest(worker));
 	if (worker->made_room < ROOM_HALVINGS) worker->made_room++;
 	return NULL;

@@ -119,7 +119,7 @@ static void refuse_connection(struct hathi_worker *worker, int fd)
 	bool has_request = result != HATHI_READ_CLOSED && connection->fcgi.phase == HATHI_FCGI_RUNNING;
 	if (has_request) {
 		refuse(worker, connection);
-	} else if (result == HATHI_READ_MORE && worker->held_count < HATHI_HELD) {
+	} else if (result == HATHI_READ_MORE && worker->held_count < hathi_worker_may_hold(worker)) {
 		if (connection->deadline == 0) connection->deadline = connection->accepted + SILENT_MICROS;
 		hathi_held_add(worker, connection);
 	} else {
@@ -223,7 +223,7 @@ static struct hathi_connection *look_at_unseen(struct hathi_worker *worker, bool
 	for (uint32_t index = 0; index < unseen_count; index++) {
 		int fd = unseen[index].fd;
 		uint64_t accepted = unseen[index].accepted;
-		bool may_hold = first == NULL && !all && worker->held_count < HATHI_HELD;
+		bool may_hold = first == NULL && !all && worker->held_count < hathi_worker_may_hold(worker);
 		enum verdict verdict = look(worker, fd);
 		if (verdict == COMES_FIRST && may_hold) {
 			first = open_first(worker, fd);

@@ -128,6 +128,25 @@ struct hathi_connection *hathi_next_while_quitting(struct hathi_worker *worker)
 	}
 }
 
+/* Takes a connection that waits, or sleeps until one does. Returns a request that is complete. */
+static struct hathi_connection *take_new(struct hathi_worker *worker)
+{
+	if (worker->held_count >= worker->requests_left) {
+		struct hathi_connection *first = hathi_held_make_last_room(worker);
+		if (first != NULL || hathi_held_room_in(worker) > 0) return first;
+	}
+	bool is_free = worker->held_count == 0;
+	hathi_demand_show_free(worker, is_free);
+	if (is_free && !worker->is_pressed && !worker->owes_accept) {
+		wait_free(worker);
+		return NULL;
+	}
+	bool took;
+	struct hathi_connection *ready = hathi_accept(worker, &took);
+	if (!took) worker->is_pressed = false;
+	return ready;
+}
+
 /* Finds the next complete request; NULL when the worker must end. */
 static struct hathi_connection *find_request(struct hathi_worker *worker)
 {
@@ -163,16 +182,8 @@ static struct hathi_connection *find_request(struct hathi_worker *worker)
 			continue;
 		}
 		left_to_others = 0;
-		bool is_free = worker->held_count == 0;
-		hathi_demand_show_free(worker, is_free);
-		if (is_free && !worker->is_pressed && !worker->owes_accept) {
-			wait_free(worker);
-			continue;
-		}
-		bool took;
-		ready = hathi_accept(worker, &took);
+		ready = take_new(worker);
 		if (ready != NULL) return ready;
-		if (!took) worker->is_pressed = false;
 	}
 }
 

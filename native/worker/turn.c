@@ -73,7 +73,7 @@ void hathi_turn_settle(struct hathi_worker *worker, uint64_t started)
 void hathi_turn_give_up_kept(struct hathi_worker *worker)
 {
 	hathi_demand_show_free(worker, false);
-	if (worker->late == NULL) worker->late = hathi_held_give_up(worker);
+	if (worker->late == NULL) worker->late = hathi_held_give_up_kept(worker);
 }
 
 /*

@@ -126,6 +126,7 @@ struct hathi_worker {
 	struct hathi_output output;
 };
 
+uint32_t hathi_worker_may_hold(const struct hathi_worker *worker);
 void hathi_worker_read_settings(struct hathi_worker *worker, struct hathi_notes *notes);
 _Noreturn void hathi_worker_main(const struct hathi_worker_setup *setup);
 

@@ -27,6 +27,15 @@ static uint64_t draw_quota(const struct hathi_worker *worker)
 	return (uint64_t)most - random % ((uint64_t)most / 10 + 1);
 }
 
+/*
+ * The number of connections that the worker may hold. Each may bring a request, and a worker serves no more than its
+ * quota: so not more than it has left.
+ */
+uint32_t hathi_worker_may_hold(const struct hathi_worker *worker)
+{
+	return worker->requests_left < HATHI_HELD ? (uint32_t)worker->requests_left : HATHI_HELD;
+}
+
 static enum hathi_level read_level(const char *name)
 {
 	for (int level = HATHI_DEBUG; name != NULL && level <= HATHI_ALERT; level++) {

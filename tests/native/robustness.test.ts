@@ -58,6 +58,32 @@ suite('native workers under bad conditions', { skip }, () => {
     assert.ok(served >= 18 && served <= 20, `served ${served}`);
   });
 
+  test('pm.max_requests is not exceeded by clients that the worker has accepted before', async () => {
+    await using small = await FakeMaster.serving({ command, slots: 1, settings: [['pm.max_requests', '5']] });
+    small.folder.write('pid.php', '<?php echo getmypid();');
+    const request = { params: small.params('pid.php'), keep: true };
+    // Its worker holds them all before the first one writes. Nothing tells of that.
+    const connect = async (count: number): Promise<PlainClient[]> => {
+      const clients = await Promise.all(Array.from({ length: count }, () => small.connect()));
+      await delay(120);
+      return clients;
+    };
+    const kept = await connect(3);
+    const pids: string[] = [];
+    const second = small.nextOf('up');
+    small.onMessage = (message) => {
+      if (message.type === 'ended') small.send(['worker', '0']);
+    };
+    for (const client of [...kept, ...kept.slice(0, 2)]) pids.push((await client.request(request)).body);
+    assert.deepEqual(new Set(pids).size, 1);
+    const { pid } = await second;
+    const silent = await connect(7);
+    const answers = await Promise.all(silent.map((client) => client.request(request)));
+    assert.equal(answers.filter(({ body }) => body === String(pid)).length, 5);
+    assert.ok(answers.every(({ body }) => /^\d+$/.test(body)));
+    for (const client of [...kept, ...silent]) client[Symbol.dispose]();
+  });
+
   test('silent connections do not keep others from being served', async () => {
     const silent = await Promise.all(Array.from({ length: 12 }, () => master.connect()));
     assert.equal((await master.get('hello.php')).body, 'hello');

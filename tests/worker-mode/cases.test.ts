@@ -88,9 +88,6 @@ async function inTurns<T>(clients: number, each: number, ask: () => Promise<T>):
   return (await Promise.all(Array.from({ length: clients }, client))).flat();
 }
 
-/** Connections that a worker has accepted before their requests arrived (`HATHI_HELD`). */
-const heldMost = 8;
-
 const pools = {
   diff: '',
   encoding: 'worker.reset[] = mbstring',
@@ -208,11 +205,15 @@ php_value[session.save_path] = ${folder.join('tmp')}\nphp_value[session.use_stri
   test('pm = auto: many at once, each by a booted application', async () => {
     const replies = await Promise.all(Array.from({ length: 12 }, () => text('auto', 'pid')));
     for (const pid of replies) assert.match(pid, /^\d+$/);
-    const { body } = await askAdmin({ socketPath: adminSocket, path: '/api/pools?pool=auto' });
-    const [pool] = (
-      JSON.parse(body) as { pools: { sizing: { target: number }; workers: { application?: object }[] }[] }
-    ).pools;
-    assert.ok(pool !== undefined && pool.sizing.target >= 1);
+    // It is sized with the first heartbeat.
+    const pool = await poll('the pool to be sized', async () => {
+      const { body } = await askAdmin({ socketPath: adminSocket, path: '/api/pools?pool=auto' });
+      const [found] = (
+        JSON.parse(body) as { pools: { sizing?: { target: number }; workers: { application?: object }[] }[] }
+      ).pools;
+      return found?.sizing === undefined ? undefined : { ...found, sizing: found.sizing };
+    });
+    assert.ok(pool.sizing.target >= 1);
     assert.ok(pool.workers.every(({ application }) => application !== undefined));
   });
 
@@ -236,15 +237,12 @@ php_value[session.save_path] = ${folder.join('tmp')}\nphp_value[session.use_stri
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
   };
 
-  test('worker.max_requests with 200 requests of 20 clients: none is lost, and a worker exceeds it by accepted clients only', async () => {
+  test('worker.max_requests with 200 requests of 20 clients: none is lost, and no worker exceeds it', async () => {
     const served = new Map<string, number>();
-    // Twenty clients, so that none is slower than a worker that ends waits for it.
     const pids = await inTurns(20, 10, () => text('exact', 'pid'));
     for (const pid of pids) served.set(pid, (served.get(pid) ?? 0) + 1);
     assert.ok(pids.every((pid) => /^\d+$/.test(pid)));
-    assert.ok(served.size >= 200 / (7 + heldMost), JSON.stringify([...served]));
-    const counts = [...served.values()];
-    assert.ok(counts.filter((count) => count > 7).length <= counts.length / 2, JSON.stringify([...served]));
+    assert.ok(Math.max(...served.values()) <= 7, JSON.stringify([...served]));
   });
 
   test('a request that is ended by its time limit: its session is free, another worker serves', async () => {
