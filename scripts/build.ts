@@ -5,11 +5,11 @@
  * Packages stay outside: npm installs them. A worker thread's program is one file, since its host reads it into memory.
  */
 
-import { createHash } from 'node:crypto';
 import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, buildSync } from 'esbuild';
+import { makersDigest } from '../src/engine/embedded/php/guard-cache.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -23,8 +23,7 @@ const threads = ['engine/embedded/thread/thread'];
  * @throws Error with the messages of the bundler, or for a module that is not built
  */
 export function buildProgram(target: string): void {
-  const sources = readSources();
-  requireAll(sources);
+  requireAll(readSources());
   rmSync(target, { recursive: true, force: true });
   const common: BuildOptions = {
     absWorkingDir: root,
@@ -37,7 +36,7 @@ export function buildProgram(target: string): void {
     packages: 'external',
     // The bundler writes other forms of characters beyond ASCII otherwise.
     charset: 'utf8',
-    define: { 'import.meta.hathiBuild': JSON.stringify(digestOf(sources)) },
+    define: { 'import.meta.hathiMakers': JSON.stringify(makersDigest()) },
     logLevel: 'warning',
   };
   const chunks: BuildOptions = { splitting: true, chunkNames: 'shared/[name]-[hash]' };
@@ -62,12 +61,6 @@ function readSources(): Map<string, string> {
 
 function sourceOf(module: string): string {
   return `src/${module}.ts`;
-}
-
-function digestOf(sources: ReadonlyMap<string, string>): string {
-  const hash = createHash('sha256');
-  for (const [file, text] of sources) hash.update(`${file}\n${text}\n`);
-  return hash.digest('hex').slice(0, 16);
 }
 
 if (import.meta.main) {

@@ -111,7 +111,6 @@ export const rooms: readonly Room[] = [
       'src/engine/embedded/shared',
       'src/fastcgi',
       'src/posix',
-      'src/runtime',
       'src/scoreboard',
       'src/text',
     ],

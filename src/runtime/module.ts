@@ -6,9 +6,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Identifies the sources of a published program; undefined in a checkout, whose sources may change. */
-export const buildId: string | undefined = (import.meta as { hathiBuild?: string }).hathiBuild;
-
 const isCheckout = import.meta.filename.endsWith('.ts');
 
 let root: string | undefined;

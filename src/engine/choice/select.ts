@@ -115,7 +115,12 @@ function embeddedCommand(pool: PoolConfig): EngineCommand {
   return {
     engine: 'embedded',
     file: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', host],
+    args: [
+      '--disable-warning=ExperimentalWarning',
+      // A function of the module is validated when it is first called, as it is compiled: a tenth of a start's CPU time.
+      '--wasm-lazy-validation',
+      host,
+    ],
     parts: [process.execPath, host],
     // Room for the host's title: libuv writes it over the arguments.
     argv0: `php-fpm: pool ${pool.name}`.padEnd(64),

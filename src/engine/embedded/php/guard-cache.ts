@@ -7,9 +7,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
-import { buildId } from '../../../runtime/module.ts';
 
-/** Sources that determine the result, of a checkout: a change of one invalidates the cache. */
+/** Sources that determine the result: a change of one invalidates the cache. */
 const makers = ['binary-module', 'binary-parts', 'replaced-functions', 'stack-guard'];
 
 /** A header line of fixed length in each file: key and length of the content. */
@@ -50,11 +49,15 @@ function digest(text: string | Buffer): string {
 
 function keyOf(path: string, circumstances: string): string {
   const { ino, size, mtimeMs } = statSync(path);
-  return digest(JSON.stringify([path, ino, size, mtimeMs, circumstances, buildId ?? sourcesDigest()]));
+  return digest(JSON.stringify([path, ino, size, mtimeMs, circumstances, makersDigest()]));
 }
 
-function sourcesDigest(): string {
-  return digest(Buffer.concat(makers.map((name) => readFileSync(join(import.meta.dirname, `${name}.ts`)))));
+/** Digest of the sources that determine the result. A published program has it as a constant (scripts/build.ts). */
+export function makersDigest(): string {
+  const built = (import.meta as { hathiMakers?: string }).hathiMakers;
+  if (built !== undefined) return built;
+  const sources = makers.map((name) => readFileSync(join(import.meta.dirname, `${name}.ts`)));
+  return digest(Buffer.concat(sources));
 }
 
 function headOf(key: string, length: number): Buffer {

@@ -22,13 +22,13 @@ const usual = ['/usr/lib', '/etc'] as const;
  */
 export function moveSslFolder(engine: Engine, version: string): void {
   const parent = usual.find((path) => existsSync(`${path}${name}/openssl.cnf`)) ?? usual[0];
-  const { memory } = engine;
-  const end = engine.address('__heap_base');
+  // Beyond the constants are untouched pages, of which a search would make memory.
+  const constants = engine.memory.bytes.subarray(0, engine.address('__heap_base'));
   const filled = Buffer.from(parent.padEnd(builtIn.length, '/'));
-  let at = memory.bytes.indexOf(builtIn + name);
-  while (at > 0 && at < end) {
-    memory.bytes.set(filled, at);
-    at = memory.bytes.indexOf(builtIn + name, at + 1);
+  let at = constants.indexOf(builtIn + name);
+  while (at > 0) {
+    constants.set(filled, at);
+    at = constants.indexOf(builtIn + name, at + 1);
   }
   hideSlashes(engine, version);
 }
