@@ -43,9 +43,14 @@ struct hathi_connection *hathi_turn_next(struct hathi_worker *worker)
 	return worker->runs_scripts_only ? hathi_pass_next(worker) : hathi_next_request(worker);
 }
 
-/* The worker begins a request. Returns the time at which its connection was accepted, for hathi_turn_settle(). */
-uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connection *connection)
+/*
+ * The worker begins a request. Returns the time at which its connection was accepted, for hathi_turn_settle(). Behind
+ * the script of another client that is the end of that turn: the wait is no part of the request, whose time limits and
+ * duration count from here.
+ */
+uint64_t hathi_turn_begin(struct hathi_worker *worker, struct hathi_connection *connection)
 {
+	if (connection->accepted < worker->free_since) connection->accepted = worker->free_since;
 	hathi_demand_show_free(worker, false);
 	if (worker->requests_left > 0 && worker->requests_left != UINT64_MAX) worker->requests_left--;
 	/* The next request of a passed connection may be for the application again, and that of a lane's may wait. */
@@ -62,7 +67,8 @@ void hathi_turn_settle(struct hathi_worker *worker, uint64_t started)
 	bool is_ordinary = !worker->runs_scripts_only && !worker->is_lane;
 	hathi_demand_show_free(worker, worker->held_count == 0 && !worker->retires && is_ordinary);
 	hathi_slot_idle(&worker->slot);
-	worker->is_quick = hathi_clock(CLOCK_MONOTONIC) - started < YIELD_MICROS;
+	worker->free_since = hathi_clock(CLOCK_MONOTONIC);
+	worker->is_quick = worker->free_since - started < YIELD_MICROS;
 	if (!worker->is_quick) sched_yield();
 }
 

@@ -9,7 +9,7 @@
 
 void hathi_turn_come_up(struct hathi_worker *worker);
 struct hathi_connection *hathi_turn_next(struct hathi_worker *worker);
-uint64_t hathi_turn_begin(struct hathi_worker *worker, const struct hathi_connection *connection);
+uint64_t hathi_turn_begin(struct hathi_worker *worker, struct hathi_connection *connection);
 void hathi_turn_settle(struct hathi_worker *worker, uint64_t started);
 void hathi_turn_give_up_kept(struct hathi_worker *worker);
 void hathi_turn_ask_renewal(struct hathi_worker *worker, const char *reason);

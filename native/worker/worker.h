@@ -103,6 +103,8 @@ struct hathi_worker {
 	bool retires;
 	bool makes_request_ids;
 	uint64_t requests_left;
+	/* End of its last turn, by CLOCK_MONOTONIC in microseconds. */
+	uint64_t free_since;
 	enum hathi_level log_level;
 	size_t log_limit;
 	const char *pool;

@@ -12,9 +12,10 @@ import type { PoolVoice } from '../log/pool-voice.ts';
 import { SlowLogFile } from '../log/slow-log-file.ts';
 import { WorkerOutput } from '../log/worker-output.ts';
 import type { StartProgress } from '../pool/hand-over.ts';
+import { mostInLane } from '../pool/lane.ts';
 import type { ManagerMemory } from '../pool/management.ts';
 import type { HostPatience } from '../pool/obedience.ts';
-import { slotsOf } from '../pool/worker-mode.ts';
+import { firstLaneSlot, slotsOf } from '../pool/worker-mode.ts';
 import { workerStates, workerTransitions } from '../pool/worker-states.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotCounters } from '../scoreboard/decode.ts';
@@ -144,9 +145,20 @@ export class Generation {
       survivor === undefined
         ? ScoreboardWriter.create(parts.scoreboardFd, slotCount, this.countsSinceEpochMs * 1000, earlier)
         : new ScoreboardWriter(parts.scoreboardFd, slotCount);
-    this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount, parts.engine);
+    this.reader = new ScoreboardReader(parts.scoreboardFd, slotCount, parts.engine, () => this.#mostQueued());
     this.stacks = new WorkerStacks(this.reader, parts.engine);
     if (survivor !== undefined) this.#goOn();
+  }
+
+  /**
+   * The embedded host alone writes its queue. A native pool has one while the lane has a worker, and every worker could
+   * write its length.
+   */
+  #mostQueued(): number {
+    if (this.engine === 'embedded') return Number.POSITIVE_INFINITY;
+    for (let slot = firstLaneSlot(this.pool); slot < this.workers.slotCount; slot += 1)
+      if ((this.workers.get(slot)?.pid ?? 0) !== 0) return mostInLane;
+    return 0;
   }
 
   /** What the last master had published of it goes on. */

@@ -5,6 +5,12 @@
 
 import { hasQueueLimit, type OverloadSettings } from './overload.ts';
 
+/**
+ * Connections that the lane's queue of a native pool can hold: 1 MiB (host/setup.c), which the kernel doubles
+ * (socket(7)), of which each takes more than 512 bytes.
+ */
+export const mostInLane = (2 * 1024 * 1024) / 512;
+
 /** Keys are directive names. */
 export interface LaneSettings extends Omit<OverloadSettings, 'name'> {
   readonly pm: string;

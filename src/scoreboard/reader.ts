@@ -51,13 +51,23 @@ export class ScoreboardReader {
   readonly #fd: number;
   readonly #foreign: readonly Field[];
   readonly #foreignOfRoutes: readonly Field[];
+  readonly #mostQueued: () => number;
   readonly #header = Buffer.alloc(headerSize);
   readonly #first = Buffer.alloc(slotUsedEnd);
   readonly #second = Buffer.alloc(slotUsedEnd);
 
-  /** @param engine the pool's engine; fields of the other engine read as zero */
-  constructor(fd: number, slotCount: number, engine: FieldEngine) {
+  /**
+   * @param engine the pool's engine; fields of the other engine read as zero
+   * @param mostQueued how many requests the queue of the pool's host can have now; higher figures read as this
+   */
+  constructor(
+    fd: number,
+    slotCount: number,
+    engine: FieldEngine,
+    mostQueued: () => number = () => Number.POSITIVE_INFINITY,
+  ) {
     this.#fd = fd;
+    this.#mostQueued = mostQueued;
     this.#foreign = fieldsOfOthers(headerFields, engine);
     this.#foreignOfRoutes = fieldsOfOthers(routeTableFields, engine);
     this.slotCount = slotCount;
@@ -101,7 +111,10 @@ export class ScoreboardReader {
   }
 
   readHeader(): ScoreboardHeader {
-    return decodeHeader(this.#readHeader(hostRegion.end));
+    const header = decodeHeader(this.#readHeader(hostRegion.end));
+    const most = this.#mostQueued();
+    const queuedRequests = Math.min(header.queuedRequests, most);
+    return { ...header, queuedRequests, maxQueuedRequests: Math.min(header.maxQueuedRequests, most) };
   }
 
   /** Undefined where OPcache is off, or not asked yet. */

@@ -100,9 +100,11 @@ for (const { name, title, command, template, skip } of contractHosts) {
       installScripts(master);
       master.send(['accept']);
       master.send(['watch', '0', '0']);
+      // Before the client: the host may tell of it while it connects.
+      const waiting = master.nextOf('waiting');
       using client = await master.connect();
       const answer = client.request({ params: master.params('hello.php') });
-      const { slot } = await master.nextOf('waiting');
+      const { slot } = await waiting;
       // The native host has made the worker already.
       if (slot === undefined) master.send(['worker', '0']);
       assert.equal((await answer).body, 'hello');

@@ -296,13 +296,18 @@ export class FakeMaster implements AsyncDisposable {
   }
 
   #introduce(options: FakeMasterOptions): void {
-    this.send(['hathi', String(options.version ?? contractVersion)]);
     const { tcp = false, accessLog = false, settings = [], without = [] } = options;
     const given = new Set(settings.map(([name]) => name));
     const usual = usualSettings(this.#slots, { tcp, accessLog, pings: given.has('ping.path') });
     const sent = [...usual.filter(([name]) => !given.has(name) && !without.includes(name)), ...settings];
-    for (const [name, value] of sent) this.send(['setting', name], Buffer.from(value));
-    this.send(['start']);
+    // In one piece, as the master does: a host that refuses the first line is gone before the next one is written, and
+    // its reason is lost with the socket's error.
+    const lines = [
+      encodeMessage(['hathi', String(options.version ?? contractVersion)]),
+      ...sent.map(([name, value]) => encodeMessage(['setting', name], Buffer.from(value))),
+      encodeMessage(['start']),
+    ];
+    this.#channel.write(Buffer.concat(lines));
   }
 
   #read(): Promise<void> {

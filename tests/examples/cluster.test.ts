@@ -34,7 +34,7 @@ function slowRequests(cluster: Cluster, address: string): Promise<string> {
     'REQUEST_URI=/slow?seconds=6',
     'QUERY_STRING=seconds=6',
   ];
-  const loop = 'for n in 1 2 3 4 5; do cgi-fcgi -bind -connect "$0" & done; wait';
+  const loop = 'for n in 1 2 3 4 5; do cgi-fcgi -bind -connect "$0" 2>&1 & done; wait';
   return cluster.script('enter', 'lb2', 'env', ...params, 'sh', '-c', loop, `${address}:9000`);
 }
 
@@ -57,7 +57,8 @@ async function disturb(cluster: Cluster, client: ClusterClient): Promise<Death> 
   client.phase('saturation');
   const slow = slowRequests(cluster, '192.0.2.32');
   await cluster.node('node2', /^DRAIN/);
-  assert.equal((await slow).match(/done/g)?.length, 5);
+  const answers = await slow;
+  assert.equal(answers.match(/done/g)?.length, 5, answers);
   await cluster.node('node2', /^UP/);
 
   client.phase('death');

@@ -1,11 +1,13 @@
 /** A script that writes over its pool's scoreboard: what it says is believed of its pool at most. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { headerSize, hostRegion, masterRegion } from '../../src/scoreboard/layout.ts';
+import { mostInLane } from '../../src/pool/lane.ts';
+import { headerAt, headerSize, hostRegion, masterRegion } from '../../src/scoreboard/layout.ts';
 import { askAdmin } from '../admin/client.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { poolText } from '../harness/pool.ts';
 import { type Server, startServer } from '../harness/server.ts';
+import { poll } from '../harness/waiting.ts';
 import { nativeBuild } from './built-engine.ts';
 
 const { folder, skip } = nativeBuild();
@@ -63,4 +65,20 @@ suite('a forged scoreboard', { skip }, () => {
       await server.stop();
     });
   }
+
+  test('the queue of a lane that has a worker', async () => {
+    await using server = await startServer({
+      pools: (target) =>
+        `admin.listen = ${target.join('run/admin.sock')}\n` +
+        poolText(target, 'www', 'engine = native\nprocess.dumpable = yes\nqueue.priority[] = /first'),
+      env: { HATHI_ENGINE_DIR: folder },
+    });
+    const script = server.folder.write('www/forge.php', forgery);
+    const params = scriptParams(script, { QUERY_STRING: `from=${headerAt.queued_requests}&bytes=8` });
+    assert.equal((await request(server.socket('www'), params)).body.toString(), '8');
+    // The first heartbeat makes the lane's worker.
+    const pool = await poll('the queue', async () => (await poolsOf(server)).find(({ queue }) => queue > 0));
+    assert.deepEqual([pool.queue, pool.maxQueue], [mostInLane, mostInLane]);
+    await server.stop();
+  });
 });

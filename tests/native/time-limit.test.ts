@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMicros } from '../../src/scoreboard/clock.ts';
 import { ScoreboardReader } from '../../src/scoreboard/reader.ts';
+import { entered, installScripts, release } from '../contract/scripts.ts';
 import { FakeMaster } from '../embedded/fake-master.ts';
 import { encodeHead, encodeStdin, type PlainResponse } from '../engine/plain-fastcgi.ts';
 import { poll } from '../harness/waiting.ts';
@@ -117,4 +119,19 @@ suite('time limits', { skip, concurrency: true, timeout: 60_000 }, () => {
       assert.equal(readFileSync(pool.folder.join('status'), 'utf8'), '1');
       assert.ok(!existsSync(pool.folder.join('ran')));
     }));
+
+  test('the time for which its worker served another client is no part of a request', async () => {
+    await using pool = await FakeMaster.serving({ command, slots: 1 });
+    installScripts(pool);
+    using late = await pool.connect();
+    const long = pool.get('gate.php');
+    await entered(pool);
+    const answer = late.request({ params: pool.params('hello.php') });
+    const released = monotonicMicros();
+    release(pool);
+    assert.deepEqual([(await long).body, (await answer).body], ['released', 'hello']);
+    const slot = new ScoreboardReader(pool.scoreboardFd, 1, 'native').readSlot(0);
+    assert.equal(slot?.requests, 2);
+    assert.ok(slot.acceptedClockMicros >= released, `${slot.acceptedClockMicros} >= ${released}`);
+  });
 });

@@ -76,6 +76,17 @@ test('what only the other engine writes is not read', () => {
   assert.equal(embedded.readEngineSymbols(), undefined);
 });
 
+test('no more requests are in a queue than it can hold', () => {
+  using file = temporaryFile();
+  writeSync(file.fd, Buffer.alloc(scoreboardSize(1), 0x77), 0, scoreboardSize(1), 0);
+  let most = 5;
+  const reader = new ScoreboardReader(file.fd, 1, 'native', () => most);
+  const queue = () => [reader.readHeader().queuedRequests, reader.readNumbers().header.maxQueuedRequests];
+  assert.deepEqual(queue(), [5, 5]);
+  most = 0;
+  assert.deepEqual(queue(), [0, 0]);
+});
+
 test('a file that is too short reads as zeros', () => {
   using file = temporaryFile();
   const reader = new ScoreboardReader(file.fd, 3, 'embedded');
