@@ -16,6 +16,8 @@ export interface HostRecord {
   readonly generation: number;
   /** It served on trial beside another one. */
   readonly isOnTrial?: boolean | undefined;
+  /** See {@link bootId}. */
+  readonly boot?: string | undefined;
   readonly pid: number;
   /** Of the process, which tells it from a later one with the same pid. */
   readonly startTicks: number;

@@ -30,7 +30,7 @@ import type { ErrorLog } from '../log/error-log.ts';
 import { receiveDescriptor, sendDescriptors, socketPair } from '../posix/descriptors.ts';
 import { flockHolder, flockOperation, tryFlock } from '../posix/locks.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
-import { processStat } from '../posix/process-stat.ts';
+import { bootId, processStat } from '../posix/process-stat.ts';
 import { bind, connectAtOnce, isListening, listen, openSocket } from '../posix/sockets.ts';
 import { scoreboardSize } from '../scoreboard/layout.ts';
 import { Listener } from '../sockets/listener.ts';
@@ -105,7 +105,7 @@ export class HostSurvival implements Survival {
     const numbers = this.#found.map(({ record }) => record.generation);
     this.#lastGeneration = Math.max(0, ...numbers);
     const listeners = passed ?? this.#listeners();
-    const kept = this.#kept.find(listeners);
+    const kept = this.#kept.find(listeners, passed !== undefined);
     this.#isContinued = this.#found.length > 0 || kept.length > 0 || passed !== undefined;
     if (!this.#isContinued) this.#removeKept();
     return [...(passed === undefined ? listeners : []), ...kept];
@@ -229,6 +229,7 @@ export class HostSurvival implements Survival {
       engine: generation.engine,
       generation: generation.number,
       isOnTrial,
+      boot: bootId(),
       pid,
       startTicks,
       slotCount: generation.workers.slotCount,
@@ -268,6 +269,11 @@ export class HostSurvival implements Survival {
 
   dropSocket(listener: Listener): void {
     this.#kept.drop(listener);
+  }
+
+  /** The master serves, and is the one that systemd knows. */
+  ready(): void {
+    this.#kept.ready();
   }
 
   /** The start failed: the keeper waits for the next master. */
@@ -350,7 +356,8 @@ export class HostSurvival implements Survival {
       this.#remove(place);
       return undefined;
     }
-    const process = ProcessHandle.openStarted(record.pid, record.startTicks);
+    const isOfThisBoot = record.boot === undefined || record.boot === bootId();
+    const process = isOfThisBoot ? ProcessHandle.openStarted(record.pid, record.startTicks) : undefined;
     if (process === undefined) {
       this.#remove(place);
       return undefined;

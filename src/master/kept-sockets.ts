@@ -1,6 +1,7 @@
 /**
- * Listening sockets of sleeping pools outlive the master: no host holds them, so a keeper does. It is started when the
- * first pool falls asleep. A pool that wakes leaves its socket there, until the master itself closes it.
+ * Listening sockets of sleeping pools outlive the master: no host holds them, so a keeper does, or systemd where no
+ * keeper can be had. The keeper is started when the first pool falls asleep. A pool that wakes leaves its socket there,
+ * until the master itself closes it.
  */
 
 import { closeSync, existsSync, fstatSync, rmSync } from 'node:fs';
@@ -9,6 +10,7 @@ import type { HostCommand } from '../engine/engine-command.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { bind, isListening, listen, openSocket } from '../posix/sockets.ts';
 import { Listener } from '../sockets/listener.ts';
+import { DescriptorStore } from './descriptor-store.ts';
 import { SocketKeeper } from './socket-keeper.ts';
 
 /** One that ends so soon after its start will do so again. */
@@ -23,6 +25,7 @@ export interface KeptSocketsOptions {
 
 export class KeptSockets {
   readonly #options: KeptSocketsOptions;
+  readonly #store: DescriptorStore;
   /** Those that are to be kept, by inode. */
   readonly #sockets = new Map<number, Listener>();
   /** Not sent yet: those of one turn go together. */
@@ -35,16 +38,24 @@ export class KeptSockets {
 
   constructor(options: KeptSocketsOptions) {
     this.#options = options;
+    this.#store = new DescriptorStore(options.log, options.env);
+  }
+
+  /** The master serves, and is the one that systemd knows. */
+  ready(): void {
+    this.#store.open();
   }
 
   /**
    * Takes the sockets of the last master's keeper.
    *
    * @param known sockets that hosts have passed: they are not opened twice
+   * @param arePassed by a master that has given way
    * @returns the others
    */
-  find(known: readonly Listener[]): Listener[] {
+  find(known: readonly Listener[], arePassed: boolean): Listener[] {
     const { path, log } = this.#options;
+    if (arePassed) this.#store.succeed();
     if (!existsSync(path)) return [];
     try {
       const { keeper, version, sockets } = SocketKeeper.find(path, () => this.#lost());
@@ -65,11 +76,15 @@ export class KeptSockets {
   }
 
   /**
-   * @param command executes a keeper; undefined for an engine that has none: then only one that runs already keeps it
+   * @param command executes a keeper; undefined for an engine that has none: then one that runs already keeps it, or
+   *   systemd
    * @param seconds `survive`; 0 for a master that nothing outlives
    */
   keep(listener: Listener, command: HostCommand | undefined, seconds: number): void {
-    if (seconds === 0) return void this.end();
+    if (seconds === 0) {
+      this.#store.drop(listener.inode);
+      return void this.end();
+    }
     this.#command ??= command;
     if (this.#seconds !== seconds) this.#keeper?.survive(seconds);
     this.#seconds = seconds;
@@ -82,6 +97,7 @@ export class KeptSockets {
 
   /** The master closes it. */
   drop({ inode }: Listener): void {
+    this.#store.drop(inode);
     if (this.#sockets.delete(inode)) this.#keeper?.drop(inode);
   }
 
@@ -90,6 +106,7 @@ export class KeptSockets {
     const keeper = this.#keeper;
     this.#keeper = undefined;
     this.#sockets.clear();
+    this.#store.close();
     keeper?.leave();
   }
 
@@ -121,10 +138,11 @@ export class KeptSockets {
   #flush(): void {
     const unsent = this.#unsent.filter((listener) => this.#sockets.get(listener.inode) === listener);
     this.#unsent = [];
-    if (unsent.length === 0 || this.#hasFailed) return;
+    if (unsent.length === 0) return;
     try {
-      this.#keeper ??= this.#start();
-      this.#keeper?.keep(unsent.filter((listener) => listener.isIntact()).map(({ fd }) => fd));
+      if (!this.#hasFailed) this.#keeper ??= this.#start();
+      if (this.#keeper === undefined) return this.#toStore(unsent);
+      this.#keeper.keep(unsent.filter((listener) => listener.isIntact()).map(({ fd }) => fd));
     } catch (error) {
       this.#fail(`its keeper cannot be started: ${(error as Error).message}`);
     }
@@ -158,6 +176,14 @@ export class KeptSockets {
 
   #fail(reason: string): void {
     this.#hasFailed = true;
-    this.#options.log.warning(`sockets of sleeping pools close with a killed master: ${reason}`);
+    const { log } = this.#options;
+    if (this.#store.isThere)
+      log.warning(`systemd keeps the sockets of sleeping pools from now on: ${reason}`);
+    else log.warning(`sockets of sleeping pools close with a killed master: ${reason}`);
+    this.#toStore(this.#sockets.values());
+  }
+
+  #toStore(listeners: Iterable<Listener>): void {
+    for (const listener of listeners) this.#store.keep(listener);
   }
 }

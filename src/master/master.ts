@@ -447,6 +447,7 @@ export class Master {
   #announceReady(): void {
     this.#options.log.notice('ready to handle connections');
     this.#systemd.ready();
+    this.#survival?.ready();
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
  * The master's side of systemd's notification protocol (sd_notify(3)): readiness, a status line, reload and
- * stop, and the watchdog.
+ * stop, the watchdog, and the store of descriptors.
  */
 
 import { sendToUnixSocket } from '../posix/notify-socket.ts';
@@ -77,6 +77,22 @@ export class SystemdNotifier {
   /** The service goes on in that process. */
   replacedBy(pid: number): boolean {
     return this.#send([`MAINPID=${pid}`]);
+  }
+
+  /**
+   * systemd keeps a copy of the descriptor for the next process of the service, under a name. It ignores one that it has
+   * already, and all of them where the unit has no FileDescriptorStoreMax=.
+   *
+   * @returns 0, or the errno; EAGAIN when its queue is full
+   */
+  keepDescriptor(descriptor: number, name: string): number {
+    if (this.#socket === undefined) return 0;
+    return sendToUnixSocket(this.#socket, `FDSTORE=1\nFDNAME=${name}`, { descriptor, atOnce: true });
+  }
+
+  /** It closes its copy; an unknown name is no error. */
+  dropDescriptor(name: string): boolean {
+    return this.#send(['FDSTOREREMOVE=1', `FDNAME=${name}`]);
   }
 
   stopping(): boolean {

@@ -1,13 +1,12 @@
 /** Descriptors: passing them between processes, socket pairs, duplicates, close-on-exec, memory files. */
 import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { check, cString, declare, ffi, lastErrno, PosixError, retryInterrupted } from './libc.ts';
+import { check, cString, declare, lastErrno, PosixError, retryInterrupted } from './libc.ts';
+import { descriptorsOf, flagsOf, messageOf, messageRoom } from './message.ts';
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_CTRUNC = 0x8;
 const MSG_NOSIGNAL = 0x4000;
@@ -23,16 +22,6 @@ const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
 const MFD_CLOEXEC = 1;
 const SEEK_SET = 0;
-
-/** struct msghdr: name, namelen, iov, iovlen, control, controllen, flags; eight bytes each. */
-const msghdrSize = 56;
-/** Field offsets. */
-const msghdr = { iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48 } as const;
-/** CMSG_LEN and CMSG_SPACE of one descriptor: a 16-byte cmsghdr, an int, padding. */
-const cmsg = { header: 16, length: 20, space: 24 } as const;
-/** The same for `count` descriptors. */
-const cmsgLength = (count: number): number => cmsg.header + 4 * count;
-const cmsgSpace = (count: number): number => cmsg.header + 8 * Math.ceil(count / 2);
 
 const cSendmsg = declare<[number, Buffer, number], number>(
   'intptr_t sendmsg(int sockfd, const void *msg, int flags)',
@@ -54,29 +43,8 @@ const cMemfdCreate = declare<[Buffer, number], number>('int memfd_create(const v
 /** Time limit for passing one descriptor. Both ends are ours: a peer that needs a second is stuck. */
 const defaultBoundMs = 1000;
 
-interface MessageBuffers {
-  header: Buffer;
-  /** Keeps the buffers alive, so that the addresses in `header` stay valid during the call. */
-  control: Buffer;
-  byte: Buffer;
-  vector: Buffer;
-}
-
-/** One message with one byte of data (`.`, docs/contract.md section 1) and room for `count` descriptors. */
-function messageBuffers(count = 1): MessageBuffers {
-  const address = ffi().address;
-  const byte = Buffer.from('.');
-  const vector = Buffer.alloc(16);
-  vector.writeBigUInt64LE(address(byte), 0);
-  vector.writeBigUInt64LE(1n, 8);
-  const control = Buffer.alloc(cmsgSpace(count));
-  const header = Buffer.alloc(msghdrSize);
-  header.writeBigUInt64LE(address(vector), msghdr.iov);
-  header.writeBigUInt64LE(1n, msghdr.iovlen);
-  header.writeBigUInt64LE(address(control), msghdr.control);
-  header.writeBigUInt64LE(BigInt(control.length), msghdr.controllen);
-  return { header, control, byte, vector };
-}
+/** The one byte of data, docs/contract.md section 1. */
+const dot = Buffer.from('.');
 
 /** True when one of the events, an error or a hang-up arrives within the time. */
 function poll(fd: number, events: number, timeoutMs: number): boolean {
@@ -126,11 +94,7 @@ export function sendDescriptors(
   fds: readonly number[],
   timeoutMs: number = defaultBoundMs,
 ): void {
-  const message = messageBuffers(fds.length);
-  message.control.writeBigUInt64LE(BigInt(cmsgLength(fds.length)), 0);
-  message.control.writeInt32LE(SOL_SOCKET, 8);
-  message.control.writeInt32LE(SCM_RIGHTS, 12);
-  for (const [index, fd] of fds.entries()) message.control.writeInt32LE(fd, cmsg.header + 4 * index);
+  const message = messageOf(dot, { fds });
   for (;;) {
     if (cSendmsg(socketFd, message.header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return;
     const errno = lastErrno();
@@ -161,7 +125,7 @@ export function receiveDescriptors(
   count: number,
   timeoutMs: number = defaultBoundMs,
 ): number[] {
-  const message = messageBuffers(count);
+  const message = messageRoom(1, count);
   for (;;) {
     const length = cRecvmsg(socketFd, message.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (length === 0) throw new PosixError('recvmsg', constants.errno.ECONNRESET);
@@ -170,17 +134,10 @@ export function receiveDescriptors(
     if (errno === constants.errno.EAGAIN) waitFor('recvmsg', socketFd, POLLIN, timeoutMs);
     else if (errno !== constants.errno.EINTR) throw new PosixError('recvmsg', errno);
   }
-  const carriesDescriptor =
-    message.header.readBigUInt64LE(msghdr.controllen) >= BigInt(cmsg.length) &&
-    message.control.readInt32LE(8) === SOL_SOCKET &&
-    message.control.readInt32LE(12) === SCM_RIGHTS;
-  const came = carriesDescriptor ? (Number(message.control.readBigUInt64LE(0)) - cmsg.header) / 4 : 0;
-  const fds = Array.from({ length: came }, (_, index) =>
-    message.control.readInt32LE(cmsg.header + 4 * index),
-  );
+  const fds = descriptorsOf(message);
   // When the kernel cannot install a descriptor it drops it; this flag is the only sign.
-  const isCut = (message.header.readInt32LE(msghdr.flags) & MSG_CTRUNC) !== 0;
-  if (came === count && !isCut) return fds;
+  const isCut = (flagsOf(message) & MSG_CTRUNC) !== 0;
+  if (fds.length === count && !isCut) return fds;
   // More than were expected have come: the padding has room for one more.
   for (const fd of fds) closeSync(fd);
   throw new PosixError('recvmsg', isCut ? constants.errno.EMFILE : constants.errno.EPROTO);

@@ -41,6 +41,14 @@ export function isStopped(pid: number): boolean {
   return text !== undefined && fieldsAfterName(text)[0] === 'T';
 }
 
+/**
+ * Identifies the time since the kernel has started: pids and start times mean nothing in another one. Undefined where
+ * /proc hides it: random(4).
+ */
+export function bootId(): string | undefined {
+  return readShort('/proc/sys/kernel/random/boot_id')?.trim();
+}
+
 /** Pid of the process (a debugger) that traces this one; 0 without one, or where /proc hides it. */
 export function tracerOf(pid: number): number {
   return Number(/^TracerPid:\s+(\d+)$/m.exec(readShort(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);

@@ -1,6 +1,6 @@
 /**
- * Sockets inherited by the process: PHP-FPM's `FPM_SOCKETS` (fpm-behaviour 4.5) and socket activation by systemd,
- * sd_listen_fds(3).
+ * Sockets inherited by the process: PHP-FPM's `FPM_SOCKETS` (fpm-behaviour 4.5), socket activation by systemd, and those
+ * that a master had left with systemd, sd_listen_fds(3).
  */
 import { isListening } from '../posix/sockets.ts';
 import { Listener } from './listener.ts';
@@ -16,6 +16,13 @@ export interface NamedSocket {
 const maxVariables = 256;
 /** First descriptor of socket activation, SD_LISTEN_FDS_START. */
 const firstActivationFd = 3;
+/** Names of sockets that a master had left with systemd; those of socket units have other ones. */
+const storedNames = /^hathi-socket-\d+$/;
+
+/** The name of a socket in systemd's store of descriptors. */
+export function storedName(inode: number): string {
+  return `hathi-socket-${inode}`;
+}
 
 function variableName(index: number): string {
   return index === 0 ? 'FPM_SOCKETS' : `FPM_SOCKETS_${index}`;
@@ -48,7 +55,10 @@ export function adoptInherited(
   pid: number = process.pid,
 ): Listener[] {
   const named = parseInheritedSockets(env).map(({ fd }) => ({ fd, origin: 'inherited' as const }));
-  const activated = activationDescriptors(env, pid).map((fd) => ({ fd, origin: 'systemd' as const }));
+  const activated = activationDescriptors(env, pid).map(({ fd, name }) => ({
+    fd,
+    origin: storedNames.test(name) ? ('inherited' as const) : ('systemd' as const),
+  }));
   for (const name of Object.keys(env)) {
     if (/^(FPM_SOCKETS(_[0-9]+)?|LISTEN_(PID|FDS|FDNAMES))$/.test(name)) delete env[name];
   }
@@ -68,12 +78,24 @@ export function adoptInherited(
 
 /** Every descriptor that the environment announces as a socket. */
 export function announcedDescriptors(env: NodeJS.ProcessEnv, pid: number = process.pid): number[] {
-  return [...parseInheritedSockets(env).map(({ fd }) => fd), ...activationDescriptors(env, pid)];
+  return [...parseInheritedSockets(env), ...activationDescriptors(env, pid)].map(({ fd }) => fd);
 }
 
-/** Descriptors of socket activation, unless they are for another process (LISTEN_PID). */
-function activationDescriptors(env: NodeJS.ProcessEnv, pid: number): number[] {
+/** Whether systemd passes sockets that a master had left there. */
+export function hasStoredSockets(env: NodeJS.ProcessEnv, pid: number = process.pid): boolean {
+  return activationDescriptors(env, pid).some(({ name }) => storedNames.test(name));
+}
+
+/** Descriptors of socket activation with their names, unless they are for another process (LISTEN_PID). */
+function activationDescriptors(
+  env: NodeJS.ProcessEnv,
+  pid: number,
+): { readonly fd: number; readonly name: string }[] {
   const count = Number(env['LISTEN_FDS'] ?? '0');
   if (!Number.isSafeInteger(count) || count < 1 || Number(env['LISTEN_PID']) !== pid) return [];
-  return Array.from({ length: count }, (_, index) => firstActivationFd + index);
+  const names = (env['LISTEN_FDNAMES'] ?? '').split(':');
+  return Array.from({ length: count }, (_, index) => ({
+    fd: firstActivationFd + index,
+    name: names[index] ?? '',
+  }));
 }

@@ -94,7 +94,7 @@ testEngines(
   'another version with another Node takes over; no request is lost, nothing begins anew',
   {},
   async (engine) => {
-    await using notify = await NotifySocket.open();
+    await using notify = new NotifySocket();
     await underLoad(engine, { NOTIFY_SOCKET: notify.path }, async (masters, first) => {
       // Hosts of an older contract are not adopted: they serve until new ones do.
       const contract = engine === 'embedded' ? contractVersion + 1 : contractVersion;

@@ -57,13 +57,25 @@ export class Masters implements AsyncDisposable {
     this.folder.write('server.conf', `[global]\n${own}\n${global}\n${pools(this.folder)}\n`);
   }
 
-  /** Starts one and does not wait for it. */
-  launch(more: NodeJS.ProcessEnv = {}, flags: readonly string[] = ['-F', '-O']): StartedMaster {
+  /**
+   * Starts one and does not wait for it.
+   *
+   * @param passed descriptors by name, as systemd passes them
+   */
+  launch(
+    more: NodeJS.ProcessEnv = {},
+    flags: readonly string[] = ['-F', '-O'],
+    passed: ReadonlyMap<string, number> = new Map(),
+  ): StartedMaster {
     const env = { TMPDIR: this.folder.join('tmp'), HATHI_RUNTIME_DIR: this.folder.join('runtime') };
-    const child = spawn(serverCommand('hathi'), [...flags, '-y', this.configFile], {
+    const listen = { LISTEN_FDS: String(passed.size), LISTEN_FDNAMES: [...passed.keys()].join(':') };
+    // LISTEN_PID is the pid of the one who is meant, which the shell becomes.
+    const through = passed.size === 0 ? [] : ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'];
+    const [file = '', ...args] = [...through, serverCommand('hathi'), ...flags, '-y', this.configFile];
+    const child = spawn(file, args, {
       cwd: this.folder.path,
-      env: cleanEnv({ ...env, ...engineEnv(this.#engine), ...more }),
-      stdio: ['ignore', 'ignore', 'pipe'],
+      env: cleanEnv({ ...env, ...engineEnv(this.#engine), ...(passed.size === 0 ? {} : listen), ...more }),
+      stdio: ['ignore', 'ignore', 'pipe', ...passed.values()],
     });
     adopt(child);
     if (child.pid === undefined || child.stderr === null) throw new Error('cannot start a master');
@@ -73,8 +85,12 @@ export class Masters implements AsyncDisposable {
   }
 
   /** Starts one and waits until it is ready. */
-  async start(cap = 30_000, env: NodeJS.ProcessEnv = {}): Promise<StartedMaster> {
-    const master = this.launch(env);
+  async start(
+    cap = 30_000,
+    env: NodeJS.ProcessEnv = {},
+    passed: ReadonlyMap<string, number> = new Map(),
+  ): Promise<StartedMaster> {
+    const master = this.launch(env, undefined, passed);
     const ended = exited(master.child).then(() => {
       throw new Error(`the master ended with code ${master.child.exitCode}:\n${master.log.text()}`);
     });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { contractVersion } from '../../src/engine/contract.ts';
 import { ErrorLog } from '../../src/log/error-log.ts';
@@ -44,6 +44,12 @@ test('hosts that do not answer are waited for together, then ended', async () =>
     };
     folder.write(`hosts/host-${place}.json`, JSON.stringify(record));
   }
+  // A folder that outlived the machine's boot: any process may have that pid and that start time by now.
+  const stranger = spawn('sleep', ['60']);
+  const began = readFileSync(`/proc/${stranger.pid}/stat`, 'latin1').split(' ')[21];
+  const old = { contract: contractVersion, config: { name: 'old' }, generation: 1, slotCount: 1 };
+  const identity = { pid: stranger.pid, startTicks: Number(began), boot: 'another' };
+  const file = folder.write('hosts/host-4444444444444444.json', JSON.stringify({ ...old, ...identity }));
   const lines: string[] = [];
   const survival = new HostSurvival({
     folder: hosts,
@@ -58,5 +64,8 @@ test('hosts that do not answer are waited for together, then ended', async () =>
   assert.equal(child.signalCode, 'SIGKILL');
   // One after the other the first one's end would have been the end of all: they are one process here.
   assert.equal(said, 'Lccc');
+  assert.deepEqual([existsSync(file), stranger.exitCode, stranger.signalCode], [false, null, null]);
+  stranger.kill();
+  await exited(stranger);
   survival.close();
 });

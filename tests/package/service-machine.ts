@@ -103,17 +103,20 @@ export class ServiceMachine implements AsyncDisposable {
   }
 
   /** A request to a pool of the machine that no web server passes on. */
-  async ask(pool: string): Promise<string> {
+  async ask(pool: string, name = 'ping'): Promise<string> {
     const socket = this.machine.path(`/run/php/${pool}.sock`);
-    return (await request(socket, scriptParams('/srv/www/ping.php'))).body.toString();
+    return (await request(socket, scriptParams(`/srv/www/${name}.php`))).body.toString();
   }
 
-  /** Requests that a pool has accepted, and its workers. */
-  async counts(pool = 'www'): Promise<{ readonly accepted: number; readonly pids: readonly number[] }> {
+  /** Requests that a pool has accepted and runs, and its workers. */
+  async counts(
+    pool = 'www',
+  ): Promise<{ readonly accepted: number; readonly active: number; readonly pids: readonly number[] }> {
     const answer = JSON.parse(await this.run(`hathi status --json -y ${folder}/php-fpm.conf`));
     const found = answer.pools.find(({ name }: { readonly name: string }) => name === pool);
     return {
       accepted: found.totals.accepted,
+      active: found.active,
       pids: found.workers.map(({ pid }: { readonly pid: number }) => pid),
     };
   }

@@ -183,13 +183,40 @@ describe('the package on a machine with systemd', { skip }, () => {
     assert.doesNotMatch(await on.titles(), /php-fpm/);
   });
 
+  test('without a keeper systemd holds the sockets of sleeping pools', async () => {
+    const stored = async (count: number): Promise<void> => {
+      const isThere = async () => Number(await on.show('NFileDescriptorStore', 'hathi')) === count;
+      await poll(`${count} stored`, async () => (await isThere()) || undefined, 30_000);
+    };
+    await on.run('systemctl start hathi && pkill -KILL -f "^php-fpm: keeper of sockets"');
+    await stored(1);
+    const file = on.machine.path('/run/php/sleeper.sock');
+    const { ino } = statSync(file);
+    const pid = await on.show('MainPID', 'hathi');
+    await on.run(killMaster);
+    const answer = on.ask('sleeper');
+    await nextMaster(pid);
+    assert.equal(await answer, 'pong');
+    assert.equal(statSync(file).ino, ino);
+    await on.run('systemctl stop hathi');
+    await stored(0);
+    assert.equal(existsSync(file), false);
+  });
+
   test('a stop that has to kill the master ends its hosts as well', async () => {
     const unit = '/run/systemd/system/hathi.service.d';
     await on.run(`mkdir -p ${unit} && printf '[Service]\\nTimeoutStopSec=1\\n' >${unit}/stop.conf
       systemctl daemon-reload && systemctl start hathi`);
-    assert.equal(await on.ask('sleeper'), 'pong');
-    await on.run('kill -STOP $(systemctl show --property MainPID --value hathi) && systemctl stop hathi');
+    // The stop waits for it.
+    on.write('/srv/www/long.php', '<?php for (;;) usleep(50000);');
+    const lost = on.ask('sleeper', 'long').then(
+      () => false,
+      () => true,
+    );
+    await poll('the request', async () => (await on.counts('sleeper')).active > 0 || undefined);
+    await on.run('systemctl stop hathi');
     assert.equal(await on.show('Result', 'hathi'), 'timeout');
+    assert.ok(await lost);
     assert.doesNotMatch(await on.titles(), /php-fpm/);
     assert.equal(existsSync(on.machine.path('/run/php/sleeper.sock')), false);
     await on.run(`rm -r ${unit} && systemctl daemon-reload && systemctl reset-failed hathi`);
