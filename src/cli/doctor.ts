@@ -10,6 +10,7 @@ import { checks } from '../doctor/checks.ts';
 import { examine, exitCodeOf, type Finding, tally } from '../doctor/finding.ts';
 import { readFacts } from '../doctor/read/facts.ts';
 import { readLive } from '../doctor/read/live.ts';
+import { askApt } from '../doctor/read/updates.ts';
 import { renderHtml } from '../doctor/report-html.ts';
 import { renderJson } from '../doctor/report-json.ts';
 import { type Report, renderText } from '../doctor/report-text.ts';
@@ -121,6 +122,7 @@ async function examineMachine(options: ReturnType<typeof parse>, io: AdminIo): P
     root: '/',
     env: io.env,
     now: Date.now(),
+    askApt,
     progress: progress.step,
   };
   const facts = readFacts(choice, live);

@@ -13,6 +13,13 @@ export function apachePasses(directives: readonly ApacheDirective[]): FastcgiPas
   return walk(directives, [], directives);
 }
 
+/** Whether PHP runs inside of Apache as well. */
+export function loadsModPhp(directives: readonly ApacheDirective[]): boolean {
+  return directives.some(
+    ({ name, args: [module = ''] }) => name === 'loadmodule' && /^php\d*_module$/.test(module),
+  );
+}
+
 /** The user of Apache's workers: `User`. */
 export function apacheUser(directives: readonly ApacheDirective[]): string | undefined {
   return directives.findLast(({ name }) => name === 'user')?.args[0];
@@ -63,8 +70,25 @@ function passOf(
     headBuffer: undefined,
     caches: [...host, ...top].some(({ name }) => name === 'cacheenable'),
     admitsStrangers: !path.some(({ block = [] }) => block.some(restricts)),
+    overrides: (folder) => overridesAt(folder, [...top, ...host]),
     reaches: (request) => !isClosed(request) && !needsFile && fits(directive, path, request),
   };
+}
+
+/** AllowOverride of the longest <Directory> at or above a folder; patterns are left out. Apache's default is none. */
+function overridesAt(folder: string, directives: readonly ApacheDirective[]): ReadonlySet<string> {
+  const sections = directives.filter(
+    ({ name, args: [path = ''], block = [] }) =>
+      name === 'directory' &&
+      `${folder}/`.startsWith(path.endsWith('/') ? path : `${path}/`) &&
+      block.some((each) => each.name === 'allowoverride'),
+  );
+  const longest = Math.max(0, ...sections.map(({ args: [path = ''] }) => path.replace(/\/$/, '').length));
+  const nearest = sections.findLast(({ args: [path = ''] }) => path.replace(/\/$/, '').length === longest);
+  const words = nearest?.block?.findLast(({ name }) => name === 'allowoverride')?.args ?? [];
+  return new Set(
+    words.map((word) => word.toLowerCase().replace(/=.*/, '')).filter((word) => word !== 'none'),
+  );
 }
 
 /** `timeout=` of the directive, or of `ProxySet` in a section <Proxy>. */
@@ -81,7 +105,7 @@ function allOf(block: readonly ApacheDirective[], name: string): ApacheDirective
 }
 
 /** `Require` of anything but everybody, and its older form. */
-function restricts({ name, args }: ApacheDirective): boolean {
+export function restricts({ name, args }: Pick<ApacheDirective, 'name' | 'args'>): boolean {
   if (name === 'require') return args.join(' ').toLowerCase() !== 'all granted';
   return (name === 'deny' && /all/i.test(args.join(' '))) || name === 'authtype';
 }

@@ -4,7 +4,15 @@ import { missingReleases, supportedUntil } from '../engine/security-releases.ts'
 import type { Facts, PoolFacts } from './facts.ts';
 import { mayMakeFiles } from './file-access.ts';
 import type { Check, Sighting } from './finding.ts';
-import { guide, iniManual, opcacheManual, phpChanges, phpVersions, sessionManual } from './sources.ts';
+import {
+  aptManual,
+  guide,
+  iniManual,
+  opcacheManual,
+  phpChanges,
+  phpVersions,
+  sessionManual,
+} from './sources.ts';
 import { branchOf, compareVersions, inSection, listing, placeOf, poolSubject } from './words.ts';
 
 /** PHP includes OPcache from 8.5 on; so does the embedded engine's PHP. */
@@ -170,6 +178,15 @@ function lookAtDisk({ pools, machine, live }: Facts): Sighting[] {
   return [...replaced, ...older];
 }
 
+function lookForUpdates({ updates }: Facts): Sighting[] {
+  return updates.map(({ name, installed, candidate, isSecurity }) => ({
+    subject: `package ${name}`,
+    severity: isSecurity ? 'warning' : 'advice',
+    seen: `${installed} is installed, and apt's lists have ${candidate}${isSecurity ? ', with security fixes' : ''}`,
+    mend: [`apt-get install --only-upgrade '${name.replace(/-[^-]*$/, '-*')}'`, 'hathi reload'],
+  }));
+}
+
 function lookAtSessions({ pools }: Facts): Sighting[] {
   return pools.flatMap((pool) => {
     const { sessionFolder: folder, user } = pool;
@@ -205,6 +222,14 @@ export const phpChecks: readonly Check[] = [
     effect: 'Attackers can use the published faults.',
     source: phpChanges,
     look: lookForCves,
+  },
+  {
+    id: 'php-update',
+    severity: 'warning',
+    title: 'a newer package of PHP in the lists of apt',
+    effect: 'Faults that are mended there stay in this PHP.',
+    source: aptManual,
+    look: lookForUpdates,
   },
   {
     id: 'php-unsupported',

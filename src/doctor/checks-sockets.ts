@@ -45,20 +45,24 @@ function lookAtLoopback({ pools }: Facts): Sighting[] {
 function lookAtMode({ pools }: Facts): Sighting[] {
   return pools.flatMap((pool) => {
     const mode = pool.config['listen.mode'];
-    if (mode === undefined || tcpAddress(pool) !== undefined || hasList(pool)) return [];
+    if (mode === undefined || tcpAddress(pool) !== undefined) return [];
     if ((Number.parseInt(mode, 8) & 0o002) === 0) return [];
     return [
       {
         subject: poolSubject(pool),
         place: placeOf(pool, 'listen.mode'),
         seen: `listen.mode = ${mode}: every user of this machine may connect`,
-        mend: inSection(pool.config, 'listen.mode = 0660', 'listen.group = www-data'),
+        mend: inSection(
+          pool.config,
+          'listen.mode = 0660',
+          ...(hasList(pool) ? [] : ['listen.group = www-data']),
+        ),
       },
     ];
   });
 }
 
-/** An access control list overrides owner, group and mode. */
+/** With an access control list owner and group are ignored; the mode holds for everybody else. */
 export function hasList({ config }: PoolFacts): boolean {
   return Boolean(config['listen.acl_users'] || config['listen.acl_groups']);
 }

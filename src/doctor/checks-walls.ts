@@ -134,7 +134,12 @@ function lookAtWritableCode({ pools }: Facts): Sighting[] {
           subject: poolSubject(pool),
           place: placeOf(pool, 'user'),
           seen: `${pool.user?.name} may write ${writable.length} of ${docroot.code.length} scripts and folders with scripts in ${docroot.path}, such as ${writable[0]?.path}`,
-          mend: [`chown -R root:${pool.user?.name} ${path}`, `chmod -R u=rwX,g=rX,o= ${path}`],
+          mend: [
+            // Without the lists first: chmod would set their mask in place of the group's rights.
+            ...(writable.some(({ list }) => list !== undefined) ? [`setfacl -R -b ${path}`] : []),
+            `chown -R root:${pool.user?.name} ${path}`,
+            `chmod -R u=rwX,g=rX,o= ${path}`,
+          ],
         },
       ];
     }),

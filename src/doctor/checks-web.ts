@@ -154,7 +154,7 @@ function lookAtWebUser(facts: Facts): Sighting[] {
   const { pools, passes, webServers, socketOwners } = facts;
   return pools.flatMap((pool) => {
     const access = socketOwners.get(pool.name);
-    if (access === undefined || tcpAddress(pool) !== undefined || hasList(pool)) return [];
+    if (access === undefined || tcpAddress(pool) !== undefined) return [];
     const using = webServers.filter(({ name }) =>
       passes.some((pass) => pass.server === name && leadsToPool(pass, pool)),
     );
@@ -165,16 +165,18 @@ function lookAtWebUser(facts: Facts): Sighting[] {
 function deniedTo({ name, user }: WebServer, pool: PoolFacts, access: FileAccess): Sighting[] {
   if (user === undefined || mayConnect(user, access)) return [];
   const mode = access.mode.toString(8).padStart(4, '0');
+  const users = pool.config['listen.acl_users'];
+  const isListed = hasList(pool);
   return [
     {
       subject: poolSubject(pool),
-      place: placeOf(pool, 'listen.owner'),
-      seen: `${name} runs as ${user.name}, who may not connect to ${pool.config.listen} (mode ${mode})`,
+      place: placeOf(pool, isListed ? 'listen.acl_users' : 'listen.owner'),
+      seen: `${name} runs as ${user.name}, who may not connect to ${pool.config.listen} (mode ${mode}${isListed ? ', and not in its list' : ''})`,
       mend: inSection(
         pool.config,
-        `listen.owner = ${user.name}`,
-        `listen.group = ${user.name}`,
-        'listen.mode = 0660',
+        ...(isListed
+          ? [`listen.acl_users = ${[users, user.name].filter(Boolean).join(',')}`]
+          : [`listen.owner = ${user.name}`, `listen.group = ${user.name}`, 'listen.mode = 0660']),
       ),
     },
   ];

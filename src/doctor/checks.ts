@@ -1,6 +1,7 @@
 /** The only list of checks: the command, its documentation and the tests derive from it. */
 
 import { capacityChecks } from './checks-capacity.ts';
+import { htaccessChecks } from './checks-htaccess.ts';
 import { liveChecks } from './checks-live.ts';
 import { logChecks } from './checks-logs.ts';
 import { machineChecks } from './checks-machine.ts';
@@ -16,7 +17,7 @@ export const checkGroups: readonly { readonly name: string; readonly checks: rea
   { name: 'Capacity', checks: capacityChecks },
   { name: 'Sockets', checks: socketChecks },
   { name: 'Walls', checks: wallChecks },
-  { name: 'Web servers', checks: webChecks },
+  { name: 'Web servers', checks: [...webChecks, ...htaccessChecks] },
   { name: 'Logs and time limits', checks: logChecks },
   { name: 'PHP', checks: phpChecks },
   { name: 'Under load', checks: liveChecks },

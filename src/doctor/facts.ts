@@ -15,11 +15,23 @@ export interface FileAccess {
   readonly gid: number;
   /** Permission bits, as in chmod(2). */
   readonly mode: number;
+  /** An access control list, which the group bits of the mode only bound. */
+  readonly list?: AccessList | undefined;
+}
+
+/** The entries of acl(5) that the mode does not have; permissions are the bits of a class of the mode. */
+export interface AccessList {
+  readonly users: readonly { readonly id: number; readonly permissions: number }[];
+  readonly groups: readonly { readonly id: number; readonly permissions: number }[];
+  readonly groupObject: number;
+  readonly mask: number;
 }
 
 /** A folder served by a web server, scanned to a limited depth. */
 export interface Docroot {
   readonly path: string;
+  /** Without links. */
+  readonly realPath: string;
   /** A link is on the path: deployments that swap a link. */
   readonly isLink: boolean;
   /** Number of scripts, and whether some were not scanned. */
@@ -29,6 +41,8 @@ export interface Docroot {
   readonly phpinfo: readonly string[];
   /** Folders that contain scripts, and the scripts themselves. */
   readonly code: readonly FileAccess[];
+  /** Files by which Apache's users change its settings for a folder. */
+  readonly htaccess: readonly { readonly path: string; readonly text: string }[];
   /** Time of the newest script, milliseconds since 1970; 0 without one. */
   readonly changedAt: number;
 }
@@ -115,6 +129,15 @@ export interface PhpIniError {
   readonly text: string;
 }
 
+/** A package of PHP that apt could replace by a newer one. */
+export interface PackageUpdate {
+  readonly name: string;
+  readonly installed: string;
+  readonly candidate: string;
+  /** The newer one is in an archive of security fixes. */
+  readonly isSecurity: boolean;
+}
+
 export interface Facts {
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -130,11 +153,14 @@ export interface Facts {
   /** Undefined when logrotate is not installed. */
   readonly rotation: readonly LogRotation[] | undefined;
   readonly machine: MachineFacts;
+  readonly updates: readonly PackageUpdate[];
   readonly services: readonly ServiceFacts[];
   /** Owner and mode of a pool's socket file, by pool name. */
   readonly socketOwners: ReadonlyMap<string, FileAccess>;
   readonly webServers: readonly WebServer[];
   readonly passes: readonly FastcgiPass[];
+  /** Apache loads mod_php. */
+  readonly hasModPhp: boolean;
   /** Paths of missing Unix sockets to which web servers pass. */
   readonly deadSockets: ReadonlySet<string>;
   /** Undefined without `--live`. */

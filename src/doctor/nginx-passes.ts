@@ -8,6 +8,9 @@ import type { FastcgiPass } from './web-facts.ts';
 /** nginx's own default (ngx_http_fastcgi_module, fastcgi_read_timeout). */
 const defaultReadTimeout = 60;
 
+/** It reads no `.htaccess` files. */
+const noClasses: ReadonlySet<string> = new Set();
+
 interface Surroundings {
   readonly server: readonly NginxDirective[];
   readonly serverScope: NginxScope;
@@ -86,6 +89,7 @@ function passOf(
     headBuffer: headBuffer === undefined ? undefined : nginxBytes(headBuffer),
     caches: cache !== undefined && cache !== 'off',
     admitsStrangers: isOpen,
+    overrides: () => noClasses,
     reaches: (path) =>
       isOpen &&
       isPublic(serverScope) &&

@@ -32,5 +32,14 @@ export const nginxFastcgi = page(
 export const logrotateManual = page('logrotate(8)', 'https://man7.org/linux/man-pages/man8/logrotate.8.html');
 export const listenManual = page('listen(2)', 'https://man7.org/linux/man-pages/man2/listen.2.html');
 export const unixManual = page('unix(7)', 'https://man7.org/linux/man-pages/man7/unix.7.html');
+export const fpmUserIni = page(
+  'php.net, .user.ini files',
+  'https://www.php.net/manual/en/configuration.file.per-user.php',
+);
+export const apacheOverride = page(
+  'httpd.apache.org, AllowOverride',
+  'https://httpd.apache.org/docs/2.4/mod/core.html#allowoverride',
+);
+export const aptManual = page('apt-cache(8)', 'https://manpages.debian.org/bookworm/apt/apt-cache.8.en.html');
 export const phpVersions = page('php.net, supported versions', 'https://www.php.net/supported-versions.php');
 export const phpChanges = page('php.net, changelog of PHP 8', 'https://www.php.net/ChangeLog-8.php');

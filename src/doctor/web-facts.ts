@@ -28,6 +28,8 @@ export interface FastcgiPass {
   readonly caches: boolean;
   /** Clients of other networks reach this place without a password. */
   readonly admitsStrangers: boolean;
+  /** Classes of directives that `.htaccess` files may have in a folder (AllowOverride); empty: they are not read. */
+  readonly overrides: (folder: string) => ReadonlySet<string>;
   /** Whether they reach it by a path without a file, and PHP receives that path. */
   readonly reaches: (path: string) => boolean;
 }

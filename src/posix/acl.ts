@@ -30,9 +30,27 @@ const cSetxattr = declare<[Buffer, Buffer, Buffer, number, number], number>(
 const cGetxattr = declare<[Buffer, Buffer, Buffer, number], number>(
   'intptr_t getxattr(const void *path, const void *name, void *value, size_t size)',
 );
+const cLgetxattr = declare<[Buffer, Buffer, Buffer, number], number>(
+  'intptr_t lgetxattr(const void *path, const void *name, void *value, size_t size)',
+);
 const cRemovexattr = declare<[Buffer, Buffer], number>('int removexattr(const void *path, const void *name)');
 
 type Entry = readonly [tag: number, permissions: number, id: number];
+
+/** A list's entries beyond owner and others. Permissions are bits as in a mode: 4 read, 2 write, 1 execute. */
+export interface AccessList {
+  readonly users: readonly AccessEntry[];
+  readonly groups: readonly AccessEntry[];
+  /** Of the file's own group; the group bits of the mode show the mask. */
+  readonly groupObject: number;
+  /** Bounds all entries here. */
+  readonly mask: number;
+}
+
+export interface AccessEntry {
+  readonly id: number;
+  readonly permissions: number;
+}
 
 /** Ids of users and groups that may read and write a file in addition to its mode. */
 export interface Grants {
@@ -66,6 +84,47 @@ function readList(path: string): Buffer | undefined {
   const errno = lastErrno();
   if (errno === constants.errno.ENODATA || errno === constants.errno.EOPNOTSUPP) return undefined;
   throw new PosixError('getxattr', errno, path);
+}
+
+/**
+ * The list of a file; does not follow a link in the last component: lgetxattr(2).
+ *
+ * @returns undefined for a file without a list, and where it cannot be read
+ */
+export function accessListOf(path: string): AccessList | undefined {
+  const length = cLgetxattr(cString(path), attribute, shared, shared.length);
+  return length < 0 ? undefined : decodeEntries(shared.subarray(0, length));
+}
+
+const shared = Buffer.alloc(longestList);
+
+function decodeEntries(value: Buffer): AccessList | undefined {
+  if (value.length < 4 || value.readUInt32LE(0) !== version) return undefined;
+  const users: AccessEntry[] = [];
+  const groups: AccessEntry[] = [];
+  let groupObject = 0;
+  let mask = 7;
+  for (let at = 4; at + entryBytes <= value.length; at += entryBytes) {
+    const permissions = value.readUInt16LE(at + 2);
+    const entry: AccessEntry = { id: value.readUInt32LE(at + 4), permissions };
+    switch (value.readUInt16LE(at)) {
+      case tags.user:
+        users.push(entry);
+        break;
+      case tags.group:
+        groups.push(entry);
+        break;
+      case tags.groupObject:
+        groupObject = permissions;
+        break;
+      case tags.mask:
+        mask = permissions;
+        break;
+      default:
+      // Owner and others: the mode has them.
+    }
+  }
+  return { users, groups, groupObject, mask };
 }
 
 /** Removes the list of a file, so that the mode alone counts: removexattr(2). No-op for a file without one. */

@@ -1,7 +1,10 @@
 /** Faults that are planted into a site where nothing is wrong, each with the one check that has to see it. */
-import { chownSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, symlinkSync } from 'node:fs';
+import type { Facts } from '../../src/doctor/facts.ts';
 import type { Severity } from '../../src/figures/findings.ts';
-import { guideHost, type Site, unixRows } from './site.ts';
+import { grantReadWrite } from '../../src/posix/acl.ts';
+import { testedPhp } from '../harness/debian.ts';
+import { aptPolicy, guideHost, type Site, unixRows } from './site.ts';
 
 const shared = '/run/php/myapp-fpm.sock';
 
@@ -10,6 +13,8 @@ export interface Fault {
   readonly id: string;
   readonly severity: Severity;
   readonly plant: (site: Site) => void;
+  /** Changes what no file can: the engine that is built here has the PHP of this machine. */
+  readonly alter?: (facts: Facts) => Facts;
   /** Expected text of the finding. */
   readonly seen: RegExp;
   /** Among the lines that mend it. */
@@ -20,7 +25,7 @@ function fault(
   id: string,
   severity: Severity,
   name: string,
-  rest: Pick<Fault, 'plant' | 'seen' | 'mend'>,
+  rest: Pick<Fault, 'plant' | 'alter' | 'seen' | 'mend'>,
 ): Fault {
   return { id, severity, name, ...rest };
 }
@@ -64,6 +69,15 @@ function host(from: string | RegExp, to: string, also: Fault['plant'] = () => {}
     site.apache = guideHost.replace(from, to);
     if (site.apache === guideHost) throw new Error(`the virtual host has no ${from}`);
     also(site);
+  };
+}
+
+/** The guide's virtual host, and such a file in a folder of its document root. */
+function htaccess(folder: string, text: string): Fault['plant'] {
+  return (site) => {
+    site.nginx = '';
+    site.apache = guideHost;
+    site.folder.write(`docroot/${folder}.htaccess`, text);
   };
 }
 
@@ -202,6 +216,22 @@ export const faults: readonly Fault[] = [
       mend: /listen\.mode = 0660/,
     }),
   ),
+  fault('socket-mode', 'warning', 'a list beside a mode for everybody', {
+    plant: (site) => {
+      edit(/^listen\.(?:owner|group) = .*\n/gm, '')(site);
+      edit('listen.mode = 0660', 'listen.mode = 0666\nlisten.acl_users = www-data')(site);
+    },
+    seen: /every user of this machine/,
+    mend: /listen\.mode = 0660/,
+  }),
+  fault('socket-web-user', 'critical', 'a list without the web server', {
+    plant: (site) => {
+      edit(/^listen\.(?:owner|group) = .*\n/gm, '')(site);
+      add('listen.acl_users = backup,daemon', 'listen.acl_groups = mail')(site);
+    },
+    seen: /nginx runs as www-data, who may not connect to .*\(mode 0660, and not in its list\)/,
+    mend: /listen\.acl_users = backup,daemon,www-data/,
+  }),
   fault('socket-web-user', 'critical', 'a socket of the pool’s user', {
     plant: edit(/^listen\.(owner|group) = www-data$/gm, 'listen.$1 = backup'),
     seen: /nginx runs as www-data, who may not connect to .*\(mode 0660\)/,
@@ -304,6 +334,42 @@ export const faults: readonly Fault[] = [
     seen: /current\/public is behind a symbolic link/,
     mend: /\$realpath_root\$fastcgi_script_name/,
   }),
+  fault('htaccess-php-value', 'critical', 'a line of mod_php', {
+    plant: htaccess('', 'RewriteEngine On\nphp_value upload_max_filesize 64M\nphp_flag display_errors off\n'),
+    seen: /^php_value upload_max_filesize 64M and php_flag display_errors off: .* answers 500/,
+    mend: /^upload_max_filesize = 64M$/,
+  }),
+  fault('htaccess-php-value', 'warning', 'the same where Apache has the module', {
+    plant: htaccess('app/', '<IfModule mod_php.c>\nphp_value memory_limit 1G\n</IfModule>\n'),
+    seen: /only mod_php reads it/,
+    mend: /docroot\/app\/\.user\.ini:$/,
+  }),
+  fault('htaccess-opens', 'warning', 'a folder that shows its files', {
+    plant: htaccess('up/', 'Options +Indexes\n'),
+    seen: /^options \+Indexes shows the names of all files/,
+    mend: /Take line 1 out of .*docroot\/up\/\.htaccess/,
+  }),
+  fault('htaccess-opens', 'warning', 'pictures that are run', {
+    plant: htaccess(
+      '',
+      '<FilesMatch "\\.(php|jpg)$">\nSetHandler "proxy:unix:/run/php/myapp-fpm.sock|fcgi://localhost"\n</FilesMatch>\n',
+    ),
+    seen: /has files such as x\.jpg run as PHP/,
+    mend: /Take line 2/,
+  }),
+  fault('htaccess-opens', 'warning', 'scripts by other names, left from mod_php', {
+    plant: htaccess('', 'AddHandler application/x-httpd-php .php .html\n'),
+    seen: /send the source of files such as x\.html/,
+    mend: /Take line 1/,
+  }),
+  fault('htaccess-opens', 'warning', 'a hole in a closed folder', {
+    plant: (site) => {
+      site.folder.write('docroot/data/.htaccess', 'Require all denied\n');
+      htaccess('data/media/', '<IfModule mod_authz_core.c>\nRequire all granted\n</IfModule>\n')(site);
+    },
+    seen: /^require all granted lets everybody in below a folder that is closed/,
+    mend: /Take line 2/,
+  }),
   fault('somaxconn', 'warning', 'a backlog above the kernel’s', {
     plant: add('listen.backlog = 5000'),
     seen: /listen\.backlog = 5000, and net\.core\.somaxconn is 4096/,
@@ -343,6 +409,16 @@ export const faults: readonly Fault[] = [
     plant: (site) => chownSync(site.folder.write('docroot/app/index.php', '<?php echo 1;'), 34, 34),
     seen: /backup may write 1 of 3 scripts .*index\.php/,
     mend: /chown -R root:backup/,
+  }),
+  fault('docroot-writable', 'warning', 'a script that a list lets the pool write', {
+    plant: (site) => {
+      const script = site.folder.write('docroot/app/index.php', '<?php echo 1;');
+      // The mode alone gives nothing: its group bits are the mask then.
+      chmodSync(script, 0o640);
+      grantReadWrite(script, 0o640, { users: [34], groups: [] });
+    },
+    seen: /backup may write 1 of 3 scripts .*index\.php/,
+    mend: /^setfacl -R -b \/.*docroot$/,
   }),
   fault('docroot-writable', 'warning', 'a folder that all may write', {
     plant: (site) => {
@@ -457,6 +533,32 @@ export const faults: readonly Fault[] = [
     seen: /syntax error/,
     mend: /line 2 of .*50-bad\.ini/,
   }),
+  fault('php-cves', 'warning', 'a PHP without the fixes of two years', {
+    plant: () => {},
+    alter: (facts) => ({
+      ...facts,
+      pools: facts.pools.map((pool) => ({
+        ...pool,
+        php: { ...pool.php, version: '8.2.18', onDisk: '8.2.18', fixed: new Set() },
+      })),
+    }),
+    seen: /CVEs are mended up to 8\.2\.\d+ and not here: CVE-/,
+    mend: /--only-upgrade 'php8\.2-\*'/,
+  }),
+  fault('php-update', 'warning', 'security fixes that wait', {
+    plant: (site) => {
+      site.apt = aptPolicy('8.9.99-1', 'bookworm-security');
+    },
+    seen: /is installed, and apt's lists have 8\.9\.99-1, with security fixes$/,
+    mend: new RegExp(`^apt-get install --only-upgrade 'php${testedPhp}-\\*'$`),
+  }),
+  fault('php-update', 'advice', 'a newer package', {
+    plant: (site) => {
+      site.apt = aptPolicy('8.9.99-1');
+    },
+    seen: /apt's lists have 8\.9\.99-1$/,
+    mend: /--only-upgrade/,
+  }),
   fault('php-unsupported', 'warning', 'a branch after its end', {
     plant: (site) => {
       site.folder.write('etc/os-release', 'VERSION_CODENAME=unheard\n');
@@ -535,3 +637,75 @@ export const faults: readonly Fault[] = [
 export function linkOut(site: Site, name: string, target: string): void {
   symlinkSync(target, site.folder.join('docroot', name));
 }
+
+/** What WordPress writes, and what an application that wants to be closed has. */
+const usualHtaccess = `# BEGIN WordPress
+<IfModule mod_rewrite.c>
+RewriteEngine On
+RewriteBase /
+RewriteRule ^index\\.php$ - [L]
+</IfModule>
+Options -Indexes +FollowSymLinks
+Require all granted
+AddType image/webp .webp
+`;
+
+/** What looks like a fault, and is none. */
+export const harmless: readonly Pick<Fault, 'name' | 'plant'>[] = [
+  {
+    name: 'a list with the web server in it, beside owners that it replaces',
+    plant: (site) => {
+      edit(/^listen\.(owner|group) = www-data$/gm, 'listen.$1 = root')(site);
+      add('listen.acl_users = backup,www-data')(site);
+    },
+  },
+  {
+    name: "a list with the web server's group",
+    plant: add('listen.acl_groups = www-data'),
+  },
+  {
+    name: 'a list that lets another user write scripts',
+    plant: (site) =>
+      grantReadWrite(site.folder.write('docroot/a.php', '<?php'), 0o640, { users: [33], groups: [] }),
+  },
+  {
+    name: 'an application’s usual file',
+    plant: (site) => {
+      htaccess('', usualHtaccess)(site);
+      site.folder.write('docroot/data/.htaccess', 'Require all denied\n');
+      site.folder.write(
+        'docroot/data/a/.htaccess',
+        'Require all denied\n<Files a>\nDeny from all\n</Files>\n',
+      );
+      site.folder.write(
+        'docroot/php/.htaccess',
+        '<Files ~ "\\.php$">\nSetHandler "proxy:unix:/run/php/myapp-fpm.sock|fcgi://localhost"\n</Files>\nAddHandler application/x-httpd-php83 .php .php8\n',
+      );
+    },
+  },
+  {
+    name: 'a file that Apache does not read',
+    plant: (site) => {
+      htaccess('', 'php_value a b\nOptions +Indexes\n')(site);
+      site.apache = guideHost.replace('AllowOverride All', 'AllowOverride None');
+    },
+  },
+  {
+    name: 'a file for nginx, which reads none',
+    plant: (site) => site.folder.write('docroot/.htaccess', 'php_value a b\nOptions +Indexes\n'),
+  },
+  {
+    name: 'directives of classes that the server keeps to itself',
+    plant: (site) => {
+      htaccess('', 'Options +Indexes\nAddType application/x-httpd-php .html\n')(site);
+      site.apache = guideHost.replace('AllowOverride All', 'AllowOverride AuthConfig Limit');
+    },
+  },
+  {
+    name: 'mod_php’s lines where Apache has mod_php as well',
+    plant: (site) => {
+      htaccess('', 'php_value memory_limit 1G\n')(site);
+      site.apache = `LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so\n${guideHost}`;
+    },
+  },
+];

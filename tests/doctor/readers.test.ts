@@ -10,6 +10,7 @@ import { readInstalledPhp } from '../../src/doctor/read/distribution.ts';
 import { readDocroot } from '../../src/doctor/read/docroots.ts';
 import { readPhpIni } from '../../src/doctor/read/php-ini.ts';
 import { readListeners, readProcesses } from '../../src/doctor/read/processes.ts';
+import { askApt, readUpdates } from '../../src/doctor/read/updates.ts';
 import { stopSeconds, systemdSeconds } from '../../src/doctor/service-unit.ts';
 import { TestFolder } from '../harness/folder.ts';
 
@@ -196,6 +197,40 @@ test('a socket is that of a pool by its whole address, and masters are told from
   );
 });
 
+test('apt is asked offline for newer packages, and keeps nothing of it', {
+  skip: existsSync('/usr/bin/apt-cache') ? false : 'needs apt',
+}, () => {
+  using folder = new TestFolder();
+  const arch = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+  const stanza = (version: string, lines: string): string =>
+    `Package: php8.2-fpm\nVersion: ${version}\nArchitecture: ${arch}\nMaintainer: a\n${lines}\n\n`;
+  folder.write('etc/apt/sources.list', 'deb [trusted=yes] http://x.test/debian bookworm-security main\n');
+  for (const name of ['etc/apt/apt.conf.d', 'etc/apt/preferences.d', 'var/lib/apt/lists/partial'])
+    folder.mkdir(name);
+  folder.write('var/lib/dpkg/status', stanza('8.2.9-1', 'Status: install ok installed'));
+  const ask = () => readUpdates(folder.path, ['php8.2-fpm'], askApt);
+  assert.deepEqual(ask(), {
+    updates: [],
+    unknown: 'newer packages of PHP: apt has no lists of packages: apt-get update',
+  });
+  const list = `var/lib/apt/lists/x.test_debian_dists_bookworm-security_main_binary-${arch}_Packages`;
+  const offer = (version: string) => {
+    folder.write(list, stanza(version, 'Filename: x.deb\nSize: 1\nMD5sum: d41d8cd98f00b204e9800998ecf8427e'));
+    return ask().updates;
+  };
+  const update = { name: 'php8.2-fpm', installed: '8.2.9-1', candidate: '8.2.10-1', isSecurity: true };
+  assert.deepEqual(offer('8.2.10-1'), [update]);
+  assert.deepEqual(offer('8.2.10~rc1-1~deb12u1')[0]?.candidate, '8.2.10~rc1-1~deb12u1');
+  assert.deepEqual(offer('8.2.8-1'), []);
+  assert.deepEqual(offer('8.2.9-1'), []);
+  assert.deepEqual(readdirSync(folder.join('var')), ['lib'], 'no cache');
+  assert.deepEqual(
+    readUpdates('/', [], () => assert.fail('nobody is asked')),
+    { updates: [] },
+  );
+  assert.match(readUpdates('/', ['x'], () => undefined).unknown ?? '', /apt cannot be asked/);
+});
+
 test('permissions are those of the first class that a user is in', () => {
   const user = { uid: 10, gid: 20, groups: [20, 30] };
   const access = (uid: number, gid: number, mode: number) => ({ path: '/x', uid, gid, mode });
@@ -207,4 +242,14 @@ test('permissions are those of the first class that a user is in', () => {
   assert.equal(mayConnect(user, access(1, 2, 0o660)), false);
   assert.equal(mayMakeFiles(user, access(1, 2, 0o1733)), true);
   assert.equal(mayMakeFiles(user, access(1, 2, 0o702)), false);
+  const listed = (mode: number, users: number[], groups: number[], groupObject = 0, mask = 7) => {
+    const entries = (ids: number[]) => ids.map((id) => ({ id, permissions: 6 }));
+    const list = { users: entries(users), groups: entries(groups), groupObject, mask };
+    return mayChange(user, { ...access(1, 20, mode), list });
+  };
+  assert.equal(listed(0o660, [10], []), true);
+  assert.equal(listed(0o660, [10], [], 0, 4), false, 'the mask bounds it');
+  assert.equal(listed(0o660, [11], [30]), true, 'by one of his groups');
+  assert.equal(listed(0o660, [11], []), false, 'his group has nothing, whatever the mask shows');
+  assert.equal(listed(0o662, [], []), false, 'his group, so not the others');
 });

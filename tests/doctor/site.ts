@@ -142,6 +142,8 @@ export class Site implements Disposable {
   memoryKb = 8 * 1024 ** 2;
   usedKb = 0;
   now = Date.parse('2026-11-29');
+  /** What apt says about its packages. */
+  apt = aptPolicy(installedVersion());
   processes: readonly FakeProcess[] = [];
 
   constructor() {
@@ -196,6 +198,7 @@ export class Site implements Disposable {
       root: folder.path,
       env: {},
       now: this.now,
+      askApt: () => this.apt,
       progress: () => {},
     };
     return readFacts(choice, live);
@@ -254,6 +257,25 @@ function readExtensions(folder: string): string {
 function readStanzas(): string {
   const status = readFileSync('/var/lib/dpkg/status', 'utf8').split('\n\n');
   return `${status.filter((stanza) => stanza.startsWith(`Package: php${testedPhp}-`)).join('\n\n')}\n`;
+}
+
+/** The version of PHP's package on this machine. */
+export function installedVersion(): string {
+  stanzas ??= readStanzas();
+  return new RegExp(`^Package: php${testedPhp}-fpm\n[^]*?^Version: (\\S+)$`, 'm').exec(stanzas)?.[1] ?? '';
+}
+
+/** What `apt-cache policy` prints where an archive has that version. */
+export function aptPolicy(candidate: string, archive = 'bookworm'): string {
+  const installed = installedVersion();
+  const row = (version: string, mark: string, source: string): string =>
+    ` ${mark} ${version} 500\n        500 ${source}\n`;
+  const source = `http://deb.debian.org/debian ${archive}/main amd64 Packages`;
+  const rows =
+    candidate === installed
+      ? `${row(installed, '***', source)}        100 /var/lib/dpkg/status\n`
+      : `${row(candidate, '   ', source)}${row(installed, '***', 'http://deb.debian.org/debian bookworm/main amd64 Packages')}        100 /var/lib/dpkg/status\n`;
+  return `php${testedPhp}-fpm:\n  Installed: ${installed}\n  Candidate: ${candidate}\n  Version table:\n${rows}`;
 }
 
 /** Debian's main file of nginx, at home in the folder: real nginx may be asked about it as well. */

@@ -348,7 +348,11 @@ test('what `nginx -T` prints gives the same as the files', { skip: siteSkip() },
   assert.equal(filesOfDump(dump.toString())?.keys().next().value, main);
   const ofDump = site.facts(site.folder.write('dump', dump));
   assert.equal(ofFiles.passes.length, 2);
-  const plain = ({ reaches, ...rest }: FastcgiPass) => ({ ...rest, reached: reaches('/fpm-status') });
+  const plain = ({ reaches, overrides, ...rest }: FastcgiPass) => ({
+    ...rest,
+    reached: reaches('/fpm-status'),
+    classes: [...overrides(site.docroot)],
+  });
   assert.deepEqual(ofDump.passes.map(plain), ofFiles.passes.map(plain));
   assert.equal(ofDump.webServers[0]?.user?.name, 'www-data');
   assert.deepEqual(

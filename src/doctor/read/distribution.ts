@@ -17,6 +17,8 @@ const releases: Readonly<Record<string, { readonly php: string; readonly until: 
 };
 
 export interface InstalledPhp {
+  /** Name of the package whose version it is. */
+  readonly name: string | undefined;
   /** Without the distribution's suffix: `8.2.36`. */
   readonly version: string | undefined;
   /** CVEs in its changelog. */
@@ -32,7 +34,8 @@ export interface InstalledPhp {
  */
 export function readInstalledPhp(root: string, branch: string): InstalledPhp {
   const packages = ['fpm', 'cli', 'common'].map((part) => `php${branch}-${part}`);
-  const full = packageVersion(readSystemText(join(root, 'var/lib/dpkg/status'), statusLimit) ?? '', packages);
+  const [name, full] =
+    installedPackage(readSystemText(join(root, 'var/lib/dpkg/status'), statusLimit) ?? '', packages) ?? [];
   const version = full === undefined ? undefined : /^(?:\d+:)?(\d+\.\d+\.\d+)/.exec(full)?.[1];
   const codename = /^VERSION_CODENAME=["']?(\w+)/m.exec(
     readSystemText(join(root, 'etc/os-release')) ?? '',
@@ -44,20 +47,25 @@ export function readInstalledPhp(root: string, branch: string): InstalledPhp {
     readChangelog(join(root, 'usr/share/doc', name, 'changelog.Debian.gz')),
   );
   return {
+    name,
     version,
     fixed: new Set(changelogs.flatMap((text) => text.match(/CVE-\d{4}-\d{4,}/g) ?? [])),
     until: isOwn ? release.until : undefined,
   };
 }
 
-/** Of the first installed one of the packages. */
-function packageVersion(status: string, packages: readonly string[]): string | undefined {
+/** Name and version of the first installed one of the packages. */
+function installedPackage(
+  status: string,
+  packages: readonly string[],
+): readonly [name: string, version: string] | undefined {
   for (const name of packages) {
     const start = status.startsWith(`Package: ${name}\n`) ? 0 : status.indexOf(`\nPackage: ${name}\n`);
     if (start < 0) continue;
     const end = status.indexOf('\n\n', start + 1);
     const stanza = status.slice(start, end < 0 ? undefined : end);
-    if (/^Status: .* installed$/m.test(stanza)) return /^Version: (\S+)$/m.exec(stanza)?.[1];
+    const version = /^Version: (\S+)$/m.exec(stanza)?.[1];
+    if (version !== undefined && /^Status: .* installed$/m.test(stanza)) return [name, version];
   }
   return undefined;
 }

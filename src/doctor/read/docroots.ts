@@ -5,6 +5,7 @@
 
 import { closeSync, lstatSync, opendirSync, realpathSync, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
+import { accessListOf } from '../../posix/acl.ts';
 import type { Docroot, FileAccess } from '../facts.ts';
 import { openFolder, readCarefully } from './careful-file.ts';
 
@@ -17,6 +18,9 @@ export interface WalkLimits {
 const usualLimits: WalkLimits = { entries: 100_000, depth: 12 };
 /** Maximum size of a script that only shows phpinfo(). */
 const phpinfoBytes = 4096;
+/** Longest file of settings that is read, and how many. */
+const htaccessBytes = 64 * 1024;
+const mostHtaccess = 1000;
 const callsPhpinfo = /(?<!function\s|->|::|\w)phpinfo\s*\(/i;
 const scriptName = /\.(?:php\d?|phtml|phar)$/i;
 
@@ -40,8 +44,18 @@ export function readDocroot(
   const root = openFolder(real);
   if (root === undefined) return undefined;
   walk.folder(root, real, 0);
-  const { scripts, isWhole, phpinfo, code, changedAt } = walk;
-  return { path, isLink: real !== resolve(path), scripts, isWhole, phpinfo, code, changedAt };
+  const { scripts, isWhole, phpinfo, code, htaccess, changedAt } = walk;
+  return {
+    path,
+    realPath: real,
+    isLink: real !== resolve(path),
+    scripts,
+    isWhole,
+    phpinfo,
+    code,
+    htaccess,
+    changedAt,
+  };
 }
 
 class Walk {
@@ -50,6 +64,7 @@ class Walk {
   changedAt = 0;
   readonly phpinfo: string[] = [];
   readonly code: FileAccess[] = [];
+  readonly htaccess: { readonly path: string; readonly text: string }[] = [];
   readonly #limits: WalkLimits;
   readonly #tick: (entries: number) => void;
   #entries = 0;
@@ -77,7 +92,7 @@ class Walk {
       } finally {
         folder.closeSync();
       }
-      if (this.scripts > before) this.code.push(accessOf(path, lstatSync(`${self}/.`)));
+      if (this.scripts > before) this.code.push(accessOf(path, lstatSync(`${self}/.`), `${self}/.`));
     } catch {
       // It is unreadable, or was removed meanwhile.
       this.isWhole = false;
@@ -94,7 +109,9 @@ class Walk {
       return;
     }
     if (stat.isDirectory()) this.#enter(place, path, depth + 1);
-    else if (stat.isFile() && scriptName.test(path)) this.#script(place, path, stat);
+    else if (!stat.isFile()) return;
+    else if (scriptName.test(path)) this.#script(place, path, stat);
+    else if (path.endsWith('/.htaccess')) this.#settings(place, path);
   }
 
   #enter(place: string, path: string, depth: number): void {
@@ -103,16 +120,29 @@ class Walk {
     else this.folder(fd, path, depth);
   }
 
+  #settings(place: string, path: string): void {
+    const bytes = readCarefully(place, { limit: htaccessBytes });
+    if (bytes === undefined || this.htaccess.length >= mostHtaccess) this.isWhole = false;
+    else this.htaccess.push({ path, text: bytes.toString('latin1') });
+  }
+
   #script(place: string, path: string, stat: Stats): void {
     this.scripts++;
     this.changedAt = Math.max(this.changedAt, stat.mtimeMs);
-    this.code.push(accessOf(path, stat));
+    this.code.push(accessOf(path, stat, place));
     if (stat.size > phpinfoBytes) return;
     const text = readCarefully(place, { limit: phpinfoBytes })?.toString('latin1') ?? '';
     if (callsPhpinfo.test(text)) this.phpinfo.push(path);
   }
 }
 
-function accessOf(path: string, { uid, gid, mode }: Stats): FileAccess {
-  return { path, uid, gid, mode: mode & 0o7777 };
+/**
+ * Permissions of a file or folder.
+ *
+ * @param place where it is opened, unless that is its path
+ */
+export function accessOf(path: string, { uid, gid, mode }: Stats, place = path): FileAccess {
+  // The group bits are the mask of a list: without them a list lets nobody write.
+  const list = (mode & 0o020) === 0 ? undefined : accessListOf(place);
+  return { path, uid, gid, mode: mode & 0o7777, ...(list === undefined ? {} : { list }) };
 }

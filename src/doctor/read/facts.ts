@@ -10,6 +10,7 @@ import { readLogrotate } from './logrotate.ts';
 import { readMachine } from './machine.ts';
 import { Docroots, type FactsChoice, PoolReader } from './pools.ts';
 import { readServices } from './units.ts';
+import { readUpdates } from './updates.ts';
 import { readWebServers } from './web-servers.ts';
 
 export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
@@ -26,6 +27,9 @@ export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
   const errors = new Map<string, PhpIniError>();
   const pools = new PoolReader(choice, read, web.passes, docroots, errors);
   const poolFacts = configs.map((config) => pools.read(config));
+  progress('packages');
+  const { updates, unknown: noUpdates } = readUpdates(root, pools.packages, choice.askApt);
+  if (noUpdates !== undefined) unknown.push(noUpdates);
   progress('logs');
   const rotation = readLogrotate(root);
   if (rotation === undefined) unknown.push('the rotation of logs: there is no configuration of logrotate');
@@ -44,27 +48,52 @@ export function readFacts(choice: FactsChoice, live?: LiveFacts): Facts {
     logs: logsOf(read.global, read.configuration, poolFacts),
     rotation,
     machine,
+    updates,
     services: readServices(root, file),
     socketOwners: new Map(configs.map((config) => [config.name, socketOwner(config, read)])),
     webServers: web.servers,
     passes: web.passes,
+    hasModPhp: web.hasModPhp,
     deadSockets: deadSockets(web.passes),
     live,
     unknown: [...unknown, ...docroots.unknown],
   };
 }
 
-/** The master's result for listen.owner, listen.group and listen.mode. */
+/** The master's result for listen.owner, listen.group, listen.mode and the lists, with which owner and group are ignored. */
 function socketOwner(config: PoolConfig, { system }: ConfigurationFacts): FileAccess {
-  const owner = config['listen.owner'];
-  const group = config['listen.group'];
+  const users = namesIn(config['listen.acl_users']);
+  const groups = namesIn(config['listen.acl_groups']);
+  const hasList = users.length + groups.length > 0;
+  const owner = hasList ? undefined : config['listen.owner'];
+  const group = hasList ? undefined : config['listen.group'];
+  const mode = Number.parseInt(config['listen.mode'] || '0660', 8) & 0o777;
   const ownerEntry = owner ? system.lookupUser(owner) : undefined;
   return {
     path: config.listen,
     uid: ownerEntry?.uid ?? process.geteuid?.() ?? 0,
     gid: (group ? system.lookupGroup(group)?.gid : undefined) ?? process.getegid?.() ?? 0,
-    mode: Number.parseInt(config['listen.mode'] || '0660', 8) & 0o777,
+    mode,
+    ...(hasList
+      ? {
+          list: {
+            users: readWrite(users.map((name) => system.lookupUser(name)?.uid)),
+            groups: readWrite(groups.map((name) => system.lookupGroup(name)?.gid)),
+            groupObject: (mode >> 3) & 7,
+            mask: 7,
+          },
+        }
+      : {}),
   };
+}
+
+function namesIn(list: string | undefined): string[] {
+  return (list ?? '').split(',').flatMap((name) => name.trim() || []);
+}
+
+/** Entries of a socket's list. */
+function readWrite(ids: readonly (number | undefined)[]): { id: number; permissions: number }[] {
+  return ids.flatMap((id) => (id === undefined ? [] : [{ id, permissions: 6 }]));
 }
 
 function logsOf(

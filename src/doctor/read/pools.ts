@@ -12,8 +12,9 @@ import { IniValues } from '../ini-values.ts';
 import type { FastcgiPass } from '../web-facts.ts';
 import type { ConfigurationChoice, ConfigurationFacts } from './configuration.ts';
 import { type InstalledPhp, readInstalledPhp } from './distribution.ts';
-import { readDocroot } from './docroots.ts';
+import { accessOf, readDocroot } from './docroots.ts';
 import { type PhpIniContent, readPhpIni } from './php-ini.ts';
+import type { AskApt } from './updates.ts';
 
 export interface FactsChoice extends ConfigurationChoice {
   /** Folders to scan in addition to those that web servers serve. */
@@ -23,6 +24,7 @@ export interface FactsChoice extends ConfigurationChoice {
   readonly env: NodeJS.ProcessEnv;
   /** Milliseconds since 1970: compared with ends of support. */
   readonly now: number;
+  readonly askApt: AskApt;
   /** Main file of the web server, if it is not in Debian's place. */
   readonly nginx: string | undefined;
   readonly apache: string | undefined;
@@ -101,6 +103,11 @@ export class PoolReader {
     };
   }
 
+  /** Packages of the PHP that the pools run. */
+  get packages(): string[] {
+    return [...this.#installed.values()].flatMap(({ name }) => name ?? []);
+  }
+
   #php(config: PoolConfig, chosen: PoolEngine['chosen'] | undefined): PhpFacts {
     const branch = (chosen?.php ?? config.folderVersion)?.split('.').slice(0, 2).join('.');
     const isEmbedded = chosen?.engine === 'embedded';
@@ -157,5 +164,5 @@ function sessionFolder(ini: IniValues): FileAccess | undefined {
   const path = ini.text('session.save_path').replace(/^.*;/, '');
   if (ini.text('session.save_handler') !== 'files' || !path.startsWith('/')) return undefined;
   const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : { path, uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777 };
+  return stat === undefined ? undefined : accessOf(path, stat);
 }

@@ -6,7 +6,7 @@ import { glob } from '../../config/glob.ts';
 import type { ConfigSystem } from '../../config/system.ts';
 import { asBinary, decodeBinary, encodeBinary } from '../../text/binary.ts';
 import { readApache } from '../apache-config.ts';
-import { apachePasses, apacheUser } from '../apache-passes.ts';
+import { apachePasses, apacheUser, loadsModPhp } from '../apache-passes.ts';
 import type { WebServer } from '../facts.ts';
 import { filesOfDump, readNginx } from '../nginx-config.ts';
 import { nginxPasses, nginxUser } from '../nginx-passes.ts';
@@ -23,6 +23,7 @@ export interface WebChoice {
 export interface WebFacts {
   readonly servers: readonly WebServer[];
   readonly passes: readonly FastcgiPass[];
+  readonly hasModPhp: boolean;
 }
 
 export function readWebServers({ root, nginx, apache }: WebChoice, system: ConfigSystem): WebFacts {
@@ -30,7 +31,11 @@ export function readWebServers({ root, nginx, apache }: WebChoice, system: Confi
     nginxFacts(nginx ?? join(root, 'etc/nginx/nginx.conf'), root, system),
     apacheFacts(apache ?? join(root, 'etc/apache2/apache2.conf'), root, system),
   ].filter((facts) => facts !== undefined);
-  return { servers: found.flatMap(({ servers }) => servers), passes: found.flatMap(({ passes }) => passes) };
+  return {
+    servers: found.flatMap(({ servers }) => servers),
+    passes: found.flatMap(({ passes }) => passes),
+    hasModPhp: found.some(({ hasModPhp }) => hasModPhp),
+  };
 }
 
 function nginxFacts(file: string, root: string, system: ConfigSystem): WebFacts | undefined {
@@ -48,6 +53,7 @@ function nginxFacts(file: string, root: string, system: ConfigSystem): WebFacts 
   return {
     servers: [{ name: 'nginx', file, user: user === undefined ? undefined : system.lookupUser(user) }],
     passes: nginxPasses(directives, main.slice(0, main.lastIndexOf('/'))),
+    hasModPhp: false,
   };
 }
 
@@ -59,6 +65,7 @@ function apacheFacts(file: string, root: string, system: ConfigSystem): WebFacts
   return {
     servers: [{ name: 'Apache', file, user: user === undefined ? undefined : system.lookupUser(user) }],
     passes: apachePasses(directives),
+    hasModPhp: loadsModPhp(directives),
   };
 }
 
