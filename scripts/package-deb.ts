@@ -35,7 +35,7 @@ export const debianDependencies = ['libc6', 'libstdc++6', 'libatomic1'] as const
 export interface PackageOptions {
   /** The folder for the package. */
   readonly out: string;
-  /** Of the compression, 1 to 19. */
+  /** Of the compression, 1 to 19; 0 for none. */
   readonly level: string;
   /** A folder with a build of these sources, in place of one that is made now. */
   readonly engine?: string | undefined;
@@ -57,7 +57,8 @@ export function makePackage(options: PackageOptions): string {
     placeControl(stage, manifest.version, php);
     mkdirSync(out, { recursive: true });
     const file = join(out, `hathi_${manifest.version}_${architecture()}.deb`);
-    execFileSync('dpkg-deb', ['--root-owner-group', '-Zzstd', `-z${level}`, '--build', stage, file], {
+    const compression = level === '0' ? ['-Znone'] : ['-Zzstd', `-z${level}`];
+    execFileSync('dpkg-deb', ['--root-owner-group', ...compression, '--build', stage, file], {
       stdio: 'pipe',
     });
     return file;

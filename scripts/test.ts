@@ -53,6 +53,8 @@ const longest = [
   'tests/native/sanitized.test.ts',
   'tests/blackbox/faults.test.ts',
   'tests/blackbox/dokuwiki.test.ts',
+  'tests/package/service.test.ts',
+  'tests/image/image.test.ts',
   'tests/blackbox/last-output.test.ts',
   'tests/admin/dashboard.test.ts',
   'tests/package/package.test.ts',
@@ -97,8 +99,8 @@ async function step(name: string, command: string, args: readonly string[]): Pro
 }
 
 /** Installs the Debian packages that are missing, where this machine lets us. Tests whose package is not there skip. */
-function installDebianPackages(files: readonly string[]): void {
-  const missing = missingPackages(files.some(isOfImage));
+function installDebianPackages(): void {
+  const missing = missingPackages();
   if (missing.length === 0) return;
   const packages = missing.map(debianName);
   for (const name of missing) say(`missing: ${debianName(name)} (${debianPackages[name].purpose})`);
@@ -135,21 +137,9 @@ function withServicesKeptDown(install: () => void): void {
   }
 }
 
-/** Tests of the container image. A whole run leaves them out: a new machine takes minutes to make the image. */
-function isOfImage(file: string): boolean {
-  return file.startsWith('tests/image/');
-}
-
-/** A machine of its own with systemd, several times installed and upgraded: three minutes, for whoever asks for them. */
-const machineTest = 'tests/package/service.test.ts';
-
-/**
- * The test files below the given paths, or all of them but those that take minutes: paths from the checkout's root. */
+/** The test files below the given paths, or all of them: paths from the checkout's root. */
 function findTests(paths: readonly string[]): string[] {
-  if (paths.length === 0)
-    return globSync('tests/**/*.test.ts', { cwd: checkout })
-      .filter((file) => !isOfImage(file) && file !== machineTest)
-      .sort();
+  if (paths.length === 0) return globSync('tests/**/*.test.ts', { cwd: checkout }).sort();
   const found = paths.flatMap((path) => {
     const full = join(checkout, relative(checkout, join(process.env['INIT_CWD'] ?? process.cwd(), path)));
     const place = existsSync(full) ? full : join(checkout, path);
@@ -205,7 +195,11 @@ function removeOld(folder: string): void {
  * each with its reason.
  */
 function buildNativeEngine(files: readonly string[]): TestFolder | null {
-  if (!files.some((file) => /^tests\/(native|contract|blackbox|engine-real|examples)\//.test(file)))
+  if (
+    !files.some((file) =>
+      /^tests\/(native|contract|blackbox|engine-real|examples|image|package)\//.test(file),
+    )
+  )
     return null;
   const folder = new TestFolder('hathi-engine-');
   try {
@@ -218,25 +212,18 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
   }
 }
 
-/**
- * The container image, built once before the tests: on a busy machine it takes longer than a test may. Where it cannot be
- * built, its tests are skipped with the reason.
- */
+/** A container image of Debian's mirrors (HATHI_TEST_IMAGE=debian) takes longer than a test may: it is built before. */
 function buildImage(files: readonly string[]): ContainerStore | null {
-  if (!files.some(isOfImage)) return null;
-  const missing = prepareImages(say);
-  if (missing !== undefined) {
-    process.env['HATHI_TEST_IMAGES_MISSING'] = missing;
+  if (process.env['HATHI_TEST_IMAGE'] !== 'debian' || !files.some((file) => file.startsWith('tests/image/')))
+    return null;
+  const prepared = prepareImages(say);
+  if (typeof prepared === 'string') {
+    process.env['HATHI_TEST_IMAGES_MISSING'] = prepared;
     return null;
   }
-  try {
-    const store = new ContainerStore();
-    process.env['HATHI_TEST_IMAGES'] = store.path;
-    return store;
-  } catch {
-    // The test builds it again, and fails with the reason.
-    return null;
-  }
+  const store = new ContainerStore(prepared);
+  process.env['HATHI_TEST_IMAGES'] = store.path;
+  return store;
 }
 
 /** What a file imports that starts servers, hosts or the reference. */
@@ -255,7 +242,7 @@ async function main(): Promise<number> {
   });
   if (values.fast) return runFast(findTests(paths).filter((file) => !runsServers(file)));
   const files = findTests(paths);
-  installDebianPackages(files);
+  installDebianPackages();
   using figures = new TestFolder('hathi-figures-');
   process.env[cpuFolderVariable] = figures.path;
   // Beside the build of the engine and the first tests.

@@ -2,6 +2,7 @@
  * Sockets inherited by the process: PHP-FPM's `FPM_SOCKETS` (fpm-behaviour 4.5), socket activation by systemd, and those
  * that a master had left with systemd, sd_listen_fds(3).
  */
+import { setNonBlocking } from '../posix/descriptors.ts';
 import { isListening } from '../posix/sockets.ts';
 import { Listener } from './listener.ts';
 import type { ListenerLog } from './listener-ownership.ts';
@@ -71,6 +72,9 @@ export function adoptInherited(
       log.warning(`inherited descriptor fd=${fd} does not listen and is left alone`);
       continue;
     }
+    // systemd has made it block (NonBlocking=no, systemd.service(5)), also for hosts of a killed master that accept now: a
+    // worker that another one was faster than would wait for the next connection, and not see that it has to end.
+    setNonBlocking(fd, true);
     listeners.push(Listener.adopt(fd, origin));
   }
   return listeners;

@@ -1,26 +1,39 @@
 /**
  * Containers for tests. The images that do not depend on the sources are made once and kept below HATHI_ROOTS
  * (/var/tmp/hathi-roots, as those of scripts/debian-root.sh); each test file has a store of its own for the others.
+ *
+ * By default they are made of this machine's packages, and the engine in the image is the one that the tests have built: no
+ * download, and ten seconds. HATHI_TEST_IMAGE=debian makes them as everybody else does: a Debian of its mirrors, whose
+ * packages apt-get installs, and an engine that is compiled in the container.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, cpSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { placeContext } from '../../scripts/package-image.ts';
+import { nativeBuild } from '../native/built-engine.ts';
 import { RunningCommand } from './child.ts';
-import { requires } from './debian.ts';
+import { requires, testedPhp } from './debian.ts';
 import { checkout, TestFolder } from './folder.ts';
+import { DebianOfPackages } from './installed-packages.ts';
 import { run } from './server.ts';
 import { poll } from './waiting.ts';
 
-/** Why containers cannot be used here, as far as packages and rights tell. */
-export const missingForContainers = requires('root', 'podman', 'buildah', 'runc', 'mmdebstrap');
+const isFresh = process.env['HATHI_TEST_IMAGE'] === 'debian';
 
-/** Release of Debian in the containers; that of the image. */
+/** Why containers cannot be used here, as far as packages and rights tell. */
+const missingForContainers =
+  requires('root', 'podman', 'runc') ||
+  (isFresh
+    ? requires('mmdebstrap')
+    : requires('php-cli', 'php-dev', 'php-curl', 'php-mbstring', 'php-sqlite3', 'php-xml') ||
+      nativeBuild().skip);
+
+/** Release of Debian in the containers that are made of its mirrors; that of the image. */
 const release = 'bookworm';
 const folder = join(process.env['HATHI_ROOTS'] || '/var/tmp/hathi-roots', 'containers');
-const baseTag = `localhost/hathi-base:${release}`;
 
-/** Options of podman and buildah: the place of images, and of what runs. */
+/** Options of podman: the place of images, and of what runs. */
 type Place = readonly string[];
 
 const sharedPlace: Place = [
@@ -28,23 +41,33 @@ const sharedPlace: Place = [
   ...['--storage-driver', 'overlay'],
 ];
 
-/** A build here needs no runtime, and has the machine's network. */
-const buildOptions = ['--isolation', 'chroot', '--network', 'host', '--layers'];
+/** Below the image: for PHP, and for the compiler. */
+interface Bases {
+  readonly php: string;
+  readonly compiler: string;
+}
 
-/** Arguments of a build of deploy/image. */
+/** Arguments of a build, which needs no runtime here, and has the machine's network. */
 function build(place: Place, context: string, ...more: readonly string[]): string[] {
+  const options = ['--isolation', 'chroot', '--network', 'host', '--layers', '--pull=never'];
+  return [...place, 'build', ...options, ...more, context];
+}
+
+/** The same for deploy/image. */
+function buildImage(place: Place, context: string, bases: Bases, ...more: readonly string[]): string[] {
+  const given = { BASE: bases.php, COMPILER: bases.compiler, PHP: isFresh ? '8.2' : testedPhp };
+  const args = Object.entries(given).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
   const file = join(checkout, 'deploy/image/Containerfile');
-  return [...place, 'build', ...buildOptions, '--build-arg', `BASE=${baseTag}`, '-f', file, ...more, context];
+  return build(place, context, ...args, '-f', file, ...more);
 }
 
 /**
- * Makes what is missing of the images that are kept: Debian itself, from the machine's own mirrors, and the stages of
- * the Containerfile that only install packages. Takes minutes the first time.
+ * Makes what is missing of the images that are kept.
  *
  * @param say tells a person what takes so long
- * @returns why it is impossible; undefined when they are there
+ * @returns what an image is built on, or why that is impossible
  */
-export function prepareImages(say: (text: string) => void): string | undefined {
+export function prepareImages(say: (text: string) => void): Bases | string {
   if (missingForContainers !== false) return missingForContainers;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(folder);
@@ -53,13 +76,7 @@ export function prepareImages(say: (text: string) => void): string | undefined {
   try {
     // Of several suites at a time one makes them. The lock is that of the descriptor, which ends with this process.
     execFileSync('flock', ['3'], { stdio: ['ignore', 'ignore', 'ignore', lock] });
-    makeBase(say);
-    using context = new TestFolder('hathi-image-empty-');
-    for (const stage of ['compiler', 'php']) {
-      if (!isThere(`localhost/hathi-${stage}`)) say(`image: installing packages for the stage "${stage}"`);
-      tool('buildah', build(sharedPlace, context.path, '--target', stage, '-t', `localhost/hathi-${stage}`));
-    }
-    return undefined;
+    return isFresh ? debianOfMirrors(say) : debianOfMachine();
   } catch (error) {
     return `cannot make the images: ${(error as Error).message}`;
   } finally {
@@ -71,9 +88,53 @@ function isThere(tag: string): boolean {
   return spawnSync('podman', [...sharedPlace, 'image', 'exists', tag], { stdio: 'ignore' }).status === 0;
 }
 
+/** Packages that deploy/image has; the compiler without its parts, since the engine is there. */
+function debianOfMachine(): Bases {
+  const parts = ['cli', 'curl', 'mbstring', 'opcache', 'sqlite3', 'xml'].map(
+    (name) => `php${testedPhp}-${name}`,
+  );
+  const wanted = ['ca-certificates', 'libatomic1', ...parts];
+  const [php, compiler] = [[], ['gcc', 'libc6-dev', `php${testedPhp}-dev`]].map(
+    (alone) => new DebianOfPackages(wanted, alone),
+  ) as [DebianOfPackages, DebianOfPackages];
+  const tag = createHash('sha256').update(compiler.contents).digest('hex').slice(0, 12);
+  const bases = { php: `localhost/hathi-base:${tag}`, compiler: `localhost/hathi-compiler:${tag}` };
+  if (isThere(bases.compiler)) return bases;
+  // Those of packages that have been upgraded since.
+  for (const old of images().filter((name) => /\/hathi-(?:base|compiler):[0-9a-f]{12}$/.test(name)))
+    spawnSync('podman', [...sharedPlace, 'rmi', '--force', old], { stdio: 'ignore' });
+  using context = new TestFolder('hathi-debian-');
+  php.archive(context.join('base.tar'));
+  tool('podman', [...sharedPlace, 'import', '--quiet', context.join('base.tar'), bases.php]);
+  rmSync(context.join('base.tar'));
+  compiler.archive(context.join('compiler.tar'), php);
+  const file = context.write('Containerfile', `FROM ${bases.php}\nADD compiler.tar /\n`);
+  tool('podman', build(sharedPlace, context.path, '-f', file, '-t', bases.compiler));
+  return bases;
+}
+
+function images(): string[] {
+  const list = ['images', '--format', '{{.Repository}}:{{.Tag}}'];
+  return tool('podman', [...sharedPlace, ...list]).split('\n');
+}
+
+/** Takes minutes the first time: Debian itself, and the stages of the Containerfile that only install packages. */
+function debianOfMirrors(say: (text: string) => void): Bases {
+  const tag = `localhost/hathi-base:${release}`;
+  const bases = { php: tag, compiler: tag };
+  makeBase(say, tag);
+  using context = new TestFolder('hathi-image-empty-');
+  for (const stage of ['compiler', 'php']) {
+    if (!isThere(`localhost/hathi-${stage}`)) say(`image: installing packages for the stage "${stage}"`);
+    const target = ['--target', stage, '-t', `localhost/hathi-${stage}`];
+    tool('podman', buildImage(sharedPlace, context.path, bases, ...target));
+  }
+  return bases;
+}
+
 /** Debian without what a container does not need, as its own image is. */
-function makeBase(say: (text: string) => void): void {
-  if (isThere(baseTag)) return;
+function makeBase(say: (text: string) => void, tag: string): void {
+  if (isThere(tag)) return;
   say('image: making a Debian of packages, once');
   const archive = join(folder, 'base.tar');
   const excluded = ['doc', 'man', 'locale', 'info'].map((name) => `path-exclude=/usr/share/${name}/*`);
@@ -85,8 +146,18 @@ function makeBase(say: (text: string) => void): void {
     .split('\n')
     .filter((line) => line.includes(` ${release}`));
   tool('mmdebstrap', ['--variant=minbase', ...options, release, archive, ...mirrors]);
-  tool('podman', [...sharedPlace, 'import', '--quiet', archive, baseTag]);
+  tool('podman', [...sharedPlace, 'import', '--quiet', archive, tag]);
   rmSync(archive);
+}
+
+/** The compiler's image with the engine of the tests, which `hathi build` then finds up to date. */
+function withEngine(place: Place, compiler: string): string {
+  using context = new TestFolder('hathi-engine-image-');
+  cpSync(nativeBuild().folder, context.mkdir('engines'), { recursive: true });
+  const file = context.write('Containerfile', `FROM ${compiler}\nCOPY engines /engines\n`);
+  const tag = 'localhost/hathi-engine';
+  tool('podman', build(place, context.path, '-f', file, '-t', tag));
+  return tag;
 }
 
 /** @throws Error with the end of its output */
@@ -125,18 +196,19 @@ export class ContainerStore implements Disposable {
   readonly #place: Place;
   readonly #limits = limits();
 
-  /** @param path of a store with the tested image; without it the image is built into a new one */
-  constructor(path?: string) {
-    this.#own = path === undefined ? new TestFolder('hathi-c-') : undefined;
-    this.path = path ?? this.#own?.path ?? '';
+  /** @param from path of a store with the tested image, or what it is built on, into a new one */
+  constructor(from: string | Bases) {
+    this.#own = typeof from === 'string' ? undefined : new TestFolder('hathi-c-');
+    this.path = this.#own?.path ?? String(from);
     this.#place = [
       ...['--root', join(this.path, 'images'), '--runroot', join(this.path, 'run')],
       ...['--storage-driver', 'overlay', '--storage-opt', `overlay.imagestore=${join(folder, 'images')}`],
     ];
-    if (path !== undefined) return;
+    if (typeof from === 'string') return;
     using context = new TestFolder('hathi-image-');
     placeContext(context.path);
-    tool('buildah', build(this.#place, context.path, '-t', testedImage));
+    const compiler = isFresh ? from.compiler : withEngine(this.#place, from.compiler);
+    tool('podman', buildImage(this.#place, context.path, { ...from, compiler }, '-t', testedImage));
   }
 
   /** Arguments of a podman command for this store. */
@@ -167,7 +239,8 @@ export function openStore(): ContainerStore | string {
   const { HATHI_TEST_IMAGES: given, HATHI_TEST_IMAGES_MISSING: missing } = process.env;
   if (missing !== undefined) return missing;
   if (given !== undefined) return new ContainerStore(given);
-  return prepareImages(() => {}) ?? new ContainerStore();
+  const prepared = prepareImages(() => {});
+  return typeof prepared === 'string' ? prepared : new ContainerStore(prepared);
 }
 
 /** A container that runs, its output as lines, and its ports as sockets. */

@@ -10,8 +10,8 @@ export interface DebianPackage {
   readonly package?: string;
   readonly probe: string;
   readonly purpose: string;
-  /** Of `tests/image`, which a whole run leaves out. */
-  readonly ofImage?: true;
+  /** Only where HATHI_TEST_IMAGE asks for it. */
+  readonly isAsked?: true;
 }
 
 /** Version of PHP in the releases of Debian. */
@@ -63,6 +63,8 @@ export const debianPackages = {
   },
   'php-sqlite3': extension('sqlite3', 'Adminer on the reference'),
   'php-xml': extension('xml', 'DokuWiki on the reference'),
+  'php-curl': extension('curl', 'the container image'),
+  'php-mbstring': extension('mbstring', 'the container image'),
   'php-symfony-framework-bundle': {
     probe: '/usr/share/php/Symfony/Bundle/FrameworkBundle/autoload.php',
     purpose: 'an application for worker mode',
@@ -83,17 +85,15 @@ export const debianPackages = {
   apache2: { probe: '/usr/sbin/apache2', purpose: 'the web server in front' },
   'kubernetes-client': { probe: '/usr/bin/kubectl', purpose: 'rendering the manifests of deploy/kubernetes' },
   git: { probe: '/usr/bin/git', purpose: 'the release script' },
-  podman: { probe: '/usr/bin/podman', purpose: 'running the container image', ofImage: true },
-  buildah: { probe: '/usr/bin/buildah', purpose: 'building the container image', ofImage: true },
+  podman: { probe: '/usr/bin/podman', purpose: 'building and running the container image' },
   runc: {
     probe: '/usr/sbin/runc',
     purpose: 'running the container image, also with cgroups of version 1',
-    ofImage: true,
   },
   mmdebstrap: {
     probe: '/usr/bin/mmdebstrap',
-    purpose: 'the Debian that the container image is built on',
-    ofImage: true,
+    purpose: 'the Debian that the container image is built on with HATHI_TEST_IMAGE=debian',
+    isAsked: true,
   },
   haproxy: { probe: '/usr/sbin/haproxy', purpose: 'the load balancer in front' },
   keepalived: { probe: '/usr/sbin/keepalived', purpose: 'an address that two load balancers share' },
@@ -114,11 +114,12 @@ export const debianPackages = {
 /** Name of a package in the list. */
 export type DebianPackageName = keyof typeof debianPackages;
 
-/** Packages of the list that are missing. @param withImage those of `tests/image` as well */
-export function missingPackages(withImage: boolean): DebianPackageName[] {
+/** Packages of the list that are missing. */
+export function missingPackages(): DebianPackageName[] {
+  const isFresh = process.env['HATHI_TEST_IMAGE'] === 'debian';
   return packageNames().filter((name) => {
-    const { probe, ofImage }: DebianPackage = debianPackages[name];
-    return (withImage || ofImage !== true) && !existsSync(probe);
+    const { probe, isAsked }: DebianPackage = debianPackages[name];
+    return (isFresh || isAsked !== true) && !existsSync(probe);
   });
 }
 

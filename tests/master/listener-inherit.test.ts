@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { duplicate } from '../../src/posix/descriptors.ts';
+import { duplicate, setNonBlocking } from '../../src/posix/descriptors.ts';
 import { Listener } from '../../src/sockets/listener.ts';
 import { adoptInherited, parseInheritedSockets } from '../../src/sockets/listener-inherit.ts';
 import {
@@ -24,6 +24,14 @@ function variablesFor(sockets: readonly { key: string; fd: number }[]): NodeJS.P
     env[at === 0 ? 'FPM_SOCKETS' : `FPM_SOCKETS_${at / 128}`] = entries.slice(at, at + 128).join(',');
   }
   return env;
+}
+
+/** Flags of an open file (proc(5), fdinfo). */
+function flagsOf(fd: number): number {
+  return Number.parseInt(
+    /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0',
+    8,
+  );
 }
 
 test('entries of all variables are read up to the first gap', () => {
@@ -48,6 +56,16 @@ test('what the reference writes is read: 128 entries a variable', () => {
       assert.deepEqual(parseInheritedSockets(variablesFor(sockets)), sockets);
     }),
   );
+});
+
+test('a socket that blocks, as systemd makes it, does so no more, whoever else has it', async (t) => {
+  const first = await openFor(t, settingsFor(join(folderFor(t), 'blocking.sock')));
+  const blocks = (): boolean => (flagsOf(first.fd) & constants.O_NONBLOCK) === 0;
+  setNonBlocking(first.fd, false);
+  assert.ok(blocks());
+  const [adopted] = adoptInherited({ FPM_SOCKETS: `socket=${duplicate(first.fd)}` }, new LogRecorder());
+  assert.ok(!blocks());
+  adopted?.close();
 });
 
 test('a handed over socket is adopted under its own address, and goes with its file', async (t) => {

@@ -8,7 +8,7 @@ import { nativeBuild } from '../native/built-engine.ts';
 export async function packDeb(folder: string): Promise<string> {
   const given = process.env['HATHI_TEST_DEB'];
   if (given !== undefined) return given;
-  const args = ['--out', folder, '--level', '1', '--engine', nativeBuild().folder];
+  const args = ['--out', folder, '--level', '0', '--engine', nativeBuild().folder];
   const made = await run(process.execPath, ['scripts/package-deb.ts', ...args], {
     cwd: checkout,
     cap: 120_000,
