@@ -17,6 +17,7 @@ import { releaseInherited } from '../posix/inherited.ts';
 import { setThreadName } from '../posix/limits.ts';
 import { newSession } from '../posix/session.ts';
 import { exitCode } from '../runtime/exit-code.ts';
+import { programOnDisk } from '../runtime/module.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
 import type { Turns } from '../runtime/turns.ts';
@@ -149,6 +150,7 @@ async function serve(
   archive.took(read);
   let known = configuration;
   const engines = new KnownEngines();
+  const program = new ProgramOnDisk(command[0] ?? '');
   const options: MasterOptions = {
     archive,
     survivalFolder: instanceFolder('hosts', configuration, process.env, process.getuid?.() ?? 0),
@@ -172,12 +174,13 @@ async function serve(
       return reloaded;
     },
     planProcess: (planned) => planProcess(planned, flags, log),
-    startSuccessor: (program) =>
-      startSuccessor(program, {
+    startSuccessor: (given) =>
+      startSuccessor(given, {
         command,
         descent: isInBackground ? 'background' : 'foreground',
         env: process.env,
       }),
+    isProgramReplaced: () => program.isReplaced,
     predecessor,
   };
   let master = new Master(options);
@@ -196,12 +199,36 @@ async function serve(
   let end = await master.closed;
   while (end?.type === 'takesBack') {
     const before = end;
+    // A reload that waited for it would try again for ever.
+    program.refuse();
     master = await engines.remembered(() => takeBack(options, before, faults));
     end = await master.closed;
   }
   if (end?.type === 'replaced') leaveToNext();
   else if (master.failure !== undefined) endByFault();
   return exitCode.ok;
+}
+
+/** Whether the program on disk is still the one that runs. */
+class ProgramOnDisk {
+  readonly #script: string;
+  #known: string | undefined;
+
+  /** @param script the one that Node runs */
+  constructor(script: string) {
+    this.#script = script;
+    this.#known = programOnDisk(script);
+  }
+
+  get isReplaced(): boolean {
+    const now = programOnDisk(this.#script);
+    return now !== undefined && now !== this.#known;
+  }
+
+  /** The one that is there was tried and cannot do it. */
+  refuse(): void {
+    this.#known = programOnDisk(this.#script);
+  }
 }
 
 interface ReloadSources {

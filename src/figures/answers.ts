@@ -233,6 +233,8 @@ export interface ReloadResult {
   readonly reasons: readonly string[];
   /** Pools left alone; only for a reload of changed pools. */
   readonly unchanged?: readonly string[];
+  /** Nothing was decided: another master takes over meanwhile and is to be asked, at the same place. */
+  readonly again?: true;
 }
 
 /** `POST /api/upgrade` */

@@ -87,9 +87,9 @@ export class MasterReload {
     this.#parts.run(() => this.#reload(asked));
   }
 
-  /** One was requested and has not begun. */
-  get isPending(): boolean {
-    return this.#again !== undefined;
+  /** Of the one that was requested and has not begun. */
+  get pending(): ReloadScope | undefined {
+    return this.#again?.scope;
   }
 
   /** Starts the pending one, once the start or the current reload is over. */

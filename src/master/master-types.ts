@@ -43,6 +43,8 @@ export interface MasterOptions extends ResourceOptions {
    * @throws Error with the reason in words for the operator
    */
   readonly startSuccessor?: (program: string | undefined) => Promise<Successor>;
+  /** Whether the program on disk is not the one that runs: a reload tries it. */
+  readonly isProgramReplaced?: () => boolean;
   /** Set if the master handles this process's signals. */
   readonly signals?: MasterSignals;
 }

@@ -23,7 +23,7 @@ import { EventQueue } from './event-queue.ts';
 import { HostSurvival } from './host-survival.ts';
 import { Intervals } from './intervals.ts';
 import { MasterMemory } from './master-memory.ts';
-import { MasterReload } from './master-reload.ts';
+import { MasterReload, type ReloadRequest } from './master-reload.ts';
 import { MasterStage } from './master-stage.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 import type { MasterEvent, MasterOptions, StartOutcome } from './master-types.ts';
@@ -240,9 +240,9 @@ export class Master {
       case 'finish':
         return this.#leave() ? undefined : this.#stop(masterStates.finishing, 'Finishing ...');
       case 'reload':
-        return this.#reload.request({ scope: 'all', by }, 'Reloading in progress ...');
+        return this.#renew({ scope: 'all', by });
       case 'reloadChanged':
-        return this.#reload.request({ scope: 'changed', by }, 'Reloading in progress ...');
+        return this.#renew({ scope: 'changed', by });
       case 'abortReload':
         return this.#pools.abortReload(by);
       case 'rollback':
@@ -253,6 +253,22 @@ export class Master {
       default:
         throw new Error(`the master does not know the request ${JSON.stringify(verb satisfies never)}`);
     }
+  }
+
+  /**
+   * A reload. As that of php-fpm, which executes its program again, it brings a new version into force: another program
+   * on disk becomes the master first. Where it cannot, this one reloads.
+   */
+  #renew(asked: ReloadRequest): void {
+    const isNormal = this.#stage.state === masterStates.normal && !this.#stage.isLeaving;
+    if (isNormal && this.#options.isProgramReplaced?.() === true) {
+      this.#options.log.notice(
+        'the program on disk has been replaced: it becomes the master before the reload',
+      );
+      void this.#upgrade.request(undefined);
+    }
+    // During an upgrade it waits for the end of that.
+    this.#reload.request(asked, 'Reloading in progress ...');
   }
 
   /**
@@ -523,7 +539,8 @@ export class Master {
   /** Another master goes on with hosts and sockets. Signals are kept for whoever that is. */
   #letGo(): SocketsBefore {
     this.#options.signals?.hold();
-    this.#reloads.impossible('the master was replaced meanwhile: ask the new one');
+    const askAgain = this.#reloads.replaced();
+    if (this.#reload.pending === 'all' && !askAgain) this.#options.signals?.keep('SIGUSR2');
     this.#memory.saveAll();
     this.#pools.letGo();
     this.#stopActing();
@@ -536,7 +553,6 @@ export class Master {
     this.#systemd.replacedBy(pid);
     const rows = this.#options.signals?.take() ?? [];
     const signals = new Set(rows.map(({ signal }) => signal));
-    if (this.#reload.isPending) signals.add('SIGUSR2');
     if (this.#hasReopened) signals.add('SIGUSR1');
     for (const signal of signals) {
       try {

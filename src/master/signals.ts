@@ -24,7 +24,7 @@ export const signalTable: readonly SignalRow[] = [
   {
     signal: 'SIGUSR2',
     verb: 'reload',
-    help: 'read the configuration again and hand over to a new generation',
+    help: 'read the configuration again and hand over to a new generation; another program on disk becomes the master first',
   },
   { signal: 'SIGHUP', verb: 'reload', help: 'the same as USR2' },
 ];
@@ -69,6 +69,11 @@ export class MasterSignals {
   /** Keeps them from now on, until they are delivered or taken. */
   hold(): void {
     this.#enqueue = undefined;
+  }
+
+  /** As if it had come while they are kept. */
+  keep(signal: NodeJS.Signals): void {
+    this.#held.push(...signalTable.filter((row) => row.signal === signal));
   }
 
   /** Those that were kept: somebody else handles them. */

@@ -3,7 +3,7 @@
  * many modules each when published (scripts/build.ts).
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const isCheckout = import.meta.filename.endsWith('.ts');
@@ -39,6 +39,21 @@ function folderAbove(start: string, name: string): string {
 /** Hathi's own version, from package.json. */
 export function ownVersion(): string {
   return ownPackage().version;
+}
+
+/**
+ * Identifies the program on disk: an installation changes it, of another version or of the same one again.
+ *
+ * @param script the one that Node runs
+ * @returns undefined while parts of it are missing, as in the middle of an installation
+ */
+export function programOnDisk(script: string): string | undefined {
+  try {
+    const { dev, ino, size, mtimeMs } = statSync(script);
+    return [ownVersion(), dev, ino, size, mtimeMs].join(' ');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Release of the embedded engine's packages that this program supports. */

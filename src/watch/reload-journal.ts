@@ -92,9 +92,19 @@ export class ReloadJournal {
 
   /** In the master's state no reload can begin, and the current one does not end. */
   impossible(reason: string): void {
-    for (const resolve of [...this.#waiters.splice(0), ...this.#nextWaiters.splice(0)]) {
-      resolve({ at: Date.now(), outcome: 'refused', reasons: [reason] });
-    }
+    this.#answerAll({ at: Date.now(), outcome: 'refused', reasons: [reason] });
+  }
+
+  /** Another master takes over. @returns whether somebody waits for a reload, and will ask that one */
+  replaced(): boolean {
+    const reasons = ['the master was replaced meanwhile: ask the new one'];
+    return this.#answerAll({ at: Date.now(), outcome: 'refused', reasons, again: true });
+  }
+
+  #answerAll(result: ReloadResult): boolean {
+    const waiters = [...this.#waiters.splice(0), ...this.#nextWaiters.splice(0)];
+    for (const resolve of waiters) resolve(result);
+    return waiters.length > 0;
   }
 
   #end(outcome: ReloadOutcome, reasons: readonly string[]): void {

@@ -1,9 +1,10 @@
 /** `hathi upgrade`: another version becomes the master of the same hosts, under load; or fails, and nothing changes. */
 import assert from 'node:assert/strict';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { reloadCommand } from '../../src/cli/watch/reload.ts';
 import { upgradeCommand } from '../../src/cli/watch/upgrade.ts';
 import { contractVersion } from '../../src/engine/contract.ts';
 import { testEngines } from '../harness/engines.ts';
@@ -28,16 +29,23 @@ const pools =
   (to: ConstructorParameters<typeof Masters>[1] extends (to: infer F) => string ? F : never) =>
     `${poolText(to, 'www', settings)}\n${poolText(to, 'rare', asleep)}`;
 
-async function upgrade(masters: Masters, program?: string) {
+/** Runs a command of an operator. */
+async function command(
+  run: typeof upgradeCommand,
+  masters: Masters,
+  more: readonly string[] = [],
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const env = { HATHI_RUNTIME_DIR: masters.folder.join('runtime') };
-  const named = program === undefined ? [] : ['--program', program];
-  const code = await upgradeCommand(['-y', masters.configFile, ...named], { stdout, stderr, env });
+  const code = await run(['-y', masters.configFile, ...more], { stdout, stderr, env });
   stdout.end();
   stderr.end();
   return { code, stdout: await text(stdout), stderr: await text(stderr) };
 }
+
+const upgrade = (masters: Masters, program?: string) =>
+  command(upgradeCommand, masters, program === undefined ? [] : ['--program', program]);
 
 /** What must not go back, and who serves. */
 async function seen(masters: Masters) {
@@ -48,6 +56,17 @@ async function seen(masters: Masters) {
   const pids = pool.workers.map(({ pid }: { readonly pid: number }) => pid);
   return { version, startedAt, state, accepted, ended, poolStartedAt: pool.startedAt, pids };
 }
+
+/** Code that a program begins with: `at(PATTERN, SIGNAL)` sends the signal to itself once its log has such a line. */
+const faulty = (fault: string): string => `
+import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module';
+const write = fs.writeSync;
+const at = (when, signal) => {
+  fs.writeSync = (...args) => { const wrote = write(...args); if (when.test(String(args[1]))) process.kill(process.pid, signal); return wrote; };
+  syncBuiltinESMExports();
+};
+if (process.env.HATHI_HANDOVER || process.argv.includes('-F')) { ${fault} }
+`;
 
 /** Starts a master under load, and asserts that no request is lost. */
 /** The embedded engine takes a core for seconds to start a worker: with many of them clients would wait for those. */
@@ -133,12 +152,66 @@ testEngines(
         'ok',
       );
       // It obeys as the first one did.
+      if (engine === 'native') return await renewed(masters, first, pid);
       const from = first.log.mark();
       process.kill(pid, 'SIGUSR2');
       await first.log.waitFor(/ready to handle connections/, from, 20_000);
     });
   },
 );
+
+/** A reload, as a signal and as a command, brings what is on disk by then; or is one of the running program. */
+async function renewed(masters: Masters, { log }: StartedMaster, pid: number): Promise<void> {
+  const about = masters.folder.join('next/package.json');
+  const put = (version: string): void =>
+    writeFileSync(
+      about,
+      readFileSync(about, 'utf8').replace(/"version": *"[^"]*"/, `"version":"${version}"`),
+    );
+  const next = async (version: string): Promise<number> => {
+    await poll(
+      version,
+      async () => (await seen(masters).catch(() => undefined))?.version === version || undefined,
+    );
+    const now = masters.pidInFile();
+    masters.noteRoot(now);
+    return now;
+  };
+  const { startedAt, pids } = await seen(masters);
+  put('9.9.10');
+  let from = log.mark();
+  process.kill(pid, 'SIGUSR2');
+  await log.waitFor(/takes over/, from, 20_000);
+  await log.waitFor(/Reloading in progress/, from, 20_000);
+  const second = await next('9.9.10');
+  await poll('the reload', async () => (await seen(masters)).state === 'normal' || undefined);
+
+  put('9.9.11');
+  assert.deepEqual(await command(reloadCommand, masters), { code: 0, stdout: '', stderr: '' });
+  const third = await next('9.9.11');
+  assert.equal(new Set([pid, second, third]).size, 3);
+  const after = await seen(masters);
+  assert.equal(after.startedAt, startedAt);
+  assert.ok(!after.pids.some((one: number) => pids.includes(one)), 'a reload makes other workers');
+
+  // One that cannot run, or ends half-way: the running program reloads.
+  const main = 'next/src/cli/main.ts';
+  const good = readFileSync(masters.folder.join(main), 'utf8');
+  const bad = {
+    'exited with code 1': 'nonsense',
+    'ended on signal SIGKILL': faulty("at(/goes on with/, 'SIGKILL')"),
+  };
+  for (const [reason, code] of Object.entries(bad)) {
+    masters.folder.write(main, `${code}${good}`);
+    from = log.mark();
+    assert.deepEqual(await command(reloadCommand, masters), { code: 0, stdout: '', stderr: '' });
+    const refused = log.lines.slice(from).filter((line) => /upgrade refused: /.test(line));
+    assert.equal(refused.length, 1, log.text());
+    assert.match(refused[0] ?? '', new RegExp(reason));
+    assert.equal(masters.pidInFile(), third);
+  }
+  assert.equal((await seen(masters)).version, '9.9.11');
+}
 
 const { skip } = nativeBuild();
 
@@ -156,16 +229,7 @@ test('a program that fails late gives everything back, wherever it fails', { ski
         'stopped after it has adopted half': `at(/goes on with/, 'SIGSTOP')`,
       };
       for (const [name, fault] of Object.entries(faults)) {
-        const code = masters.folder.write(
-          'fault.mjs',
-          `import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module';
-           const write = fs.writeSync;
-           const at = (when, signal) => {
-             fs.writeSync = (...args) => { const wrote = write(...args); if (when.test(String(args[1]))) process.kill(process.pid, signal); return wrote; };
-             syncBuiltinESMExports();
-           };
-           if (process.env.HATHI_HANDOVER || process.argv.includes('-F')) { ${fault} }`,
-        );
+        const code = masters.folder.write('fault.mjs', faulty(fault));
         const program = masters.folder.write(
           'program',
           `#!/bin/sh\nexport NODE_OPTIONS="--import ${code}"\nexec ${real} "$@"\n`,

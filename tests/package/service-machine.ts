@@ -1,5 +1,6 @@
 /** A machine with systemd on which nginx serves PHP by Debian's php8.2-fpm, as its packages set it up. */
 import { copyFileSync, writeFileSync } from 'node:fs';
+import type { PoolsAnswer } from '../../src/figures/answers.ts';
 import { phpFpm, testedPhp } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { httpGet, type Load, startHttpLoad } from '../harness/load.ts';
@@ -90,16 +91,29 @@ export class ServiceMachine implements AsyncDisposable {
     return await this.run('ps -e -o args=');
   }
 
-  /** Another version of Debian's package, of the installed files. */
-  async packUpgrade(): Promise<void> {
-    await this.run(`mkdir -p /root/php/DEBIAN && cd /root/php
-      dpkg-query -L ${fpmService} | grep -vx -e '/\\.' -e /lib | sed 's,^/,,' |
+  /** Another version of Debian's package, of the installed files. @returns its path in the machine */
+  async packUpgrade(): Promise<string> {
+    return await this.#pack(fpmService, 's/^Version: .*/&+test1/');
+  }
+
+  /** Another version of Hathi's. */
+  async packHathi(version: string): Promise<string> {
+    const about = 'usr/lib/hathi/package.json';
+    const change = `sed -i 's/"version": *"[^"]*"/"version": "${version}"/' ${about}`;
+    return await this.#pack('hathi', `s/^Version: .*/Version: ${version}/`, change);
+  }
+
+  async #pack(name: string, edit: string, change = ':'): Promise<string> {
+    await this.run(`mkdir -p /root/${name}/DEBIAN && cd /root/${name}
+      dpkg-query -L ${name} | grep -vx -e '/\\.' -e /lib | sed 's,^/,,' |
         tar -C / --no-recursion -cf - -T - | tar -xf - --no-same-owner
-      for name in preinst postinst prerm postrm triggers conffiles; do
-        if [ -e /var/lib/dpkg/info/${fpmService}.$name ]; then cp /var/lib/dpkg/info/${fpmService}.$name DEBIAN/$name; fi
+      for file in preinst postinst prerm postrm triggers conffiles; do
+        if [ -e /var/lib/dpkg/info/${name}.$file ]; then cp /var/lib/dpkg/info/${name}.$file DEBIAN/$file; fi
       done
-      dpkg-query -s ${fpmService} | sed -e '/^Status:/d' -e 's/^Version: .*/&+test1/' -e '/^Conffiles:/,/^[^ C]/{/^Conffiles:/d;/^ /d}' >DEBIAN/control
-      dpkg-deb -Znone --build /root/php /root/php.deb`);
+      dpkg-query -s ${name} | sed -e '/^Status:/d' -e '${edit}' -e '/^Conffiles:/,/^[^ C]/{/^Conffiles:/d;/^ /d}' >DEBIAN/control
+      ${change}
+      dpkg-deb -Znone --build /root/${name} /root/${name}.next.deb`);
+    return `/root/${name}.next.deb`;
   }
 
   /** A request to a pool of the machine that no web server passes on. */
@@ -112,13 +126,18 @@ export class ServiceMachine implements AsyncDisposable {
   async counts(
     pool = 'www',
   ): Promise<{ readonly accepted: number; readonly active: number; readonly pids: readonly number[] }> {
-    const answer = JSON.parse(await this.run(`hathi status --json -y ${folder}/php-fpm.conf`));
-    const found = answer.pools.find(({ name }: { readonly name: string }) => name === pool);
+    const found = (await this.status()).pools.find(({ name }) => name === pool);
+    if (found === undefined) throw new Error(`there is no pool ${pool}`);
     return {
       accepted: found.totals.accepted,
       active: found.active,
-      pids: found.workers.map(({ pid }: { readonly pid: number }) => pid),
+      pids: found.workers.map(({ pid }) => pid),
     };
+  }
+
+  /** What the master tells. */
+  async status(): Promise<PoolsAnswer> {
+    return JSON.parse(await this.run(`hathi status --json -y ${folder}/php-fpm.conf`));
   }
 
   get #web(): string {

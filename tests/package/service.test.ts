@@ -112,14 +112,29 @@ describe('the package on a machine with systemd', { skip }, () => {
   });
 
   test('an upgrade of PHP restarts Hathi, and the socket of the newest PHP stays', async () => {
-    await on.packUpgrade();
+    const deb = await on.packUpgrade();
     const pid = await on.show('MainPID');
-    await on.run('dpkg -i /root/php.deb 2>&1');
+    await on.run(`dpkg -i ${deb} 2>&1`);
     assert.match(await on.run(`dpkg-query -W ${fpmService}`), /\+test1$/m);
     assert.notEqual(await on.show('MainPID'), pid);
     assert.match(await on.program(), /node$/);
     assert.equal((await on.run('readlink -f /run/php/php-fpm.sock')).trim(), `/run/php/${fpmService}.sock`);
     assert.equal((await on.facts()).ctype, true);
+  });
+
+  test('an upgrade of the package under load: the new version, no request lost, no restart', async () => {
+    const deb = await on.packHathi('9.9.9');
+    const pid = await on.show('MainPID');
+    const restarts = await on.show('NRestarts');
+    await underLoad(() => on.run(`dpkg -i ${deb} 2>&1`));
+    assert.equal((await on.status()).version, '9.9.9');
+    assert.notEqual(await on.show('MainPID'), pid);
+    assert.deepEqual([await on.show('ActiveState'), await on.show('NRestarts')], ['active', restarts]);
+    assert.match(await on.program(), /^\/usr\/lib\/hathi\/.*\/node$/);
+    await poll(
+      'the end of the old master',
+      async () => !existsSync(on.machine.path(`/proc/${pid}`)) || undefined,
+    );
   });
 
   test('give-back: the service is as it was, whatever a killed installer has left', async () => {

@@ -21,6 +21,8 @@ import { Progress } from './progress.ts';
 
 /** A trial is looked at so often. */
 const lookMs = 500;
+/** Answers of masters that take over. */
+const mostLost = 5;
 
 const usage = `Usage: hathi reload [--changed | --abort] [-y FILE] [-p PREFIX] [--connect SOCKET|HOST:PORT] [--timeout SECONDS]
 
@@ -81,7 +83,7 @@ async function abortReload(options: Connection, io: AdminIo): Promise<number> {
   return actionExit.done;
 }
 
-type Result = Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged'>;
+type Result = Pick<ReloadResult, 'outcome' | 'reasons' | 'unchanged' | 'again'>;
 
 /**
  * Requests a reload and waits for its end.
@@ -98,8 +100,10 @@ export async function askForReload(
   const { address, ...token } = addressOf(options, io.env);
   const begun = Date.now();
   try {
-    const answer = await askAdmin(address, path, { method: 'POST', ...token, timeout: options.limit });
-    return readResult(answer);
+    const ask = async (): Promise<Result> =>
+      readResult(await askAdmin(address, path, { method: 'POST', ...token, timeout: options.limit }));
+    const result = await ask();
+    return result.again === true ? await untilAnswered(ask) : result;
   } catch (error) {
     if (!(error instanceof AdminError && error.isLate)) throw error;
     const ask = (): Promise<unknown> => askAdmin(address, '/api/pools', token).catch(() => undefined);
@@ -109,6 +113,18 @@ export async function askForReload(
       `hathi ${name}: not over after ${options.timeout} s; the log and "hathi status" tell how it ends\n`,
     );
     return undefined;
+  }
+}
+
+/** Asks the next master, at the same place: one that ends before it answers is followed by another one. */
+async function untilAnswered(ask: () => Promise<Result>): Promise<Result> {
+  for (let left = mostLost; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (left === 0 || (error as AdminError).isLate) throw error;
+      await setTimeout(lookMs);
+    }
   }
 }
 
@@ -139,7 +155,7 @@ export function tellOutcome(name: string, { outcome, reasons }: Result, io: Admi
 
 /** @throws AdminError for an answer without the result of a reload */
 function readResult(answer: unknown): Result {
-  const { outcome, reasons, unchanged } = (answer ?? {}) as Partial<ReloadResult>;
+  const { outcome, reasons, unchanged, again } = (answer ?? {}) as Partial<ReloadResult>;
   if (outcome === undefined || !Object.hasOwn(outcomes, outcome) || !Array.isArray(reasons)) {
     throw new AdminError('Cannot read the answer to "/api/reload": it tells no outcome');
   }
@@ -147,5 +163,6 @@ function readResult(answer: unknown): Result {
     outcome,
     reasons: reasons.map(String),
     unchanged: Array.isArray(unchanged) ? unchanged.map(String) : [],
+    ...(again === true && { again }),
   };
 }
