@@ -15,6 +15,7 @@ import { nativeStart } from './native-start.ts';
 import { nativeWorkerLife } from './native-worker-life.ts';
 import { nativeWorkerMode } from './native-worker-mode.ts';
 import { observability } from './observability.ts';
+import { overloaded } from './overload.ts';
 import { pools } from './pools.ts';
 import { onePool, poolsChanged, poolsDynamic, poolsOpcache } from './pools-more.ts';
 import { profiling } from './profile.ts';
@@ -40,6 +41,7 @@ export const workloads: readonly Workload[] = [
   recycling,
   observability,
   profiling,
+  overloaded,
   reload,
   installSize,
   nativeHello,

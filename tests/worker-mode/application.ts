@@ -85,6 +85,7 @@ return [
     'big' => function () { $x = str_repeat('x', 30_000_000); echo strlen($x); },
     'auth' => fn () => say([$_SERVER['PHP_AUTH_USER'] ?? null, $_SERVER['PHP_AUTH_PW'] ?? null]),
     'sleep' => function () { usleep((int) $_GET['us']); echo $_GET['nonce'] ?? 'slept'; },
+    'wait' => function () { while (!file_exists($_GET['file'])) { usleep(20000); clearstatcache(); } echo 'gone on'; },
     'zlib' => function () { ini_set('zlib.output_compression', '1'); echo str_repeat('a', 5000); },
     'ob' => function () { ob_start(fn ($text) => strtoupper($text)); echo 'loud'; },
     'reset-opcache' => fn () => say([opcache_reset(), opcache_get_status(false)['restart_pending'] ?? null]),
