@@ -121,16 +121,29 @@ function* readSteps(
   };
 }
 
+/** Pools before their texts were decoded, where that made other objects of them. */
+const encoded = new WeakMap<PoolConfig, PoolConfig>();
+
+/** A pool that says the same as before is recognised before its texts are decoded, which takes longer. */
 function* decodeSteps(configuration: Configuration, known: Configuration | undefined): Steps<Configuration> {
   const pools: PoolConfig[] = [];
-  const before = new Map(known?.pools.map((pool) => [pool.name, pool]));
-  for (const pool of configuration.pools) {
-    const decoded = decodeText(pool);
-    const same = before.get(decoded.name);
-    pools.push(same !== undefined && isSamePool(same, decoded) ? same : decoded);
+  const before = new Map<string, { readonly pool: PoolConfig; readonly text: PoolConfig }>();
+  for (const pool of known?.pools ?? []) {
+    const text = encoded.get(pool) ?? pool;
+    before.set(text.name, { pool, text });
+  }
+  for (const text of configuration.pools) {
+    const same = before.get(text.name);
+    pools.push(same !== undefined && isSamePool(same.text, text) ? same.pool : decodePool(text));
     yield;
   }
   return { ...decodeText({ ...configuration, pools: [] }), pools };
+}
+
+function decodePool(text: PoolConfig): PoolConfig {
+  const pool = decodeText(text);
+  if (pool !== text) encoded.set(pool, text);
+  return pool;
 }
 
 function refuses({ level }: ConfigMessage): boolean {
