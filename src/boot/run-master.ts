@@ -40,6 +40,7 @@ import {
 } from './process-settings.ts';
 import type { ReadFiles } from './read-files.ts';
 import { reportDefines, StartLog, writesToStderr } from './start-log.ts';
+import { adoptStrangers } from './strangers.ts';
 import { startSuccessor } from './successor.ts';
 import { KnownEngines, takeBack } from './take-back.ts';
 
@@ -183,6 +184,7 @@ async function serve(
     isProgramReplaced: () => program.isReplaced,
     predecessor,
   };
+  adoptStrangers();
   let master = new Master(options);
   faults(master);
   let outcome: StartOutcome;

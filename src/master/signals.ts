@@ -14,7 +14,7 @@ export interface SignalRow {
 
 /**
  * HUP is a synonym of USR2 as in Debian's php-fpm; upstream php-fpm dies of it without clean-up. CHLD is missing: Node
- * reaps the hosts, and a host reports its own workers.
+ * reaps the hosts, and a host reports its own workers (and the first process of a container strangers, `boot/strangers.ts`).
  */
 export const signalTable: readonly SignalRow[] = [
   { signal: 'SIGTERM', verb: 'terminate', help: 'stop at once: running requests are lost' },

@@ -41,6 +41,12 @@ export function isStopped(pid: number): boolean {
   return text !== undefined && fieldsAfterName(text)[0] === 'T';
 }
 
+/** Whether it has ended and waits for its parent (a zombie). */
+export function hasEnded(pid: number): boolean {
+  const text = readShort(`/proc/${pid}/stat`);
+  return text !== undefined && fieldsAfterName(text)[0] === 'Z';
+}
+
 /**
  * Identifies the time since the kernel has started: pids and start times mean nothing in another one. Undefined where
  * /proc hides it: random(4).

@@ -16,7 +16,7 @@ import { RunningCommand } from './child.ts';
 import { requires, testedPhp } from './debian.ts';
 import { checkout, TestFolder } from './folder.ts';
 import { DebianOfPackages } from './installed-packages.ts';
-import { run } from './server.ts';
+import { type CommandResult, run } from './server.ts';
 import { poll } from './waiting.ts';
 
 const isFresh = process.env['HATHI_TEST_IMAGE'] === 'debian';
@@ -267,6 +267,27 @@ export class Container implements AsyncDisposable {
       );
       return (code === 0 && Number(stdout)) || undefined;
     });
+  }
+
+  /**
+   * Runs a command in it with the image's environment, as `podman exec` does, which needs more rights than this machine may
+   * give.
+   */
+  async run(user: number, ...command: readonly string[]): Promise<CommandResult> {
+    const format = '{{range .Config.Env}}{{println .}}{{end}}';
+    const { stdout } = await run('podman', this.#store.podman('inspect', '--format', format, this.#name));
+    const pid = String(await this.pid());
+    const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--root', '--wd'];
+    const rights = ['--setuid', String(user), '--setgid', '0'];
+    const environment = ['env', '-i', ...stdout.trim().split('\n')];
+    return run('nsenter', ['--target', pid, ...namespaces, ...rights, ...environment, ...command], {
+      cap: 60_000,
+    });
+  }
+
+  /** A file of it, for this process. */
+  async path(inside: string): Promise<string> {
+    return `/proc/${await this.pid()}/root${inside}`;
   }
 
   /** Forwards Unix sockets to ports of the container's loopback. @returns the socket of each port */

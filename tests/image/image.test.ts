@@ -1,12 +1,14 @@
 /** The container image: built from packages, without a registry, and run as a user of the official image runs it. */
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { type Manifest, rendered } from '../examples/kubernetes.ts';
 import { Container, type ContainerStore, testedImage as image, openStore } from '../harness/containers.ts';
+import { testedPhp } from '../harness/debian.ts';
 import { pageParams, request, scriptParams } from '../harness/fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
+import { makeArchive } from '../harness/repack.ts';
 import { run } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 
@@ -14,6 +16,7 @@ const opened = openStore();
 
 const page = `<?php
 if (isset($_GET['log'])) error_log('a line of the script');
+$left = isset($_GET['leave']) ? exec('sleep 0.1 >/dev/null 2>&1 & echo $!') : '';
 if (isset($_GET['hold'])) {
   $mark = tempnam('/hold', 'runs');
   while (file_exists($mark)) { usleep(5000); clearstatcache(); }
@@ -22,6 +25,7 @@ echo json_encode([
   'uid' => posix_geteuid(),
   'memory' => ini_get('memory_limit'),
   'env' => getenv('OF_THE_CONTAINER'),
+  'left' => $left,
 ]);`;
 
 /** Folders of an application and its configuration, to be mounted. */
@@ -68,8 +72,6 @@ describe('the container image', { skip: typeof opened === 'string' && opened }, 
       hathi status --help >/dev/null
       echo "working in $(pwd), php.ini in $PHP_INI_DIR: $(ls $PHP_INI_DIR | tr '\\n' ' ')"
       php -m | tr '\\n' ' '
-      docker-php-ext-install -j8 opcache pdo_sqlite
-      docker-php-ext-configure gd --with-jpeg
       docker-php-ext-enable opcache`;
     const args = store.runArguments('inside', image, 'sh', '-c', script);
     const { code, stdout, stderr } = await run('podman', args, { cap: 60_000 });
@@ -82,7 +84,50 @@ describe('the container image', { skip: typeof opened === 'string' && opened }, 
     );
     for (const name of ['curl', 'mbstring', 'pdo_sqlite', 'SimpleXML', 'sodium', 'Zend OPcache'])
       assert.ok(stdout.includes(` ${name} `), name);
-    assert.match(stdout, /opcache is there already\n.*pdo_sqlite is there already/);
+  });
+
+  test("installs extensions by the official image's commands, and tells what it cannot", async () => {
+    using folder = new TestFolder('hathi-archive-');
+    makeArchive(folder, 'archive', `php${testedPhp}-igbinary`);
+    const sources = folder.write('sources', 'deb [trusted=yes] file:/archive ./\n');
+    const script = `
+      try() { echo "== $*"; "$@" 2>&1 || echo "code $?"; }
+      try docker-php-source extract
+      try docker-php-ext-configure gd --with-jpeg
+      try docker-php-ext-install -j8 opcache PDO_sqlite
+      try docker-php-ext-enable igbinary
+      try docker-php-ext-install nosuch igbinary
+      try pecl channel-update pecl.php.net
+      try pecl install https://example.org/x.tgz
+      try pecl install igbinary-9.9.9
+      try docker-php-ext-enable igbinary.so pcre
+      php -r 'echo extension_loaded("igbinary") ? "loaded" : "missing", "\n";'
+      php-fpm -m | grep igbinary`;
+    const mounts = [
+      '-v',
+      `${folder.join('archive')}:/archive:ro`,
+      '-v',
+      `${sources}:/etc/apt/sources.list:ro`,
+    ];
+    const args = store.runArguments('extensions', ...mounts, image, 'sh', '-c', script);
+    const { stdout, stderr } = await run('podman', args, { cap: 60_000 });
+    const [, ...parts] = stdout.split(/^== /m);
+    const said = (command: string): string => parts.find((part) => part.startsWith(command)) ?? stderr;
+    assert.match(
+      said('docker-php-ext-install -j8'),
+      /: opcache is there already\n.*: PDO_sqlite is there already\n$/,
+    );
+    assert.match(said('docker-php-ext-enable igbinary\n'), /there is no extension "igbinary".*\ncode 1\n$/);
+    assert.match(
+      said('docker-php-ext-install nosuch'),
+      /Debian has no package for PHP [\d.]+ with: nosuch\..*\ncode 1\n$/,
+    );
+    assert.match(said('pecl install https:'), /would have to be compiled.*\ncode 1\n$/);
+    assert.match(
+      said('pecl install igbinary'),
+      /Debian's version is taken, and not 9\.9\.9\n.*Setting up php[\d.]+-igbinary/s,
+    );
+    assert.match(said('docker-php-ext-enable igbinary.so'), /^[^\n]*\nloaded\nigbinary\n$/, stdout);
   });
 
   test('serves at 9000 by files in php-fpm.d and conf.d, logs to stderr, and finishes requests at QUIT', async () => {
@@ -100,11 +145,21 @@ describe('the container image', { skip: typeof opened === 'string' && opened }, 
     const { stderr, stdout } = container.command;
     await stderr.waitFor(/ready to handle connections/, 0, 60_000);
     const [socket = ''] = await container.open(9000);
-    assert.deepEqual(await ask(socket, 'log=1'), { uid: 33, memory: '77M', env: 'yes' });
+    assert.deepEqual(await ask(socket, 'log=1'), { uid: 33, memory: '77M', env: 'yes', left: '' });
     await stderr.waitFor(/^NOTICE: PHP message: a line of the script$/);
     await stderr.waitFor(/"GET \/index\.php" 200/);
     assert.equal((await request(socket, pageParams('/ping'))).body.toString(), 'pong');
     assert.match((await request(socket, pageParams('/status'))).body.toString(), /^pool: +www$/m);
+
+    const status = await container.run(0, 'hathi', 'status');
+    assert.equal(status.code, 0, status.stderr);
+    assert.match(status.stdout, /^www /m);
+
+    // The first process of a container has to wait for what scripts leave behind.
+    const { left } = await ask(socket, 'leave=1');
+    assert.match(`${left}`, /^\d+$/);
+    const entry = await container.path(`/proc/${left}`);
+    await poll('its end, waited for', () => !existsSync(entry) || undefined);
 
     const held = ask(socket, 'hold=1');
     await poll('the request', () => app.holding.length === 1 || undefined);
@@ -162,6 +217,8 @@ describe('the container image', { skip: typeof opened === 'string' && opened }, 
     const probe = ({ httpGet }: Probe) => get(metrics, httpGet.path);
     await poll('the startup probe', async () => (await probe(startupProbe)) === 200 || undefined, 30_000);
     await poll('the readiness probe', async () => (await probe(readinessProbe)) === 200 || undefined);
+    const status = await container.run(runAsUser, 'hathi', 'status', '-y', '/etc/hathi/hathi.conf');
+    assert.equal(status.code, 0, status.stderr);
     assert.equal(await probe(livenessProbe), 200);
     assert.equal(await get(metrics, '/scale?pool=www'), 200);
 

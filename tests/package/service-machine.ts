@@ -4,6 +4,7 @@ import type { PoolsAnswer } from '../../src/figures/answers.ts';
 import { phpFpm, testedPhp } from '../harness/debian.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { httpGet, type Load, startHttpLoad } from '../harness/load.ts';
+import { repackCommands } from '../harness/repack.ts';
 import { SystemdMachine } from '../harness/systemd-machine.ts';
 
 /** Debian's service. */
@@ -103,17 +104,10 @@ export class ServiceMachine implements AsyncDisposable {
     return await this.#pack('hathi', `s/^Version: .*/Version: ${version}/`, change);
   }
 
-  async #pack(name: string, edit: string, change = ':'): Promise<string> {
-    await this.run(`mkdir -p /root/${name}/DEBIAN && cd /root/${name}
-      dpkg-query -L ${name} | grep -vx -e '/\\.' -e /lib | sed 's,^/,,' |
-        tar -C / --no-recursion -cf - -T - | tar -xf - --no-same-owner
-      for file in preinst postinst prerm postrm triggers conffiles; do
-        if [ -e /var/lib/dpkg/info/${name}.$file ]; then cp /var/lib/dpkg/info/${name}.$file DEBIAN/$file; fi
-      done
-      dpkg-query -s ${name} | sed -e '/^Status:/d' -e '${edit}' -e '/^Conffiles:/,/^[^ C]/{/^Conffiles:/d;/^ /d}' >DEBIAN/control
-      ${change}
-      dpkg-deb -Znone --build /root/${name} /root/${name}.next.deb`);
-    return `/root/${name}.next.deb`;
+  async #pack(name: string, edit: string, change?: string): Promise<string> {
+    const folder = `/root/next-${name}`;
+    await this.run(repackCommands(name, folder, edit, change));
+    return `${folder}.deb`;
   }
 
   /** A request to a pool of the machine that no web server passes on. */
