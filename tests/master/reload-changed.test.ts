@@ -55,7 +55,11 @@ async function reloadChanged(server: Server): Promise<string[]> {
 }
 
 const pool = (to: TestFolder, name: string, lines = ''): string =>
-  poolText(to, name, `env[WHO] = ${name}\nenv[PLACE] = größe\naccess.log = ${to.join(`log/${name}.access`)}\n${lines}`);
+  poolText(
+    to,
+    name,
+    `env[WHO] = ${name}\nenv[PLACE] = größe\naccess.log = ${to.join(`log/${name}.access`)}\n${lines}`,
+  );
 const admin = (to: TestFolder): string => `admin.listen = ${to.join('run/admin.sock')}\n`;
 
 test('unchanged pools are left alone byte for byte, the others get a new generation', async () => {

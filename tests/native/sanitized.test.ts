@@ -46,7 +46,7 @@ async function runTests(engine: string, file: string, only?: string): Promise<[n
 const skip =
   nativeBuild().skip || (wantedSanitizer() === undefined ? false : 'everything runs under a sanitizer');
 
-suite('under the sanitizers', { skip, concurrency: true }, () => {
+suite('under the sanitizers', { skip, concurrency: 2 }, () => {
   let folder: TestFolder;
   before(() => {
     folder = new TestFolder('hathi-engine-');
