@@ -23,6 +23,7 @@ import { recycling } from './recycling.ts';
 import { reload } from './reload.ts';
 import { response } from './response.ts';
 import { serveStart } from './serve-start.ts';
+import { upgrades } from './upgrade.ts';
 import { upload } from './upload.ts';
 import { uploadMemory } from './upload-memory.ts';
 import { workerBoot } from './worker-boot.ts';
@@ -43,6 +44,7 @@ export const workloads: readonly Workload[] = [
   profiling,
   overloaded,
   reload,
+  upgrades,
   installSize,
   nativeHello,
   nativeRequests,

@@ -8,6 +8,7 @@ import { openStandardStream } from '../log/standard-streams.ts';
 import type { Successor } from '../master/predecessor.ts';
 import type { SocketsBefore } from '../master/resources.ts';
 import { socketPair } from '../posix/descriptors.ts';
+import { lowerPriority } from '../posix/priority.ts';
 import { atPlace, isOurUser, type Place } from '../posix/trusted-path.ts';
 import {
   type Descent,
@@ -19,6 +20,10 @@ import {
   passAll,
 } from './handover-channel.ts';
 
+/** Requests come first while it starts: beside a busy worker it has a tenth of a processor. */
+const startNice = 10;
+/** Where many workers are busy a tenth of their shares could be too little to ever start, ms. */
+const politeMs = 5000;
 /** Time of the program until it has opened everything, ms. */
 export const prepareMs = 60_000;
 
@@ -107,6 +112,7 @@ class NextMaster implements Successor {
   readonly #descriptors: number;
   readonly #limit: number;
   readonly #exited: Promise<void>;
+  readonly #hurry: () => void;
   #isOver = false;
   version = '';
 
@@ -114,6 +120,7 @@ class NextMaster implements Successor {
     this.#child = child;
     this.#descriptors = descriptors;
     this.#limit = limit;
+    this.#hurry = this.#yieldToRequests();
     this.#channel = new HandoverChannel(child.stdio[handoverFds.control] as Duplex);
     this.#exited = new Promise((resolve) => {
       child.once('exit', () => resolve());
@@ -123,6 +130,19 @@ class NextMaster implements Successor {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** @returns ends it */
+  #yieldToRequests(): () => void {
+    const { pid } = this.#child;
+    const restore = pid === undefined ? undefined : lowerPriority(pid, startNice);
+    if (restore === undefined) return () => {};
+    const timer = setTimeout(restore, politeMs);
+    timer.unref();
+    return () => {
+      clearTimeout(timer);
+      restore();
+    };
   }
 
   async hello(): Promise<void> {
@@ -152,6 +172,7 @@ class NextMaster implements Successor {
   }
 
   async takeOver(limitMs: number): Promise<void> {
+    this.#hurry();
     this.#channel.send({ type: 'go' });
     await this.#expect('serving', limitMs, 'does not serve');
   }
@@ -167,6 +188,7 @@ class NextMaster implements Successor {
     if (!this.#isOver) {
       this.#isOver = true;
       closeSync(this.#descriptors);
+      this.#hurry();
       this.#child.kill('SIGKILL');
     }
     await this.#exited;
