@@ -1,11 +1,11 @@
 // @ts-check
-/** Needs of each pool by the last hour, their cost, and what fits: the same as `hathi plan`, without predictions. */
+/** Needs of each pool by the last hour, their cost, what fits, and how long connections wait: the same as `hathi plan`. */
 
 /** @import { Client } from './client.js' */
 /** @import { Capacity as CapacityAnswer, PoolCapacity } from './types.d.ts' */
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
-import { bytes, count, foreign } from './format.js';
+import { bytes, count, duration, foreign } from './format.js';
 import { More } from './more.js';
 import { heads } from './table-head.js';
 
@@ -40,6 +40,19 @@ const cells = [
     about: 'Memory of the workers that are needed',
     text: ({ costBytes }) => bytes(costBytes),
   },
+  {
+    name: 'Waits',
+    place: 'middle',
+    about: 'Predicted for the busiest minute with pm.max_children: 95 of 100 connections wait no longer',
+    text: ({ waitsNow }) => wait(waitsNow),
+    alarm: ({ waitsNow }) => (waitsNow !== undefined && waitsNow.p95Seconds >= 1 ? 'warn' : undefined),
+  },
+  {
+    name: 'Would wait',
+    place: 'middle',
+    about: 'The same with the settings on the right',
+    text: ({ waitsThen }) => wait(waitsThen),
+  },
   { name: 'Why', kind: 'text', place: 'wide', text: ({ why }) => why },
   {
     name: 'Settings',
@@ -48,6 +61,11 @@ const cells = [
     text: ({ advice }) => advice.map(({ directive, value }) => `${directive} = ${value}`).join(' · '),
   },
 ];
+
+/** @param {PoolCapacity['waitsNow']} predicted */
+function wait(predicted) {
+  return predicted === undefined ? '–' : duration(predicted.p95Seconds * 1e6);
+}
 
 export class Capacity {
   #body;

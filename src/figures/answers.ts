@@ -363,6 +363,14 @@ export interface RoutesAnswer {
   readonly uncounted: number;
 }
 
+/** Predicted waiting for a worker in the busiest minute. */
+export interface WaitAnswer {
+  /** Share of connections that find no free worker. */
+  readonly waited: number;
+  readonly p95Seconds: number;
+  readonly p99Seconds: number;
+}
+
 /** A pool's needs by the last hour; unknown figures are absent. */
 export interface PoolCapacityAnswer {
   readonly pool: string;
@@ -385,6 +393,9 @@ export interface PoolCapacityAnswer {
   readonly fits: number | undefined;
   /** Recommended number. */
   readonly recommended: number;
+  /** With `maxChildren` workers, and with the recommended number: of the first six pools. */
+  readonly waitsNow?: WaitAnswer | undefined;
+  readonly waitsThen?: WaitAnswer | undefined;
   readonly advice: readonly { readonly directive: string; readonly value: string; readonly reason: string }[];
 }
 

@@ -102,7 +102,7 @@ function waitRows({ plan, now, proposed, whatIf }: PoolOutlook): string[] {
   if (now === undefined || proposed === undefined) return [];
   const row = (name: string, { workers, peak, p95Range: [low, high] }: Prediction): string => {
     const range =
-      high > 1.2 * low ? ` (${seconds(low)} to ${seconds(high)} from one such minute to another)` : '';
+      high > 1.2 * low ? ` (${seconds(low)} to ${seconds(high)} from one repetition to another)` : '';
     return `  ${name.padEnd(9)} ${counted(workers, 'worker')}: in the busiest minute ${waitText(peak)}${range}`;
   };
   return [

@@ -1,5 +1,6 @@
 /** Demand on a pool in the last hour, from its history: the load of each minute, and of the busiest one. Pure. */
 
+import type { CountedLoad } from './queue-simulation.ts';
 import { offeredLoad } from './staffing.ts';
 
 /** Used columns of a history: equal length, oldest sample first; null for unknown figures. */
@@ -31,6 +32,8 @@ export interface LoadMinute {
   readonly limit: number;
   readonly queue: number;
   readonly memoryBytes: number | undefined;
+  /** The same by samples of the history, oldest first. */
+  readonly parts: readonly CountedLoad[];
 }
 
 export interface Demand {
@@ -134,6 +137,11 @@ function minuteOf(samples: readonly Sample[]): LoadMinute {
     limit: samples.at(-1)!.limit,
     queue: Math.max(...samples.map(({ queue }) => queue)),
     memoryBytes: samples.findLast(({ memoryBytes }) => memoryBytes !== undefined)?.memoryBytes,
+    parts: samples.map((sample) => ({
+      seconds: sample.seconds,
+      arrivals: sample.rate * sample.seconds,
+      serviceSeconds: sample.serviceMicros === undefined ? serviceSeconds : sample.serviceMicros / 1e6,
+    })),
   };
 }
 

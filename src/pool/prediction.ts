@@ -1,13 +1,19 @@
 /** Predicts waiting times for a number of workers by simulating the measured load. Pure and repeatable. */
 
 import type { Demand } from './demand.ts';
-import { type LoadPhase, simulate, type Waiting } from './queue-simulation.ts';
+import { type LoadPhase, type Simulation, simulateInSteps, type Waiting } from './queue-simulation.ts';
 import { measuredTimes, type ServiceTimes } from './service-times.ts';
 
-/** Maximum of simulated arrivals: a second of computing. */
-const mostArrivals = 500_000;
-/** A minute is one random sample: the simulation is repeated this often, as far as time allows. */
-const mostRuns = 20;
+/** The effort for a prediction. */
+export interface Effort {
+  /** Maximum of simulated arrivals, around the busiest minute. */
+  readonly arrivals: number;
+  /** The simulation is repeated this often with other random numbers, as far as the arrivals allow. */
+  readonly runs: number;
+}
+
+/** A second of computing. */
+const usualEffort: Effort = { arrivals: 500_000, runs: 20 };
 
 export interface WhatIf {
   /** Workers; undefined: as planned. */
@@ -41,34 +47,55 @@ export function predict(
   workers: number,
   whatIf: WhatIf = {},
 ): Prediction | undefined {
+  const steps = predictInSteps(demand, counts, workers, whatIf);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same, with a pause every few milliseconds in which the caller may do other work. */
+export function* predictInSteps(
+  demand: Demand,
+  counts: readonly number[],
+  workers: number,
+  whatIf: WhatIf = {},
+  effort: Effort = usualEffort,
+): Generator<void, Prediction | undefined> {
   const times = measuredTimes(counts);
   if (times === undefined) return undefined;
-  const phases = demand.minutes.map((minute): LoadPhase => {
-    const service = minute.serviceSeconds ?? times.meanSeconds;
+  const phases = demand.minutes.map(({ seconds, rate, parts }): LoadPhase => {
+    const factor = whatIf.rate ?? 1;
     return {
-      seconds: minute.seconds,
-      rate: minute.rate * (whatIf.rate ?? 1),
-      serviceSeconds: service * (whatIf.service ?? 1),
+      seconds,
+      rate: rate * factor,
+      parts: parts.map((part) => ({
+        seconds: part.seconds,
+        arrivals: part.arrivals * factor,
+        serviceSeconds: (part.serviceSeconds ?? times.meanSeconds) * (whatIf.service ?? 1),
+      })),
     };
   });
   const peakAt = demand.minutes.indexOf(demand.peak);
-  const window = windowAround(phases, peakAt);
-  return predictPhases(phases, window, peakAt, times, whatIf.workers ?? workers);
+  return yield* predictPhases(phases, peakAt, times, whatIf.workers ?? workers, effort);
 }
 
-function predictPhases(
+function* predictPhases(
   phases: readonly LoadPhase[],
-  { from, to }: { readonly from: number; readonly to: number },
   peakAt: number,
   times: ServiceTimes,
   workers: number,
-): Prediction {
+  effort: Effort,
+): Generator<void, Prediction> {
+  const { from, to } = windowAround(phases, peakAt, effort.arrivals);
   const inWindow = phases.slice(from, to);
   const arrivals = inWindow.reduce((sum, { rate, seconds }) => sum + rate * seconds, 0);
-  const runs = Math.max(1, Math.min(mostRuns, Math.floor(mostArrivals / Math.max(1, arrivals))));
-  const simulations = Array.from({ length: runs }, (_, run) =>
-    simulate({ workers, times, phases: inWindow, seed: run + 1 }),
-  );
+  const runs = Math.max(1, Math.min(effort.runs, Math.floor(effort.arrivals / Math.max(1, arrivals))));
+  const simulations: Simulation[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    simulations.push(yield* simulateInSteps({ workers, times, phases: inWindow, seed: run + 1 }));
+    yield;
+  }
   const ofMinute = (index: number): Waiting => averageOf(simulations.map((one) => one.phases[index - from]!));
   const minutes = phases.map((_, index) => (index < from || index >= to ? undefined : ofMinute(index)));
   const p95 = simulations.map((one) => one.phases[peakAt - from]!.p95).sort((a, b) => a - b);
@@ -98,7 +125,11 @@ function averageOf(all: readonly Waiting[]): Waiting {
 }
 
 /** The phases around the busiest one, as many as can be simulated quickly. */
-function windowAround(phases: readonly LoadPhase[], peakAt: number): { from: number; to: number } {
+function windowAround(
+  phases: readonly LoadPhase[],
+  peakAt: number,
+  mostArrivals: number,
+): { from: number; to: number } {
   let [from, to] = [peakAt, peakAt + 1];
   const arrivals = (index: number): number => (phases[index]?.rate ?? 0) * (phases[index]?.seconds ?? 0);
   let sum = arrivals(peakAt);

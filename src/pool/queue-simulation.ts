@@ -1,18 +1,37 @@
 /**
- * Simulates a pool as a queue: connections arrive randomly at a variable rate, each takes a measured time, workers
- * serve them in order of arrival, like the kernel's queue. Pure and repeatable.
+ * Simulates a pool as a queue: connections arrive at random, at a rate or as many as were counted in each few seconds,
+ * each takes a measured time, workers serve them in order of arrival, like the kernel's queue. Pure and repeatable.
  */
 
 import { exponential, seededRandom } from './random.ts';
 import type { ServiceTimes } from './service-times.ts';
 
-/** A period of constant load. */
+/** A period of load: constant, unless there are parts. */
 export interface LoadPhase {
   readonly seconds: number;
   /** Arrivals a second. */
   readonly rate: number;
   /** Scales service times to this mean; undefined: unscaled. */
   readonly serviceSeconds?: number | undefined;
+  /** What was counted, in place of all the above. */
+  readonly parts?: readonly CountedLoad[] | undefined;
+}
+
+/**
+ * A few seconds whose arrivals were counted. They come at random moments within, and take as long together as they
+ * took: counts and times vary by chance already, and drawing them anew would add the same chance once more.
+ */
+export interface CountedLoad {
+  readonly seconds: number;
+  /** A fraction is rounded up with that probability. */
+  readonly arrivals: number;
+  /** Mean of their service times; undefined when unknown. */
+  readonly serviceSeconds: number | undefined;
+}
+
+interface Arrival {
+  readonly at: number;
+  readonly service: number;
 }
 
 export interface SimulatedPool {
@@ -48,6 +67,18 @@ export interface Simulation extends Waiting {
 
 /** Simulates it, starting with an empty queue. */
 export function simulate(pool: SimulatedPool): Simulation {
+  const steps = simulateInSteps(pool);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** Arrivals of a step: two milliseconds of computing. */
+const stepArrivals = 1000;
+
+/** The same, with pauses in which the caller may do other work. */
+export function* simulateInSteps(pool: SimulatedPool): Generator<void, Simulation> {
   const random = seededRandom(pool.seed ?? 1);
   const workers = new FreeTimes(pool.workers);
   const starts = new StartQueue();
@@ -55,13 +86,12 @@ export function simulate(pool: SimulatedPool): Simulation {
   const refused: number[] = [];
   let phaseStart = 0;
   let busySeconds = 0;
+  let count = 0;
   for (const phase of pool.phases) {
     const inPhase: number[] = [];
     let sentAway = 0;
-    const end = phaseStart + phase.seconds;
-    const scale = phase.serviceSeconds === undefined ? 1 : phase.serviceSeconds / pool.times.meanSeconds;
-    let at = phase.rate > 0 ? phaseStart + exponential(phase.rate, random) : end;
-    for (; at < end; at += exponential(phase.rate, random)) {
+    for (const { at, service } of arrivalsOf(phase, phaseStart, pool.times, random)) {
+      if (++count % stepArrivals === 0) yield;
       const start = Math.max(at, workers.earliest);
       starts.forgetBefore(at);
       const isTooLong = start - at > (pool.maxWaitSeconds ?? Number.POSITIVE_INFINITY);
@@ -69,7 +99,6 @@ export function simulate(pool: SimulatedPool): Simulation {
         sentAway += 1;
         continue;
       }
-      const service = pool.times.draw(random) * scale;
       workers.take(start + service);
       if (start > at) starts.add(start);
       busySeconds += service;
@@ -77,7 +106,7 @@ export function simulate(pool: SimulatedPool): Simulation {
     }
     waits.push(inPhase);
     refused.push(sentAway);
-    phaseStart = end;
+    phaseStart += secondsOf(phase);
   }
   return {
     ...waitingOf(
@@ -87,6 +116,46 @@ export function simulate(pool: SimulatedPool): Simulation {
     phases: waits.map((inPhase, index) => waitingOf(inPhase, refused[index] ?? 0)),
     busy: phaseStart > 0 ? Math.min(pool.workers, busySeconds / phaseStart) : 0,
   };
+}
+
+function secondsOf({ seconds, parts }: LoadPhase): number {
+  return parts === undefined ? seconds : parts.reduce((sum, part) => sum + part.seconds, 0);
+}
+
+function* arrivalsOf(
+  phase: LoadPhase,
+  phaseStart: number,
+  times: ServiceTimes,
+  random: () => number,
+): Generator<Arrival> {
+  if (phase.parts !== undefined) {
+    let start = phaseStart;
+    for (const part of phase.parts) {
+      yield* countedArrivals(part, start, times, random);
+      start += part.seconds;
+    }
+    return;
+  }
+  const end = phaseStart + phase.seconds;
+  const scale = phase.serviceSeconds === undefined ? 1 : phase.serviceSeconds / times.meanSeconds;
+  let at = phase.rate > 0 ? phaseStart + exponential(phase.rate, random) : end;
+  for (; at < end; at += exponential(phase.rate, random)) {
+    yield { at, service: times.draw(random) * scale };
+  }
+}
+
+function countedArrivals(
+  { seconds, arrivals, serviceSeconds }: CountedLoad,
+  start: number,
+  times: ServiceTimes,
+  random: () => number,
+): Arrival[] {
+  const count = Math.floor(arrivals + random());
+  const moments = Float64Array.from({ length: count }, () => start + random() * seconds).sort();
+  const drawn = Array.from(moments, () => times.draw(random));
+  const mean = drawn.reduce((sum, service) => sum + service, 0) / Math.max(1, count);
+  const scale = serviceSeconds === undefined || mean === 0 ? 1 : serviceSeconds / mean;
+  return drawn.map((service, index) => ({ at: moments[index]!, service: service * scale }));
 }
 
 function waitingOf(waits: readonly number[], refused: number): Waiting {
