@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { notesOf, released } from '../../scripts/release-changelog.ts';
 import { type Bom, billOfMaterials } from '../../scripts/release-sbom.ts';
 import { requires } from '../harness/debian.ts';
@@ -13,6 +14,12 @@ import { nativeBuild } from '../native/built-engine.ts';
 
 const changelog =
   '# Changelog\n\n## 0.2.0 (not released)\n\n- A fault.\n\n## 0.1.0 (2026-01-01)\n\n- First.\n';
+
+/** What CycloneDX's own schema has against it; null for nothing. */
+async function schemaErrors(bom: Bom): Promise<unknown> {
+  const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot5);
+  return await validator.validate(JSON.stringify(bom));
+}
 
 test('the changelog: its first section gets the date', () => {
   const text = released(changelog, '0.2.0', '2026-11-30');
@@ -34,12 +41,14 @@ for (const [title, text, message] of [
   });
 }
 
-test('the bill of materials names packages, Node and Debian, and is the same for the same content', () => {
+test('the bill of materials names packages, Node and Debian, and is the same for the same content', async () => {
   const npm: Bom = {
     bomFormat: 'CycloneDX',
+    specVersion: '1.5',
+    version: 1,
     serialNumber: 'urn:uuid:random',
     metadata: {
-      timestamp: 'now',
+      timestamp: '2026-11-29T00:00:00.000Z',
       component: {
         'bom-ref': 'hathi@0.2.0',
         type: 'library',
@@ -84,6 +93,10 @@ test('the bill of materials names packages, Node and Debian, and is the same for
     /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/,
   );
   assert.deepEqual(billOfMaterials({ ...npm, serialNumber: 'another' }, parts), bom);
+  assert.equal(await schemaErrors(bom), null);
+  const [first] = bom.components;
+  assert.ok(first !== undefined);
+  assert.notEqual(await schemaErrors({ ...bom, components: [{ ...first, type: 'part' }] }), null);
 });
 
 const skip = requires('git', 'php-dev', 'php-cli') || (!isRoot && 'needs root');
@@ -181,7 +194,7 @@ describe('a release', { skip }, () => {
       assert.equal(createHash('sha256').update(content).digest('hex'), sum, name);
     }
     const bom = JSON.parse(readFileSync(join(out, 'hathi-7.8.9.cdx.json'), 'utf8')) as Bom;
-    assert.equal(bom['specVersion'], '1.5');
+    assert.equal(await schemaErrors(bom), null);
     assert.equal(bom.metadata.component['bom-ref'], 'hathi@7.8.9');
     const parts = bom.components.map(({ name }) => name);
     for (const name of ['koffi', 'send', 'uplot', 'node', 'libatomic1'])
