@@ -22,12 +22,14 @@ import { poll } from './waiting.ts';
 const isFresh = process.env['HATHI_TEST_IMAGE'] === 'debian';
 
 /** Why containers cannot be used here, as far as packages and rights tell. */
-const missingForContainers =
-  requires('root', 'podman', 'runc') ||
-  (isFresh
-    ? requires('mmdebstrap')
-    : requires('php-cli', 'php-dev', 'php-curl', 'php-mbstring', 'php-sqlite3', 'php-xml') ||
-      nativeBuild().skip);
+function missingForContainers(): string | false {
+  const missing = requires('root', 'podman', 'runc');
+  if (missing !== false) return missing;
+  if (isFresh) return requires('mmdebstrap');
+  return (
+    requires('php-cli', 'php-dev', 'php-curl', 'php-mbstring', 'php-sqlite3', 'php-xml') || nativeBuild().skip
+  );
+}
 
 /** Release of Debian in the containers that are made of its mirrors; that of the image. */
 const release = 'bookworm';
@@ -68,7 +70,8 @@ function buildImage(place: Place, context: string, bases: Bases, ...more: readon
  * @returns what an image is built on, or why that is impossible
  */
 export function prepareImages(say: (text: string) => void): Bases | string {
-  if (missingForContainers !== false) return missingForContainers;
+  const missing = missingForContainers();
+  if (missing !== false) return missing;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(folder);
   if (uid !== 0 || (mode & 0o022) !== 0) return `"${folder}" is not root's alone: remove it`;
