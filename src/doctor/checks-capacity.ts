@@ -3,6 +3,7 @@
 import type { Severity } from '../figures/findings.ts';
 import type { Facts, MachineFacts, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
+import { quantityOf } from './ini-values.ts';
 import { fpmManual, guide, iniManual } from './sources.ts';
 import { inSection, listing, placeOf, poolSubject, size } from './words.ts';
 
@@ -128,6 +129,28 @@ function lookAtMemoryLimit({ pools, machine }: Facts): Sighting[] {
   });
 }
 
+/** With `php_admin_value` scripts cannot change it. */
+function lookForRaises({ pools }: Facts): Sighting[] {
+  return pools.flatMap((pool) => {
+    if (pool.config.php_admin_value.some(([name]) => name === 'memory_limit')) return [];
+    const own = pool.ini.quantity('memory_limit');
+    const raises = pool.docroots
+      .flatMap((docroot) => docroot.raises)
+      .filter(({ limit }) => own > 0 && (limit === '-1' || quantityOf(limit) > own));
+    const [first] = raises;
+    if (first === undefined) return [];
+    const scripts = new Set(raises.map(({ path }) => path)).size;
+    return [
+      {
+        subject: poolSubject(pool),
+        place: placeOf(pool),
+        seen: `memory_limit is ${size(own)}, and ${scripts === 1 ? 'a script sets' : `${scripts} scripts set`} a higher one: ${first.path} to ${first.limit}`,
+        mend: inSection(pool, `php_admin_value[memory_limit] = ${Math.round(own / 1024 ** 2)}M`),
+      },
+    ];
+  });
+}
+
 function lookAtProcessMax({ pools, processMax }: Facts): Sighting[] {
   if (processMax === 0) return [];
   const sum = pools.reduce((total, { config }) => total + firstWorkers(config), 0);
@@ -164,6 +187,14 @@ export const capacityChecks: readonly Check[] = [
     effect: 'One request may take all memory, and others are ended for it.',
     source: iniManual,
     look: lookAtMemoryLimit,
+  },
+  {
+    id: 'memory-limit-raised',
+    severity: 'advice',
+    title: 'scripts that set a higher `memory_limit` than the pool',
+    effect: 'A worker may take more than the number of workers was planned for.',
+    source: iniManual,
+    look: lookForRaises,
   },
   {
     id: 'max-requests',

@@ -6,6 +6,7 @@ import { mayMakeFiles } from './file-access.ts';
 import type { Check, Sighting } from './finding.ts';
 import {
   aptManual,
+  fpmManual,
   guide,
   iniManual,
   opcacheManual,
@@ -178,6 +179,46 @@ function lookAtDisk({ pools, machine, live }: Facts): Sighting[] {
   return [...replaced, ...older];
 }
 
+/** Extensions that another one needs before itself, of those that distributions ship as files of their own. */
+const needs: Readonly<Record<string, readonly string[]>> = {
+  redis: ['igbinary', 'msgpack'],
+  memcached: ['igbinary', 'msgpack'],
+  mysqli: ['mysqlnd'],
+  pdo_mysql: ['mysqlnd', 'pdo'],
+  pdo_pgsql: ['pdo'],
+  pdo_sqlite: ['pdo'],
+  pdo_odbc: ['pdo'],
+  xsl: ['dom'],
+  xmlreader: ['dom'],
+};
+
+/** A pool's values are set from the last line to the first, so what is needed has to come later. */
+function lookAtExtensionOrder({ pools }: Facts): Sighting[] {
+  return pools.flatMap((pool) =>
+    (['php_value', 'php_admin_value'] as const).flatMap((directive) => {
+      const names = pool.config[directive]
+        .filter(([name]) => name === 'extension')
+        .map(([, path]) => path.slice(path.lastIndexOf('/') + 1).replace(/\.so$/, ''));
+      return names.flatMap((name, index) => {
+        const above = (needs[name] ?? []).find((needed) => names.slice(0, index).includes(needed));
+        if (above === undefined) return [];
+        return [
+          {
+            subject: poolSubject(pool),
+            place: placeOf(pool),
+            seen: `${directive}[extension] = ${above} is above ${name}, which needs it: the lines of a pool take effect from the last to the first, and ${name} is not loaded`,
+            mend: inSection(
+              pool.config,
+              `${directive}[extension] = ${name}.so`,
+              `${directive}[extension] = ${above}.so`,
+            ),
+          },
+        ];
+      });
+    }),
+  );
+}
+
 function lookForUpdates({ updates }: Facts): Sighting[] {
   return updates.map(({ name, installed, candidate, isSecurity }) => ({
     subject: `package ${name}`,
@@ -246,6 +287,14 @@ export const phpChecks: readonly Check[] = [
     effect: 'Security fixes are installed and not in force; extensions that are loaded later may not fit.',
     source: phpChanges,
     look: lookAtDisk,
+  },
+  {
+    id: 'extension-order',
+    severity: 'warning',
+    title: 'extensions of a pool in an order in which one of them cannot be loaded',
+    effect: 'Its functions are not there, and the log says nothing of it.',
+    source: fpmManual,
+    look: lookAtExtensionOrder,
   },
   {
     id: 'session-path',

@@ -39,6 +39,8 @@ export interface Docroot {
   readonly isWhole: boolean;
   /** Small scripts that call phpinfo(). */
   readonly phpinfo: readonly string[];
+  /** Scripts that set memory_limit to a literal: `-1`, `512M`. */
+  readonly raises: readonly { readonly path: string; readonly limit: string }[];
   /** Folders that contain scripts, and the scripts themselves. */
   readonly code: readonly FileAccess[];
   /** Files by which Apache's users change its settings for a folder. */

@@ -24,6 +24,12 @@ const defaults: Readonly<Record<string, string>> = {
 const jitBefore84 = { 'opcache.jit': 'tracing', 'opcache.jit_buffer_size': '0' };
 const jitFrom84 = { 'opcache.jit': 'disable', 'opcache.jit_buffer_size': '64M' };
 
+/** A number with K, M or G. */
+export function quantityOf(text: string): number {
+  const [, digits = '0', unit = ''] = /^\s*(-?\d+)\s*([kmg]?)/i.exec(text) ?? [];
+  return Number(digits) * (powers[unit.toLowerCase()] ?? 1);
+}
+
 export class IniValues {
   readonly #values: ReadonlyMap<string, string>;
   readonly #defaults: Readonly<Record<string, string>>;
@@ -59,8 +65,7 @@ export class IniValues {
 
   /** Bytes, or another unit of the setting. */
   quantity(name: string): number {
-    const [, digits = '0', unit = ''] = /^\s*(-?\d+)\s*([kmg]?)/i.exec(this.text(name)) ?? [];
-    return Number(digits) * (powers[unit.toLowerCase()] ?? 1);
+    return quantityOf(this.text(name));
   }
 
   /** Names in a comma-separated list. */

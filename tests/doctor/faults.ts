@@ -183,6 +183,16 @@ export const faults: readonly Fault[] = [
     seen: /16\.0 GB, more than this machine/,
     mend: /memory_limit\] = 256M/,
   }),
+  fault('memory-limit-raised', 'advice', 'scripts that take more', {
+    plant: (site) => {
+      site.edit('php_admin_value[memory_limit]', 'php_value[memory_limit]');
+      site.folder.write('docroot/a/import.php', "<?php\n@ini_set('memory_limit', '-1');\n");
+      site.folder.write('docroot/a/small.php', '<?php ini_set("memory_limit", "64M");');
+      site.folder.write('docroot/b.php', `<?php ini_set ( "memory_limit" , 1024M ); // ${'x'.repeat(9000)}`);
+    },
+    seen: /memory_limit is 256 MB, and 2 scripts set a higher one: .*(import|b)\.php to /,
+    mend: /^php_admin_value\[memory_limit\] = 256M$/,
+  }),
   fault('max-requests', 'advice', 'workers that live for ever', {
     plant: edit(/^pm\.max_requests.*$/m, ''),
     seen: /never replaced/,
@@ -590,6 +600,14 @@ export const faults: readonly Fault[] = [
     seen: /it runs on PHP 8\.2\.\d+, and 8\.2\.99 is installed/,
     mend: /hathi build/,
   }),
+  fault('extension-order', 'warning', 'what is needed above what needs it', {
+    plant: add(
+      'php_admin_value[extension] = igbinary.so',
+      'php_admin_value[extension] = /usr/lib/php/redis.so',
+    ),
+    seen: /igbinary is above redis, which needs it/,
+    mend: /^php_admin_value\[extension\] = redis\.so$/,
+  }),
   fault('session-path', 'warning', 'sessions of root', {
     plant: (site) => {
       const folder = site.folder.mkdir('sessions', 0o700);
@@ -667,6 +685,13 @@ export const harmless: readonly Pick<Fault, 'name' | 'plant'>[] = [
     name: 'a list that lets another user write scripts',
     plant: (site) =>
       grantReadWrite(site.folder.write('docroot/a.php', '<?php'), 0o640, { users: [33], groups: [] }),
+  },
+  {
+    name: 'extensions in the order that a pool needs, and scripts that the pool does not let have more',
+    plant: (site) => {
+      add('php_admin_value[extension] = redis.so', 'php_admin_value[extension] = igbinary.so')(site);
+      site.folder.write('docroot/import.php', "<?php ini_set('memory_limit', '-1');");
+    },
   },
   {
     name: 'an application’s usual file',

@@ -22,6 +22,11 @@ const phpinfoBytes = 4096;
 const htaccessBytes = 64 * 1024;
 const mostHtaccess = 1000;
 const callsPhpinfo = /(?<!function\s|->|::|\w)phpinfo\s*\(/i;
+/** Longest script that is read, and what is read of all scripts of a document root, bytes. */
+const scriptBytes = 64 * 1024;
+const allScriptBytes = 64 * 1024 ** 2;
+const mostRaises = 100;
+const raisesMemory = /ini_set\s*\(\s*['"]memory_limit['"]\s*,\s*['"]?(-1|\d{1,15}[KMG]?)['"]?\s*\)/gi;
 const scriptName = /\.(?:php\d?|phtml|phar)$/i;
 
 /**
@@ -44,7 +49,7 @@ export function readDocroot(
   const root = openFolder(real);
   if (root === undefined) return undefined;
   walk.folder(root, real, 0);
-  const { scripts, isWhole, phpinfo, code, htaccess, changedAt } = walk;
+  const { scripts, isWhole, phpinfo, raises, code, htaccess, changedAt } = walk;
   return {
     path,
     realPath: real,
@@ -52,6 +57,7 @@ export function readDocroot(
     scripts,
     isWhole,
     phpinfo,
+    raises,
     code,
     htaccess,
     changedAt,
@@ -63,6 +69,8 @@ class Walk {
   isWhole = true;
   changedAt = 0;
   readonly phpinfo: string[] = [];
+  readonly raises: { readonly path: string; readonly limit: string }[] = [];
+  #readBytes = 0;
   readonly code: FileAccess[] = [];
   readonly htaccess: { readonly path: string; readonly text: string }[] = [];
   readonly #limits: WalkLimits;
@@ -130,9 +138,16 @@ class Walk {
     this.scripts++;
     this.changedAt = Math.max(this.changedAt, stat.mtimeMs);
     this.code.push(accessOf(path, stat, place));
-    if (stat.size > phpinfoBytes) return;
-    const text = readCarefully(place, { limit: phpinfoBytes })?.toString('latin1') ?? '';
-    if (callsPhpinfo.test(text)) this.phpinfo.push(path);
+    if (stat.size > scriptBytes) return;
+    this.#readBytes += stat.size;
+    if (this.#readBytes > allScriptBytes) {
+      this.isWhole = false;
+      return;
+    }
+    const text = readCarefully(place, { limit: scriptBytes })?.toString('latin1') ?? '';
+    if (text.length <= phpinfoBytes && callsPhpinfo.test(text)) this.phpinfo.push(path);
+    for (const [, limit = ''] of text.matchAll(raisesMemory))
+      if (this.raises.length < mostRaises) this.raises.push({ path, limit });
   }
 }
 
