@@ -19,7 +19,8 @@ import { DebianOfPackages } from './installed-packages.ts';
 import { type CommandResult, run } from './server.ts';
 import { poll } from './waiting.ts';
 
-const isFresh = process.env['HATHI_TEST_IMAGE'] === 'debian';
+/** Whether images are made as everybody else makes them. */
+export const isFresh = process.env['HATHI_TEST_IMAGE'] === 'debian';
 
 /** Why containers cannot be used here, as far as packages and rights tell. */
 function missingForContainers(): string | false {
@@ -227,13 +228,42 @@ export class ContainerStore implements Disposable {
   [Symbol.dispose](): void {
     if (this.#own === undefined) return;
     spawnSync('podman', this.podman('rm', '--all', '--force', '--time', '0'), { stdio: 'ignore' });
-    // A store keeps its folder mounted onto itself (proc_pid_mountinfo(5)), and a killed builder what it had mounted there.
-    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-    const mounts = lines
-      .map((line) => line.split(' ')[4] ?? '')
-      .filter((at) => at.startsWith(`${this.path}/`));
-    for (const mount of mounts.reverse()) spawnSync('umount', [mount], { stdio: 'ignore' });
+    unmountBelow(this.path);
     this.#own[Symbol.dispose]();
+  }
+}
+
+/** A store keeps its folder mounted onto itself (proc_pid_mountinfo(5)), and a killed builder what it had mounted there. */
+function unmountBelow(path: string): void {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const mounts = lines.map((line) => line.split(' ')[4] ?? '').filter((at) => at.startsWith(`${path}/`));
+  for (const mount of mounts.reverse()) spawnSync('umount', [mount], { stdio: 'ignore' });
+}
+
+/**
+ * For a program that runs podman by itself: the files that make that work in a folder, with the kept images. Source:
+ * containers.conf(5), containers-storage.conf(5), buildah-build(1).
+ */
+export class PodmanEnvironment implements Disposable {
+  readonly variables: NodeJS.ProcessEnv;
+  readonly #folder: TestFolder;
+
+  constructor() {
+    this.#folder = new TestFolder('hathi-p-');
+    const engine = '[containers]\ndefault_ulimits = []\nnetns = "host"\n[engine]\nruntime = "runc"\n';
+    const [graph, running] = [this.#folder.join('images'), this.#folder.join('run')];
+    const storage = `[storage]\ndriver = "overlay"\ngraphroot = "${graph}"\nrunroot = "${running}"
+[storage.options]\nadditionalimagestores = ["${join(folder, 'images')}"]\n`;
+    this.variables = {
+      CONTAINERS_CONF: this.#folder.write('containers.conf', engine),
+      CONTAINERS_STORAGE_CONF: this.#folder.write('storage.conf', storage),
+      BUILDAH_ISOLATION: 'chroot',
+    };
+  }
+
+  [Symbol.dispose](): void {
+    unmountBelow(this.#folder.path);
+    this.#folder[Symbol.dispose]();
   }
 }
 
