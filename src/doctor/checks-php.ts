@@ -192,7 +192,7 @@ const needs: Readonly<Record<string, readonly string[]>> = {
   xmlreader: ['dom'],
 };
 
-/** A pool's values are set from the last line to the first, so what is needed has to come later. */
+/** PHP-FPM sets a pool's values from the last line to the first, so what is needed has to come later there. */
 function lookAtExtensionOrder({ pools }: Facts): Sighting[] {
   return pools.flatMap((pool) =>
     (['php_value', 'php_admin_value'] as const).flatMap((directive) => {
@@ -206,7 +206,7 @@ function lookAtExtensionOrder({ pools }: Facts): Sighting[] {
           {
             subject: poolSubject(pool),
             place: placeOf(pool),
-            seen: `${directive}[extension] = ${above} is above ${name}, which needs it: the lines of a pool take effect from the last to the first, and ${name} is not loaded`,
+            seen: `${directive}[extension] = ${above} is above ${name}, which needs it, and PHP-FPM loads the last line first: it leaves ${name} out`,
             mend: inSection(
               pool.config,
               `${directive}[extension] = ${name}.so`,
@@ -290,9 +290,10 @@ export const phpChecks: readonly Check[] = [
   },
   {
     id: 'extension-order',
-    severity: 'warning',
-    title: 'extensions of a pool in an order in which one of them cannot be loaded',
-    effect: 'Its functions are not there, and the log says nothing of it.',
+    severity: 'advice',
+    title: 'extensions of a pool in an order in which PHP-FPM leaves one out',
+    effect:
+      'With PHP-FPM its functions are not there, and the log says nothing of it. Hathi loads them in either order.',
     source: fpmManual,
     look: lookAtExtensionOrder,
   },

@@ -600,7 +600,7 @@ export const faults: readonly Fault[] = [
     seen: /it runs on PHP 8\.2\.\d+, and 8\.2\.99 is installed/,
     mend: /hathi build/,
   }),
-  fault('extension-order', 'warning', 'what is needed above what needs it', {
+  fault('extension-order', 'advice', 'what is needed above what needs it', {
     plant: add(
       'php_admin_value[extension] = igbinary.so',
       'php_admin_value[extension] = /usr/lib/php/redis.so',
