@@ -5,7 +5,7 @@ import { measuredBytes, roomForWorkers } from './checks-capacity.ts';
 import type { Facts, PoolFacts } from './facts.ts';
 import type { Check, Sighting } from './finding.ts';
 import type { LiveOpcache, LivePool } from './live-facts.ts';
-import { fpmManual, guide, opcacheManual, sessionManual } from './sources.ts';
+import { finishManual, fpmManual, guide, opcacheManual, sessionManual } from './sources.ts';
 import { inSection, placeOf, poolSubject, size } from './words.ts';
 
 const hour = 3_600_000;
@@ -14,6 +14,9 @@ const fullShare = 0.05;
 /** Share of busy workers waiting in session_start; fewer are normal. */
 const sessionShare = 0.25;
 const fewestSessions = 2;
+/** The same of workers whose client has its answer: there this is no usual state. */
+const answeredShare = 0.5;
+const fewestAnswered = 2;
 
 interface Both {
   readonly pool: PoolFacts;
@@ -124,6 +127,17 @@ const lookAtSessionLocks = eachPool(({ pool, live: { stacks, waitingForSession }
     mend: [
       'in the application, once the session is read: session_write_close(), or session_start(["read_and_close" => true])',
       ...(inFiles.length > 0 ? inSection(pool.config, ...inFiles) : []),
+    ],
+  };
+});
+
+const lookForLateWork = eachPool(({ pool, live: { busy, answered } }) => {
+  if (answered < fewestAnswered || answered < busy * answeredShare) return undefined;
+  return {
+    seen: `the clients of ${answered} of ${busy} busy workers have their answer: the scripts go on after fastcgi_finish_request()`,
+    mend: [
+      'Put that work into a queue that programs outside of the pool serve,',
+      `or send it to a pool of its own, so that it cannot fill this one: [${pool.name}-later]`,
     ],
   };
 });
@@ -252,6 +266,15 @@ export const liveChecks: readonly Check[] = [
       'Requests of one visitor run one after the other, each holding a worker: few visitors fill the pool.',
     source: sessionManual,
     look: lookAtSessionLocks,
+  },
+  {
+    id: 'work-after-answer',
+    severity: 'warning',
+    live,
+    title: 'busy workers whose client has its answer (`fastcgi_finish_request()`)',
+    effect: 'Work that nobody waits for holds the workers, and requests wait for it.',
+    source: finishManual,
+    look: lookForLateWork,
   },
   {
     id: 'opcache-full',

@@ -33,6 +33,9 @@ export interface LivePool {
   readonly startedAt: number | undefined;
   /** Undefined where OPcache is off or not asked yet. */
   readonly opcache: LiveOpcache | undefined;
+  /** Workers with a request, and those of them whose client has its answer. */
+  readonly busy: number;
+  readonly answered: number;
   /** Busy workers with a sampled stack, and those of them that waited for a session. */
   readonly stacks: number;
   readonly waitingForSession: number;

@@ -41,5 +41,9 @@ export const apacheOverride = page(
   'https://httpd.apache.org/docs/2.4/mod/core.html#allowoverride',
 );
 export const aptManual = page('apt-cache(8)', 'https://manpages.debian.org/bookworm/apt/apt-cache.8.en.html');
+export const finishManual = page(
+  'php.net, fastcgi_finish_request()',
+  'https://www.php.net/manual/en/function.fastcgi-finish-request.php',
+);
 export const phpVersions = page('php.net, supported versions', 'https://www.php.net/supported-versions.php');
 export const phpChanges = page('php.net, changelog of PHP 8', 'https://www.php.net/ChangeLog-8.php');

@@ -53,6 +53,8 @@ function livePool(now: number, change: Partial<LivePool>): LivePool {
     requestsPerSecond: 12,
     startedAt: now - 5 * 3_600_000,
     opcache: roomyOpcache,
+    busy: 4,
+    answered: 0,
     stacks: 4,
     waitingForSession: 0,
     ...change,
@@ -134,6 +136,13 @@ const liveFaults: readonly LiveFault[] = [
     found: ['session-lock'],
     seen: /save_handler = redis/,
     mend: /read_and_close/,
+  },
+  {
+    name: 'mails that are sent after the answer',
+    change: { busy: 6, answered: 3 },
+    found: ['work-after-answer'],
+    seen: /clients of 3 of 6 busy workers have their answer/,
+    mend: /\[myapp-later\]/,
   },
   {
     name: 'OPcache without memory',
@@ -224,6 +233,8 @@ describe('hathi doctor --live, by figures', { skip: siteSkip() }, () => {
     assert.deepEqual(look({}), []);
     assert.deepEqual(look({ stacks: 9, waitingForSession: 2 }), [], 'a few wait now and then');
     assert.deepEqual(look({ stacks: 1, waitingForSession: 1 }), []);
+    assert.deepEqual(look({ busy: 5, answered: 2 }), []);
+    assert.deepEqual(look({ busy: 1, answered: 1 }), []);
     assert.deepEqual(look({ processManager: 'ondemand', requestsPerSecond: 0.2 }), []);
     assert.deepEqual(look({ processManager: 'static', maxActive: 8 }), []);
     assert.deepEqual(look({ state: 'asleep', opcache: undefined, startedAt: undefined }), []);
@@ -296,13 +307,21 @@ test('a real pool whose visitors wait for one session', { skip: nativeBuild().sk
   await using server = await startServer({
     engine: 'native',
     pools: (folder) =>
-      `admin.listen = ${folder.join('run/admin.sock')}\n${poolText(folder, 'www', `pm.max_children = 4\nphp_value[session.save_path] = ${folder.mkdir('sessions', 0o777)}`)}`,
+      `admin.listen = ${folder.join('run/admin.sock')}\n${poolText(folder, 'www', `pm.max_children = 4\nphp_value[session.save_path] = ${folder.mkdir('sessions', 0o777)}`)}\n${poolText(folder, 'later', 'pm.max_children = 2')}`,
   });
   const script = server.folder.write(
     'www/visitor.php',
     "<?php session_id('one'); session_start(); while (!file_exists($_SERVER['GO'])) { usleep(10000); clearstatcache(); } echo 'served';",
   );
   const go = server.folder.join('www/go');
+  const late = server.folder.write(
+    'www/late.php',
+    "<?php echo 'answered'; fastcgi_finish_request(); while (!file_exists($_SERVER['GO'])) { usleep(10000); clearstatcache(); }",
+  );
+  for (let worker = 0; worker < 2; worker += 1) {
+    const { body } = await request(server.socket('later'), scriptParams(late, { GO: go }));
+    assert.equal(body.toString(), 'answered');
+  }
   const answers = [1, 2, 3, 4].map(() => request(server.socket(), scriptParams(script, { GO: go })));
   for (const answer of answers) answer.catch(() => {});
   const findings = await poll('three workers that wait for the session', async () => {
@@ -315,11 +334,18 @@ test('a real pool whose visitors wait for one session', { skip: nativeBuild().sk
     findings.find(({ id }) => id === 'session-lock')?.seen ?? '',
     /3 of 4 busy workers wait in session_start\(\) \(session\.save_handler = files\)/,
   );
+  assert.match(
+    findings.find(({ id }) => id === 'work-after-answer')?.seen ?? '',
+    /2 of 2 busy workers have their answer/,
+  );
   const machine = readMachine({ root: '/', file: server.configFile, addresses: [server.socket(), '/none'] });
-  const [measured] = machine.workers;
+  const measured = machine.workers.find(({ pool }) => pool === 'www');
   assert.deepEqual(
-    [machine.workers.length, measured?.pool, measured?.workers],
-    [1, 'www', 4],
+    machine.workers.map(({ pool, workers }) => [pool, workers]).sort(),
+    [
+      ['later', 2],
+      ['www', 4],
+    ],
     'hosts are no workers',
   );
   assert.ok((measured?.averageBytes ?? 0) > 100_000, 'a worker has something of its own');

@@ -22,20 +22,22 @@ export async function readLive(ask: AskMaster, progress: (step: string) => void)
   return { startedAt: number(answer['startedAt']) ?? 0, pools: read };
 }
 
-type Stacks = Pick<LivePool, 'stacks' | 'waitingForSession'>;
+type Stacks = Pick<LivePool, 'busy' | 'answered' | 'stacks' | 'waitingForSession'>;
 
 async function lookAtStacks(ask: AskMaster, pool: Fields): Promise<Stacks> {
   const workers = Array.isArray(pool['workers']) ? pool['workers'].filter(isFields) : [];
-  const busy = workers.filter((worker) => text(worker['state']) !== 'Idle').slice(0, looks);
+  const busy = workers.filter((worker) => text(worker['state']) !== 'Idle');
+  // The stage after the answer takes a moment, unless the script goes on by fastcgi_finish_request().
+  const answered = busy.filter((worker) => text(worker['state']) === 'Finishing').length;
   let stacks = 0;
   let waitingForSession = 0;
-  for (const worker of busy) {
+  for (const worker of busy.slice(0, looks)) {
     const query = new URLSearchParams({ pool: text(pool['name']), pid: String(number(worker['pid']) ?? 0) });
     const functions = await ask(`/api/stack?${query}`).then(functionsOf, () => []);
     if (functions.length > 0) stacks++;
     if (functions[0] === 'session_start') waitingForSession++;
   }
-  return { stacks, waitingForSession };
+  return { busy: busy.length, answered, stacks, waitingForSession };
 }
 
 /** Innermost call first. */
