@@ -3,7 +3,7 @@
  * Each visitor has a session, orders one thing after the other, and knows the count that the answer must have.
  *
  *   load N      N visitors begin
- *   phase NAME  durations from here on count for NAME
+ *   phase NAME  orders from here on count for NAME
  *   stop        the visitors end, and the report is written
  *   get URL     one request, with what came of it
  *
@@ -36,8 +36,16 @@ export interface LoadReport {
   /** Answers of each release and of each node. */
   readonly releases: Readonly<Record<string, number>>;
   readonly nodes: Readonly<Record<string, number>>;
-  /** Milliseconds of each answer, by phase, in ascending order. */
-  readonly durations: Readonly<Record<string, readonly number[]>>;
+  readonly orders: readonly Order[];
+}
+
+/** An order that was carried out. */
+export interface Order {
+  readonly phase: string;
+  /** When it was given for the first time; the clock is that of all machines. */
+  readonly at: number;
+  /** Until its answer, milliseconds. */
+  readonly took: number;
 }
 
 /** One answer. */
@@ -84,7 +92,7 @@ class Visitors {
   readonly #gaps: string[] = [];
   readonly #releases: Record<string, number> = {};
   readonly #nodes: Record<string, number> = {};
-  readonly #durations: Record<string, number[]> = {};
+  readonly #orders: Order[] = [];
   readonly #visits: Promise<void>[];
 
   constructor(count: number) {
@@ -98,14 +106,13 @@ class Visitors {
   async stop(): Promise<LoadReport> {
     this.#running = false;
     await Promise.all(this.#visits);
-    for (const list of Object.values(this.#durations)) list.sort((a, b) => a - b);
     return {
       answers: this.#answers,
       failures: this.#failures,
       gaps: this.#gaps,
       releases: this.#releases,
       nodes: this.#nodes,
-      durations: this.#durations,
+      orders: this.#orders,
     };
   }
 
@@ -133,15 +140,14 @@ class Visitors {
 
   /** Gives an order until it is taken. */
   async #order(method: string, options: RequestOptions): Promise<ClientAnswer> {
+    const [at, begin] = [Date.now(), performance.now()];
     for (let left = tries; ; left -= 1) {
-      const begin = performance.now();
       const answer = await send(`https://${edge}/?work=${work}`, { ...options, method }).catch(
         (error: Error): ClientAnswer => ({ status: 0, headers: {}, body: error.message }),
       );
       if (answer.status === 200) {
         this.#answers += 1;
-        this.#durations[this.#phase] ??= [];
-        this.#durations[this.#phase]?.push(performance.now() - begin);
+        this.#orders.push({ phase: this.#phase, at, took: performance.now() - begin });
         return answer;
       }
       const servedBy = `${answer.headers['x-served-by'] ?? ''}`;
