@@ -181,7 +181,50 @@ test('fpm_get_status() of a script has the keys and the counters of the page', {
   assert.deepEqual(hathi, reference);
 });
 
-/** What monitoring agents send, over FastCGI or through a web server, by what is known of their sources. */
+/** nginx's parameters of a request for a page of the pool, as of docs/monitoring.md. */
+function throughNginx(uri: string): Record<string, string> {
+  const [path = '', query = ''] = uri.split('?');
+  return {
+    QUERY_STRING: query,
+    REQUEST_METHOD: 'GET',
+    CONTENT_TYPE: '',
+    CONTENT_LENGTH: '',
+    SCRIPT_FILENAME: path,
+    SCRIPT_NAME: path,
+    REQUEST_URI: uri,
+    DOCUMENT_URI: path,
+    DOCUMENT_ROOT: '/usr/share/nginx/html',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    REMOTE_ADDR: '127.0.0.1',
+  };
+}
+
+/** Datadog's own FastCGI. */
+function datadog(path: string, query: string): Record<string, string> {
+  return {
+    CONTENT_LENGTH: '0',
+    CONTENT_TYPE: '',
+    DOCUMENT_ROOT: '/',
+    GATEWAY_INTERFACE: 'FastCGI/1.1',
+    QUERY_STRING: query,
+    REDIRECT_STATUS: '200',
+    REMOTE_ADDR: '127.0.0.1',
+    REMOTE_PORT: '80',
+    REQUEST_METHOD: 'GET',
+    REQUEST_URI: path,
+    SCRIPT_FILENAME: path,
+    SCRIPT_NAME: path,
+    SERVER_NAME: 'localhost',
+    SERVER_PORT: '80',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    SERVER_SOFTWARE: 'datadog-php-fpm',
+  };
+}
+
+/**
+ * What monitoring agents send, over FastCGI or through a web server: influxdata/telegraf (inputs/phpfpm),
+ * DataDog/integrations-core (php_fpm), hipages/php-fpm_exporter, the templates of Zabbix, collectd's curl_json.
+ */
 const agents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   // The script's name without its slash, and text.
   Telegraf: {
@@ -193,36 +236,21 @@ const agents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     SERVER_SOFTWARE: 'go / fcgiclient ',
     REMOTE_ADDR: '127.0.0.1',
   },
-  'Datadog, status': {
-    QUERY_STRING: 'json',
-    REQUEST_METHOD: 'GET',
-    SCRIPT_FILENAME: '/status',
-    SCRIPT_NAME: '/status',
-    REQUEST_URI: '/status',
-  },
-  'Datadog, ping': {
-    REQUEST_METHOD: 'GET',
-    SCRIPT_FILENAME: '/ping',
-    SCRIPT_NAME: '/ping',
-    REQUEST_URI: '/ping',
-  },
+  'Telegraf, through nginx': throughNginx('/status'),
+  'Datadog, status': datadog('/status', 'json'),
+  'Datadog, ping': datadog('/ping', ''),
+  'Datadog, status through nginx': throughNginx('/status?json=True'),
+  'Datadog, ping through nginx': throughNginx('/ping'),
   'the exporter': {
     QUERY_STRING: 'json&full',
     REQUEST_METHOD: 'GET',
     SCRIPT_FILENAME: '/status',
     SCRIPT_NAME: '/status',
-    SERVER_SOFTWARE: 'php-fpm_exporter',
+    SERVER_SOFTWARE: 'go / php-fpm_exporter ',
     REMOTE_ADDR: '127.0.0.1',
+    CONTENT_LENGTH: '0',
   },
-  'Zabbix, through nginx': {
-    QUERY_STRING: 'json',
-    REQUEST_METHOD: 'GET',
-    SCRIPT_FILENAME: '/usr/share/nginx/html/status',
-    SCRIPT_NAME: '/status',
-    REQUEST_URI: '/status?json',
-    DOCUMENT_URI: '/status',
-    DOCUMENT_ROOT: '/usr/share/nginx/html',
-  },
+  'Zabbix and collectd, through nginx': throughNginx('/status?json'),
 };
 
 /** The form of an answer: names and kinds, and no figures. */

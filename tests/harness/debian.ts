@@ -105,6 +105,12 @@ export const debianPackages = {
   'mariadb-server': { probe: '/usr/sbin/mariadbd', purpose: 'a database for PHP over TCP' },
   'redis-server': { probe: '/usr/bin/redis-server', purpose: 'a session store for PHP over TCP' },
   prometheus: { probe: '/usr/bin/promtool', purpose: 'what Prometheus itself thinks of metrics and rules' },
+  'collectd-core': { probe: '/usr/sbin/collectd', purpose: 'an agent that reads the status page' },
+  libyajl2: {
+    probe: '/usr/share/doc/libyajl2/copyright',
+    purpose: 'the part of collectd that reads the status page',
+  },
+  'zabbix-agent': { probe: '/usr/sbin/zabbix_agentd', purpose: 'an agent that reads the status page' },
   tmux: { probe: '/usr/bin/tmux', purpose: 'a terminal for `hathi top`' },
   chromium: { probe: '/usr/bin/chromium', purpose: 'pages in a real browser' },
   dokuwiki: { probe: '/usr/share/dokuwiki/doku.php', purpose: 'a real application' },
