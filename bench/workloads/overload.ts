@@ -1,18 +1,20 @@
 /**
  * Twice as many requests as the workers can serve, for a minute: with queue.max_wait, without a limit, and php-fpm.
  * Arrivals are random (Poisson), the same for all. A client gives up after 20 seconds. Requests sleep, so that the
- * processor is free and the capacity is known: workers / service time.
+ * processor is free. The capacity is that of the same server just before, with two clients for each worker: beside other
+ * work a request takes a little more than its sleep. The service time is that with one client for each worker.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { exponential, seededRandom } from '../../src/pool/random.ts';
+import { request as plainRequest, scriptParams } from '../../tests/harness/fastcgi.ts';
 import type { TestFolder } from '../../tests/harness/folder.ts';
 import { poolText } from '../../tests/harness/pool.ts';
-import { type EngineName, startServer } from '../../tests/harness/server.ts';
+import { type EngineName, type Server, startServer } from '../../tests/harness/server.ts';
 import { nativeBuild } from '../../tests/native/built-engine.ts';
 import { Connection } from '../lib/connection.ts';
 import type { Figure } from '../lib/figure.ts';
 import { hasPhpFpm } from '../lib/machine.ts';
-import { requestBytes } from '../lib/requests.ts';
+import { requestBytes, sendStream } from '../lib/requests.ts';
 import { quantile, type Sample, summarize } from '../lib/statistics.ts';
 import { atMost, type Workload } from '../lib/workload.ts';
 
@@ -23,6 +25,8 @@ const maxWaitSeconds = 2;
 const patienceMs = 20_000;
 /** At the usual `--seconds 0.5`. */
 const usualSeconds = 60;
+/** Of that, for the capacity, and for the service time. */
+const capacityShare = 1 / 12;
 
 interface Case {
   readonly name: string;
@@ -36,6 +40,8 @@ interface Outcome {
   readonly goodput: number;
   /** Of what was served, whenever, seconds from arrival to answer. */
   readonly p99: number;
+  /** The same without a queue. */
+  readonly serviceP99: number;
   readonly refused: number;
   /** Clients that gave up, or could not connect. */
   readonly lost: number;
@@ -59,6 +65,18 @@ async function ask(socket: string, request: Buffer): Promise<Reply> {
   }
 }
 
+/** Waits until each worker has served: those of the embedded engine come up one after the other. */
+async function everyWorker(server: Server): Promise<void> {
+  const script = server.folder.write('www/pid.php', '<?php usleep(20000); echo getmypid();');
+  const seen = new Set<string>();
+  while (seen.size < workers) {
+    const replies = Array.from({ length: workers }, () =>
+      plainRequest(server.socket(), scriptParams(script)),
+    );
+    for (const { body } of await Promise.all(replies)) seen.add(body.toString());
+  }
+}
+
 async function overload({ engine, kind, lines }: Case, seconds: number): Promise<Outcome> {
   const pools = (folder: TestFolder): string =>
     poolText(folder, 'www', `pm.max_children = ${workers}\n${lines}`);
@@ -70,8 +88,13 @@ async function overload({ engine, kind, lines }: Case, seconds: number): Promise
   });
   const script = server.folder.write('www/s.php', `<?php usleep(${serviceSeconds * 1e6}); echo "done";`);
   const request = requestBytes(script, { keep: false });
-  // Every worker is up and has compiled the script.
-  await Promise.all(Array.from({ length: 4 * workers }, () => ask(server.socket(), request)));
+  await everyWorker(server);
+  const stream = {
+    ...{ socket: server.socket(), request, ending: 'done', keep: false },
+    seconds: seconds * capacityShare,
+  };
+  const full = await sendStream({ ...stream, clients: 2 * workers });
+  const alone = await sendStream({ ...stream, clients: workers });
   const random = seededRandom(11);
   const served: number[] = [];
   const counts: Record<Reply, number> = { served: 0, refused: 0, lost: 0 };
@@ -94,8 +117,9 @@ async function overload({ engine, kind, lines }: Case, seconds: number): Promise
   await Promise.all(pending);
   await server.stop();
   return {
-    goodput: (100 * inTime) / (capacity * seconds),
+    goodput: (100 * inTime) / (full.perSecond * seconds),
     p99: quantile(served, 0.99),
+    serviceP99: alone.p99 / 1000,
     refused: counts.refused,
     lost: counts.lost,
   };
@@ -118,10 +142,11 @@ function figuresOf({ name, lines }: Case, found: readonly Outcome[], fpm: readon
   const isLimited = lines !== '';
   const goodput = figure('served within the time, of the capacity', '%', (one) => one.goodput);
   const p99 = figure('p99 of what was served', 's', (one) => one.p99);
+  const allowed = maxWaitSeconds + Math.max(...found.map(({ serviceP99 }) => serviceP99));
   return [
     isLimited ? { ...goodput, target: { of: 'hathi', limit: 'at least', value: 95 } } : goodput,
     isLimited
-      ? { ...p99, target: { of: 'hathi', limit: 'at most', value: maxWaitSeconds + serviceSeconds } }
+      ? { ...p99, target: { of: 'hathi', limit: 'at most', value: Math.round(allowed * 100) / 100 } }
       : p99,
     figure('refused with 503', 'requests', (one) => one.refused),
     figure('gave up or could not connect', 'clients', (one) => one.lost),

@@ -65,6 +65,8 @@ export interface OverloadDecision {
 
 /** Time between two checks, ms. */
 export const overloadPeriodMillis = 100;
+/** Share of `queue.max_wait` that is aimed at: what is left until the next check would wait for too long then. */
+const aimedShare = 0.9;
 /** Minimum period for measuring the workers' rate, ms. */
 const rateMillis = 1000;
 /** An episode ends after this time without a refusal, ms. */
@@ -80,7 +82,7 @@ export function checkOverload(
   input: OverloadInput,
 ): OverloadDecision {
   const { now, queue, begun, isBusy } = input;
-  const waitMillis = settings['queue.max_wait'] * 1000;
+  const waitMillis = settings['queue.max_wait'] * 1000 * aimedShare;
   const samples = recent([...memory.samples, { at: now, queue, begun, refused: memory.refused }], waitMillis);
   const isFull = isBusy && memory.wasBusy;
   const refuse =

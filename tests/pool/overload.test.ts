@@ -71,10 +71,10 @@ suite('overload', () => {
     assert.ok(without.p99 > 20_000, 'without a limit the queue grows for ever');
     for (const maxWait of [1, 3]) {
       const { served, p99, refusedWaits, refused } = run({ ...twice, maxWait });
-      assert.ok(p99 <= maxWait * 1000 + 2 * overloadPeriodMillis, `${p99}`);
+      assert.ok(p99 <= maxWait * 1000, `${p99}`);
       assert.ok(served >= 0.95 * without.served, `${served} of ${without.served}`);
       assert.ok(refused > 4000);
-      assert.ok(Math.max(...refusedWaits) <= maxWait * 1000 + 2 * overloadPeriodMillis);
+      assert.ok(Math.max(...refusedWaits) <= maxWait * 1000, `${Math.max(...refusedWaits)}`);
     }
   });
 

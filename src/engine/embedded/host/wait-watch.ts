@@ -20,6 +20,11 @@ export interface RefusalBooks {
   say(level: Level, text: string): void;
 }
 
+/**
+ * Share of the limit after which a request is refused: the host may be busy with others for a moment, and who is served
+ * is not to have waited longer than the limit.
+ */
+const aimedShare = 0.9;
 /** An episode ends after this time without a refusal, ms. */
 const quietMs = 5000;
 
@@ -41,6 +46,10 @@ export class WaitWatch {
 
   get isFull(): boolean {
     return this.#limits.maxLength > 0 && this.#queue.length >= this.#limits.maxLength;
+  }
+
+  get #longestMs(): number {
+    return 1000 * this.#limits.maxWait * aimedShare;
   }
 
   /** The request is now in the queue. */
@@ -80,13 +89,13 @@ export class WaitWatch {
   /** Requests leave the queue in order of arrival, so the first one's deadline comes first. */
   #timerFor(exchange: Exchange): NodeJS.Timeout {
     const waited = performance.now() - (this.#since.get(exchange) ?? performance.now());
-    const left = Math.max(1, 1000 * this.#limits.maxWait - waited);
+    const left = Math.max(1, this.#longestMs - waited);
     return setTimeout(() => this.#timeUp(), left).unref();
   }
 
   #timeUp(): void {
     this.#timer = undefined;
-    const latest = performance.now() - 1000 * this.#limits.maxWait;
+    const latest = performance.now() - this.#longestMs;
     for (let first = this.#queue.first; first !== undefined; first = this.#queue.first) {
       if ((this.#since.get(first) ?? 0) > latest) {
         this.#timer = this.#timerFor(first);
