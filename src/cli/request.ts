@@ -134,14 +134,14 @@ async function run(options: Options, io: RequestIo): Promise<number> {
   return options.fail && status >= 400 ? requestExit.httpError : requestExit.ok;
 }
 
-/** The header in which the native engine names the worker, for requests with {@link verboseParameter}. */
+/** The header in which a pool names the worker, for requests with {@link verboseParameter}. */
 const servedHeader = 'x-hathi-served-by';
 const verboseParameter = 'HATHI_VERBOSE';
 
 /** The header's value in words. */
 function servedText(value: string | undefined): string {
   const [, by, pid, requests] = /^(worker|classic); pid=(\d+); requests=(\d+)$/.exec(value ?? '') ?? [];
-  if (by === undefined) return 'hathi request: unknown who served it: no native pool of Hathi\n';
+  if (by === undefined) return 'hathi request: unknown who served it: no pool of Hathi\n';
   const what =
     by === 'worker'
       ? `the booted application, request ${requests} since its boot`

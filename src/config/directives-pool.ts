@@ -5,8 +5,6 @@ import { checkProbeMethod, checkProbeUri, checkShare, checkStatuses } from './re
 const NO_STACK =
   'the memory of the embedded engine cannot be read from outside, so an entry has the script but no PHP stack';
 
-const NO_WORKER_MODE = 'it has no worker mode';
-
 /** A check for numbers of 1 or more; `withValue` adds the number after the name. */
 function positive(name: string, withValue: boolean): (value: number) => string | undefined {
   return (value) =>
@@ -507,9 +505,6 @@ export const POOL_DIRECTIVES = [
     help: "Worker mode: the script that boots the pool's application once in each worker and takes requests by `hathi_handle_request()`; a front controller, or a separate file ([worker mode](worker-mode.md)). A relative path starts at `prefix`, unless there is a `chroot`.",
     since: 'Hathi 0.1',
     own: true,
-    limits: {
-      embedded: { standing: 'refused', because: 'its workers start each request from a fresh PHP' },
-    },
   },
   {
     name: 'worker.match',
@@ -519,7 +514,6 @@ export const POOL_DIRECTIVES = [
     help: "Patterns (`*`, `?`, `[...]`) of the application's requests, compared with the requested path and with the URI of the script. Write it with empty brackets, once for each pattern. Unset: requests whose script is `worker.script`, and those whose script is not a file. Other requests run their scripts as usual, in separate workers. `worker.script` only.",
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'worker.other_children',
@@ -530,7 +524,6 @@ export const POOL_DIRECTIVES = [
     help: 'The maximum number of workers for requests that are not for the application, in addition to `pm.max_children`. They start on demand, and stop after `pm.process_idle_timeout` without such a request. `worker.script` only.',
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'worker.boot_timeout',
@@ -541,7 +534,6 @@ export const POOL_DIRECTIVES = [
     help: 'The time limit of a boot: a worker whose application does not wait for its first request by then is terminated, and a reload keeps the old workers. `worker.script` only.',
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'worker.max_requests',
@@ -551,7 +543,6 @@ export const POOL_DIRECTIVES = [
     help: 'A worker with an application is replaced after this number of requests. 0 is never. `worker.script` only.',
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'worker.on_exit',
@@ -561,7 +552,6 @@ export const POOL_DIRECTIVES = [
     help: "The action after a handler ended by `exit` and its client has the answer: with `reboot` the application boots again before the worker accepts, since `exit` skips the application's work at the end of a request; with `keep` the worker continues. `worker.script` only.",
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'worker.reset',
@@ -571,7 +561,6 @@ export const POOL_DIRECTIVES = [
     help: 'Extensions whose request start and end (RINIT, RSHUTDOWN) run for each request of the application, such as monitoring. Write it with empty brackets, once for each extension. `worker.script` only.',
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'pm.min_children',
@@ -743,7 +732,6 @@ export const POOL_DIRECTIVES = [
     help: 'For development: patterns of files, such as `src/**/*.php`. When a file changes, the application boots again beside the serving one, which continues until the new one is up. Write it with empty brackets, once for each pattern. A relative pattern starts at `prefix`. `worker.script` only.',
     since: 'Hathi 0.1',
     own: true,
-    limits: { embedded: { standing: 'ignored', because: NO_WORKER_MODE } },
   },
   {
     name: 'access.log_format',

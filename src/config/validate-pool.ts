@@ -211,6 +211,12 @@ function checkUri(
 function completeWorkerMode(pool: Draft<PoolConfig>, context: PoolContext): void {
   for (const name of ['worker.other_children', 'worker.boot_timeout'] as const) checkRow(name)(pool, context);
   if (!pool['worker.script']) return;
+  if (pool['engine.isolation'] === 'request') {
+    const text = `[pool ${pool.name}] engine.isolation = request cannot go with worker.script = ${pool['worker.script']}`;
+    context.messages.refuse('error', text, [
+      'A booted application keeps its state between requests. Remove one of the two.',
+    ]);
+  }
   pool['worker.watch'] = pool['worker.watch'].map((pattern) =>
     expandPath(pattern, prefixesOf(pool, context)),
   );

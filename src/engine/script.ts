@@ -33,6 +33,8 @@ export interface ResolvedScript {
   /** Compared with the ping and status paths; undefined when the request names no script at all. */
   readonly uri: string | undefined;
   readonly phpSelf: string;
+  /** It names a path that is never opened. */
+  readonly isForbidden?: boolean;
 }
 
 /** Rules for a PHP version (`8.4.25`) with the pool's ini settings. */
@@ -65,9 +67,11 @@ export function resolveScript(params: ParamTable, rules: ScriptRules, files: Scr
   const found = rules.fixPathinfo
     ? new PathRepair(params, rules, files, apache).run()
     : takeAsSent(params, rules);
-  const path = found.path !== undefined && isSafePath(found.path) ? found.path : undefined;
+  const isForbidden = found.path !== undefined && !isSafePath(found.path);
+  const path = isForbidden ? undefined : found.path;
   return {
     ...found,
+    ...(isForbidden ? { isForbidden } : {}),
     path: path === undefined || rules.docRoot === '' ? path : underDocRoot(rules, found.uri),
   };
 }

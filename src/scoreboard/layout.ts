@@ -445,7 +445,6 @@ export const slotFields = [
     offset: 128,
     size: 4,
     writer: 'worker',
-    engine: 'native',
     about: 'worker mode: boots of the application in this worker; 0 in one that runs scripts',
   },
   {
@@ -480,7 +479,6 @@ export const slotFields = [
     offset: 184,
     size: 8,
     writer: 'worker',
-    engine: 'native',
     about: 'worker mode: duration of the last boot',
   },
   {
@@ -489,7 +487,6 @@ export const slotFields = [
     offset: 192,
     size: 8,
     writer: 'worker',
-    engine: 'native',
     about: 'worker mode: `requests` at the last boot',
   },
   {
@@ -498,7 +495,6 @@ export const slotFields = [
     offset: 200,
     size: 8,
     writer: 'worker',
-    engine: 'native',
     about: "worker mode: PHP's memory in use after the last request",
   },
   {
@@ -507,7 +503,6 @@ export const slotFields = [
     offset: 208,
     size: 8,
     writer: 'worker',
-    engine: 'native',
     about: `worker mode: the same after the ${warmAfterRequests}th request since the boot, 0 before`,
   },
   { name: 'method', type: 'string', offset: 256, size: 16, writer: 'worker', about: 'REQUEST_METHOD' },

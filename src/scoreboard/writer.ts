@@ -22,6 +22,7 @@ import {
   slotSize,
   slotUsedEnd,
   stringCapacity,
+  warmAfterRequests,
 } from './layout.ts';
 import { readU64, writeU32, writeU64 } from './numbers.ts';
 import { routeName } from './route-name.ts';
@@ -67,6 +68,11 @@ export interface RequestResult {
   /** Replaces the user of the request information: PHP knows it later than the host. */
   readonly user?: string;
 }
+
+/** Stages without a request. */
+const restingStages: ReadonlySet<number> = new Set(
+  (['idle', 'creating', 'booting'] as const).map((stage) => workerStages[stage].code),
+);
 
 /** Counters of a slot: answers by class, durations. */
 const countRanges = [
@@ -231,6 +237,32 @@ export class ScoreboardWriter {
     this.flush();
   }
 
+  /** Worker mode: the application boots. */
+  booting(slot: number): void {
+    const at = this.#start(slot);
+    if (this.#isActive(at)) this.#countActive(-1);
+    writeU32(this.#slots, this.#slots.readUInt32LE(at + slotAt.boots) + 1, at + slotAt.boots);
+    writeU64(this.#slots, readU64(this.#slots, at + slotAt.requests), at + slotAt.boot_requests);
+    writeU64(this.#slots, 0, at + slotAt.heap_bytes);
+    writeU64(this.#slots, 0, at + slotAt.warm_heap_bytes);
+    this.#enter(slot, 'booting', slotNumbersEnd);
+    this.flush();
+  }
+
+  /** Worker mode: the application waits for its first request. */
+  booted(slot: number): void {
+    const at = this.#start(slot);
+    const began = readU64(this.#slots, at + slotAt.stage_clock_micros);
+    writeU64(this.#slots, monotonicMicros() - began, at + slotAt.boot_micros);
+  }
+
+  /** Worker mode: PHP's memory in use behind the last of so many requests since the boot; written with what follows. */
+  heap(slot: number, bytes: number, served: number): void {
+    const at = this.#start(slot);
+    writeU64(this.#slots, bytes, at + slotAt.heap_bytes);
+    if (served === warmAfterRequests) writeU64(this.#slots, bytes, at + slotAt.warm_heap_bytes);
+  }
+
   /** The worker waits for a connection. */
   idle(slot: number): void {
     if (this.#isActive(this.#start(slot))) this.#countActive(-1);
@@ -348,7 +380,7 @@ export class ScoreboardWriter {
 
   #isActive(at: number): boolean {
     const state = this.#slots.readUInt32LE(at + slotAt.state);
-    return state !== workerStages.idle.code && state !== workerStages.creating.code;
+    return !restingStages.has(state);
   }
 
   #countActive(change: number): void {

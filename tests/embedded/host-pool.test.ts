@@ -133,7 +133,9 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
   );
   const scoreboard = ScoreboardWriter.create(fd, 2);
   const pool = new HostPool({
-    slotCount: 2,
+    slots: [0, 2],
+    firstLaneSlot: 2,
+    onQueued: (length) => scoreboard.queued(length),
     priorities: [],
     maxRequests: options.maxRequests ?? 0,
     heapLimit: 1000,
@@ -168,7 +170,9 @@ function setUp(t: TestContext, options: { maxRequests?: number; queueLimit?: num
       isClientGone: () => false,
       onAbort: (aborted) => pool.withdraw(aborted),
     });
-    exchange.prepare('/w/a.php', '/a.php', () => pool.submit(exchange));
+    exchange.prepare({ script: '/w/a.php', phpSelf: '/a.php', isHandled: false }, () =>
+      pool.submit(exchange),
+    );
     return { client, exchange };
   };
   return { pool, threads, said, submit };

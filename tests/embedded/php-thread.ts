@@ -9,6 +9,7 @@ import { enlargeStacks } from '../../src/engine/embedded/php/main-stack.ts';
 import { findEngine } from '../../src/engine/embedded/php/package.ts';
 import { readDone, requestText } from '../../src/engine/embedded/shared/message-text.ts';
 import {
+  type ApplicationSettings,
   type FromThread,
   type Outcome,
   type SyncAnswer,
@@ -68,6 +69,8 @@ interface Pending {
   log: string;
   output: string;
   finished: boolean;
+  /** Worker mode: the response, before the application is done. */
+  answer?: Extract<FromThread, { type: 'answered' }>;
 }
 
 let threads = 0;
@@ -147,6 +150,13 @@ export class PhpThread {
     this.worker.postMessage(message);
   }
 
+  /** Worker mode: all requests are the application's from then on. */
+  async boot(script: string, more: Partial<ApplicationSettings> = {}): Promise<void> {
+    this.#up = Promise.withResolvers();
+    this.send({ type: 'boot', application: { script, rebootsOnExit: true, resets: [], ...more } });
+    await this.up;
+  }
+
   /** Takes output off the window, as the main thread does once the socket has it. */
   release(bytes: number): void {
     Atomics.sub(this.words, sharedWord.outputPending, bytes);
@@ -181,6 +191,12 @@ export class PhpThread {
         return;
       case 'opcache':
         return;
+      case 'unbooted':
+        this.#fail(new Error(message.reason));
+        return;
+      case 'answered':
+        if (pending) pending.answer = message;
+        return;
       case 'done':
         this.#done(message);
         return;
@@ -194,10 +210,11 @@ export class PhpThread {
     this.#pending = undefined;
     if (message.outcome !== 'ok') this.#up = Promise.withResolvers();
     if (pending === undefined) return;
-    const { outcome, status, memoryPeak, heapBytes, user } = message;
+    const { outcome, heapBytes } = message;
+    const { status, memoryPeak, user, rest, head: own } = pending.answer ?? message;
     const { log, output, finished } = pending;
-    const head = message.head ?? pending.head;
-    pending.pieces.push(Buffer.from(message.rest, 'latin1'));
+    const head = own ?? pending.head;
+    pending.pieces.push(Buffer.from(rest, 'latin1'));
     const bytes = pending.pieces.reduce((sum, piece) => sum + piece.length, 0);
     const body = bytes > 4_000_000 ? '' : Buffer.concat(pending.pieces).toString('latin1');
     const lines = head.split('\r\n').filter((line) => line !== '');

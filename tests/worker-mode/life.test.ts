@@ -294,18 +294,6 @@ while (hathi_handle_request(function () { if (sum(5000) !== 14995) throw new Exc
     }
   });
 
-  test('the embedded engine refuses a pool in worker mode by name', async () => {
-    await using site = await start('');
-    const from = site.server.log.mark();
-    site.server.expect(/worker\.script|reload refused/);
-    site.server.configure((folder) =>
-      poolText(folder, 'www', `engine = embedded\nworker.script = ${site.script}`),
-    );
-    site.server.signal('SIGUSR2');
-    await site.server.log.waitFor(/'worker\.script'.*embedded engine/, from);
-    assert.equal((await site.ask('hello')).body.toString(), 'hello');
-  });
-
   test('a session handler that is set before the loop stays', async () => {
     await using site = await start('');
     const script = site.server.folder.write(

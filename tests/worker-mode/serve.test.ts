@@ -10,7 +10,12 @@ import { cleanEnv, isRoot, serverCommand } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
 
-const { skip, folder: engines } = nativeBuild();
+const native = nativeBuild();
+/** Without a folder of builds there is only the embedded engine. */
+const engines = [
+  { name: 'native', folder: native.folder, skip: native.skip },
+  { name: 'embedded', folder: undefined, skip: false },
+] as const;
 
 const front = `<?php
 require __DIR__ . '/../src/version.php';
@@ -22,7 +27,7 @@ while (frankenphp_handle_request(function () use (&$n): void {
 
 const args = ['serve', '--worker', 'public/index.php', '--watch', '--workers', '1', '--port', '0'];
 
-function start(project: TestFolder, engineFolder: string) {
+function start(project: TestFolder, engineFolder = project.join('no-engine')) {
   const user = isRoot ? ['--user', 'www-data'] : [];
   const child = spawn(serverCommand('hathi'), [...args, '--no-dashboard', ...user], {
     cwd: project.path,
@@ -42,11 +47,14 @@ function writeProject(): TestFolder {
   return project;
 }
 
-test('the application stays booted, and boots anew when a file changes; a boot that fails leaves the old one', {
-  skip,
-}, async () => {
+for (const { name, folder, skip } of engines) {
+  const title = `the application stays booted, and boots anew when a file changes; a boot that fails leaves the old one (${name})`;
+  test(title, { skip }, () => follow(folder));
+}
+
+async function follow(engineFolder: string | undefined): Promise<void> {
   using project = writeProject();
-  const { child, out, errors } = start(project, engines);
+  const { child, out, errors } = start(project, engineFolder);
   try {
     const url = (await out.waitFor(/http:\/\/127\.0\.0\.1:\d+$/, 0, 30_000)).trim();
     const ask = async (path: string): Promise<string> => await (await fetch(`${url}${path}`)).text();
@@ -68,16 +76,4 @@ test('the application stays booted, and boots anew when a file changes; a boot t
   } finally {
     await killTree(child);
   }
-});
-
-test('without the native engine it says what is missing, and why it has to be there', async () => {
-  using project = writeProject();
-  const { child, errors } = start(project, project.join('no-engine'));
-  try {
-    await within(exited(child), 'the end of hathi serve');
-    assert.equal(child.exitCode, 1);
-    assert.match(errors.text(), /engine = native: .*hathi build.*the embedded engine has no worker mode/s);
-  } finally {
-    await killTree(child);
-  }
-});
+}

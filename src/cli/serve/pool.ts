@@ -57,8 +57,7 @@ export function poolConfig(request: PoolRequest, cores = availableParallelism())
     `[${servePool}]`,
     ...userLines(request.runAs),
     ...processLines(request.workers, cores),
-    // The embedded engine has no worker mode: a pool that fell back to it would be refused for another reason.
-    request.application === undefined ? 'engine = auto' : 'engine = native',
+    'engine = auto',
     ...applicationLines(request.application),
     ...(request.php === undefined ? [] : [`engine.php = ${request.php}`]),
     'catch_workers_output = yes',

@@ -149,7 +149,7 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     grace = lastAnswersMs;
     booting.reject(error);
     if (error instanceof UsageError) throw error;
-    deps.printError(`hathi serve: ${(error as Error).message}${enginePurpose(error as Error, plan)}`);
+    deps.printError(`hathi serve: ${(error as Error).message}`);
     return exitCode.failed;
   } finally {
     dashboard?.close();
@@ -158,12 +158,6 @@ async function serve(plan: Plan, deps: ServeDependencies): Promise<number> {
     memory.close();
     runtime.remove();
   }
-}
-
-/** Nobody asked for an engine by its name. */
-function enginePurpose({ message }: Error, { application }: Plan): string {
-  if (application === undefined || !message.includes('engine = native')) return '';
-  return '. --worker needs it: the embedded engine has no worker mode';
 }
 
 /** Fulfilled by the first Ctrl-C or TERM; the second one ends the process at once. */

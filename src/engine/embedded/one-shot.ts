@@ -73,6 +73,7 @@ async function withPhp<T>(
       image: () => {},
       opcache: () => {},
       log,
+      phpLog: (bytes) => log(binaryOf(bytes)),
       output,
       abandonedAt: () => undefined,
       heap: { limit: 0, publish: () => {}, pause: () => {} },

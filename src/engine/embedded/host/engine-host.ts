@@ -15,13 +15,14 @@ import { composeIni } from '../php/ini.ts';
 import { defaultVersion, findEngine } from '../php/package.ts';
 import { assembleHost, type Running } from './host-assembly.ts';
 import { HostFault, type HostPhase, hostPhases, phaseTransitions } from './host-phases.ts';
-import type { HostPool } from './host-pool.ts';
+import type { HostPools } from './host-pools.ts';
 import { checkChroot, giveUpRights } from './host-rights.ts';
 import { iniLookup } from './ini-lookup.ts';
 import { MasterLink } from './master-link.ts';
 import { Orphan } from './orphan.ts';
 import { SettingCollector } from './pool-settings.ts';
 import { readyPayload } from './ready-payload.ts';
+import { slotCount } from './slots.ts';
 import { readThreadProgram, type ThreadBlueprint, threadStarter } from './thread-start.ts';
 import type { StartThread } from './worker-handle.ts';
 import { WorkerThreads } from './worker-threads.ts';
@@ -85,7 +86,7 @@ export class EngineHost {
         void this.#start();
         return;
       case 'worker':
-        this.#pool().openWorker(this.#slot(first));
+        this.#pools().openWorker(this.#slot(first));
         return;
       case 'end':
         this.#endWorker(this.#slot(first), second);
@@ -102,7 +103,7 @@ export class EngineHost {
         this.#serve();
         return;
       case 'watch':
-        this.#pool().watch(Number(first) || 0);
+        this.#pools().main.watch(Number(first) || 0);
         return;
       case 'survive':
         this.#survive(Number(first));
@@ -138,11 +139,7 @@ export class EngineHost {
   async #start(): Promise<void> {
     try {
       const settings = this.#collector.build();
-      const scoreboard = new ScoreboardWriter(
-        hostFd.scoreboard,
-        settings.maxChildren + settings.laneSlots,
-        true,
-      );
+      const scoreboard = new ScoreboardWriter(hostFd.scoreboard, slotCount(settings), true);
       const engine = findEngine(settings.phpVersion ?? defaultVersion);
       const mainIni = settings.phpIniFiles.map(readIniFile).join('\n[PHP]\n');
       const files = readEngine(engine);
@@ -195,15 +192,15 @@ export class EngineHost {
   }
 
   /** @throws HostFault when the master has not waited for `ready`. */
-  #pool(): HostPool {
+  #pools(): HostPools {
     if (this.#running === undefined) throw new HostFault(`the master gave orders in state "${this.#state}"`);
-    return this.#running.pool;
+    return this.#running.pools;
   }
 
   #slot(word: string): number {
     const slot = Number(word);
-    const { maxChildren, laneSlots } = this.#running?.settings ?? { maxChildren: 0, laneSlots: 0 };
-    const count = maxChildren + laneSlots;
+    const settings = this.#running?.settings;
+    const count = settings === undefined ? 0 : slotCount(settings);
     if (!/^\d{1,9}$/.test(word) || slot >= count)
       throw new HostFault(`the master named slot "${word}" of ${count}`);
     return slot;
@@ -212,7 +209,7 @@ export class EngineHost {
   #endWorker(slot: number, word: string): void {
     const mode = endModes.find((known) => known === word);
     if (mode === undefined) throw new HostFault(`the master wants a worker to end by "${word}"`);
-    this.#pool().endWorker(slot, mode);
+    this.#pools().endWorker(slot, mode);
   }
 
   /** Descriptors arrive over a separate socket; the line on the control channel announces one. */
@@ -238,12 +235,12 @@ export class EngineHost {
   async #drain(): Promise<void> {
     this.#move(hostPhases.draining);
     const running = this.#running;
-    running?.pool.prepareDrain();
+    running?.pools.prepareDrain();
     const emptied = running?.front.drain();
     this.#link.send(['stopped']);
     if (running !== undefined) {
       await emptied;
-      running.pool.retireAll();
+      running.pools.retireAll();
       await running.threads.emptied();
       running.accessLog?.flush();
     }
@@ -304,7 +301,7 @@ export class EngineHost {
     this.#wasOrphan = true;
     for (const stream of this.#nowhere === undefined ? [] : [1, 2]) duplicateOnto(this.#nowhere ?? 0, stream);
     this.#link.detach();
-    running.pool.orphaned(true);
+    running.pools.orphaned(true);
     if (this.#state === serving) running.front.open();
     this.#orphan = new Orphan({
       ...this.#survival,
@@ -317,7 +314,7 @@ export class EngineHost {
 
   /** Nobody has come: accepted requests are finished, within a bound. */
   #timeUp(): void {
-    this.#running?.pool.orphaned(false);
+    this.#running?.pools.orphaned(false);
     this.#orphan = undefined;
     setTimeout(endNow, lonelyDrainMs);
     if (this.#state === hostPhases.draining) return;
@@ -325,14 +322,14 @@ export class EngineHost {
   }
 
   /** Tells the next master what it needs, in the order of docs/contract.md, section 7. */
-  #meetMaster(channel: number, { pool, settings }: Running): void {
+  #meetMaster(channel: number, { pools, settings }: Running): void {
     this.#orphan = undefined;
-    pool.orphaned(false);
+    pools.orphaned(false);
     this.#link.attach(channel);
     for (const fd of [hostFd.scoreboard, settings.listenFd]) sendDescriptor(hostFd.descriptors, fd);
     const isDraining = this.#state === hostPhases.draining;
     this.#link.send(['orphaned', isDraining ? 'draining' : 'serving']);
-    const workers = pool.workers();
+    const workers = pools.workers();
     for (const { slot, pid, isUp } of workers)
       this.#link.send(['kept', String(slot), String(isUp ? pid : 0)]);
     this.#link.send(['ready'], this.#ready);

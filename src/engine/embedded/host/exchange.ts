@@ -36,6 +36,14 @@ export interface ExchangeOptions {
   readonly onAbort: (exchange: Exchange) => void;
 }
 
+/** The script of a request, as PHP is told about it. */
+export interface PreparedScript {
+  readonly script: string;
+  readonly phpSelf: string;
+  /** A booted application handles it. */
+  readonly isHandled: boolean;
+}
+
 /** Ends of a request other than by its script. */
 export type Failure =
   | { readonly kind: 'timeout' }
@@ -60,6 +68,9 @@ export class Exchange {
   #startedClock = monotonicMicros();
   #script = '';
   #phpSelf = '';
+  #servedBy: 'classic' | 'worker' = 'classic';
+  /** The header by which `hathi request --verbose` knows who serves it; empty where it is not asked for. */
+  #tellsServer = '';
   /** Unsent messages for FCGI_STDERR. */
   #messages: Uint8Array[] = [];
   #messagesSent = false;
@@ -103,15 +114,19 @@ export class Exchange {
   }
 
   /** Reads the part of the body that must arrive before a worker is taken, then calls back. */
-  prepare(script: string, phpSelf: string, onReady: () => void): void {
+  prepare({ script, phpSelf, isHandled }: PreparedScript, onReady: () => void): void {
     this.#script = script;
     this.#phpSelf = phpSelf;
+    this.#servedBy = isHandled ? 'worker' : 'classic';
     this.#body.gather(onReady);
   }
 
-  /** Gives the request to an idle worker. */
-  start(worker: WorkerHandle): void {
+  /** Gives the request to an idle worker. @param requests that it will have served then, or since its boot */
+  start(worker: WorkerHandle, requests: number): void {
     this.#worker = worker;
+    if (this.#options.params.get('HATHI_VERBOSE') !== undefined) {
+      this.#tellsServer = `X-Hathi-Served-By: ${this.#servedBy}; pid=${worker.pid}; requests=${requests}\r\n`;
+    }
     this.#startedClock = monotonicMicros();
     const body = this.#body.takeComplete();
     worker.run(this.id, this.#phpRequest(body));
@@ -160,8 +175,9 @@ export class Exchange {
   finish({ head, rest }: Pick<DoneMessage, 'head' | 'rest'>): void {
     if (!this.#isOver) {
       this.#sendMessages();
-      if (head !== undefined) this.#head = Buffer.from(head, 'latin1');
-      const text = `${head ?? ''}${rest}`;
+      const told = head === undefined ? '' : `${this.#tellsServer}${head}`;
+      if (head !== undefined) this.#head = Buffer.from(told, 'latin1');
+      const text = `${told}${rest}`;
       if (text !== '') this.#request.write(Buffer.from(text, 'latin1'));
     }
     this.#end();
@@ -222,7 +238,7 @@ export class Exchange {
       remoteAddress: asBinary(this.#options.remoteAddress),
       ...information,
       user: asBinary(result.user),
-      servedBy: 'classic',
+      servedBy: this.#servedBy,
       status: result.status,
       memoryPeak: result.memoryPeak,
       duration: monotonicMicros() - this.#startedClock,
@@ -252,8 +268,8 @@ export class Exchange {
 
   #writeHead(bytes: Uint8Array): void {
     this.#sendMessages();
-    this.#head = bytes;
-    this.#request.write(bytes);
+    this.#head = this.#tellsServer === '' ? bytes : Buffer.concat([Buffer.from(this.#tellsServer), bytes]);
+    this.#request.write(this.#head);
   }
 
   #write(bytes: Uint8Array): boolean {

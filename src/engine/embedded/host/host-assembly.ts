@@ -7,14 +7,17 @@ import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
 import { textPattern } from '../../../text/pattern.ts';
 import { AllowedClients } from '../../allowed-clients.ts';
 import { iniFlag, scriptRules } from '../../script.ts';
+import { ApplicationFront } from './application-front.ts';
 import { HostFront } from './host-front.ts';
-import { HostPool } from './host-pool.ts';
+import { HostPool, type HostPoolOptions } from './host-pool.ts';
+import { HostPools } from './host-pools.ts';
 import { iniLookup } from './ini-lookup.ts';
 import type { MasterLink } from './master-link.ts';
 import { Pages } from './pages.ts';
 import type { PoolSettings } from './pool-settings.ts';
 import { RequestAccounting } from './request-accounting.ts';
 import { RequestRouter } from './request-router.ts';
+import { firstLaneSlot } from './slots.ts';
 import type { UpMessage } from './worker-handle.ts';
 import { WorkerLog } from './worker-log.ts';
 import type { WorkerThreads } from './worker-threads.ts';
@@ -24,7 +27,7 @@ const mebibyte = 1024 * 1024;
 /** Parts of a running host. */
 export interface Running {
   readonly settings: PoolSettings;
-  readonly pool: HostPool;
+  readonly pools: HostPools;
   readonly front: HostFront;
   readonly threads: WorkerThreads;
   readonly accessLog: AccessLog | undefined;
@@ -47,10 +50,10 @@ export function assembleHost(
   });
   const accessLog = openAccessLog(settings, link);
   const accounting = new RequestAccounting(settings.pool, scoreboard, accessLog);
-  const pool = new HostPool({
-    slotCount: settings.maxChildren,
+  const { maxChildren, application } = settings;
+  const queued = new Map<object, number>();
+  const common = {
     priorities: settings.priorities.map(textPattern),
-    maxRequests: settings.maxRequests,
     heapLimit: settings.heapLimit + Number.parseInt(ini('opcache.memory_consumption') ?? '0', 10) * mebibyte,
     queueLimit: settings.backlog,
     waiting: { maxWait: settings.maxWait, maxLength: settings.maxLength },
@@ -59,19 +62,46 @@ export function assembleHost(
     link,
     workerLog,
     accounting,
+  } satisfies Partial<HostPoolOptions>;
+  const poolOf = (own: Omit<HostPoolOptions, keyof typeof common | 'onQueued'>): HostPool =>
+    new HostPool({
+      ...common,
+      ...own,
+      onQueued: (length) => {
+        queued.set(own, length);
+        scoreboard.queued([...queued.values()].reduce((sum, one) => sum + one, 0));
+      },
+    });
+  const pool = poolOf({
+    slots: [0, maxChildren],
+    firstLaneSlot: firstLaneSlot(settings),
+    application,
+    maxRequests: application?.maxRequests ?? settings.maxRequests,
   });
+  const aside = application && {
+    front: new ApplicationFront(application.script, application.matches),
+    pool: poolOf({
+      slots: [maxChildren, firstLaneSlot(settings)],
+      firstLaneSlot: Number.POSITIVE_INFINITY,
+      maxRequests: settings.maxRequests,
+      isAside: true,
+    }),
+  };
   const router = new RequestRouter({
     settings,
     rules: scriptRules(facts.php, ini),
     logsToClient: iniFlag(ini('fastcgi.logging'), true),
     pages: new Pages(facts.php, ini),
     pool,
+    aside,
     link,
     scoreboard,
     workerLog,
     accounting,
   });
-  return { settings, pool, threads, accessLog, front: makeFront(settings, router, link) };
+  const isAside = (slot: number): boolean => slot >= maxChildren && slot < firstLaneSlot(settings);
+  const pools = new HostPools(pool, aside?.pool, isAside);
+  return { settings, pools, threads, accessLog, front: makeFront(settings, router, link) };
 }
 
 function makeFront(settings: PoolSettings, router: RequestRouter, link: MasterLink): HostFront {

@@ -3,9 +3,10 @@
  * updates the scoreboard.
  */
 
-import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import type { Level } from '../../../log/levels.ts';
+import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer.ts';
 import type { EndMode } from '../../contract.ts';
-import { type FromThread, outcomes } from '../shared/protocol.ts';
+import { type ApplicationSettings, outcomes } from '../shared/protocol.ts';
 import type { Exchange } from './exchange.ts';
 import { ExecutionWatch } from './execution-watch.ts';
 import type { MasterLink } from './master-link.ts';
@@ -25,14 +26,20 @@ import {
   orderedEndings,
   orderly,
 } from './worker-endings.ts';
-import type { DoneMessage } from './worker-handle.ts';
+import type { AnsweredMessage, DoneMessage, OutputMessage, RequestMessage } from './worker-handle.ts';
 import type { WorkerLog, WorkerName } from './worker-log.ts';
 import { drawQuota, isNearEnd, isUsedUp } from './worker-quota.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 export interface HostPoolOptions {
-  /** pm.max_children; workers in the slots behind are the lane's. */
-  readonly slotCount: number;
+  /** Worker mode: what the workers boot. */
+  readonly application?: ApplicationSettings | undefined;
+  /** Slots of the workers that serve any request, from the first one to before the last one. */
+  readonly slots: readonly [from: number, to: number];
+  /** Workers from this slot on are the lane's. */
+  readonly firstLaneSlot: number;
+  /** Worker mode: its workers run scripts beside an application, and come when a request waits. */
+  readonly isAside?: boolean;
   /** Paths whose requests the lane serves while every other worker is busy. */
   readonly priorities: readonly RegExp[];
   /** pm.max_requests, 0 for no limit. */
@@ -40,6 +47,8 @@ export interface HostPoolOptions {
   /** Size of the WASM memory in bytes above which a worker is renewed after its request. */
   readonly heapLimit: number;
   readonly queueLimit: number;
+  /** Told of each change of the number of waiting requests. */
+  readonly onQueued: (length: number) => void;
   readonly waiting: WaitLimits;
   readonly threads: WorkerThreads;
   readonly scoreboard: ScoreboardWriter;
@@ -52,9 +61,6 @@ export interface HostPoolOptions {
 export interface AnsweringWorker extends WorkerName {
   readonly hasSlot: boolean;
 }
-
-/** Slot of a worker that the master did not ask for; only used while all slots are free. */
-const rescueSlot = 0;
 
 /** Without a master: a worker that could not boot is made again after so long. */
 const replaceAgainMs = 1000;
@@ -78,20 +84,18 @@ export class HostPool {
   #made = 0;
   /** Undefined while the master does not watch. */
   #watchedOver: number | undefined;
+  /** {@link #askForWorker} has, and no worker has come up or ended since. */
+  #hasAsked = false;
   #isDraining = false;
   #isOrphan = false;
   readonly #executionWatch: ExecutionWatch;
 
   constructor(options: HostPoolOptions) {
     this.#options = options;
-    this.#queue = new RequestQueue(
-      options.queueLimit,
-      (length) => options.scoreboard.queued(length),
-      () => {
-        const text = `${options.queueLimit} requests (listen.backlog) wait for a worker: further ones are refused`;
-        options.link.log('warning', text);
-      },
-    );
+    this.#queue = new RequestQueue(options.queueLimit, options.onQueued, () => {
+      const text = `${options.queueLimit} requests (listen.backlog) wait for a worker: further ones are refused`;
+      options.link.log('warning', text);
+    });
     this.#waitWatch = new WaitWatch(options.waiting, this.#queue, {
       refused: () => options.scoreboard.refused(),
       say: (level, text) => options.link.log(level, text),
@@ -132,6 +136,8 @@ export class HostPool {
     handle.events = {
       onIdle: () => this.#idleAgain(worker),
       onRequestMessage: (message) => this.#requestMessage(worker, message),
+      onOutput: (message) => this.#output(worker, message),
+      onUnbooted: (reason) => this.#unbooted(worker, reason),
       onGone: (reason) => this.#lost(worker, reason),
     };
     if (handle.state === threadStates.idle) this.#idleAgain(worker);
@@ -184,7 +190,7 @@ export class HostPool {
   }
 
   #isInLane({ slot }: SlotWorker): boolean {
-    return slot >= this.#options.slotCount;
+    return slot >= this.#options.firstLaneSlot;
   }
 
   /** Whether a worker can serve any request. */
@@ -231,19 +237,25 @@ export class HostPool {
   /** An accepted request is answered even if its pool has lost all workers. */
   #rescueStranded(): void {
     if (!this.#isDraining || this.#queue.length === 0 || this.#hasWorkers) return;
-    this.#putWorker(rescueSlot, true);
+    // A worker that the master did not ask for; all slots are free.
+    this.#putWorker(this.#options.slots[0], true);
   }
 
   #run(worker: SlotWorker, exchange: Exchange): void {
     worker.exchange = exchange;
     worker.hasOutput = false;
+    worker.isAnswered = false;
+    const requests = (worker.hasApplication ? worker.servedSinceBoot : worker.served) + 1;
     // Start the thread first, then update scoreboard and logs.
-    exchange.start(worker.handle);
+    exchange.start(worker.handle, requests);
     this.#options.accounting.begin(worker, exchange);
     this.#executionWatch.start();
   }
 
   #idleAgain(worker: SlotWorker): void {
+    const { application } = this.#options;
+    if (application !== undefined && !worker.hasApplication) return this.#boot(worker, application);
+    if (worker.isBooting) this.#booted(worker);
     if (!worker.isUp) this.#up(worker);
     const isUsedUpNow = isUsedUp(worker, this.#options.threads.spareIsReady);
     if (worker.isQuitting || isUsedUpNow || this.#isTooLarge(worker)) {
@@ -264,10 +276,38 @@ export class HostPool {
     else this.#idle.push(worker);
   }
 
+  /** PHP is up: the worker boots its application. */
+  #boot(worker: SlotWorker, application: ApplicationSettings): void {
+    this.#options.scoreboard.created(worker.slot, worker.pid, this.#isOrphan);
+    worker.hasApplication = true;
+    this.#boots(worker);
+    worker.handle.boot(application);
+  }
+
+  #boots(worker: SlotWorker): void {
+    worker.isBooting = true;
+    worker.servedSinceBoot = 0;
+    this.#options.scoreboard.booting(worker.slot);
+  }
+
+  #booted(worker: SlotWorker): void {
+    worker.isBooting = false;
+    this.#options.scoreboard.booted(worker.slot);
+  }
+
+  /** Its thread exits. */
+  #unbooted(worker: SlotWorker, reason: string): void {
+    const name = [String(worker.slot), String(worker.pid)];
+    if (!worker.isUnasked) this.#options.link.send(['boot-failed', ...name], Buffer.from(reason, 'latin1'));
+    this.#free(worker);
+    this.#report(worker, bootFailed);
+  }
+
   #up(worker: SlotWorker): void {
     worker.isUp = true;
-    this.#options.scoreboard.created(worker.slot, worker.pid, this.#isOrphan);
+    if (!worker.hasApplication) this.#options.scoreboard.created(worker.slot, worker.pid, this.#isOrphan);
     if (!worker.isUnasked) this.#options.link.send(['up', String(worker.slot), String(worker.pid)]);
+    this.#hasAsked = false;
   }
 
   /** Starts a spare in time for the next of these workers that will leave. */
@@ -293,7 +333,16 @@ export class HostPool {
     return worker.handle.heapBytes > this.#options.heapLimit;
   }
 
-  #requestMessage(worker: SlotWorker, message: Exclude<FromThread, { type: 'up' | 'failed' }>): void {
+  /** The application has written beside requests. */
+  #output(worker: SlotWorker, message: OutputMessage): void {
+    const { workerLog } = this.#options;
+    if (message.type === 'output') return workerLog.output(worker, message.stream, message.bytes);
+    const { author, level = 'error', bytes } = message;
+    if (author === 'sapi') workerLog.message(worker, level, bytes);
+    else workerLog.message(worker, 'notice', Buffer.concat([phpMessagePrefix, bytes]));
+  }
+
+  #requestMessage(worker: SlotWorker, message: RequestMessage): void {
     const { exchange } = worker;
     if (exchange === undefined || exchange.id !== message.id) return;
     switch (message.type) {
@@ -307,7 +356,10 @@ export class HostPool {
         return;
       case 'log':
         if (message.author === 'php') this.#phpMessage(worker, exchange, message.bytes);
-        else this.#message(worker, exchange, 'error', message.bytes);
+        else this.#message(worker, exchange, message.level ?? 'error', message.bytes);
+        return;
+      case 'answered':
+        this.#answered(worker, exchange, message);
         return;
       case 'output':
         worker.hasOutput = true;
@@ -329,7 +381,7 @@ export class HostPool {
     this.#message(worker, exchange, 'notice', Buffer.concat([phpMessagePrefix, text]));
   }
 
-  #message(worker: SlotWorker, exchange: Exchange, level: 'notice' | 'error', text: Uint8Array): void {
+  #message(worker: SlotWorker, exchange: Exchange, level: Level, text: Uint8Array): void {
     exchange.addMessage(text);
     worker.hasOutput = true;
     this.#options.workerLog.message(worker, level, text);
@@ -344,13 +396,28 @@ export class HostPool {
     }
     worker.served++;
     worker.exchange = undefined;
-    exchange.finish(result);
-    const { status, cpuMicros, memoryPeak, user, heapBytes: instanceBytes } = result;
-    this.#options.accounting.end(worker, { status, cpuMicros, memoryPeak, user, instanceBytes });
-    this.#options.accounting.log(worker, exchange, { status, cpuMicros, memoryPeak, user });
+    if (!worker.isAnswered) {
+      exchange.finish(result);
+      this.#account(worker, exchange, { ...result, instanceBytes: result.heapBytes });
+    }
     if (worker.hasOutput) this.#options.workerLog.flush(worker);
+    if (worker.hasApplication && result.outcome !== outcomes.ok) this.#boots(worker);
     this.#rate.count(performance.now());
     this.#prepareSpare([worker]);
+  }
+
+  /** Worker mode: the client has its response. */
+  #answered(worker: SlotWorker, exchange: Exchange, result: AnsweredMessage): void {
+    worker.isAnswered = true;
+    worker.servedSinceBoot += 1;
+    exchange.finish(result);
+    this.#options.scoreboard.heap(worker.slot, result.memoryInUse, worker.servedSinceBoot);
+    this.#account(worker, exchange, result);
+  }
+
+  #account(worker: SlotWorker, exchange: Exchange, result: RequestResult): void {
+    this.#options.accounting.end(worker, result);
+    this.#options.accounting.log(worker, exchange, result);
   }
 
   /** An idle worker leaves; its slot is free at once, the thread closes in the background. */
@@ -404,6 +471,7 @@ export class HostPool {
   }
 
   #report(worker: SlotWorker, words: EndWords): void {
+    this.#hasAsked = false;
     if (!worker.isUnasked)
       this.#options.link.send(['ended', String(worker.slot), String(worker.pid), ...words]);
     if (this.#isOrphan && !worker.isQuitting) this.#replaceLater(worker);
@@ -428,18 +496,27 @@ export class HostPool {
     const isWanted = !this.#hasWorkers || this.#watchedOver !== undefined;
     const booting = [...this.#workers.values()].filter((one) => !one.isUp && !this.#isInLane(one)).length;
     if (this.#isDraining || !isWanted || this.#idle.length > 0 || this.#queue.length <= booting) return;
-    const slots = Array.from({ length: this.#options.slotCount }, (_, slot) => slot);
+    const [from, to] = this.#options.slots;
+    const slots = Array.from({ length: to - from }, (_, index) => from + index);
     const free = slots.find((slot) => !this.#workers.has(slot));
     if (free !== undefined) this.#putWorker(free, false);
   }
 
   #checkWaiting(): void {
     if (this.#isOrphan) this.#serveStranded();
+    if (this.#options.isAside === true) return this.#askForWorker();
     if (this.#watchedOver === undefined || this.#idle.length > 0) return;
     if (this.#queue.length <= this.#watchedOver) return;
     if (this.#isOrphan) return;
     this.#watchedOver = undefined;
     this.#options.link.send(['waiting']);
+  }
+
+  /** Worker mode: once for each worker that comes up or ends, or for the first one. */
+  #askForWorker(): void {
+    if (this.#isOrphan || this.#hasAsked || this.#queue.length === 0 || this.#idle.length > 0) return;
+    this.#hasAsked = true;
+    this.#options.link.send(['wanted']);
   }
 }
 

@@ -6,6 +6,7 @@
 import { type Level, parseLevel } from '../../../log/levels.ts';
 import { type BinaryString, decodeBinary } from '../../../text/binary.ts';
 import { type HostSettingName, requiredSettings } from '../../host-setting-names.ts';
+import type { ApplicationSettings } from '../shared/protocol.ts';
 
 export type Pair = readonly [name: string, value: string];
 
@@ -30,6 +31,8 @@ export interface PoolSettings {
   readonly priorities: readonly BinaryString[];
   /** 0: workers are not renewed by count. */
   readonly maxRequests: number;
+  /** Worker mode. */
+  readonly application: PoolApplication | undefined;
   /** Maximum wait of a request for a worker in seconds; 0: no limit. */
   readonly maxWait: number;
   /** Maximum of waiting requests; 0: only the backlog limits them. */
@@ -77,6 +80,16 @@ export interface PoolSettings {
   readonly maxMemoryHard: number;
 }
 
+/** Settings of worker mode. */
+export interface PoolApplication extends ApplicationSettings {
+  /** `worker.match` */
+  readonly matches: readonly BinaryString[];
+  /** As {@link PoolSettings.maxRequests}, of workers with the application. */
+  readonly maxRequests: number;
+  /** Slots of workers that run other scripts, behind those of `pm.max_children`. */
+  readonly otherSlots: number;
+}
+
 /** Collects `setting` messages. Values are binary, like the values they are compared with; Node needs a path as text. */
 export class SettingCollector {
   readonly #values = new Map<string, BinaryString[]>();
@@ -104,6 +117,7 @@ export class SettingCollector {
       priorities: this.#all('queue.priority'),
       laneSlots: this.#number('lane_slots'),
       maxRequests: Math.max(0, this.#number('pm.max_requests')),
+      application: this.#application(),
       statusPath: this.#text('pm.status_path'),
       pingPath,
       pingResponse: pingPath === undefined ? '' : this.#required('ping.response'),
@@ -134,6 +148,19 @@ export class SettingCollector {
       isolation: this.#last('engine.isolation') === 'request' ? 'request' : 'worker',
       heapLimit: this.#number('engine.heap_limit'),
       maxMemoryHard: this.#number('pm.max_memory_hard'),
+    };
+  }
+
+  #application(): PoolApplication | undefined {
+    const script = this.#text('worker.script');
+    if (script === undefined) return undefined;
+    return {
+      script,
+      rebootsOnExit: this.#last('worker.on_exit') !== 'keep',
+      resets: this.#all('worker.reset'),
+      matches: this.#all('worker.match'),
+      maxRequests: Math.max(0, this.#integer('worker.max_requests') ?? this.#number('pm.max_requests')),
+      otherSlots: this.#number('worker.other_children'),
     };
   }
 

@@ -18,6 +18,7 @@ import {
   type ScriptRules,
   type Verdict,
 } from '../../script.ts';
+import type { ApplicationFront } from './application-front.ts';
 import { Exchange } from './exchange.ts';
 import type { AnsweringWorker, HostPool } from './host-pool.ts';
 import type { MasterLink } from './master-link.ts';
@@ -33,6 +34,8 @@ export interface RouterOptions {
   readonly logsToClient: boolean;
   readonly pages: Pages;
   readonly pool: HostPool;
+  /** Worker mode: which requests are the application's, and the pool for all others. */
+  readonly aside?: { readonly front: ApplicationFront; readonly pool: HostPool } | undefined;
   readonly link: MasterLink;
   readonly scoreboard: ScoreboardWriter;
   readonly workerLog: WorkerLog;
@@ -78,7 +81,7 @@ export class RequestRouter {
     params: ParamTable,
     found: ResolvedScript,
   ): Exchange {
-    const { pages, logsToClient, pool } = this.#options;
+    const { pages, logsToClient, pool, aside } = this.#options;
     return new Exchange({
       request,
       ...origin,
@@ -97,18 +100,28 @@ export class RequestRouter {
         contentLength: request.contentLength,
         requestId: asBinary(requestId(params, this.#options.settings.makesRequestIds)),
       },
-      onAbort: (exchange) => pool.withdraw(exchange),
+      onAbort: (exchange) => {
+        pool.withdraw(exchange);
+        aside?.pool.withdraw(exchange);
+      },
     });
   }
 
   #judge(exchange: Exchange, params: ParamTable, found: ResolvedScript, files: DiskFiles): void {
-    const { settings, pages, pool } = this.#options;
+    const { settings, pages, pool, aside } = this.#options;
+    const handled = aside?.front.take(params, found, exchange.information.path);
+    if (handled !== undefined) {
+      exchange.prepare({ ...handled, isHandled: true }, () => pool.submit(exchange));
+      return;
+    }
     const verdict = judgeScript(params.get('REQUEST_METHOD'), found.path, settings.limitExtensions, (path) =>
       files.open(path),
     );
     switch (verdict.kind) {
       case 'run':
-        exchange.prepare(verdict.script, found.phpSelf, () => pool.submit(exchange));
+        exchange.prepare({ script: verdict.script, phpSelf: found.phpSelf, isHandled: false }, () =>
+          (aside?.pool ?? pool).submit(exchange),
+        );
         return;
       case 'empty':
         this.#answer(exchange, pages.plain(200, ''));

@@ -16,6 +16,13 @@ export class SlotWorker implements WorkerName, WorkerUse {
   exchange: Exchange | undefined;
   /** Number of finished requests. */
   served = 0;
+  /** Worker mode: its application has been asked to boot, and boots now. */
+  hasApplication = false;
+  isBooting = false;
+  /** Requests since the boot. */
+  servedSinceBoot = 0;
+  /** The client has its response; the application is still busy. */
+  isAnswered = false;
   /** The master knows that the worker is up. */
   isUp = false;
   /** Leaves after the running request. */

@@ -3,7 +3,7 @@
 import { transitions } from '../../../runtime/transitions.ts';
 
 export const threadStates = {
-  /** The thread and PHP are starting. */
+  /** The thread and PHP are starting, or the application of worker mode. */
   booting: 'booting',
   /** Clean and without a request. */
   idle: 'idle',
@@ -22,7 +22,7 @@ export type ThreadState = (typeof threadStates)[keyof typeof threadStates];
 /** A thread may die in every state, and may be ended in every state except the last. */
 export const threadTransitions = transitions<ThreadState>('a worker thread', {
   booting: ['idle', 'ending', 'gone'],
-  idle: ['running', 'leaving', 'ending', 'gone'],
+  idle: ['booting', 'running', 'leaving', 'ending', 'gone'],
   running: ['idle', 'restoring', 'ending', 'gone'],
   restoring: ['idle', 'ending', 'gone'],
   leaving: ['ending', 'gone'],

@@ -8,6 +8,7 @@ import type { LimitAnswer } from '../php/time-limit.ts';
 import { handOver } from '../shared/buffers.ts';
 import { type DoneMessage, readDone, requestText } from '../shared/message-text.ts';
 import {
+  type ApplicationSettings,
   bodyWindowBytes,
   type FromThread,
   outcomes,
@@ -35,12 +36,20 @@ export type StartThread = (threadNumber: number, shared: SharedArrayBuffer) => T
 export type UpMessage = Extract<FromThread, { type: 'up' }>;
 export type { DoneMessage } from '../shared/message-text.ts';
 
+export type RequestMessage = Exclude<FromThread, { type: 'up' | 'failed' | 'unbooted' }>;
+export type AnsweredMessage = Extract<FromThread, { type: 'answered' }>;
+export type OutputMessage = Extract<FromThread, { type: 'log' | 'output' }>;
+
 /** Events for the owner of a handle. */
 export interface WorkerEvents {
   /** The worker is clean and idle: after its boot, a request or a restore. */
   onIdle(): void;
   /** A message about the running request, including `done` (the state has already changed then). */
-  onRequestMessage(message: Exclude<FromThread, { type: 'up' | 'failed' }>): void;
+  onRequestMessage(message: RequestMessage): void;
+  /** Worker mode: output or a message of the application beside requests. */
+  onOutput?(message: OutputMessage): void;
+  /** Worker mode: the application cannot be booted, and the thread is about to exit. */
+  onUnbooted?(reason: string): void;
   /** The thread has ended. `reason` is set for an unexpected end. Once. */
   onGone(reason: string | undefined): void;
 }
@@ -49,6 +58,8 @@ export interface WorkerEvents {
 export const terminateLimitMs = 2000;
 /** Time limit for an orderly end: shutting PHP down takes some 10 ms, a destructor of a persistent object more. */
 const leaveLimitMs = 2000;
+/** The same of a booted application, which may have to finish its own work. */
+const applicationLeaveLimitMs = 10_000;
 
 export class WorkerHandle {
   readonly threadNumber: number;
@@ -69,6 +80,7 @@ export class WorkerHandle {
   #failure: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #requestId = 0;
+  #hasApplication = false;
   /** Start of the boot, later of the request. */
   #startedAt = performance.now();
 
@@ -98,6 +110,13 @@ export class WorkerHandle {
   /** Kernel thread id; before `up`, its number in this host. */
   get pid(): number {
     return this.#facts?.tid ?? this.threadNumber;
+  }
+
+  /** Worker mode: boots an application; {@link WorkerEvents.onIdle} follows. @throws Error when the worker is not idle. */
+  boot(application: ApplicationSettings): void {
+    this.#move(threadStates.booting);
+    this.#hasApplication = true;
+    this.#thread.postMessage({ type: 'boot', application });
   }
 
   /** @throws Error when the worker is not idle. */
@@ -175,7 +194,7 @@ export class WorkerHandle {
   leave(): void {
     this.#move(threadStates.leaving);
     this.#thread.postMessage({ type: 'exit' });
-    this.#timer = setTimeout(() => this.end(), leaveLimitMs);
+    this.#timer = setTimeout(() => this.end(), this.#hasApplication ? applicationLeaveLimitMs : leaveLimitMs);
   }
 
   /** Ends the thread at once. No-op when it has ended. */
@@ -196,7 +215,9 @@ export class WorkerHandle {
     switch (message.type) {
       case 'up':
         this.#facts = message;
-        if (this.#state === threadStates.booting) this.onBooted?.(performance.now() - this.#startedAt);
+        if (this.#state === threadStates.booting && !this.#hasApplication) {
+          this.onBooted?.(performance.now() - this.#startedAt);
+        }
         if (this.#state === threadStates.booting || this.#state === threadStates.restoring) {
           this.#move(threadStates.idle);
           this.events?.onIdle();
@@ -205,11 +226,18 @@ export class WorkerHandle {
       case 'failed':
         this.#failure = message.message;
         return;
+      case 'unbooted':
+        this.events?.onUnbooted?.(message.reason);
+        return;
+      case 'log':
+      case 'output':
+        if (this.#state === threadStates.running) this.events?.onRequestMessage(message);
+        else if (this.#hasApplication) this.events?.onOutput?.(message);
+        return;
       case 'head':
       case 'out':
       case 'finished':
-      case 'log':
-      case 'output':
+      case 'answered':
       case 'opcache':
         if (this.#state === threadStates.running) this.events?.onRequestMessage(message);
         return;

@@ -13,6 +13,8 @@ export type Argument = string | number | undefined;
 
 const valueError = 'zend_argument_value_error';
 const cellBytes = 8;
+/** More than `zend_fcall_info` and `zend_fcall_info_cache` have. */
+const callableBytes = 96;
 
 export class PhpCalls {
   readonly #engine: Engine;
@@ -52,6 +54,22 @@ export class PhpCalls {
       return this.#read(kinds, first, count);
     } finally {
       this.#engine.function('free')(block);
+    }
+  }
+
+  /** Whether the only argument of the running function is callable. Else PHP has thrown. */
+  async isCallable(frame: number): Promise<boolean> {
+    const { memory } = this.#engine;
+    // Two pointers, and what they point to: `zend_fcall_info` and its cache.
+    const block = memory.allocate(2 * 4 + 2 * callableBytes);
+    const text = memory.allocateString('f');
+    memory.bytes.fill(0, block, block + 2 * 4 + 2 * callableBytes);
+    memory.setWord(block, block + 2 * 4);
+    memory.setWord(block + 4, block + 2 * 4 + callableBytes);
+    try {
+      return (await this.#parse(argumentCount(this.#engine, frame), text, block)) === 0;
+    } finally {
+      for (const address of [block, text]) this.#engine.function('free')(address);
     }
   }
 

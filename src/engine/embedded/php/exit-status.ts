@@ -42,6 +42,16 @@ export class ExitStatus {
     this.#field = field;
   }
 
+  /** `EG(exit_status)` */
+  get value(): number {
+    return this.#engine.memory.word(this.#field);
+  }
+
+  /** For a request of a booted application. */
+  reset(): void {
+    this.#engine.memory.setWord(this.#field, 0);
+  }
+
   /** After a failed script, adds the header line that the operator configured for that case. */
   async applyErrorHeader(): Promise<void> {
     const { memory } = this.#engine;

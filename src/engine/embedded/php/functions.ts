@@ -12,6 +12,8 @@ export interface FunctionHost {
   finish(): boolean;
   /** The main thread's answer to fpm_get_status(): JSON, or undefined without an answer. */
   status(): string | undefined;
+  /** hathi_handle_request(): waits for a request of a booted application and serves it. */
+  handleRequest(frame: number, result: number): Promise<void>;
 }
 
 /** `php_json_decode_ex`: objects become arrays. */
@@ -75,8 +77,17 @@ export function writeFunctionTable(engine: Engine, version: string, host: Functi
     engine.function('php_header')();
     setFlag(engine, result, host.finish());
   });
+  const finishPointer = engine.pointer('vii', finish);
+  const handle = new WebAssembly.Suspending((frame: number, result: number) =>
+    host.handleRequest(frame, result),
+  );
+  const handlePointer = engine.pointer('vii', handle);
   const handlers = new Map([
-    ['fastcgi_finish_request', engine.pointer('vii', finish)],
+    ['fastcgi_finish_request', finishPointer],
+    ['hathi_finish_request', finishPointer],
+    ['frankenphp_finish_request', finishPointer],
+    ['hathi_handle_request', handlePointer],
+    ['frankenphp_handle_request', handlePointer],
     ['apache_request_headers', headers],
     ['getallheaders', headers],
     ['fpm_get_status', status],

@@ -1,7 +1,7 @@
 /** Changes ini values of a running PHP: the pool's permanently, a request's until its end. */
 
 import type { Engine } from './engine.ts';
-import { findElement, findTable, nameText } from './hash-tables.ts';
+import { elementsOf, findElement, findTable, nameText } from './hash-tables.ts';
 import { iniEntry, zendString } from './layout.ts';
 
 /** The users that may change an entry later, and the right by which it is changed (`PHP_INI_*`). */
@@ -9,7 +9,7 @@ export const iniMode = { user: 1, perDirectory: 2, system: 4 } as const;
 export type IniMode = (typeof iniMode)[keyof typeof iniMode];
 
 /** `ZEND_INI_STAGE_*` */
-const stage = { activate: 4, htaccess: 32 } as const;
+export const iniStage = { activate: 4, deactivate: 8, htaccess: 32 } as const;
 
 /** Refcount 2 keeps PHP from freeing the string; type: persistent string. */
 const immortal = [2, 0x96] as const;
@@ -84,7 +84,7 @@ export class IniEntries {
       );
       // The handler may warn outside of a request, and that write may suspend.
       const modify = WebAssembly.promising(table.get(handler) as (...args: number[]) => number);
-      if ((await modify(entry, text, ...args, stage.activate)) !== 0) return 'refused';
+      if ((await modify(entry, text, ...args, iniStage.activate)) !== 0) return 'refused';
     }
     memory.setWord(entry + iniEntry.value, text);
     if (mode === iniMode.system) memory.bytes[entry + iniEntry.modifiable] = iniMode.system;
@@ -102,14 +102,19 @@ export class IniEntries {
     const text = memory.allocateString(value);
     // Forced, as in PHP-FPM: php_value may set entries that are otherwise changeable only per directory.
     const change = this.#engine.function('zend_alter_ini_entry_chars_ex');
-    const failed = change(key, text, value.length, mode, stage.activate, 1);
+    const failed = change(key, text, value.length, mode, iniStage.activate, 1);
     this.#engine.function('free')(text);
     this.#engine.function('free')(key);
     return failed === 0;
   }
 
+  /** The addresses of all entries; they stay where they are. */
+  addresses(): number[] {
+    return elementsOf(this.#engine, this.#table).map((element) => this.#engine.memory.word(element));
+  }
+
   /** Applies parsed .user.ini entries to the request about to start. */
   activateTable(table: number): void {
-    this.#engine.function('php_ini_activate_config')(table, iniMode.perDirectory, stage.htaccess);
+    this.#engine.function('php_ini_activate_config')(table, iniMode.perDirectory, iniStage.htaccess);
   }
 }

@@ -1,6 +1,6 @@
 /** Input of an instance, its interface to its thread, and the result of a request. */
 
-import type { Outcome } from '../shared/protocol.ts';
+import type { LogLevel, Outcome } from '../shared/protocol.ts';
 import type { HeapHost } from './heap-limit.ts';
 import type { OutputStream } from './streams.ts';
 import type { PublishDeadline } from './time-limit.ts';
@@ -31,7 +31,9 @@ export interface InstanceHost {
   /** Answer to fpm_get_status() as JSON. */
   readonly status: () => string | undefined;
   /** A message for the log; during a request it belongs to that. */
-  readonly log: (message: string) => void;
+  readonly log: (message: string, level?: LogLevel) => void;
+  /** A message of PHP beside requests. */
+  readonly phpLog: (bytes: Uint8Array<ArrayBuffer>) => void;
   /** This instance's memory after its boot, for later instances; only called when none was given. */
   readonly image: (image: SharedArrayBuffer) => void;
   /** Standard output and error of scripts and their children. */
@@ -52,4 +54,6 @@ export interface RunResult {
   readonly user: string;
   /** The last output, not delivered yet: a binary string. */
   readonly rest: string;
+  /** Worker mode: PHP's memory in use behind the request, bytes. */
+  readonly memoryInUse?: number;
 }

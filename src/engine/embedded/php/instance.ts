@@ -5,9 +5,11 @@ import { preferHugePages } from '../../../posix/memory.ts';
 import { threadId } from '../../../posix/thread-id.ts';
 import { binaryOf } from '../../../text/binary.ts';
 import { iniFlag } from '../../script.ts';
-import { type Outcome, outcomes, type PhpRequest } from '../shared/protocol.ts';
+import { type ApplicationSettings, type Outcome, outcomes, type PhpRequest } from '../shared/protocol.ts';
 import { Variables } from '../shared/variables.ts';
 import { Adaptation } from './adaptation.ts';
+import type { Application, ApplicationRequest } from './application.ts';
+import { ApplicationBoot } from './application-boot.ts';
 import { BodyQueue } from './body.ts';
 import { BodyFile } from './body-file.ts';
 import { completeDevices } from './devices.ts';
@@ -81,7 +83,9 @@ export class PhpInstance {
   #opcache: OpcacheProbe | undefined;
   readonly #info: RequestInfo;
   readonly #script: ScriptRun;
-  #current: { readonly request: PhpRequest; readonly ini: RequestIni } | undefined;
+  /** The running request; `isWhole` when its script is, so that `.user.ini` files count. */
+  #current: { readonly request: PhpRequest; readonly ini: RequestIni; readonly isWhole: boolean } | undefined;
+  readonly #applications: ApplicationBoot;
   #exitStatus: ExitStatus | undefined;
   #isEnding = false;
   #memoryPeak = 0;
@@ -112,6 +116,15 @@ export class PhpInstance {
     this.#errors = new ErrorWatch(engine);
     this.#info = new RequestInfo(engine);
     this.#script = new ScriptRun(engine, this.#info, settings.phpVersion, (text) => host.log(text));
+    this.#applications = new ApplicationBoot({
+      ...{ engine, entries, mask: parts.mask, sapi: this.#sapi, info: this.#info, script: this.#script },
+      ...{ errors: this.#errors, output: host.output, log: host.log, phpLog: host.phpLog },
+      exitStatus: () => this.#exitStatus,
+      runOwn: (script, source) => this.#runOwn(script, source),
+      enter: (request, isWhole) => this.#enter(request, isWhole),
+      noteUser: () => this.#noteUser(),
+      figures: () => ({ memoryPeak: this.#memoryPeak, user: this.#user }),
+    });
     this.#sapi.onActivate = () => this.#activateIni();
     this.#sapi.onDeactivate = () => {
       this.#memoryPeak = engine.function('zend_memory_peak_usage')(1);
@@ -172,6 +185,7 @@ export class PhpInstance {
       requestHeaders: () => headersOf(this.#current?.request.params ?? []),
       finish: () => this.#sapi.finish(),
       status: this.#host.status,
+      handleRequest: (frame, result) => this.#applications.handle(frame, result),
     };
     registerFpmModule(engine, settings.phpVersion, functions);
     adaptation.afterStart(this.#entries);
@@ -189,14 +203,12 @@ export class PhpInstance {
     if (image === undefined) this.#host.image(this.#snapshot.image.buffer);
   }
 
-  /** Runs a first script, so that no request pays for lazy compilation. */
-  async #warmUp(): Promise<void> {
-    this.#engine.fs.writeFile(warmUpScript, markedExit.script);
-    const collect = this.#sapi.onDeactivate;
-    this.#sapi.onDeactivate = () => refuseFibers(this.#engine);
+  /** Runs a script of our own. */
+  async #runOwn(script: string, source: string): Promise<Outcome> {
+    this.#engine.fs.writeFile(script, source);
     const request = {
       params: Variables.of([['REQUEST_METHOD', 'GET']]),
-      script: warmUpScript,
+      script,
       contentLength: 0,
       phpAdminValue: warmUpIni,
     };
@@ -207,6 +219,14 @@ export class PhpInstance {
       finished: () => {},
       log: (bytes) => this.#host.log(binaryOf(bytes)),
     });
+    return outcome;
+  }
+
+  /** Runs a first script, so that no request pays for lazy compilation. */
+  async #warmUp(): Promise<void> {
+    const collect = this.#sapi.onDeactivate;
+    this.#sapi.onDeactivate = () => refuseFibers(this.#engine);
+    const outcome = await this.#runOwn(warmUpScript, markedExit.script);
     this.#sapi.onDeactivate = collect;
     if (outcome !== outcomes.ok) {
       throw new Error('PHP does not run an empty script with these settings; the log has the reason');
@@ -225,14 +245,28 @@ export class PhpInstance {
     return this.#engine.memory.byteLength - stackBytes;
   }
 
+  /**
+   * Worker mode: runs the script of an application until it waits for its first request. All requests are the
+   * application's from then on, until {@link restore}.
+   *
+   * @returns why the application cannot be booted; undefined when it waits
+   */
+  bootApplication(settings: ApplicationSettings): Promise<string | undefined> {
+    this.#begin();
+    this.#locales.reset();
+    return this.#applications.boot(settings, this.#facts.phpVersion);
+  }
+
   /** Restores the state after the boot: memory, descriptors, connections, locks. */
   restore(): void {
+    this.#applications.abandon();
     this.#script.abandon();
     this.#snapshot?.restore(this.#engine);
     this.#release();
     this.#memoryFiles?.restore();
     this.#sapi.reset();
     this.#userIni.reset();
+    this.#opcache?.reset();
     this.#info.forget();
     this.#spoiled = false;
   }
@@ -283,6 +317,7 @@ export class PhpInstance {
   /** Shuts PHP down in order; the instance is unusable afterwards. */
   async close(): Promise<void> {
     try {
+      await this.#applications.leave();
       await this.#engine.suspendable('php_module_shutdown')();
     } finally {
       this.#release();
@@ -315,18 +350,22 @@ export class PhpInstance {
   async run(sent: PhpRequest, sentBody: BodySource, sink: ResponseSink): Promise<RunResult> {
     const file = BodyFile.of(sent, (text) => this.#warn(text));
     const request = file === undefined ? sent : { ...sent, contentLength: file.contentLength };
-    const body = file ?? sentBody;
-    this.#memoryPeak = 0;
-    this.#user = '';
-    this.#mask.reset();
-    this.#locales.reset();
-    this.#waiting.begin();
-    this.#sapi.begin({ params: request.params, phpSelf: phpSelf(request.params), body, sink });
-    const outcome = await this.#execution(request);
+    const asked = { request, body: file ?? sentBody, sink, phpSelf: phpSelf(request.params) };
+    this.#begin();
+    const { application } = this.#applications;
+    if (application === undefined) {
+      this.#mask.reset();
+      this.#locales.reset();
+      this.#sapi.begin({ ...asked, params: request.params });
+    }
+    const outcome = await this.#guarded(
+      application === undefined ? this.#execution(request) : this.#serve(application, asked),
+    );
     file?.close();
     let rest = '';
     if (outcome === outcomes.trap) this.#sapi.abandon();
-    else rest = this.#sapi.end();
+    // A booted application has sent its response with `answered`.
+    else if (application === undefined) rest = this.#sapi.end();
     this.#current = undefined;
     this.#spoiled ||= outcome !== outcomes.ok;
     return { outcome, status: this.#sapi.status, memoryPeak: this.#memoryPeak, user: this.#user, rest };
@@ -344,33 +383,68 @@ export class PhpInstance {
     this.#engine.function('zend_error')(warningLevel, this.#info.string(text.replaceAll('%', '%%')), 0);
   }
 
-  async #execution(request: PhpRequest): Promise<Outcome> {
-    this.#errors.begin();
+  /** OPcache restarts when a script starts: the application ends for it, and boots anew. */
+  async #serve(application: Application, asked: ApplicationRequest): Promise<Outcome> {
+    const outcome = await application.serve(asked);
+    if (outcome !== outcomes.ok) return outcome;
+    this.#lookAtOpcache();
+    if (this.#opcache?.isRestarting !== true) return outcome;
+    this.#host.log('the application boots anew: OPcache is to restart', 'notice');
+    await application.leave();
+    return outcomes.bailout;
+  }
+
+  #lookAtOpcache(): void {
+    const figures = this.#opcache?.look(performance.now());
+    if (figures !== undefined) this.#host.opcache(figures);
+  }
+
+  #begin(): void {
+    this.#memoryPeak = 0;
+    this.#user = '';
+    this.#waiting.begin();
+  }
+
+  /** The outcome of a request; the engine may also fail outside of its calls. */
+  async #guarded(running: Promise<Outcome>): Promise<Outcome> {
     this.#crash = Promise.withResolvers<never>();
     try {
-      await Promise.race([this.#phases(request), this.#crash.promise]);
+      return await Promise.race([running, this.#crash.promise]);
     } catch (error) {
       this.#host.log(`the PHP engine failed: ${error instanceof Error ? error.message : String(error)}`);
       return outcomes.trap;
     }
+  }
+
+  async #execution(request: PhpRequest): Promise<Outcome> {
+    this.#errors.begin();
+    await this.#phases(request);
     this.#info.free();
     return this.#errors.fatal || this.#sapi.bailedOut ? outcomes.bailout : outcomes.ok;
   }
 
+  /** A request begins, or a booted application has none. */
+  #enter(request: PhpRequest | undefined, isWhole = true): void {
+    this.#current = request && { request, ini: this.#readIni(request), isWhole };
+    this.#files.forgetNames();
+  }
+
+  #noteUser(): void {
+    const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
+    if (user !== 0) this.#user = this.#engine.memory.string(user);
+  }
+
   async #phases(request: PhpRequest): Promise<void> {
     this.#isEnding = false;
-    this.#current = { request, ini: this.#readIni(request) };
-    this.#files.forgetNames();
+    this.#enter(request);
     this.#engine.fs.chdir(dirname(request.script));
     this.#info.fill(request);
     if (await this.#script.start()) {
-      const figures = this.#opcache?.look(performance.now());
-      if (figures !== undefined) this.#host.opcache(figures);
+      this.#lookAtOpcache();
       await this.#script.execute(request.script);
     }
     await this.#exitStatus?.applyErrorHeader();
-    const user = this.#engine.memory.word(this.#engine.address('sapi_globals') + sapiGlobals.authUser);
-    if (user !== 0) this.#user = this.#engine.memory.string(user);
+    this.#noteUser();
     this.#waiting.begin();
     this.#isEnding = true;
     await this.#script.shutdown();
@@ -385,8 +459,9 @@ export class PhpInstance {
 
   #activateIni(): void {
     if (this.#current === undefined) return;
-    const { request, ini } = this.#current;
+    const { request, ini, isWhole } = this.#current;
     for (const error of this.#poolIni.applyToRequest(ini)) this.#host.log(error);
+    if (!isWhole) return;
     this.#sections.activate(request.script, request.params.get('SERVER_NAME'));
     this.#userIni.activate(request.script, request.params.get('DOCUMENT_ROOT'));
   }

@@ -27,10 +27,13 @@ export const sapiGlobals = {
   contentLength: 24,
   pathTranslated: 32,
   requestUri: 36,
+  requestBody: 40,
   contentType: 44,
+  contentTypeCopy: 56,
   authUser: 60,
   authPassword: 64,
   authDigest: 68,
+  currentUser: 76,
   argc: 84,
   argv: 88,
   protoNum: 92,
@@ -53,7 +56,7 @@ export const fileHandleBytes = 64;
 export const fileHandlePrimaryScript = 29;
 
 /** `HashTable` */
-export const hashTable = { data: 16, used: 20, elements: 24, tableSize: 28, size: 56 } as const;
+export const hashTable = { mask: 12, data: 16, used: 20, elements: 24, tableSize: 28, size: 56 } as const;
 
 /** `Bucket` of a hash table; starts with the value. The hash of an integer key is the key. */
 export const hashBucket = { hash: 16, key: 24, bytes: 32 } as const;
@@ -66,7 +69,9 @@ export const iniEntry = {
   argument2: 12,
   argument3: 16,
   value: 20,
+  original: 24,
   modifiable: 36,
+  modified: 38,
 } as const;
 
 /** `zend_ini_entry_def`; its two lengths have 32 and 16 bits */
@@ -87,9 +92,13 @@ export const iniEntryDefinition = {
 export const moduleEntry = {
   name: 20,
   functions: 24,
+  start: 36,
+  stop: 40,
+  afterRequest: 68,
   callbacks: [28, 32, 36, 40, 52, 56, 60, 64, 68],
   info: 44,
   started: 72,
+  type: 76,
   handle: 80,
   number: 84,
   bytes: 92,
@@ -104,12 +113,16 @@ export function functionEntryBytes(version: string): number {
 export const functionEntry = { name: 0, handler: 4 } as const;
 
 /** `zend_execute_data` up to its first argument. */
-export const callFrame = { argumentCount: 28, bytes: 48 } as const;
+export const callFrame = { function: 12, argumentCount: 28, bytes: 48 } as const;
+
+/** `zend_internal_function` */
+export const internalFunction = { name: 8 } as const;
 
 /** `zval`: 8 bytes of value, then the type. */
 export const zval = { value: 0, type: 8, size: 16 } as const;
 /** Type words of a `zval`. */
 export const zvalType = {
+  undefined: 0,
   null: 1,
   false: 2,
   true: 3,

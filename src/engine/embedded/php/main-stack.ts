@@ -6,7 +6,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { encodeNumber, noResult, opcodes, sectionIds } from './binary-module.ts';
-import type { Engine } from './engine.ts';
+import type { CFunction, Engine } from './engine.ts';
 
 /**
  * Size of the machine stack below the engine, in KB; unused memory costs nothing. Most recursion then reaches the end
@@ -22,20 +22,20 @@ export function enlargeStacks(): void {
   setFlagsFromString(`--stack-size=${stackKilobytes}`);
 }
 
-/** A C function with at most one parameter and its signature as in trampoline.ts: `i`, `ii`, `v`, `vi`. */
-export type LoopFunction = readonly [name: string, signature: 'i' | 'ii' | 'v' | 'vi'];
+/** A C function and its signature as in trampoline.ts, of `v` and `i`; one without a symbol comes with it. */
+export type LoopFunction = readonly [name: string, signature: string, found?: CFunction];
 
 interface Call {
   readonly index: number;
-  readonly argument: number;
+  readonly args: readonly number[];
   readonly answer: PromiseWithResolvers<number>;
 }
 
 const i32 = 0x7f;
 const functionType = 0x60;
 const kindFunction = 0;
-/** Types of next() and argument(), of done(), and of the loop itself. */
-const ownTypes = { give: 0, take: 1, run: 2, count: 3 } as const;
+/** Types of next(), of done(), of the loop itself, and of argument(). */
+const ownTypes = { give: 0, take: 1, run: 2, map: 3, count: 4 } as const;
 const imported = { next: 0, argument: 1, done: 2, first: 3 } as const;
 
 /** Runs C functions one after the other on the same stack. */
@@ -52,9 +52,9 @@ export class MainStack {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(loopModule(functions)), {
       e: {
         next: new WebAssembly.Suspending(() => this.#next()),
-        argument: () => this.#call?.argument,
+        argument: (index: number) => this.#call?.args[index],
         done: (result: number) => this.#done(result),
-        ...Object.fromEntries(functions.map(([name]) => [name, engine.function(name)])),
+        ...Object.fromEntries(functions.map(([name, , found]) => [name, found ?? engine.function(name)])),
       },
     });
     this.#start = WebAssembly.promising(exports['run'] as () => void);
@@ -65,9 +65,9 @@ export class MainStack {
    *
    * @returns a promise that rejects when the engine traps; the next call then has a new stack
    */
-  call(name: string, argument = 0): Promise<number> {
+  call(name: string, ...args: readonly number[]): Promise<number> {
     const answer = Promise.withResolvers<number>();
-    this.#call = { index: this.#names.indexOf(name), argument, answer };
+    this.#call = { index: this.#names.indexOf(name), args, answer };
     const wake = this.#wake;
     this.#wake = undefined;
     if (this.#isRunning) wake?.(this.#call.index);
@@ -116,7 +116,8 @@ function section(id: number, elements: readonly (readonly number[])[]): number[]
 }
 
 /**
- * The module with the loop: `next` returns the number of a function, `argument` its argument, `done` takes its result.
+ * The module with the loop: `next` returns the number of a function, `argument` one of its arguments, `done` takes its
+ * result.
  * These and the functions are imported from `e`.
  */
 function loopModule(functions: readonly LoopFunction[]): Uint8Array<ArrayBuffer> {
@@ -138,13 +139,14 @@ function loopModule(functions: readonly LoopFunction[]): Uint8Array<ArrayBuffer>
         [functionType, 0, 1, i32],
         [functionType, 1, i32, 0],
         [functionType, 0, 0],
+        [functionType, 1, i32, 1, i32],
       ],
       ...types,
     ]),
     ...section(sectionIds.imports, [
       ...[
         importOf('next', ownTypes.give),
-        importOf('argument', ownTypes.give),
+        importOf('argument', ownTypes.map),
         importOf('done', ownTypes.take),
       ],
       ...functions.map(([name], index) => importOf(name, ownTypes.count + index)),
@@ -160,7 +162,9 @@ function loopBody(functions: readonly LoopFunction[]): number[] {
   const last = functions.length - 1;
   const calls = functions.flatMap(([, signature], index) => [
     ...[opcodes.end],
-    ...(signature.length > 1 ? [opcodes.call, imported.argument] : []),
+    ...[...signature.slice(1)].flatMap((_, parameter) => [
+      ...[opcodes.i32Const, parameter, opcodes.call, imported.argument],
+    ]),
     ...[opcodes.call, imported.first + index],
     ...(signature.startsWith('v') ? [opcodes.i32Const, 0] : []),
     ...[opcodes.call, imported.done, opcodes.branch, last - index],

@@ -36,6 +36,7 @@ export class OpcacheProbe {
   /** PHP 7.4 lacks the necessary call. */
   readonly #isPossible: boolean;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #isRestarting = false;
 
   constructor(engine: Engine, entries: IniEntries) {
     this.#engine = engine;
@@ -43,9 +44,20 @@ export class OpcacheProbe {
     this.#isPossible = engine.has('zend_call_known_function') && engine.has('zend_fetch_function_str');
   }
 
+  /** At the last look OPcache was to restart, which it does when a script starts. */
+  get isRestarting(): boolean {
+    return this.#isRestarting;
+  }
+
+  /** The instance was restored, and OPcache with it. */
+  reset(): void {
+    this.#isRestarting = false;
+  }
+
   /**
    * The figures, in the order of {@link opcacheFigureNames}, if they are due. Call it in a request before its script
-   * starts.
+   * starts, or while a booted
+   * application has none.
    *
    * @returns undefined also where OPcache is off, or the function is disabled or restricted
    */
@@ -69,6 +81,7 @@ export class OpcacheProbe {
     memory.setWord(withoutScripts + zval.type, zvalType.false);
     this.#engine.function('zend_call_known_function')(statusFunction, 0, 0, status, 1, withoutScripts, 0);
     const isOn = isOfType(memory.word(status + zval.type), zvalType.array);
+    this.#isRestarting = isOn && this.#find(status, 'restart_pending', zvalType.true) !== undefined;
     const figures = isOn ? opcacheFigureNames.map((figure) => this.#figure(status, figure)) : undefined;
     this.#engine.function('zval_ptr_dtor')(status);
     this.#engine.function('free')(status);

@@ -4,6 +4,24 @@ import type { PhpRequest } from '../shared/protocol.ts';
 import type { Engine } from './engine.ts';
 import { sapiGlobals, sapiHeaders } from './layout.ts';
 
+/** Pointers of the request, and its content length. */
+const requestFields: readonly number[] = [
+  sapiGlobals.requestMethod,
+  sapiGlobals.queryString,
+  sapiGlobals.cookieData,
+  sapiGlobals.contentLength,
+  sapiGlobals.contentLength + 4,
+  sapiGlobals.pathTranslated,
+  sapiGlobals.requestUri,
+  sapiGlobals.requestBody,
+  sapiGlobals.contentType,
+  sapiGlobals.contentTypeCopy,
+  sapiGlobals.authUser,
+  sapiGlobals.authPassword,
+  sapiGlobals.authDigest,
+  sapiGlobals.currentUser,
+];
+
 /** HTTP/1.0, PHP's assumption under CGI. */
 const protocolNumber = 1000;
 
@@ -31,6 +49,14 @@ export class RequestInfo {
   /** The engine's memory is restored to a state without them. */
   forget(): void {
     this.#strings.length = 0;
+  }
+
+  /** There is no request: also PHP's own pointers, which it would free once more at the end of the next one. */
+  clear(): void {
+    const base = this.#engine.address('sapi_globals');
+    this.#engine.memory.setWord(base + sapiGlobals.serverContext, 0);
+    for (const field of requestFields) this.#engine.memory.setWord(base + field, 0);
+    this.free();
   }
 
   fill(request: PhpRequest): void {

@@ -7,6 +7,7 @@
 import type { Variables } from '../shared/variables.ts';
 import type { CFunction, Engine } from './engine.ts';
 import { composeHead, type HeadOptions } from './head.ts';
+import type { RunResult } from './instance-settings.ts';
 import { hashTable, headerElement, sapiGlobals, sapiHeaders, sapiModule, zval, zvalType } from './layout.ts';
 
 /** Destination of a response, called while the script runs. */
@@ -18,6 +19,8 @@ export interface ResponseSink {
   /** The script wants its output so far delivered. */
   flush(): void;
   finished(): void;
+  /** Worker mode: the response is complete, the application may still be busy. */
+  answered?(result: RunResult): void;
   log(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
@@ -33,6 +36,8 @@ export interface SapiRequest {
   readonly phpSelf: string;
   readonly body: BodySource;
   readonly sink: ResponseSink;
+  /** A booted application handles it. */
+  readonly isHandled?: boolean;
 }
 
 /** Size of the output buffer, as in PHP-FPM. */
@@ -68,6 +73,8 @@ export class Sapi {
   #headOptions: () => HeadOptions = () => ({ nph: false, rfc2616: false });
   /** Called when a request starts inside PHP, before its variables exist; for ini values. */
   onActivate: () => void = () => {};
+  /** Called when the client of a booted application's request has left. */
+  onAbort: () => void = () => {};
   /** Called when a request ends inside PHP, while its memory still exists. */
   onDeactivate: () => void = () => {};
   status = 200;
@@ -129,7 +136,9 @@ export class Sapi {
     const isEnv = array > start && array < start + coreGlobalsBytes && array !== this.#serverArray;
     if (isEnv) this.#serverArray = array - zval.size;
     const env = this.#serverArray + zval.size;
-    for (const filled of this.#serverArray === 0 ? [] : [env, this.#serverArray]) {
+    // `$_ENV` of a booted application is that of its boot.
+    const isAlone = this.#serverArray === 0 || this.#request?.isHandled === true;
+    for (const filled of isAlone ? [] : [env, this.#serverArray]) {
       if (filled !== array && this.#isFilled(filled)) return this.#copyArray(filled, array);
     }
     this.#importAll(array, this.#filter(isEnv ? filterSource.environment : filterSource.server));
@@ -177,6 +186,16 @@ export class Sapi {
 
   set headOptions(options: () => HeadOptions) {
     this.#headOptions = options;
+  }
+
+  /** Address of the zval for `$_SERVER`; 0 before a script has used it. */
+  get serverArray(): number {
+    return this.#serverArray;
+  }
+
+  /** The header block has left PHP. */
+  get isHeadSent(): boolean {
+    return this.#headSent;
   }
 
   /** True when the script was ended because the client left. */
@@ -244,10 +263,14 @@ export class Sapi {
     return length;
   }
 
-  /** Bails out of the script unless it ignores aborts; PHP unwinds through this call. */
+  /**
+   * Bails out of the script unless it ignores aborts; PHP unwinds through this call. A booted application goes on, without
+   * output: PHP would leave it in the middle of something.
+   */
   #abort(): void {
     this.#aborted = true;
     this.#buffered = 0;
+    if (this.#request?.isHandled === true) return this.onAbort();
     this.#bailedOut = true;
     this.#engine.function('php_handle_aborted_connection')();
     this.#bailedOut = false;

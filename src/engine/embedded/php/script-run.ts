@@ -30,9 +30,14 @@ export class ScriptRun {
     this.#overflow = new StackOverflow(engine);
   }
 
+  /** A request of a booted application begins: the guard of the C stack ends a script only once. */
+  arm(): void {
+    this.#overflow.arm();
+  }
+
   /** @returns whether PHP has started the request */
   async start(): Promise<boolean> {
-    this.#overflow.arm();
+    this.arm();
     return (await this.#stack.call('php_request_startup')) === 0;
   }
 

@@ -20,4 +20,5 @@ declare namespace WebAssembly {
   }
   function promising(fn: (...args: never[]) => unknown): (...args: unknown[]) => Promise<unknown>;
   class RuntimeError extends Error {}
+  class Exception {}
 }

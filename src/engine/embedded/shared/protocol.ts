@@ -96,6 +96,19 @@ export interface PhpRequest {
   readonly phpAdminValue?: string;
 }
 
+/** Worker mode: the application of a pool's workers. */
+export interface ApplicationSettings {
+  /** `worker.script` */
+  readonly script: string;
+  /** `worker.on_exit = reboot` */
+  readonly rebootsOnExit: boolean;
+  /** `worker.reset` */
+  readonly resets: readonly string[];
+}
+
+/** Level of a message by the engine. */
+export type LogLevel = 'error' | 'warning' | 'notice';
+
 /** Main thread to worker thread. */
 export type ToThread =
   /** A request (message-text.ts) without a body, or with a body in later `body` messages. */
@@ -104,6 +117,8 @@ export type ToThread =
   | { readonly type: 'run'; readonly request: string; readonly body: Uint8Array<ArrayBuffer> }
   /** A piece of the body, owned by the receiver; the last one has `end`. */
   | { readonly type: 'body'; readonly id: number; readonly bytes: Uint8Array; readonly end: boolean }
+  /** Makes an idle thread boot an application; another `up` follows, or `unbooted`. */
+  | { readonly type: 'boot'; readonly application: ApplicationSettings }
   /** Asks an idle thread to shut PHP down and exit. */
   | { readonly type: 'exit' };
 
@@ -120,6 +135,8 @@ export type FromThread =
     }
   /** The instance cannot start; the thread exits. */
   | { readonly type: 'failed'; readonly message: string }
+  /** Worker mode: the application cannot be booted; the thread exits. */
+  | { readonly type: 'unbooted'; readonly reason: string }
   /** Response header block as it goes over FastCGI: `Status:` line if required, header lines, empty line. */
   | { readonly type: 'head'; readonly id: number; readonly status: number; readonly bytes: Uint8Array }
   /**
@@ -128,11 +145,31 @@ export type FromThread =
   | { readonly type: 'out'; readonly id: number; readonly bytes: Uint8Array }
   /** fastcgi_finish_request(): the response is complete, the script continues. */
   | { readonly type: 'finished'; readonly id: number }
+  /**
+   * Worker mode: the response is complete. The application may still be busy, until `done`, which has the rest of the
+   * figures.
+   */
+  | {
+      readonly type: 'answered';
+      readonly id: number;
+      readonly status: number;
+      /** Header block as a binary string, unless it was sent earlier. */
+      readonly head?: string;
+      /** The last bytes of the body, a binary string. */
+      readonly rest: string;
+      readonly memoryPeak: number;
+      readonly cpuMicros: number;
+      readonly user: string;
+      /** PHP's memory in use, bytes. */
+      readonly memoryInUse: number;
+    }
   /** A log message of PHP or its SAPI, without newline: for FCGI_STDERR and the worker's own stderr. */
   | {
       readonly type: 'log';
       readonly id: number;
       readonly author: 'php' | 'sapi';
+      /** Of one by the SAPI; an error unless it says so. */
+      readonly level?: LogLevel;
       readonly bytes: Uint8Array;
     }
   /** Bytes that the script wrote to php://stdout or php://stderr. */

@@ -7,14 +7,16 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { threadId } from '../../../posix/thread-id.ts';
 import { BodyQueue } from '../php/body.ts';
 import { PhpInstance } from '../php/instance.ts';
-import type { InstanceHost } from '../php/instance-settings.ts';
+import type { InstanceHost, RunResult } from '../php/instance-settings.ts';
 import { checkFunction } from '../php/limit-check.ts';
 import { wasmPageBytes } from '../php/memory.ts';
 import type { ResponseSink } from '../php/sapi.ts';
 import { handOver } from '../shared/buffers.ts';
 import { doneText, readRequest } from '../shared/message-text.ts';
 import {
+  type ApplicationSettings,
   type FromThread,
+  type LogLevel,
   type Note,
   outcomes,
   outputWindowBytes,
@@ -49,6 +51,7 @@ class Thread {
   #running: { readonly id: number; readonly body: BodyQueue; readonly started: number } | undefined;
   /** Set while the instance is being cleaned: a request that arrives meanwhile waits for it. */
   #cleaning: Promise<void> | undefined;
+  #application: ApplicationSettings | undefined;
   #exiting = false;
   /** CPU time of the thread up to the end of the last request, microseconds. */
   #cpuMicros = 0;
@@ -74,6 +77,22 @@ class Thread {
     this.#port.on('message', (message: ToThread) => this.#receive(message));
     this.#takeCpuTime();
     this.#announce();
+  }
+
+  /** Worker mode: boots the application and says `up`, or says `unbooted` and ends the thread. */
+  async #bootApplication(application: ApplicationSettings): Promise<void> {
+    this.#application = application;
+    let failure: string | undefined;
+    try {
+      failure = await this.#instance?.bootApplication(application);
+    } catch (error) {
+      failure = error instanceof Error ? error.message : String(error);
+    }
+    this.#takeCpuTime();
+    if (failure === undefined) return this.#announce();
+    this.#send({ type: 'unbooted', reason: failure });
+    this.#port.close();
+    this.#settings.syncPort.close();
   }
 
   /** Checks max_execution_time, for the main thread's interrupt. */
@@ -110,7 +129,8 @@ class Thread {
       opcache: (figures) => {
         if (this.#running !== undefined) this.#send({ type: 'opcache', id: this.#running.id, figures });
       },
-      log: (message) => this.#log('sapi', new Uint8Array(Buffer.from(message, 'latin1'))),
+      log: (message, level) => this.#log('sapi', new Uint8Array(Buffer.from(message, 'latin1')), level),
+      phpLog: (bytes) => this.#log('php', bytes),
       output: (stream, bytes) =>
         this.#send({ type: 'output', id: this.#running?.id ?? 0, stream, bytes }, bytes),
     };
@@ -121,9 +141,9 @@ class Thread {
     this.#port.postMessage(message, bytes && handOver(bytes));
   }
 
-  #log(author: 'php' | 'sapi', bytes: Uint8Array<ArrayBuffer>): void {
+  #log(author: 'php' | 'sapi', bytes: Uint8Array<ArrayBuffer>, level: LogLevel = 'error'): void {
     this.#sendHead();
-    this.#send({ type: 'log', id: this.#running?.id ?? 0, author, bytes }, bytes);
+    this.#send({ type: 'log', id: this.#running?.id ?? 0, author, bytes, level }, bytes);
   }
 
   #announce(): void {
@@ -146,6 +166,9 @@ class Thread {
       }
       case 'body':
         if (this.#running?.id === message.id) this.#running.body.push(message.bytes, message.end);
+        return;
+      case 'boot':
+        void this.#bootApplication(message.application);
         return;
       case 'exit':
         this.#exiting = true;
@@ -175,7 +198,9 @@ class Thread {
     });
     this.#port.postMessage(done);
     await this.#clean(instance);
-    if (outcome !== outcomes.ok) this.#announce();
+    if (outcome !== outcomes.ok && this.#application !== undefined)
+      await this.#bootApplication(this.#application);
+    else if (outcome !== outcomes.ok) this.#announce();
     if (this.#exiting && this.#running === undefined) await this.#exit();
   }
 
@@ -234,8 +259,16 @@ class Thread {
         this.#sendHead();
         this.#send({ type: 'finished', id });
       },
+      answered: (result) => this.#answered(id, result),
       log: (bytes) => this.#log('php', bytes),
     };
+  }
+
+  #answered(id: number, { outcome: _, memoryInUse = 0, ...result }: RunResult): void {
+    const head = this.#takeHead()?.text;
+    const cpuMicros = this.#takeCpuTime();
+    const end = head === undefined ? {} : { head };
+    this.#send({ type: 'answered', id, ...result, ...end, cpuMicros, memoryInUse });
   }
 
   /** Waits until the main thread has taken enough earlier output. @returns false once the client has left. */

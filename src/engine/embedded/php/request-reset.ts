@@ -1,0 +1,495 @@
+/**
+ * A request of a booted application needs a fresh state, and must leave none behind. PHP has the start and end of a
+ * request only for a whole script. Here the script goes on, so the parts of both that belong to a request run by
+ * themselves: output, head, body, superglobals, limits, a few extensions. Changes of the boot stay, changes of a
+ * request are undone. The native engine does the same (native/php/reset.c).
+ */
+
+import { iniFlag } from '../../script.ts';
+import type { CFunction, Engine } from './engine.ts';
+import { type GlobalFields, setUndefined } from './global-fields.ts';
+import { elementsOf, findElement, nameText } from './hash-tables.ts';
+import type { IniEntries } from './ini-entries.ts';
+import { KeptIni } from './kept-ini.ts';
+import { callFrame, moduleEntry, sapiGlobals, sapiHeaders, zval } from './layout.ts';
+import { type LoopFunction, MainStack } from './main-stack.ts';
+import type { RequestInfo } from './request-info.ts';
+import type { ScriptMask } from './umask.ts';
+import { kindOf, writeValue } from './values.ts';
+
+/** Extensions that keep state of a request by design; those of `worker.reset` follow. */
+const alwaysReset = ['filter', 'session', 'random', 'zlib', 'tidy'];
+
+const calls: readonly LoopFunction[] = [
+  ['sapi_activate', 'v'],
+  ['sapi_deactivate', 'v'],
+  ['php_output_end_all', 'v'],
+  ['php_output_deactivate', 'v'],
+  ['php_call_shutdown_functions', 'v'],
+  ['php_free_shutdown_functions', 'v'],
+  ['zend_user_exception_handler', 'v'],
+  ['zend_exception_error', 'iii'],
+  ['_call_user_function_impl', 'iiiiiii'],
+  // Each may free the last reference to an object, whose destructor may wait.
+  ['zend_clear_exception', 'v'],
+  ['zend_hash_str_del', 'iiii'],
+  ['zval_ptr_dtor', 'vi'],
+];
+
+/** Position of an array in `PG(http_globals)`. */
+const arrays = { server: 3, environment: 4, count: 6 } as const;
+/** `zend_auto_global` */
+const autoGlobal = { name: 0, callback: 4, isJit: 8, isArmed: 9 } as const;
+/** `PHP_OUTPUT_HANDLER_STDFLAGS` */
+const standardHandler = 0x70;
+/** `PHP_CONNECTION_ABORTED`, `PHP_OUTPUT_DISABLED` */
+const connectionAborted = 1;
+const outputDisabled = 2;
+/** `E_ERROR` */
+const errorLevel = 1;
+/** `PHP_STREAM_FREE_CLOSE` */
+const closeStream = 3;
+/** `php_stream.ops` and `php_stream_ops.label`. */
+const streamOps = 0;
+const opsLabel = 16;
+const okStatus = 200;
+const failedStatus = 500;
+
+/** What belongs to the application while a request runs. */
+interface Kept {
+  readonly shutdownFunctions: number;
+  readonly timezone: string | undefined;
+  readonly sessionHandlers: readonly Buffer[];
+}
+
+/** Parts of the instance. */
+export interface ResetParts {
+  readonly engine: Engine;
+  readonly entries: IniEntries;
+  readonly info: RequestInfo;
+  readonly mask: ScriptMask;
+  /** Address of the zval of `$_SERVER` in PHP's globals. */
+  readonly serverArray: () => number;
+  /** `8.4.25` */
+  readonly phpVersion: string;
+}
+
+export class RequestReset {
+  readonly #parts: ResetParts;
+  readonly #engine: Engine;
+  readonly #fields: GlobalFields;
+  readonly #modules: readonly number[];
+  readonly #stack: MainStack;
+  readonly #ini: KeptIni;
+  /** A call frame without arguments. */
+  readonly #noArguments: number;
+  #kept: Kept | undefined;
+  #folder = '/';
+  #mask = 0;
+  /** What left C by a fatal error, since {@link begin}. */
+  #failure: { readonly error: unknown } | undefined;
+
+  /**
+   * @param extensions of `worker.reset`
+   * @param warn is told about one that this PHP does not have
+   */
+  constructor(
+    parts: ResetParts,
+    fields: GlobalFields,
+    extensions: readonly string[],
+    warn: (text: string) => void,
+  ) {
+    const { engine, entries } = parts;
+    this.#parts = parts;
+    this.#engine = engine;
+    this.#fields = fields;
+    this.#ini = new KeptIni(engine, entries, (call) => this.#attempt(call));
+    this.#modules = findModules(engine, extensions, warn);
+    const stages = this.#modules.flatMap((module): LoopFunction[] => [
+      ...stageOf(engine, module, 'start'),
+      ...stageOf(engine, module, 'stop'),
+    ]);
+    this.#stack = new MainStack(engine, [...calls, ...stages]);
+    const bytes = callFrame.bytes + zval.size;
+    this.#noArguments = engine.memory.allocate(bytes);
+    engine.memory.bytes.fill(0, this.#noArguments, this.#noArguments + bytes);
+  }
+
+  /** The application waits for its first request: ends the boot's output and session. */
+  async endBoot(): Promise<void> {
+    const { engine } = this.#parts;
+    engine.function('zend_unset_timeout')();
+    this.#mask = this.#parts.mask.current;
+    this.#folder = engine.fs.cwd();
+    const handlers = this.#copySessionHandlers();
+    await this.#stack.call('php_output_end_all');
+    await this.#stopModules();
+    this.#restoreSessionHandlers(handlers);
+    await this.#stack.call('php_output_deactivate');
+    await this.#stack.call('sapi_deactivate');
+    await this.#pause();
+  }
+
+  /** The script has ended: ends its output buffers. */
+  flush(): Promise<void> {
+    return this.#attempt(() => this.#stack.call('php_output_end_all'));
+  }
+
+  /** Output since the last request leaves, and so does its head. PHP is told about the request next. */
+  async prepare(): Promise<void> {
+    await this.#stack.call('php_output_end_all');
+    await this.#stack.call('php_output_deactivate');
+    await this.#stack.call('sapi_deactivate');
+    this.#parts.info.clear();
+  }
+
+  /** The request begins. PHP already knows it. */
+  async begin(): Promise<void> {
+    const { memory } = this.#engine;
+    this.#failure = undefined;
+    this.#kept = this.#keep();
+    memory.setWord(this.#fields.shutdownFunctions, 0);
+    this.#ini.keep();
+    this.#parts.mask.current = this.#mask;
+    this.#direct('zend_memory_reset_peak_usage');
+    this.#direct('zif_error_clear_last', this.#noArguments, this.#noArguments + callFrame.bytes);
+    this.#direct('php_clear_stat_cache', 0, 0, 0);
+    memory.bytes[this.#fields.connectionStatus] = 0;
+    this.#direct('php_output_activate');
+    await this.#readInput();
+    this.#limitTime('max_execution_time');
+  }
+
+  /** Calls the handler. Its exception is left to {@link settle}; a fatal error rejects. */
+  async callHandler(handler: number): Promise<void> {
+    const { memory } = this.#engine;
+    const result = memory.allocate(zval.size);
+    setUndefined(this.#engine, result);
+    try {
+      await this.#stack.call('_call_user_function_impl', 0, handler, result, 0, 0, 0);
+    } catch (error) {
+      // The stack of C is where the fatal error has left it.
+      this.#failure ??= { error };
+      throw error;
+    }
+    await this.#stack.call('zval_ptr_dtor', result);
+    this.#direct('free', result);
+  }
+
+  /**
+   * Handles an exception that left a handler: the application's own exception handler gets it, else it is reported
+   * with status 500 as at the end of a script.
+   *
+   * @returns whether it was exit
+   */
+  async settle(response: { readonly isHeadSent: boolean }): Promise<boolean> {
+    const { memory } = this.#engine;
+    const exception = (): number => memory.word(this.#fields.exception);
+    if (exception() === 0) return false;
+    if (this.#engine.function('zend_is_unwind_exit')(exception()) !== 0) {
+      await this.#stack.call('zend_clear_exception');
+      return true;
+    }
+    if (kindOf(this.#engine, this.#fields.exceptionHandler) !== 0)
+      await this.#stack.call('zend_user_exception_handler');
+    if (exception() === 0) return false;
+    await this.#stack.call('zend_exception_error', exception(), errorLevel);
+    if (exception() !== 0) await this.#stack.call('zend_clear_exception');
+    const status = this.#engine.address('sapi_globals') + sapiGlobals.headers + sapiHeaders.responseCode;
+    if (memory.word(status) === okStatus && !response.isHeadSent) memory.setWord(status, failedStatus);
+    return false;
+  }
+
+  /**
+   * Runs the functions that the request registered for its end, then ends its output. Each part runs whatever happens
+   * to the others.
+   *
+   * @param settle handles an exception that one of them leaves, and returns whether it was exit
+   * @returns whether one of them ended by exit
+   * @throws what a fatal error in one of them throws
+   */
+  async finish(settle: () => Promise<boolean>): Promise<boolean> {
+    await this.#attempt(() => this.#stack.call('php_call_shutdown_functions'));
+    const ends = [await settle()];
+    await this.#attempt(() => this.#stack.call('php_output_end_all'));
+    this.#direct('zend_unset_timeout');
+    await this.#stopModules();
+    this.#restoreSessionHandlers(this.#kept?.sessionHandlers ?? []);
+    ends.push(await settle());
+    await this.#attempt(() => this.#stack.call('php_output_deactivate'));
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return ends.includes(true);
+  }
+
+  /** Ends everything of the request but its output. @param ended is called when PHP has let go of the response */
+  async end(ended: () => void): Promise<void> {
+    const { memory } = this.#engine;
+    const kept = this.#kept;
+    const body = memory.word(this.#engine.address('sapi_globals') + sapiGlobals.requestBody);
+    await this.#stack.call('php_free_shutdown_functions');
+    memory.setWord(this.#fields.shutdownFunctions, kept?.shutdownFunctions ?? 0);
+    await this.#deleteGlobal('_SESSION');
+    await this.#stack.call('sapi_deactivate');
+    if (body !== 0) this.#closeBody(body);
+    ended();
+    await this.#ini.restore();
+    this.#restoreTimezone(kept?.timezone);
+    this.#parts.mask.current = this.#mask;
+    this.#kept = undefined;
+    await this.#pause();
+    this.#engine.fs.chdir(this.#folder);
+  }
+
+  /**
+   * A fatal error has ended the script in a request; PHP's own end comes next. The application's shutdown functions
+   * run then as well, in the order in which they were registered, the request's last. All memory is restored afterwards.
+   */
+  abandon(): void {
+    const { memory } = this.#engine;
+    const own = this.#kept?.shutdownFunctions ?? 0;
+    this.#kept = undefined;
+    if (own === 0) return;
+    const ofRequest = memory.word(this.#fields.shutdownFunctions);
+    const functions = ofRequest === 0 ? [] : elementsOf(this.#engine, ofRequest);
+    for (const one of functions) this.#direct('zend_hash_next_index_insert', own, one);
+    memory.setWord(this.#fields.shutdownFunctions, own);
+  }
+
+  /** The client has left: the application goes on, without output. */
+  abort(): void {
+    this.#engine.memory.bytes[this.#fields.connectionStatus] = connectionAborted;
+    this.#direct('php_output_set_status', outputDisabled);
+  }
+
+  /** The stack is not used again: memory and C's stack are restored. */
+  leaveStack(): void {
+    this.#stack.end();
+  }
+
+  /**
+   * PHP reads the request. As in any request no code of the application runs at that time: its error handler must not
+   * hear of what a client has sent, and PHP's messages name no place in a script.
+   */
+  async #readInput(): Promise<void> {
+    const { memory } = this.#engine;
+    const { currentFrame, errorHandler, requestStartup } = this.#fields;
+    const frame = memory.word(currentFrame);
+    const handler = Buffer.from(memory.bytes.subarray(errorHandler, errorHandler + zval.size));
+    setUndefined(this.#engine, errorHandler);
+    memory.setWord(currentFrame, 0);
+    if (requestStartup !== undefined) memory.bytes[requestStartup] = 1;
+    await this.#stack.call('sapi_activate');
+    this.#limitTime(this.#number('max_input_time') < 0 ? 'max_execution_time' : 'max_input_time');
+    if (this.#flag('expose_php')) this.#addHeader(`X-Powered-By: PHP/${this.#parts.phpVersion}`);
+    this.#startBuffering();
+    await this.#importGlobals();
+    for (const module of this.#modules) await this.#stage(module, 'start');
+    if (requestStartup !== undefined) memory.bytes[requestStartup] = 0;
+    memory.setWord(currentFrame, frame);
+    handler.copy(memory.bytes, errorHandler);
+  }
+
+  #startBuffering(): void {
+    const handler = this.#parts.entries.value('output_handler') ?? '';
+    const bytes = this.#number('output_buffering') || Number(this.#flag('output_buffering'));
+    const start = this.#engine.function('php_output_start_user');
+    if (handler !== '') {
+      const holder = this.#engine.memory.allocate(zval.size);
+      writeValue(this.#engine, holder, handler);
+      start(holder, 0, standardHandler);
+      this.#direct('zval_ptr_dtor', holder);
+      this.#direct('free', holder);
+    } else if (bytes > 0) {
+      start(0, bytes > 1 ? bytes : 0, standardHandler);
+    } else if (this.#flag('implicit_flush')) {
+      this.#direct('php_output_set_implicit_flush', 1);
+    }
+  }
+
+  /**
+   * Fills the superglobals again. PHP fills some only when it compiles a script that uses them, so these are filled if
+   * it ever has. $_SERVER is always filled, since its user may have been compiled long ago. $_ENV stays as it was at
+   * the boot.
+   */
+  async #importGlobals(): Promise<void> {
+    const { memory } = this.#engine;
+    const first = this.#parts.serverArray() - arrays.server * zval.size;
+    const old = this.#engine.memory.allocate(zval.size);
+    for (let array = 0; array < arrays.count; array += 1) {
+      if (array === arrays.environment) continue;
+      const at = first + array * zval.size;
+      memory.bytes.copyWithin(old, at, at + zval.size);
+      setUndefined(this.#engine, at);
+      await this.#stack.call('zval_ptr_dtor', old);
+    }
+    this.#direct('free', old);
+    for (const element of elementsOf(this.#engine, memory.word(this.#fields.autoGlobals))) {
+      await this.#importGlobal(memory.word(element + zval.value));
+    }
+  }
+
+  async #importGlobal(global: number): Promise<void> {
+    const { memory, table } = this.#engine;
+    const callback = memory.word(global + autoGlobal.callback);
+    const text = memory.word(global + autoGlobal.name);
+    const name = nameText(this.#engine, text);
+    if (callback === 0 || name === '_ENV') return;
+    const isJit = memory.bytes[global + autoGlobal.isJit] !== 0;
+    const waits =
+      isJit && name !== '_SERVER' && findElement(this.#engine, this.#fields.symbolTable, name) === 0;
+    const fill = WebAssembly.promising(table.get(callback) as CFunction) as (name: number) => Promise<number>;
+    const isArmed = waits || (await fill(text)) !== 0;
+    memory.bytes[global + autoGlobal.isArmed] = Number(isArmed);
+  }
+
+  /** The application may have kept a stream on the body. It would read the freed memory of that body. */
+  #closeBody(body: number): void {
+    const { memory } = this.#engine;
+    const { resources, resourceType } = this.#fields;
+    const streamType = this.#engine.function('php_file_le_stream')();
+    for (const element of elementsOf(this.#engine, resources)) {
+      const resource = memory.word(element + zval.value);
+      const stream = memory.word(resource + resourceType + 4);
+      if (memory.word(resource + resourceType) !== streamType || stream === 0) continue;
+      const label = memory.word(memory.word(stream + streamOps) + opsLabel);
+      if (memory.string(label) === 'Input') this.#direct('zend_list_close', resource);
+    }
+    this.#direct('_php_stream_free', body, closeStream);
+  }
+
+  #keep(): Kept {
+    const { memory } = this.#engine;
+    const zone = memory.word(this.#fields.timezone);
+    return {
+      shutdownFunctions: memory.word(this.#fields.shutdownFunctions),
+      timezone: zone === 0 ? undefined : memory.string(zone),
+      sessionHandlers: this.#copySessionHandlers(),
+    };
+  }
+
+  /** Undoes date_default_timezone_set(). */
+  #restoreTimezone(zone: string | undefined): void {
+    const { memory } = this.#engine;
+    const now = memory.word(this.#fields.timezone);
+    if ((now === 0 ? undefined : memory.string(now)) === zone) return;
+    if (now !== 0) this.#direct('_efree', now);
+    const text = zone === undefined ? 0 : memory.allocateString(zone);
+    memory.setWord(this.#fields.timezone, zone === undefined ? 0 : this.#engine.function('_estrdup')(text));
+    if (text !== 0) this.#direct('free', text);
+  }
+
+  /**
+   * The session extension forgets a save handler at the end of each request. This keeps the one that the application
+   * set before, with a reference.
+   */
+  #copySessionHandlers(): Buffer[] {
+    const { memory } = this.#engine;
+    return this.#fields.sessionHandlers.map((at) => {
+      const isCounted = ((memory.word(at + zval.type) >>> 8) & 1) !== 0;
+      const counter = memory.word(at + zval.value);
+      if (isCounted) memory.setWord(counter, memory.word(counter) + 1);
+      return Buffer.from(memory.bytes.subarray(at, at + zval.size));
+    });
+  }
+
+  #restoreSessionHandlers(handlers: readonly Buffer[]): void {
+    for (const [index, bytes] of handlers.entries()) {
+      bytes.copy(this.#engine.memory.bytes, this.#fields.sessionHandlers[index]);
+    }
+  }
+
+  async #stopModules(): Promise<void> {
+    const { memory, table } = this.#engine;
+    const modules = this.#modules.toReversed();
+    for (const module of modules) await this.#attempt(() => this.#stage(module, 'stop'));
+    for (const module of modules) {
+      const last = memory.word(module + moduleEntry.afterRequest);
+      if (last !== 0) (table.get(last) as CFunction)();
+    }
+  }
+
+  /** RINIT or RSHUTDOWN of an extension. */
+  async #stage(module: number, stage: Stage): Promise<void> {
+    const { memory } = this.#engine;
+    if (memory.word(module + moduleEntry[stage]) === 0) return;
+    const type = memory.bytes[module + moduleEntry.type] ?? 0;
+    await this.#stack.call(stageName(module, stage), type, memory.word(module + moduleEntry.number));
+  }
+
+  /** As PHP's own guard: a fatal error in the call is kept, and what follows runs. */
+  async #attempt(call: () => Promise<unknown>): Promise<void> {
+    const stack = this.#engine.function('emscripten_stack_get_current')();
+    try {
+      await call();
+    } catch (error) {
+      if (!isBailout(error)) throw error;
+      this.#direct('_emscripten_stack_restore', stack);
+      this.#failure ??= { error };
+    }
+  }
+
+  /** Until the next request: PHP is as in a request, but without a client. */
+  async #pause(): Promise<void> {
+    this.#parts.info.clear();
+    this.#direct('php_output_activate');
+    await this.#stack.call('sapi_activate');
+    const status = this.#engine.address('sapi_globals') + sapiGlobals.headers + sapiHeaders.responseCode;
+    this.#engine.memory.setWord(status, okStatus);
+  }
+
+  async #deleteGlobal(name: string): Promise<void> {
+    const text = this.#engine.memory.allocateString(name);
+    await this.#stack.call('zend_hash_str_del', this.#fields.symbolTable, text, name.length);
+    this.#direct('free', text);
+  }
+
+  #addHeader(line: string): void {
+    const text = this.#engine.memory.allocateString(line);
+    this.#direct('sapi_add_header_ex', text, line.length, 1, 1);
+    this.#direct('free', text);
+  }
+
+  #limitTime(setting: string): void {
+    this.#engine.function('zend_set_timeout')(BigInt(Math.max(0, this.#number(setting))), 0);
+  }
+
+  #number(setting: string): number {
+    return Number.parseInt(this.#parts.entries.value(setting) ?? '', 10) || 0;
+  }
+
+  #flag(setting: string): boolean {
+    return iniFlag(this.#parts.entries.value(setting), false);
+  }
+
+  /** For C functions that run no code of the application and wait for nothing. */
+  #direct(name: string, ...args: number[]): void {
+    this.#engine.function(name)(...args);
+  }
+}
+
+/** A fatal error leaves C by an exception of WebAssembly. */
+export function isBailout(error: unknown): boolean {
+  return error instanceof WebAssembly.Exception;
+}
+
+type Stage = 'start' | 'stop';
+
+function stageName(module: number, stage: Stage): string {
+  return `${stage}${module}`;
+}
+
+function stageOf(engine: Engine, module: number, stage: Stage): LoopFunction[] {
+  const call = engine.memory.word(module + moduleEntry[stage]);
+  return call === 0 ? [] : [[stageName(module, stage), 'iii', engine.table.get(call) as CFunction]];
+}
+
+/** The addresses of these extensions' entries, in order. */
+function findModules(engine: Engine, more: readonly string[], warn: (text: string) => void): number[] {
+  const found = new Set<number>();
+  for (const name of [...alwaysReset, ...more]) {
+    const element = findElement(engine, engine.address('module_registry'), name.toLowerCase());
+    if (element !== 0) found.add(engine.memory.word(element + zval.value));
+    else if (more.includes(name)) warn(`worker.reset: this PHP has no extension "${name}"`);
+  }
+  return [...found];
+}
