@@ -94,9 +94,7 @@ static bool obey(struct hathi_host *host, const struct hathi_message *message)
 	} else if (hathi_message_is(message, 0, "end") && message->word_count == 3 && read_slot(host, message, &slot)) {
 		return hathi_workers_end(host, slot, message->words[2]);
 	} else if (hathi_message_is(message, 0, "accept")) {
-		host->accepting = true;
-		atomic_store(&host->shared->paused, 0);
-		hathi_relay_to_all(host, HATHI_CONTROL_ACCEPT, -1);
+		hathi_workers_accept(host);
 	} else if (hathi_message_is(message, 0, "pause")) {
 		atomic_store(&host->shared->paused, 1);
 		hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);

@@ -88,7 +88,10 @@ static bool has_booted_worker(const struct hathi_host *host)
 bool hathi_orphan_begin(struct hathi_host *host)
 {
 	const char *pm = hathi_setting_text(&host->settings, HATHI_SETTING_PM);
-	if (host->orphan.survive_ms == 0 || host->orphan.socket < 0 || !host->accepting) return false;
+	if (host->orphan.survive_ms == 0 || host->orphan.socket < 0) return false;
+	if (!host->accepting && host->draining) return false;
+	/* The only host of its pool, which the master would have told to as soon as it was up. */
+	if (!host->accepting) hathi_workers_accept(host);
 	/* Leaves the epoll set with its last descriptor. Its place stays taken for the next master's connection. */
 	if (dup3(host->scoreboard_fd, HATHI_FD_CONTROL, O_CLOEXEC) < 0) return false;
 	host->channel.fd = -1;

@@ -84,6 +84,14 @@ void hathi_workers_end_others(struct hathi_host *host)
 	}
 }
 
+/* They accept connections from now on, also after a pause. */
+void hathi_workers_accept(struct hathi_host *host)
+{
+	host->accepting = true;
+	atomic_store(&host->shared->paused, 0);
+	hathi_relay_to_all(host, HATHI_CONTROL_ACCEPT, -1);
+}
+
 /* Tells all workers to accept no more, and to end after their requests. */
 void hathi_workers_drain(struct hathi_host *host)
 {

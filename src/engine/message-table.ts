@@ -65,7 +65,7 @@ export const masterMessages = {
   },
   accept: row(
     '',
-    'start accepting connections (sent once the first worker is up and the generation is to serve, and right behind `start` to the first host of a pool that starts without workers; before it, a host never accepts)',
+    'start accepting connections (sent once the first worker is up and the generation is to serve, and right behind `start` to the first host of a pool that starts without workers; before it, a host with a master never accepts)',
   ),
   pause: row(
     '',

@@ -24,6 +24,8 @@ export interface HostDescriptors {
 export interface LifeListener {
   /** Output of the process on its own stdout or stderr. */
   readonly onChatter: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** A process that did not exist at first has its pid now. */
+  readonly onMade?: () => void;
   /** The process could not start. `onExit` follows. */
   readonly onUnstarted: (error: Error) => void;
   /** Called once. Both are null if the way of its end is unknown. */
@@ -183,6 +185,7 @@ class ForkedLife implements HostLife, ForkListener {
     this.#pid = pid;
     this.#handle = ProcessHandle.openChild(pid, this.#parent);
     if (this.#pending !== undefined) this.#handle?.signal(this.#pending);
+    this.#listener.onMade?.();
     this.channel.resume();
   }
 

@@ -37,6 +37,8 @@ export type HostEvent =
   | { readonly type: 'message'; readonly message: HostMessage }
   /** Output of the host process on its own stdout or stderr: a sign of trouble. */
   | { readonly type: 'chatter'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  /** It exists: its pid was unknown before. */
+  | { readonly type: 'made' }
   /** The host could not start. */
   | { readonly type: 'unstarted'; readonly error: Error }
   /** The host broke the contract, or does not read its messages. */
@@ -68,6 +70,7 @@ export class HostProcess {
     this.#options = options;
     this.#life = options.start({
       onChatter: (stream, text) => this.#report({ type: 'chatter', stream, text }),
+      onMade: () => this.#report({ type: 'made' }),
       onUnstarted: (error) => this.#report({ type: 'unstarted', error }),
       onExit: (code, signal) => this.#reportExit(code, signal),
     });
@@ -79,7 +82,7 @@ export class HostProcess {
     return this.#state;
   }
 
-  /** 0 if it could not start. */
+  /** 0 before it exists, and if it could not start. */
   get pid(): number {
     return this.#life.pid;
   }

@@ -165,7 +165,9 @@ export class HostSuccession {
       );
       const next = this.#next;
       this.#openStatusDesk(next);
-      if (wanted === 0 && this.#serving === undefined) this.#orderAhead(next);
+      next.acceptsAhead = wanted === 0 && this.#serving === undefined;
+      if (next.acceptsAhead) this.#letAccept(next);
+      if (next.host.pid !== 0) this.made(next);
       this.#services.wakeAt(next.progressAt + startTimeoutMs(pool.config));
     } catch (error) {
       this.gaveUp(`cannot start the engine host: ${(error as Error).message}`);
@@ -173,11 +175,26 @@ export class HostSuccession {
   }
 
   /**
-   * Nothing has to be up before it takes over: its orders wait in its channel, so that the client that woke the pool
+   * Its process exists by now. The first host of a pool holds the pool's socket if the master dies now. A native one then
+   * begins to accept; an embedded one would take too long to start, and ends.
+   */
+  made(generation: Generation): void {
+    if (generation !== this.#next || this.#serving !== undefined) return;
+    if (generation.engine === 'native' || generation.acceptsAhead) this.#cover(generation, false);
+    else this.#services.survival?.keepSocket(this.#nextPool ?? this.#pool);
+  }
+
+  #cover(generation: Generation, isOnTrial: boolean): void {
+    this.#services.survival?.cover(generation, this.#nextPool ?? this.#pool, isOnTrial);
+  }
+
+  /**
+   * One that accepts, and must not outlive the master, would take its requests along: that order comes first. Where
+   * nothing has to be up before it takes over, they wait in its channel before it exists: the client that woke the pool
    * need not wait for the master again.
    */
-  #orderAhead(generation: Generation): void {
-    generation.acceptsAhead = true;
+  #letAccept(generation: Generation, { isOnTrial = false } = {}): void {
+    this.#cover(generation, isOnTrial);
     generation.host.accept();
     this.#supervisor.watch(generation);
   }
@@ -302,14 +319,11 @@ export class HostSuccession {
   #takeOver(generation: Generation, old: Generation | undefined): void {
     this.#trial.end();
     if (generation.host.state !== hostStates.serving) generation.host.moveTo(hostStates.serving);
-    if (!generation.acceptsAhead) {
-      generation.host.accept();
-      this.#supervisor.watch(generation);
-    }
+    if (generation.acceptsAhead) this.#cover(generation, false);
+    else this.#letAccept(generation);
     this.#serving = generation;
     this.#next = undefined;
     this.#pool = this.#nextPool ?? this.#pool;
-    this.#services.survival?.cover(generation, this.#pool, false);
     generation.tookOver(this.#services.now());
     this.#followFiles(generation);
     const until =
@@ -382,9 +396,7 @@ export class HostSuccession {
   /** It accepts beside the serving one. */
   #startTrial(generation: Generation): void {
     generation.host.moveTo(hostStates.serving);
-    generation.host.accept();
-    this.#supervisor.watch(generation);
-    this.#services.survival?.cover(generation, this.#nextPool ?? this.#pool, true);
+    this.#letAccept(generation, { isOnTrial: true });
   }
 
   /** An operator gives up what is being started or on trial beside the serving generation. */

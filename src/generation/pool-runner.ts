@@ -284,6 +284,8 @@ export class PoolRunner {
         return this.#messages.handle(generation, event.message);
       case 'chatter':
         return this.#voice.chatter(generation.host.pid, event.stream, event.text);
+      case 'made':
+        return this.#hosts.made(generation);
       case 'unstarted':
         generation.failure = `cannot start the engine host: ${event.error.message}`;
         return;

@@ -34,7 +34,7 @@ export interface Survival {
   cover(generation: Generation, pool: PreparedPool, isOnTrial: boolean): void;
   /** Its host is gone. */
   forget(generation: Generation): void;
-  /** The pool sleeps: its socket may outlive the master, although no host holds it. */
+  /** No host holds its socket that could outlive the master: the pool sleeps, or its first host starts. */
   keepSocket(pool: PreparedPool): void;
   /** What is counted beside the scoreboards has changed. */
   counted(pool: string, read: () => SavedPool): void;

@@ -18,6 +18,7 @@ export interface HostRecord {
   readonly isOnTrial?: boolean | undefined;
   /** See {@link bootId}. */
   readonly boot?: string | undefined;
+  /** 0: the process was not made when this was written. */
   readonly pid: number;
   /** Of the process, which tells it from a later one with the same pid. */
   readonly startTicks: number;

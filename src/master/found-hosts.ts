@@ -23,8 +23,15 @@ const leftoverMs = 30_000;
 const orphanEndMs = 5000;
 
 /** One that was reached, with the socket that its pool listens on. */
-export interface FoundHost extends Survivor {
+export interface FoundHost extends Omit<Survivor, 'process'> {
   readonly listen: number;
+  /** Undefined where its pid is unknown: it finishes what it runs. */
+  readonly process: ProcessHandle | undefined;
+}
+
+/** Whether a pool can go on with it. */
+export function isAdoptable(found: FoundHost): found is FoundHost & Survivor {
+  return found.record.contract === contractVersion && found.process !== undefined;
 }
 
 /** One that was asked for what is the master's. */
@@ -49,15 +56,20 @@ function ask(place: string, folder: SurvivalFolder, log: ErrorLog): Asked | unde
     return undefined;
   }
   const isOfThisBoot = record.boot === undefined || record.boot === bootId();
-  const process = isOfThisBoot ? ProcessHandle.openStarted(record.pid, record.startTicks) : undefined;
-  if (process === undefined) {
+  const hasPid = record.pid !== 0;
+  const process =
+    isOfThisBoot && hasPid ? ProcessHandle.openStarted(record.pid, record.startTicks) : undefined;
+  if (process === undefined && (hasPid || !isOfThisBoot)) {
     folder.remove(place);
     return undefined;
   }
   try {
     return { place, record, process, ...connect(folder.socketOf(place)) };
   } catch (error) {
-    return endUnreached({ place, record, process }, error, folder, log);
+    if (process !== undefined) return endUnreached({ place, record, process }, error, folder, log);
+    // It was never made.
+    folder.remove(place);
+    return undefined;
   }
 }
 
@@ -79,8 +91,8 @@ function endUnreached(
   log.warning(
     `[pool ${record.config.name}] the engine host ${record.pid} of the last master cannot be reached, it is ended: ${(error as Error).message}`,
   );
-  process.signal('SIGKILL');
-  process.close();
+  process?.signal('SIGKILL');
+  process?.close();
   folder.remove(place);
 }
 
@@ -104,15 +116,15 @@ export function dismiss(found: FoundHost, folder: SurvivalFolder, log: ErrorLog)
   const socket = new Socket({ fd: channel });
   for (const fd of [descriptors, ...output, scoreboard]) closeSync(fd);
   log.notice(
-    `[pool ${record.config.name}] engine host ${record.pid} of the last master finishes what it runs: ${record.contract === contractVersion ? 'the pool is not configured' : `it speaks contract version ${record.contract}`}`,
+    `[pool ${record.config.name}] engine host ${record.pid} of the last master finishes what it runs: ${reasonToGo(record)}`,
   );
-  const timer = setTimeout(() => process.signal('SIGKILL'), leftoverMs);
+  const timer = setTimeout(() => process?.signal('SIGKILL'), leftoverMs);
   timer.unref();
   socket.on('error', () => socket.destroy());
   socket.once('close', () => {
     clearTimeout(timer);
-    process.signal('SIGKILL');
-    process.close();
+    process?.signal('SIGKILL');
+    process?.close();
     folder.remove(place);
   });
   socket.resume();
@@ -125,7 +137,7 @@ export function dismiss(found: FoundHost, folder: SurvivalFolder, log: ErrorLog)
 export async function endOrphan(found: FoundHost, folder: SurvivalFolder): Promise<void> {
   const { place, process, channel, descriptors, output, scoreboard } = found;
   const socket = new Socket({ fd: channel });
-  const timer = setTimeout(() => process.signal('SIGKILL'), orphanEndMs);
+  const timer = setTimeout(() => process?.signal('SIGKILL'), orphanEndMs);
   const closed = new Promise<void>((done) => socket.once('close', () => done()));
   socket.on('error', () => socket.destroy());
   socket.resume();
@@ -134,8 +146,14 @@ export async function endOrphan(found: FoundHost, folder: SurvivalFolder): Promi
   await closed;
   clearTimeout(timer);
   for (const fd of [descriptors, ...output, scoreboard]) closeSync(fd);
-  process.close();
+  process?.close();
   folder.remove(place);
+}
+
+/** Why no pool takes it. */
+function reasonToGo({ contract, pid }: HostRecord): string {
+  if (contract !== contractVersion) return `it speaks contract version ${contract}`;
+  return pid === 0 ? 'it was just being made' : 'the pool is not configured';
 }
 
 /** The latest generation first, and those on trial last. */

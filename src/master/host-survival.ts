@@ -14,7 +14,15 @@ import type { ErrorLog } from '../log/error-log.ts';
 import { bootId, processStat } from '../posix/process-stat.ts';
 import { bind, listen, openSocket } from '../posix/sockets.ts';
 import type { Listener } from '../sockets/listener.ts';
-import { dismiss, endOrphan, type FoundHost, findHosts, listenersOf, rankOf } from './found-hosts.ts';
+import {
+  dismiss,
+  endOrphan,
+  type FoundHost,
+  findHosts,
+  isAdoptable,
+  listenersOf,
+  rankOf,
+} from './found-hosts.ts';
 import { KeptSockets } from './kept-sockets.ts';
 import { SurvivalFolder } from './survival-folder.ts';
 
@@ -35,6 +43,8 @@ export class HostSurvival implements Survival {
   #found: readonly FoundHost[] = [];
   /** Generations whose record says so. */
   readonly #onTrial = new WeakSet<Generation>();
+  /** Generations whose record lacks the pid. */
+  readonly #nameless = new WeakSet<Generation>();
   /** The last master left something that goes on. */
   #isContinued = false;
   #lastGeneration = 0;
@@ -129,11 +139,11 @@ export class HostSurvival implements Survival {
   take(pool: string): Survivors | undefined {
     const all = this.#found.filter(({ record }) => record.config.name === pool);
     const [latest, ...older] = all
-      .filter(({ record }) => record.contract === contractVersion)
+      .filter(isAdoptable)
       .sort((left, right) => rankOf(right.record) - rankOf(left.record));
     if (latest === undefined) return undefined;
     const taken = [latest, ...older];
-    this.#found = this.#found.filter((found) => !taken.includes(found));
+    this.#found = this.#found.filter((found) => !taken.some(({ place }) => place === found.place));
     return { hosts: [latest, ...older], saved: this.#readCounters(pool) };
   }
 
@@ -171,10 +181,12 @@ export class HostSurvival implements Survival {
     if (!this.#open()) return;
     // An adopted one has its socket, and so has one that was on trial.
     const isCovered = generation.place !== undefined;
-    if (isCovered && !this.#onTrial.delete(generation)) return;
     const { pid } = generation.host;
-    const startTicks = processStat(pid)?.startTicks;
+    const isNamed = pid !== 0 && this.#nameless.delete(generation);
+    if (isCovered && !this.#onTrial.delete(generation) && !isNamed) return;
+    const startTicks = pid === 0 ? 0 : processStat(pid)?.startTicks;
     if (startTicks === undefined) throw new Error('/proc does not show it');
+    if (pid === 0) this.#nameless.add(generation);
     const place = generation.place ?? randomBytes(8).toString('hex');
     const { places: _, ...config } = pool.config;
     this.#write(this.#folder.recordOf(place), {

@@ -7,7 +7,7 @@ import type { TestFolder } from '../harness/folder.ts';
 import { Masters, type StartedMaster } from '../harness/masters.ts';
 import { NotifySocket } from '../harness/notify-socket.ts';
 import { poolText } from '../harness/pool.ts';
-import { isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
+import { exited, isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
 import { titleOf } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
 import { freePort } from '../harness/web-server.ts';
@@ -100,6 +100,34 @@ test('requests that come without a master are answered by the next one, again an
   await masters.stop(master);
   await masters.gone(5000);
   for (const name of names) assert.equal(existsSync(masters.socket(name)), false, name);
+});
+
+/** Ends the master a moment after it has let a host accept, before it hears anything of that host. */
+const endsWhileAPoolWakes = `
+import { Socket } from 'node:net';
+const { write } = Socket.prototype;
+Socket.prototype.write = function (bytes, ...more) {
+  const wrote = write.call(this, bytes, ...more);
+  if (String(bytes).startsWith('watch')) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    process.kill(process.pid, 'SIGKILL');
+  }
+  return wrote;
+};`;
+
+test('killed while a pool wakes, with its client in a worker already: nobody is lost', { skip }, async () => {
+  await using masters = new Masters('native', unixPools(['a']));
+  masters.folder.write('www/hello.php', '<?php usleep(600000); echo "hello";');
+  const fault = masters.folder.write('fault.mjs', endsWhileAPoolWakes);
+  const first = await masters.start(30_000, { NODE_OPTIONS: `--import ${fault}` });
+  masters.note(first);
+  const answer = ask(masters, masters.socket('a'));
+  await exited(first.child);
+  const second = await masters.start();
+  assert.equal(await answer, 'hello');
+  assert.match(second.log.text(), /of the last master finishes what it runs: it was just being made/);
+  await masters.stop(second);
+  await masters.gone(5000);
 });
 
 test('a stop ends the keeper first: the next master binds the same TCP port at once', { skip }, async () => {
