@@ -12,10 +12,14 @@ import { poolText } from '../harness/pool.ts';
 import { exited, isAlive, type ProcessId, signalProcess } from '../harness/processes.ts';
 import { Server, serverKind, startServer } from '../harness/server.ts';
 import { poll } from '../harness/waiting.ts';
+import { nativeBuild } from '../native/built-engine.ts';
 import { ask, hello, loaded } from './hello.ts';
 
 /** php-fpm has no hosts and other answers: these tests are about Hathi alone. */
 const options = { skip: serverKind === 'php-fpm' && 'the reference answers otherwise' };
+
+/** The master's part alone, which is the same for both engines. */
+const nativeOnly = { ...options, only: 'native' } as const;
 
 /** A native host is up before the last of many signals is sent, and its PHP is not one of many versions. */
 const embeddedOnly = { ...options, only: 'embedded' } as const;
@@ -35,12 +39,14 @@ testEngines(
   async (engine) => {
     await using server = await startServer({
       engine,
-      pools: (to) => poolText(to, 'www', 'pm.max_children = 2') + poolText(to, 'other'),
+      pools: (to) =>
+        poolText(to, 'www', `pm.max_children = ${engine === 'native' ? 2 : 1}`) + poolText(to, 'other'),
       expected: [died],
     });
     const other = onlyHost(server, 'other');
     const clients = 4;
-    const kills = 2;
+    // A start of an embedded host takes a second of CPU.
+    const kills = engine === 'native' ? 2 : 1;
     const result = await loaded(server, clients, async () => {
       for (let kill = 1; kill <= kills; kill++) {
         const from = server.log.mark();
@@ -62,7 +68,7 @@ testEngines(
 
 testEngines(
   'a master that is killed leaves no host behind, and the next one takes over its place',
-  options,
+  nativeOnly,
   async (engine) => {
     await using server = await startServer({ engine, pools: poolText });
     const before = server.workers();
@@ -83,7 +89,7 @@ testEngines(
   },
 );
 
-testEngines('a host that hangs: a reload takes over, a stop ends everything', options, async (engine) => {
+testEngines('a host that hangs: a reload takes over, a stop ends everything', nativeOnly, async (engine) => {
   await using server = await startServer({
     engine,
     pools: poolText,
@@ -102,7 +108,8 @@ testEngines('a host that hangs: a reload takes over, a stop ends everything', op
 
 const signalsAtStart: NodeJS.Signals[] = ['SIGTERM', 'SIGQUIT', 'SIGINT'];
 for (const signal of signalsAtStart) {
-  testEngines(`${signal} while the pools start ends the master in order`, options, async (engine) => {
+  const engines = signal === 'SIGTERM' ? options : nativeOnly;
+  testEngines(`${signal} while the pools start ends the master in order`, engines, async (engine) => {
     await using server = new Server({ engine, pools: poolText });
     await server.log.waitFor(/NOTICE: fpm is running/);
     await server.stop(signal);
@@ -142,30 +149,33 @@ testEngines(
   },
 );
 
-testEngines(
-  'a pool that cannot start: the others serve, it says why and when, and a reload mends it',
-  embeddedOnly,
-  async (engine) => {
-    const reason = /ERROR: \[pool bad\] cannot start: .*WebAssembly/;
-    const bad = (to: TestFolder) => poolText(to, 'www') + poolText(to, 'bad', brokenPhp(to));
-    const good = (to: TestFolder) => poolText(to, 'www') + poolText(to, 'bad');
-    await using server = await startServer({ engine, pools: bad, expected: [reason] });
-    assert.equal(await ask(server), 'hello');
-    await server.log.waitFor(/cannot start: .*; trying again at once$/);
-    await server.log.waitFor(/cannot start: .*; trying again in 1\.0 seconds$/);
-    assert.equal(server.log.count(/ready to handle connections$/), 1, 'the master has started once');
+test('a pool that cannot start: the others serve, it says why and when, and a reload mends it', {
+  skip: nativeBuild().skip || options.skip,
+}, async () => {
+  const reason = /ERROR: \[pool bad\] cannot start: .*WebAssembly/;
+  const bad = (to: TestFolder) => poolText(to, 'www', 'engine = native') + poolText(to, 'bad', brokenPhp(to));
+  const good = (to: TestFolder) =>
+    poolText(to, 'www', 'engine = native') + poolText(to, 'bad', 'engine = embedded');
+  await using server = await startServer({
+    env: { HATHI_ENGINE_DIR: nativeBuild().folder },
+    pools: bad,
+    expected: [reason],
+  });
+  assert.equal(await ask(server), 'hello');
+  await server.log.waitFor(/cannot start: .*; trying again at once$/);
+  await server.log.waitFor(/cannot start: .*; trying again in 1\.0 seconds$/);
+  assert.equal(server.log.count(/ready to handle connections$/), 1, 'the master has started once');
 
-    const waiting = ask(server, 'bad');
-    server.configure(good);
-    await server.reload();
-    assert.equal(await waiting, 'hello', 'a connection that waited');
-    const tries = server.log.count(reason);
-    await server.reload();
-    assert.equal(server.hosts('bad').length <= 2, true, 'the restart that was due made no second host');
-    assert.equal(server.log.count(reason), tries);
-    await server.stop();
-  },
-);
+  const waiting = ask(server, 'bad');
+  server.configure(good);
+  await server.reload();
+  assert.equal(await waiting, 'hello', 'a connection that waited');
+  const tries = server.log.count(reason);
+  await server.reload();
+  assert.equal(server.hosts('bad').length <= 2, true, 'the restart that was due made no second host');
+  assert.equal(server.log.count(reason), tries);
+  await server.stop();
+});
 
 testEngines(
   'no descriptors left for a host: said, survived, and over once there are',
@@ -190,7 +200,7 @@ testEngines(
 
 testEngines(
   'a configuration file that is gone or unreadable refuses the reload and no more',
-  options,
+  nativeOnly,
   async (engine) => {
     await using server = await startServer({ engine, pools: poolText, expected: [/ERROR: /] });
     const spoil = [

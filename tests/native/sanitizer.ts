@@ -23,7 +23,7 @@ export function wantedSanitizer(): Sanitizer | undefined {
 
 /** That of undefined behaviour needs no library: it ends the process by SIGILL. */
 function compilerOptions(sanitizer: Sanitizer): string[] {
-  const flags = ['-O1', '-fno-omit-frame-pointer'];
+  const flags = ['-O0', '-fno-omit-frame-pointer'];
   if (sanitizer !== 'undefined') {
     flags.push('-fsanitize=address', '-Wl,--wrap=_exit', join(checkout, 'tests/native/sanitizer.c'));
   }
