@@ -37,6 +37,9 @@ export async function within<T>(
   }
 }
 
+/** Between two looks: at first, and at most. A look may read much of /proc, and what has lasted may last on. */
+const [shortestPause, longestPause] = [10, 60];
+
 /**
  * Polls until the answer is defined. Only for facts without a kernel event (/proc, a server's own counters); everything
  * else waits for its event.
@@ -47,11 +50,13 @@ export async function poll<T>(
   cap: number = defaultCap,
 ): Promise<T> {
   const limit = cap * patience;
-  const deadline = performance.now() + limit;
+  const begin = performance.now();
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (performance.now() > deadline) throw new WaitError(`waited ${limit} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    const waited = performance.now() - begin;
+    if (waited > limit) throw new WaitError(`waited ${limit} ms for ${what}`);
+    const pause = Math.min(shortestPause + waited / 20, longestPause);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
