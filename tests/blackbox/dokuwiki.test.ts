@@ -22,6 +22,10 @@ const withInstaller = existsSync('/usr/share/dokuwiki/install.php')
   ? {}
   : { skip: 'Debian 13 has taken the installer out of its package' };
 
+/** Each start of an embedded worker takes half a second of CPU, and one person uses this. */
+const fewWorkers =
+  'pm.max_children = 4\npm.start_servers = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 2';
+
 const missing = requires('dokuwiki', 'nginx', 'chromium');
 /** One for both engines; each has a context of its own in it. */
 let browser: Browser | undefined;
@@ -41,7 +45,8 @@ for (const { name: engine, skip } of engines)
       server = await startServer({
         engine,
         // This DokuWiki is older than PHP 8.4, whose deprecation notices would be shown in its pages and scripts.
-        pools: (folder) => guidePool(folder, 'php_admin_flag[display_errors] = off'),
+        pools: (folder) =>
+          guidePool(folder, `php_admin_flag[display_errors] = off\n${engine === 'native' ? '' : fewWorkers}`),
         // The guide's slow log begins at 2 s, which a first page can take while other tests load the machine.
         expected: [...guideWarnings, /executing too slow/, /no PHP stack in the slow log/],
       });

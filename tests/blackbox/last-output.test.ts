@@ -18,7 +18,7 @@ $text = '';
 for ($i = 1; $i <= ${count}; $i++) $text .= "${name} $i\\n";
 file_put_contents('php://stderr', $text . '${name} and the rest');`;
 
-function start(engine: EngineName, global = ''): Promise<Server> {
+function start(engine: EngineName, global = '', workers = 1): Promise<Server> {
   return startServer({
     engine,
     log: 'file',
@@ -27,7 +27,7 @@ function start(engine: EngineName, global = ''): Promise<Server> {
     pools: (folder) => {
       folder.write('www/write.php', writes('write'));
       folder.write('www/stay.php', `${writes('stay')} touch($_SERVER['WRITTEN']); sleep(30);`);
-      return poolText(folder, 'www', 'catch_workers_output = yes\npm.max_children = 2');
+      return poolText(folder, 'www', `catch_workers_output = yes\npm.max_children = ${workers}`);
     },
   });
 }
@@ -41,8 +41,10 @@ function assertComplete(server: Server, name: string): void {
 }
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
-  testEngines(`${signal} at the end of a request and while a script goes on`, {}, async (engine) => {
-    await using server = await start(engine, 'process_control_timeout = 1');
+  // To the embedded host both are the same order.
+  const options = signal === 'SIGINT' ? ({ only: 'native' } as const) : {};
+  testEngines(`${signal} at the end of a request and while a script goes on`, options, async (engine) => {
+    await using server = await start(engine, 'process_control_timeout = 1', 2);
     const written = server.folder.join('log/written');
     const params = scriptParams(server.folder.join('www/stay.php'), { WRITTEN: written });
     const answer = request(server.socket(), params).catch(() => {});
