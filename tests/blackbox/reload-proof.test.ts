@@ -235,7 +235,11 @@ test('both, with the embedded engine', { skip: serverKind === 'php-fpm' }, async
   });
   while (!isOver) seen.add(await slowly(server));
   assert.deepEqual([...seen].sort(), ['one', 'three']);
-  assert.equal((await within(succeeded, 'the end of the trial', patience)).code, 0);
+  assert.deepEqual(await within(succeeded, 'the end of the trial', patience), {
+    code: 0,
+    stdout: '',
+    stderr: '',
+  });
   assert.equal(await who(server), 'three');
   await server.stop();
 });

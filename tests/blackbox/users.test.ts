@@ -10,6 +10,8 @@ import { poolText } from '../harness/pool.ts';
 import { run, type Server, serverCommand, startServer } from '../harness/server.ts';
 
 const skip = requires('root');
+/** Sockets are the master's, whatever runs the PHP. */
+const ofMaster = { skip, only: 'native' } as const;
 
 /** Ids of a user, from the system. */
 async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
@@ -60,9 +62,7 @@ testEngines('each pool runs as its own user and cannot read what is not for it',
 
 testEngines(
   'the socket has the owner, group and mode that the pool says, 0660 where it says none',
-  {
-    skip,
-  },
+  ofMaster,
   async (engine) => {
     await using server = await startServer({
       engine,
@@ -81,9 +81,7 @@ testEngines(
 
 testEngines(
   'listen.acl_users and listen.acl_groups become the ACL of the socket',
-  {
-    skip: requires('root', 'acl'),
-  },
+  { ...ofMaster, skip: requires('root', 'acl') },
   async (engine) => {
     await using server = await startServer({
       engine,

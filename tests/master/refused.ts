@@ -43,7 +43,11 @@ const ofPools: readonly Row[] = [
     () => 'listen.acl_groups = no-such-group',
     /cannot get gid for group 'no-such-group'/,
   ],
-  ['native engine', () => 'engine = native', /engine = native: the native engine is not built/],
+  [
+    'native engine',
+    () => 'engine = native\nengine.php = 7.4',
+    /engine = native: the native engine .*is not built/,
+  ],
   ['version of PHP', () => 'engine = embedded\nengine.php = 7.4', /PHP 7\.4 is not installed/],
 ];
 const ofPoolsAsRoot: readonly Row[] = [
@@ -52,7 +56,7 @@ const ofPoolsAsRoot: readonly Row[] = [
     'chroot',
     (folder) => {
       mkdirSync(folder.join('closed'), { recursive: true, mode: 0o700 });
-      return `chroot = ${folder.join('closed')}`;
+      return `engine = embedded\nchroot = ${folder.join('closed')}`;
     },
     /cannot enter the chroot/,
   ],

@@ -60,7 +60,7 @@ suite('a host that is stopped', () => {
             poolText(
               folder,
               name,
-              `engine = ${name}\npm.max_children = 2\n${name === 'native' ? 'request_terminate_timeout = 20s' : ''}`,
+              `engine = ${name}\n${name === 'native' ? 'pm.max_children = 2\nrequest_terminate_timeout = 20s' : ''}`,
             ),
           )
           .join('\n')}`,
