@@ -35,8 +35,8 @@ async function poolOf(workers: number): Promise<number> {
 
 test('a further worker takes less than 110 MB', async () => {
   const one = await poolOf(1);
-  const five = await poolOf(5);
-  const each = (five - one) / 4 / mebibyte;
+  const three = await poolOf(3);
+  const each = (three - one) / 2 / mebibyte;
   assert.ok(each < 110, `${each.toFixed(0)} MB`);
   // A figure below the engine's own data would mean that the look was too early.
   assert.ok(each > 30, `${each.toFixed(0)} MB`);
