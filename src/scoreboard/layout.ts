@@ -471,7 +471,8 @@ export const slotFields = [
     size: 8,
     writer: 'worker',
     engine: 'embedded',
-    about: "memory of the worker's PHP instance; a native worker is a process, measured by the kernel",
+    about:
+      "memory of the worker's PHP instance, or what it wants beyond `pm.max_memory_hard`, where it waits for its end; a native worker is a process, measured by the kernel",
   },
   {
     name: 'boot_micros',

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   ContractError,
+  contractVersion,
   encodeMessage,
   MessageDecoder,
   maxLineBytes,
   maxPayloadBytes,
 } from '../../src/engine/contract.ts';
+import { checkout } from '../harness/folder.ts';
 
 const word = fc.stringMatching(/^[!-"$-~]{1,20}$/);
 const message = fc.record({
@@ -76,4 +80,9 @@ test('any bytes give messages or a ContractError, never anything else', () => {
       }
     }),
   );
+});
+
+test('the page of the contract has its version', () => {
+  const page = readFileSync(join(checkout, 'docs/contract.md'), 'utf8');
+  assert.equal(/The contract's version is \*\*(\d+)\*\*/.exec(page)?.[1], String(contractVersion));
 });
