@@ -88,12 +88,30 @@ $handle = function () use ($app): void {
 };
 ${ending}`;
 
+/** Laravel's container, router and HTTP layer, as its kernel puts them together. */
+const laravel = `<?php
+require '/usr/share/php/Illuminate/autoload.php';
+use Illuminate\\Http\\Request;
+$container = new Illuminate\\Container\\Container();
+Illuminate\\Container\\Container::setInstance($container);
+$router = new Illuminate\\Routing\\Router(new Illuminate\\Events\\Dispatcher($container), $container);
+foreach (range(1, 50) as $n) $router->get("/page/$n", fn () => 'a page');
+$router->get('/{any}', fn () => 'a page of Laravel')->where('any', '.*');
+$handle = function () use ($container, $router): void {
+    $request = Request::createFromGlobals();
+    $container->instance(Request::class, $request);
+    $container->instance('request', $request);
+    $router->dispatch($request)->send();
+};
+${ending}`;
+
 const hello = `<?php $handle = function (): void { echo 'hello'; };${ending}`;
 
 const scripts = {
   classes: 'classes.php',
   symfony: 'symfony.php',
   slim: 'slim.php',
+  laravel: 'laravel.php',
   hello: 'hello.php',
 } as const;
 type Name = keyof typeof scripts;
@@ -105,6 +123,7 @@ function writeApplications(folder: TestFolder): void {
   writeClasses(folder);
   folder.write('www/symfony.php', symfony);
   folder.write('www/slim.php', slim);
+  folder.write('www/laravel.php', laravel);
   folder.write('www/hello.php', hello);
 }
 
@@ -141,7 +160,9 @@ const routes = Object.fromEntries(
 export const nativeWorkerMode: Workload = {
   name: 'native-worker-mode',
   title: 'Native engine: an application that stays booted, through nginx (4 workers, OPcache on)',
-  obstacle: () => withoutWebLoad() ?? (requires('php-symfony-framework-bundle', 'php-slim') || undefined),
+  obstacle: () =>
+    withoutWebLoad() ??
+    (requires('php-symfony-framework-bundle', 'php-slim', 'php-laravel-framework') || undefined),
   async measure({ rounds, seconds }) {
     await using stack = new AsyncDisposableStack();
     const kinds = hasPhpFpm() ? (['hathi', 'php-fpm'] as const) : (['hathi'] as const);
@@ -167,6 +188,7 @@ export const nativeWorkerMode: Workload = {
       const one = await cost(server, 'classes', scripts.classes, 1);
       const symfonyPage = await cost(server, 'symfony', scripts.symfony, 16);
       const slimPage = await cost(server, 'slim', scripts.slim, 16);
+      const laravelPage = await cost(server, 'laravel', scripts.laravel, 16);
       const loop = await cost(server, 'hello', scripts.hello, 16);
       const many = await cost(server, 'hello', scripts.hello, 64);
       const classic = await cost(server, 'classic', scripts.hello, 16);
@@ -179,6 +201,8 @@ export const nativeWorkerMode: Workload = {
         symfonyCpu: symfonyPage.cpu,
         slim: slimPage.rate,
         slimCpu: slimPage.cpu,
+        laravel: laravelPage.rate,
+        laravelCpu: laravelPage.cpu,
         loop: loop.rate,
         loopCpu: loop.cpu,
         many: many.rate,
@@ -203,6 +227,13 @@ export const nativeWorkerMode: Workload = {
       { label: 'the same, CPU of PHP a request', unit: 'us', ...result.symfonyCpu },
       { label: 'Slim page, 16 connections', unit: 'req/s', ...result.slim, target: atLeast(3) },
       { label: 'the same, CPU of PHP a request', unit: 'us', ...result.slimCpu },
+      {
+        label: "a page of Laravel's router, 16 connections",
+        unit: 'req/s',
+        ...result.laravel,
+        target: atLeast(3),
+      },
+      { label: 'the same, CPU of PHP a request', unit: 'us', ...result.laravelCpu },
       { label: 'hello world in the loop, 16 connections', unit: 'req/s', ...result.loop },
       { label: 'the same, CPU of PHP a request', unit: 'us', ...result.loopCpu },
       { label: 'hello world in the loop, 64 connections', unit: 'req/s', ...result.many },

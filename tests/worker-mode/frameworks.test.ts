@@ -1,7 +1,11 @@
-/** Frameworks with their kernel kept, behind nginx: under load, with reloads in between, nothing is lost or mixed up. */
+/**
+ * Frameworks with their kernel kept, behind nginx and Apache: under load, with reloads, exit, fatal errors and leaks in
+ * between, nothing is lost or mixed up.
+ */
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
 import { after, before, suite, test } from 'node:test';
+import { startApache } from '../harness/apache.ts';
 import { requires } from '../harness/debian.ts';
 import { startNginx } from '../harness/nginx.ts';
 import { poolText } from '../harness/pool.ts';
@@ -11,8 +15,10 @@ import { nativeBuild } from '../native/built-engine.ts';
 import { type Framework, frameworks, writeFramework } from './frameworks.ts';
 
 const names = Object.keys(frameworks) as Framework[];
-const clients = 16;
-const requestsEach = Number(process.env['HATHI_TEST_REQUESTS'] ?? 1600) / clients;
+const clients = Number(process.env['HATHI_TEST_CLIENTS'] ?? 16);
+const requestsEach = Math.ceil(Number(process.env['HATHI_TEST_REQUESTS'] ?? 1200) / clients);
+/** What one request of each client does to the application; a new process after a fatal error costs seconds of CPU. */
+const harm = (number: number): string => (number === 1 ? 'fatal' : number % 2 === 0 ? 'exit' : 'leak');
 
 interface Answer {
   readonly status: number;
@@ -46,12 +52,21 @@ function get(
   });
 }
 
-const packages = requires('nginx', 'php-symfony-framework-bundle', 'php-slim', 'php-laravel-framework');
+const packages = requires(
+  'nginx',
+  'apache2',
+  'php-symfony-framework-bundle',
+  'php-slim',
+  'php-laravel-framework',
+);
 
 suite('frameworks in worker mode', { skip: nativeBuild().skip || packages }, () => {
   let server: Server;
   let nginx: WebServer;
+  let apache: WebServer;
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  /** Apache closes kept connections when it needs a thread, and a request that is on its way then is lost. */
+  const closing = new Agent({ keepAlive: false });
 
   before(async () => {
     server = await startServer({
@@ -70,6 +85,7 @@ php_admin_value[error_log] = /dev/null`,
             ),
           )
           .join(''),
+      expected: [/exited/],
       startCap: 60_000,
     });
     nginx = await startNginx(
@@ -88,9 +104,20 @@ fastcgi_pass unix:${server.socket(name)};
   .join('\n')}
 }`,
     );
+    apache = await startApache((port) =>
+      names
+        .map(
+          (name) => `<VirtualHost *:${port}>
+ServerName ${name}.test
+ProxyPass / unix:${server.socket(name)}|fcgi://${name}${server.folder.join('www')}/
+</VirtualHost>`,
+        )
+        .join('\n'),
+    );
   });
   after(async () => {
     agent.destroy();
+    await apache[Symbol.asyncDispose]();
     await nginx[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   });
@@ -101,8 +128,15 @@ fastcgi_pass unix:${server.socket(name)};
       const client = async (number: number): Promise<void> => {
         for (let n = 0; n < requestsEach; n += 1) {
           const nonce = `${name}-${number}-${n}-${Math.random().toString(36).slice(2)}`;
-          const answer = await get(nginx.port, `/${name}/hello/${nonce}`, agent);
-          assert.deepEqual([answer.status, answer.body], [200, nonce]);
+          const does = n === Math.floor(requestsEach / 2) ? `disturb/${harm(number)}` : 'hello';
+          const answer =
+            n % 2 === 0
+              ? await get(nginx.port, `/${name}/${does}/${nonce}`, agent)
+              : await get(apache.port, `/${does}/${nonce}`, closing, { Host: `${name}.test` });
+          const isFatal = does.endsWith('fatal');
+          // Behind it a framework's own page may follow.
+          const body = isFatal ? answer.body.slice(0, nonce.length) : answer.body;
+          assert.deepEqual([answer.status, body], [isFatal ? 500 : 200, nonce], does);
           left -= 1;
         }
       };

@@ -1,8 +1,18 @@
 /**
  * Small applications on frameworks from Debian, with the kernel kept over requests as the runners of these frameworks
- * keep it. Each answers `/hello/NONCE` with the nonce, and `/session` with a count of the visits of its client.
+ * keep it. Each answers `/hello/NONCE` with the nonce, `/session` with a count of the visits of its client, and
+ * `/disturb/WHAT/NONCE` with the nonce before it does harm.
  */
 import type { TestFolder } from '../harness/folder.ts';
+
+const disturb = `function disturb(string $what, string $nonce): string
+{
+    static $leaked = [];
+    if ($what === 'leak') $leaked[] = str_repeat($nonce, 500);
+    if ($what === 'exit') exit($nonce);
+    if ($what === 'fatal') { echo $nonce; eval('function twice() {} function twice() {}'); }
+    return $nonce;
+}`;
 
 const symfony = `<?php
 namespace App;
@@ -16,6 +26,8 @@ use Symfony\\Component\\HttpKernel\\Kernel as BaseKernel;
 use Symfony\\Component\\Routing\\Loader\\Configurator\\RoutingConfigurator;
 
 require '/usr/share/php/Symfony/Bundle/FrameworkBundle/autoload.php';
+
+${disturb}
 
 final class Kernel extends BaseKernel
 {
@@ -39,6 +51,7 @@ final class Kernel extends BaseKernel
         $routes->add('session', '/session')->controller([$this, 'session']);
         $routes->add('form', '/form')->controller([$this, 'form']);
         $routes->add('fail', '/fail')->controller([$this, 'fail']);
+        $routes->add('disturb', '/disturb/{what}/{nonce}')->controller([$this, 'disturb']);
     }
 
     public function hello(string $nonce): Response { return new Response($nonce); }
@@ -55,6 +68,8 @@ final class Kernel extends BaseKernel
         $file = $request->files->get('file');
         return new Response($request->request->get('text') . ':' . ($file ? md5_file($file->getPathname()) : 'none'));
     }
+
+    public function disturb(string $what, string $nonce): Response { return new Response(disturb($what, $nonce)); }
 
     public function fail(): Response { throw new \\LogicException('on purpose'); }
 }
@@ -77,8 +92,11 @@ do {
 const slim = `<?php
 require '/usr/share/php/Slim/autoload.php';
 
+${disturb}
+
 $app = new Slim\\App(['settings' => ['displayErrorDetails' => true]]);
 $app->get('/hello/{nonce}', fn ($request, $response, array $args) => $response->write($args['nonce']));
+$app->get('/disturb/{what}/{nonce}', fn ($request, $response, array $args) => $response->write(disturb($args['what'], $args['nonce'])));
 $app->get('/session', function ($request, $response) {
     session_start();
     $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;
@@ -97,10 +115,13 @@ require '/usr/share/php/Illuminate/autoload.php';
 
 use Illuminate\\Http\\Request;
 
+${disturb}
+
 $container = new Illuminate\\Container\\Container();
 Illuminate\\Container\\Container::setInstance($container);
 $router = new Illuminate\\Routing\\Router(new Illuminate\\Events\\Dispatcher($container), $container);
 $router->get('/hello/{nonce}', fn (string $nonce) => $nonce);
+$router->get('/disturb/{what}/{nonce}', fn (string $what, string $nonce) => disturb($what, $nonce));
 $router->get('/session', function () {
     session_start();
     $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;
