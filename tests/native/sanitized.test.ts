@@ -23,6 +23,7 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
     file: 'tests/worker-mode/life.test.ts',
     only: 'exit:|a fatal error|memory used up|max_requests',
   },
+  { file: 'tests/audit/audit.test.ts', only: 'fault a path' },
   { file: 'tests/native/scheduler.test.ts' },
   { file: 'tests/native/ends.test.ts', only: 'exit|SIG|cannot start|forked|arrays' },
   { file: 'tests/contract/workers.test.ts', only: 'native, forked host quit lets' },
