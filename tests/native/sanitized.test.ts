@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { readPhpConfig } from '../../src/engine/native/php-config.ts';
+import { audit } from '../audit/command.ts';
+import { plants, writePlanted } from '../audit/planted.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { adopt } from '../harness/processes.ts';
 import { nativeBuild, testedConfig } from './built-engine.ts';
@@ -23,7 +25,6 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
     file: 'tests/worker-mode/life.test.ts',
     only: 'exit:|a fatal error|memory used up|max_requests',
   },
-  { file: 'tests/audit/audit.test.ts', only: 'fault a path' },
   { file: 'tests/native/scheduler.test.ts' },
   { file: 'tests/native/ends.test.ts', only: 'exit|SIG|cannot start|forked|arrays' },
   { file: 'tests/contract/workers.test.ts', only: 'native, forked host quit lets' },
@@ -47,6 +48,18 @@ async function runTests(engine: string, file: string, only?: string): Promise<[n
 const skip =
   nativeBuild().skip || (wantedSanitizer() === undefined ? false : 'everything runs under a sanitizer');
 
+/** Paths of the application with a fault a path: what the audit walks through in different ways. */
+const audited = [
+  '/nested',
+  '/local',
+  '/files',
+  '/driver',
+  '/transaction',
+  '/error-handler',
+  '/keep',
+  '/exit',
+];
+
 suite('under the sanitizers', { skip, concurrency: 2 }, () => {
   let folder: TestFolder;
   before(() => {
@@ -56,6 +69,21 @@ suite('under the sanitizers', { skip, concurrency: 2 }, () => {
   after(() => {
     assert.deepEqual(sanitizerReports(folder.path), []);
     folder[Symbol.dispose]();
+  });
+
+  test('hathi audit', async () => {
+    using site = new TestFolder();
+    const { script } = writePlanted(site);
+    const { code, stdout, stderr } = await audit(['--worker', script, '--json', ...audited], {
+      HATHI_ENGINE_DIR: folder.path,
+    });
+    assert.deepEqual([code, stderr], [1, '']);
+    const { findings } = JSON.parse(stdout) as { findings: { id: string; requests: number[] }[] };
+    const wanted = audited.map((path) => plants.find((plant) => plant.path === path)?.found.length);
+    const found = audited.map(
+      (_, index) => findings.filter(({ requests }) => requests.includes(index)).length,
+    );
+    assert.deepEqual(found, wanted, JSON.stringify(findings, undefined, 1));
   });
 
   for (const { file, only } of parts) {
