@@ -374,11 +374,7 @@ test('--worker and --watch: the script, and files of the project beside what it 
     config: undefined,
     own: [],
   }).split('\n');
-  for (const line of [
-    'engine = native',
-    `worker.script = "${script}"`,
-    'worker.watch[] = "/srv/src/**/*.php"',
-  ])
+  for (const line of ['engine = auto', `worker.script = "${script}"`, 'worker.watch[] = "/srv/src/**/*.php"'])
     assert.ok(lines.includes(line), line);
 });
 

@@ -30,16 +30,28 @@ export function serveMain(args: string[]): Promise<number> {
 
 /** Time and level of a log line, meaningless in a message on the terminal. */
 const logPrefix = /^\[[^\]]*\] [A-Z]+: /;
+/** The master would, but the command ends. */
+const promise = /; (?:trying again|starting a new one) [^;]*$/;
+
+/** A line of the log as the reason why the command ends. */
+function reasonOf(line: string): string {
+  return line.replace(logPrefix, '').replace(promise, '').replaceAll('\\n', '\n  ');
+}
 
 async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
-  const complaints: string[] = [];
+  // Until it is known whether the start fails, and by the last of them, which is told by the command itself then.
+  let held: string[] | undefined = [];
   const log = new ErrorLog({
     sink: (line, origin) => {
       if (origin === 'worker') return options.onWorkerOutput(line);
-      complaints.push(line);
-      options.onLog(line);
+      if (held === undefined) options.onLog(line);
+      else held.push(line);
     },
   });
+  const release = (lines: readonly string[]): void => {
+    held = undefined;
+    for (const line of lines) options.onLog(line);
+  };
   const configuration = readConfigurationText(options.configText, options.configName, options.allowRoot);
   for (const pool of configuration.pools) installedEngine(pool);
   log.configure({ level: configuration.global.log_level, limit: configuration.global.log_limit });
@@ -59,8 +71,11 @@ async function startMaster(options: ServeMasterOptions): Promise<ServeMaster> {
     await master.start();
   } catch (error) {
     await master.abandon();
-    throw new Error(complaints.at(-1)?.replace(logPrefix, '') ?? (error as Error).message);
+    const last = held.at(-1);
+    release(held.slice(0, -1));
+    throw new Error(last === undefined ? (error as Error).message : reasonOf(last));
   }
+  release(held);
   return describe(master);
 }
 
