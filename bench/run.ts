@@ -7,8 +7,8 @@
  * Exit code 0 whatever was missed: a figure is no test. 1 when a measurement failed, 64 for a wrong command line.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { dirname } from 'node:path';
+import { readCommand, UsageError } from './lib/command.ts';
 import { type Figure, verdict } from './lib/figure.ts';
 import { describeMachine, load, type Machine } from './lib/machine.ts';
 import { renderTable } from './lib/table.ts';
@@ -26,59 +26,16 @@ interface Result {
   readonly failure?: string;
 }
 
-interface Command {
-  readonly chosen: readonly Workload[];
-  readonly plan: Plan;
-  readonly file: string;
-}
-
 const usageExit = 64;
 
-function usage(mistake: string): never {
+/** @returns the exit code */
+function explain(mistake: UsageError): number {
   const names = workloads.map(({ name }) => name).join(', ');
   process.stderr.write(
-    `bench: ${mistake}\nusage: node bench/run.ts [--only NAME,NAME] [--rounds N] [--seconds S] [--restarts N] [--json FILE]\n` +
+    `bench: ${mistake.message}\nusage: node bench/run.ts [--only NAME,NAME] [--rounds N] [--seconds S] [--restarts N] [--json FILE]\n` +
       `names: ${names}\n`,
   );
-  process.exit(usageExit);
-}
-
-interface Options {
-  readonly only?: string | undefined;
-  readonly rounds: string;
-  readonly seconds: string;
-  readonly restarts: string;
-  readonly json: string;
-}
-
-function parse(args: string[]): Options {
-  const options = {
-    only: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '0.5' },
-    restarts: { type: 'string', default: '1' },
-    json: { type: 'string', default: join(import.meta.dirname, 'results/last.json') },
-  } as const;
-  try {
-    return parseArgs({ args, options }).values;
-  } catch (error) {
-    return usage((error as Error).message);
-  }
-}
-
-function readCommand(args: string[]): Command {
-  const values = parse(args);
-  const [rounds, restarts] = [Number(values.rounds), Number(values.restarts)];
-  const seconds = Number(values.seconds);
-  if (!Number.isInteger(rounds) || rounds < 1) usage(`cannot run "${values.rounds}" rounds: give 1 or more`);
-  if (!Number.isInteger(restarts) || restarts < 1)
-    usage(`cannot start the servers "${values.restarts}" times: give 1 or more`);
-  if (!(seconds > 0)) usage(`cannot measure for "${values.seconds}" seconds: give more than 0`);
-  const wanted = values.only?.split(',');
-  const unknown = wanted?.find((name) => workloads.every((workload) => workload.name !== name));
-  if (unknown !== undefined) usage(`there is no workload "${unknown}"`);
-  const chosen = workloads.filter(({ name }) => wanted?.includes(name) ?? true);
-  return { chosen, plan: { rounds, restarts, seconds }, file: values.json };
+  return usageExit;
 }
 
 async function measure(workload: Workload, plan: Plan): Promise<Result> {
@@ -125,7 +82,14 @@ function renderTargets(results: readonly Result[]): string {
 }
 
 async function main(args: string[]): Promise<number> {
-  const { chosen, plan, file } = readCommand(args);
+  let command: ReturnType<typeof readCommand>;
+  try {
+    command = readCommand(args);
+  } catch (error) {
+    if (error instanceof UsageError) return explain(error);
+    throw error;
+  }
+  const { chosen, plan, file } = command;
   const machine = describeMachine();
   const begin = performance.now();
   console.log(renderMachine(machine));

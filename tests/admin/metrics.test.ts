@@ -73,7 +73,7 @@ testEngines('counters go on over the end of workers and over reloads', {}, async
     engine,
     pools: (folder) =>
       // Asking OPcache must not need memory that a script has not.
-      `admin.listen = ${folder.join('run/admin.sock')}\n${poolText(folder, 'www', engine === 'native' ? 'pm.max_requests = 3\nphp_admin_value[memory_limit] = 2M' : 'pm.max_requests = 3')}`,
+      `admin.listen = ${folder.join('run/admin.sock')}\n${poolText(folder, 'www', engine === 'native' ? 'pm.max_requests = 3\nphp_admin_value[memory_limit] = 2M' : 'pm.max_requests = 6')}`,
   });
   const admin = { socketPath: server.folder.join('run/admin.sock'), path: '/metrics' };
   const value = async (sample: string): Promise<number> => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { readCommand, UsageError } from '../../bench/lib/command.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { run } from '../harness/server.ts';
 
@@ -57,10 +58,16 @@ for (const [args, words] of [
   [['--restarts', '0'], /"0" times/],
   [['--unknown'], /--unknown/],
 ] as const) {
-  test(`${args.join(' ')} is a mistake that is explained`, async () => {
-    const result = await bench(...args);
-    assert.equal(result.code, 64);
-    assert.match(result.stderr, words);
-    assert.match(result.stderr, /usage: .*\nnames: hello, /);
+  test(`${args.join(' ')} is a mistake`, () => {
+    assert.throws(
+      () => readCommand([...args]),
+      (error) => error instanceof UsageError && words.test(error.message),
+    );
   });
 }
+
+test('a mistake is explained', async () => {
+  const result = await bench('--rounds', '0');
+  assert.equal(result.code, 64);
+  assert.match(result.stderr, /^bench: cannot run "0" rounds: give 1 or more\nusage: .*\nnames: hello, /);
+});

@@ -12,7 +12,9 @@ import { checkout, type TestFolder } from '../harness/folder.ts';
 import { startLoad } from '../harness/load.ts';
 import { poolText } from '../harness/pool.ts';
 import { descendants, exited, isAlive } from '../harness/processes.ts';
+import { engineEnv } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
+import { nativeBuild } from '../native/built-engine.ts';
 import { hostileLines } from './hostile-lines.ts';
 import { startTestMaster, type TestMaster } from './hostile-support.ts';
 
@@ -120,8 +122,9 @@ function startMaster(pools: readonly (readonly [name: string, what: Case])[]): T
   const texts = (folder: TestFolder): string[] =>
     pools.map(([name, { lines = '' }]) => poolText(folder, name, `engine = embedded\n${lines}`));
   return startTestMaster({
+    env: engineEnv('native'),
     config: (folder) => {
-      const good = poolText(folder, 'good', 'engine = embedded\npm.max_children = 2');
+      const good = poolText(folder, 'good', 'engine = native\npm.max_children = 2');
       return `[global]\nlog_level = debug\n${good}\n${texts(folder).join('\n')}`;
     },
     programs: (folder) => {
@@ -180,7 +183,9 @@ async function provoke({ log, child, folder }: TestMaster): Promise<void> {
   }
 }
 
-test('whatever a host does is the loss of its own pool', async () => {
+const { skip } = nativeBuild();
+
+test('whatever a host does is the loss of its own pool', { skip }, async () => {
   await using master = startMaster([...cases, broken]);
   const script = master.folder.write('www/hello.php', '<?php echo "hello";');
   await answers(master, script);
@@ -204,7 +209,9 @@ test('whatever a host does is the loss of its own pool', async () => {
   await poll('the end of all hosts', () => below.every((id) => !isAlive(id)) || undefined);
 });
 
-test('a fault of what belongs to all ends the master when its hosts have finished what they run', async () => {
+test('a fault of what belongs to all ends the master when its hosts have finished what they run', {
+  skip,
+}, async () => {
   await using master = startMaster([
     ['silent', { step: 'begin', action: 'exec sleep 1000', says: /./ }],
     ['stopped', { step: 'accept', action: 'kill -STOP $$', says: /./ }],
