@@ -294,10 +294,12 @@ const startTexts: readonly [string, (folder: TestFolder) => string][] = [
   ['rlimit_files too high', (f) => globalText(f, 'rlimit_files = 2000000000') + plainPool(f)],
 ];
 
-export const startCases: readonly CommandCase[] = startTexts.flatMap(([name, text], index) => [
-  withText(name, index % 2 === 0 ? ['-F'] : ['-F', '-O'], text, changedSince(name)),
-  withText(name, ['-D'], text, changedSince(name)),
-]);
+/** By turns in the foreground and as a daemon, whose caller is told the same. */
+const startFlags = [['-F'], ['-D'], ['-F', '-O'], ['-D']] as const;
+
+export const startCases: readonly CommandCase[] = startTexts.map(([name, text], index) =>
+  withText(name, startFlags[index % startFlags.length] ?? [], text, changedSince(name)),
+);
 
 /** As an ordinary user. */
 const unprivilegedTexts: readonly [string, string, (folder: TestFolder) => string][] = [

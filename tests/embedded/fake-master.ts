@@ -25,6 +25,7 @@ export interface FakeMasterOptions {
   readonly template?: TemplateProcess | undefined;
   /** Command line of the host. */
   readonly command?: readonly string[];
+  /** Without it 2; 1 for the embedded engine's host. */
   readonly slots?: number;
   /** In place of those of that name that a master sends for a pool without directives, or beside them. */
   readonly settings?: readonly (readonly [string, string])[];
@@ -80,7 +81,9 @@ export class FakeMaster implements AsyncDisposable {
   readonly #closed: Promise<void>;
 
   constructor(options: FakeMasterOptions = {}) {
-    this.#slots = options.slots ?? 2;
+    // A start of an embedded worker takes half a second of CPU.
+    const { command = embeddedHost, template } = options;
+    this.#slots = options.slots ?? (command === embeddedHost && template === undefined ? 1 : 2);
     this.scoreboardFd = memoryFile('scoreboard', scoreboardSize(this.#slots));
     ScoreboardWriter.create(this.scoreboardFd, this.#slots);
     const [ours, theirs] = socketPair();
@@ -88,7 +91,7 @@ export class FakeMaster implements AsyncDisposable {
     const { fd, address } = options.listener ?? this.#listen(options.tcp ?? false);
     this.#address = address;
     const log = options.accessLog ? openSync(this.accessLogPath, 'a') : undefined;
-    const [file = '', ...args] = options.command ?? embeddedHost;
+    const [file = '', ...args] = command;
     const descriptors = {
       scoreboard: this.scoreboardFd,
       listen: fd,
