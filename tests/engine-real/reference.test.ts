@@ -288,7 +288,9 @@ describe('the embedded PHP answers as php-fpm', { skip: requires('root', 'php-fp
     test(name, async () => {
       const ask = async (kind: ServerKind): Promise<unknown> => {
         const { output } = await run(servers[kind], script, { params });
-        return output.toString('latin1').replace(/^X-Powered-By: .*\r\n/m, '');
+        const text = output.toString('latin1').replace(/^X-Powered-By: .*\r\n/m, '');
+        // Functions of worker mode, which php-fpm does not have.
+        return kind === 'hathi' ? text.replaceAll(/"(?:hathi|frankenphp)_\w+",/g, '') : text;
       };
       assert.deepEqual(await ask('hathi'), await ask('php-fpm'));
     });

@@ -94,8 +94,8 @@ export function buildSanitized(php: PhpInstallation, folder: string, sanitizer: 
   return { ...engine, record };
 }
 
-/** Its message about a process that was killed while it looked for leaks. */
-const killedMeanwhile = /^==\d+==Unable to get registers from thread \d+\.$/;
+/** A process that was killed while it looked for leaks has left this message, or an empty file. */
+const killedMeanwhile = /^(?:==\d+==Unable to get registers from thread \d+\.)?$/;
 
 /** Reports of the address sanitizer since the build. */
 export function sanitizerReports(folder: string): string[] {
