@@ -47,13 +47,13 @@ export class ApplicationBoot {
    * @returns why the application cannot be booted; undefined when it waits
    */
   async boot(settings: ApplicationSettings, phpVersion: string): Promise<string | undefined> {
-    const { engine, sapi, log } = this.#parts;
+    const { engine, log } = this.#parts;
     const exitStatus = this.#parts.exitStatus();
     if (!engine.has('zend_throw_unwind_exit') || exitStatus === undefined) {
       return `worker.script needs PHP 8.0 or later, and engine.php is ${phpVersion}`;
     }
     this.#fields ??= await this.#findFields();
-    const parts = { ...this.#parts, serverArray: () => sapi.serverArray, phpVersion };
+    const parts = { ...this.#parts, phpVersion };
     const reset = new RequestReset(parts, this.#fields, settings.resets, (text) => log(text, 'warning'));
     const calls = new PhpCalls(engine);
     this.#application = new Application({ ...this.#parts, calls, exitStatus }, settings, reset);

@@ -207,9 +207,9 @@ export class Application {
 
   /** PHP's message about an exception is a fatal error's, but the application goes on. @returns whether it was exit */
   async #settleException(): Promise<boolean> {
-    const { errors, sapi } = this.#parts;
+    const { errors } = this.#parts;
     const { fatal } = errors;
-    const hasExited = await this.#reset.settle(sapi);
+    const hasExited = await this.#reset.settle();
     errors.fatal = fatal;
     return hasExited;
   }

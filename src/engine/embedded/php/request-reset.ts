@@ -14,6 +14,7 @@ import { KeptIni } from './kept-ini.ts';
 import { callFrame, moduleEntry, sapiGlobals, sapiHeaders, zval } from './layout.ts';
 import { type LoopFunction, MainStack } from './main-stack.ts';
 import type { RequestInfo } from './request-info.ts';
+import type { Sapi } from './sapi.ts';
 import type { ScriptMask } from './umask.ts';
 import { kindOf, writeValue } from './values.ts';
 
@@ -68,8 +69,7 @@ export interface ResetParts {
   readonly entries: IniEntries;
   readonly info: RequestInfo;
   readonly mask: ScriptMask;
-  /** Address of the zval of `$_SERVER` in PHP's globals. */
-  readonly serverArray: () => number;
+  readonly sapi: Pick<Sapi, 'serverArray' | 'isHeadSent'>;
   /** `8.4.25` */
   readonly phpVersion: string;
 }
@@ -182,7 +182,7 @@ export class RequestReset {
    *
    * @returns whether it was exit
    */
-  async settle(response: { readonly isHeadSent: boolean }): Promise<boolean> {
+  async settle(): Promise<boolean> {
     const { memory } = this.#engine;
     const exception = (): number => memory.word(this.#fields.exception);
     if (exception() === 0) return false;
@@ -196,7 +196,8 @@ export class RequestReset {
     await this.#stack.call('zend_exception_error', exception(), errorLevel);
     if (exception() !== 0) await this.#stack.call('zend_clear_exception');
     const status = this.#engine.address('sapi_globals') + sapiGlobals.headers + sapiHeaders.responseCode;
-    if (memory.word(status) === okStatus && !response.isHeadSent) memory.setWord(status, failedStatus);
+    if (memory.word(status) === okStatus && !this.#parts.sapi.isHeadSent)
+      memory.setWord(status, failedStatus);
     return false;
   }
 
@@ -280,7 +281,9 @@ export class RequestReset {
     if (requestStartup !== undefined) memory.bytes[requestStartup] = 1;
     await this.#stack.call('sapi_activate');
     this.#limitTime(this.#number('max_input_time') < 0 ? 'max_execution_time' : 'max_input_time');
-    if (this.#flag('expose_php')) this.#addHeader(`X-Powered-By: PHP/${this.#parts.phpVersion}`);
+    // A message about the body may have sent the head; PHP then goes on without this header.
+    if (this.#flag('expose_php') && !this.#parts.sapi.isHeadSent)
+      this.#addHeader(`X-Powered-By: PHP/${this.#parts.phpVersion}`);
     this.#startBuffering();
     await this.#importGlobals();
     for (const module of this.#modules) await this.#stage(module, 'start');
@@ -313,7 +316,7 @@ export class RequestReset {
    */
   async #importGlobals(): Promise<void> {
     const { memory } = this.#engine;
-    const first = this.#parts.serverArray() - arrays.server * zval.size;
+    const first = this.#parts.sapi.serverArray - arrays.server * zval.size;
     const old = this.#engine.memory.allocate(zval.size);
     for (let array = 0; array < arrays.count; array += 1) {
       if (array === arrays.environment) continue;
