@@ -42,22 +42,33 @@ const node = process.execPath;
 const underCi = process.env['CI'] === 'true';
 
 /** Tests that measure times or memory run one file after the other, beside nothing but short files. */
-const serialPaths = [
-  'tests/blackbox/exhausted-pool.test.ts',
-  'tests/blackbox/reload-under-load.test.ts',
-  'tests/package/start.test.ts',
-];
+const serialPaths = ['tests/blackbox/exhausted-pool.test.ts', 'tests/blackbox/reload-under-load.test.ts'];
 
-/** Begun first, so that none of them is the last to end. Each takes ten seconds and more. */
+/** Begun first, so that none of them is the last to end. Each takes twenty seconds and more. */
 const longest = [
   'tests/native/sanitized.test.ts',
-  'tests/blackbox/faults.test.ts',
-  'tests/blackbox/dokuwiki.test.ts',
   'tests/package/service.test.ts',
+  'tests/blackbox/upgrade.test.ts',
+  'tests/blackbox/survive.test.ts',
+  'tests/blackbox/faults.test.ts',
+  'tests/differential/command-line.test.ts',
+  'tests/package/start.test.ts',
+  'tests/blackbox/dokuwiki.test.ts',
+  'tests/engine-real/versions.test.ts',
+  'tests/engine-real/nginx.test.ts',
+  'tests/blackbox/pools.test.ts',
+  'tests/examples/cluster.test.ts',
+  'tests/embedded/thread-limits.test.ts',
+  'tests/master/hostile-host.test.ts',
+  'tests/contract/life-cycle.test.ts',
+  'tests/differential/life.test.ts',
   'tests/image/image.test.ts',
-  'tests/blackbox/last-output.test.ts',
-  'tests/admin/dashboard.test.ts',
+  'tests/examples/site.test.ts',
+  'tests/blackbox/signals.test.ts',
+  'tests/worker-mode/life.test.ts',
+  'tests/native/memory-limits.test.ts',
   'tests/package/package.test.ts',
+  'tests/admin/dashboard.test.ts',
   'tests/bench/run.test.ts',
 ];
 
