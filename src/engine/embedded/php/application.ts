@@ -23,16 +23,17 @@ import type { PhpCalls } from './calls.ts';
 import type { Engine } from './engine.ts';
 import type { ErrorWatch } from './errors.ts';
 import type { ExitStatus } from './exit-status.ts';
-import { findElement, nameText } from './hash-tables.ts';
+import { nameText } from './hash-tables.ts';
 import type { RunResult } from './instance-settings.ts';
-import { callFrame, internalFunction, zval, zvalType } from './layout.ts';
+import { lastError } from './last-error.ts';
+import { callFrame, internalFunction } from './layout.ts';
 import { argument } from './module-functions.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { RequestReset } from './request-reset.ts';
 import type { BodySource, ResponseSink, Sapi, SapiRequest } from './sapi.ts';
 import type { ScriptRun } from './script-run.ts';
 import type { OutputStream } from './streams.ts';
-import { kindOf, readLong, readString, writeValue } from './values.ts';
+import { writeValue } from './values.ts';
 
 const phases = { booting: 'booting', waiting: 'waiting', serving: 'serving', ended: 'ended' } as const;
 type Phase = (typeof phases)[keyof typeof phases];
@@ -382,32 +383,4 @@ export function refuseCall(engine: Engine, frame: number, text: string): void {
     0n,
   );
   engine.function('free')(message);
-}
-
-interface LastError {
-  readonly type: number;
-  readonly message: string;
-  readonly file: string;
-  readonly line: number;
-}
-
-/** error_get_last() */
-function lastError(engine: Engine): LastError | undefined {
-  const { memory } = engine;
-  const frame = memory.allocate(callFrame.bytes + zval.size);
-  memory.bytes.fill(0, frame, frame + callFrame.bytes + zval.size);
-  const result = frame + callFrame.bytes;
-  engine.function('zif_error_get_last')(frame, result);
-  const table = memory.word(result + zval.value);
-  const isArray = kindOf(engine, result) === (zvalType.array & 0xff);
-  const field = (key: string): number => findElement(engine, table, key);
-  const found = isArray && {
-    type: readLong(engine, field('type')) ?? 0,
-    message: readString(engine, field('message')) ?? '',
-    file: readString(engine, field('file')) ?? '',
-    line: readLong(engine, field('line')) ?? 0,
-  };
-  engine.function('zval_ptr_dtor')(result);
-  engine.function('free')(frame);
-  return found || undefined;
 }

@@ -6,20 +6,20 @@
  */
 
 import { iniFlag } from '../../script.ts';
-import type { CFunction, Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { ExtensionStages } from './extension-stages.ts';
 import { type GlobalFields, setUndefined } from './global-fields.ts';
-import { elementsOf, findElement, nameText } from './hash-tables.ts';
+import { elementsOf } from './hash-tables.ts';
 import type { IniEntries } from './ini-entries.ts';
 import { KeptIni } from './kept-ini.ts';
-import { callFrame, moduleEntry, sapiGlobals, sapiHeaders, zval } from './layout.ts';
+import { KeptState } from './kept-state.ts';
+import { callFrame, sapiGlobals, sapiHeaders, zval } from './layout.ts';
 import { type LoopFunction, MainStack } from './main-stack.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { Sapi } from './sapi.ts';
+import { Superglobals } from './superglobals.ts';
 import type { ScriptMask } from './umask.ts';
 import { kindOf, writeValue } from './values.ts';
-
-/** Extensions that keep state of a request by design; those of `worker.reset` follow. */
-const alwaysReset = ['filter', 'session', 'random', 'zlib', 'tidy'];
 
 const calls: readonly LoopFunction[] = [
   ['sapi_activate', 'v'],
@@ -37,10 +37,6 @@ const calls: readonly LoopFunction[] = [
   ['zval_ptr_dtor', 'vi'],
 ];
 
-/** Position of an array in `PG(http_globals)`. */
-const arrays = { server: 3, environment: 4, count: 6 } as const;
-/** `zend_auto_global` */
-const autoGlobal = { name: 0, callback: 4, isJit: 8, isArmed: 9 } as const;
 /** `PHP_OUTPUT_HANDLER_STDFLAGS` */
 const standardHandler = 0x70;
 /** `PHP_CONNECTION_ABORTED`, `PHP_OUTPUT_DISABLED` */
@@ -55,13 +51,6 @@ const streamOps = 0;
 const opsLabel = 16;
 const okStatus = 200;
 const failedStatus = 500;
-
-/** What belongs to the application while a request runs. */
-interface Kept {
-  readonly shutdownFunctions: number;
-  readonly timezone: string | undefined;
-  readonly sessionHandlers: readonly Buffer[];
-}
 
 /** Parts of the instance. */
 export interface ResetParts {
@@ -78,12 +67,13 @@ export class RequestReset {
   readonly #parts: ResetParts;
   readonly #engine: Engine;
   readonly #fields: GlobalFields;
-  readonly #modules: readonly number[];
+  readonly #extensions: ExtensionStages;
+  readonly #superglobals: Superglobals;
   readonly #stack: MainStack;
   readonly #ini: KeptIni;
   /** A call frame without arguments. */
   readonly #noArguments: number;
-  #kept: Kept | undefined;
+  readonly #kept: KeptState;
   #folder = '/';
   #mask = 0;
   /** What left C by a fatal error, since {@link begin}. */
@@ -104,12 +94,15 @@ export class RequestReset {
     this.#engine = engine;
     this.#fields = fields;
     this.#ini = new KeptIni(engine, entries, (call) => this.#attempt(call));
-    this.#modules = findModules(engine, extensions, warn);
-    const stages = this.#modules.flatMap((module): LoopFunction[] => [
-      ...stageOf(engine, module, 'start'),
-      ...stageOf(engine, module, 'stop'),
-    ]);
-    this.#stack = new MainStack(engine, [...calls, ...stages]);
+    this.#kept = new KeptState(engine, fields);
+    this.#extensions = new ExtensionStages(engine, extensions, warn);
+    this.#stack = new MainStack(engine, [...calls, ...this.#extensions.functions]);
+    this.#superglobals = new Superglobals(
+      engine,
+      fields,
+      () => parts.sapi.serverArray,
+      (value) => this.#stack.call('zval_ptr_dtor', value),
+    );
     const bytes = callFrame.bytes + zval.size;
     this.#noArguments = engine.memory.allocate(bytes);
     engine.memory.bytes.fill(0, this.#noArguments, this.#noArguments + bytes);
@@ -121,10 +114,10 @@ export class RequestReset {
     engine.function('zend_unset_timeout')();
     this.#mask = this.#parts.mask.current;
     this.#folder = engine.fs.cwd();
-    const handlers = this.#copySessionHandlers();
+    this.#kept.keepSessionHandlers();
     await this.#stack.call('php_output_end_all');
-    await this.#stopModules();
-    this.#restoreSessionHandlers(handlers);
+    await this.#stopExtensions();
+    this.#kept.restoreSessionHandlers();
     await this.#stack.call('php_output_deactivate');
     await this.#stack.call('sapi_deactivate');
     await this.#pause();
@@ -147,8 +140,7 @@ export class RequestReset {
   async begin(): Promise<void> {
     const { memory } = this.#engine;
     this.#failure = undefined;
-    this.#kept = this.#keep();
-    memory.setWord(this.#fields.shutdownFunctions, 0);
+    this.#kept.keep();
     this.#ini.keep();
     this.#parts.mask.current = this.#mask;
     this.#direct('zend_memory_reset_peak_usage');
@@ -214,8 +206,8 @@ export class RequestReset {
     const ends = [await settle()];
     await this.#attempt(() => this.#stack.call('php_output_end_all'));
     this.#direct('zend_unset_timeout');
-    await this.#stopModules();
-    this.#restoreSessionHandlers(this.#kept?.sessionHandlers ?? []);
+    await this.#stopExtensions();
+    this.#kept.restoreSessionHandlers();
     ends.push(await settle());
     await this.#attempt(() => this.#stack.call('php_output_deactivate'));
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -225,18 +217,16 @@ export class RequestReset {
   /** Ends everything of the request but its output. @param ended is called when PHP has let go of the response */
   async end(ended: () => void): Promise<void> {
     const { memory } = this.#engine;
-    const kept = this.#kept;
     const body = memory.word(this.#engine.address('sapi_globals') + sapiGlobals.requestBody);
     await this.#stack.call('php_free_shutdown_functions');
-    memory.setWord(this.#fields.shutdownFunctions, kept?.shutdownFunctions ?? 0);
+    this.#kept.restoreShutdownFunctions();
     await this.#deleteGlobal('_SESSION');
     await this.#stack.call('sapi_deactivate');
     if (body !== 0) this.#closeBody(body);
     ended();
     await this.#ini.restore();
-    this.#restoreTimezone(kept?.timezone);
+    this.#kept.restoreTimezone();
     this.#parts.mask.current = this.#mask;
-    this.#kept = undefined;
     await this.#pause();
     this.#engine.fs.chdir(this.#folder);
   }
@@ -247,13 +237,12 @@ export class RequestReset {
    */
   abandon(): void {
     const { memory } = this.#engine;
-    const own = this.#kept?.shutdownFunctions ?? 0;
-    this.#kept = undefined;
+    const own = this.#kept.shutdownFunctions;
     if (own === 0) return;
     const ofRequest = memory.word(this.#fields.shutdownFunctions);
     const functions = ofRequest === 0 ? [] : elementsOf(this.#engine, ofRequest);
     for (const one of functions) this.#direct('zend_hash_next_index_insert', own, one);
-    memory.setWord(this.#fields.shutdownFunctions, own);
+    this.#kept.restoreShutdownFunctions();
   }
 
   /** The client has left: the application goes on, without output. */
@@ -285,8 +274,8 @@ export class RequestReset {
     if (this.#flag('expose_php') && !this.#parts.sapi.isHeadSent)
       this.#addHeader(`X-Powered-By: PHP/${this.#parts.phpVersion}`);
     this.#startBuffering();
-    await this.#importGlobals();
-    for (const module of this.#modules) await this.#stage(module, 'start');
+    await this.#superglobals.fill();
+    await this.#extensions.start((name, ...args) => this.#stack.call(name, ...args));
     if (requestStartup !== undefined) memory.bytes[requestStartup] = 0;
     memory.setWord(currentFrame, frame);
     handler.copy(memory.bytes, errorHandler);
@@ -309,42 +298,6 @@ export class RequestReset {
     }
   }
 
-  /**
-   * Fills the superglobals again. PHP fills some only when it compiles a script that uses them, so these are filled if
-   * it ever has. $_SERVER is always filled, since its user may have been compiled long ago. $_ENV stays as it was at
-   * the boot.
-   */
-  async #importGlobals(): Promise<void> {
-    const { memory } = this.#engine;
-    const first = this.#parts.sapi.serverArray - arrays.server * zval.size;
-    const old = this.#engine.memory.allocate(zval.size);
-    for (let array = 0; array < arrays.count; array += 1) {
-      if (array === arrays.environment) continue;
-      const at = first + array * zval.size;
-      memory.bytes.copyWithin(old, at, at + zval.size);
-      setUndefined(this.#engine, at);
-      await this.#stack.call('zval_ptr_dtor', old);
-    }
-    this.#direct('free', old);
-    for (const element of elementsOf(this.#engine, memory.word(this.#fields.autoGlobals))) {
-      await this.#importGlobal(memory.word(element + zval.value));
-    }
-  }
-
-  async #importGlobal(global: number): Promise<void> {
-    const { memory, table } = this.#engine;
-    const callback = memory.word(global + autoGlobal.callback);
-    const text = memory.word(global + autoGlobal.name);
-    const name = nameText(this.#engine, text);
-    if (callback === 0 || name === '_ENV') return;
-    const isJit = memory.bytes[global + autoGlobal.isJit] !== 0;
-    const waits =
-      isJit && name !== '_SERVER' && findElement(this.#engine, this.#fields.symbolTable, name) === 0;
-    const fill = WebAssembly.promising(table.get(callback) as CFunction) as (name: number) => Promise<number>;
-    const isArmed = waits || (await fill(text)) !== 0;
-    memory.bytes[global + autoGlobal.isArmed] = Number(isArmed);
-  }
-
   /** The application may have kept a stream on the body. It would read the freed memory of that body. */
   #closeBody(body: number): void {
     const { memory } = this.#engine;
@@ -360,63 +313,11 @@ export class RequestReset {
     this.#direct('_php_stream_free', body, closeStream);
   }
 
-  #keep(): Kept {
-    const { memory } = this.#engine;
-    const zone = memory.word(this.#fields.timezone);
-    return {
-      shutdownFunctions: memory.word(this.#fields.shutdownFunctions),
-      timezone: zone === 0 ? undefined : memory.string(zone),
-      sessionHandlers: this.#copySessionHandlers(),
-    };
-  }
-
-  /** Undoes date_default_timezone_set(). */
-  #restoreTimezone(zone: string | undefined): void {
-    const { memory } = this.#engine;
-    const now = memory.word(this.#fields.timezone);
-    if ((now === 0 ? undefined : memory.string(now)) === zone) return;
-    if (now !== 0) this.#direct('_efree', now);
-    const text = zone === undefined ? 0 : memory.allocateString(zone);
-    memory.setWord(this.#fields.timezone, zone === undefined ? 0 : this.#engine.function('_estrdup')(text));
-    if (text !== 0) this.#direct('free', text);
-  }
-
-  /**
-   * The session extension forgets a save handler at the end of each request. This keeps the one that the application
-   * set before, with a reference.
-   */
-  #copySessionHandlers(): Buffer[] {
-    const { memory } = this.#engine;
-    return this.#fields.sessionHandlers.map((at) => {
-      const isCounted = ((memory.word(at + zval.type) >>> 8) & 1) !== 0;
-      const counter = memory.word(at + zval.value);
-      if (isCounted) memory.setWord(counter, memory.word(counter) + 1);
-      return Buffer.from(memory.bytes.subarray(at, at + zval.size));
-    });
-  }
-
-  #restoreSessionHandlers(handlers: readonly Buffer[]): void {
-    for (const [index, bytes] of handlers.entries()) {
-      bytes.copy(this.#engine.memory.bytes, this.#fields.sessionHandlers[index]);
-    }
-  }
-
-  async #stopModules(): Promise<void> {
-    const { memory, table } = this.#engine;
-    const modules = this.#modules.toReversed();
-    for (const module of modules) await this.#attempt(() => this.#stage(module, 'stop'));
-    for (const module of modules) {
-      const last = memory.word(module + moduleEntry.afterRequest);
-      if (last !== 0) (table.get(last) as CFunction)();
-    }
-  }
-
-  /** RINIT or RSHUTDOWN of an extension. */
-  async #stage(module: number, stage: Stage): Promise<void> {
-    const { memory } = this.#engine;
-    if (memory.word(module + moduleEntry[stage]) === 0) return;
-    const type = memory.bytes[module + moduleEntry.type] ?? 0;
-    await this.#stack.call(stageName(module, stage), type, memory.word(module + moduleEntry.number));
+  #stopExtensions(): Promise<void> {
+    return this.#extensions.stop(
+      (name, ...args) => this.#stack.call(name, ...args),
+      (call) => this.#attempt(call),
+    );
   }
 
   /** As PHP's own guard: a fatal error in the call is kept, and what follows runs. */
@@ -473,26 +374,4 @@ export class RequestReset {
 /** A fatal error leaves C by an exception of WebAssembly. */
 export function isBailout(error: unknown): boolean {
   return error instanceof WebAssembly.Exception;
-}
-
-type Stage = 'start' | 'stop';
-
-function stageName(module: number, stage: Stage): string {
-  return `${stage}${module}`;
-}
-
-function stageOf(engine: Engine, module: number, stage: Stage): LoopFunction[] {
-  const call = engine.memory.word(module + moduleEntry[stage]);
-  return call === 0 ? [] : [[stageName(module, stage), 'iii', engine.table.get(call) as CFunction]];
-}
-
-/** The addresses of these extensions' entries, in order. */
-function findModules(engine: Engine, more: readonly string[], warn: (text: string) => void): number[] {
-  const found = new Set<number>();
-  for (const name of [...alwaysReset, ...more]) {
-    const element = findElement(engine, engine.address('module_registry'), name.toLowerCase());
-    if (element !== 0) found.add(engine.memory.word(element + zval.value));
-    else if (more.includes(name)) warn(`worker.reset: this PHP has no extension "${name}"`);
-  }
-  return [...found];
 }
