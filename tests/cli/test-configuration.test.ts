@@ -1,6 +1,7 @@
 /** Warnings of `-t` and errors of `-tt`: everything that only this machine lacks. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
+import { ConfigurationTester, type TestFlag } from '../harness/configuration-tester.ts';
 import { requires } from '../harness/debian.ts';
 import { TestFolder } from '../harness/folder.ts';
 import {
@@ -12,10 +13,13 @@ import {
   serverCommand,
 } from '../harness/server.ts';
 
+const tester = new ConfigurationTester();
+after(() => tester[Symbol.asyncDispose]());
+
 /** Runs a test of a configuration; `lines` come into the section [www] and win over the usual ones. */
 async function tested(
   folder: TestFolder,
-  flag: string,
+  flag: TestFlag,
   { global = '', pool = '' }: { global?: string | undefined; pool?: string | undefined },
   kind: ServerKind = 'hathi',
 ): Promise<CommandResult> {
@@ -26,7 +30,9 @@ async function tested(
     `[global]\nerror_log = ${folder.join('error.log')}\n${global}\n[www]\n${engine}\nuser = www-data\n` +
       `listen = ${folder.join('www.sock')}\npm = static\npm.max_children = 1\n${pool}\n`,
   );
-  return run(serverCommand(kind), [flag, '-y', file], { env: cleanEnv(), cwd: folder.path });
+  return kind === 'hathi'
+    ? tester.test(file, flag, folder.path)
+    : run(serverCommand(kind), [flag, '-y', file], { env: cleanEnv(), cwd: folder.path });
 }
 
 interface Lack {
@@ -123,7 +129,7 @@ test('php-fpm is content with each of them', { skip: requires('root', 'php-fpm')
 test('what no machine can have is refused by both', async () => {
   using folder = new TestFolder();
   for (const listen of ['0', '127.0.0.1:99999', `/tmp/${'x'.repeat(120)}`]) {
-    for (const flag of ['-t', '-tt']) {
+    for (const flag of ['-t', '-tt'] as const) {
       const { code, stderr } = await tested(folder, flag, { pool: `listen = ${listen}` });
       assert.equal(code, 78, `${flag} ${listen}: ${stderr}`);
       assert.equal(problems(stderr, 'WARNING').length, 0, stderr);

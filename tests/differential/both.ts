@@ -3,6 +3,7 @@
  * two outputs is the same and only what differs by nature (times, pids) has to be masked.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { ConfigurationTester } from '../harness/configuration-tester.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { type CommandResult, run, type ServerKind, serverCommand } from '../harness/server.ts';
 
@@ -16,6 +17,8 @@ export interface CommandCase {
   /** Program and first arguments that start the command, such as setpriv(1) for another user. */
   readonly through?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** A test of `server.conf` and nothing else: one process may do it for many cases. */
+  readonly isPlainTest?: boolean;
   /** The section of docs/differences.md that says why the two differ here; then they must. */
   readonly differs?: string;
 }
@@ -71,26 +74,41 @@ export function maskedLine(line: string): string {
     .replace(/\breloading: .*/, 'reloading: HOW');
 }
 
-/** Both observations, the reference first. */
-export async function observeBoth(given: CommandCase): Promise<Record<ServerKind, Observation>> {
+/** Both observations, the reference first. @param tester runs tests of a configuration alone */
+export async function observeBoth(
+  given: CommandCase,
+  tester?: ConfigurationTester,
+): Promise<Record<ServerKind, Observation>> {
   using folder = new TestFolder();
   return {
     'php-fpm': await observe(given, folder, 'php-fpm'),
-    hathi: await observe(given, folder, 'hathi'),
+    hathi: await observe(given, folder, 'hathi', tester),
   };
 }
 
-async function observe(given: CommandCase, folder: TestFolder, kind: ServerKind): Promise<Observation> {
-  for (const name of readdirSync(folder.path)) rmSync(folder.join(name), { recursive: true, force: true });
-  folder.mkdir('run', 0o777);
-  const write = given.files ?? ((to) => void to.write('server.conf', globalText(to) + plainPool(to)));
-  write(folder);
+function runCase(given: CommandCase, folder: TestFolder, kind: ServerKind): Promise<CommandResult> {
   const [command = '', ...first] = [...(given.through ?? []), serverCommand(kind)];
-  const result: CommandResult = await run(command, [...first, ...given.args(folder)], {
+  return run(command, [...first, ...given.args(folder)], {
     cwd: folder.path,
     cap: 15_000,
     ...(given.env === undefined ? {} : { env: { ...process.env, ...given.env } }),
   });
+}
+
+async function observe(
+  given: CommandCase,
+  folder: TestFolder,
+  kind: ServerKind,
+  tester?: ConfigurationTester,
+): Promise<Observation> {
+  for (const name of readdirSync(folder.path)) rmSync(folder.join(name), { recursive: true, force: true });
+  folder.mkdir('run', 0o777);
+  const write = given.files ?? ((to) => void to.write('server.conf', globalText(to) + plainPool(to)));
+  write(folder);
+  const result =
+    given.isPlainTest === true && tester !== undefined
+      ? await tester.test(folder.join('server.conf'), '-t', folder.path)
+      : await runCase(given, folder, kind);
   const errorLog = folder.join('error.log');
   return {
     code: result.code,

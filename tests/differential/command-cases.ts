@@ -16,6 +16,7 @@ function withText(
     name: `${flags.join(' ')}: ${name}`,
     args: (folder) => [...flags, '-y', conf(folder)],
     files: (folder) => void folder.write('server.conf', text(folder)),
+    isPlainTest: flags.join() === '-t' && more.through === undefined,
     ...more,
   };
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
+import { ConfigurationTester } from '../harness/configuration-tester.ts';
 import { requires } from '../harness/debian.ts';
 import { checkout } from '../harness/folder.ts';
 import { type CommandCase, globalText, observeBoth, plainPool, withoutAdditions } from './both.ts';
@@ -17,13 +18,18 @@ import {
 } from './command-cases.ts';
 
 const skip = requires('root', 'php-fpm');
+let tester: ConfigurationTester | undefined;
+before(() => {
+  if (skip === false) tester = new ConfigurationTester();
+});
+after(() => tester?.[Symbol.asyncDispose]());
 
 function holds(title: string, cases: readonly CommandCase[]): void {
   describe(title, { skip, concurrency: 2 }, () => {
     for (const given of cases) {
       test(given.name, async () => {
         if (given.differs !== undefined) return differs(given);
-        const { 'php-fpm': reference, hathi } = await observeBoth(given);
+        const { 'php-fpm': reference, hathi } = await observeBoth(given, tester);
         assert.deepEqual(withoutAdditions(hathi), reference);
       });
     }
@@ -39,7 +45,7 @@ holds('as an ordinary user', unprivilegedCases);
 async function differs(given: CommandCase): Promise<void> {
   const reasons = readFileSync(`${checkout}/docs/differences.md`, 'utf8');
   assert.ok(given.differs !== undefined && reasons.includes(given.differs), 'the document has the reason');
-  const { 'php-fpm': reference, hathi } = await observeBoth(given);
+  const { 'php-fpm': reference, hathi } = await observeBoth(given, tester);
   assert.notDeepEqual(withoutAdditions(hathi), reference, 'they do not differ any more');
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { ConfigurationTester } from '../harness/configuration-tester.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { cleanEnv, run, serverCommand } from '../harness/server.ts';
@@ -21,13 +22,12 @@ test('a start that is refused leaves nothing, and -tt refuses it as well', async
   using folder = new TestFolder();
   for (const name of ['run', 'log', 'runtime', 'tmp']) folder.mkdir(name, 0o777);
   const env = cleanEnv({ TMPDIR: folder.join('tmp'), HATHI_RUNTIME_DIR: folder.join('runtime') });
+  await using tester = new ConfigurationTester(env);
   for (const fault of faults(['c'])) {
     const file = folder.write('fpm.conf', configuration(folder, port, fault));
-    const hathi = (...flags: string[]) =>
-      run(serverCommand('hathi'), [...flags, '-y', file], { env, cwd: folder.path });
     // One after the other: the test of a configuration sees the sockets of a start.
-    const start = await hathi('-F', '-O');
-    const strict = await hathi('-tt');
+    const start = await run(serverCommand('hathi'), ['-F', '-O', '-y', file], { env, cwd: folder.path });
+    const strict = await tester.test(file, '-tt', folder.path);
     assert.equal(start.code, 78, `${fault.what}: ${start.stderr}`);
     assert.match(start.stderr, fault.reason);
     assert.equal(strict.code, fault.isMentionedByTest ? 0 : 78, `${fault.what}: ${strict.stderr}`);
