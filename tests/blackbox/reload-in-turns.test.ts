@@ -11,7 +11,7 @@ import { nativeBuild } from '../native/built-engine.ts';
 
 const skip = nativeBuild().skip || (serverKind === 'php-fpm' && 'about the master of this project');
 /** So many that plan and commit of them take tens of milliseconds. */
-const count = 400;
+const count = 250;
 const last = `site${count - 1}`;
 
 /** Pools that sleep, and `www` with a worker; `mark` tells which file is in force. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, symlinkSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
-import { installedVersions, knownVersions } from '../../src/engine/embedded/php/package.ts';
+import { after, before, suite, test } from 'node:test';
+import { defaultVersion, installedVersions, knownVersions } from '../../src/engine/embedded/php/package.ts';
 import { checkout, TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
 import { isRoot, run as runCommand, type Server, serverCommand, startServer } from '../harness/server.ts';
@@ -22,52 +22,83 @@ async function endsEndlessRecursion(server: Server): Promise<void> {
   assert.equal(await text(server, nested), '200004');
 }
 
-for (const version of installedVersions()) {
+/** What a version tells of itself, and how it ends what has no end. */
+async function isVersion(server: Server, version: string): Promise<void> {
+  const [phpVersion, sapi, page] = (await json(
+    server,
+    `ob_start(); phpinfo(); $page = ob_get_clean(); echo json_encode([PHP_VERSION, PHP_SAPI, preg_match('/Server API.*FPM\\/FastCGI/', $page) && strpos($page, 'Zend OPcache')]);`,
+  )) as [string, string, boolean];
+  assert.match(phpVersion, new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
+  assert.deepEqual([sapi, page !== false], ['fpm-fcgi', true]);
+  await server.log.waitFor(
+    new RegExp(`NOTICE: \\[pool www\\] PHP ${phpVersion.replaceAll('.', '\\.')} compiled to WebAssembly`),
+  );
+  await endsEndlessRecursion(server);
+}
+
+for (const version of installedVersions().filter((known) => known !== defaultVersion)) {
   test(`PHP ${version} by engine.php`, async () => {
     await using server = await startServer({
       engine: 'embedded',
       pools: (folder) => poolText(folder, 'www', `engine.php = ${version}`),
     });
-    const [phpVersion, sapi, page] = (await json(
-      server,
-      `ob_start(); phpinfo(); $page = ob_get_clean(); echo json_encode([PHP_VERSION, PHP_SAPI, preg_match('/Server API.*FPM\\/FastCGI/', $page) && strpos($page, 'Zend OPcache')]);`,
-    )) as [string, string, boolean];
-    assert.match(phpVersion, new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
-    assert.deepEqual([sapi, page !== false], ['fpm-fcgi', true]);
-    await server.log.waitFor(
-      new RegExp(`NOTICE: \\[pool www\\] PHP ${phpVersion.replaceAll('.', '\\.')} compiled to WebAssembly`),
-    );
-    await endsEndlessRecursion(server);
+    await isVersion(server, version);
     await server.stop();
   });
 }
 
-test('opcache_get_status() counts hits, and a changed script is seen', async () => {
-  await using server = await startServer({
-    engine: 'embedded',
-    // Files that changed a moment ago would not be taken up.
-    pools: (folder) =>
-      poolText(
-        folder,
-        'www',
-        'php_admin_value[opcache.revalidate_freq] = 0\nphp_admin_value[opcache.file_update_protection] = 0',
-      ),
+suite(`PHP ${defaultVersion}`, () => {
+  let server: Server;
+  before(async () => {
+    server = await startServer({
+      engine: 'embedded',
+      args: ['-d', 'cgi.fix_pathinfo=0'],
+      // OPcache would not take up files that changed a moment ago.
+      pools: (folder) =>
+        poolText(
+          folder,
+          'www',
+          `engine.php = ${defaultVersion}\nphp_admin_value[opcache.revalidate_freq] = 0\nphp_admin_value[opcache.file_update_protection] = 0`,
+        ) + poolText(folder, 'more', 'php_admin_value[extension] = memcached.so'),
+    });
   });
-  const hits = `$s = opcache_get_status(); echo json_encode([$s['opcache_enabled'], $s['opcache_statistics']['hits'], $s['memory_usage']['used_memory'] > 0]);`;
-  const [enabled, first, used] = (await json(server, hits)) as [boolean, number, boolean];
-  assert.deepEqual([enabled, used], [true, true]);
-  for (let i = 1; i < 4; i++) {
-    const [, now] = (await json(server, hits)) as [boolean, number];
-    assert.equal(now, first + i);
-  }
-  const part = server.folder.write('www/part.php', '<?php return 1;');
-  // OPcache compares whole seconds.
-  utimesSync(part, 1_000_000_000, 1_000_000_000);
-  const include = `echo include '${part}';`;
-  assert.equal(await text(server, include), '1');
-  server.folder.write('www/part.php', '<?php return 2;');
-  assert.equal(await text(server, include), '2');
-  await server.stop();
+  after(async () => {
+    await server?.stop();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  test('by engine.php', () => isVersion(server, defaultVersion));
+
+  test('opcache_get_status() counts hits, and a changed script is seen', async () => {
+    const hits = `$s = opcache_get_status(); echo json_encode([$s['opcache_enabled'], $s['opcache_statistics']['hits'], $s['memory_usage']['used_memory'] > 0]);`;
+    const [enabled, first, used] = (await json(server, hits)) as [boolean, number, boolean];
+    assert.deepEqual([enabled, used], [true, true]);
+    for (let i = 1; i < 4; i++) {
+      const [, now] = (await json(server, hits)) as [boolean, number];
+      assert.equal(now, first + i);
+    }
+    const part = server.folder.write('www/part.php', '<?php return 1;');
+    // OPcache compares whole seconds.
+    utimesSync(part, 1_000_000_000, 1_000_000_000);
+    const include = `echo include '${part}';`;
+    assert.equal(await text(server, include), '1');
+    server.folder.write('www/part.php', '<?php return 2;');
+    assert.equal(await text(server, include), '2');
+  });
+
+  test('redis is always there, memcached where the pool asks for it', async () => {
+    const have = `echo json_encode([class_exists('Redis'), class_exists('Memcached')]);`;
+    assert.deepEqual(await json(server, have), [true, false]);
+    assert.deepEqual(await json(server, have, { pool: 'more' }), [true, true]);
+  });
+
+  test('with cgi.fix_pathinfo = 0 PATH_INFO is the script of PHP_SELF', async () => {
+    const params = { PATH_INFO: '/extra' };
+    assert.deepEqual(
+      await json(server, `echo json_encode([$_SERVER['PHP_SELF'], getenv('PHP_SELF')]);`, { params }),
+      ['/extra', false],
+    );
+  });
 });
 
 test('a version that is not installed is named with the command that installs it', async () => {
@@ -102,32 +133,6 @@ test('a version that is not installed is named with the command that installs it
     /^hathi serve: \[pool serve\] the embedded PHP .* is not installed: run "hathi php add .*"\n$/,
   );
   assert.notEqual(served.code, 0);
-});
-
-test('redis is always there, memcached where the pool asks for it', async () => {
-  const have = `echo json_encode([class_exists('Redis'), class_exists('Memcached')]);`;
-  await using server = await startServer({
-    engine: 'embedded',
-    pools: (folder) =>
-      poolText(folder) + poolText(folder, 'more', 'php_admin_value[extension] = memcached.so'),
-  });
-  assert.deepEqual(await json(server, have), [true, false]);
-  assert.deepEqual(await json(server, have, { pool: 'more' }), [true, true]);
-  await server.stop();
-});
-
-test('with cgi.fix_pathinfo = 0 PATH_INFO is the script of PHP_SELF', async () => {
-  await using server = await startServer({
-    engine: 'embedded',
-    pools: poolText,
-    args: ['-d', 'cgi.fix_pathinfo=0'],
-  });
-  const params = { PATH_INFO: '/extra' };
-  assert.deepEqual(
-    await json(server, `echo json_encode([$_SERVER['PHP_SELF'], getenv('PHP_SELF')]);`, { params }),
-    ['/extra', false],
-  );
-  await server.stop();
 });
 
 /** The oldest and the newest PHP, as a user gets them: by npm, into a project of his own. */
