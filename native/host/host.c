@@ -62,12 +62,27 @@ static bool on_event(struct hathi_host *host, uint64_t data)
 	return false;
 }
 
+static bool is_drained(const struct hathi_host *host)
+{
+	return host->draining && host->child_count == 0 && hathi_passed_is_empty();
+}
+
+/* Once to each master. */
+static void tell_drained(struct hathi_host *host)
+{
+	if (host->has_told_drained || host->orphan.is_orphan || !is_drained(host)) return;
+	host->has_told_drained = true;
+	hathi_channel_word(&host->channel, "drained");
+}
+
 static void run(struct hathi_host *host)
 {
 	struct epoll_event events[EVENTS];
 	/* Orders that came behind the settings may be in the channel's buffer already. */
 	hathi_commands_obey(host);
-	while (!host->draining || host->child_count > 0 || !hathi_passed_is_empty() || hathi_orphan_waits(host)) {
+	for (;;) {
+		tell_drained(host);
+		if (is_drained(host) && !hathi_orphan_stays(host)) return;
 		int count = epoll_wait(host->epoll, events, EVENTS, hathi_orphan_timeout(host));
 		if (count < 0 && errno != EINTR) hathi_workers_kill(host, HATHI_EXIT_FAILED);
 		bool again = false;
@@ -76,7 +91,6 @@ static void run(struct hathi_host *host)
 		/* The listener stays readable until a worker has accepted: avoids a busy loop. */
 		if (again && count == 1) usleep(WATCH_AGAIN_MS * 1000);
 	}
-	hathi_channel_word(&host->channel, "drained");
 }
 
 /* Runs a host once PHP has started. Returns the exit code. */

@@ -93,6 +93,7 @@ struct hathi_host {
 	/* For the next master. */
 	int scoreboard_fd;
 	struct hathi_orphan orphan;
+	bool has_told_drained;
 	int log_fd;
 	bool accepting;
 	bool watching;

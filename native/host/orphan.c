@@ -107,10 +107,13 @@ bool hathi_orphan_begin(struct hathi_host *host)
 	return true;
 }
 
-/* Whether a drained host stays all the same: its counters are for the next master. */
-bool hathi_orphan_waits(const struct hathi_host *host)
+/*
+ * Whether a drained host stays all the same: its counters are for its master, until that one takes the permission to
+ * outlive it back, or for the next one.
+ */
+bool hathi_orphan_stays(const struct hathi_host *host)
 {
-	return host->orphan.is_orphan && !host->orphan.is_draining;
+	return host->orphan.is_orphan ? !host->orphan.is_draining : host->orphan.survive_ms > 0;
 }
 
 /* How long the loop may wait, in milliseconds; -1 without end. */
@@ -212,6 +215,7 @@ void hathi_orphan_on_master(struct hathi_host *host)
 	host->channel.fd = HATHI_FD_CONTROL;
 	host->orphan.is_orphan = false;
 	host->orphan.is_draining = false;
+	host->has_told_drained = false;
 	hathi_listener_watch(host, false);
 	watch_socket(host, false);
 	introduce(host);

@@ -8,7 +8,7 @@
 
 bool hathi_orphan_permit(struct hathi_host *host, const struct hathi_message *message);
 bool hathi_orphan_begin(struct hathi_host *host);
-bool hathi_orphan_waits(const struct hathi_host *host);
+bool hathi_orphan_stays(const struct hathi_host *host);
 int hathi_orphan_timeout(const struct hathi_host *host);
 void hathi_orphan_check(struct hathi_host *host);
 void hathi_orphan_on_master(struct hathi_host *host);

@@ -4,7 +4,7 @@
  */
 
 /** Version of the contract in this tree, sent as the first line. */
-export const contractVersion = 4;
+export const contractVersion = 5;
 
 /** Descriptors that a host inherits (docs/contract.md, section 1). */
 export const hostFd = {

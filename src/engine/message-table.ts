@@ -188,7 +188,10 @@ export const hostMessages = {
     '',
     'after `drain` the host accepts nothing more: new connections go to another host on the socket. The master waits up to 2 s for it before a reload counts as done',
   ),
-  drained: row('', '`drain` is done; the host exits next'),
+  drained: row(
+    '',
+    '`drain` is done; the host exits next. One that may outlive its master (`survive`) stays until the master, which has written down its counts, sends `survive 0`',
+  ),
 } as const satisfies Record<string, MessageRow>;
 
 export type HostVerb = keyof typeof hostMessages;

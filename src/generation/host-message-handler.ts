@@ -91,7 +91,8 @@ export class HostMessageHandler {
         generation.expect(message.type, [hostStates.draining, hostStates.ending]);
         return this.#succession.acceptsNoMore(generation);
       case 'drained':
-        return generation.expect(message.type, [hostStates.draining, hostStates.ending]);
+        generation.expect(message.type, [hostStates.draining, hostStates.ending]);
+        return this.#succession.drained(generation);
       default:
         throw new Error(`no handler for the host message ${JSON.stringify(message satisfies never)}`);
     }

@@ -62,6 +62,7 @@ export class HostSuccession {
   readonly #departures: Departures;
   readonly #orphans: Orphans;
   readonly #trial: Trial;
+  readonly #leaving = new Set<Generation>();
   #pool: PreparedPool;
   /** The configuration of the next generation, which takes effect with it. */
   #nextPool: PreparedPool | undefined;
@@ -285,6 +286,7 @@ export class HostSuccession {
     generation.expect('ready', [isLeaving ? hostStates.draining : hostStates.starting]);
     generation.facts = facts;
     generation.stacks.learn();
+    if (generation.isAdopted) this.#counters.adopted(generation);
     if (isLeaving) return;
     generation.host.moveTo(hostStates.ready);
     this.#progress(generation);
@@ -550,6 +552,18 @@ export class HostSuccession {
     this.#reportGone();
   }
 
+  /** Its workers have ended, and their messages have been read. The host goes once its counts are written down. */
+  drained(generation: Generation): void {
+    this.#leaving.add(generation);
+    this.#counters.changed();
+    setImmediate(() => generation.host.dependOnMaster());
+  }
+
+  /** Hosts that have nothing more to say, and end. */
+  get leaving(): readonly Generation[] {
+    return [...this.#leaving];
+  }
+
   /** Its host is gone. */
   exited(generation: Generation, code: number | null, signal: NodeJS.Signals | null): void {
     const { state } = generation.host;
@@ -558,6 +572,7 @@ export class HostSuccession {
     const expected = state === hostStates.draining || state === hostStates.ending;
     // First, so that any failure below finds it gone.
     this.#departures.remove(generation);
+    this.#leaving.delete(generation);
     const wasNext = generation === this.#next;
     this.#release(generation);
     if (generation === this.#unannounced?.old || generation === this.#unannounced?.generation)

@@ -21,6 +21,8 @@ import type { Generation } from './generation.ts';
 export interface SavedCounters {
   readonly restarts: Record<RestartCause, number>;
   readonly gone: SlotCounters;
+  /** Slots of living hosts whose worker has ended and is counted, by the start of that worker. */
+  readonly ended?: readonly (readonly [generation: number, slot: number, startedEpochMicros: number])[];
   readonly routes: Omit<RouteTable, 'routes'> & {
     readonly routes: readonly (readonly [string, RouteCounts])[];
   };
@@ -38,6 +40,9 @@ export class PoolCounters {
   readonly #restarts: Record<RestartCause, number> = { exit: 0, signal: 0, timeout: 0, memory: 0, host: 0 };
   /** Of ended workers. */
   #gone: SlotCounters = noCounters;
+  /** Starts of ended workers by slot, of generations with a host; undefined after a master that did not note them. */
+  #ended: Map<string, readonly [generation: number, slot: number, startedEpochMicros: number]> | undefined =
+    new Map();
   /** Of ended generations. */
   #routes = noRoutes;
   /** State when all requests had ended. */
@@ -64,6 +69,7 @@ export class PoolCounters {
     return {
       restarts: this.#restarts,
       gone: this.#gone,
+      ...(this.#ended && { ended: [...this.#ended.values()] }),
       routes: { ...this.#routes, routes: [...this.#routes.routes] },
       accepted: this.#accepted,
       maxChildrenReached: this.#maxChildrenReached,
@@ -78,6 +84,7 @@ export class PoolCounters {
   restore(saved: SavedCounters): void {
     Object.assign(this.#restarts, saved.restarts);
     this.#gone = saved.gone;
+    this.#ended = saved.ended && new Map(saved.ended.map((one) => [`${one[0]} ${one[1]}`, one] as const));
     this.#routes = {
       ...saved.routes,
       routes: new Map(saved.routes.routes.map(([name, counts]) => [asBinary(name), counts])),
@@ -97,6 +104,7 @@ export class PoolCounters {
    * @param generations those with a host
    */
   saveWith(generations: readonly Generation[]): SavedCounters {
+    if (generations.length === 0) return this.save();
     const all = new PoolCounters();
     all.restore(this.save());
     for (const generation of generations) {
@@ -139,9 +147,36 @@ export class PoolCounters {
 
   /** A worker has ended; call it before its slot is reused. */
   workerGone(generation: Generation, slot: number): void {
-    const counters = generation.reader.readCounters(slot);
+    this.#addGone(generation, slot, generation.reader.readLatest(slot).startedEpochMicros);
+    this.#onChange();
+  }
+
+  /**
+   * An adopted host has named its workers. Of those that had ended, the last master has not heard of some: their slots
+   * still have what they counted.
+   */
+  adopted(generation: Generation): void {
+    if (this.#ended === undefined) return;
+    for (let slot = 0; slot < generation.workers.slotCount; slot += 1) {
+      if (generation.workers.get(slot) !== undefined) continue;
+      const { startedEpochMicros } = generation.reader.readLatest(slot);
+      const known = this.#ended.get(`${generation.number} ${slot}`)?.[2];
+      if (startedEpochMicros !== 0 && startedEpochMicros !== known)
+        this.#addGone(generation, slot, startedEpochMicros);
+    }
+    this.#onChange();
+  }
+
+  #addGone(generation: Generation, slot: number, startedEpochMicros: number): void {
+    const { number, reader } = generation;
+    const counters = reader.readCounters(slot);
     generation.keepCounts(counters);
     this.#gone = addCounters(this.#gone, counters);
+    this.#ended?.set(`${number} ${slot}`, [number, slot, startedEpochMicros]);
+  }
+
+  /** What is saved is not what it was. */
+  changed(): void {
     this.#onChange();
   }
 
@@ -149,6 +184,8 @@ export class PoolCounters {
   generationGone(generation: Generation): void {
     const { accepted, maxChildrenReached, slowRequests } = generation.ownCounts();
     this.#accepted += accepted;
+    for (const [key, [number]] of this.#ended ?? [])
+      if (number === generation.number) this.#ended?.delete(key);
     this.#maxChildrenReached += maxChildrenReached;
     this.#slowRequests += slowRequests;
     const { refusedRequests, priorityRequests } = generation.reader.readHeader();

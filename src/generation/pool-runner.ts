@@ -52,7 +52,10 @@ export class PoolRunner {
     const voice = new PoolVoice(services.log, pool.config.name, services.now);
     this.name = pool.config.name;
     const counters = new PoolCounters(() =>
-      services.survival?.counted(this.name, () => ({ counters: counters.save(), earlier: this.#earlier })),
+      services.survival?.counted(this.name, () => ({
+        counters: counters.saveWith(this.#hosts.leaving),
+        earlier: this.#earlier,
+      })),
     );
     this.#counters = counters;
     this.#services = services;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { sendDescriptor } from '../../src/posix/descriptors.ts';
 import { FakeMaster, listenUnix } from '../embedded/fake-master.ts';
 import { encodeRequest, PlainClient } from '../engine/plain-fastcgi.ts';
 import { TestFolder } from '../harness/folder.ts';
@@ -126,6 +127,22 @@ for (const { name, title, command, template, skip } of contractHosts) {
         master.messages.map(({ type }) => type),
         ['ready', 'stopped', 'drained'],
       );
+    });
+
+    test('one that may outlive its master stays after its drain until that is taken back', async () => {
+      await using master = await FakeMaster.serving({ command, template: template?.(), slots: 1 });
+      const { fd: meeting } = listenUnix(master.folder.join('meeting'));
+      sendDescriptor(master.descriptorFd, meeting);
+      closeSync(meeting);
+      master.send(['survive', '60']);
+      const drained = master.nextOf('drained');
+      master.send(['drain']);
+      await drained;
+      const alive = master.nextOf('alive');
+      master.send(['alive', '1']);
+      await alive;
+      master.send(['survive', '0']);
+      assert.equal(await master.exitCode(), 0);
     });
 
     test('a drain finishes what runs and closes connections at rest', async () => {

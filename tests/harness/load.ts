@@ -19,6 +19,8 @@ export interface LoadResult {
 export interface Load {
   /** Requests that were answered well so far. */
   readonly answered: number;
+  /** The tally up to now. */
+  soFar(): LoadResult;
   /** Lets every client finish its current request, then resolves with the tally. */
   stop(): Promise<LoadResult>;
 }
@@ -103,6 +105,7 @@ function repeat(
     get answered() {
       return counts.ok ?? 0;
     },
+    soFar: () => ({ counts, longest, samples }),
     async stop() {
       running = false;
       await Promise.all(clients);

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { adminSocketName } from '../../src/config/admin-place.ts';
 import type { PoolAnswer } from '../../src/figures/answers.ts';
 import { askAdmin } from '../admin/client.ts';
+import type { Target } from '../faults/target.ts';
 import { TestFolder } from './folder.ts';
 import { LogLines } from './log-lines.ts';
 import {
@@ -31,7 +32,7 @@ export interface StartedMaster {
   readonly log: LogLines;
 }
 
-export class Masters implements AsyncDisposable {
+export class Masters implements AsyncDisposable, Target {
   readonly folder = new TestFolder();
   readonly #engine: EngineName;
   readonly #global: string;
@@ -106,8 +107,8 @@ export class Masters implements AsyncDisposable {
     return below;
   }
 
-  /** Remembers the processes of a master, which outlive it. */
-  note({ pid }: StartedMaster): ProcessId[] {
+  /** Remembers the processes below one, which outlive it. */
+  note({ pid }: { readonly pid: number }): ProcessId[] {
     const below = descendants(pid);
     for (const id of below) this.#below.set(`${id.pid} ${JSON.stringify(id)}`, id);
     return below;
@@ -138,6 +139,12 @@ export class Masters implements AsyncDisposable {
   /** Those that live of all that were seen, without templates. */
   living(): ProcessId[] {
     return [...this.#below.values()].filter((id) => isAlive(id));
+  }
+
+  /** A host of a master before makes further workers. */
+  processes(): ProcessId[] {
+    for (const { pid } of this.living()) this.note({ pid });
+    return this.living();
   }
 
   socket(pool = 'www'): string {

@@ -48,6 +48,8 @@ export class EngineHost {
   /** The end of the channel is no reason to end. */
   #survival: { readonly socket: number; readonly survivesMs: number } | undefined;
   #orphan: Orphan | undefined;
+  /** The permission is taken back, or the master is gone. */
+  #onChange: () => void = () => {};
   /** It has outlived a master. */
   #wasOrphan = false;
   /** Of the master, before rights are given up. */
@@ -244,11 +246,21 @@ export class EngineHost {
       await running.threads.emptied();
       running.accessLog?.flush();
     }
-    // Its counters are for the next master.
-    await this.#orphan?.over;
-    this.#link.send(['drained']);
+    await this.#toldDrained();
     await this.#hangUp();
     process.exit(0);
+  }
+
+  /** Its counters are for its master, until that one takes the permission to outlive it back, or for the next one. */
+  async #toldDrained(): Promise<void> {
+    for (;;) {
+      await this.#orphan?.over;
+      this.#link.send(['drained']);
+      if (this.#survival === undefined) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onChange = resolve;
+      await promise;
+    }
   }
 
   async #cannotRun(reason: string): Promise<void> {
@@ -285,7 +297,7 @@ export class EngineHost {
   #survive(seconds: number): void {
     if (seconds === 0) {
       this.#survival = undefined;
-      return;
+      return this.#onChange();
     }
     const socket = receiveDescriptor(hostFd.descriptors);
     if (this.#survival !== undefined) closeSync(this.#survival.socket);
@@ -309,6 +321,7 @@ export class EngineHost {
       onMaster: (channel) => this.#meetMaster(channel, running),
       onTimeUp: () => this.#timeUp(),
     });
+    this.#onChange();
     return true;
   }
 
@@ -316,6 +329,7 @@ export class EngineHost {
   #timeUp(): void {
     this.#running?.pools.orphaned(false);
     this.#orphan = undefined;
+    this.#survival = undefined;
     setTimeout(endNow, lonelyDrainMs);
     if (this.#state === hostPhases.draining) return;
     void this.#drain();
