@@ -25,6 +25,7 @@ import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { engineSymbolsHeader } from '../src/scoreboard/engine-symbols.ts';
 import { layoutTables } from '../src/scoreboard/table.ts';
+import { faultsMarkdown, withShortFaults } from '../tests/faults/table.ts';
 import { inventoryMarkdown } from './inventory.ts';
 import { completionScript, configurationPage, hathiPage } from './man-pages.ts';
 import { roomsInShort, roomsMarkdown } from './rooms.ts';
@@ -50,6 +51,8 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   ['docs/man/hathi.conf.5', configurationPage],
   ['examples/completion/hathi', completionScript],
   ['docs/operations.md', (page) => replaceBetween(page, 'signals', signalsMarkdown())],
+  ['docs/reliability.md', (page) => replaceBetween(page, 'faults', faultsMarkdown())],
+  ['README.md', withShortFaults],
 ];
 
 function contractPage(page: string): string {
