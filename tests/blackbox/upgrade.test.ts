@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { reloadCommand } from '../../src/cli/watch/reload.ts';
 import { upgradeCommand } from '../../src/cli/watch/upgrade.ts';
 import { contractVersion } from '../../src/engine/contract.ts';
@@ -109,57 +109,6 @@ async function underLoad(
   await masters.gone(10_000);
 }
 
-testEngines(
-  'another version with another Node takes over; no request is lost, nothing begins anew',
-  {},
-  async (engine) => {
-    await using notify = new NotifySocket();
-    await underLoad(engine, { NOTIFY_SOCKET: notify.path }, async (masters, first) => {
-      // Hosts of an older contract are not adopted: they serve until new ones do.
-      const contract = engine === 'embedded' ? contractVersion + 1 : contractVersion;
-      const next = otherCheckout(masters.folder.mkdir('next'), '9.9.9', contract);
-      const before = await seen(masters);
-      masters.note(first);
-      const { code, stdout, stderr } = await upgrade(masters, next);
-      assert.deepEqual([code, stderr], [0, ''], first.log.text());
-      masters.folder.write('tmp/gate', '');
-      const pid = masters.pidInFile();
-      await first.log.waitFor(
-        engine === 'embedded'
-          ? /finishes what it runs: it speaks contract version/
-          : /goes on with \d workers/,
-        0,
-        20_000,
-      );
-      assert.equal(stdout, `Hathi 9.9.9 is the master, pid ${pid}\n`);
-      await within(exited(first.child), () => `the end of the old master:\n${first.log.text()}`, 10_000);
-      assert.equal(first.child.exitCode, 0);
-      masters.noteRoot(pid);
-      const after = await seen(masters);
-      assert.deepEqual([after.version, after.state, after.startedAt], ['9.9.9', 'normal', before.startedAt]);
-      assert.ok(
-        after.accepted >= before.accepted && after.ended >= before.ended,
-        JSON.stringify([before, after]),
-      );
-      assert.match(readlinkSync(`/proc/${pid}/exe`), /next\/node_modules\/node\/bin\/node$/);
-      // systemd believes the old process until it has named the new one.
-      await notify.says('READY=1', pid);
-      assert.ok(notify.lines.some((line) => line === `MAINPID=${pid}`));
-      // A pool that slept through it wakes.
-      const script = masters.folder.write('www/a.php', '<?php echo "ok";');
-      assert.equal(
-        (await request(masters.socket('rare'), scriptParams(script), '', 60_000)).body.toString(),
-        'ok',
-      );
-      // It obeys as the first one did.
-      if (engine === 'native') return await renewed(masters, first, pid);
-      const from = first.log.mark();
-      process.kill(pid, 'SIGUSR2');
-      await first.log.waitFor(/ready to handle connections/, from, 20_000);
-    });
-  },
-);
-
 /** A reload, as a signal and as a command, brings what is on disk by then; or is one of the running program. */
 async function renewed(masters: Masters, { log }: StartedMaster, pid: number): Promise<void> {
   const about = masters.folder.join('next/package.json');
@@ -215,92 +164,149 @@ async function renewed(masters: Masters, { log }: StartedMaster, pid: number): P
 
 const { skip } = nativeBuild();
 
-test('a program that fails late gives everything back, wherever it fails', { skip }, () =>
-  underLoad(
-    'native',
-    { NOTIFY_SOCKET: '/nonexistent' },
-    async (masters, first) => {
-      const before = await seen(masters);
-      const real = launcher();
-      const faults = {
-        'killed before it asks': `process.kill(process.pid, 'SIGKILL')`,
-        'killed when everything is open': `at(/using inherited socket/, 'SIGKILL')`,
-        'killed after it has adopted half': `at(/goes on with/, 'SIGKILL')`,
-        'stopped after it has adopted half': `at(/goes on with/, 'SIGSTOP')`,
-      };
-      for (const [name, fault] of Object.entries(faults)) {
-        const code = masters.folder.write('fault.mjs', faulty(fault));
-        const program = masters.folder.write(
-          'program',
-          `#!/bin/sh\nexport NODE_OPTIONS="--import ${code}"\nexec ${real} "$@"\n`,
-          0o755,
+// Most of the time they wait: two at a time.
+suite('hathi upgrade', { concurrency: 2 }, () => {
+  testEngines(
+    'another version with another Node takes over; no request is lost, nothing begins anew',
+    {},
+    async (engine) => {
+      await using notify = new NotifySocket();
+      await underLoad(engine, { NOTIFY_SOCKET: notify.path }, async (masters, first) => {
+        // Hosts of an older contract are not adopted: they serve until new ones do.
+        const contract = engine === 'embedded' ? contractVersion + 1 : contractVersion;
+        const next = otherCheckout(masters.folder.mkdir('next'), '9.9.9', contract);
+        const before = await seen(masters);
+        masters.note(first);
+        const { code, stdout, stderr } = await upgrade(masters, next);
+        assert.deepEqual([code, stderr], [0, ''], first.log.text());
+        masters.folder.write('tmp/gate', '');
+        const pid = masters.pidInFile();
+        await first.log.waitFor(
+          engine === 'embedded'
+            ? /finishes what it runs: it speaks contract version/
+            : /goes on with \d workers/,
+          0,
+          20_000,
         );
-        const result = await upgrade(masters, program);
-        assert.equal(result.code, 1, `${name}: ${first.log.text()}`);
-        assert.match(result.stderr, /ended on signal SIGKILL|does not serve after 5 seconds/, name);
-        assert.equal(masters.pidInFile(), first.pid, name);
+        assert.equal(stdout, `Hathi 9.9.9 is the master, pid ${pid}\n`);
+        await within(exited(first.child), () => `the end of the old master:\n${first.log.text()}`, 10_000);
+        assert.equal(first.child.exitCode, 0);
+        masters.noteRoot(pid);
         const after = await seen(masters);
-        assert.deepEqual([after.state, after.startedAt], ['normal', before.startedAt], name);
-        // One more worker may come and go beside those of the pool, for the status page.
-        const same = before.pids.filter((pid: number) => after.pids.includes(pid));
-        assert.ok(same.length >= 4, `${name}: ${JSON.stringify([before.pids, after.pids])}`);
-        assert.ok(after.accepted >= before.accepted && after.ended >= before.ended, name);
-      }
-      // What is wrong with the files is told before anything is taken.
-      const good = readFileSync(masters.configFile, 'utf8');
-      masters.folder.write('server.conf', `${good}\nnonsense = 1\n`);
-      const refused = await upgrade(masters, real);
-      assert.equal(refused.code, 1);
-      assert.match(refused.stderr, /the new program cannot start: .*nonsense/s);
-      masters.folder.write('server.conf', good);
-      const script = masters.folder.write('www/a.php', '<?php echo "ok";');
-      assert.equal(
-        (await request(masters.socket('rare'), scriptParams(script), '', 60_000)).body.toString(),
-        'ok',
-      );
+        assert.deepEqual(
+          [after.version, after.state, after.startedAt],
+          ['9.9.9', 'normal', before.startedAt],
+        );
+        assert.ok(
+          after.accepted >= before.accepted && after.ended >= before.ended,
+          JSON.stringify([before, after]),
+        );
+        assert.match(readlinkSync(`/proc/${pid}/exe`), /next\/node_modules\/node\/bin\/node$/);
+        // systemd believes the old process until it has named the new one.
+        await notify.says('READY=1', pid);
+        assert.ok(notify.lines.some((line) => line === `MAINPID=${pid}`));
+        // A pool that slept through it wakes.
+        const script = masters.folder.write('www/a.php', '<?php echo "ok";');
+        assert.equal(
+          (await request(masters.socket('rare'), scriptParams(script), '', 60_000)).body.toString(),
+          'ok',
+        );
+        // It obeys as the first one did.
+        if (engine === 'native') return await renewed(masters, first, pid);
+        const from = first.log.mark();
+        process.kill(pid, 'SIGUSR2');
+        await first.log.waitFor(/ready to handle connections/, from, 20_000);
+      });
     },
-    'survive = 10',
-  ),
-);
+  );
 
-test('a master in the background: its own program again; what is asked for meanwhile is refused or passed on', {
-  skip,
-}, async () => {
-  await using masters = new Masters('native', pools(`${awake}\npm.max_children = 4`));
-  const command = masters.launch({}, ['-D']);
-  await exited(command.child);
-  // On a busy machine the command may have given up waiting for it.
-  await poll(
-    'the master',
-    async () => (await seen(masters).catch(() => undefined))?.state === 'normal' || undefined,
-    60_000,
+  test('a program that fails late gives everything back, wherever it fails', { skip }, () =>
+    underLoad(
+      'native',
+      { NOTIFY_SOCKET: '/nonexistent' },
+      async (masters, first) => {
+        const before = await seen(masters);
+        const real = launcher();
+        const faults = {
+          'killed before it asks': `process.kill(process.pid, 'SIGKILL')`,
+          'killed when everything is open': `at(/using inherited socket/, 'SIGKILL')`,
+          'killed after it has adopted half': `at(/goes on with/, 'SIGKILL')`,
+          'stopped after it has adopted half': `at(/goes on with/, 'SIGSTOP')`,
+        };
+        for (const [name, fault] of Object.entries(faults)) {
+          const code = masters.folder.write('fault.mjs', faulty(fault));
+          const program = masters.folder.write(
+            'program',
+            `#!/bin/sh\nexport NODE_OPTIONS="--import ${code}"\nexec ${real} "$@"\n`,
+            0o755,
+          );
+          const result = await upgrade(masters, program);
+          assert.equal(result.code, 1, `${name}: ${first.log.text()}`);
+          assert.match(result.stderr, /ended on signal SIGKILL|does not serve after 5 seconds/, name);
+          assert.equal(masters.pidInFile(), first.pid, name);
+          const after = await seen(masters);
+          assert.deepEqual([after.state, after.startedAt], ['normal', before.startedAt], name);
+          // One more worker may come and go beside those of the pool, for the status page.
+          const same = before.pids.filter((pid: number) => after.pids.includes(pid));
+          assert.ok(same.length >= 4, `${name}: ${JSON.stringify([before.pids, after.pids])}`);
+          assert.ok(after.accepted >= before.accepted && after.ended >= before.ended, name);
+        }
+        // What is wrong with the files is told before anything is taken.
+        const good = readFileSync(masters.configFile, 'utf8');
+        masters.folder.write('server.conf', `${good}\nnonsense = 1\n`);
+        const refused = await upgrade(masters, real);
+        assert.equal(refused.code, 1);
+        assert.match(refused.stderr, /the new program cannot start: .*nonsense/s);
+        masters.folder.write('server.conf', good);
+        const script = masters.folder.write('www/a.php', '<?php echo "ok";');
+        assert.equal(
+          (await request(masters.socket('rare'), scriptParams(script), '', 60_000)).body.toString(),
+          'ok',
+        );
+      },
+      'survive = 10',
+    ),
   );
-  const first = masters.pidInFile();
-  masters.noteRoot(first);
-  const before = await seen(masters);
-  const log = masters.folder.join('log/error.log');
-  const logged = (pattern: RegExp): Promise<true> =>
-    poll(String(pattern), () => pattern.test(readFileSync(log, 'utf8')) || undefined, 30_000);
-  const result = upgrade(masters);
-  await logged(/upgrade: starting the program on disk/);
-  const second = await upgrade(masters);
-  assert.deepEqual(
-    [second.code, /another upgrade is under way/.test(second.stderr)],
-    [1, true],
-    second.stderr,
-  );
-  assert.match(await masters.ask('/api/reload?wait=1', 'POST'), /refused.*an upgrade is under way/);
-  process.kill(first, 'SIGHUP');
-  const { code, stderr } = await result;
-  assert.deepEqual([code, stderr], [0, '']);
-  const next = masters.pidInFile();
-  masters.noteRoot(next);
-  assert.notEqual(next, first);
-  // The signal was for whoever is the master: its reload comes after the upgrade.
-  await logged(/takes over.*reloading: reading.*ready to handle connections/s);
-  const after = await seen(masters);
-  assert.equal(after.startedAt, before.startedAt);
-  assert.ok(after.accepted >= before.accepted);
-  await masters.end();
-  await masters.gone(10_000);
+
+  test('a master in the background: its own program again; what is asked for meanwhile is refused or passed on', {
+    skip,
+  }, async () => {
+    await using masters = new Masters('native', pools(`${awake}\npm.max_children = 4`));
+    const command = masters.launch({}, ['-D']);
+    await exited(command.child);
+    // On a busy machine the command may have given up waiting for it.
+    await poll(
+      'the master',
+      async () => (await seen(masters).catch(() => undefined))?.state === 'normal' || undefined,
+      60_000,
+    );
+    const first = masters.pidInFile();
+    masters.noteRoot(first);
+    const before = await seen(masters);
+    const log = masters.folder.join('log/error.log');
+    const logged = (pattern: RegExp): Promise<true> =>
+      poll(String(pattern), () => pattern.test(readFileSync(log, 'utf8')) || undefined, 30_000);
+    const result = upgrade(masters);
+    await logged(/upgrade: starting the program on disk/);
+    const second = await upgrade(masters);
+    assert.deepEqual(
+      [second.code, /another upgrade is under way/.test(second.stderr)],
+      [1, true],
+      second.stderr,
+    );
+    assert.match(await masters.ask('/api/reload?wait=1', 'POST'), /refused.*an upgrade is under way/);
+    process.kill(first, 'SIGHUP');
+    const { code, stderr } = await result;
+    assert.deepEqual([code, stderr], [0, '']);
+    const next = masters.pidInFile();
+    masters.noteRoot(next);
+    assert.notEqual(next, first);
+    // The signal was for whoever is the master: its reload comes after the upgrade.
+    await logged(/takes over.*reloading: reading.*ready to handle connections/s);
+    const after = await seen(masters);
+    assert.equal(after.startedAt, before.startedAt);
+    assert.ok(after.accepted >= before.accepted);
+    await masters.end();
+    await masters.gone(10_000);
+  });
 });
