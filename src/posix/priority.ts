@@ -34,10 +34,12 @@ export function lowerPriority(pid: number, by: number): (() => void) | undefined
     const before = getPriority(pid);
     const lowered = Math.min(before + by, mostNice);
     setPriority(pid, lowered);
+    // It may have threads already.
+    moveThreads(pid, before, lowered);
     const session = lowerSession(pid, by);
     return () => {
       session();
-      restore(pid, lowered, before);
+      moveThreads(pid, lowered, before);
     };
   } catch {
     // It has ended.
@@ -71,12 +73,13 @@ function sessionNice(file: string): number | undefined {
   }
 }
 
-function restore(pid: number, lowered: number, before: number): void {
+/** Gives another nice value to those threads that have `from`. */
+function moveThreads(pid: number, from: number, to: number): void {
   // A thread may make another one before its own turn has come.
   for (let look = 0; look < 2; look += 1) {
     for (const thread of threadsOf(pid)) {
       try {
-        if (getPriority(thread) === lowered) setPriority(thread, before);
+        if (getPriority(thread) === from) setPriority(thread, to);
       } catch {
         // It has ended.
       }

@@ -13,8 +13,9 @@ const script = `process.stdout.write('up'); setInterval(() => {}, 1e6)`;
 
 test('a process has a lower priority for a while, and so have its threads', {
   skip: !isRoot && 'needs root',
-}, async () => {
+}, async (t) => {
   const child = spawn(process.execPath, ['-e', script], { detached: true });
+  t.after(() => child.kill('SIGKILL'));
   const { pid = 0 } = child;
   const before = getPriority(pid);
   const session = (): string =>
