@@ -23,7 +23,7 @@ const threads = ['engine/embedded/thread/thread'];
  * @throws Error with the messages of the bundler, or for a module that is not built
  */
 export function buildProgram(target: string): void {
-  requireAll(readSources());
+  requireAll();
   rmSync(target, { recursive: true, force: true });
   const common: BuildOptions = {
     absWorkingDir: root,
@@ -45,18 +45,15 @@ export function buildProgram(target: string): void {
 }
 
 /** A module that started on its own without being built would be missing only where Hathi is installed. */
-function requireAll(sources: ReadonlyMap<string, string>): void {
-  for (const [file, text] of sources) {
-    for (const [, name = ''] of text.matchAll(/\bprogramModule\('([^']+)'\)/g)) {
+function requireAll(): void {
+  for (const file of globSync('src/**/*.ts', { cwd: root })) {
+    for (const [, name = ''] of readFileSync(join(root, file), 'utf8').matchAll(
+      /\bprogramModule\('([^']+)'\)/g,
+    )) {
       if (![...processes, ...threads].includes(name))
         throw new Error(`${file} starts ${name}: add it to scripts/build.ts`);
     }
   }
-}
-
-function readSources(): Map<string, string> {
-  const files = globSync('src/**/*.ts', { cwd: root }).sort();
-  return new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 }
 
 function sourceOf(module: string): string {

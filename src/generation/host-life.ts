@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { HostCommand } from '../engine/engine-command.ts';
 import type { ProcessEnd } from '../engine/template-messages.ts';
-import { duplicate, socketPair } from '../posix/descriptors.ts';
+import { closedBy, duplicate, socketPair } from '../posix/descriptors.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import type { ForkListener, TemplateProcess } from './template-process.ts';
 
@@ -114,10 +114,7 @@ export function forkHost(
 ): HostLife {
   // On failure opened descriptors are closed; once passed, they belong to the template.
   using opened = new DisposableStack();
-  const open = (fd: number): number => {
-    opened.defer(() => closeSync(fd));
-    return fd;
-  };
+  const open = closedBy(opened);
   const make = (): [Socket, number] => {
     const [ours, theirs] = socketPair();
     return [new Socket({ fd: ours }), open(theirs)];

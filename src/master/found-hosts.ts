@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import { contractVersion, encodeMessage } from '../engine/contract.ts';
 import type { HostRecord, Survivor } from '../generation/survivor.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { receiveDescriptor, sendDescriptors, socketPair } from '../posix/descriptors.ts';
+import { closedBy, receiveDescriptor, sendDescriptors, socketPair } from '../posix/descriptors.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import { bootId } from '../posix/process-stat.ts';
 import { connectAtOnce, isListening } from '../posix/sockets.ts';
@@ -177,10 +177,7 @@ function readRecord(path: string): HostRecord {
  */
 function connect(path: string): Pick<Asked, 'channel' | 'descriptors' | 'output'> {
   using opened = new DisposableStack();
-  const own = (fd: number): number => {
-    opened.defer(() => closeSync(fd));
-    return fd;
-  };
+  const own = closedBy(opened);
   const pair = (): [number, number] => {
     const [ours, theirs] = socketPair();
     return [own(ours), theirs];
@@ -213,10 +210,7 @@ function passed(
   until: number,
 ): Pick<FoundHost, 'scoreboard' | 'listen'> {
   using opened = new DisposableStack();
-  const own = (fd: number): number => {
-    opened.defer(() => closeSync(fd));
-    return fd;
-  };
+  const own = closedBy(opened);
   for (const fd of [channel, descriptors, ...output]) own(fd);
   const receive = (): number =>
     own(receiveDescriptor(descriptors, Math.max(0, Math.ceil(until - performance.now()))));

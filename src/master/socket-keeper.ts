@@ -9,7 +9,13 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { encodeMessage } from '../engine/contract.ts';
 import type { HostCommand } from '../engine/engine-command.ts';
-import { isReadable, receiveDescriptors, sendDescriptors, socketPair } from '../posix/descriptors.ts';
+import {
+  closedBy,
+  isReadable,
+  receiveDescriptors,
+  sendDescriptors,
+  socketPair,
+} from '../posix/descriptors.ts';
 import { connectAtOnce } from '../posix/sockets.ts';
 
 /** Sockets in one message. */
@@ -87,10 +93,7 @@ export class SocketKeeper {
    */
   static find(path: string, lost: () => void): FoundKeeper {
     using opened = new DisposableStack();
-    const own = (fd: number): number => {
-      opened.defer(() => closeSync(fd));
-      return fd;
-    };
+    const own = closedBy(opened);
     const channel = own(connectAtOnce({ family: 'unix', path }));
     const [ours, theirs] = socketPair();
     own(ours);

@@ -40,6 +40,14 @@ const cLseek = declare<[number, number, number], number>(
 );
 const cMemfdCreate = declare<[Buffer, number], number>('int memfd_create(const void *name, uint flags)');
 
+/** A function that has the stack close a descriptor, and returns that descriptor. */
+export function closedBy(opened: DisposableStack): (fd: number) => number {
+  return (fd) => {
+    opened.defer(() => closeSync(fd));
+    return fd;
+  };
+}
+
 /** Time limit for passing one descriptor. Both ends are ours: a peer that needs a second is stuck. */
 const defaultBoundMs = 1000;
 
