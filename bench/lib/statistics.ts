@@ -24,7 +24,8 @@ export function quantile(values: readonly number[], share: number): number {
   if (below === undefined || above === undefined) {
     throw new RangeError('cannot take a quantile of no values: a measurement has to give at least one');
   }
-  return below + (above - below) * (at - Math.floor(at));
+  // Ratios to a server that served nothing are infinite.
+  return below === above ? below : below + (above - below) * (at - Math.floor(at));
 }
 
 export function median(values: readonly number[]): number {

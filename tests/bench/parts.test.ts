@@ -14,6 +14,10 @@ test('quantiles lie between neighbours', () => {
   assert.equal(quantile([4, 1, 3, 2], 0.5), 2.5);
   assert.equal(quantile([10, 20], 0.99), 19.9);
   assert.throws(() => quantile([], 0.5), RangeError);
+  assert.equal(
+    quantile([1, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY], 0.75),
+    Number.POSITIVE_INFINITY,
+  );
 });
 
 test('a quantile is never outside of the values, and grows with its share', () => {
