@@ -35,11 +35,11 @@ export class HostMessageHandler {
   handle(generation: Generation, message: HostMessage): void {
     switch (message.type) {
       case 'orphaned':
-        return this.#succession.orphaned(generation, message.isDraining);
+        return this.#succession.adoption.orphaned(generation, message.isDraining);
       case 'kept':
-        return this.#succession.kept(generation, message.slot, message.pid);
+        return this.#succession.adoption.kept(generation, message.slot, message.pid);
       case 'ready':
-        return this.#succession.ready(generation, message.facts);
+        return this.#succession.takeOver.ready(generation, message.facts);
       case 'failed':
         generation.expect(message.type, [hostStates.starting, hostStates.draining, hostStates.ending]);
         generation.failure = message.reason;
@@ -47,14 +47,14 @@ export class HostMessageHandler {
       case 'up':
         generation.checkPid(message);
         this.#supervisor.up(generation, message.slot, message.pid);
-        return this.#succession.cameCloser(generation);
+        return this.#succession.takeOver.cameCloser(generation);
       case 'boot-failed':
         expectWorkerMode(generation, message.type);
         generation.checkPid(message);
         return this.#succession.bootFailed(generation, message.reason);
       case 'renew':
         expectWorkerMode(generation, message.type);
-        return this.#succession.renew(generation, message.reason, renewalPause);
+        return this.#succession.renewal.renew(generation, message.reason, renewalPause);
       case 'wanted':
         expectWorkerMode(generation, message.type);
         return this.#supervisor.wanted(generation);
@@ -68,7 +68,7 @@ export class HostMessageHandler {
         generation.checkPid(message);
         return noteHalted(generation, message, this.#services.now());
       case 'ended':
-        return this.#supervisor.ended(generation, message, this.#succession.accepts(generation));
+        return this.#supervisor.ended(generation, message, this.#succession.hosts.accepts(generation));
       case 'status':
         return generation.statusDesk.ask(message);
       case 'alive':
@@ -76,7 +76,7 @@ export class HostMessageHandler {
       case 'waiting':
         generation.host.tookWatch();
         if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
-        if (this.#succession.accepts(generation) && this.#services.isNormal())
+        if (this.#succession.hosts.accepts(generation) && this.#services.isNormal())
           this.#supervisor.waiting(generation);
         return;
       case 'output':
@@ -89,10 +89,10 @@ export class HostMessageHandler {
         return this.#voice.message(message.level, message.text);
       case 'stopped':
         generation.expect(message.type, [hostStates.draining, hostStates.ending]);
-        return this.#succession.acceptsNoMore(generation);
+        return this.#succession.announcement.acceptsNoMore(generation);
       case 'drained':
         generation.expect(message.type, [hostStates.draining, hostStates.ending]);
-        return this.#succession.drained(generation);
+        return this.#succession.endings.drained(generation);
       default:
         throw new Error(`no handler for the host message ${JSON.stringify(message satisfies never)}`);
     }

@@ -24,6 +24,7 @@ import { hostStates } from './host-states.ts';
 import { HostSuccession } from './host-succession.ts';
 import type { MasterServices } from './master-services.ts';
 import { PoolCounters } from './pool-counters.ts';
+import type { PoolHosts } from './pool-hosts.ts';
 import { PoolMetrics } from './pool-metrics.ts';
 import { PoolNotices, reasonOf } from './pool-notices.ts';
 import type { PoolReports } from './pool-reports.ts';
@@ -40,7 +41,8 @@ export class PoolRunner {
   readonly #reports: PoolReports;
   readonly #counters: PoolCounters;
   readonly #supervisor: WorkerSupervisor;
-  readonly #hosts: HostSuccession;
+  readonly #succession: HostSuccession;
+  readonly #hosts: PoolHosts;
   readonly #messages: HostMessageHandler;
   readonly #voice: PoolVoice;
   readonly #notices: PoolNotices;
@@ -53,7 +55,7 @@ export class PoolRunner {
     this.name = pool.config.name;
     const counters = new PoolCounters(() =>
       services.survival?.counted(this.name, () => ({
-        counters: counters.saveWith(this.#hosts.leaving),
+        counters: counters.saveWith([...this.#hosts.leaving]),
         earlier: this.#earlier,
       })),
     );
@@ -67,8 +69,16 @@ export class PoolRunner {
       reports.outcome({ type: 'crash' }),
     );
     this.#supervisor = supervisor;
-    this.#hosts = new HostSuccession(pool, { services, reports, supervisor, counters, voice, wall: this });
-    this.#messages = new HostMessageHandler(services, voice, supervisor, this.#hosts);
+    this.#succession = new HostSuccession(pool, {
+      services,
+      reports,
+      supervisor,
+      counters,
+      voice,
+      wall: this,
+    });
+    this.#hosts = this.#succession.hosts;
+    this.#messages = new HostMessageHandler(services, voice, supervisor, this.#succession);
     this.metrics = new PoolMetrics(counters, () => this.generations(), services.now);
   }
 
@@ -94,7 +104,7 @@ export class PoolRunner {
 
   /** A new generation on trial beside the serving one. */
   get trial(): TrialAnswer | undefined {
-    return this.#hosts.trial;
+    return this.#hosts.trial.answer;
   }
 
   /** A new generation is being started or on trial beside the serving one. */
@@ -104,7 +114,7 @@ export class PoolRunner {
 
   /** An operator wants no new generation: one that is being started or on trial beside the serving one is given up. */
   abortReload(by: string): void {
-    this.#hosts.abortNext(by);
+    this.#succession.abortNext(by);
   }
 
   /** With `pm = auto`: the pool's claim on memory. */
@@ -166,7 +176,7 @@ export class PoolRunner {
 
   /** Why no host serves the pool and when that changes, in the log's words; undefined before the first failure. */
   get failure(): string | undefined {
-    return this.#hosts.failure;
+    return this.#succession.failures.current;
   }
 
   /** Every generation with a host process. */
@@ -202,7 +212,7 @@ export class PoolRunner {
     const survivors = this.#services.survival?.take(this.name);
     if (survivors !== undefined) {
       if (survivors.saved !== undefined) this.#counters.restore(survivors.saved.counters);
-      return this.#hosts.adopt(this.#hosts.pool, survivors.hosts);
+      return this.#succession.adoption.begin(this.#hosts.pool, survivors.hosts);
     }
     const saved = this.#services.survival?.saved(this.name);
     if (saved !== undefined) this.#counters.restore(saved.whole ?? saved.counters);
@@ -211,7 +221,7 @@ export class PoolRunner {
       this.#earlier = saved?.earlier;
       return;
     }
-    this.#hosts.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
+    this.#succession.start.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
   }
 
   /** Whether the serving host would be made the same way, on the same socket. */
@@ -225,28 +235,28 @@ export class PoolRunner {
 
   /** Starts a new generation with another (or the same) configuration beside the serving one. */
   reload(pool: PreparedPool): void {
-    this.#hosts.discardNext();
+    this.#succession.endings.discardNext();
     const { serving } = this.#hosts;
     const isProven = serving !== undefined && wantsProof(pool.config);
     if (!isProven && maySleep(pool.config, serving?.workers.size ?? 0)) {
-      this.#hosts.retire();
+      this.#succession.endings.retire();
       return this.#sleepFirst(pool);
     }
     this.#sleep.end();
     const busy = serving === undefined ? 0 : this.#supervisor.activeWorkers(serving);
-    this.#hosts.launch(pool, workersForTakeOver(pool.config, busy));
+    this.#succession.start.launch(pool, workersForTakeOver(pool.config, busy));
   }
 
   /** Stops accepting and finishes requests. */
   finish(): void {
     this.#sleep.end();
-    this.#hosts.finish();
+    this.#succession.endings.finish();
   }
 
   /** Ends every host at once; running requests are lost. */
   terminate(): void {
     this.#sleep.end();
-    this.#hosts.terminate();
+    this.#succession.endings.terminate();
   }
 
   /** Another master takes the pool over. */
@@ -258,7 +268,7 @@ export class PoolRunner {
       this.#services.survival?.counted(this.name, () => ({ counters, earlier: this.#earlier, whole }));
     }
     this.#sleep.end();
-    this.#hosts.letGo();
+    this.#succession.endings.letGo();
   }
 
   /**
@@ -272,7 +282,7 @@ export class PoolRunner {
     try {
       const hasEnded = generation === undefined || isLeaving(generation);
       if (this.#notices.incident(doing, error, hasEnded)) this.#counters.faulted();
-      if (generation !== undefined) this.#hosts.abandon(generation, reasonOf(error));
+      if (generation !== undefined) this.#succession.endings.abandon(generation, reasonOf(error));
     } catch (second) {
       this.#services.log.alert(`[pool ${this.name}] its host cannot be ended: ${reasonOf(second)}`);
       generation?.host.kill();
@@ -288,14 +298,14 @@ export class PoolRunner {
       case 'chatter':
         return this.#voice.chatter(generation.host.pid, event.stream, event.text);
       case 'made':
-        return this.#hosts.made(generation);
+        return this.#succession.start.made(generation);
       case 'unstarted':
         generation.failure = `cannot start the engine host: ${event.error.message}`;
         return;
       case 'fault':
         return this.incident('listening to its host', event.error, generation);
       case 'exit':
-        return this.#hosts.exited(generation, event.code, event.signal);
+        return this.#succession.endings.exited(generation, event.code, event.signal);
       default:
         throw new Error(`no handler for the host event ${JSON.stringify(event satisfies never)}`);
     }
@@ -325,7 +335,7 @@ export class PoolRunner {
     this.#supervisor.keepLane(serving, scoreboard.slots, isFull);
     // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
-    this.#hosts.beatTrial();
+    this.#succession.beatTrial();
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
   }
 
@@ -339,26 +349,26 @@ export class PoolRunner {
     if (!this.#sleep.isAsleep || !this.#services.isNormal()) return;
     this.#sleep.end();
     this.#services.log.debug(`[pool ${this.name}] a connection wakes it`);
-    this.#hosts.launch(this.#hosts.pool, 0, this.#earlier);
+    this.#succession.start.launch(this.#hosts.pool, 0, this.#earlier);
   }
 
   #fallAsleep(): void {
     this.#services.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
     this.#earlier = this.#hosts.serving?.figures();
-    this.#hosts.retire();
+    this.#succession.endings.retire();
     this.#sleep.begin(this.#hosts.pool, () => this.#reports.wake());
   }
 
   /** Nothing runs before the first connection, but the start of its PHP is tested in advance. */
   #sleepFirst(pool: PreparedPool): void {
     this.#earlier = undefined;
-    this.#hosts.rest(pool);
+    this.#succession.rest(pool);
     this.#sleep.begin(pool, () => this.#reports.wake());
     const done = (failure: string | undefined): void => {
       if (!this.#sleep.isAsleep || this.#hosts.pool !== pool) return;
       if (failure === undefined) return this.#reports.outcome({ type: 'asleep' });
       this.#sleep.end();
-      this.#hosts.gaveUp(failure);
+      this.#succession.failures.gaveUp(failure);
     };
     this.#services.prepareStart(pool, (failure) =>
       this.#reports.enqueue(undefined, 'preparing its start', () => done(failure)),
@@ -371,27 +381,27 @@ export class PoolRunner {
     for (const generation of this.generations()) {
       contain(this, 'watching its host', () => this.#watchHost(generation, now), generation);
     }
-    this.#hosts.checkOrphans(now);
+    this.#succession.endings.checkOrphans(now);
   }
 
   #watchHost(generation: Generation, now: number): void {
     const complaint = generation.watch.check(generation, now);
     if (complaint !== undefined) throw new ContractError(complaint);
     const lateBoot = this.#supervisor.checkBoots(generation);
-    if (lateBoot !== undefined) this.#hosts.bootFailed(generation, lateBoot);
+    if (lateBoot !== undefined) this.#succession.bootFailed(generation, lateBoot);
   }
 
   /** Deadlines of requests, hosts and drains; called often, cheap when nothing is due. */
   checkDeadlines(): void {
     const now = this.#services.now();
-    this.#hosts.checkOrphans(now);
-    this.#hosts.startWhenDue(now);
+    this.#succession.endings.checkOrphans(now);
+    this.#succession.start.whenDue(now);
     if (this.#hosts.serving !== undefined) this.#supervisor.replaceDue(this.#hosts.serving);
-    this.#hosts.announceWhenDue(now);
+    this.#succession.announcement.whenDue(now);
     for (const generation of this.generations()) {
       const check = (): void => {
         this.#supervisor.checkRequests(generation);
-        this.#hosts.check(generation, now);
+        this.#succession.check(generation, now);
       };
       contain(this, 'checking deadlines', check, generation);
     }
