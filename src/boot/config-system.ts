@@ -1,6 +1,6 @@
 /** The real environment of a configuration: files, users, environment variables. */
 
-import { closeSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import type { ConfigSystem, SystemFailure, UserEntry } from '../config/system.ts';
 import { versionConstant } from '../engine/choice/version-constants.ts';
 import { compileAccessFormat } from '../log/access-format.ts';
@@ -9,20 +9,24 @@ import { errorNumber } from '../posix/libc.ts';
 import { ForeignFileError } from '../posix/trusted-path.ts';
 import { groupsOfUser, lookupGroup, lookupUser } from '../posix/users.ts';
 import { decodeText, encodeText } from './binary-text.ts';
+import { FileTexts } from './file-texts.ts';
 
 export interface ConfigSystemOptions {
   readonly allowRoot: boolean;
   readonly env: NodeJS.ProcessEnv;
   /** Values of `-d` and the php.ini files, for `${name}`. */
   readonly ini: ReadonlyMap<string, string>;
+  /** Texts of an earlier reading. */
+  readonly texts?: FileTexts | undefined;
 }
 
 export function configSystem(options: ConfigSystemOptions): ConfigSystem {
+  const texts = options.texts ?? new FileTexts();
   return {
     platform: process.platform,
     isRoot: process.geteuid?.() === 0,
     allowRoot: options.allowRoot,
-    readFile: (path) => attempt(() => readFileSync(bytes(path), 'latin1')),
+    readFile: (path) => attempt(() => texts.read(path)),
     readDirectory: (path) => attempt(() => readdirSync(bytes(path), 'latin1')),
     exists: (path) => lstatSync(bytes(path), { throwIfNoEntry: false }) !== undefined,
     isDirectory,

@@ -6,6 +6,7 @@ import type { Configuration, GlobalConfig, PoolConfig } from '../config/directiv
 import { checkEngineLimits } from '../config/limits.ts';
 import { loadSteps } from '../config/load.ts';
 import { type ConfigMessage, lenient } from '../config/messages.ts';
+import { exchangePools, Outdated, type ReadingMemory } from '../config/reading-memory.ts';
 import { isSamePool } from '../config/same-pool.ts';
 import { complete, type Steps } from '../config/steps.ts';
 import type { PhpIniSource } from '../engine/ini-files.ts';
@@ -14,6 +15,7 @@ import type { Turns } from '../runtime/turns.ts';
 import { decodeText, encodeText } from './binary-text.ts';
 import { configSystem } from './config-system.ts';
 import { chooseEngines, type PoolEngine, withFolderVersions } from './engines.ts';
+import { FileTexts } from './file-texts.ts';
 import type { FpmFlags } from './flags.ts';
 import { findPhpIni, iniValues } from './php-ini.ts';
 import { type ReadFiles, recordFiles, replayFiles } from './read-files.ts';
@@ -40,43 +42,91 @@ export interface ReadConfiguration {
 /** `-t`, which warns about problems of this machine; `-tt`, which refuses what a start would; a start. */
 export type Purpose = 'test' | 'strict test' | 'start';
 
+/** What a master remembers between two readings. */
+export class EarlierReading {
+  readonly texts = new FileTexts();
+  #configuration: Configuration | undefined;
+  #memory: ReadingMemory | undefined;
+
+  /** The last valid one. */
+  get configuration(): Configuration | undefined {
+    return this.#configuration;
+  }
+
+  get memory(): ReadingMemory | undefined {
+    return this.#memory;
+  }
+
+  took(configuration: Configuration, memory: ReadingMemory, { files }: ReadFiles): void {
+    this.#configuration = configuration;
+    this.#memory = memory;
+    this.texts.retain(files);
+  }
+
+  /** Something remembered does not hold any more. */
+  forget(): void {
+    this.#memory = undefined;
+  }
+}
+
 /** Reads and checks it as far as possible from files; nothing is bound or started. */
 export function readConfiguration(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
   purpose: Purpose,
+  earlier = new EarlierReading(),
 ): ReadConfiguration {
-  return inOneLook(() => complete(readSteps(flags, env, purpose)));
+  return inOneLook(() => complete(readSteps(flags, env, purpose, { earlier })));
 }
 
 /**
  * The same for a reload, in turns while requests are served.
  *
- * @param known the last configuration: of a pool that says the same the object is taken, so that what was made of it can
- *   be recognised
+ * @param earlier the last configuration: of a pool that says the same the object is taken, so that what was made of it
+ *   can be recognised
  * @param kept files of an earlier configuration, in place of the current ones
  */
 export function readInTurns(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
   turns: Turns,
-  known: Configuration,
+  earlier: EarlierReading,
   kept?: ReadFiles,
 ): Promise<ReadConfiguration> {
-  return inOneLook(() => turns.run(readSteps(flags, env, 'start', { known, kept })));
+  return inOneLook(() => turns.run(rereadSteps(flags, env, earlier, kept)));
+}
+
+/** With what is remembered; if that does not hold, or anything is wrong, all is read anew. */
+function* rereadSteps(
+  flags: FpmFlags,
+  env: NodeJS.ProcessEnv,
+  earlier: EarlierReading,
+  kept: ReadFiles | undefined,
+): Steps<ReadConfiguration> {
+  if (earlier.memory !== undefined) {
+    try {
+      const read = yield* readSteps(flags, env, 'start', { earlier, kept });
+      if (read.configuration !== undefined) return read;
+    } catch (problem) {
+      if (!(problem instanceof Outdated)) throw problem;
+    }
+    earlier.forget();
+  }
+  return yield* readSteps(flags, env, 'start', { earlier, kept });
 }
 
 function* readSteps(
   flags: FpmFlags,
   env: NodeJS.ProcessEnv,
   purpose: Purpose,
-  { known, kept }: { readonly known?: Configuration; readonly kept?: ReadFiles | undefined } = {},
+  { earlier, kept }: { readonly earlier: EarlierReading; readonly kept?: ReadFiles | undefined },
 ): Steps<ReadConfiguration> {
   const { files } = phpIniSource(flags);
   const real = configSystem({
     allowRoot: flags.allowRoot,
     env,
     ini: iniValues(files, flags.defines, env),
+    texts: earlier.texts,
   });
   const { system, taken } = recordFiles(kept === undefined ? real : replayFiles(real, kept));
   const result = yield* loadSteps(
@@ -85,11 +135,14 @@ function* readSteps(
       ...(flags.prefix === undefined ? {} : { prefix: encodeText(flags.prefix) }),
       ...(flags.pidFile === undefined ? {} : { pidFile: encodeText(flags.pidFile) }),
       ...(flags.daemonize === undefined ? {} : { daemonize: flags.daemonize }),
+      memory: earlier.memory,
     },
     system,
   );
   const { messages, errorLog } = result;
-  const configuration = result.configuration && withFolderVersions(result.configuration);
+  const isPlain = (file: string): boolean => kept === undefined && earlier.texts.isPlain(file);
+  const versioned = result.configuration && withFolderVersions(result.configuration, isPlain);
+  const configuration = versioned?.configuration;
   yield;
   const from = errorLog?.from ?? messages.length;
   const start =
@@ -108,13 +161,18 @@ function* readSteps(
   further.push(...problems);
   if (configuration !== undefined && !isRefused(further)) further.push(...limitsOf(configuration, engines));
   yield;
-  const loaded = configuration === undefined ? undefined : yield* decodeSteps(configuration, known);
+  const loaded =
+    configuration === undefined ? undefined : yield* decodeSteps(configuration, earlier.configuration);
+  const isFine = loaded !== undefined && !isRefused(further);
+  const read = taken();
+  if (isFine && result.memory !== undefined && versioned !== undefined)
+    earlier.took(loaded, exchangePools(result.memory, versioned.others), read);
   return {
     loaded,
     asWritten: configuration,
-    configuration: isRefused(further) ? undefined : loaded,
+    configuration: isFine ? loaded : undefined,
     engines,
-    read: taken(),
+    read,
     global: errorLog === undefined ? undefined : decodeText(errorLog.global),
     early: messages.slice(0, from),
     messages: [...messages.slice(from), ...further],
@@ -127,17 +185,18 @@ const encoded = new WeakMap<PoolConfig, PoolConfig>();
 /** A pool that says the same as before is recognised before its texts are decoded, which takes longer. */
 function* decodeSteps(configuration: Configuration, known: Configuration | undefined): Steps<Configuration> {
   const pools: PoolConfig[] = [];
-  const before = new Map<string, { readonly pool: PoolConfig; readonly text: PoolConfig }>();
-  for (const pool of known?.pools ?? []) {
-    const text = encoded.get(pool) ?? pool;
-    before.set(text.name, { pool, text });
-  }
+  const before = new Map<string, PoolConfig>();
+  for (const pool of known?.pools ?? []) before.set(textOf(pool).name, pool);
   for (const text of configuration.pools) {
     const same = before.get(text.name);
-    pools.push(same !== undefined && isSamePool(same.text, text) ? same.pool : decodePool(text));
+    pools.push(same !== undefined && isSamePool(textOf(same), text) ? same : decodePool(text));
     yield;
   }
   return { ...decodeText({ ...configuration, pools: [] }), pools };
+}
+
+function textOf(pool: PoolConfig): PoolConfig {
+  return encoded.get(pool) ?? pool;
 }
 
 function decodePool(text: PoolConfig): PoolConfig {

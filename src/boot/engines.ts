@@ -14,29 +14,49 @@ export interface PoolEngine {
   readonly chosen: ChosenEngine;
 }
 
-/** Marks pools whose file, or the main file, is in the folder of one of this machine's PHP versions. */
-export function withFolderVersions(configuration: Configuration): Configuration {
+/**
+ * Marks pools whose file, or the main file, is in the folder of one of this machine's PHP versions.
+ *
+ * @param isPlain whether a file is no link: all such files of a folder have one answer
+ * @returns also the marked pools by what they were
+ */
+export function withFolderVersions(
+  configuration: Configuration,
+  isPlain: (file: string) => boolean = () => false,
+): { readonly configuration: Configuration; readonly others: ReadonlyMap<PoolConfig, PoolConfig> } {
   const versions = new Map<string, string | undefined>();
   const versionOf = (file: string): string | undefined => {
-    if (!versions.has(file)) versions.set(file, versionOfFile(decodeText(file)));
-    return versions.get(file);
+    const folder = isPlain(file) ? file.slice(0, file.lastIndexOf('/') + 1) : '';
+    const place = folder === '' ? file : folder;
+    if (!versions.has(place)) versions.set(place, versionOfPlace(decodeText(place)));
+    return versions.get(place);
   };
+  const others = new Map<PoolConfig, PoolConfig>();
   const pools = configuration.pools.map((pool) => {
-    const folderVersion = versionOf(pool.file) ?? versionOf(configuration.file);
-    return folderVersion === undefined ? pool : { ...pool, folderVersion };
+    const other = withFolderVersion(pool, versionOf(pool.file) ?? versionOf(configuration.file));
+    if (other !== pool) others.set(pool, other);
+    return other;
   });
-  return { ...configuration, pools };
+  return { configuration: { ...configuration, pools }, others };
 }
 
-/** By the path as given, else by the target of its links. */
-function versionOfFile(file: string): string | undefined {
-  const named = versionOfFolder(resolve(file));
+/** By the path as given, else by the target of its links. @param place a file, or a folder with a slash at its end */
+function versionOfPlace(place: string): string | undefined {
+  const end = place.endsWith('/') ? '/' : '';
+  const named = versionOfFolder(resolve(place) + end);
   if (named !== undefined) return named;
   try {
-    return versionOfFolder(realpathSync.native(file));
+    return versionOfFolder(realpathSync.native(place) + end);
   } catch {
     return undefined;
   }
+}
+
+/** The same object if it has that version. */
+function withFolderVersion(pool: PoolConfig, folderVersion: string | undefined): PoolConfig {
+  if (pool.folderVersion === folderVersion) return pool;
+  const { folderVersion: _, ...others } = pool;
+  return folderVersion === undefined ? others : { ...others, folderVersion };
 }
 
 /**
@@ -50,9 +70,12 @@ export function chooseEngines(
 ): { engines: PoolEngine[]; problems: ConfigMessage[] } {
   const engines: PoolEngine[] = [];
   const problems: ConfigMessage[] = [];
+  const found = new Map<string, ChosenEngine>();
   for (const pool of pools) {
     try {
-      const chosen = chosenEngine(pool);
+      const wanted = JSON.stringify([pool.engine, pool['engine.php'], pool.folderVersion]);
+      const chosen = found.get(wanted) ?? chosenEngine(pool);
+      found.set(wanted, chosen);
       engines.push({ pool, chosen });
       if (warnsOfEmbedded && chosen.instead !== undefined) problems.push(embeddedInstead(pool, chosen));
     } catch (error) {

@@ -23,7 +23,7 @@ import { MasterStartError } from '../runtime/start-error.ts';
 import type { Turns } from '../runtime/turns.ts';
 import { announcedDescriptors } from '../sockets/listener-inherit.ts';
 import { decodeText } from './binary-text.ts';
-import { phpIniSource, readConfiguration, readInTurns } from './configuration.ts';
+import { EarlierReading, phpIniSource, readConfiguration, readInTurns } from './configuration.ts';
 import { ConfigurationArchive } from './configuration-archive.ts';
 import { LaunchReport, launchErrors, launchInBackground } from './daemonize.ts';
 import type { FpmFlags } from './flags.ts';
@@ -59,6 +59,8 @@ interface Surroundings {
   readonly log: ErrorLog;
   readonly report: LaunchReport;
   readonly signals: MasterSignals;
+  /** The reading of the files at the start. */
+  readonly earlier: EarlierReading;
   /** Receives the master once it exists. */
   readonly faults: (master: FailingMaster) => void;
 }
@@ -79,7 +81,8 @@ export async function runMaster(flags: FpmFlags, { signals, command }: OwnProces
   const isInBackground = report.isAwaited || handover?.descent === 'background';
   // For a daemon, its caller has reported it.
   if (!isInBackground && handover === undefined) reportDefines(flags);
-  const read = readConfiguration(flags, process.env, 'start');
+  const earlier = new EarlierReading();
+  const read = readConfiguration(flags, process.env, 'start', earlier);
   const { loaded } = read;
   // Errors of the files are reported before going to the background, missing engines after it: as in php-fpm the
   // caller's exit code distinguishes them (78, 70).
@@ -100,7 +103,7 @@ export async function runMaster(flags: FpmFlags, { signals, command }: OwnProces
   }
   says.explain();
   detachFromTerminal(read.configuration);
-  const surroundings = { flags, command, isInBackground, log, report, signals, faults };
+  const surroundings = { flags, command, isInBackground, log, report, signals, faults, earlier };
   if (handover === undefined) return serve(read.configuration, read.read, surroundings, undefined);
   return replace(handover, read.configuration, read.read, surroundings);
 }
@@ -145,11 +148,10 @@ async function serve(
   surroundings: Surroundings,
   predecessor: Predecessor | undefined,
 ): Promise<number> {
-  const { flags, log, report, signals, faults, command, isInBackground } = surroundings;
+  const { flags, log, report, signals, faults, command, isInBackground, earlier } = surroundings;
   const place = instanceFolder('configurations', configuration, process.env, process.getuid?.() ?? 0);
   const archive = new ConfigurationArchive(place, log);
   archive.took(read);
-  let known = configuration;
   const engines = new KnownEngines();
   const program = new ProgramOnDisk(command[0] ?? '');
   const options: MasterOptions = {
@@ -165,15 +167,8 @@ async function serve(
     adminSocket: defaultAdminSocket(configuration, process.env, process.getuid?.() ?? 0),
     createAdminServer,
     signals,
-    reloadConfiguration: async (turns, rollback) => {
-      const reloaded = await reloadConfiguration(flags, new StartLog(log), turns, {
-        archive,
-        rollback,
-        known,
-      });
-      known = reloaded.configuration ?? known;
-      return reloaded;
-    },
+    reloadConfiguration: (turns, rollback) =>
+      reloadConfiguration(flags, new StartLog(log), turns, { archive, rollback, earlier }),
     planProcess: (planned) => planProcess(planned, flags, log),
     startSuccessor: (given) =>
       startSuccessor(given, {
@@ -236,8 +231,7 @@ class ProgramOnDisk {
 interface ReloadSources {
   readonly archive: ConfigurationArchive;
   readonly rollback: Rollback | undefined;
-  /** What was read last. */
-  readonly known: Configuration;
+  readonly earlier: EarlierReading;
 }
 
 /** Answers that are under way are given at most so long, ms. */
@@ -252,7 +246,7 @@ async function reloadConfiguration(
   flags: FpmFlags,
   says: StartLog,
   turns: Turns,
-  { archive, rollback, known }: ReloadSources,
+  { archive, rollback, earlier }: ReloadSources,
 ): Promise<ReloadedConfiguration> {
   const found = rollback && findKept(archive, rollback.kept);
   if (found !== undefined && 'problem' in found) {
@@ -263,7 +257,7 @@ async function reloadConfiguration(
     flags,
     process.env,
     turns,
-    known,
+    earlier,
     found?.read,
   );
   if (configuration !== undefined) archive.took(read);

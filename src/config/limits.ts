@@ -4,6 +4,8 @@ import type { Engine, Limit } from './directive.ts';
 import { DIRECTIVES, type PoolConfig } from './directives.ts';
 import type { ConfigMessage } from './messages.ts';
 
+const LIMITED = DIRECTIVES.filter(({ scope, limits }) => scope === 'pool' && limits !== undefined);
+
 /** Settings of php.ini that load code into PHP; the embedded PHP does not support them. */
 const EXTENSION_KEYS: ReadonlySet<string> = new Set(['extension', 'zend_extension']);
 
@@ -15,9 +17,9 @@ const EXTENSION_KEYS: ReadonlySet<string> = new Set(['extension', 'zend_extensio
  */
 export function checkEngineLimits(pool: PoolConfig, engine: Engine): ConfigMessage[] {
   const messages: ConfigMessage[] = [];
-  for (const row of DIRECTIVES) {
+  for (const row of LIMITED) {
     const limit = row.limits?.[engine];
-    if (row.scope !== 'pool' || !limit || !pool.places.has(row.name)) continue;
+    if (!limit || !pool.places.has(row.name)) continue;
     const value = pool[row.name as keyof PoolConfig];
     if (value === undefined || value === '' || value === row.default) continue;
     messages.push(...describe(pool, { name: row.name, engine, limit }));

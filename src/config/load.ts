@@ -3,6 +3,7 @@
 import type { Configuration, GlobalConfig } from './directives.ts';
 import { type ConfigMessage, Messages, Refused } from './messages.ts';
 import { Reader } from './reader.ts';
+import type { ReadingMemory } from './reading-memory.ts';
 import { complete, type Steps } from './steps.ts';
 import type { ConfigSystem } from './system.ts';
 import { type ValidationContext, validate } from './validate.ts';
@@ -17,6 +18,8 @@ export interface LoadOptions {
   readonly pidFile?: string;
   /** `-D` (true) or `-F` (false): overrides the file. */
   readonly daemonize?: boolean;
+  /** What the last reading found. */
+  readonly memory?: ReadingMemory | undefined;
 }
 
 export interface LoadResult {
@@ -29,6 +32,8 @@ export interface LoadResult {
   readonly errorLog?: OpenedErrorLog;
   /** The section [global] as far as it was read, unchecked unless `ok`. */
   readonly global: GlobalConfig;
+  /** For the next reading; present when `ok`. */
+  readonly memory?: ReadingMemory;
 }
 
 /** As in PHP-FPM, only messages after the log was opened go to it. */
@@ -47,23 +52,36 @@ export function loadConfiguration(options: LoadOptions, system: ConfigSystem): L
   return complete(loadSteps(options, system));
 }
 
-/** The same in steps: thousands of pools take a while. */
+/**
+ * The same in steps: thousands of pools take a while.
+ *
+ * @throws Outdated if something that is remembered does not hold any more
+ */
 export function* loadSteps(options: LoadOptions, system: ConfigSystem): Steps<LoadResult> {
   const messages = new Messages();
-  const reader = new Reader(system, messages, options.prefix);
+  const reader = new Reader(system, messages, options.prefix, options.memory);
   const { global } = reader;
   let errorLog: OpenedErrorLog | undefined;
   const onErrorLog = (global: GlobalConfig): void => {
     errorLog = { global, from: messages.list.length };
   };
   try {
-    const configuration = yield* load(options, reader, {
+    const { configuration, memory } = yield* load(options, reader, {
       system,
       messages,
       daemonize: options.daemonize,
       onErrorLog,
+      memory: options.memory,
+      recalled: reader.recalled,
     });
-    return { ok: true, configuration, global, messages: messages.list, ...(errorLog && { errorLog }) };
+    return {
+      ok: true,
+      configuration,
+      memory,
+      global,
+      messages: messages.list,
+      ...(errorLog && { errorLog }),
+    };
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
     return { ok: false, global, messages: messages.list, ...(errorLog && { errorLog }) };
@@ -74,7 +92,7 @@ function* load(
   { file, prefix, pidFile }: LoadOptions,
   reader: Reader,
   context: ValidationContext,
-): Steps<Configuration> {
+): Steps<{ readonly configuration: Configuration; readonly memory: ReadingMemory }> {
   const { system, messages } = context;
   if (prefix !== undefined && prefix !== '' && !system.isDirectory(prefix)) {
     const text = `the global prefix '${prefix}' does not exist or is not a directory`;
@@ -88,14 +106,16 @@ function* load(
     file,
     ...(prefix === undefined ? {} : { prefix }),
   };
-  yield* stage(messages, 'failed to post process the configuration', () => validate(draft, context));
-  return draft;
+  const { checked, checks } = yield* stage(messages, 'failed to post process the configuration', () =>
+    validate(draft, context),
+  );
+  return { configuration: draft, memory: { files: reader.files.remembered(checked), context: checks } };
 }
 
 /** Runs a step; when it refuses, adds the purpose of the step. */
-function* stage(messages: Messages, failure: string, step: () => Steps<void>): Steps<void> {
+function* stage<T>(messages: Messages, failure: string, step: () => Steps<T>): Steps<T> {
   try {
-    yield* step();
+    return yield* step();
   } catch (problem) {
     if (problem instanceof Refused) messages.add('error', failure);
     throw problem;

@@ -10,18 +10,26 @@ import {
   type Place,
   type PoolConfig,
 } from './directives.ts';
+import { FilesRead } from './files-read.ts';
 import { glob } from './glob.ts';
 import { type IniEnvironment, type IniLine, type IniStatement, parseIniLine } from './ini.ts';
 import { type Messages, Refused } from './messages.ts';
 import { expandPath } from './paths.ts';
+import { type Asked, Outdated, type ReadingMemory, type RememberedPool } from './reading-memory.ts';
 import type { Steps } from './steps.ts';
 import { describeSyntaxError } from './syntax-error.ts';
-import { type ConfigSystem, describeFailure, failed } from './system.ts';
+import { type ConfigSystem, describeFailure, failed, type SystemFailure } from './system.ts';
 
 /** Limit for nested files, including the main one. */
 const MAX_DEPTH = 5;
 /** errno of reading a folder: to PHP-FPM it is an empty file. */
 const IS_A_DIRECTORY = 21;
+
+/** A parsed line, and the names that it made the parser look up. */
+interface ParsedLine {
+  readonly line: IniLine;
+  readonly asked: readonly Asked[];
+}
 
 /** Reads the files into drafts. The current section continues after the end of an included file. */
 export class Reader {
@@ -33,29 +41,56 @@ export class Reader {
   readonly #messages: Messages;
   readonly #prefix: string | undefined;
   readonly #environment: IniEnvironment;
+  readonly #memory: ReadingMemory | undefined;
   /** Parsed lines of all files by their text. */
-  readonly #parsed = new Map<string, IniLine>();
+  readonly #parsed = new Map<string, ParsedLine>();
+  /** What the current line made the parser look up. */
+  #asked: Asked[] = [];
+  /** Whether a remembered question still has its answer. */
+  readonly #holds = new Map<Asked, boolean>();
   #pool: Draft<PoolConfig> | undefined;
   #depth = 0;
+  readonly files = new FilesRead();
+  /** Pools taken from the memory: complete already. */
+  readonly recalled = new Map<PoolConfig, RememberedPool>();
 
-  constructor(system: ConfigSystem, messages: Messages, prefix: string | undefined) {
+  constructor(
+    system: ConfigSystem,
+    messages: Messages,
+    prefix: string | undefined,
+    memory: ReadingMemory | undefined,
+  ) {
     this.#system = system;
     this.#messages = messages;
     this.#prefix = prefix;
-    this.#environment = {
-      constant: (name) => system.constant(name) ?? phpConstant(name),
-      variable: (name) => system.iniValue(name) ?? system.environment(name),
+    this.#memory = memory;
+    const ask = (kind: Asked['kind'], name: string): string | undefined => {
+      const answer = this.#look(kind, name);
+      this.#asked.push({ kind, name, answer });
+      return answer;
     };
+    this.#environment = {
+      constant: (name) => ask('constant', name),
+      variable: (name) => ask('variable', name),
+    };
+  }
+
+  #look(kind: Asked['kind'], name: string): string | undefined {
+    const system = this.#system;
+    return kind === 'constant'
+      ? (system.constant(name) ?? phpConstant(name))
+      : (system.iniValue(name) ?? system.environment(name));
   }
 
   /**
    * Reads a file and its includes; refuses through the messages.
    *
    * @param isIncluded then a folder is skipped
+   * @param text what was read
+   * @throws Outdated if something that is remembered does not hold any more
    */
-  *readFile(file: string, isIncluded = false): Steps<void> {
+  *readFile(file: string, isIncluded = false, text = this.#system.readFile(file)): Steps<void> {
     if (file === '') this.#messages.refuse('error', 'configuration filename is empty');
-    const text = this.#system.readFile(file);
     const isDirectory = failed(text) && text.errno === IS_A_DIRECTORY;
     if (isDirectory && isIncluded) return;
     if (failed(text) && !isDirectory) {
@@ -64,13 +99,52 @@ export class Reader {
     if (this.#depth >= MAX_DEPTH) {
       this.#messages.refuse('error', 'failed to include more than 5 files recursively');
     }
+    if (failed(text)) return;
+    const said = this.#messages.list.length;
+    const outer = this.files.open(file, text);
     this.#depth++;
-    const lines = failed(text) ? [] : text.split('\n');
-    for (const [index, line] of lines.entries()) {
+    for (const [index, line] of text.split('\n').entries()) {
       if (line !== '') yield* this.#readLine(line, { file, line: index + 1 });
       yield;
     }
     this.#depth--;
+    this.files.close(outer, this.#messages.list.length === said);
+  }
+
+  /** @returns whether the pools of the file are those of the last reading */
+  #recall(path: string, text: string): boolean {
+    const file = this.#memory?.files.get(path);
+    if (file === undefined || file.text !== text || this.#depth >= MAX_DEPTH) return false;
+    if (!file.asked.every((asked) => this.#isTrue(asked))) return false;
+    // Named elsewhere as well: the same section then has another beginning.
+    for (const { pool } of file.pools) if (this.#byName.has(pool.name.toLowerCase())) return false;
+    for (const remembered of file.pools) {
+      // Nothing writes to it: #touch sees to that, and the checks are not run again.
+      this.#add(remembered.pool as Draft<PoolConfig>);
+      this.recalled.set(remembered.pool, remembered);
+    }
+    this.files.recalled(path, file);
+    return true;
+  }
+
+  #isTrue(asked: Asked): boolean {
+    const known = this.#holds.get(asked);
+    if (known !== undefined) return known;
+    const holds = this.#look(asked.kind, asked.name) === asked.answer;
+    this.#holds.set(asked, holds);
+    return holds;
+  }
+
+  /** A pool that is complete is nothing to add to. */
+  #touch(pool: Draft<PoolConfig> | undefined): void {
+    if (pool !== undefined && this.recalled.has(pool)) throw new Outdated(`more about the pool ${pool.name}`);
+    this.files.touched(pool);
+  }
+
+  #add(pool: Draft<PoolConfig>): void {
+    this.#pool = pool;
+    this.pools.push(pool);
+    this.#byName.set(pool.name.toLowerCase(), pool);
   }
 
   /** Statements before a syntax error count; the first refused one ends the line. */
@@ -110,11 +184,15 @@ export class Reader {
 
   /** Thousands of pools have most lines in common. */
   #parse(text: string): IniLine {
-    const known = this.#parsed.get(text);
-    if (known !== undefined) return known;
-    const parsed = parseIniLine(`${text}\n`, this.#environment);
-    this.#parsed.set(text, parsed);
-    return parsed;
+    let parsed = this.#parsed.get(text);
+    if (parsed === undefined) {
+      this.#asked = [];
+      const line = parseIniLine(`${text}\n`, this.#environment);
+      parsed = { line, asked: this.#asked };
+      this.#parsed.set(text, parsed);
+    }
+    this.files.asked(parsed.asked);
+    return parsed.line;
   }
 
   #assign(statement: IniStatement, place: Place): void {
@@ -122,6 +200,7 @@ export class Reader {
       this.#enterSection(statement.name, place);
       return;
     }
+    this.#touch(this.#pool);
     const target = {
       settings: this.#pool ?? this.global,
       pool: this.#pool,
@@ -137,17 +216,22 @@ export class Reader {
     const lower = name.toLowerCase();
     if (lower === 'global') {
       this.#pool = undefined;
+      this.#touch(undefined);
       return;
     }
-    this.#pool = this.#byName.get(lower);
-    if (!this.#pool) {
-      this.#pool = newPool(name, place);
-      this.pools.push(this.#pool);
-      this.#byName.set(lower, this.#pool);
+    const known = this.#byName.get(lower);
+    if (known !== undefined) {
+      this.#touch(known);
+      this.#pool = known;
+      return;
     }
+    const pool = newPool(name, place);
+    this.#add(pool);
+    this.files.made(pool);
   }
 
   *#include(value: string, { file, line }: Place): Steps<void> {
+    this.files.mixed();
     const pattern = expandPath(value, { global: this.#prefix });
     const found = glob(pattern, this.#system);
     if ('error' in found) {
@@ -158,12 +242,16 @@ export class Reader {
       const text = `Nothing matches the include pattern '${pattern}' from ${file} at line ${line}.`;
       this.#messages.add('warning', text);
     }
-    for (const path of found.paths) yield* this.#includeFile(path, { file, line });
+    for (const path of found.paths) {
+      const text = this.#system.readFile(path);
+      if (failed(text) || !this.#recall(path, text)) yield* this.#includeFile(path, { file, line }, text);
+      yield;
+    }
   }
 
-  *#includeFile(path: string, { file, line }: Place): Steps<void> {
+  *#includeFile(path: string, { file, line }: Place, text: string | SystemFailure): Steps<void> {
     try {
-      yield* this.readFile(path, true);
+      yield* this.readFile(path, true, text);
     } catch (problem) {
       if (problem instanceof Refused)
         this.#messages.add('error', `Unable to include ${path} from ${file} at line ${line}`);

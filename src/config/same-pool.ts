@@ -4,6 +4,7 @@ import type { PoolConfig } from './directives.ts';
 
 /** Compares values, lists and maps; a tenth of the time that a comparison of any objects takes. */
 export function isSamePool(one: PoolConfig, other: PoolConfig): boolean {
+  if (one === other) return true;
   const [left, right] = [one, other] as unknown as Record<string, unknown>[];
   if (left === undefined || right === undefined) return false;
   const names = Object.keys(left);

@@ -6,6 +6,13 @@ import { type Draft, directive, type GlobalConfig, type PoolConfig } from './dir
 import { checkEngineLimits } from './limits.ts';
 import type { Messages } from './messages.ts';
 import { expandPath, isUnixAddress, STATE_DIRECTORY } from './paths.ts';
+import {
+  type CheckContext,
+  type Checked,
+  CheckRecorder,
+  Outdated,
+  type ReadingMemory,
+} from './reading-memory.ts';
 import { statusPool } from './status-pool.ts';
 import type { Steps } from './steps.ts';
 import { type ConfigSystem, describeFailure } from './system.ts';
@@ -25,6 +32,15 @@ export interface ValidationContext {
   readonly daemonize?: boolean | undefined;
   /** Called once the error log could be opened; later messages belong in it. */
   readonly onErrorLog?: (global: GlobalConfig) => void;
+  readonly memory?: ReadingMemory | undefined;
+  /** Pools taken from the memory. */
+  readonly recalled?: ReadonlyMap<PoolConfig, Checked>;
+}
+
+/** The outcome of all checks, for the next reading. */
+export interface Validated {
+  readonly checked: ReadonlyMap<PoolConfig, Checked>;
+  readonly checks: CheckContext;
 }
 
 /** Interfaces for waiting on connections, best first. Only the first two report each new connection once. */
@@ -37,9 +53,13 @@ const MECHANISMS: Readonly<Record<string, readonly string[]>> = {
 };
 const EDGE_TRIGGERED: ReadonlySet<string> = new Set(['epoll', 'kqueue']);
 
-/** Completes the drafts: defaults, expanded paths, checks. Refuses through the messages. */
-export function* validate(draft: ConfigurationDraft, context: ValidationContext): Steps<void> {
-  const { messages, system } = context;
+/**
+ * Completes the drafts: defaults, expanded paths, checks. Refuses through the messages.
+ *
+ * @throws Outdated if a remembered check has another outcome now
+ */
+export function* validate(draft: ConfigurationDraft, context: ValidationContext): Steps<Validated> {
+  const { messages } = context;
   const { global, prefix } = draft;
   const mechanism = validateGlobal(draft, context);
   if (draft.pools.length === 0) {
@@ -47,11 +67,19 @@ export function* validate(draft: ConfigurationDraft, context: ValidationContext)
     messages.refuse('error', text, ['A pool starts with its name in brackets, such as [www].']);
   }
   global['events.mechanism'] = mechanism;
-  const poolContext = { messages, system, prefix, edgeTriggered: EDGE_TRIGGERED.has(mechanism) };
+  const checks = { prefix, edgeTriggered: EDGE_TRIGGERED.has(mechanism) };
+  const checked = new Map<PoolConfig, Checked>();
+  const recorder = new CheckRecorder(context.system);
+  const poolContext = { messages, system: recorder.system, ...checks };
   // Pools for status pages are appended during the checks, so they come after all others.
   const hidden: Draft<PoolConfig>[] = [];
   for (const pool of draft.pools) {
-    validatePool(pool, poolContext);
+    if (context.recalled?.has(pool) === true) checkAgain(pool, checks, context);
+    else {
+      const said = messages.list.length;
+      validatePool(pool, poolContext);
+      checked.set(pool, { rechecks: recorder.take(), messages: messages.list.slice(said) });
+    }
     const status = statusPool(pool);
     if (status) hidden.push(status);
     yield;
@@ -71,6 +99,22 @@ export function* validate(draft: ConfigurationDraft, context: ValidationContext)
   for (const pool of draft.pools) {
     if (pool.engine !== 'auto') messages.take(checkEngineLimits(pool, pool.engine));
   }
+  return { checked, checks };
+}
+
+/** A pool with the outcome of its checks: what they looked at has to be the same. */
+function checkAgain(
+  pool: PoolConfig,
+  checks: CheckContext,
+  { messages, system, memory, recalled }: ValidationContext,
+): void {
+  const known = recalled?.get(pool);
+  const before = memory?.context;
+  const isSameContext = before?.prefix === checks.prefix && before?.edgeTriggered === checks.edgeTriggered;
+  if (known === undefined || !isSameContext || !known.rechecks.every((holds) => holds(system)))
+    throw new Outdated(`the checks of the pool ${pool.name}`);
+  // With an error that stops the reading nothing would be remembered.
+  messages.list.push(...known.messages);
 }
 
 /** @returns the name of the event mechanism */
@@ -133,6 +177,7 @@ function shareListenPaths(pools: readonly Draft<PoolConfig>[], hidden: readonly 
 }
 
 function checkListenTwice(pools: readonly PoolConfig[], messages: Messages): void {
+  if (new Set(pools.map(({ listen }) => listen)).size === pools.length) return;
   const byAddress = Map.groupBy(pools, ({ listen }) => listen);
   // In the order of the first of each: that one is reported.
   for (const [pool, later] of byAddress.values()) {

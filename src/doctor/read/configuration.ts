@@ -46,7 +46,7 @@ function read({ file, prefix, phpIni }: ConfigurationChoice, env: NodeJS.Process
     { file: encodeText(file), ...(prefix === undefined ? {} : { prefix: encodeText(prefix) }) },
     system,
   );
-  const complete = configuration && withFolderVersions(configuration);
+  const complete = configuration && withFolderVersions(configuration).configuration;
   const start = complete === undefined ? [] : lenient(checkStart(complete, system));
   const { engines, problems } =
     complete === undefined
