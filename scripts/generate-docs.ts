@@ -21,6 +21,7 @@ import {
 } from '../src/engine/message-table.ts';
 import { layoutHeader } from '../src/engine/native/layout-header.ts';
 import { settingNamesHeader } from '../src/engine/native/setting-names-header.ts';
+import { statusFieldsHeader } from '../src/engine/native/status-fields-header.ts';
 import { accessFieldsMarkdown } from '../src/log/access-json.ts';
 import { signalsMarkdown } from '../src/master/signal-docs.ts';
 import { engineSymbolsHeader } from '../src/scoreboard/engine-symbols.ts';
@@ -46,6 +47,7 @@ export const GENERATED: readonly (readonly [file: string, generate: Generator])[
   // Lists of TypeScript that the native engine is compiled with.
   ['native/record/layout.h', layoutHeader],
   ['native/php/symbols.h', engineSymbolsHeader],
+  ['native/record/status_fields.h', statusFieldsHeader],
   ['native/shared/setting_names.h', settingNamesHeader],
   ['docs/man/hathi.8', hathiPage],
   ['docs/man/hathi.conf.5', configurationPage],

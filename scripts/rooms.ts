@@ -53,8 +53,8 @@ export const rooms: readonly Room[] = [
   },
   {
     folder: 'src/status',
-    purpose: 'one snapshot as text, html, json, xml, openmetrics',
-    imports: ['src/text'],
+    purpose: 'one snapshot of a pool, made of its scoreboard, as text, html, json, xml, openmetrics',
+    imports: ['src/scoreboard', 'src/text'],
   },
   {
     folder: 'src/trace',
@@ -95,7 +95,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/engine/native',
     purpose: 'builds the native engine and finds the builds',
-    imports: ['native', 'src/config', 'src/engine', 'src/runtime', 'src/scoreboard'],
+    imports: ['native', 'src/config', 'src/engine', 'src/runtime', 'src/scoreboard', 'src/status'],
     writes: 'built engines',
   },
   {
@@ -134,6 +134,7 @@ export const rooms: readonly Room[] = [
       'src/posix',
       'src/runtime',
       'src/scoreboard',
+      'src/status',
       'src/text',
     ],
     writes: 'a cache of stripped scripts',

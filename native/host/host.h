@@ -8,6 +8,7 @@
 
 #include "host/channel.h"
 #include "host/php.h"
+#include "host/status_page.h"
 #include "shared/lane.h"
 #include "shared/memory.h"
 #include "shared/notes.h"
@@ -34,8 +35,10 @@ struct hathi_child {
 	bool is_granted;
 	/* It sent its memory, or the reason why it cannot. */
 	bool has_offered;
-	/* It asked for the status page and has no answer yet. */
+	/* It asked for the status page and has no answer yet: the question's number, and what it asked for. */
 	bool has_asked;
+	uint32_t question;
+	struct hathi_status_selection asked_for;
 	/* It has written output since its last request ended. */
 	bool has_output;
 	/* It was told to end. */
@@ -71,6 +74,10 @@ struct hathi_orphan {
 	bool is_draining;
 	/* When it drains by itself, and then when it ends; monotonic milliseconds. */
 	uint64_t until;
+	/* When it looks at the backlog again, monotonic milliseconds. */
+	uint64_t looks_at;
+	/* The log has a line about a backlog that the kernel does not tell. */
+	bool has_complained;
 };
 
 struct hathi_host {

@@ -13,6 +13,7 @@
 #include "host/listener.h"
 #include "host/meeting.h"
 #include "host/memory.h"
+#include "host/orphan_status.h"
 #include "host/passed.h"
 #include "host/relay.h"
 #include "host/workers.h"
@@ -100,6 +101,9 @@ bool hathi_orphan_begin(struct hathi_host *host)
 	host->orphan.wants_other = false;
 	host->orphan.grows = (pm != NULL && strcmp(pm, "ondemand") == 0) || !has_booted_worker(host);
 	host->orphan.until = now_ms() + host->orphan.survive_ms;
+	host->orphan.looks_at = 0;
+	host->orphan.has_complained = false;
+	hathi_relay_answer_open(host);
 	if (atomic_exchange(&host->shared->paused, 0) != 0) hathi_relay_to_all(host, HATHI_CONTROL_LOOK_AGAIN, -1);
 	hathi_listener_watch(host, false);
 	watch_socket(host, true);
@@ -121,7 +125,7 @@ int hathi_orphan_timeout(const struct hathi_host *host)
 {
 	if (!host->orphan.is_orphan) return -1;
 	uint64_t now = now_ms();
-	uint64_t next = host->orphan.until;
+	uint64_t next = host->orphan.until < host->orphan.looks_at ? host->orphan.until : host->orphan.looks_at;
 	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
 		uint64_t at = host->children[slot].replaced_at;
 		if (at != 0 && at < next) next = at;
@@ -146,6 +150,7 @@ void hathi_orphan_check(struct hathi_host *host)
 {
 	if (!host->orphan.is_orphan) return;
 	uint64_t now = now_ms();
+	hathi_orphan_look(host, now);
 	for (uint32_t slot = 0; slot < host->slot_count && !host->draining; slot++) {
 		struct hathi_child *child = host->children + slot;
 		if (child->replaced_at == 0 || child->replaced_at > now) continue;

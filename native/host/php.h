@@ -2,6 +2,7 @@
 #ifndef HATHI_HOST_PHP_H
 #define HATHI_HOST_PHP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "worker/engine.h"
@@ -11,6 +12,8 @@ struct hathi_host;
 struct hathi_host_php {
 	/* Major and minor version, "8.2". */
 	const char *version;
+	/* Its status page has the highest memory use. */
+	bool shows_memory_peak;
 	/* The program's name in Debian, "php-fpm8.2". */
 	const char *program;
 	/* The workers' interface. */

@@ -4,10 +4,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "host/memory.h"
+#include "host/orphan_status.h"
 #include "host/passed.h"
 #include "record/slot.h"
 #include "wire/request_id.h"
@@ -92,31 +92,40 @@ void hathi_relay_rest(struct hathi_host *host, uint32_t slot)
 	for (int stream = 1; stream >= 0; stream--) hathi_relay_output(host, slot, stream);
 }
 
-/* Without a master: answers the question for the status page, whose figures are the master's. */
-static void answer_alone(struct hathi_host *host, uint32_t slot, const struct hathi_control *question)
+/* Without a master: answers the question of a worker for the status page. */
+static void answer_alone(struct hathi_host *host, uint32_t slot)
 {
-	static const char page[] = "Content-type: text/plain;charset=UTF-8\r\nCache-Control: no-store\r\n\r\n"
-		"The master of this pool is gone. The pool serves on until the next one takes it over.\n";
+	const struct hathi_child *child = host->children + slot;
 	char id[64];
-	int file = memfd_create("hathi-status", MFD_CLOEXEC);
-	snprintf(id, sizeof id, "%u.%d.%u", slot, (int)host->children[slot].pid, question->sequence);
-	if (file >= 0 && write(file, page, sizeof page - 1) < 0) {
-		close(file);
-		file = -1;
-	}
-	hathi_relay_status(host, id, 503, file);
-	if (file >= 0) close(file);
+	snprintf(id, sizeof id, "%u.%d.%u", slot, (int)child->pid, child->question);
+	int page = hathi_orphan_page(host, &child->asked_for);
+	hathi_relay_status(host, id, 200, page);
+	if (page >= 0) close(page);
 }
 
-/* Asks the master for the status page, one question per worker at a time. Further questions are dropped. */
+/* There is no master any more: answers the questions that it has left open. */
+void hathi_relay_answer_open(struct hathi_host *host)
+{
+	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
+		if (host->children[slot].pid != 0 && host->children[slot].has_asked) answer_alone(host, slot);
+	}
+}
+
+/*
+ * Asks the master for the status page, one question per worker at a time. Further questions are dropped. Without a
+ * master the host answers.
+ */
 static void ask_status(struct hathi_host *host, uint32_t slot, const struct hathi_control *control)
 {
-	if (host->children[slot].has_asked) return;
+	struct hathi_child *child = host->children + slot;
+	if (child->has_asked) return;
+	child->has_asked = true;
+	child->question = control->sequence;
+	child->asked_for = hathi_status_select(control->text, control->length);
 	if (host->orphan.is_orphan) {
-		answer_alone(host, slot, control);
+		answer_alone(host, slot);
 		return;
 	}
-	host->children[slot].has_asked = true;
 	hathi_channel_say(&host->channel, control->text, control->length, "status %u.%d.%u", slot,
 		(int)host->children[slot].pid, control->sequence);
 }

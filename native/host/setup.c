@@ -18,9 +18,6 @@
 #include "record/layout.h"
 #include "shared/process.h"
 
-/* Room in the lane's queue; a connection takes less than 1 KiB of it. */
-enum { QUEUE_BYTES = 1024 * 1024 };
-
 /* Reads the next message of the settings. Ends the process when the master is gone or breaks the contract. */
 static void wait_message(struct hathi_host *host, struct hathi_message *message)
 {
@@ -107,7 +104,7 @@ static void prepare_lane(struct hathi_host *host)
 	if (slots < 0 || slots >= host->slot_count) slots = 0;
 	host->lane = (struct hathi_lane){host->slot_count - (uint32_t)slots, -1, -1, -1};
 	if (slots == 0) return;
-	int room = QUEUE_BYTES;
+	int room = HATHI_LANE_BYTES;
 	host->lane.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (host->lane.wake < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, queue) != 0)
 		hathi_host_fail(host, "cannot make the queue for queue.priority, ping.path and pm.status_path: %s", strerror(errno));

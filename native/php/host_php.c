@@ -29,6 +29,7 @@ static const struct hathi_engine engine = {
 
 const struct hathi_host_php hathi_php = {
 	.version = VERSION,
+	.shows_memory_peak = PHP_VERSION_ID >= 80400,
 	.program = "php-fpm" VERSION,
 	.engine = &engine,
 	.start = hathi_php_start,

@@ -4,6 +4,13 @@
 
 #include <stdint.h>
 
+enum {
+	/* Room in the queue, bytes; the kernel doubles it (socket(7)). */
+	HATHI_LANE_BYTES = 1024 * 1024,
+	/* Connections that it can hold: each takes more than 512 bytes and less than 1 KiB. As in src/pool/lane.ts. */
+	HATHI_LANE_MOST = 2 * HATHI_LANE_BYTES / 512,
+};
+
 struct hathi_lane {
 	/* The first slot of the lane's workers; the number of slots where the pool has no lane. */
 	uint32_t first_slot;

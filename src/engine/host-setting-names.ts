@@ -26,7 +26,7 @@ export const hostSettingNames = {
   'listen.kind': always(),
   'listen.backlog': always(['embedded']),
   'listen.allowed_clients': whereSet(),
-  pm: always(['native']),
+  pm: always(),
   'pm.max_requests': always(),
   'pm.max_memory_hard': always(['embedded']),
   'queue.max_wait': always(),

@@ -2,12 +2,12 @@
 
 import { isAtLeast } from '../engine/php-version.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { poolStatus } from '../pool/pool-status.ts';
 import { firstLaneSlot } from '../pool/worker-mode.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import { emptyScoreboard, type ScoreboardSnapshot } from '../scoreboard/decode.ts';
 import type { Listener } from '../sockets/listener.ts';
-import { renderStatus } from '../status/render.ts';
+import { poolStatus } from '../status/pool-status.ts';
+import { cgiResponse, renderStatus } from '../status/render.ts';
 import type { StatusSnapshot } from '../status/status-snapshot.ts';
 import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
@@ -129,13 +129,4 @@ export function poweredBy({ facts }: Generation): readonly (readonly [string, st
   if (facts?.isExposed !== true) return [];
   // A host may send anything; a version has no line ends.
   return /^[\w.+~-]+$/.test(facts.php) ? [['X-Powered-By', `PHP/${facts.php}`]] : [];
-}
-
-/** Header lines, an empty line, the body. */
-export function cgiResponse(
-  headers: readonly (readonly [string, string])[],
-  body: Uint8Array | string,
-): Buffer {
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return Buffer.concat([Buffer.from(`${lines}\r\n`, 'latin1'), Buffer.from(body)]);
 }

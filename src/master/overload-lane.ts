@@ -12,7 +12,6 @@ import { ServerConnection } from '../fastcgi/server.ts';
 import type { ServerRequest } from '../fastcgi/server-api.ts';
 import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
-import { cgiResponse } from '../generation/status-page.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { laneRefuses } from '../pool/lane.ts';
 import {
@@ -26,6 +25,7 @@ import {
 import { setNonBlocking } from '../posix/descriptors.ts';
 import { acceptWaiting } from '../posix/sockets.ts';
 import type { Listener } from '../sockets/listener.ts';
+import { cgiResponse } from '../status/render.ts';
 import { QueueGradient } from './queue-gradient.ts';
 import { type StatusSource, statusOrPing } from './status-server.ts';
 

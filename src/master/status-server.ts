@@ -7,9 +7,8 @@ import { createServer, type Socket } from 'node:net';
 import type { PoolConfig } from '../config/directives.ts';
 import { ServerConnection } from '../fastcgi/server.ts';
 import type { ServerRequest } from '../fastcgi/server-api.ts';
-import { cgiResponse } from '../generation/status-page.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { type HeaderLine, pingHeaders, statusHeadHeaders } from '../status/render.ts';
+import { cgiResponse, type HeaderLine, pingHeaders, statusHeadHeaders } from '../status/render.ts';
 import type { PoolServer } from './pool-endpoints.ts';
 
 /** Data about a pool. */

@@ -20,7 +20,7 @@ export const warmAfterRequests = 20;
 /** Worker mode: further requests until its growth means anything. */
 export const leastGrowthRequests = 20;
 
-/** The writer of a field. No byte has two writers. */
+/** The writer of a field. No byte has two writers at a time (docs/contract.md, section 7: a host without a master). */
 export type FieldWriter = 'creation' | 'master' | 'host' | 'worker';
 
 /** The engines of src/engine/choice/select.ts. */
@@ -98,7 +98,8 @@ export const headerFields = [
     offset: 148,
     size: 4,
     writer: 'master',
-    about: 'connections in the backlog, at the last heartbeat',
+    about:
+      'connections in the backlog, at the last heartbeat; while there is no master its host writes this and the next two',
   },
   {
     name: 'max_listen_queue',

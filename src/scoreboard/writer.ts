@@ -193,6 +193,16 @@ export class ScoreboardWriter {
       writeSync(this.#fd, header, at, 8, at);
   }
 
+  /** A host without a master has looked at the backlog: the next master goes on from these figures. */
+  lookedAtBacklog(queue: Pick<MasterFigures, 'listenQueue' | 'maxListenQueue' | 'listenQueueLength'>): void {
+    const header = this.#header;
+    writeU32(header, queue.listenQueue, headerAt.listen_queue);
+    writeU32(header, queue.maxListenQueue, headerAt.max_listen_queue);
+    writeU32(header, queue.listenQueueLength, headerAt.listen_queue_length);
+    for (const at of [headerAt.listen_queue, headerAt.max_listen_queue, headerAt.listen_queue_length])
+      writeSync(this.#fd, header, at, 4, at);
+  }
+
   /** Sets the number of requests that wait in the host, and updates its maximum. */
   queued(requests: number): void {
     writeU32(this.#header, requests, headerAt.queued_requests);

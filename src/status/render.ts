@@ -58,7 +58,20 @@ export const pingHeaders: readonly HeaderLine[] = [
  */
 export function renderStatus(snapshot: StatusSnapshot, queryString: string, now: number): StatusAnswer {
   const { format, full } = selectFormat(queryString);
-  const { contentType, render } = renderers[format];
-  const body = render(snapshot, full, Math.floor(now / 1000));
-  return { status: 200, headers: [...cacheHeaders, contentType], body: Buffer.from(body, 'utf8') };
+  const body = renderers[format].render(snapshot, full, Math.floor(now / 1000));
+  return { status: 200, headers: statusHeaders(format), body: Buffer.from(body, 'utf8') };
+}
+
+/** Headers of the page. */
+export function statusHeaders(format: StatusFormat): readonly HeaderLine[] {
+  return [...cacheHeaders, renderers[format].contentType];
+}
+
+/** Header lines, an empty line, the body. */
+export function cgiResponse(
+  headers: readonly (readonly [string, string])[],
+  body: Uint8Array | string,
+): Buffer {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.concat([Buffer.from(`${lines}\r\n`, 'latin1'), Buffer.from(body)]);
 }

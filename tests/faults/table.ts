@@ -20,6 +20,7 @@ export interface FaultGroup {
 }
 
 const survive = 'blackbox/survive.test.ts';
+const orphanStatus = 'blackbox/orphan-status.test.ts';
 const kept = 'blackbox/kept-sockets.test.ts';
 const upgrade = 'blackbox/upgrade.test.ts';
 const service = 'package/service.test.ts';
@@ -125,6 +126,12 @@ const master: readonly Fault[] = [
     phpFpm: 'workers stay for ever',
     hathi: 'after `survive` hosts finish their requests and end',
     tests: [[survive, 'without a next master they finish and go']],
+  },
+  {
+    fault: 'the status page is asked for while there is no master',
+    phpFpm: 'workers answer it',
+    hathi: 'the host answers it with the same figures, in every format, and they go on with the next master',
+    tests: [[orphanStatus, 'each page is that of the killed master']],
   },
   {
     fault: 'two masters at once',

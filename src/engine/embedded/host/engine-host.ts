@@ -149,6 +149,8 @@ export class EngineHost {
       const program = readThreadProgram(engine);
       flushCompileCache();
       const { module, extensions } = await files;
+      // The zone of local times is found in a file, once.
+      new Date(0).getTimezoneOffset();
       const problems = giveUpRights(settings);
       checkChroot(settings);
       // Composed with the remaining rights, since it looks for folders that the workers can write to.
@@ -312,7 +314,8 @@ export class EngineHost {
     if (this.#survival === undefined || running === undefined || !isAccepting) return false;
     this.#wasOrphan = true;
     for (const stream of this.#nowhere === undefined ? [] : [1, 2]) duplicateOnto(this.#nowhere ?? 0, stream);
-    this.#link.detach();
+    this.#link.detach((query) => running.orphanStatus.page(query));
+    running.orphanStatus.begin();
     running.pools.orphaned(true);
     if (this.#state === serving) running.front.open();
     this.#orphan = new Orphan({
@@ -336,8 +339,9 @@ export class EngineHost {
   }
 
   /** Tells the next master what it needs, in the order of docs/contract.md, section 7. */
-  #meetMaster(channel: number, { pools, settings }: Running): void {
+  #meetMaster(channel: number, { pools, settings, orphanStatus }: Running): void {
     this.#orphan = undefined;
+    orphanStatus.end();
     pools.orphaned(false);
     this.#link.attach(channel);
     for (const fd of [hostFd.scoreboard, settings.listenFd]) sendDescriptor(hostFd.descriptors, fd);

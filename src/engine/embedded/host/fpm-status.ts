@@ -1,7 +1,14 @@
 /** The result of fpm_get_status() for scripts, made from the master's status page in JSON. */
 
-/** Keys of a process whose names differ from the page's by more than blanks. */
-const processKeys: Readonly<Record<string, string>> = { 'content length': 'request-length' };
+import { dashed, processFieldsOf } from '../../../status/fields.ts';
+
+/** Keys of a process by the names of the page. */
+const processKeys: ReadonlyMap<string, string> = new Map(
+  processFieldsOf({ isBooted: true }).map(({ label, lowerLabel = label, key = dashed(lowerLabel) }) => [
+    lowerLabel,
+    key,
+  ]),
+);
 
 /**
  * @param page body of the status page for `json&full`
@@ -11,7 +18,7 @@ const processKeys: Readonly<Record<string, string>> = { 'content length': 'reque
 export function fpmStatus(page: string): string {
   const { processes, ...pool } = JSON.parse(page) as Record<string, unknown>;
   const status: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(pool)) status[name.replaceAll(' ', '-')] = value;
+  for (const [name, value] of Object.entries(pool)) status[dashed(name)] = value;
   const list = Array.isArray(processes) ? (processes as Record<string, unknown>[]) : [];
   status['procs'] = list.map(processStatus);
   return JSON.stringify(status);
@@ -27,7 +34,7 @@ function processStatus(process: Record<string, unknown>): Record<string, unknown
       status['request-uri'] = uri === '-' ? '' : uri;
       status['query-string'] = query.join('?');
     } else {
-      status[processKeys[name] ?? name.replaceAll(' ', '-')] = value;
+      status[processKeys.get(name) ?? dashed(name)] = value;
     }
   }
   return status;

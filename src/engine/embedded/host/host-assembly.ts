@@ -13,6 +13,7 @@ import { HostPool, type HostPoolOptions } from './host-pool.ts';
 import { HostPools } from './host-pools.ts';
 import { iniLookup } from './ini-lookup.ts';
 import type { MasterLink } from './master-link.ts';
+import { OrphanStatus } from './orphan-status.ts';
 import { Pages } from './pages.ts';
 import type { PoolSettings } from './pool-settings.ts';
 import { RequestAccounting } from './request-accounting.ts';
@@ -31,6 +32,7 @@ export interface Running {
   readonly front: HostFront;
   readonly threads: WorkerThreads;
   readonly accessLog: AccessLog | undefined;
+  readonly orphanStatus: OrphanStatus;
 }
 
 export function assembleHost(
@@ -101,7 +103,8 @@ export function assembleHost(
   });
   const isAside = (slot: number): boolean => slot >= maxChildren && slot < firstLaneSlot(settings);
   const pools = new HostPools(pool, aside?.pool, isAside);
-  return { settings, pools, threads, accessLog, front: makeFront(settings, router, link) };
+  const orphanStatus = new OrphanStatus({ settings, php: facts.php, pools, scoreboard, link });
+  return { settings, pools, threads, accessLog, orphanStatus, front: makeFront(settings, router, link) };
 }
 
 function makeFront(settings: PoolSettings, router: RequestRouter, link: MasterLink): HostFront {

@@ -30,15 +30,6 @@ export interface MasterLinkEvents {
 /** Bytes of log lines that wait for the next master. */
 const mostKeptBytes = 64 * 1024;
 
-/** The figures of the status page are the master's. */
-const withoutMaster: StatusReply = {
-  status: 503,
-  bytes: Buffer.from(
-    'Content-type: text/plain;charset=UTF-8\r\nCache-Control: no-store\r\n\r\n' +
-      'The master of this pool is gone. The pool serves on until the next one takes it over.\n',
-  ),
-};
-
 /** Time for the master to send a status page. */
 const statusLimitMs = 2000;
 
@@ -58,6 +49,8 @@ export class MasterLink {
   /** Questions sent to the master, by id; and those that wait for an answer to one of them. */
   readonly #open = new Map<string, Question>();
   readonly #waiting = new Set<Question>();
+  /** Answers questions while there is no master. */
+  #answerAlone: (query: string) => StatusReply | undefined = () => undefined;
   /** Maximum of open questions. */
   #mostOpen = 1;
   #lastQuestion = 0;
@@ -89,11 +82,16 @@ export class MasterLink {
     });
   }
 
-  /** There is no master: log lines are kept for the next one, up to a bound, and questions answered here. */
-  detach(): void {
+  /**
+   * There is no master: log lines are kept for the next one, up to a bound.
+   *
+   * @param answerAlone answers questions, those included that the last master left open
+   */
+  detach(answerAlone: (query: string) => StatusReply | undefined): void {
     this.#socket?.destroy();
     this.#socket = undefined;
-    for (const { answer } of [...this.#open.values(), ...this.#waiting]) answer(withoutMaster);
+    this.#answerAlone = answerAlone;
+    for (const { query, answer } of [...this.#open.values(), ...this.#waiting]) answer(answerAlone(query));
     this.#open.clear();
     this.#waiting.clear();
   }
@@ -144,7 +142,7 @@ export class MasterLink {
 
   /** Asks the master for the pool's status page; undefined when it has none or answers late. */
   askStatus(query: string): Promise<StatusReply | undefined> {
-    if (this.#socket === undefined) return Promise.resolve(withoutMaster);
+    if (this.#socket === undefined) return Promise.resolve(this.#answerAlone(query));
     return new Promise((resolve) => {
       const question: Question = {
         query,

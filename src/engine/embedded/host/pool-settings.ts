@@ -25,6 +25,8 @@ export interface PoolSettings {
   readonly backlog: number;
   readonly allowedClients: string | undefined;
   readonly maxChildren: number;
+  /** Name of the process manager, for the status page. */
+  readonly processManager: string;
   /** Slots of the lane's workers, behind those of `pm.max_children`. */
   readonly laneSlots: number;
   /** queue.priority */
@@ -112,6 +114,7 @@ export class SettingCollector {
       backlog: this.#backlog(),
       allowedClients: this.#last('listen.allowed_clients'),
       maxChildren: this.#number('max_children'),
+      processManager: this.#required('pm'),
       maxWait: Math.max(0, this.#number('queue.max_wait')),
       maxLength: Math.max(0, this.#number('queue.max_length')),
       priorities: this.#all('queue.priority'),

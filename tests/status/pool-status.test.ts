@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type PoolStatusInput, poolStatus } from '../../src/pool/pool-status.ts';
 import type { ScoreboardHeader } from '../../src/scoreboard/decode.ts';
-import { slot } from './slot.ts';
+import { type PoolStatusInput, poolStatus } from '../../src/status/pool-status.ts';
+import { slot } from '../pool/slot.ts';
 
 const header: ScoreboardHeader = {
   startEpochMicros: 0,

@@ -3,9 +3,9 @@
 import type { ScoreboardSnapshot, SlotSnapshot } from '../scoreboard/decode.ts';
 import { leastGrowthRequests, warmAfterRequests } from '../scoreboard/layout.ts';
 import { stageLabel } from '../scoreboard/states.ts';
-import type { ApplicationStatus, ProcessStatus, StatusSnapshot } from '../status/status-snapshot.ts';
 import { encodeBinary } from '../text/binary.ts';
 import { noRequestTexts } from '../text/request-texts.ts';
+import type { ApplicationStatus, ProcessStatus, StatusSnapshot } from './status-snapshot.ts';
 
 export interface PoolStatusInput {
   readonly pool: {
