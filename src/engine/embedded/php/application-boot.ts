@@ -1,7 +1,8 @@
 /** The booted application of an instance, if it has one, and all that a boot needs. */
 
 import type { ApplicationSettings, Outcome } from '../shared/protocol.ts';
-import { Application, type ApplicationParts, refuseCall } from './application.ts';
+import { Application, refuseCall } from './application.ts';
+import type { ApplicationParts } from './application-parts.ts';
 import { PhpCalls } from './calls.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { coreGlobals, findFields, type GlobalFields, probeSource } from './global-fields.ts';

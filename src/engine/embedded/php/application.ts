@@ -14,61 +14,22 @@
  */
 
 import { dirname } from 'node:path';
-import { binaryOf } from '../../../text/binary.ts';
-import type { ApplicationSettings, LogLevel, Outcome, PhpRequest } from '../shared/protocol.ts';
+import type { ApplicationSettings, Outcome } from '../shared/protocol.ts';
 import { outcomes } from '../shared/protocol.ts';
-import { Variables } from '../shared/variables.ts';
-import { BodyQueue } from './body.ts';
-import type { PhpCalls } from './calls.ts';
+import type { ApplicationParts, ApplicationRequest } from './application-parts.ts';
+import { bootRequest, defineStreams } from './application-script.ts';
 import type { Engine } from './engine.ts';
-import type { ErrorWatch } from './errors.ts';
-import type { ExitStatus } from './exit-status.ts';
 import { nameText } from './hash-tables.ts';
-import type { RunResult } from './instance-settings.ts';
 import { lastError } from './last-error.ts';
 import { callFrame, internalFunction } from './layout.ts';
 import { argument } from './module-functions.ts';
-import type { RequestInfo } from './request-info.ts';
+import { PauseOutput } from './pause-output.ts';
 import type { RequestReset } from './request-reset.ts';
-import type { BodySource, ResponseSink, Sapi, SapiRequest } from './sapi.ts';
-import type { ScriptRun } from './script-run.ts';
-import type { OutputStream } from './streams.ts';
+import type { SapiRequest } from './sapi.ts';
 import { writeValue } from './values.ts';
 
 const phases = { booting: 'booting', waiting: 'waiting', serving: 'serving', ended: 'ended' } as const;
 type Phase = (typeof phases)[keyof typeof phases];
-
-/** The script's output and the message of a failed boot. */
-const printedMost = 512;
-
-/** A request for the application. */
-export interface ApplicationRequest {
-  readonly request: PhpRequest;
-  readonly body: BodySource;
-  readonly sink: ResponseSink;
-  readonly phpSelf: string;
-}
-
-/** The instance as the application uses it. */
-export interface ApplicationParts {
-  readonly engine: Engine;
-  readonly calls: PhpCalls;
-  readonly sapi: Sapi;
-  readonly info: RequestInfo;
-  readonly script: ScriptRun;
-  readonly errors: ErrorWatch;
-  readonly exitStatus: ExitStatus;
-  readonly output: OutputStream;
-  readonly log: (text: string, level: LogLevel) => void;
-  /** A message of PHP beside requests. */
-  readonly phpLog: (bytes: Uint8Array<ArrayBuffer>) => void;
-  /** A request begins inside PHP, or none; `isWhole` unless it is one of a booted application. */
-  readonly enter: (request: PhpRequest | undefined, isWhole?: boolean) => void;
-  /** The script is done: takes the request's user, before PHP lets go of it. */
-  readonly noteUser: () => void;
-  /** Peak of memory, and user, of the request that PHP has just let go. */
-  readonly figures: () => Pick<RunResult, 'memoryPeak' | 'user'>;
-}
 
 interface Job extends ApplicationRequest {
   readonly over: PromiseWithResolvers<Outcome>;
@@ -81,7 +42,8 @@ export class Application {
   readonly #reset: RequestReset;
   #phase: Phase = phases.booting;
   #served = 0;
-  #printed = '';
+  /** Beside requests. */
+  readonly #output: PauseOutput;
   #job: Job | undefined;
   /** Ends the wait for a request: with one, or without when the worker is to end. */
   #wake: ((job: Job | undefined) => void) | undefined;
@@ -92,6 +54,7 @@ export class Application {
     this.#parts = parts;
     this.#settings = settings;
     this.#reset = reset;
+    this.#output = new PauseOutput(parts);
     parts.sapi.onAbort = () => reset.abort();
   }
 
@@ -179,7 +142,7 @@ export class Application {
   async #serve(job: Job, handler: number): Promise<boolean> {
     const { sapi, info, errors, exitStatus, script } = this.#parts;
     await this.#reset.prepare();
-    this.#forgetOutput();
+    this.#output.takeRest();
     script.arm();
     sapi.begin(sapiRequest(job));
     info.fill(job.request);
@@ -233,33 +196,7 @@ export class Application {
   /** Between two requests output goes to the worker's log, and a head is dropped. */
   #enterPause(): void {
     this.#parts.enter(undefined);
-    this.#parts.sapi.begin(this.#quietly());
-  }
-
-  #quietly(): SapiRequest {
-    const sink: ResponseSink = {
-      head: () => {},
-      body: (bytes) => {
-        this.#print(bytes);
-        return true;
-      },
-      flush: () => {},
-      finished: () => {},
-      log: (bytes) => this.#parts.phpLog(bytes),
-    };
-    return { params: Variables.of([]), phpSelf: '', body: new BodyQueue(0), sink, isHandled: true };
-  }
-
-  #print(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#printed.length < printedMost) {
-      this.#printed = `${this.#printed}${binaryOf(bytes)}`.slice(0, printedMost);
-    }
-    this.#parts.output('stderr', bytes);
-  }
-
-  #forgetOutput(): void {
-    const rest = this.#parts.sapi.end();
-    if (rest !== '') this.#print(new Uint8Array(Buffer.from(rest, 'latin1')));
+    this.#parts.sapi.begin(this.#output.request());
   }
 
   /* --- the script ------------------------------------------------------------------------------------------------ */
@@ -270,7 +207,7 @@ export class Application {
     const request = bootRequest(path);
     errors.begin();
     sapi.begin({
-      ...this.#quietly(),
+      ...this.#output.request(),
       params: request.params,
       phpSelf: `/${path.split('/').at(-1)}`,
     });
@@ -279,7 +216,7 @@ export class Application {
     engine.fs.chdir(dirname(path));
     if (await script.start()) {
       exitStatus.reset();
-      await this.#defineStreams();
+      await defineStreams(engine);
       await script.execute(path);
     }
     await this.#end();
@@ -292,7 +229,7 @@ export class Application {
     const job = this.#job;
     if (phase === phases.booting) {
       await this.#reset.flush();
-      this.#forgetOutput();
+      this.#output.takeRest();
       this.#booted.resolve(this.#failure());
     } else if (phase === phases.serving) {
       this.#reset.abandon();
@@ -304,7 +241,7 @@ export class Application {
     this.#phase = phases.ended;
     await script.shutdown();
     if (job !== undefined && !job.isAnswered) this.#answer(job, outcomes.bailout);
-    else this.#forgetOutput();
+    else this.#output.takeRest();
     job?.over.resolve(outcomes.bailout);
   }
 
@@ -315,7 +252,8 @@ export class Application {
     if (error !== undefined && (error.type & fatalLevels) !== 0) {
       return `the application of "${script}" could not be booted: ${error.message} in ${error.file} on line ${error.line}`;
     }
-    const printed = this.#printed === '' ? '' : `, and printed: ${this.#printed}`;
+    const { printed: text } = this.#output;
+    const printed = text === '' ? '' : `, and printed: ${text}`;
     return `the script "${script}" never called hathi_handle_request(): it ended with exit status ${this.#parts.exitStatus.value}${printed}`;
   }
 
@@ -329,44 +267,15 @@ export class Application {
       'warning',
     );
   }
-
-  /** Worker scripts of frameworks report on STDERR, as programs of the command line do. */
-  async #defineStreams(): Promise<void> {
-    const { engine } = this.#parts;
-    const code = engine.memory.allocateString(streamsCode);
-    const name = engine.memory.allocateString('streams');
-    await engine.suspendable('zend_eval_stringl')(code, streamsCode.length, 0, name);
-    for (const text of [code, name]) engine.function('free')(text);
-  }
 }
 
 /** In this thread. */
 let hasAdvised = false;
 
-const streamsCode =
-  "if (function_exists('fopen')) { define('STDOUT', fopen('php://stdout', 'wb')); define('STDERR', fopen('php://stderr', 'wb')); }";
-
 /** PHP's exit status after a fatal error. */
 const failedStatus = 255;
 /** E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR, E_RECOVERABLE_ERROR. */
 const fatalLevels = 1 | 4 | 16 | 64 | 256 | 4096;
-
-/** The script as PHP sees it beside requests; as in the native engine. */
-function bootRequest(script: string): PhpRequest {
-  const slash = script.lastIndexOf('/');
-  return {
-    params: Variables.of([
-      ['MAX_REQUESTS', '2147483647'],
-      ['FRANKENPHP_LOOP_MAX', '-1'],
-      ['FRANKENPHP_WORKER', '1'],
-      ['SCRIPT_NAME', script.slice(slash)],
-      ['SCRIPT_FILENAME', script],
-      ['DOCUMENT_ROOT', script.slice(0, slash)],
-    ]),
-    script,
-    contentLength: 0,
-  };
-}
 
 function sapiRequest({ request, body, sink, phpSelf }: ApplicationRequest): SapiRequest {
   return { params: request.params, phpSelf, body, sink, isHandled: true };

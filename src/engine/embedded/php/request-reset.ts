@@ -5,10 +5,12 @@
  * request are undone. The native engine does the same (native/php/reset.c).
  */
 
-import { iniFlag } from '../../script.ts';
+import { closeBody } from './body-streams.ts';
 import type { Engine } from './engine.ts';
 import { ExtensionStages } from './extension-stages.ts';
+import { FatalGuard } from './fatal-guard.ts';
 import { type GlobalFields, setUndefined } from './global-fields.ts';
+import { settleException } from './handler-exception.ts';
 import { elementsOf } from './hash-tables.ts';
 import type { IniEntries } from './ini-entries.ts';
 import { KeptIni } from './kept-ini.ts';
@@ -16,10 +18,10 @@ import { KeptState } from './kept-state.ts';
 import { callFrame, sapiGlobals, sapiHeaders, zval } from './layout.ts';
 import { type LoopFunction, MainStack } from './main-stack.ts';
 import type { RequestInfo } from './request-info.ts';
+import { RequestInput } from './request-input.ts';
 import type { Sapi } from './sapi.ts';
 import { Superglobals } from './superglobals.ts';
 import type { ScriptMask } from './umask.ts';
-import { kindOf, writeValue } from './values.ts';
 
 const calls: readonly LoopFunction[] = [
   ['sapi_activate', 'v'],
@@ -37,20 +39,10 @@ const calls: readonly LoopFunction[] = [
   ['zval_ptr_dtor', 'vi'],
 ];
 
-/** `PHP_OUTPUT_HANDLER_STDFLAGS` */
-const standardHandler = 0x70;
 /** `PHP_CONNECTION_ABORTED`, `PHP_OUTPUT_DISABLED` */
 const connectionAborted = 1;
 const outputDisabled = 2;
-/** `E_ERROR` */
-const errorLevel = 1;
-/** `PHP_STREAM_FREE_CLOSE` */
-const closeStream = 3;
-/** `php_stream.ops` and `php_stream_ops.label`. */
-const streamOps = 0;
-const opsLabel = 16;
 const okStatus = 200;
-const failedStatus = 500;
 
 /** Parts of the instance. */
 export interface ResetParts {
@@ -68,7 +60,8 @@ export class RequestReset {
   readonly #engine: Engine;
   readonly #fields: GlobalFields;
   readonly #extensions: ExtensionStages;
-  readonly #superglobals: Superglobals;
+  readonly #guard: FatalGuard;
+  readonly #input: RequestInput;
   readonly #stack: MainStack;
   readonly #ini: KeptIni;
   /** A call frame without arguments. */
@@ -76,8 +69,6 @@ export class RequestReset {
   readonly #kept: KeptState;
   #folder = '/';
   #mask = 0;
-  /** What left C by a fatal error, since {@link begin}. */
-  #failure: { readonly error: unknown } | undefined;
 
   /**
    * @param extensions of `worker.reset`
@@ -93,16 +84,19 @@ export class RequestReset {
     this.#parts = parts;
     this.#engine = engine;
     this.#fields = fields;
-    this.#ini = new KeptIni(engine, entries, (call) => this.#attempt(call));
+    this.#guard = new FatalGuard(engine);
+    this.#ini = new KeptIni(engine, entries, (call) => this.#guard.attempt(call));
     this.#kept = new KeptState(engine, fields);
     this.#extensions = new ExtensionStages(engine, extensions, warn);
-    this.#stack = new MainStack(engine, [...calls, ...this.#extensions.functions]);
-    this.#superglobals = new Superglobals(
+    const stack = new MainStack(engine, [...calls, ...this.#extensions.functions]);
+    this.#stack = stack;
+    const superglobals = new Superglobals(
       engine,
       fields,
       () => parts.sapi.serverArray,
-      (value) => this.#stack.call('zval_ptr_dtor', value),
+      (value) => stack.call('zval_ptr_dtor', value),
     );
+    this.#input = new RequestInput({ ...parts, fields, stack, extensions: this.#extensions, superglobals });
     const bytes = callFrame.bytes + zval.size;
     this.#noArguments = engine.memory.allocate(bytes);
     engine.memory.bytes.fill(0, this.#noArguments, this.#noArguments + bytes);
@@ -125,7 +119,7 @@ export class RequestReset {
 
   /** The script has ended: ends its output buffers. */
   flush(): Promise<void> {
-    return this.#attempt(() => this.#stack.call('php_output_end_all'));
+    return this.#guard.attempt(() => this.#stack.call('php_output_end_all'));
   }
 
   /** Output since the last request leaves, and so does its head. PHP is told about the request next. */
@@ -139,7 +133,7 @@ export class RequestReset {
   /** The request begins. PHP already knows it. */
   async begin(): Promise<void> {
     const { memory } = this.#engine;
-    this.#failure = undefined;
+    this.#guard.begin();
     this.#kept.keep();
     this.#ini.keep();
     this.#parts.mask.current = this.#mask;
@@ -148,8 +142,8 @@ export class RequestReset {
     this.#direct('php_clear_stat_cache', 0, 0, 0);
     memory.bytes[this.#fields.connectionStatus] = 0;
     this.#direct('php_output_activate');
-    await this.#readInput();
-    this.#limitTime('max_execution_time');
+    await this.#input.read();
+    this.#input.limitTime('max_execution_time');
   }
 
   /** Calls the handler. Its exception is left to {@link settle}; a fatal error rejects. */
@@ -160,8 +154,7 @@ export class RequestReset {
     try {
       await this.#stack.call('_call_user_function_impl', 0, handler, result, 0, 0, 0);
     } catch (error) {
-      // The stack of C is where the fatal error has left it.
-      this.#failure ??= { error };
+      this.#guard.note(error);
       throw error;
     }
     await this.#stack.call('zval_ptr_dtor', result);
@@ -175,22 +168,7 @@ export class RequestReset {
    * @returns whether it was exit
    */
   async settle(): Promise<boolean> {
-    const { memory } = this.#engine;
-    const exception = (): number => memory.word(this.#fields.exception);
-    if (exception() === 0) return false;
-    if (this.#engine.function('zend_is_unwind_exit')(exception()) !== 0) {
-      await this.#stack.call('zend_clear_exception');
-      return true;
-    }
-    if (kindOf(this.#engine, this.#fields.exceptionHandler) !== 0)
-      await this.#stack.call('zend_user_exception_handler');
-    if (exception() === 0) return false;
-    await this.#stack.call('zend_exception_error', exception(), errorLevel);
-    if (exception() !== 0) await this.#stack.call('zend_clear_exception');
-    const status = this.#engine.address('sapi_globals') + sapiGlobals.headers + sapiHeaders.responseCode;
-    if (memory.word(status) === okStatus && !this.#parts.sapi.isHeadSent)
-      memory.setWord(status, failedStatus);
-    return false;
+    return await settleException(this.#engine, this.#fields, this.#stack, this.#parts.sapi);
   }
 
   /**
@@ -202,15 +180,15 @@ export class RequestReset {
    * @throws what a fatal error in one of them throws
    */
   async finish(settle: () => Promise<boolean>): Promise<boolean> {
-    await this.#attempt(() => this.#stack.call('php_call_shutdown_functions'));
+    await this.#guard.attempt(() => this.#stack.call('php_call_shutdown_functions'));
     const ends = [await settle()];
-    await this.#attempt(() => this.#stack.call('php_output_end_all'));
+    await this.#guard.attempt(() => this.#stack.call('php_output_end_all'));
     this.#direct('zend_unset_timeout');
     await this.#stopExtensions();
     this.#kept.restoreSessionHandlers();
     ends.push(await settle());
-    await this.#attempt(() => this.#stack.call('php_output_deactivate'));
-    if (this.#failure !== undefined) throw this.#failure.error;
+    await this.#guard.attempt(() => this.#stack.call('php_output_deactivate'));
+    this.#guard.rethrow();
     return ends.includes(true);
   }
 
@@ -222,7 +200,7 @@ export class RequestReset {
     this.#kept.restoreShutdownFunctions();
     await this.#deleteGlobal('_SESSION');
     await this.#stack.call('sapi_deactivate');
-    if (body !== 0) this.#closeBody(body);
+    if (body !== 0) closeBody(this.#engine, this.#fields, body);
     ended();
     await this.#ini.restore();
     this.#kept.restoreTimezone();
@@ -256,80 +234,11 @@ export class RequestReset {
     this.#stack.end();
   }
 
-  /**
-   * PHP reads the request. As in any request no code of the application runs at that time: its error handler must not
-   * hear of what a client has sent, and PHP's messages name no place in a script.
-   */
-  async #readInput(): Promise<void> {
-    const { memory } = this.#engine;
-    const { currentFrame, errorHandler, requestStartup } = this.#fields;
-    const frame = memory.word(currentFrame);
-    const handler = Buffer.from(memory.bytes.subarray(errorHandler, errorHandler + zval.size));
-    setUndefined(this.#engine, errorHandler);
-    memory.setWord(currentFrame, 0);
-    if (requestStartup !== undefined) memory.bytes[requestStartup] = 1;
-    await this.#stack.call('sapi_activate');
-    this.#limitTime(this.#number('max_input_time') < 0 ? 'max_execution_time' : 'max_input_time');
-    // A message about the body may have sent the head; PHP then goes on without this header.
-    if (this.#flag('expose_php') && !this.#parts.sapi.isHeadSent)
-      this.#addHeader(`X-Powered-By: PHP/${this.#parts.phpVersion}`);
-    this.#startBuffering();
-    await this.#superglobals.fill();
-    await this.#extensions.start((name, ...args) => this.#stack.call(name, ...args));
-    if (requestStartup !== undefined) memory.bytes[requestStartup] = 0;
-    memory.setWord(currentFrame, frame);
-    handler.copy(memory.bytes, errorHandler);
-  }
-
-  #startBuffering(): void {
-    const handler = this.#parts.entries.value('output_handler') ?? '';
-    const bytes = this.#number('output_buffering') || Number(this.#flag('output_buffering'));
-    const start = this.#engine.function('php_output_start_user');
-    if (handler !== '') {
-      const holder = this.#engine.memory.allocate(zval.size);
-      writeValue(this.#engine, holder, handler);
-      start(holder, 0, standardHandler);
-      this.#direct('zval_ptr_dtor', holder);
-      this.#direct('free', holder);
-    } else if (bytes > 0) {
-      start(0, bytes > 1 ? bytes : 0, standardHandler);
-    } else if (this.#flag('implicit_flush')) {
-      this.#direct('php_output_set_implicit_flush', 1);
-    }
-  }
-
-  /** The application may have kept a stream on the body. It would read the freed memory of that body. */
-  #closeBody(body: number): void {
-    const { memory } = this.#engine;
-    const { resources, resourceType } = this.#fields;
-    const streamType = this.#engine.function('php_file_le_stream')();
-    for (const element of elementsOf(this.#engine, resources)) {
-      const resource = memory.word(element + zval.value);
-      const stream = memory.word(resource + resourceType + 4);
-      if (memory.word(resource + resourceType) !== streamType || stream === 0) continue;
-      const label = memory.word(memory.word(stream + streamOps) + opsLabel);
-      if (memory.string(label) === 'Input') this.#direct('zend_list_close', resource);
-    }
-    this.#direct('_php_stream_free', body, closeStream);
-  }
-
   #stopExtensions(): Promise<void> {
     return this.#extensions.stop(
       (name, ...args) => this.#stack.call(name, ...args),
-      (call) => this.#attempt(call),
+      (call) => this.#guard.attempt(call),
     );
-  }
-
-  /** As PHP's own guard: a fatal error in the call is kept, and what follows runs. */
-  async #attempt(call: () => Promise<unknown>): Promise<void> {
-    const stack = this.#engine.function('emscripten_stack_get_current')();
-    try {
-      await call();
-    } catch (error) {
-      if (!isBailout(error)) throw error;
-      this.#direct('_emscripten_stack_restore', stack);
-      this.#failure ??= { error };
-    }
   }
 
   /** Until the next request: PHP is as in a request, but without a client. */
@@ -347,31 +256,8 @@ export class RequestReset {
     this.#direct('free', text);
   }
 
-  #addHeader(line: string): void {
-    const text = this.#engine.memory.allocateString(line);
-    this.#direct('sapi_add_header_ex', text, line.length, 1, 1);
-    this.#direct('free', text);
-  }
-
-  #limitTime(setting: string): void {
-    this.#engine.function('zend_set_timeout')(BigInt(Math.max(0, this.#number(setting))), 0);
-  }
-
-  #number(setting: string): number {
-    return Number.parseInt(this.#parts.entries.value(setting) ?? '', 10) || 0;
-  }
-
-  #flag(setting: string): boolean {
-    return iniFlag(this.#parts.entries.value(setting), false);
-  }
-
   /** For C functions that run no code of the application and wait for nothing. */
   #direct(name: string, ...args: number[]): void {
     this.#engine.function(name)(...args);
   }
-}
-
-/** A fatal error leaves C by an exception of WebAssembly. */
-export function isBailout(error: unknown): boolean {
-  return error instanceof WebAssembly.Exception;
 }
