@@ -13,9 +13,8 @@ void hathi_listener_watch(struct hathi_host *host, bool on)
 	host->watching = on;
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = hathi_host_event(HATHI_FROM_LISTENER, 0)};
 	epoll_ctl(host->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, host->listen_fd, &event);
-	/* A lane may have accepted connections that still wait for a worker. */
-	if (host->lane.queue_out >= 0)
-		epoll_ctl(host->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, host->lane.queue_out, &event);
+	/* Workers may have accepted connections that still wait for one of them. */
+	epoll_ctl(host->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, host->lane.queue_out, &event);
 }
 
 /*

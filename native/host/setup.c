@@ -95,7 +95,7 @@ static void prepare_access_log(struct hathi_host *host)
 	if (host->access_format == NULL) hathi_host_fail(host, "%s", error);
 }
 
-/* The last slots are those of the lane. Its descriptors are inherited by every worker. */
+/* The queue, and the lane, whose slots are the last ones. Every worker inherits the descriptors. */
 static void prepare_lane(struct hathi_host *host)
 {
 	long long slots = 0;
@@ -103,11 +103,10 @@ static void prepare_lane(struct hathi_host *host)
 	hathi_setting_number(&host->settings, HATHI_SETTING_LANE_SLOTS, &slots);
 	if (slots < 0 || slots >= host->slot_count) slots = 0;
 	host->lane = (struct hathi_lane){host->slot_count - (uint32_t)slots, -1, -1, -1};
-	if (slots == 0) return;
 	int room = HATHI_LANE_BYTES;
-	host->lane.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (host->lane.wake < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, queue) != 0)
-		hathi_host_fail(host, "cannot make the queue for queue.priority, ping.path and pm.status_path: %s", strerror(errno));
+	if (slots > 0) host->lane.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if ((slots > 0 && host->lane.wake < 0) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, queue) != 0)
+		hathi_host_fail(host, "cannot make the queue of connections that wait for a worker: %s", strerror(errno));
 	host->lane.queue_in = queue[0];
 	host->lane.queue_out = queue[1];
 	/* The kernel bounds it by net.core.wmem_max. */

@@ -140,14 +140,13 @@ static void replace_later(struct hathi_host *host, uint32_t slot, int status)
 }
 
 /* A worker has ended: the others may all be busy now, and it may have died before it counted what it took. */
-static void look_at_lane(const struct hathi_host *host)
+static void look_at_queue(const struct hathi_host *host)
 {
 	const uint64_t one = 1;
 	int bytes = 0;
-	if (host->lane.wake < 0) return;
 	if (ioctl(host->lane.queue_out, FIONREAD, &bytes) == 0)
-		hathi_queue_set(host->scoreboard, (uint32_t)bytes / sizeof(uint64_t));
-	if (write(host->lane.wake, &one, sizeof one) < 0) return;
+		hathi_queue_set(host->scoreboard, (uint32_t)bytes / sizeof(struct hathi_left));
+	if (host->lane.wake >= 0 && write(host->lane.wake, &one, sizeof one) < 0) return;
 }
 
 /* Reaps ended workers: frees their slots and reports how each ended. Reports those that a signal has stopped. */
@@ -184,7 +183,7 @@ void hathi_workers_reap(struct hathi_host *host)
 		}
 	}
 	hathi_workers_tell_stopped(host);
-	if (ended) look_at_lane(host);
+	if (ended) look_at_queue(host);
 	if (ended) hathi_passed_again(host);
 	hathi_workers_end_others(host);
 	/* The kernel may have woken the dead worker for a connection that still waits. */

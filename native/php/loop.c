@@ -333,12 +333,16 @@ void hathi_loop_run(struct hathi_worker *worker)
 	loop.worker = worker;
 	hathi_reset_choose(worker);
 	hathi_audit_start(worker);
-	while (live()) {
+	for (;;) {
+		bool is_sound = live();
+		/* It retires. Its application boots once more where a client that it has accepted still waits. */
+		if (!is_sound) worker->retires = true;
 		if (loop.phase == BOOTING || hathi_turn_is_last(worker)) return;
-		hathi_turn_settle(worker, loop.started);
+		if (is_sound) hathi_turn_settle(worker, loop.started);
 		/* It may have counted its requests by itself, and that was the last one. */
 		if (hathi_turn_is_last(worker)) return;
-		advise();
+		if (is_sound) advise();
 		hathi_turn_give_up_kept(worker);
+		if (hathi_turn_is_last(worker)) return;
 	}
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shared/clock.h"
 #include "worker/held.h"
 #include "worker/lane.h"
 #include "worker/log.h"
@@ -30,7 +31,10 @@ enum {
  */
 static enum hathi_read read_first(struct hathi_worker *worker, struct hathi_connection *connection)
 {
+	/* Another worker has given it that moment. */
+	bool was_held = connection->deadline != 0;
 	enum hathi_read result = hathi_connection_read(worker, connection);
+	if (was_held) return result;
 	if (result == HATHI_READ_MORE && worker->is_quick) {
 		sched_yield();
 		result = hathi_connection_read(worker, connection);
@@ -107,13 +111,19 @@ int hathi_accept_admitted(struct hathi_worker *worker, char *name, bool *took)
 	return -1;
 }
 
-/* Reads a new connection. Returns it when its request is complete, else holds or closes it. */
-static struct hathi_connection *begin(struct hathi_worker *worker, int fd, const char *name)
+/*
+ * Reads a new connection, which has that deadline where another worker has held it. Returns it when its request is
+ * complete, else holds or closes it.
+ */
+static struct hathi_connection *begin(struct hathi_worker *worker, int fd, const char *name, uint64_t deadline)
 {
-	struct hathi_connection *late = worker->held_count > 0 ? hathi_held_give_up(worker) : NULL;
+	/* A client that was silent before may still be: no idle connection is given up for it while there is room. */
+	bool makes_room = deadline == 0 || worker->held_count >= hathi_worker_may_hold(worker);
+	struct hathi_connection *late = worker->held_count > 0 && makes_room ? hathi_held_give_up(worker) : NULL;
 	struct hathi_connection *connection = hathi_connection_open(worker, fd);
 	if (connection == NULL) return late;
 	snprintf(connection->peer, sizeof connection->peer, "%s", name);
+	connection->deadline = deadline;
 	if (late != NULL) {
 		hold_new(worker, connection);
 		return late;
@@ -131,39 +141,61 @@ static struct hathi_connection *begin(struct hathi_worker *worker, int fd, const
 	return NULL;
 }
 
-/* A connection that the lane has left to the other workers; -1 without one. The lane has checked its peer. */
-static int take_left(const struct hathi_worker *worker, char *name)
+/* A connection that another worker has left; -1 without one. That worker has checked its peer. */
+static int take_left(struct hathi_worker *worker, char *name, struct hathi_left *left)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t length = sizeof peer;
-	int fd = hathi_lane_take(worker);
+	int fd = hathi_lane_take(worker, left);
 	if (fd >= 0 && worker->is_tcp && getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
 		hathi_clients_name(&peer, name, HATHI_PEER_BYTES);
 	return fd;
 }
 
-/* The same as hathi_accept(), but only of the connections that the lane has left. */
+/* The same as hathi_accept(), but only of the connections that others have left. */
 struct hathi_connection *hathi_accept_left(struct hathi_worker *worker)
 {
 	char name[HATHI_PEER_BYTES] = "";
+	struct hathi_left left;
 	if (worker->held_count >= hathi_worker_may_hold(worker)) return NULL;
-	for (int fd; (fd = take_left(worker, name)) >= 0;) {
-		struct hathi_connection *ready = begin(worker, fd, name);
+	for (int fd; (fd = take_left(worker, name, &left)) >= 0;) {
+		struct hathi_connection *ready = begin(worker, fd, name, left.deadline);
 		if (ready != NULL || worker->held_count > 0) return ready;
 	}
 	return NULL;
 }
 
 /*
- * Accepts a connection, first one that has waited in the lane's queue. Returns it when its request is complete, else
+ * The kernel may have woken this worker for a new connection too, and nobody else for it: leaves that to the others.
+ */
+static void pass_on_new(struct hathi_worker *worker)
+{
+	char name[HATHI_PEER_BYTES] = "";
+	bool took;
+	int fd = hathi_accept_admitted(worker, name, &took);
+	if (fd < 0) return;
+	const struct hathi_left left = {.since = hathi_clock(CLOCK_MONOTONIC)};
+	bool is_left = hathi_lane_leave(worker, fd, &left);
+	struct hathi_connection *connection = is_left ? NULL : hathi_connection_open(worker, fd);
+	if (is_left) close(fd);
+	if (connection == NULL) return;
+	snprintf(connection->peer, sizeof connection->peer, "%s", name);
+	hold_new(worker, connection);
+}
+
+/*
+ * Accepts a connection, first one that another worker has left. Returns it when its request is complete, else
  * holds or closes it. *took tells whether there was a connection.
  */
 struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took)
 {
 	char name[HATHI_PEER_BYTES] = "";
+	struct hathi_left left;
+	bool owes_accept = worker->owes_accept;
 	worker->owes_accept = false;
-	int fd = take_left(worker, name);
+	int fd = take_left(worker, name, &left);
 	*took = fd >= 0;
 	if (fd < 0) fd = hathi_accept_admitted(worker, name, took);
-	return fd < 0 ? NULL : begin(worker, fd, name);
+	else if (owes_accept && worker->held_count < HATHI_HELD) pass_on_new(worker);
+	return fd < 0 ? NULL : begin(worker, fd, name, left.deadline);
 }

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include "shared/clock.h"
+#include "worker/demand.h"
 #include "worker/faults.h"
+#include "worker/lane.h"
 #include "worker/worker_control.h"
 
 /*
@@ -161,6 +163,29 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 }
 
 /*
+ * The worker begins a request. The others that it holds would wait for its script, and end with it where that ends the
+ * worker. So clients that have sent nothing yet are left to whoever is free first, and while another worker is free idle
+ * kept connections are given up; a request that comes in the last moment is served next. A request of which some has
+ * been read stays.
+ */
+void hathi_held_leave(struct hathi_worker *worker)
+{
+	bool another_is_free = hathi_demand_another_is_free(worker);
+	uint32_t index = 0;
+	while (index < worker->held_count) {
+		const struct hathi_connection *connection = worker->held[index];
+		uint32_t before = worker->held_count;
+		if (connection->is_kept) {
+			if (another_is_free && worker->late == NULL) worker->late = give_up(worker, index);
+		} else if (!connection->has_spoken && hathi_queue_length(worker->slot.header) < HATHI_HELD) {
+			const struct hathi_left left = {.since = hathi_clock(CLOCK_MONOTONIC), .deadline = connection->deadline};
+			if (hathi_lane_leave(worker, connection->fd, &left)) hathi_held_close(worker, index);
+		}
+		if (worker->held_count == before) index++;
+	}
+}
+
+/*
  * Waits while the worker holds connections. Returns one whose request is complete. *waits tells whether a new
  * connection waits.
  */
@@ -180,6 +205,7 @@ struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_
 	*waits = false;
 	uint32_t held = worker->held_count;
 	if (poll(polled, count, timeout) > 0) {
+		if (polled[held + 3].revents != 0) worker->sees_left = true;
 		*waits = polled[held + 2].revents != 0 || polled[held + 3].revents != 0;
 		for (uint32_t index = held; index-- > 0;) {
 			if (polled[index].revents == 0) continue;

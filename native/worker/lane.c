@@ -166,7 +166,8 @@ static bool set_aside(struct hathi_worker *worker, int fd, uint64_t accepted)
 		refuse_connection(worker, fd);
 		return true;
 	}
-	if (!hathi_lane_leave(worker, fd, accepted)) return false;
+	const struct hathi_left left = {.since = accepted};
+	if (!hathi_lane_leave(worker, fd, &left)) return false;
 	close(fd);
 	return true;
 }

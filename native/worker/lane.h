@@ -7,10 +7,10 @@
 
 #include "worker/worker.h"
 
-/* lane_queue.c: the connections that a lane has looked at and left to the other workers. */
-bool hathi_lane_leave(const struct hathi_worker *worker, int fd, uint64_t accepted);
-int hathi_lane_take(const struct hathi_worker *worker);
-int hathi_lane_take_older(const struct hathi_worker *worker, uint64_t micros);
+/* lane_queue.c: the connections that a lane has looked at, or a busy worker holds, left to the other workers. */
+bool hathi_lane_leave(const struct hathi_worker *worker, int fd, const struct hathi_left *left);
+int hathi_lane_take(struct hathi_worker *worker, struct hathi_left *left);
+int hathi_lane_take_older(struct hathi_worker *worker, uint64_t micros);
 bool hathi_lane_is_full(const struct hathi_worker *worker);
 void hathi_lane_wake(const struct hathi_worker *worker);
 

@@ -9,46 +9,42 @@
 #include "worker/lane.h"
 
 /*
- * The queue of a lane: connections in order of arrival, each a message with the time at which it was accepted. The
- * scoreboard's count is raised before a message is sent, so a worker that sees none has nothing to take.
+ * The queue: connections in order of arrival, each a message. The scoreboard's count is raised before a message is
+ * sent, so a worker that sees none has nothing to take. The host, which counts again after the death of a worker, may
+ * miss one; who has seen that the queue is readable looks whatever the count says.
  */
 
 /* Leaves a connection to the other workers; the caller still owns `fd`. Returns false while the queue is full. */
-bool hathi_lane_leave(const struct hathi_worker *worker, int fd, uint64_t accepted)
+bool hathi_lane_leave(const struct hathi_worker *worker, int fd, const struct hathi_left *left)
 {
 	hathi_queue_add(worker->slot.header);
-	if (hathi_send_descriptor(worker->lane.queue_in, &accepted, sizeof accepted, fd)) return true;
+	if (hathi_send_descriptor(worker->lane.queue_in, left, sizeof *left, fd)) return true;
 	hathi_queue_remove(worker->slot.header);
 	return false;
 }
 
-static int take(const struct hathi_worker *worker, uint64_t *accepted)
+/* The connection that has waited longest; -1 where none waits. The caller owns it. */
+int hathi_lane_take(struct hathi_worker *worker, struct hathi_left *left)
 {
 	int fd = -1;
-	*accepted = 0;
-	if (worker->lane.queue_out < 0 || hathi_queue_length(worker->slot.header) == 0) return -1;
-	ssize_t got = hathi_receive_descriptor(worker->lane.queue_out, accepted, sizeof *accepted, &fd);
+	*left = (struct hathi_left){0};
+	if (!worker->sees_left && hathi_queue_length(worker->slot.header) == 0) return -1;
+	worker->sees_left = false;
+	ssize_t got = hathi_receive_descriptor(worker->lane.queue_out, left, sizeof *left, &fd);
 	if (got > 0) hathi_queue_remove(worker->slot.header);
 	return fd;
 }
 
-/* The connection that has waited longest; -1 where none waits. The caller owns it. */
-int hathi_lane_take(const struct hathi_worker *worker)
+/* The connection that has waited longest, where it waits since before that time; else -1. The caller owns it. */
+int hathi_lane_take_older(struct hathi_worker *worker, uint64_t micros)
 {
-	uint64_t accepted;
-	return take(worker, &accepted);
-}
-
-/* The connection that has waited longest, where it was accepted before that time; else -1. The caller owns it. */
-int hathi_lane_take_older(const struct hathi_worker *worker, uint64_t micros)
-{
-	uint64_t accepted;
+	struct hathi_left left;
 	if (hathi_queue_length(worker->slot.header) == 0) return -1;
-	ssize_t got = recv(worker->lane.queue_out, &accepted, sizeof accepted, MSG_PEEK | MSG_DONTWAIT);
-	if (got != (ssize_t)sizeof accepted || accepted >= micros) return -1;
-	int fd = take(worker, &accepted);
+	ssize_t got = recv(worker->lane.queue_out, &left, sizeof left, MSG_PEEK | MSG_DONTWAIT);
+	if (got != (ssize_t)sizeof left || left.since >= micros) return -1;
+	int fd = hathi_lane_take(worker, &left);
 	/* A worker took that one in between, and this is a younger one: it waits again, behind the others. */
-	if (fd < 0 || accepted < micros || !hathi_lane_leave(worker, fd, accepted)) return fd;
+	if (fd < 0 || left.since < micros || !hathi_lane_leave(worker, fd, &left)) return fd;
 	close(fd);
 	return -1;
 }

@@ -52,6 +52,7 @@ static void wait_free(struct hathi_worker *worker)
 	worker->is_pressed = hathi_clock(CLOCK_MONOTONIC) - before < PRESSED_MICROS;
 	for (int index = 0; index < count; index++) {
 		if (events[index].data.u32 == HATHI_WAIT_CONTROL) hathi_worker_control(worker);
+		else if (events[index].data.u32 == HATHI_WAIT_LEFT) worker->sees_left = true;
 	}
 }
 
@@ -83,7 +84,7 @@ void hathi_worker_leave_accepting(struct hathi_worker *worker)
 	hathi_control_send(worker->control, &stopped, -1);
 }
 
-/* The same once: connections that it holds, and those that the lane has left. */
+/* The same once: connections that it holds, and those that others have left. */
 static struct hathi_connection *settle_held(struct hathi_worker *worker, bool serves_left)
 {
 	bool ignored;
@@ -108,8 +109,8 @@ static struct hathi_connection *settle_held(struct hathi_worker *worker, bool se
 }
 
 /*
- * Closes idle connections, and waits for clients that have connected and not sent their request yet. Connections that
- * the lane has accepted belong to this generation: its workers serve them before they end. Returns a request; NULL when
+ * Closes idle connections, and waits for clients that have connected and not sent their request yet. Connections in
+ * the queue belong to this generation: its workers serve them before they end. Returns a request; NULL when
  * no connection is left.
  */
 struct hathi_connection *hathi_next_while_quitting(struct hathi_worker *worker)

@@ -91,6 +91,8 @@ struct hathi_worker {
 	bool reboots_on_exit;
 	/* It may have been woken for a connection instead of another worker, and has not tried to accept since. */
 	bool owes_accept;
+	/* The queue of connections that others have left was readable. */
+	bool sees_left;
 	/*
 	 * Connections come faster than they are served, so the next one is probably there. A vain accept(2) is expensive.
 	 */

@@ -20,9 +20,9 @@ void hathi_worker_accept(struct hathi_worker *worker)
 	worker->accepting = true;
 	hathi_worker_log_notes(worker);
 	hathi_worker_listen(worker);
-	if (worker->runs_scripts_only || worker->is_lane || worker->lane.queue_out < 0) return;
-	/* While its host pauses, it still serves what the lane has accepted. */
-	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LISTENER};
+	if (worker->runs_scripts_only || worker->is_lane) return;
+	/* While its host pauses, it still serves what others have accepted. */
+	struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = HATHI_WAIT_LEFT};
 	epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->lane.queue_out, &event);
 }
 

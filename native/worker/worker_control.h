@@ -8,7 +8,7 @@
 #include "worker/worker.h"
 
 /* Event sources of a worker without connections, in its epoll set. */
-enum { HATHI_WAIT_CONTROL = 1, HATHI_WAIT_LISTENER = 2, HATHI_WAIT_QUIT = 3 };
+enum { HATHI_WAIT_CONTROL = 1, HATHI_WAIT_LISTENER = 2, HATHI_WAIT_QUIT = 3, HATHI_WAIT_LEFT = 4 };
 
 void hathi_worker_accept(struct hathi_worker *worker);
 void hathi_worker_listen(struct hathi_worker *worker);

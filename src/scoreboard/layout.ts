@@ -181,7 +181,7 @@ export const headerFields = [
     size: 4,
     writer: 'host',
     about:
-      'accepted connections that wait for a worker: in the host (embedded), in the queue of the lane (native), whose workers write it by atomic adds',
+      'accepted connections that wait for a worker: in the host (embedded), in a queue of the pool (native), whose workers write it by atomic adds',
   },
   {
     name: 'max_queued_requests',

@@ -20,7 +20,8 @@ $message = substr(pack('VVVV', ord('G'), 0, 4, 2048) . str_repeat("\\x1b[31m for
 $type = $libc->new('int');
 $length = $libc->new('unsigned');
 $sent = 0;
-for ($fd = 3; $fd < 32; $fd++) {
+// The socket to the host is newer than the pool's queue, which is of that type too.
+for ($fd = 31; $fd > 2 && $sent === 0; $fd--) {
   $length->cdata = 4;
   // SO_TYPE is SOCK_SEQPACKET.
   if ($libc->getsockopt($fd, 1, 3, FFI::addr($type), FFI::addr($length)) !== 0 || $type->cdata !== 5) continue;
