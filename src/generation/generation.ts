@@ -234,10 +234,17 @@ export class Generation {
     this.#gone = addCounters(this.#gone, counters);
   }
 
+  /** Slots whose worker is up. */
+  get countedSlots(): readonly number[] {
+    return this.workers.all().flatMap(({ slot, pid }) => (pid === 0 ? [] : [slot]));
+  }
+
   /** What its workers counted, those that have ended included. */
   counted(): SlotCounters {
-    const up = this.workers.all().filter(({ pid }) => pid !== 0);
-    return up.reduce((sum, { slot }) => addCounters(sum, this.reader.readCounters(slot)), this.#gone);
+    return this.countedSlots.reduce(
+      (sum, slot) => addCounters(sum, this.reader.readCounters(slot)),
+      this.#gone,
+    );
   }
 
   get scoreboardFd(): number {

@@ -15,6 +15,7 @@ import {
 } from '../scoreboard/routes.ts';
 import { addCounters, noCounters } from '../scoreboard/slot-counters.ts';
 import { asBinary } from '../text/binary.ts';
+import type { CountedHost, EndingHost } from './counted-host.ts';
 import type { Generation } from './generation.ts';
 
 /** What is counted beside the scoreboards, for the next master. */
@@ -60,6 +61,8 @@ export class PoolCounters {
   #busySeconds = 0;
   #refused = 0;
   #priority = 0;
+  /** Beside the pool's generations, until their end. */
+  readonly #leftovers = new Set<CountedHost>();
 
   constructor(onChange: () => void = () => {}) {
     this.#onChange = onChange;
@@ -108,7 +111,7 @@ export class PoolCounters {
     const all = new PoolCounters();
     all.restore(this.save());
     for (const generation of generations) {
-      for (const { slot, pid } of generation.workers.all()) if (pid !== 0) all.workerGone(generation, slot);
+      for (const slot of generation.countedSlots) all.workerGone(generation, slot);
       all.generationGone(generation);
     }
     return all.save();
@@ -147,7 +150,8 @@ export class PoolCounters {
 
   /** A worker has ended; call it before its slot is reused. */
   workerGone(generation: Generation, slot: number): void {
-    this.#addGone(generation, slot, generation.reader.readLatest(slot).startedEpochMicros);
+    const { startedEpochMicros } = generation.reader.readLatest(slot);
+    generation.keepCounts(this.#addGone(generation, slot, startedEpochMicros));
     this.#onChange();
   }
 
@@ -162,17 +166,32 @@ export class PoolCounters {
       const { startedEpochMicros } = generation.reader.readLatest(slot);
       const known = this.#ended.get(`${generation.number} ${slot}`)?.[2];
       if (startedEpochMicros !== 0 && startedEpochMicros !== known)
-        this.#addGone(generation, slot, startedEpochMicros);
+        generation.keepCounts(this.#addGone(generation, slot, startedEpochMicros));
     }
     this.#onChange();
   }
 
-  #addGone(generation: Generation, slot: number, startedEpochMicros: number): void {
-    const { number, reader } = generation;
+  #addGone(host: CountedHost, slot: number, startedEpochMicros: number): SlotCounters {
+    const { number, reader } = host;
     const counters = reader.readCounters(slot);
-    generation.keepCounts(counters);
     this.#gone = addCounters(this.#gone, counters);
     this.#ended?.set(`${number} ${slot}`, [number, slot, startedEpochMicros]);
+    return counters;
+  }
+
+  /** A host that no generation goes on with counts until its end. */
+  join(leftover: EndingHost): void {
+    this.#leftovers.add(leftover);
+    leftover.atEnd(() => {
+      for (const slot of leftover.countedSlots)
+        this.#addGone(leftover, slot, leftover.reader.readLatest(slot).startedEpochMicros);
+      this.#leftovers.delete(leftover);
+      this.generationGone(leftover);
+    });
+  }
+
+  #with(generations: readonly Generation[]): readonly CountedHost[] {
+    return this.#leftovers.size === 0 ? generations : [...generations, ...this.#leftovers];
   }
 
   /** What is saved is not what it was. */
@@ -181,7 +200,7 @@ export class PoolCounters {
   }
 
   /** A host has ended with its workers; call it before the scoreboard is closed. */
-  generationGone(generation: Generation): void {
+  generationGone(generation: CountedHost): void {
     const { accepted, maxChildrenReached, slowRequests } = generation.ownCounts();
     this.#accepted += accepted;
     for (const [key, [number]] of this.#ended ?? [])
@@ -199,7 +218,10 @@ export class PoolCounters {
   routes(generations: readonly Generation[]): RouteTable {
     const accepted = this.accepted(generations);
     if (this.#settledRoutes?.accepted === accepted) return this.#settledRoutes.table;
-    const table = generations.reduce((sum, { reader }) => addRoutes(sum, reader.readRoutes()), this.#routes);
+    const table = this.#with(generations).reduce(
+      (sum, { reader }) => addRoutes(sum, reader.readRoutes()),
+      this.#routes,
+    );
     // As below: most pools are at rest, and this is much to read.
     this.#settledRoutes = countedRequests(table) === accepted ? { accepted, table } : undefined;
     return table;
@@ -207,15 +229,16 @@ export class PoolCounters {
 
   /** Requests begun. @param generations those with a host */
   accepted(generations: readonly Generation[]): number {
-    return generations.reduce((total, generation) => total + generation.ownCounts().accepted, this.#accepted);
+    return this.#with(generations).reduce((total, one) => total + one.ownCounts().accepted, this.#accepted);
   }
 
   /** @param generations those with a host */
   counts(generations: readonly Generation[]): PoolCounts {
     const accepted = this.accepted(generations);
-    const counted = this.#counted(accepted, generations);
-    const sum = (base: number, of: (generation: Generation) => number): number =>
-      generations.reduce((total, generation) => total + of(generation), base);
+    const hosts = this.#with(generations);
+    const counted = this.#counted(accepted, hosts);
+    const sum = (base: number, of: (host: CountedHost) => number): number =>
+      hosts.reduce((total, generation) => total + of(generation), base);
     return {
       ...counted,
       accepted,
@@ -231,14 +254,11 @@ export class PoolCounters {
   }
 
   /** Once every begun request has been counted, nothing can change until the next one begins. */
-  #counted(accepted: number, generations: readonly Generation[]): SlotCounters {
+  #counted(accepted: number, hosts: readonly CountedHost[]): SlotCounters {
     if (this.#settled?.accepted === accepted) return this.#settled.counters;
     let counters = this.#gone;
-    for (const { workers, reader } of generations) {
-      for (const { slot, pid } of workers.all()) {
-        if (pid !== 0) counters = addCounters(counters, reader.readCounters(slot));
-      }
-    }
+    for (const { countedSlots, reader } of hosts)
+      for (const slot of countedSlots) counters = addCounters(counters, reader.readCounters(slot));
     const ended = counters.durations.counts.reduce((sum, count) => sum + count, 0);
     this.#settled = ended === accepted ? { accepted, counters } : undefined;
     return counters;

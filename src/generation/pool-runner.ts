@@ -32,6 +32,7 @@ import type { PreparedPool } from './prepared-pool.ts';
 import { workerStack } from './request-facts.ts';
 import { Sleep } from './sleep.ts';
 import { poweredBy, publishFigures, renderSleepingPage, renderStatusPage } from './status-page.ts';
+import type { SavedPool } from './survival.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
 export class PoolRunner {
@@ -211,17 +212,25 @@ export class PoolRunner {
   start(): void {
     const survivors = this.#services.survival?.take(this.name);
     if (survivors !== undefined) {
-      if (survivors.saved !== undefined) this.#counters.restore(survivors.saved.counters);
+      this.#goOn(survivors.saved, survivors.saved?.counters);
       return this.#succession.adoption.begin(this.#hosts.pool, survivors.hosts);
     }
     const saved = this.#services.survival?.saved(this.name);
-    if (saved !== undefined) this.#counters.restore(saved.whole ?? saved.counters);
+    this.#goOn(saved, saved?.whole ?? saved?.counters);
     if (maySleep(this.#hosts.pool.config, 0)) {
       this.#sleepFirst(this.#hosts.pool);
       this.#earlier = saved?.earlier;
       return;
     }
     this.#succession.start.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
+  }
+
+  /** The counts of the last master go on. @param whole where hosts that only finish cannot be asked */
+  #goOn(saved: SavedPool | undefined, whole: SavedPool['counters'] | undefined): void {
+    const leftovers = this.#services.survival?.leftovers(this.name, saved);
+    const counters = (leftovers ?? []).length > 0 ? saved?.counters : whole;
+    if (counters !== undefined) this.#counters.restore(counters);
+    for (const leftover of leftovers ?? []) this.#counters.join(leftover);
   }
 
   /** Whether the serving host would be made the same way, on the same socket. */

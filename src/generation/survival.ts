@@ -2,6 +2,7 @@
 
 import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
+import type { Leftover } from './leftover.ts';
 import type { SavedCounters } from './pool-counters.ts';
 import type { PreparedPool } from './prepared-pool.ts';
 import type { Survivor } from './survivor.ts';
@@ -40,4 +41,11 @@ export interface Survival {
   counted(pool: string, read: () => SavedPool): void;
   /** What was written down of a pool whose hosts cannot be taken; undefined where no master has left anything. */
   saved(pool: string): SavedPool | undefined;
+  /**
+   * Hosts of the pool that nobody can take, and that finish what they run; undefined where what one of them counts cannot
+   * be read.
+   *
+   * @param saved what was written down
+   */
+  leftovers(pool: string, saved: SavedPool | undefined): readonly Leftover[] | undefined;
 }

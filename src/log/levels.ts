@@ -17,6 +17,10 @@ export function passes(level: Level, threshold: Level): boolean {
   return levels.indexOf(level) >= levels.indexOf(threshold);
 }
 
+export function isLevel(name: string | undefined): name is Level {
+  return levels.some((level) => level === name);
+}
+
 /** Level of a `log_level` value (any case, `warn` allowed); undefined when invalid. */
 export function parseLevel(text: string): Level | undefined {
   const name = text.toLowerCase();

@@ -17,8 +17,6 @@ import type { SurvivalFolder } from './survival-folder.ts';
 const answerMs = 3000;
 /** Each host has to run to answer: time for one more. */
 const answerMsEach = 20;
-/** A host that no pool wants may finish for so long. */
-const leftoverMs = 30_000;
 /** A host that is told to end at once takes that long at most. */
 const orphanEndMs = 5000;
 
@@ -110,29 +108,6 @@ export function listenersOf(found: readonly FoundHost[]): Listener[] {
   });
 }
 
-/** Has a host that no pool has taken finish what it runs. */
-export function dismiss(found: FoundHost, folder: SurvivalFolder, log: ErrorLog): void {
-  const { record, place, process, channel, descriptors, output, scoreboard } = found;
-  const socket = new Socket({ fd: channel });
-  for (const fd of [descriptors, ...output, scoreboard]) closeSync(fd);
-  log.notice(
-    `[pool ${record.config.name}] engine host ${record.pid} of the last master finishes what it runs: ${reasonToGo(record)}`,
-  );
-  const timer = setTimeout(() => process?.signal('SIGKILL'), leftoverMs);
-  timer.unref();
-  socket.on('error', () => socket.destroy());
-  socket.once('close', () => {
-    clearTimeout(timer);
-    process?.signal('SIGKILL');
-    process?.close();
-    folder.remove(place);
-  });
-  socket.resume();
-  socket.unref();
-  for (const words of [['hathi', String(record.contract)], ['survive', '0'], ['drain']])
-    socket.write(encodeMessage(words));
-}
-
 /** Ends a host; requests that run are lost. */
 export async function endOrphan(found: FoundHost, folder: SurvivalFolder): Promise<void> {
   const { place, process, channel, descriptors, output, scoreboard } = found;
@@ -148,12 +123,6 @@ export async function endOrphan(found: FoundHost, folder: SurvivalFolder): Promi
   for (const fd of [descriptors, ...output, scoreboard]) closeSync(fd);
   process?.close();
   folder.remove(place);
-}
-
-/** Why no pool takes it. */
-function reasonToGo({ contract, pid }: HostRecord): string {
-  if (contract !== contractVersion) return `it speaks contract version ${contract}`;
-  return pid === 0 ? 'it was just being made' : 'the pool is not configured';
 }
 
 /** The latest generation first, and those on trial last. */
@@ -177,24 +146,21 @@ function readRecord(path: string): HostRecord {
  */
 function connect(path: string): Pick<Asked, 'channel' | 'descriptors' | 'output'> {
   using opened = new DisposableStack();
+  using passed = new DisposableStack();
   const own = closedBy(opened);
-  const pair = (): [number, number] => {
-    const [ours, theirs] = socketPair();
-    return [own(ours), theirs];
-  };
+  const theirsToo = closedBy(passed);
   const channel = own(connectAtOnce({ family: 'unix', path }));
-  const pairs = [pair(), pair(), pair()] as const;
-  const [[descriptors], [stdout], [stderr]] = pairs;
-  try {
-    // Its socket is new: there is room.
-    sendDescriptors(
-      channel,
-      pairs.map(([, theirs]) => theirs),
-      0,
-    );
-  } finally {
-    for (const [, theirs] of pairs) closeSync(theirs);
-  }
+  const pairs = [0, 1, 2].map(() => {
+    const [ours, theirs] = socketPair();
+    return [own(ours), theirsToo(theirs)] as const;
+  });
+  // Its socket is new: there is room.
+  sendDescriptors(
+    channel,
+    pairs.map(([, theirs]) => theirs),
+    0,
+  );
+  const [descriptors = -1, stdout = -1, stderr = -1] = pairs.map(([ours]) => ours);
   opened.move();
   return { channel, descriptors, output: [stdout, stderr] };
 }
@@ -217,8 +183,9 @@ function passed(
   const scoreboard = receive();
   const listen = receive();
   if (!isListening(listen)) throw new Error('it passed no listening socket');
-  if (fstatSync(scoreboard).size < scoreboardSize(record.slotCount))
-    throw new Error('it passed no scoreboard');
+  const isShort = fstatSync(scoreboard).size < scoreboardSize(record.slotCount);
+  // That of another version may have another layout.
+  if (isShort && record.contract === contractVersion) throw new Error('it passed no scoreboard');
   opened.move();
   return { scoreboard, listen };
 }

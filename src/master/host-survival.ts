@@ -8,22 +8,16 @@ import { closeSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { contractVersion } from '../engine/contract.ts';
 import type { Generation } from '../generation/generation.ts';
+import { Leftover } from '../generation/leftover.ts';
 import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { SavedPool, Survival, Survivors } from '../generation/survival.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { bootId, processStat } from '../posix/process-stat.ts';
 import { bind, listen, openSocket } from '../posix/sockets.ts';
 import type { Listener } from '../sockets/listener.ts';
-import {
-  dismiss,
-  endOrphan,
-  type FoundHost,
-  findHosts,
-  isAdoptable,
-  listenersOf,
-  rankOf,
-} from './found-hosts.ts';
+import { endOrphan, type FoundHost, findHosts, isAdoptable, listenersOf, rankOf } from './found-hosts.ts';
 import { KeptSockets } from './kept-sockets.ts';
+import { LeftoverHosts } from './leftover-hosts.ts';
 import { SurvivalFolder } from './survival-folder.ts';
 
 export interface SurvivalOptions {
@@ -32,6 +26,8 @@ export interface SurvivalOptions {
   readonly env: NodeJS.ProcessEnv;
   /** `survive` of the configuration in force. */
   readonly seconds: () => number;
+  /** The same of `process_control_timeout`. */
+  readonly processControlTimeout?: () => number;
 }
 
 export class HostSurvival implements Survival {
@@ -50,9 +46,13 @@ export class HostSurvival implements Survival {
   #lastGeneration = 0;
   readonly #counted = new Map<string, () => SavedPool>();
   readonly #kept: KeptSockets;
+  readonly #leftovers: LeftoverHosts;
+  /** What hosts that no pool takes count, by place. */
+  readonly #counts = new Map<string, Leftover>();
 
-  constructor({ folder, log, env, seconds }: SurvivalOptions) {
+  constructor({ folder, log, env, seconds, processControlTimeout = () => 0 }: SurvivalOptions) {
     this.#folder = new SurvivalFolder(folder);
+    this.#leftovers = new LeftoverHosts({ folder: this.#folder, log, processControlTimeout });
     this.#kept = new KeptSockets({ path: join(folder, 'keeper.sock'), log, env });
     this.#log = log;
     this.#seconds = seconds;
@@ -93,6 +93,7 @@ export class HostSurvival implements Survival {
   letGo(): void {
     if (!this.#folder.isOpen) return;
     this.#writeCounters();
+    this.#leftovers.letGo();
     this.#kept.leave();
     this.#folder.letGo();
   }
@@ -151,10 +152,32 @@ export class HostSurvival implements Survival {
     return this.#isContinued ? this.#readCounters(pool) : undefined;
   }
 
-  /** Hosts that no pool has taken: their pool is gone, or they are of another version. They finish what they run. */
-  releaseRest(): void {
-    for (const found of this.#found) dismiss(found, this.#folder, this.#log);
-    this.#found = [];
+  leftovers(pool: string, saved: SavedPool | undefined): readonly Leftover[] | undefined {
+    const of = this.#found.filter(({ record }) => record.config.name === pool);
+    const counted = of.map(({ record, scoreboard, place }) => {
+      const counts = new Leftover(record, scoreboard, saved?.counters.ended);
+      return [place, counts] as const;
+    });
+    if (!counted.every(([, { reader }]) => reader.isKnown)) return undefined;
+    for (const [place, counts] of counted) this.#counts.set(place, counts);
+    return counted.map(([, counts]) => counts);
+  }
+
+  /**
+   * Hosts that no pool has taken: their pool is gone, or they are of another version. They finish what they run.
+   *
+   * @param unserved pools whose hosts serve until others do
+   */
+  releaseRest(unserved: ReadonlySet<string> = new Set()): void {
+    const isNeeded = ({ record }: FoundHost) => unserved.has(record.config.name);
+    for (const found of this.#found)
+      if (!isNeeded(found)) this.#leftovers.dismiss(found, this.#counts.get(found.place));
+    this.#found = this.#found.filter(isNeeded);
+  }
+
+  /** Those end at once; requests that run are lost. */
+  endRestAtOnce(): void {
+    this.#leftovers.end();
   }
 
   /** Ends everything that outlived the last master; requests that run are lost. */
@@ -248,9 +271,12 @@ export class HostSurvival implements Survival {
     this.#kept.leave();
   }
 
-  /** The master stops: others may bind the addresses of sleeping pools once this has settled. */
-  async endKeeper(): Promise<void> {
-    await this.#kept.end();
+  /**
+   * The master stops: once this has settled hosts of the last master have finished, and others may bind the addresses of
+   * sleeping pools.
+   */
+  async ended(): Promise<void> {
+    await Promise.all([this.#leftovers.gone(), this.#kept.end()]);
   }
 
   /** Written at the end of the turn: workers that end together are counted together. */
@@ -264,6 +290,7 @@ export class HostSurvival implements Survival {
   close(): void {
     if (!this.#folder.isOpen) return;
     this.#counted.clear();
+    this.#leftovers.end();
     // After a start that failed they serve on.
     if (this.#found.length === 0) this.#removeKept();
     this.#folder.close();

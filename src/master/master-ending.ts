@@ -36,11 +36,14 @@ export class MasterEnding {
   }
 
   stop(state: MasterState, notice: string | undefined): void {
-    const { options, stage, reloads, systemd, resources, pools } = this.#parts;
+    const { options, stage, reloads, systemd, resources, pools, survival } = this.#parts;
     // As in php-fpm the line reports the signal, even if it has no effect any more.
     if (notice !== undefined) options.log.notice(notice);
     if (stage.refuses(state)) return;
     this.#cancelUpgrade();
+    // After a start that failed they serve on.
+    if (stage.state !== masterStates.starting) survival?.releaseRest();
+    if (state === masterStates.terminating) survival?.endRestAtOnce();
     stage.moveTo(state);
     reloads.impossible(`the master is ${state}`);
     systemd.stopping();
@@ -58,7 +61,7 @@ export class MasterEnding {
     this.#isEnding = true;
     void this.#parts
       .changed()
-      .then(() => this.#parts.survival?.endKeeper())
+      .then(() => this.#parts.survival?.ended())
       .then(() => this.#end());
   }
 

@@ -130,7 +130,13 @@ export class MasterParts {
   #makeSurvival(): HostSurvival | undefined {
     const { log, env, survivalFolder: folder } = this.options;
     if (folder === undefined) return undefined;
-    return new HostSurvival({ folder, log, env, seconds: () => this.configuration.global.survive });
+    return new HostSurvival({
+      folder,
+      log,
+      env,
+      seconds: () => this.configuration.global.survive,
+      processControlTimeout: () => this.#processControlTimeout(),
+    });
   }
 
   #makeAdmin(): MasterAdmin {

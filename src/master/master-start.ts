@@ -107,14 +107,20 @@ export class MasterStart {
   }
 
   #begin(): void {
-    const { memory, survival, options, started, stage } = this.#parts;
+    const { memory, options, started, stage } = this.#parts;
     memory.save();
-    survival?.releaseRest();
+    this.releaseRest();
     options.archive?.keep({ by: 'the start', why: 'start' });
     this.announceReady();
     started.resolve('serving');
     stage.started();
     this.#steps.goOn();
+  }
+
+  /** Hosts of the last master that cannot be gone on with finish, once others serve in their place. */
+  releaseRest(): void {
+    const unserved = this.#parts.runners.filter((runner) => !isServed(runner));
+    this.#parts.survival?.releaseRest(new Set(unserved.map(({ name }) => name)));
   }
 
   /** After a start, and after a reload. */

@@ -232,8 +232,8 @@ export class Master {
       case 'serving':
       case 'asleep':
         // A pool that nothing waits for tells nothing about a reload that is still being planned.
-        if (pools.settle(runner)) this.#settle();
-        return;
+        if (pools.settle(runner)) return this.#settle();
+        return stage.state === masterStates.normal ? this.#start.releaseRest() : undefined;
       case 'gaveUp':
         if (!pools.settle(runner)) return;
         reloads.poolFailed(runner.name, outcome.reason);
@@ -262,6 +262,7 @@ export class Master {
     const { reloads, memory, resources } = this.#parts;
     reloads.inForce();
     memory.save();
+    this.#start.releaseRest();
     resources.retain(this.runners);
     this.#options.log.notice(`fpm is running, pid ${process.pid}`);
     this.#start.announceReady();

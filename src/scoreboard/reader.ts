@@ -24,6 +24,8 @@ import {
   routesSize,
   routeTableAt,
   routeTableFields,
+  scoreboardMagic,
+  scoreboardVersion,
   slotAt,
   slotNumbersEnd,
   slotPosition,
@@ -71,6 +73,13 @@ export class ScoreboardReader {
     this.#foreign = fieldsOfOthers(headerFields, engine);
     this.#foreignOfRoutes = fieldsOfOthers(routeTableFields, engine);
     this.slotCount = slotCount;
+  }
+
+  /** Whether it is one of this layout. Its writer may be of another version of the program. */
+  get isKnown(): boolean {
+    const header = this.#readHeader(hostRegion.end);
+    const magic = header.toString('latin1', headerAt.magic, headerAt.magic + scoreboardMagic.length);
+    return magic === scoreboardMagic && header.readUInt32LE(headerAt.version) === scoreboardVersion;
   }
 
   /** Header and all slots in use. */

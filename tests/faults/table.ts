@@ -24,6 +24,7 @@ const orphanStatus = 'blackbox/orphan-status.test.ts';
 const kept = 'blackbox/kept-sockets.test.ts';
 const upgrade = 'blackbox/upgrade.test.ts';
 const service = 'package/service.test.ts';
+const older = 'blackbox/older-contract.test.ts';
 const proof = 'blackbox/reload-proof.test.ts';
 
 const master: readonly Fault[] = [
@@ -81,6 +82,16 @@ const master: readonly Fault[] = [
     phpFpm: '',
     hathi: 'the existing hosts serve until new ones have taken over, as in a reload',
     tests: [[survive, 'other settings are a reload of what the last master left']],
+  },
+  {
+    fault: 'the next start is of a version that does not speak the contract of the hosts',
+    phpFpm: '',
+    hathi:
+      'new hosts serve, the existing ones finish what they run, and counts go on; where no new host can serve, they serve on',
+    tests: [
+      [older, 'killed: they finish beside new ones'],
+      [older, 'where no new host can serve'],
+    ],
   },
   {
     fault: 'a host or workers end while there is no master',

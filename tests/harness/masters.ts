@@ -34,6 +34,8 @@ export interface StartedMaster {
 
 export class Masters implements AsyncDisposable, Target {
   readonly folder = new TestFolder();
+  /** Of the masters to come. */
+  program = serverCommand('hathi');
   readonly #engine: EngineName;
   readonly #global: string;
   readonly #started: StartedMaster[] = [];
@@ -72,7 +74,7 @@ export class Masters implements AsyncDisposable, Target {
     const listen = { LISTEN_FDS: String(passed.size), LISTEN_FDNAMES: [...passed.keys()].join(':') };
     // LISTEN_PID is the pid of the one who is meant, which the shell becomes.
     const through = passed.size === 0 ? [] : ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'];
-    const [file = '', ...args] = [...through, serverCommand('hathi'), ...flags, '-y', this.configFile];
+    const [file = '', ...args] = [...through, this.program, ...flags, '-y', this.configFile];
     const child = spawn(file, args, {
       cwd: this.folder.path,
       env: cleanEnv({ ...env, ...engineEnv(this.#engine), ...(passed.size === 0 ? {} : listen), ...more }),

@@ -13,17 +13,24 @@ import { join } from 'node:path';
 import { contractVersion } from '../../src/engine/contract.ts';
 import { readableCheckout } from './folder.ts';
 
+/** Where its version is. */
+const contractLines = [
+  ['src/engine/contract.ts', /^(export const contractVersion = )\d+/m],
+  ['native/host/channel.h', /(HATHI_CONTRACT_VERSION = )\d+/],
+] as const;
+
 /**
- * @param contract that it speaks with its hosts; the embedded engine's hosts are its own
+ * @param contract that it speaks with its hosts, and that its sources of the native engine speak
  * @returns its bin/hathi
  */
 export function otherCheckout(target: string, version: string, contract = contractVersion): string {
   const from = readableCheckout();
   for (const name of ['bin', 'src', 'native'])
     cpSync(join(from, name), join(target, name), { recursive: true });
-  const file = join(target, 'src/engine/contract.ts');
-  const line = /^(export const contractVersion = )\d+/m;
-  writeFileSync(file, readFileSync(file, 'utf8').replace(line, `$1${contract}`));
+  for (const [name, line] of contractLines) {
+    const file = join(target, name);
+    writeFileSync(file, readFileSync(file, 'utf8').replace(line, `$1${contract}`));
+  }
   const about = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
   writeFileSync(join(target, 'package.json'), JSON.stringify({ ...about, version }));
   const modules = join(target, 'node_modules');
