@@ -145,12 +145,19 @@ static void make_other(struct hathi_host *host)
 	}
 }
 
+/* Makes the lane's workers for a full pool, as the master would: ping and status pages do not wait for the others. */
+static void make_lane(struct hathi_host *host)
+{
+	for (uint32_t slot = host->lane.first_slot; slot < host->slot_count; slot++)
+		if (host->children[slot].pid == 0) hathi_workers_start(host, slot);
+}
+
 /* Does what is due: replaces workers, drains when the time is over, and ends what has not ended by then. */
 void hathi_orphan_check(struct hathi_host *host)
 {
 	if (!host->orphan.is_orphan) return;
 	uint64_t now = now_ms();
-	hathi_orphan_look(host, now);
+	if (hathi_orphan_look(host, now) && !host->draining) make_lane(host);
 	for (uint32_t slot = 0; slot < host->slot_count && !host->draining; slot++) {
 		struct hathi_child *child = host->children + slot;
 		if (child->replaced_at == 0 || child->replaced_at > now) continue;

@@ -37,14 +37,16 @@ static void count_workers(const struct hathi_host *host, struct hathi_status_fac
 	}
 }
 
-/* Asks the kernel for the backlog. Where it does not tell, the page shows 0, and the log says so. */
+/* Asks the kernel for the backlog. Where it told the master and does not tell the host, the log says so. */
 static void look_at_backlog(struct hathi_host *host, struct hathi_status_facts *facts)
 {
 	const char *kind = hathi_setting_text(&host->settings, HATHI_SETTING_LISTEN_KIND);
 	bool is_tcp = kind != NULL && strcmp(kind, "tcp") == 0;
 	uint32_t length = 0;
-	if (!hathi_listen_queue(host->listen_fd, is_tcp, &length, &facts->listen_queue_length) &&
-		!host->orphan.has_complained) {
+	uint32_t known;
+	memcpy(&known, host->scoreboard + HATHI_SB_HEADER_LISTEN_QUEUE_LENGTH, sizeof known);
+	bool is_told = hathi_listen_queue(host->listen_fd, is_tcp, &length, &facts->listen_queue_length);
+	if (!is_told && known > 0 && !host->orphan.has_complained) {
 		host->orphan.has_complained = true;
 		hathi_channel_log(&host->channel, HATHI_WARNING,
 			"the kernel does not tell this host the length of its listen queue: it is shown as 0");
@@ -92,11 +94,12 @@ int hathi_orphan_page(struct hathi_host *host, const struct hathi_status_selecti
 	return -1;
 }
 
-/* Looks at the backlog when that is due. */
-void hathi_orphan_look(struct hathi_host *host, uint64_t now_ms)
+/* Looks at the backlog when that is due. Returns whether every worker is busy and connections wait. */
+bool hathi_orphan_look(struct hathi_host *host, uint64_t now_ms)
 {
 	struct hathi_status_facts facts;
-	if (now_ms < host->orphan.looks_at) return;
+	if (now_ms < host->orphan.looks_at) return false;
 	host->orphan.looks_at = now_ms + LOOK_MS;
 	take_facts(host, &facts);
+	return facts.active > 0 && facts.idle == 0 && facts.listen_queue > 0;
 }

@@ -2,11 +2,12 @@
 #ifndef HATHI_ORPHAN_STATUS_H
 #define HATHI_ORPHAN_STATUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "host/host.h"
 
-void hathi_orphan_look(struct hathi_host *host, uint64_t now_ms);
+bool hathi_orphan_look(struct hathi_host *host, uint64_t now_ms);
 int hathi_orphan_page(struct hathi_host *host, const struct hathi_status_selection *selection);
 
 #endif
