@@ -1,6 +1,7 @@
 /*
  * Fuzz target: what a worker that has fallen into wrong hands does to its host. The input is a list of its acts, each a
- * byte and what that takes; printed is what the host tells the master.
+ * byte and what that takes; printed is what the host tells the master. In variant 1 there is none, and the host gives the
+ * status page: printed is the number of pages.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -128,6 +129,22 @@ static void print_said(FILE *out, int fd)
 	while ((got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) target_print_hex(out, bytes, (size_t)got);
 }
 
+/* The pages that the host has given to the worker. */
+static unsigned take_pages(int control)
+{
+	unsigned count = 0;
+	struct hathi_control message;
+	int page;
+	while (hathi_control_receive(control, &message, &page) == 1) {
+		char byte;
+		if (page < 0) continue;
+		if (message.type != HATHI_CONTROL_STATUS_REPLY || pread(page, &byte, 1, 0) != 1) abort();
+		close(page);
+		count++;
+	}
+	return count;
+}
+
 static void make_pair(int type, int *ends)
 {
 	if (socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, ends) != 0) abort();
@@ -160,7 +177,14 @@ void target_play(FILE *out, const struct target_case *given)
 	} shared = {.bytes = {0}};
 	struct hathi_host host = {.scoreboard = scoreboard, .shared = &shared.whole, .children = children,
 		.slot_count = SLOTS, .proc_fd = -1};
-	host.channel.fd = channel[0];
+	static const struct hathi_host_php php = {.shows_memory_peak = true};
+	unsigned pages = 0;
+	host.php = &php;
+	host.pool = "www";
+	host.listen_fd = channel[0];
+	host.lane.first_slot = SLOTS;
+	host.orphan.is_orphan = given->variant == 1;
+	host.channel.fd = host.orphan.is_orphan ? -1 : channel[0];
 	/* Where the host passes descriptors on. */
 	if (dup2(passed[0], HATHI_FD_DESCRIPTORS) < 0) abort();
 	struct acts acts = {.at = given->bytes, .end = given->bytes + given->length};
@@ -171,11 +195,14 @@ void target_play(FILE *out, const struct target_case *given)
 		if (children[1].control >= 0) hathi_relay_control(&host, 1);
 		for (int stream = 0; stream < 2; stream++) hathi_relay_output(&host, 1, stream);
 		print_said(out, channel[1]);
+		if (host.orphan.is_orphan) pages += take_pages(control[1]);
 		char byte;
 		while (recv(passed[1], &byte, 1, MSG_DONTWAIT) == 1) continue;
 	}
 	hathi_slot_clear(scoreboard, 1);
 	fprintf(out, "\n");
+	if (host.orphan.is_orphan) fprintf(out, "pages %u\n", pages);
+	free(host.channel.kept);
 	if (children[1].control >= 0) close(children[1].control);
 	/* One, for the next master. */
 	if (children[1].memory >= 0) close(children[1].memory);

@@ -117,5 +117,12 @@ suite('messages of a broken or hostile peer', { skip: targetSkip }, () => {
       }
     }
     assert.ok(messages > 400, `${messages} messages`);
+
+    const alone = playCases(
+      buildTarget('relay', folder.path),
+      cases.map((one) => ({ ...one, variant: 1 })),
+    );
+    const pages = alone.reduce((sum, lines) => sum + Number(/^pages (\d+)$/.exec(lines[1] ?? '')?.[1]), 0);
+    assert.ok(pages > 5, `${pages} pages`);
   });
 });

@@ -28,6 +28,7 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
   { file: 'tests/native/scheduler.test.ts' },
   { file: 'tests/native/ends.test.ts', only: 'exit|SIG|cannot start|forked|arrays' },
   { file: 'tests/contract/workers.test.ts', only: 'native, forked host quit lets' },
+  { file: 'tests/blackbox/orphan-status.test.ts', only: '^native ' },
   { file: 'tests/native/master.test.ts', only: 'a crash is logged|the status page|share an OPcache' },
 ];
 
