@@ -19,6 +19,8 @@ const engines: readonly { readonly engine: EngineName; readonly skip: string | f
   { engine: 'native', skip: nativeBuild().skip },
 ];
 
+const skipRoot = process.getuid?.() === 0 ? false : 'needs root';
+
 const queries = statusFormats.flatMap((format) => [format, `full&${format}`, `${format}=1&full=no`]);
 
 /** Texts of a request that each format has to escape, of bytes that are no UTF-8 as well. */
@@ -200,6 +202,26 @@ for (const { engine, skip } of engines) {
       } finally {
         masters.folder.write('tmp/gate', '');
       }
+    });
+
+    test('the time is that of the master, in a chroot as well', { skip: skipRoot }, async () => {
+      await using masters = new Masters(engine, (to) =>
+        pool(to, `chroot = ${to.path}\nenv[TZ] = Asia/Kathmandu`),
+      );
+      const first = await masters.start(30_000, { TZ: 'America/St_Johns' });
+      await poll('workers', async () => (await masters.pool()).workers.length === 2 || undefined, 30_000);
+      const startOf = async (query: string) => {
+        const { body } = await request(masters.socket(), pageParams('/status', query));
+        return /start time.{0,20}?(\d+\/[^<\n]*)/.exec(body.toString())?.[1] ?? '';
+      };
+      const earlier = await startOf('html');
+      assert.match(earlier, / -0330$/);
+      await masters.kill(first);
+      assert.equal(await startOf('html'), earlier);
+      assert.equal(await startOf(''), earlier);
+      const second = await masters.start();
+      await masters.stop(second);
+      await masters.gone(10_000);
     });
 
     test('TCP and worker mode', async () => {
