@@ -3,6 +3,7 @@
 import type { PoolConfig } from '../config/directives.ts';
 import type { PoolIdentity } from '../engine/host-settings.ts';
 import { isNumericId, lookupUser, resolveGroup, resolveIdentity } from '../posix/users.ts';
+import { lookedUp } from '../runtime/one-look.ts';
 
 /**
  * As root the pool's `user` and `group`; otherwise the master's own.
@@ -14,6 +15,10 @@ export function poolIdentity(pool: PoolConfig): PoolIdentity | undefined {
   // An empty value counts as unset.
   const { user, group = '' } = pool;
   if (!user) return group === '' ? undefined : groupOnly(group);
+  return lookedUp(JSON.stringify(['identity', user, group]), () => identityOf(user, group));
+}
+
+function identityOf(user: string, group: string): PoolIdentity {
   const identity = resolveIdentity(user, group === '' ? undefined : group);
   const named = !isNumericId(user);
   return {

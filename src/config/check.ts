@@ -43,11 +43,28 @@ export function checkStart(
   purpose: 'test' | 'start' = 'test',
 ): ConfigMessage[] {
   const ignoresUsers = purpose === 'start' && !system.isRoot;
+  const known = askedOnce(system);
   return [
-    ...checkNames(configuration, system, ignoresUsers ? NAMES.filter(({ ofSocket }) => ofSocket) : NAMES),
-    ...checkRoot(configuration, system),
-    ...checkAccessLists(configuration, system),
+    ...checkNames(configuration, known, ignoresUsers ? NAMES.filter(({ ofSocket }) => ofSocket) : NAMES),
+    ...checkRoot(configuration, known),
+    ...checkAccessLists(configuration, known),
   ];
+}
+
+/** Thousands of pools have the same users. */
+function askedOnce(system: ConfigSystem): ConfigSystem {
+  const remember = <T>(look: (name: string) => T): ((name: string) => T) => {
+    const answers = new Map<string, T>();
+    return (name) => {
+      if (!answers.has(name)) answers.set(name, look(name));
+      return answers.get(name) as T;
+    };
+  };
+  return {
+    ...system,
+    lookupUser: remember((name) => system.lookupUser(name)),
+    lookupGroup: remember((name) => system.lookupGroup(name)),
+  };
 }
 
 /** Kind of name by directive, in php-fpm's order of look-ups. */

@@ -2,6 +2,7 @@
 
 import type { Configuration } from '../config/directives.ts';
 import type { ReloadScope } from '../generation/prepared-pool.ts';
+import { inOneLook } from '../runtime/one-look.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
 import { Abandoned, type Turns } from '../runtime/turns.ts';
 import type { ReloadJournal } from '../watch/reload-journal.ts';
@@ -109,15 +110,22 @@ export class MasterReload {
   async #reload(asked: ReloadRequest): Promise<void> {
     const turns = this.#parts.turns();
     this.#parts.checkSockets();
-    const read = await readAgain(this.#options, turns, asked.rollback);
-    const planned =
-      'refused' in read
-        ? read
-        : await planReload(read.ready.configuration, this.#options, this.#parts.resources, turns);
-    if (this.#parts.stage.isStopping) return 'ready' in planned ? planned.ready.discard() : undefined;
-    if ('refused' in planned) return this.#refuseReload(planned.refused);
-    const kept = 'ready' in read ? read.ready.kept : undefined;
-    await this.#putInForce(planned.ready, { ...asked, kept }, turns);
+    const prepared = await inOneLook(() => this.#prepare(asked, turns));
+    if (this.#parts.stage.isStopping) return 'ready' in prepared ? prepared.ready.plan.discard() : undefined;
+    if ('refused' in prepared) return this.#refuseReload(prepared.refused);
+    const { plan, kept } = prepared.ready;
+    await this.#putInForce(plan, { ...asked, kept }, turns);
+  }
+
+  async #prepare(
+    { scope, rollback }: ReloadRequest,
+    turns: Turns,
+  ): Promise<Prepared<{ readonly plan: Plan; readonly kept: number | undefined }>> {
+    const read = await readAgain(this.#options, turns, rollback);
+    if ('refused' in read) return read;
+    const { configuration, kept } = read.ready;
+    const planned = await planReload(configuration, scope, this.#options, this.#parts.resources, turns);
+    return 'refused' in planned ? planned : { ready: { plan: planned.ready, kept } };
   }
 
   #refuseReload(reasons: readonly string[]): void {
@@ -190,12 +198,13 @@ async function readAgain(
 /** Everything that it needs, opened, unless a socket, a log or an engine is unavailable. */
 async function planReload(
   configuration: Configuration,
+  scope: ReloadScope,
   { log, planProcess }: MasterOptions,
   resources: MasterResources,
   turns: Turns,
 ): Promise<Prepared<Plan>> {
   try {
-    return { ready: await resources.plan(configuration, turns, planProcess) };
+    return { ready: await resources.plan(configuration, turns, { scope, planProcess }) };
   } catch (error) {
     // Expected errors have been logged; any other error must not harm the running pools either.
     if (!(error instanceof MasterStartError)) log.sysError('cannot reload', error);

@@ -97,6 +97,7 @@ function isSameCommand(one: EngineCommand, other: EngineCommand): boolean {
 }
 
 function isSameList<T>(one: readonly T[], other: readonly T[]): boolean {
+  if (one === other) return true;
   return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 

@@ -8,7 +8,7 @@ import type { PhpIniSource } from '../engine/ini-files.ts';
 import type { AdminServerFactory } from '../figures/admin-server.ts';
 import type { AdminSource } from '../figures/admin-source.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
-import type { PreparedPool } from '../generation/prepared-pool.ts';
+import type { PreparedPool, ReloadScope } from '../generation/prepared-pool.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { inOneLook } from '../runtime/one-look.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
@@ -55,6 +55,13 @@ export interface SocketsBefore {
   readonly placed: readonly Listener[];
   /** The admin endpoint's at its default place. */
   readonly admin?: Listener | undefined;
+}
+
+/** A plan of a reload. */
+export interface PlanOptions {
+  readonly scope?: ReloadScope;
+  /** The process's own part, committed first: destination and level of later log lines. */
+  readonly planProcess?: ((configuration: Configuration) => PlannedPart) | undefined;
 }
 
 export class MasterResources {
@@ -111,19 +118,18 @@ export class MasterResources {
    * Opens everything that the configuration needs beside the current state, which is reused where possible. Takes
    * several turns of the event loop.
    *
-   * @param planProcess the process's own part, committed first: destination and level of later log lines
    * @throws MasterStartError after logging the errors and giving back everything opened
    */
   async plan(
     configuration: Configuration,
     turns: Turns,
-    planProcess?: (configuration: Configuration) => PlannedPart,
+    { scope = 'all', planProcess }: PlanOptions = {},
   ): Promise<Plan> {
     const plan = new Plan(configuration, this.#log);
     try {
       this.#refuseObstacles(configuration);
       if (planProcess !== undefined) plan.add(logged(() => planProcess(configuration)));
-      await inOneLook(() => this.#open(plan, turns));
+      await inOneLook(() => this.#open(plan, scope, turns));
       return plan;
     } catch (error) {
       plan.discard();
@@ -131,7 +137,7 @@ export class MasterResources {
     }
   }
 
-  async #open(plan: Plan, turns: Turns): Promise<void> {
+  async #open(plan: Plan, scope: ReloadScope, turns: Turns): Promise<void> {
     const { global, pools } = plan.configuration;
     const php = this.#options.php();
     const engines: Omit<PoolParts, 'listener'>[] = [];
@@ -143,10 +149,10 @@ export class MasterResources {
       });
       await turns.pause();
     }
-    const listeners = plan.add(this.#listeners.plan());
+    const listeners = plan.add(this.#listeners.plan(scope));
     const sockets: [WantedSocket, Listener][] = [];
     for (const wanted of wantedSockets(plan.configuration)) {
-      sockets.push([wanted, await listeners.acquire(wanted)]);
+      sockets.push([wanted, listeners.reuse(wanted) ?? (await listeners.acquire(wanted))]);
       await turns.pause();
     }
     plan.add(this.#ask(() => this.#accessLogs.plan(engines)));

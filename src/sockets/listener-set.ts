@@ -38,9 +38,14 @@ export class ListenerSet {
     for (const listener of inherited) this.add(listener);
   }
 
-  /** Starts a pass over all pools. As in php-fpm all existing sockets are announced first, even unused ones. */
-  plan(): ListenerPlan {
-    this.#log.notices(this.#all.map(({ fd, key }) => `using inherited socket fd=${fd}, "${key}"`));
+  /**
+   * Starts a pass over all pools. As in php-fpm all existing sockets are announced first, even unused ones.
+   *
+   * @param scope `changed`: nobody starts anew, so nothing is inherited
+   */
+  plan(scope: 'all' | 'changed' = 'all'): ListenerPlan {
+    if (scope === 'all')
+      this.#log.notices(this.#all.map(({ fd, key }) => `using inherited socket fd=${fd}, "${key}"`));
     return new ListenerPlan(this, this.#log);
   }
 
@@ -94,12 +99,18 @@ export class ListenerSet {
    */
   async find(address: ListenAddress, more: ReadonlyMap<string, Listener>): Promise<Listener | undefined> {
     for (const key of (await resolveListenAddress(address)).map(socketKey)) {
-      const fresh = more.get(key);
-      const ofAddress = [...(this.#listeners.get(key) ?? []), ...(fresh === undefined ? [] : [fresh])];
-      const usable = ofAddress.find((listener) => listener.isIntact() && listener.isReachable());
+      const usable = this.usableAt(key, more);
       if (usable !== undefined) return usable;
     }
     return undefined;
+  }
+
+  /** The same by the path of a Unix socket, which needs no looking up. */
+  usableAt(key: string, more: ReadonlyMap<string, Listener>): Listener | undefined {
+    const isUsable = (listener: Listener): boolean => listener.isIntact() && listener.isReachable();
+    for (const listener of this.#listeners.get(key) ?? []) if (isUsable(listener)) return listener;
+    const fresh = more.get(key);
+    return fresh !== undefined && isUsable(fresh) ? fresh : undefined;
   }
 }
 
@@ -122,20 +133,44 @@ export class ListenerPlan implements PlannedPart {
     this.#log = log;
   }
 
+  /**
+   * The open Unix socket of an address: what almost every pool of a reload has, without a wait. Undefined for all
+   * others, which {@link acquire} gets.
+   *
+   * @throws MasterStartError after logging the reason
+   */
+  reuse(wanted: WantedSocket): Listener | undefined {
+    try {
+      const settings = wanted.settings();
+      const { address } = settings;
+      const found = address.kind === 'unix' ? this.#set.usableAt(address.path, this.#openedAt) : undefined;
+      return found && this.#keep(found, settings);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
   /** The socket of an address. @throws MasterStartError after logging the reason */
   async acquire(wanted: WantedSocket): Promise<Listener> {
     try {
       const settings = wanted.settings();
       const found = await this.#set.find(settings.address, this.#openedAt);
-      if (found === undefined) return await this.#open(settings);
-      this.#claim(found, settings.pool);
-      this.#kept.push([found, found.resolve(settings, this.#log)]);
-      return found;
+      return found === undefined ? await this.#open(settings) : this.#keep(found, settings);
     } catch (error) {
-      if (!(error instanceof ListenerError)) throw error;
-      this.#log.write(error.level, error.line);
-      throw new MasterStartError(error.message);
+      return this.#refuse(error);
     }
+  }
+
+  #keep(found: Listener, settings: ListenSettings): Listener {
+    this.#claim(found, settings.pool);
+    this.#kept.push([found, found.resolve(settings, this.#log)]);
+    return found;
+  }
+
+  #refuse(error: unknown): never {
+    if (!(error instanceof ListenerError)) throw error;
+    this.#log.write(error.level, error.line);
+    throw new MasterStartError(error.message);
   }
 
   /**

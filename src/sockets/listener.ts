@@ -115,7 +115,7 @@ export class Listener {
     // The next reload retries a failed step.
     this.#applied = undefined;
     if (backlog !== oldBacklog) this.#listen(backlog);
-    if (access !== undefined && !isDeepStrictEqual(access, oldAccess)) {
+    if (access !== undefined && !isSameAccess(access, oldAccess)) {
       this.#change((file) => applyAccess(pool, this.key, file, access, log));
     }
     this.#applied = wanted;
@@ -229,6 +229,12 @@ export class Listener {
       throw new ListenerError(`failed to listen to address '${this.key}'`, { cause });
     }
   }
+}
+
+function isSameAccess(access: ResolvedAccess, other: ResolvedAccess | undefined): boolean {
+  const { mode, uid, gid, acl } = access;
+  if (other === undefined || mode !== other.mode || uid !== other.uid || gid !== other.gid) return false;
+  return acl === other.acl || isDeepStrictEqual(acl, other.acl);
 }
 
 function identityOf(fd: number): FileIdentity {

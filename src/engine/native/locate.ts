@@ -52,20 +52,22 @@ function lookForEngine(version: string | undefined, folders: readonly string[]):
   };
 }
 
+/** The last argument of a host is room for its title and those of its workers. */
+const titleRoom = 96;
+
 /**
  * Command line of a build's host: PHP itself with the engine preloaded, or the program linked with the engine and
  * libphp.
  */
 export function hostCommand({ file, record }: BuiltEngine, title: string): readonly string[] {
-  // The last argument is room for the title of the host and its workers.
-  return [...hostProgram(file, record), title.padEnd(96)];
+  return [...hostProgram(file, record), title.padEnd(titleRoom)];
 }
 
 /** Command line of a build's template; its hosts use the room of its title for theirs. */
 export function templateCommand({ file, record }: BuiltEngine): HostCommand {
   const title = 'php-fpm: template';
   const [program = '', ...args] = hostProgram(file, record);
-  return { file: program, args: [...args, '--template', title.padEnd(96)], argv0: title };
+  return { file: program, args: [...args, '--template', title.padEnd(titleRoom)], argv0: title };
 }
 
 /** Command line of a build's keeper of sockets; it starts no PHP. */
@@ -84,19 +86,23 @@ export function wantedVersion(pool: PoolConfig): string | undefined {
 export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): EngineCommand | undefined {
   const located = locateEngine(wantedVersion(pool), folders);
   if (!('engine' in located)) return undefined;
-  const { file, record } = located.engine;
+  const { engine } = located;
+  const common = lookedUp(`native command ${engine.file}`, () => commonCommand(engine));
   const title = `php-fpm: host for ${pool.name}`;
-  const [program = '', ...args] = hostCommand(located.engine, title);
-  const parts = [file, record.host, ...(record.linked ? [record.linked.program, record.linked.library] : [])];
-  const template = templateCommand(located.engine);
+  return { ...common, args: [...common.args, title.padEnd(titleRoom)], argv0: title };
+}
+
+/** All pools of a build have it, but for the title. */
+function commonCommand(engine: BuiltEngine): Omit<EngineCommand, 'argv0'> {
+  const { file, record } = engine;
+  const [program = '', ...args] = hostProgram(file, record);
   return {
     engine: 'native',
     file: program,
     args,
-    argv0: title,
-    template,
-    keeper: keeperCommand(located.engine),
-    parts,
+    template: templateCommand(engine),
+    keeper: keeperCommand(engine),
+    parts: [file, record.host, ...(record.linked ? [record.linked.program, record.linked.library] : [])],
     iniFiles: iniFilesOf(record),
   };
 }
