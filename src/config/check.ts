@@ -82,14 +82,16 @@ export function checkNames(
   system: ConfigSystem,
   names: readonly (typeof NAMES)[number][] = NAMES,
 ): ConfigMessage[] {
-  return configuration.pools.flatMap((pool) =>
-    names.flatMap(({ directive, kind, suffix }) => {
+  const messages: ConfigMessage[] = [];
+  for (const pool of configuration.pools) {
+    for (const { directive, kind, suffix } of names) {
       const name = pool[directive];
-      if (!name || isKnown(kind, name, system)) return [];
+      if (!name || isKnown(kind, name, system)) continue;
       const { reason, remedy } = kind === 'user' ? unknownUser(name) : unknownGroup(name);
-      return [complain(pool, { reason: reason + suffix, remedy, directive })];
-    }),
-  );
+      messages.push(complain(pool, { reason: reason + suffix, remedy, directive }));
+    }
+  }
+  return messages;
 }
 
 /** Reports unknown users and groups in access control lists of sockets. */
@@ -98,7 +100,8 @@ export function checkAccessLists(configuration: Configuration, system: ConfigSys
     ['listen.acl_users', 'user'],
     ['listen.acl_groups', 'group'],
   ] as const;
-  return configuration.pools.flatMap((pool) =>
+  const withLists = configuration.pools.filter((pool) => lists.some(([directive]) => pool[directive]));
+  return withLists.flatMap((pool) =>
     lists.flatMap(([directive, kind]) => {
       const names = (pool[directive] ?? '').split(',').filter((name) => name !== '');
       const unknown = names.find((name) => !isKnown(kind, name, system));

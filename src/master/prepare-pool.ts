@@ -50,6 +50,13 @@ function logOf({ global }: Configuration): HostSettingsInput['log'] {
 
 /** Pools of one engine share it. */
 function contextOf(command: EngineCommand, configuration: Configuration, php: PhpIniSource): string {
+  const known = lookedUp('contexts', () => new Map<readonly string[], string>());
+  const context = known.get(command.parts) ?? lookAtContext(command, configuration, php);
+  known.set(command.parts, context);
+  return context;
+}
+
+function lookAtContext(command: EngineCommand, configuration: Configuration, php: PhpIniSource): string {
   return lookedUp(['context', command.engine, command.file, ...command.parts].join('\0'), () => {
     const ini = iniFilesFor(php, command.iniFiles);
     const facts = [logOf(configuration), ini, filesState([...command.parts, ...ini.files])];
@@ -88,6 +95,7 @@ function isSameIdentity(one: PoolIdentity | undefined, other: PoolIdentity | und
 }
 
 function isSameCommand(one: EngineCommand, other: EngineCommand): boolean {
+  if (one === other) return true;
   return (
     one.engine === other.engine &&
     one.file === other.file &&

@@ -147,13 +147,13 @@ export class MasterResources {
         identity: this.#ask(() => this.#options.identify(config)),
         command: this.#ask(() => this.#options.engineFor(config)),
       });
-      await turns.pause();
+      if (turns.isOver) await turns.pause();
     }
     const listeners = plan.add(this.#listeners.plan(scope));
     const sockets: [WantedSocket, Listener][] = [];
     for (const wanted of wantedSockets(plan.configuration)) {
       sockets.push([wanted, listeners.reuse(wanted) ?? (await listeners.acquire(wanted))]);
-      await turns.pause();
+      if (turns.isOver) await turns.pause();
     }
     plan.add(this.#ask(() => this.#accessLogs.plan(engines)));
     const addresses = (wanted: WantedSocket['role']): PoolAddress[] =>
@@ -176,7 +176,7 @@ export class MasterResources {
       if (listener === undefined) throw new Error(`no socket was opened for the pool "${pool.config.name}"`);
       const known = this.#prepared.get(pool.config.name);
       prepared.push(preparePool({ ...pool, listener }, plan.configuration, php, this.#options, known));
-      await turns.pause();
+      if (turns.isOver) await turns.pause();
     }
     plan.pools = prepared;
     this.#prepared = new Map(prepared.map((pool) => [pool.config.name, pool]));

@@ -21,13 +21,18 @@ export class Turns {
     this.#reason = reason;
   }
 
+  /** Whether this turn has been long enough: a promise for each of thousands of short steps costs more than they do. */
+  get isOver(): boolean {
+    return performance.now() - this.#began >= turnMs;
+  }
+
   /**
    * Call it between two steps of the work: gives others a turn when this one has been long enough.
    *
    * @throws Abandoned
    */
   async pause(): Promise<void> {
-    if (performance.now() - this.#began < turnMs) return;
+    if (!this.isOver) return;
     await nextTurn();
     this.#began = performance.now();
     const reason = this.#reason();
@@ -39,7 +44,7 @@ export class Turns {
     for (;;) {
       const step = steps.next();
       if (step.done === true) return step.value;
-      await this.pause();
+      if (this.isOver) await this.pause();
     }
   }
 }

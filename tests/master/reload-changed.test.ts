@@ -1,6 +1,6 @@
 /** A reload of what has changed: pools that would not become others keep their host, their workers and their counters. */
 import assert from 'node:assert/strict';
-import { statSync, utimesSync, writeFileSync } from 'node:fs';
+import { renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Configuration, newGlobal, newPool, type PoolConfig } from '../../src/config/directives.ts';
@@ -183,6 +183,47 @@ test('the fingerprint is made of settings, engine, its files and the files of PH
     assert.notEqual(of(), last, path);
   }
   assert.notEqual(of(settings, { parts: [join(folder, 'missing')] }), of());
+});
+
+test('of files of their own exactly the changed one counts: same length, at once, replaced, swapped, with other folders', async () => {
+  const text = (to: TestFolder, name: string, who: string): string =>
+    poolText(to, name, `env[WHO] = ${who}\nchdir = ${to.join('www')}`);
+  await using server = await startServer({
+    pools: (to) => {
+      to.write('www/who.php', '<?php echo getenv("WHO");');
+      for (const name of ['a', 'b', 'c']) to.write(`pool.d/${name}.conf`, text(to, name, 'one'));
+      return `${admin(to)}include = ${to.join('pool.d')}/*.conf\n`;
+    },
+    expected: [/ERROR/],
+  });
+  const { folder } = server;
+  const file = (name: string): string => folder.join(`pool.d/${name}.conf`);
+  // The memory is that of the start, of a reload, and of the reload just before.
+  for (const who of ['two', 'six', 'ten', 'one']) {
+    writeFileSync(file('b'), text(folder, 'b', who));
+    assert.deepEqual(await reloadChanged(server), ['a', 'c'], who);
+    assert.equal(await answer(server, 'b'), who);
+  }
+  folder.write('pool.d/b.conf', text(folder, 'b', 'two'));
+  assert.deepEqual(await reloadChanged(server), ['a', 'c']);
+  assert.equal(await answer(server, 'b'), 'two');
+  assert.deepEqual(await reloadChanged(server), ['a', 'b', 'c']);
+
+  // The places of their lines are no part of them.
+  renameSync(file('a'), file('x'));
+  renameSync(file('c'), file('a'));
+  renameSync(file('x'), file('c'));
+  assert.deepEqual(await reloadChanged(server), ['c', 'b', 'a']);
+
+  // What their files do not say.
+  renameSync(folder.join('www'), folder.join('gone'));
+  const socketPath = folder.join('run/admin.sock');
+  const path = '/api/reload?wait=1&changed=1';
+  const refused = JSON.parse((await askAdmin({ socketPath, path, method: 'POST' })).body);
+  assert.equal(refused.outcome, 'refused');
+  assert.match(refused.reasons.join(), /the chdir path '.*\/www' does not exist or is not a directory/);
+  renameSync(folder.join('gone'), folder.join('www'));
+  assert.deepEqual(await reloadChanged(server), ['c', 'b', 'a']);
 });
 
 test('what was made of a pool is kept as long as nothing that it is made of has changed', (t) => {

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { PoolConfig } from '../../config/directives.ts';
 import { lookedUp } from '../../runtime/one-look.ts';
 import type { EngineCommand, HostCommand } from '../engine-command.ts';
@@ -87,13 +88,36 @@ export function nativeCommand(pool: PoolConfig, folders?: readonly string[]): En
   const located = locateEngine(wantedVersion(pool), folders);
   if (!('engine' in located)) return undefined;
   const { engine } = located;
-  const common = lookedUp(`native command ${engine.file}`, () => commonCommand(engine));
+  const common = lookedUp(`native command ${engine.file}`, () => unchanged(commonCommand(engine)));
+  const known = commands.get(pool);
+  if (known?.common === common) return known.command;
   const title = `php-fpm: host for ${pool.name}`;
-  return { ...common, args: [...common.args, title.padEnd(titleRoom)], argv0: title };
+  const command = { ...common, args: [...common.args, title.padEnd(titleRoom)], argv0: title };
+  commands.set(pool, { common, command });
+  return command;
+}
+
+type CommonCommand = Omit<EngineCommand, 'argv0'>;
+
+/** A pool that a reload leaves alone keeps its command. */
+const commands = new WeakMap<
+  PoolConfig,
+  { readonly common: CommonCommand; readonly command: EngineCommand }
+>();
+/** The last one of each program. */
+const lastCommon = new Map<string, CommonCommand>();
+
+/** The object of before where it says the same. */
+function unchanged(common: CommonCommand): CommonCommand {
+  const key = common.parts.join('\0');
+  const last = lastCommon.get(key);
+  if (isDeepStrictEqual(last, common)) return last ?? common;
+  lastCommon.set(key, common);
+  return common;
 }
 
 /** All pools of a build have it, but for the title. */
-function commonCommand(engine: BuiltEngine): Omit<EngineCommand, 'argv0'> {
+function commonCommand(engine: BuiltEngine): CommonCommand {
   const { file, record } = engine;
   const [program = '', ...args] = hostProgram(file, record);
   return {
