@@ -190,6 +190,16 @@ const master: readonly Fault[] = [
     ],
   },
   {
+    fault: 'a new PHP, or other ini files',
+    phpFpm: 'restart, or a reload, which loses requests',
+    hathi:
+      'a reload: new hosts have the new PHP, what runs is answered by the old one; where the engine was not built for the new one, the old one serves on',
+    tests: [
+      ['native/php-upgrade.test.ts', 'under load, by a reload'],
+      ['native/php-upgrade.test.ts', 'to one that the engine was not built for'],
+    ],
+  },
+  {
     fault: 'hosts do not answer the next master',
     phpFpm: '',
     hathi: 'all are waited for together, 3 seconds and 20 ms for each; then they are ended, and others start',
