@@ -8,6 +8,7 @@
 
 /* fpm_get_status(): the fields of the status page under PHP-FPM's names, read from the scoreboard by the worker. */
 
+/* Adds a value of any kind. */
 static void add_value(zval *array, const char *key, enum hathi_status_kind kind, const struct hathi_status_value *value)
 {
 	if (kind == HATHI_KIND_STRING) add_assoc_stringl(array, key, value->text, value->length);
@@ -25,6 +26,7 @@ static void add_uri(zval *process, const char *key, const struct hathi_status_sl
 	add_assoc_stringl(process, "query-string", text, length);
 }
 
+/* The worker that wrote the slot, 0 without one. */
 static uint32_t pid_in_slot(const struct hathi_worker *worker, uint32_t number)
 {
 	uint32_t pid;
@@ -33,6 +35,7 @@ static uint32_t pid_in_slot(const struct hathi_worker *worker, uint32_t number)
 	return pid;
 }
 
+/* Adds the process of a slot to the list. */
 static void add_process(zval *list, const struct hathi_status_facts *facts, uint32_t number, uint32_t pid)
 {
 	static const struct hathi_process_field_facts fields[] = HATHI_PROCESS_FIELD_FACTS;

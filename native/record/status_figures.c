@@ -13,6 +13,7 @@
 /* Copies of a slot under change before one is used as it is; as in src/scoreboard/reader.ts. */
 enum { ATTEMPTS = 16 };
 
+/* A number of the scoreboard. */
 static uint32_t get_u32(const uint8_t *base, size_t offset)
 {
 	uint32_t value;
@@ -28,26 +29,31 @@ static uint64_t get_u64(const uint8_t *base, size_t offset)
 	return value < (1ull << 53) ? value : (1ull << 53) - 1;
 }
 
+/* The greater one. */
 static uint32_t at_least(uint32_t value, uint32_t least)
 {
 	return value < least ? least : value;
 }
 
+/* The smaller one. */
 static uint32_t at_most(uint32_t value, uint32_t most)
 {
 	return value > most ? most : value;
 }
 
+/* The value of a number or a time. */
 static struct hathi_status_value number(uint64_t value)
 {
 	return (struct hathi_status_value){.number = value};
 }
 
+/* The value of a text that ends with NUL. */
 static struct hathi_status_value string(const char *text)
 {
 	return (struct hathi_status_value){.text = text, .length = strlen(text)};
 }
 
+/* Time since `start`, 0 before it. */
 static struct hathi_status_value since(uint64_t now, uint64_t start)
 {
 	return number(now > start ? now - start : 0);
@@ -180,6 +186,26 @@ static void unwritten(const struct hathi_status_facts *facts, struct hathi_statu
 		if (field != HATHI_PROCESS_CONTENT_LENGTH) values[field] = string("-");
 }
 
+/* The last request, or the running one so far. */
+static void request(const struct hathi_status_facts *facts, struct hathi_status_slot *slot, bool is_idle,
+	struct hathi_status_value *values)
+{
+	const uint8_t *at = slot->bytes;
+	uint64_t accepted = get_u64(at, HATHI_SB_SLOT_ACCEPTED_CLOCK_MICROS);
+	uint64_t wall = get_u64(at, HATHI_SB_SLOT_CPU_WALL_MICROS);
+	values[HATHI_PROCESS_REQUEST_DURATION] = is_idle ? number(get_u64(at, HATHI_SB_SLOT_DURATION_MICROS)) :
+		accepted == 0 ? number(0) : since(facts->now_micros, accepted);
+	values[HATHI_PROCESS_REQUEST_METHOD] = text_at(slot, HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_METHOD_CAPACITY);
+	values[HATHI_PROCESS_REQUEST_URI] = uri(slot);
+	values[HATHI_PROCESS_CONTENT_LENGTH] = number(get_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH));
+	values[HATHI_PROCESS_USER] = text_at(slot, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY);
+	values[HATHI_PROCESS_SCRIPT] = text_at(slot, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY);
+	if (is_idle && wall > 0)
+		values[HATHI_PROCESS_LAST_REQUEST_CPU].percent =
+			100.0 * (double)get_u64(at, HATHI_SB_SLOT_CPU_MICROS) / (double)wall;
+	values[HATHI_PROCESS_LAST_REQUEST_MEMORY] = number(is_idle ? get_u64(at, HATHI_SB_SLOT_MEMORY_PEAK) : 0);
+}
+
 /*
  * Fills in the values of all HATHI_PROCESS_ALL_FIELDS fields of a process, whose pid the caller knows. Texts are in *slot,
  * which becomes a copy of the worker's slot.
@@ -200,22 +226,10 @@ void hathi_status_process(const struct hathi_status_facts *facts, uint32_t numbe
 	uint32_t state = get_u32(at, HATHI_SB_SLOT_STATE);
 	bool is_idle = state == HATHI_STAGE_IDLE;
 	uint64_t started = get_u64(at, HATHI_SB_SLOT_STARTED_EPOCH_MICROS) / 1000000;
-	uint64_t accepted = get_u64(at, HATHI_SB_SLOT_ACCEPTED_CLOCK_MICROS);
-	uint64_t wall = get_u64(at, HATHI_SB_SLOT_CPU_WALL_MICROS);
 	values[HATHI_PROCESS_STATE] = string(state < sizeof labels / sizeof *labels ? labels[state] : "unknown");
 	values[HATHI_PROCESS_START_TIME] = number(started);
 	values[HATHI_PROCESS_START_SINCE] = since(facts->now_seconds, started);
 	values[HATHI_PROCESS_REQUESTS] = number(get_u64(at, HATHI_SB_SLOT_REQUESTS));
-	values[HATHI_PROCESS_REQUEST_DURATION] = is_idle ? number(get_u64(at, HATHI_SB_SLOT_DURATION_MICROS)) :
-		accepted == 0 ? number(0) : since(facts->now_micros, accepted);
-	values[HATHI_PROCESS_REQUEST_METHOD] = text_at(slot, HATHI_SB_SLOT_METHOD, HATHI_SB_SLOT_METHOD_CAPACITY);
-	values[HATHI_PROCESS_REQUEST_URI] = uri(slot);
-	values[HATHI_PROCESS_CONTENT_LENGTH] = number(get_u64(at, HATHI_SB_SLOT_CONTENT_LENGTH));
-	values[HATHI_PROCESS_USER] = text_at(slot, HATHI_SB_SLOT_USER, HATHI_SB_SLOT_USER_CAPACITY);
-	values[HATHI_PROCESS_SCRIPT] = text_at(slot, HATHI_SB_SLOT_SCRIPT, HATHI_SB_SLOT_SCRIPT_CAPACITY);
-	if (is_idle && wall > 0)
-		values[HATHI_PROCESS_LAST_REQUEST_CPU].percent =
-			100.0 * (double)get_u64(at, HATHI_SB_SLOT_CPU_MICROS) / (double)wall;
-	values[HATHI_PROCESS_LAST_REQUEST_MEMORY] = number(is_idle ? get_u64(at, HATHI_SB_SLOT_MEMORY_PEAK) : 0);
+	request(facts, slot, is_idle, values);
 	application(at, is_idle, values);
 }

@@ -9,6 +9,7 @@ import { layoutHeader } from '../../src/engine/native/layout-header.ts';
 import { findLibphp, libphpCandidates } from '../../src/engine/native/libphp.ts';
 import { hostCommand, locateEngine } from '../../src/engine/native/locate.ts';
 import { type RunPhpConfig, readPhpConfig } from '../../src/engine/native/php-config.ts';
+import { statusFieldsHeader } from '../../src/engine/native/status-fields-header.ts';
 import {
   type BuildRecord,
   engineFile,
@@ -232,6 +233,10 @@ suite('built engines', () => {
 
 test('native/record/layout.h is what the layout says', () => {
   assert.equal(readFileSync(join(sourceFolder, 'record/layout.h'), 'utf8'), layoutHeader());
+});
+
+test('native/record/status_fields.h is what the fields of the status page say', () => {
+  assert.equal(readFileSync(join(sourceFolder, 'record/status_fields.h'), 'utf8'), statusFieldsHeader());
 });
 
 test('native/php/symbols.h is what the symbols say', () => {

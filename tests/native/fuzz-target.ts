@@ -15,6 +15,7 @@ const sources = {
     'host/listen_queue.c',
     'host/passed.c',
     'host/status_page.c',
+    'host/status_styles.c',
     'host/status_text.c',
     'record/scoreboard.c',
     'record/status_figures.c',

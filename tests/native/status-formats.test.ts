@@ -208,7 +208,13 @@ test('pages in all formats, of random scoreboards', { skip: targetSkip }, (conte
   const program = compileChecked(folder.join('status'), [
     join(checkout, 'tests/native/status-program.c'),
     ...[
-      ...['host/status_page.c', 'host/status_text.c', 'record/status_figures.c', 'record/text_line.c'],
+      ...[
+        'host/status_page.c',
+        'host/status_styles.c',
+        'host/status_text.c',
+        'record/status_figures.c',
+        'record/text_line.c',
+      ],
       ...['record/scoreboard.c', 'shared/clock.c', 'shared/text.c'],
     ].map((file) => join(checkout, 'native', file)),
   ]);

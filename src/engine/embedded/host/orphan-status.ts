@@ -6,6 +6,7 @@
 import { tcpListenQueue } from '../../../posix/sockets.ts';
 import { unixListenQueue } from '../../../posix/unix-queue.ts';
 import { monotonicMicros } from '../../../scoreboard/clock.ts';
+import type { ScoreboardSnapshot } from '../../../scoreboard/decode.ts';
 import { ScoreboardReader } from '../../../scoreboard/reader.ts';
 import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
 import { poolStatus } from '../../../status/pool-status.ts';
@@ -44,7 +45,10 @@ export class OrphanStatus {
 
   /** There is no master: the host looks at the backlog in its place. */
   begin(): void {
-    this.#looks ??= setInterval(() => this.#attempt(() => this.#snapshot()), lookMs);
+    this.#looks ??= setInterval(
+      () => this.#attempt(() => this.#snapshot(this.#reader.readNumbers())),
+      lookMs,
+    );
   }
 
   /** There is a master again. */
@@ -58,14 +62,13 @@ export class OrphanStatus {
     return this.#attempt(() => {
       // Tells of what has happened in this turn as well.
       this.#options.scoreboard.flush();
-      const { status, headers, body } = renderStatus(this.#snapshot(), query, Date.now());
+      const { status, headers, body } = renderStatus(this.#snapshot(this.#reader.read()), query, Date.now());
       return { status, bytes: cgiResponse(headers, body) };
     });
   }
 
-  #snapshot(): StatusSnapshot {
+  #snapshot(read: ScoreboardSnapshot): StatusSnapshot {
     const { settings, php, pools, scoreboard } = this.#options;
-    const read = this.#reader.read();
     const kernel = this.#backlog(read.header.listenQueueLength);
     const snapshot = poolStatus({
       pool: {
