@@ -36,10 +36,15 @@ export function readFigure(folder: string, file: string): number | undefined {
   }
 }
 
+/** Leaves the figure of a test file, in s. */
+export function noteFigure(folder: string, file: string, seconds: number): void {
+  writeFileSync(figureFile(folder, file), String(seconds));
+}
+
 const folder = process.env[cpuFolderVariable];
 const [, file] = process.argv;
 if (folder !== undefined && file?.endsWith('.test.ts')) {
   // A test file may start others.
   delete process.env[cpuFolderVariable];
-  process.on('exit', () => writeFileSync(figureFile(folder, file), String(cpuSeconds())));
+  process.on('exit', () => noteFigure(folder, file, cpuSeconds()));
 }

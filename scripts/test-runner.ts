@@ -66,6 +66,10 @@ function isGroup(data: Pass | Fail): boolean {
   return data.details.type === 'suite';
 }
 
+function isSkipped({ skip }: Pass): boolean {
+  return skip !== undefined && skip !== false;
+}
+
 /** A test that failed only because a test inside it did has nothing to tell of its own. */
 function failedByMember(data: Fail): boolean {
   return (data.details.error as { failureType?: string }).failureType === 'subtestsFailed';
@@ -79,8 +83,6 @@ const nodeOptions = [`--import=${join(checkout, 'scripts/cpu-time.ts')}`];
  * `tally`.
  */
 export async function runTests(files: readonly string[], concurrency: number, tally: Tally): Promise<void> {
-  // Each file is a process that reads the harness and what it tests anew: half of its start is the types' removal.
-  process.env['NODE_COMPILE_CACHE'] ??= join(checkout, 'node_modules/.cache/hathi-tests');
   const waiting = [...files];
   const runNext = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await runFile(file, tally);
@@ -88,29 +90,87 @@ export async function runTests(files: readonly string[], concurrency: number, ta
   await Promise.all(Array.from({ length: concurrency }, runNext));
 }
 
+/** Results of one file. */
+interface Outcome {
+  passed: number;
+  skipped: number;
+}
+
+/** The process of a batch, see there. */
+const batchProgram = join(checkout, 'scripts/test-batch.ts');
+
+/** Runs the files in so many processes, in each one after the other, and adds the outcome to `tally`. */
+export async function runBatches(files: readonly string[], processes: number, tally: Tally): Promise<void> {
+  const batches = Array.from({ length: processes }, (_, index) =>
+    // Every n-th file: neighbours are alike, and so are the batches.
+    files.filter((_file, place) => place % processes === index),
+  );
+  await Promise.all(batches.filter((batch) => batch.length > 0).map((batch) => runBatch(batch, tally)));
+}
+
+/** Files that have no outcome, because one of them ended the process, run again, each in its own. */
+async function runBatch(files: readonly string[], tally: Tally): Promise<void> {
+  const waiting = new Set(files);
+  let current: Outcome = { passed: 0, skipped: 0 };
+  const argv = files.map((file) => join(checkout, file));
+  await runProcess(batchProgram, argv, (event) => {
+    if (event.type === 'test:summary') return;
+    noteEvent(event, tally);
+    if (event.type !== 'test:pass' && event.type !== 'test:fail') return;
+    const { name, nesting, details } = event.data;
+    if (nesting === 0 && waiting.delete(name)) {
+      const success = event.type === 'test:pass';
+      noteSummary(name, { success, counts: current, duration_ms: details.duration_ms }, tally);
+      current = { passed: 0, skipped: 0 };
+    } else if (event.type === 'test:pass' && !isGroup(event.data)) {
+      current[isSkipped(event.data) ? 'skipped' : 'passed'] += 1;
+    }
+  });
+  for (const file of waiting) {
+    tally.failedFiles.add(file);
+    await runFile(file, tally);
+  }
+}
+
 type Summary = Extract<TestEvent, { type: 'test:summary' }>['data'];
 
 async function runFile(file: string, tally: Tally): Promise<void> {
-  const overdue = new AbortController();
-  const reason = new Error(`the file took longer than ${fileTimeout / 1000} seconds and was ended`);
-  const timer = setTimeout(() => overdue.abort(reason), fileTimeout);
-  const files = [join(checkout, file)];
-  const stream = run({
-    ...{ files, timeout: testTimeout, cwd: checkout, signal: overdue.signal, execArgv: nodeOptions },
-  });
   let summary: Summary | undefined;
-  try {
-    for await (const event of stream) {
-      if (event.type !== 'test:summary') noteEvent(event, tally);
-      else if (event.data.file !== undefined) summary = event.data;
-    }
-  } finally {
-    clearTimeout(timer);
-  }
+  const isOverdue = await runProcess(join(checkout, file), [], (event) => {
+    if (event.type !== 'test:summary') noteEvent(event, tally);
+    else if (event.data.file !== undefined) summary = event.data;
+  });
   // The process has left its CPU time only now that it has ended.
   if (summary !== undefined) noteSummary(file, summary, tally);
   // Such a file has no summary; its failure comes as an event, with the reason.
-  if (overdue.signal.aborted) tally.failedFiles.add(file);
+  if (isOverdue) tally.failedFiles.add(file);
+}
+
+/** Runs a program of tests to its end. Returns whether it took too long. */
+async function runProcess(
+  program: string,
+  argv: readonly string[],
+  note: (event: TestEvent) => void,
+): Promise<boolean> {
+  // Each process reads the harness and what it tests anew: half of its start is the types' removal.
+  process.env['NODE_COMPILE_CACHE'] ??= join(checkout, 'node_modules/.cache/hathi-tests');
+  const overdue = new AbortController();
+  const reason = new Error(`the file took longer than ${fileTimeout / 1000} seconds and was ended`);
+  const timer = setTimeout(() => overdue.abort(reason), fileTimeout);
+  const stream = run({
+    files: [program],
+    argv: [...argv],
+    timeout: testTimeout,
+    cwd: checkout,
+    signal: overdue.signal,
+    execArgv: nodeOptions,
+  });
+  try {
+    for await (const event of stream) note(event);
+  } finally {
+    clearTimeout(timer);
+  }
+  return overdue.signal.aborted;
 }
 
 function noteEvent(event: TestEvent, tally: Tally): void {
@@ -121,7 +181,11 @@ function noteEvent(event: TestEvent, tally: Tally): void {
   } else if (event.type === 'test:stderr') process.stderr.write(event.data.message);
 }
 
-function noteSummary(file: string, { counts, success, duration_ms }: Summary, tally: Tally): void {
+function noteSummary(
+  file: string,
+  { counts, success, duration_ms }: Pick<Summary, 'success' | 'duration_ms'> & { counts: Outcome },
+  tally: Tally,
+): void {
   if (!success) tally.failedFiles.add(file);
   const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
   process.stdout.write(
@@ -131,7 +195,7 @@ function noteSummary(file: string, { counts, success, duration_ms }: Summary, ta
 }
 
 function notePass(data: Pass, tally: Tally): void {
-  if (data.skip !== undefined && data.skip !== false) {
+  if (isSkipped(data)) {
     const reason = typeof data.skip === 'string' ? `: ${data.skip}` : '';
     tally.skipped += 1;
     tally.skips.push(`${place(data.file)}  ${data.name}${reason}`);

@@ -22,8 +22,6 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { buildEngine } from '../src/engine/native/build.ts';
-import { NativeEngineError, readPhpConfig } from '../src/engine/native/php-config.ts';
 import { ContainerStore, prepareImages } from '../tests/harness/containers.ts';
 import { debianName, debianPackages, missingPackages } from '../tests/harness/debian.ts';
 import {
@@ -33,16 +31,16 @@ import {
   readableCheckout,
   TestFolder,
 } from '../tests/harness/folder.ts';
-import { testedConfig } from '../tests/native/built-engine.ts';
+import { noEngine } from '../tests/native/build-engine.ts';
 import { buildProgram } from './build.ts';
 import { cpuFolderVariable, cpuSeconds } from './cpu-time.ts';
-import { describeCpu, emptyTally, runTests, type Tally } from './test-runner.ts';
+import { describeCpu, emptyTally, runBatches, runTests, type Tally } from './test-runner.ts';
 
 const node = process.execPath;
 const underCi = process.env['CI'] === 'true';
 
-/** Tests that measure times or memory run one file after the other, beside nothing but short files. */
-const serialPaths = ['tests/blackbox/exhausted-pool.test.ts', 'tests/blackbox/reload-under-load.test.ts'];
+/** A file that measures its own process has it for itself. */
+const ownProcess = ['tests/posix/memory-limit.test.ts'];
 
 /** Begun first, so that none of them is the last to end. Each takes twenty seconds and more. */
 const longest = [
@@ -57,6 +55,7 @@ const longest = [
   'tests/engine-real/versions.test.ts',
   'tests/engine-real/nginx.test.ts',
   'tests/blackbox/pools.test.ts',
+  'tests/blackbox/reload-under-load.test.ts',
   'tests/examples/cluster.test.ts',
   'tests/embedded/thread-limits.test.ts',
   'tests/master/hostile-host.test.ts',
@@ -72,8 +71,8 @@ const longest = [
   'tests/bench/run.test.ts',
 ];
 
-/** How many of the others run at a time. Most of them wait for something most of the time: one more than the cores. */
-const concurrency = availableParallelism() + 1;
+/** How many files with servers run at a time. They wait for something most of the time. */
+const concurrency = availableParallelism() + 2;
 
 /** Folders whose tests run whole servers or hosts, or the reference. The others are the fast ones. */
 const wholeServers = [
@@ -205,7 +204,7 @@ function removeOld(folder: string): void {
  * The native engine, built once for all test files that want it. Where it cannot be built they say so themselves,
  * each with its reason.
  */
-function buildNativeEngine(files: readonly string[]): TestFolder | null {
+async function buildNativeEngine(files: readonly string[]): Promise<TestFolder | null> {
   if (
     !files.some((file) =>
       /^tests\/(native|contract|blackbox|engine-real|examples|image|package)\//.test(file),
@@ -213,14 +212,15 @@ function buildNativeEngine(files: readonly string[]): TestFolder | null {
   )
     return null;
   const folder = new TestFolder('hathi-engine-');
-  try {
-    buildEngine(readPhpConfig(testedConfig()), folder.path, { extra: ['-Werror'] });
-    return folder;
-  } catch (error) {
-    if (!(error instanceof NativeEngineError)) throw error;
-    folder[Symbol.dispose]();
-    return null;
-  }
+  // Not in this process: others go on meanwhile.
+  const child = spawn(node, [join(checkout, 'tests/native/build-engine.ts'), folder.path], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [status] = await once(child, 'close');
+  if (status === 0) return folder;
+  folder[Symbol.dispose]();
+  if (status !== noEngine) throw new Error(`the build of the native engine ended with ${status}`);
+  return null;
 }
 
 /** A container image of Debian's mirrors (HATHI_TEST_IMAGE=debian) takes longer than a test may: it is built before. */
@@ -268,26 +268,31 @@ async function main(): Promise<number> {
   using program = buildOnce();
   process.env['HATHI_TEST_PROGRAM'] = program.path;
   keepCompiled();
-  using engine = buildNativeEngine(files);
+  const total = emptyTally();
+  const [long, short] = inOrder(files);
+  // They need no engine: one process of them is beside its build and goes on beside the first servers.
+  const shortDone = runBatches(short, 1, total);
+  using engine = await buildNativeEngine(files);
   if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;
   using images = buildImage(files);
   if (images !== null) say('image: built');
-  const serial = files.filter((file) => serialPaths.some((path) => file.startsWith(path)));
-  const [long, short] = inOrder(files.filter((file) => !serial.includes(file)));
-  const total = emptyTally();
-  await runTests(long, concurrency, total);
-  await Promise.all([runTests(serial, 1, total), runTests(short, availableParallelism() - 1 || 1, total)]);
+  await Promise.all([shortDone, runTests(long, concurrency, total)]);
   const unsteady = await findUnsteady(total);
   return conclude(total, unsteady, await sourcesGood);
 }
 
-/** The files that run servers, those that take longest first; and the others, which take a second at most. */
+/**
+ * The files that have a process of their own since they run servers, those that take longest first; and the others,
+ * which share one.
+ */
 function inOrder(files: readonly string[]): readonly [long: readonly string[], short: readonly string[]] {
   const rank = (file: string): number => {
     const place = longest.indexOf(file);
     return place === -1 ? longest.length : place;
   };
-  const long = files.filter(runsServers).sort((one, other) => rank(one) - rank(other));
+  const long = files
+    .filter((file) => runsServers(file) || ownProcess.includes(file))
+    .sort((one, other) => rank(one) - rank(other));
   return [long, files.filter((file) => !long.includes(file))];
 }
 
@@ -296,8 +301,12 @@ async function runFast(files: readonly string[]): Promise<number> {
   using figures = new TestFolder('hathi-figures-');
   process.env[cpuFolderVariable] = figures.path;
   const sourcesGood = await checkSources();
+  using program = buildOnce();
+  process.env['HATHI_TEST_PROGRAM'] = program.path;
   const total = emptyTally();
-  await runTests(files, availableParallelism(), total);
+  const [apart, shared] = inOrder(files);
+  await runTests(apart, 1, total);
+  await runBatches(shared, availableParallelism(), total);
   return conclude(total, [], sourcesGood);
 }
 
