@@ -112,6 +112,20 @@ function* load(
   return { configuration: draft, memory: { files: reader.files.remembered(checked), context: checks } };
 }
 
+/**
+ * The section [global] as the files say it, unchecked, up to an error: what a command needs that asks a master. Of
+ * thousands of files with pools it looks at little more than their first lines.
+ */
+export function loadGlobal({ file, prefix }: LoadOptions, system: ConfigSystem): GlobalConfig {
+  const reader = new Reader(system, new Messages(), prefix, undefined, 'global');
+  try {
+    complete(reader.readFile(file));
+  } catch (problem) {
+    if (!(problem instanceof Refused)) throw problem;
+  }
+  return reader.global;
+}
+
 /** Runs a step; when it refuses, adds the purpose of the step. */
 function* stage<T>(messages: Messages, failure: string, step: () => Steps<T>): Steps<T> {
   try {

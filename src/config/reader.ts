@@ -31,6 +31,9 @@ interface ParsedLine {
   readonly asked: readonly Asked[];
 }
 
+/** Blank lines and comments, then a section. */
+const beginsWithPool = /^(?:[ \t]*(?:;[^\n]*)?\r?\n)*\[\w/;
+
 /** Reads the files into drafts. The current section continues after the end of an included file. */
 export class Reader {
   readonly global: Draft<GlobalConfig> = newGlobal();
@@ -42,6 +45,7 @@ export class Reader {
   readonly #prefix: string | undefined;
   readonly #environment: IniEnvironment;
   readonly #memory: ReadingMemory | undefined;
+  readonly #wanted: 'all' | 'global';
   /** Parsed lines of all files by their text. */
   readonly #parsed = new Map<string, ParsedLine>();
   /** What the current line made the parser look up. */
@@ -59,11 +63,13 @@ export class Reader {
     messages: Messages,
     prefix: string | undefined,
     memory: ReadingMemory | undefined,
+    wanted: 'all' | 'global' = 'all',
   ) {
     this.#system = system;
     this.#messages = messages;
     this.#prefix = prefix;
     this.#memory = memory;
+    this.#wanted = wanted;
     const ask = (kind: Asked['kind'], name: string): string | undefined => {
       const answer = this.#look(kind, name);
       this.#asked.push({ kind, name, answer });
@@ -244,9 +250,17 @@ export class Reader {
     }
     for (const path of found.paths) {
       const text = this.#system.readFile(path);
-      if (failed(text) || !this.#recall(path, text)) yield* this.#includeFile(path, { file, line }, text);
+      const isDone = !failed(text) && (this.#recall(path, text) || this.#skip(text, { file: path, line: 1 }));
+      if (!isDone) yield* this.#includeFile(path, { file, line }, text);
       yield;
     }
+  }
+
+  /** Only the global section is wanted. @returns whether the file surely has nothing of it */
+  #skip(text: string, place: Place): boolean {
+    if (this.#wanted === 'all' || !beginsWithPool.test(text) || /global|include/i.test(text)) return false;
+    this.#pool = newPool('', place);
+    return true;
   }
 
   *#includeFile(path: string, { file, line }: Place, text: string | SystemFailure): Steps<void> {

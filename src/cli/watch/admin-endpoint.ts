@@ -5,7 +5,7 @@ import { decodeText, encodeText } from '../../boot/binary-text.ts';
 import { configSystem } from '../../boot/config-system.ts';
 import { adminOff, checkAdminListen } from '../../config/admin.ts';
 import { defaultAdminSocket, type MasterName } from '../../config/admin-place.ts';
-import { type LoadResult, loadConfiguration } from '../../config/load.ts';
+import { type LoadResult, loadConfiguration, loadGlobal } from '../../config/load.ts';
 import { expandPath, isUnixAddress, STATE_DIRECTORY } from '../../config/paths.ts';
 import { AdminError, deniedTo } from '../../top/admin-client.ts';
 
@@ -25,11 +25,8 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
   const system = configSystem({ allowRoot: true, env, ini: new Map() });
   // The logs belong to the master: a client may lack the right to write them, and must not create them.
   const reading = { ...system, openForAppend: () => undefined };
-  const result = loadConfiguration(
-    { file: encodeText(file), ...(prefix === undefined ? {} : { prefix: encodeText(prefix) }) },
-    reading,
-  );
-  const { 'admin.listen': listen, 'admin.token': token } = decodeText(result.global);
+  const options = { file: encodeText(file), ...(prefix === undefined ? {} : { prefix: encodeText(prefix) }) };
+  const { 'admin.listen': listen, 'admin.token': token } = decodeText(loadGlobal(options, reading));
   const name = { file, prefix };
   const address = usable(listen, prefix);
   if (address !== undefined && (!address.includes('/') || isThere(address))) return { address, token };
@@ -39,7 +36,7 @@ export function findEndpoint(file: string, prefix: string | undefined, env: Node
   if (listen === adminOff) {
     throw new AdminError(`Cannot ask the master: "${file}" says admin.listen = off`);
   }
-  throw notFound(name, env, problemOf(result));
+  throw notFound(name, env, problemOf(loadConfiguration(options, reading)));
 }
 
 /** `admin.listen` as completed by the master; undefined for an invalid one. */
