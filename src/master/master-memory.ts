@@ -1,4 +1,4 @@
-/** Facts of the master itself that go on with the next one: its start, reloads, pools out of balance, the last hour. */
+/** Facts of the master itself that go on with the next one: its start, reloads, pools out of balance, slow requests, the last hour. */
 
 import type { ErrorLog } from '../log/error-log.ts';
 import { longestDump } from '../watch/history-dump.ts';
@@ -10,6 +10,7 @@ import type { PoolOrders } from './pool-orders.ts';
 /** A master that is killed loses at most so much of the history, ms. */
 const historyMs = 60_000;
 const longestFacts = 1 << 20;
+const longestSlow = 8 << 20;
 
 interface Facts {
   readonly startedAt: number;
@@ -44,6 +45,8 @@ export class MasterMemory {
       admin.restore(facts.startedAt, undefined);
       journal.restore(facts.reloads);
       orders.restore(facts.drained);
+      const slow = survival?.kept('slow', longestSlow);
+      if (slow !== undefined) admin.restoreSlowRequests(slow.toString('utf8'));
       admin.restore(facts.startedAt, survival?.kept('history', 2 * longestDump));
     } catch (error) {
       log.warning(`facts of the last master are not known: ${(error as Error).message}`);
@@ -63,15 +66,24 @@ export class MasterMemory {
 
   /** @param now monotonic ms */
   heartbeat(now: number): void {
-    if (now - this.#historyAt < historyMs || this.#parts.survival?.isActive !== true) return;
+    if (this.#parts.survival?.isActive !== true) return;
+    this.#saveSlow();
+    if (now - this.#historyAt < historyMs) return;
     this.#historyAt = now;
     this.saveAll();
+  }
+
+  /** A master that is killed loses those of one second at most. */
+  #saveSlow(): void {
+    const slow = this.#parts.admin.saveSlowRequests();
+    if (slow !== undefined) this.#parts.survival?.keep({ slow });
   }
 
   /** The master gives way. */
   saveAll(): void {
     const { survival, admin } = this.#parts;
     this.save();
+    this.#saveSlow();
     survival?.keep({ history: admin.saveHistory() });
   }
 }

@@ -66,6 +66,16 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
     return this.#recorder.history.save();
   }
 
+  /** The next master goes on from them; undefined where they are as at the last time. */
+  saveSlowRequests(): string | undefined {
+    return this.#slowRequests.save();
+  }
+
+  /** @throws Error for a text of another version */
+  restoreSlowRequests(text: string): void {
+    this.#slowRequests.restore(text);
+  }
+
   /**
    * The last master's goes on.
    *

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { text as read } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
@@ -384,8 +384,15 @@ test('worker mode, TCP and the slow log go on', { skip }, async () => {
   long.catch(() => undefined);
   try {
     await first.log.waitFor(/executing too slow/, 0, 10_000);
+    const slowRequests = async () => JSON.parse(await masters.ask('/api/slow?query=1'));
+    const logged = await slowRequests();
+    assert.equal(logged.requests.length, 1);
+    // They are kept once a second.
+    const kept = masters.hostsFolder();
+    await poll('what is kept of it', () => existsSync(`${kept}/master-slow`) || undefined);
     await masters.kill(first);
     const second = await masters.start();
+    assert.deepEqual(await slowRequests(), logged);
     const pool = await masters.pool('tcp');
     const pid = pool.workers.find((worker) => JSON.stringify(worker).includes('slow.php'))?.pid;
     const { frames } = JSON.parse(await masters.ask(`/api/stack?pool=tcp&pid=${pid}`));

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { EventQueue } from '../../src/master/event-queue.ts';
 import { planSystemd } from '../../src/master/systemd.ts';
 import { Timers } from '../../src/master/timers.ts';
+import { asBinary } from '../../src/text/binary.ts';
 import { noRequestTexts } from '../../src/text/request-texts.ts';
 import { SlowRequests } from '../../src/watch/slow-requests.ts';
 
@@ -81,6 +82,29 @@ test('systemd: the watchdog is announced, and an interval that it overrules is w
     // The time between two signs of life, half of what systemd allows.
     { level: 'notice', text: 'systemd watchdog configured to 15sec' },
   ]);
+});
+
+test('the next master has the slow requests of the last one, the latest where they are too long', () => {
+  const facts = { ...noRequestTexts, pool: 'www', pid: 1, durationMicros: 1, memoryBytes: 7 };
+  const last = new SlowRequests();
+  assert.equal(last.save(), undefined);
+  // Bytes that are no text.
+  last.add({ ...facts, at: 1, uri: asBinary('/\xff"\u0000'), stack: { reason: 'none' } });
+  const next = new SlowRequests();
+  next.restore(last.save() ?? '');
+  assert.deepEqual(next.list(), last.list());
+  assert.equal(last.save(), undefined, 'it has them already');
+
+  const frames = Array.from({ length: 16 }, (_, line) => ({ function: 'x'.repeat(4000), file: '/a', line }));
+  for (let at = 2; at < 60; at += 1) last.add({ ...facts, at, stack: { frames } });
+  const text = last.save() ?? '';
+  assert.ok(text.length <= 1 << 20);
+  next.restore(text);
+  assert.deepEqual(next.list(), last.list().slice(0, next.list().length));
+  assert.ok(next.list().length >= 10);
+
+  for (const wrong of ['', '{}', '[1]', '[{"pool":"www"}]', text.replace('"uri":"', '"uri":1,"was":"')])
+    assert.throws(() => next.restore(wrong), wrong.slice(0, 20));
 });
 
 test('of slow requests the last hundred are kept, and of their stacks what fits', () => {
