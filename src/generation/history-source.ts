@@ -2,6 +2,17 @@
 
 import type { PoolCounts } from '../figures/admin-snapshot.ts';
 import type { PoolSample } from '../figures/history.ts';
+import { noDurations } from '../scoreboard/durations.ts';
+
+type Sample = Pick<PoolSample, 'busy' | 'busyMean' | 'queue' | 'counts'>;
+
+/** Of a pool that nobody has used: after the start of thousands of them it is one object. */
+const untouched: Sample = {
+  busy: 0,
+  busyMean: 0,
+  queue: 0,
+  counts: { accepted: 0, errors: 0, durations: noDurations },
+};
 
 export class HistorySource {
   #busy = 0;
@@ -24,10 +35,8 @@ export class HistorySource {
    * @param accepted requests begun by now
    * @param readTotals reads the slots of all workers
    */
-  take(
-    accepted: number,
-    readTotals: () => PoolCounts,
-  ): Pick<PoolSample, 'busy' | 'busyMean' | 'queue' | 'counts'> {
+  take(accepted: number, readTotals: () => PoolCounts): Sample {
+    if (accepted === 0 && this.#heartbeats === 0 && this.#totals === undefined) return untouched;
     const totals = this.#standing(accepted) ?? readTotals();
     const { durations, responses } = totals;
     const sample = {

@@ -51,7 +51,8 @@ export class PoolHosts {
 
   /** No process of the pool is left. */
   get isGone(): boolean {
-    return this.generations().length === 0 && this.orphans.size === 0;
+    const { serving, next, departures, orphans } = this;
+    return serving === undefined && next === undefined && departures.generations.size + orphans.size === 0;
   }
 
   /** It has no role any more. */

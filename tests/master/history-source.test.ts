@@ -37,6 +37,23 @@ test('a sample has the highest of the heartbeats since the one before', () => {
   assert.deepEqual(source.take(0, () => totals(0, 0)).busy, 1);
 });
 
+test('a pool that nobody has used is not read at all, until a heartbeat or a request', () => {
+  const source = new HistorySource();
+  const read = (): PoolCounts => assert.fail('there is nothing to read');
+  const first = source.take(0, read);
+  assert.deepEqual(first, {
+    busy: 0,
+    busyMean: 0,
+    queue: 0,
+    counts: { accepted: 0, errors: 0, durations: noDurations },
+  });
+  assert.equal(source.take(0, read), first);
+  assert.equal(source.take(1, () => totals(1, 1, 1)).counts.errors, 1);
+  const other = new HistorySource();
+  other.heartbeat(2, 3);
+  assert.deepEqual([other.take(0, () => totals(0, 0)).busy, other.take(0, () => totals(0, 0)).busy], [2, 0]);
+});
+
 test('a pool at rest is not read again; one that works, or whose requests have not all ended, is', () => {
   const source = new HistorySource();
   let reads = 0;
