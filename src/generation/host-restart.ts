@@ -23,6 +23,10 @@ export class HostRestart {
     return { at, when: at <= now ? 'at once' : `in ${((at - now) / 1000).toFixed(1)} seconds` };
   }
 
+  get isPlanned(): boolean {
+    return this.#at !== undefined;
+  }
+
   isDue(now: number): boolean {
     return this.#at !== undefined && now >= this.#at;
   }

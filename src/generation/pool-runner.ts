@@ -292,10 +292,20 @@ export class PoolRunner {
       const hasEnded = generation === undefined || isLeaving(generation);
       if (this.#notices.incident(doing, error, hasEnded)) this.#counters.faulted();
       if (generation !== undefined) this.#succession.endings.abandon(generation, reasonOf(error));
+      this.#neverIdle(reasonOf(error));
     } catch (second) {
       this.#services.log.alert(`[pool ${this.name}] its host cannot be ended: ${reasonOf(second)}`);
       generation?.host.kill();
     }
+  }
+
+  /** Whatever failed half-way, the pool has a host, sleeps, or tries again. */
+  #neverIdle(reason: string): void {
+    const { serving, next, isStopped } = this.#hosts;
+    const { failures } = this.#succession;
+    const hasFuture = serving !== undefined || next !== undefined || failures.restart.isPlanned;
+    if (hasFuture || isStopped || this.#sleep.isAsleep || !this.#services.isNormal()) return;
+    failures.gaveUp(reason);
   }
 
   onHostEvent(generation: Generation, event: HostEvent): void {
@@ -363,16 +373,30 @@ export class PoolRunner {
 
   #fallAsleep(): void {
     this.#services.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
-    this.#earlier = this.#hosts.serving?.figures();
+    const earlier = this.#hosts.serving?.figures();
+    if (!this.#beginSleep(this.#hosts.pool)) return;
+    this.#earlier = earlier;
     this.#succession.endings.retire();
-    this.#sleep.begin(this.#hosts.pool, () => this.#reports.wake());
+  }
+
+  /** @returns false if nobody would notice a connection: then the pool stays awake */
+  #beginSleep(pool: PreparedPool): boolean {
+    try {
+      this.#sleep.begin(pool, () => this.#reports.wake());
+      return true;
+    } catch (error) {
+      this.#services.log.warning(
+        `[pool ${this.name}] it stays awake, because its socket cannot be watched: ${reasonOf(error)}`,
+      );
+      return false;
+    }
   }
 
   /** Nothing runs before the first connection, but the start of its PHP is tested in advance. */
   #sleepFirst(pool: PreparedPool): void {
     this.#earlier = undefined;
     this.#succession.rest(pool);
-    this.#sleep.begin(pool, () => this.#reports.wake());
+    if (!this.#beginSleep(pool)) return this.#succession.start.launch(pool, initialWorkers(pool.config));
     const done = (failure: string | undefined): void => {
       if (!this.#sleep.isAsleep || this.#hosts.pool !== pool) return;
       if (failure === undefined) return this.#reports.outcome({ type: 'asleep' });

@@ -335,10 +335,12 @@ export class HostSurvival implements Survival {
   }
 
   #writeCounters(): void {
-    try {
-      for (const [pool, read] of this.#counted) this.#write(this.#folder.countersOf(pool), read());
-    } catch (error) {
-      this.#tell(`counts are not kept for the next master: ${(error as Error).message}`);
+    for (const [pool, read] of this.#counted) {
+      try {
+        this.#write(this.#folder.countersOf(pool), read());
+      } catch (error) {
+        this.#tell(`[pool ${pool}] counts are not kept for the next master: ${(error as Error).message}`);
+      }
     }
     this.#counted.clear();
   }

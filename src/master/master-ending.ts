@@ -1,6 +1,5 @@
 /** The end of a master: told to, at once or later, or by a failure. */
 
-import { contain } from '../generation/bulkhead.ts';
 import type { MasterParts } from './master-parts.ts';
 import { type MasterState, masterStates } from './master-states.ts';
 
@@ -51,7 +50,7 @@ export class MasterEnding {
     if (pools.all.length === 0) return this.finishStop();
     for (const runner of pools.all) {
       const end = (): void => (state === masterStates.terminating ? runner.terminate() : runner.finish());
-      contain(runner, 'stopping', end);
+      pools.end(runner, 'stopping', end);
     }
   }
 

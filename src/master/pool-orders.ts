@@ -1,6 +1,7 @@
 /** An operator's orders about single pools and workers, from the admin endpoint. */
 
 import type { AdminOrder } from '../figures/orders.ts';
+import { contain } from '../generation/bulkhead.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { PoolSet } from './pool-set.ts';
 
@@ -8,11 +9,11 @@ export type PoolOrder = Exclude<AdminOrder, { type: 'admin' | 'upgrade' }>;
 
 export class PoolOrders {
   readonly #log: ErrorLog;
-  readonly #pools: Pick<PoolSet, 'findWorker'>;
+  readonly #pools: Pick<PoolSet, 'all' | 'findWorker'>;
   /** Names of drained pools. */
   readonly #drained = new Set<string>();
 
-  constructor(log: ErrorLog, pools: Pick<PoolSet, 'findWorker'>) {
+  constructor(log: ErrorLog, pools: Pick<PoolSet, 'all' | 'findWorker'>) {
     this.#log = log;
     this.#pools = pools;
   }
@@ -52,7 +53,11 @@ export class PoolOrders {
 
   #endWorker({ order: { pool, pid, how }, peer }: Extract<PoolOrder, { type: 'endWorker' }>): void {
     this.#log.notice(`admin endpoint: end (${how}) of child ${pid} of pool ${pool} asked for by ${peer}`);
-    const found = this.#pools.findWorker(pool, pid);
-    found?.generation.endWorker(found.slot, how);
+    const runner = this.#pools.all.find(({ name }) => name === pool);
+    if (runner === undefined) return;
+    contain(runner, 'ending a child', () => {
+      const found = this.#pools.findWorker(pool, pid);
+      found?.generation.endWorker(found.slot, how);
+    });
   }
 }

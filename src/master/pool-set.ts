@@ -104,8 +104,8 @@ export class PoolSet {
     this.#runners.set(runner.name, runner);
     this.#awaited.add(runner);
     this.rouse(runner);
-    if (known === undefined) runner.start();
-    else runner.reload(pool);
+    if (known === undefined) contain(runner, 'starting it', () => runner.start());
+    else contain(runner, 'reloading it', () => runner.reload(pool));
     return true;
   }
 
@@ -133,7 +133,7 @@ export class PoolSet {
 
   /** Once a second, even while the master stops: whether hosts answer and obey. */
   watchHosts(): void {
-    for (const runner of this.awake) runner.watchHosts();
+    for (const runner of this.awake) contain(runner, 'watching its hosts', () => runner.watchHosts());
   }
 
   /** Once a second: numbers of workers. */
@@ -173,11 +173,20 @@ export class PoolSet {
   readonly source: StatusSource = (name) => {
     const runner = this.#runners.get(name);
     if (runner === undefined) return undefined;
-    const { firstHeaders } = runner;
+    const firstHeaders = contain(runner, 'showing its status page', () => runner.firstHeaders) ?? [];
     const page = (query: string) =>
       contain(runner, 'showing its status page', () => runner.statusPage(query));
     return { firstHeaders, page };
   };
+
+  /** Ends a pool. One that cannot end in order is ended at once: the master's end waits for it. */
+  end(runner: PoolRunner, doing: string, end: () => void): void {
+    const act = (): true => {
+      end();
+      return true;
+    };
+    if (contain(runner, doing, act) !== true) contain(runner, doing, () => runner.terminate());
+  }
 
   /** Another master takes over all of them. */
   letGo(): void {
@@ -225,6 +234,6 @@ export class PoolSet {
     this.#watcher.removed(runner);
     // It is gone with its last host, and is checked until then.
     this.rouse(runner);
-    runner.finish();
+    this.end(runner, 'removing it', () => runner.finish());
   }
 }

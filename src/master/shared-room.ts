@@ -4,6 +4,7 @@
 
 import { parseBudget } from '../config/budget.ts';
 import type { SharedRoom } from '../generation/auto-sizer.ts';
+import { contain } from '../generation/bulkhead.ts';
 import type { PoolRunner } from '../generation/pool-runner.ts';
 import { budgetBytes, memoryCeilings, projectUse, type UseSample } from '../pool/memory-shares.ts';
 import { memoryAccount } from '../posix/memory-limit.ts';
@@ -32,7 +33,9 @@ export class MachineRoom implements SharedRoom {
    * @param now monotonic ms
    */
   refresh(runners: readonly PoolRunner[], budget: string, now: number): void {
-    const claims = runners.flatMap((runner) => runner.autoClaim() ?? []);
+    const claims = runners.flatMap(
+      (runner) => contain(runner, 'measuring its workers', () => runner.autoClaim()) ?? [],
+    );
     if (claims.length === 0) {
       this.#ceilings = new Map();
       return;

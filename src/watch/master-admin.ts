@@ -103,7 +103,10 @@ export class MasterAdmin implements AdminSource, PoolWatcher {
   agentFacts(name: string): AgentFacts | undefined {
     const runner = this.#runner(name);
     if (runner === undefined) return undefined;
-    const { serving, isAsleep, metrics } = runner;
+    return contain(runner, 'telling its load', () => this.#factsOf(runner));
+  }
+
+  #factsOf({ name, serving, isAsleep, metrics }: PoolRunner): AgentFacts {
     return {
       isServed: serving !== undefined || isAsleep,
       isSaturated: serving !== undefined && metrics.isSaturated,
