@@ -1,6 +1,6 @@
 /** Start (by exec, or fork from a template) and end of a host's process. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
@@ -10,6 +10,7 @@ import type { ProcessEnd } from '../engine/template-messages.ts';
 import { closedBy, duplicate, socketPair } from '../posix/descriptors.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import type { ForkListener, TemplateProcess } from './template-process.ts';
+import { Unread } from './unread.ts';
 
 /** Descriptors that the host inherits; the caller keeps its own and may close them at any time. */
 export interface HostDescriptors {
@@ -38,6 +39,8 @@ export interface HostLife {
   readonly pid: number;
   /** Our end of its control channel; undefined if the system was out of descriptors. */
   readonly channel: Duplex | undefined;
+  /** Of a host that starts. */
+  readonly unread?: Unread;
   kill(signal: NodeJS.Signals): void;
   /** Closes our ends of its streams and its channel. Processes that it left behind may hold the other ends open. */
   release(): void;
@@ -48,13 +51,22 @@ export interface HostLife {
 /** Exit code of a process that could not start: the contract's "cannot run". */
 const unstartedCode = 70;
 
-/** Executes a program. */
+/**
+ * Executes a program.
+ *
+ * @throws PosixError when the system is out of descriptors
+ */
 export function executeHost(
   command: HostCommand,
   descriptors: HostDescriptors,
   env: NodeJS.ProcessEnv,
   listener: LifeListener,
 ): HostLife {
+  using opened = new DisposableStack();
+  const own = closedBy(opened);
+  own(descriptors.descriptorPair[1]);
+  const [ours, theirs] = socketPair();
+  own(theirs);
   const child = spawn(command.file, [...command.args], {
     ...(command.argv0 === undefined ? {} : { argv0: command.argv0 }),
     env,
@@ -65,14 +77,15 @@ export function executeHost(
       'ignore',
       'pipe',
       'pipe',
-      'pipe',
+      theirs,
       descriptors.scoreboard,
       descriptors.descriptorPair[1],
       descriptors.listen,
       descriptors.accessLog ?? 'ignore',
     ],
   });
-  closeSync(descriptors.descriptorPair[1]);
+  const channel = new Socket({ fd: ours });
+  const unread = new Unread(channel, ours);
   child.on('error', (error) => {
     listener.onUnstarted(error);
     // A failed spawn has no exit event.
@@ -83,14 +96,15 @@ export function executeHost(
     child[stream]?.on('data', (bytes: Buffer) => listener.onChatter(stream, bytes.toString('utf8')));
   }
   const release = (): void => {
-    for (const stream of child.stdio ?? []) stream?.destroy();
+    unread.close();
+    for (const stream of [channel, ...(child.stdio ?? [])]) stream?.destroy();
   };
   return {
     get pid() {
       return child.pid ?? 0;
     },
-    // Without descriptors or processes left, the child has no stdio at all, despite its type.
-    channel: (child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Duplex | undefined,
+    channel,
+    unread,
     kill: (signal) => void child.kill(signal),
     release,
     letGo: () => {
@@ -115,13 +129,16 @@ export function forkHost(
   // On failure opened descriptors are closed; once passed, they belong to the template.
   using opened = new DisposableStack();
   const open = closedBy(opened);
-  const make = (): [Socket, number] => {
+  open(descriptors.descriptorPair[1]);
+  const make = (): [Socket, number, number] => {
     const [ours, theirs] = socketPair();
-    return [new Socket({ fd: ours }), open(theirs)];
+    const socket = new Socket({ fd: ours });
+    opened.defer(() => socket.destroy());
+    return [socket, open(theirs), ours];
   };
   const [stdout, theirStdout] = make();
   const [stderr, theirStderr] = make();
-  const [channel, theirChannel] = make();
+  const [channel, theirChannel, ourChannel] = make();
   for (const [name, stream] of [
     ['stdout', stdout],
     ['stderr', stderr],
@@ -132,9 +149,10 @@ export function forkHost(
   const own = [descriptors.scoreboard, descriptors.descriptorPair[1], descriptors.listen];
   if (descriptors.accessLog !== undefined) own.push(descriptors.accessLog);
   const copies = own.map((fd) => open(duplicate(fd)));
-  closeSync(descriptors.descriptorPair[1]);
   opened.move();
-  const life = new ForkedLife([channel, stdout, stderr], listener, template.pid);
+  closeSync(descriptors.descriptorPair[1]);
+  const unread = new Unread(channel, ourChannel);
+  const life = new ForkedLife([channel, stdout, stderr], unread, listener, template.pid);
   template.fork([theirStdout, theirStderr, theirChannel, ...copies], life, maySpare);
   return life;
 }
@@ -142,6 +160,7 @@ export function forkHost(
 /** A child of the template. */
 class ForkedLife implements HostLife, ForkListener {
   readonly channel: Socket;
+  readonly unread: Unread;
   readonly #streams: readonly Socket[];
   readonly #listener: LifeListener;
   readonly #parent: number;
@@ -151,8 +170,14 @@ class ForkedLife implements HostLife, ForkListener {
   /** A signal from before the process existed. */
   #pending: NodeJS.Signals | undefined;
 
-  constructor(streams: readonly [channel: Socket, ...Socket[]], listener: LifeListener, parent: number) {
+  constructor(
+    streams: readonly [channel: Socket, ...Socket[]],
+    unread: Unread,
+    listener: LifeListener,
+    parent: number,
+  ) {
     this.#streams = streams;
+    this.unread = unread;
     const [channel] = streams;
     this.channel = channel;
     // The host is only heard once its pid is known, which the template reports.
@@ -171,6 +196,7 @@ class ForkedLife implements HostLife, ForkListener {
   }
 
   release(): void {
+    this.unread.close();
     for (const stream of this.#streams) stream.destroy();
   }
 

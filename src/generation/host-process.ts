@@ -95,6 +95,7 @@ export class HostProcess {
   /** @throws Error for an illegal move */
   moveTo(state: HostState): void {
     this.#state = hostTransitions.move(this.#state, state);
+    this.#life.unread?.close();
   }
 
   startWorker(slot: number): void {
@@ -283,7 +284,10 @@ export class HostProcess {
     const channel = this.#life.channel;
     if (channel === undefined) return;
     // The exit event reports the reason; a broken pipe adds nothing.
-    channel.on('error', () => channel.destroy());
+    channel.on('error', () => {
+      for (const bytes of this.#life.unread?.rest() ?? []) this.#receive(bytes);
+      channel.destroy();
+    });
     channel.on('data', (bytes: Buffer) => this.#receive(bytes));
   }
 

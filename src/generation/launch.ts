@@ -105,11 +105,17 @@ function startHost(
     accessLog,
     descriptorPair: socketPair(),
   };
-  return new HostProcess({
-    start: (listener) => services.startHost(pool, descriptors, listener),
-    descriptorChannel: descriptors.descriptorPair[0],
-    slotCount: slotsOf(pool.config),
-    settings: pool.settings,
-    onEvent: (event) => onEvent(generation, event),
-  });
+  const [descriptorChannel] = descriptors.descriptorPair;
+  try {
+    return new HostProcess({
+      start: (listener) => services.startHost(pool, descriptors, listener),
+      descriptorChannel,
+      slotCount: slotsOf(pool.config),
+      settings: pool.settings,
+      onEvent: (event) => onEvent(generation, event),
+    });
+  } catch (error) {
+    closeSync(descriptorChannel);
+    throw error;
+  }
 }
