@@ -92,8 +92,11 @@ export class Adoption {
     services.log.notice(
       `[pool ${hosts.pool.config.name}] engine host ${generation.host.pid} of the last master goes on with ${generation.workers.size} workers${then}`,
     );
-    if (isSame) return supervisor.fill(generation);
-    this.#start.launch(wanted, workersForTakeOver(wanted.config, supervisor.activeWorkers(generation)));
+    if (isSame) return supervisor.staffing.fill(generation);
+    this.#start.launch(
+      wanted,
+      workersForTakeOver(wanted.config, supervisor.staffing.activeWorkers(generation)),
+    );
   }
 }
 

@@ -30,7 +30,7 @@ export class ApplicationRenewal {
     this.#renewedAt = now;
     const { name } = hosts.pool.config;
     services.log.notice(`[pool ${name}] the application boots anew: ${reason}`);
-    const busy = supervisor.activeWorkers(generation);
+    const busy = supervisor.staffing.activeWorkers(generation);
     this.#start.launch(hosts.pool, workersForTakeOver(hosts.pool.config, busy));
   }
 

@@ -48,7 +48,7 @@ export class AutoSizer {
   }
 
   /** Once a second. @param queue waiting connections. @returns the decision, and whether the target has changed */
-  beat(
+  heartbeat(
     generation: Generation,
     slots: readonly SlotSnapshot[],
     queue: number,

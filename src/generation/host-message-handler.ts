@@ -57,7 +57,7 @@ export class HostMessageHandler {
         return this.#succession.renewal.renew(generation, message.reason, renewalPause);
       case 'wanted':
         expectWorkerMode(generation, message.type);
-        return this.#supervisor.wanted(generation);
+        return this.#supervisor.staffing.wanted(generation);
       case 'memory':
         generation.checkOffer(message);
         return this.#takeMemory(generation, message.slot, message.pid);
@@ -75,9 +75,9 @@ export class HostMessageHandler {
         return generation.watch.answered(message.id);
       case 'waiting':
         generation.host.tookWatch();
-        if (message.slot !== undefined) return this.#supervisor.madeByHost(generation, message.slot);
+        if (message.slot !== undefined) return this.#supervisor.staffing.madeByHost(generation, message.slot);
         if (this.#succession.hosts.accepts(generation) && this.#services.isNormal())
-          this.#supervisor.waiting(generation);
+          this.#supervisor.staffing.waiting(generation);
         return;
       case 'output':
         if (!generation.hasVoice(message)) return;

@@ -88,7 +88,7 @@ export class HostStart {
   letAccept(generation: Generation, { isOnTrial = false } = {}): void {
     this.cover(generation, isOnTrial);
     generation.host.accept();
-    this.#parts.supervisor.watch(generation);
+    this.#parts.supervisor.staffing.watch(generation);
   }
 
   /** Its host may ask for the pool's status page. */

@@ -92,9 +92,9 @@ export class HostSuccession {
   }
 
   /** Once a second. */
-  beatTrial(): void {
+  trialHeartbeat(): void {
     const { next, trial } = this.hosts;
-    if (next !== undefined && trial.isCanary(next)) this.#supervisor.beatTrial(next);
+    if (next !== undefined && trial.isCanary(next)) this.#supervisor.staffing.heartbeatOnTrial(next);
   }
 
   /** Whether its host starts, drains and ends in time. */

@@ -28,11 +28,11 @@ export interface MemoryVoice {
 }
 
 /**
- * Beats between two measurements of all workers' growth, and number of workers that add one beat: a measurement takes
+ * Heartbeats between two measurements of all workers' growth, and number of workers that add one heartbeat: a measurement takes
  * 0.3 ms.
  */
-const growthBeats = 3;
-const workersABeat = 10;
+const growthHeartbeats = 3;
+const workersAHeartbeat = 10;
 /** Maximum of scripts named in the log: workers choose the names. */
 const mostNamed = 20;
 /** During its first requests a worker grows without a leak. */
@@ -51,7 +51,7 @@ export class MemoryWatch {
   /** By pid: the last measurement without a request. */
   #idleLooks = new Map<number, Look>();
   readonly #named = new Set<string>();
-  #beats = 0;
+  #heartbeats = 0;
 
   constructor(pool: string, voice: MemoryVoice) {
     this.#pool = pool;
@@ -64,7 +64,7 @@ export class MemoryWatch {
   }
 
   /** Once a second. @param slots current slots of the generation's scoreboard */
-  beat(generation: Generation, slots: readonly SlotSnapshot[]): void {
+  heartbeat(generation: Generation, slots: readonly SlotSnapshot[]): void {
     const { pool } = generation;
     const isAuto = pool['pm.max_requests'] === 'auto';
     if (pool['pm.max_memory'] === 0 && !isAuto) return;
@@ -85,9 +85,9 @@ export class MemoryWatch {
   }
 
   #isGrowthDue(workers: number): boolean {
-    this.#beats += 1;
-    if (this.#beats < Math.max(growthBeats, workers / workersABeat)) return false;
-    this.#beats = 0;
+    this.#heartbeats += 1;
+    if (this.#heartbeats < Math.max(growthHeartbeats, workers / workersAHeartbeat)) return false;
+    this.#heartbeats = 0;
     return true;
   }
 

@@ -100,7 +100,7 @@ export class PoolRunner {
 
   /** With `pm = auto`: the number of workers and why. */
   get sizing(): AutoDecision | undefined {
-    return this.config.pm === 'auto' ? this.#supervisor.sizing : undefined;
+    return this.config.pm === 'auto' ? this.#supervisor.staffing.sizing : undefined;
   }
 
   /** A new generation on trial beside the serving one. */
@@ -121,7 +121,7 @@ export class PoolRunner {
   /** With `pm = auto`: the pool's claim on memory. */
   autoClaim(): AutoClaim | undefined {
     const { serving } = this.#hosts;
-    return serving === undefined ? undefined : this.#supervisor.claim(serving);
+    return serving === undefined ? undefined : this.#supervisor.staffing.claim(serving);
   }
 
   /** Requests begun by workers since the master's start. */
@@ -252,7 +252,7 @@ export class PoolRunner {
       return this.#sleepFirst(pool);
     }
     this.#sleep.end();
-    const busy = serving === undefined ? 0 : this.#supervisor.activeWorkers(serving);
+    const busy = serving === undefined ? 0 : this.#supervisor.staffing.activeWorkers(serving);
     this.#succession.start.launch(pool, workersForTakeOver(pool.config, busy));
   }
 
@@ -351,10 +351,10 @@ export class PoolRunner {
     this.metrics.heartbeat(figures, pool.config['pm.max_children']);
     const { idleProcesses, activeProcesses, listenQueue } = figures;
     const isFull = activeProcesses > 0 && idleProcesses === 0 && listenQueue > 0;
-    this.#supervisor.keepLane(serving, scoreboard.slots, isFull);
+    this.#supervisor.staffing.keepLane(serving, scoreboard.slots, isFull);
     // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
-    this.#succession.beatTrial();
+    this.#succession.trialHeartbeat();
     if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
   }
 
@@ -433,7 +433,7 @@ export class PoolRunner {
     this.#succession.announcement.whenDue(now);
     for (const generation of this.generations()) {
       const check = (): void => {
-        this.#supervisor.checkRequests(generation);
+        this.#supervisor.deadlines.check(generation);
         this.#succession.check(generation, now);
       };
       contain(this, 'checking deadlines', check, generation);

@@ -41,7 +41,7 @@ export class TakeOver {
     if (isLeaving) return;
     generation.host.moveTo(hostStates.ready);
     start.progress(generation);
-    if (!generation.isAdopted) supervisor.start(generation);
+    if (!generation.isAdopted) supervisor.staffing.start(generation);
     this.whenUp(generation);
   }
 

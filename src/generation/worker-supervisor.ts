@@ -1,19 +1,10 @@
-/**
- * Supervises the workers of a pool: executes the process manager's decisions, logs ends, replaces workers, and ends
- * those whose request takes too long.
- */
+/** Supervises single workers of a pool: logs their starts and ends, and replaces those that died. */
 
-import { ContractError, type EndMode } from '../engine/contract.ts';
+import { ContractError } from '../engine/contract.ts';
 import type { HostMessage } from '../engine/host-messages.ts';
 import type { RestartCause } from '../figures/answers.ts';
-import type { AutoDecision } from '../pool/auto-sizing.ts';
-import { wantedInLane } from '../pool/lane.ts';
 import type { Leak } from '../pool/leak-detector.ts';
 import { lostRequest } from '../pool/lost-request.ts';
-import type { ManagedWorker, ManagerEvent, ManagerInput } from '../pool/management.ts';
-import { decide } from '../pool/manager.ts';
-import type { AutoClaim } from '../pool/memory-shares.ts';
-import { slotForNext } from '../pool/ondemand.ts';
 import { reapWorker, startedMessage } from '../pool/reap.ts';
 import {
   type BackOffMemory,
@@ -22,25 +13,21 @@ import {
   replacementTime,
   workerBackOff,
 } from '../pool/respawn.ts';
-import { checkTimeouts, type TimedWorker } from '../pool/timeouts.ts';
-import { firstLaneSlot, idleOthers, isManagedSlot, overdueBoots, slotForOther } from '../pool/worker-mode.ts';
-import { observeWorker, workerStates, workerTransitions } from '../pool/worker-states.ts';
+import { isManagedSlot, overdueBoots } from '../pool/worker-mode.ts';
+import { workerStates, workerTransitions } from '../pool/worker-states.ts';
 import { ProcessHandle } from '../posix/pidfd.ts';
 import { monotonicMicros } from '../scoreboard/clock.ts';
 import type { SlotSnapshot } from '../scoreboard/decode.ts';
-import type { WorkerStage } from '../scoreboard/states.ts';
-import { AutoSizer } from './auto-sizer.ts';
 import type { Generation } from './generation.ts';
 import { endHalted } from './halted-workers.ts';
 import type { MasterServices } from './master-services.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import type { PoolCounters } from './pool-counters.ts';
+import { RequestDeadlines } from './request-deadlines.ts';
 import { bootPlace } from './request-facts.ts';
-import { writeSlowLog } from './slow-log.ts';
+import { showsQuery } from './shown-query.ts';
+import { WorkerStaffing } from './worker-staffing.ts';
 import type { WorkerRecord } from './worker-table.ts';
-
-/** A worker in one of these stages has no request. */
-const restingStages: readonly WorkerStage[] = ['idle', 'creating', 'booting'];
 
 type EndedMessage = Extract<HostMessage, { type: 'ended' }>;
 
@@ -51,16 +38,20 @@ export class WorkerSupervisor {
   readonly #counters: PoolCounters;
   #backOff: BackOffMemory = initialBackOff;
   readonly #memory: MemoryWatch;
-  readonly #sizer: AutoSizer;
+  /** How many workers there are. */
+  readonly staffing: WorkerStaffing;
+  /** How long their requests may take. */
+  readonly deadlines: RequestDeadlines;
 
   /** @param onCrash a worker died by a signal that counts for emergency_restart */
   constructor(pool: string, services: MasterServices, counters: PoolCounters, onCrash: () => void) {
     this.#counters = counters;
     this.#pool = pool;
-    this.#sizer = new AutoSizer(pool);
+    this.staffing = new WorkerStaffing(pool, services);
     this.#memory = new MemoryWatch(pool, {
       say: (level, text, requestId) => services.log.aboutRequest(level, text, requestId),
     });
+    this.deadlines = new RequestDeadlines(services, counters, this.#memory);
     this.#onCrash = onCrash;
     this.#services = services;
   }
@@ -70,117 +61,17 @@ export class WorkerSupervisor {
     return this.#memory.leaks;
   }
 
-  /** First workers of a generation; at least the number needed to take over. */
-  start(generation: Generation): void {
-    this.#manage(generation, { type: 'start' });
-    const missing = generation.wantedAtTakeOver - generation.workers.size;
-    if (missing > 0) this.#manage(generation, { type: 'replace', count: missing });
-    generation.wantedAtTakeOver = Math.min(generation.wantedAtTakeOver, generation.workers.size);
-  }
-
-  /** An adopted generation may lack workers that ended while there was no master, where their number is fixed. */
-  fill(generation: Generation): void {
-    const { pool, workers } = generation;
-    const managed = workers.all().filter(({ slot }) => isManagedSlot(pool, slot)).length;
-    const missing = pool.pm === 'static' ? pool['pm.max_children'] - managed : 0;
-    if (missing > 0) this.#manage(generation, { type: 'replace', count: missing });
-  }
-
-  /** With `pm = auto`: the number of workers and why; undefined before the first heartbeat. */
-  get sizing(): AutoDecision | undefined {
-    return this.#sizer.decision;
-  }
-
-  /** With `pm = auto`: the pool's claim on memory. */
-  claim(generation: Generation): AutoClaim | undefined {
-    return generation.pool.pm === 'auto' ? this.#sizer.claim(generation.pool['pm.min_children']) : undefined;
-  }
-
-  /** A generation on trial: numbers of workers, while another one serves. */
-  beatTrial(generation: Generation): void {
-    this.#manage(generation, { type: 'heartbeat' });
-    this.watch(generation);
-  }
-
   /**
+   * Once a second.
+   *
    * @param slots current slots of the generation's scoreboard
    * @param queue waiting connections
    */
   heartbeat(generation: Generation, slots: readonly SlotSnapshot[], queue: number): void {
-    this.#size(generation, slots, queue);
-    this.#manage(generation, { type: 'heartbeat' }, slots);
-    for (const slot of idleOthers(generation.pool, slots, monotonicMicros()))
-      this.#dismiss(generation, slot, 'quit');
+    this.staffing.heartbeat(generation, slots, queue);
     endHalted(generation, slots, this.#services);
-    this.#memory.beat(generation, slots);
-    this.watch(generation);
-  }
-
-  /**
-   * After a heartbeat: makes and ends the lane's workers.
-   *
-   * @param isFull every worker is busy, and connections wait
-   */
-  keepLane(generation: Generation, slots: readonly SlotSnapshot[], isFull: boolean): void {
-    const { pool, engine, workers } = generation;
-    const now = this.#services.now();
-    if (isFull) generation.fullAt = now;
-    const first = firstLaneSlot(pool);
-    const wanted = wantedInLane(pool, { now, engine, fullAt: generation.fullAt });
-    for (let slot = first; slot < workers.slotCount; slot += 1) {
-      const worker = workers.get(slot);
-      if (worker === undefined && slot < first + wanted && this.#mayGrow()) generation.spawn(slot);
-      if (worker === undefined || slot < first + wanted || worker.stoppedByManager) continue;
-      if (slots.some((one) => one.slot === slot && one.stage === 'idle'))
-        this.#dismiss(generation, slot, 'quit');
-    }
-  }
-
-  #mayGrow(): boolean {
-    const processMax = this.#services.processMax();
-    return processMax === 0 || this.#services.runningWorkers() < processMax;
-  }
-
-  /**
-   * Connections wait in the host and no worker is idle. If that starts workers, the host reports again when more wait
-   * than these will take; otherwise at a worker's start and at every heartbeat, since it would report at once.
-   */
-  waiting(generation: Generation): void {
-    if (generation.pool.pm !== 'ondemand') return;
-    const before = generation.workers.size;
-    const queued = generation.reader.readHeader().queuedRequests;
-    this.#manage(generation, { type: 'waiting', connections: Math.max(1, queued) });
-    if (generation.workers.size > before) this.watch(generation);
-  }
-
-  /** A connection waited, and the host makes the worker that {@link watch} allowed. */
-  madeByHost(generation: Generation, slot: number): void {
-    if (generation.pool.pm !== 'ondemand') return;
-    generation.adopt(slot);
-    this.#manage(generation, { type: 'grown' });
-  }
-
-  /**
-   * Asks the host of an ondemand pool to report connections without a worker at hand or on its way. The answer to the
-   * first one is decided here already, so that its client does not wait for the master.
-   */
-  watch(generation: Generation): void {
-    const { pool, workers } = generation;
-    if (pool.pm !== 'ondemand') return;
-    const all = workers.all().filter(({ slot }) => isManagedSlot(pool, slot));
-    const covered = all.filter(({ state }) => state === workerStates.starting).length;
-    generation.host.watch(
-      covered,
-      covered === 0 ? slotForNext(pool, all, this.#services.processMax()) : undefined,
-    );
-  }
-
-  /**
-   * Worker mode: a request waits for a worker that runs scripts. A draining generation needs such workers to its end.
-   */
-  wanted(generation: Generation): void {
-    const slot = slotForOther(generation.pool, generation.workers.all());
-    if (slot !== undefined && generation.pool['worker.script'] !== undefined) generation.spawn(slot);
+    this.#memory.heartbeat(generation, slots);
+    this.staffing.watch(generation);
   }
 
   /**
@@ -211,14 +102,14 @@ export class WorkerSupervisor {
     if (worker.pid !== 0) throw new ContractError(`the host said twice that child ${worker.pid} is up`);
     worker.pid = pid;
     if (generation.engine === 'native') worker.process = ProcessHandle.openChild(pid, generation.host.pid);
-    if (generation.isServing) generation.leaveRoom(this.activeWorkers(generation) > 0);
+    if (generation.isServing) generation.leaveRoom(this.staffing.activeWorkers(generation) > 0);
     generation.bootSettled(slot);
     if (worker.state === workerStates.starting)
       worker.state = workerTransitions.move(worker.state, workerStates.idle);
-    if (worker.isKept) return this.watch(generation);
+    if (worker.isKept) return this.staffing.watch(generation);
     const message = startedMessage(this.#pool, pid, worker.isReplacement && !this.#services.isReloading());
     this.#services.log.write(message.level, message.text);
-    this.watch(generation);
+    this.staffing.watch(generation);
   }
 
   /** @param isServing whether the generation serves, so that a dead worker is replaced */
@@ -245,7 +136,7 @@ export class WorkerSupervisor {
     if (reaped.crashed) this.#onCrash();
     if (!reaped.replace) {
       // Its slot is free for the next worker. After a crash the host must not make one: that would be a storm.
-      if (isServing && this.#services.isNormal()) this.watch(generation);
+      if (isServing && this.#services.isNormal()) this.staffing.watch(generation);
       return;
     }
     this.#counters.restarted(causeOf(worker, message));
@@ -265,14 +156,9 @@ export class WorkerSupervisor {
       pid,
       end,
       slot: generation.reader.readLatest(slot),
-      withQuery: this.#showsQuery(generation),
+      withQuery: showsQuery(generation, this.#services.log),
     });
     if (lost !== undefined) this.#services.log.aboutRequest(lost.level, lost.text, lost.requestId);
-  }
-
-  /** Machine-readable lines follow the access log; php-fpm's lines include the query. */
-  #showsQuery({ pool }: Generation): boolean {
-    return this.#services.log.format !== 'json' || pool['access.log_query'];
   }
 
   /** Starts the workers that are due. */
@@ -281,38 +167,7 @@ export class WorkerSupervisor {
     const due = generation.replacements.filter((time) => time <= now);
     if (due.length === 0 || !this.#services.isNormal()) return;
     generation.replacements = generation.replacements.filter((time) => time > now);
-    this.#manage(generation, { type: 'replace', count: due.length });
-  }
-
-  /** request_terminate_timeout and request_slowlog_timeout. Includes draining generations. */
-  checkRequests(generation: Generation): void {
-    this.#memory.checkHard(generation, this.#showsQuery(generation));
-    const timed: TimedWorker[] = [];
-    for (const { slot, pid, slowLogged } of generation.workers.all()) {
-      const snapshot = pid === 0 ? undefined : generation.reader.readSlot(slot);
-      if (snapshot !== undefined) timed.push({ snapshot, pid, slowLogged });
-    }
-    const withQuery = this.#showsQuery(generation);
-    const { slow, terminate } = checkTimeouts(generation.pool, timed, monotonicMicros(), withQuery);
-    for (const { slot, pid, acceptedClockMicros, message } of slow) {
-      const worker = generation.workers.get(slot);
-      if (worker === undefined) continue;
-      worker.slowLogged = acceptedClockMicros;
-      generation.slowRequests += 1;
-      generation.scoreboard.slowed(generation.slowRequests);
-      this.#services.log.aboutRequest(message.level, message.text, message.requestId);
-      const request = writeSlowLog(generation, slot, pid, this.#services.log);
-      if (request !== undefined) this.#services.onSlowRequest(request);
-    }
-    for (const { slot, message } of terminate) {
-      const worker = generation.workers.get(slot);
-      // It is named at every check until it has ended; a host that does not end it is handled elsewhere.
-      if (worker === undefined || worker.timedOut) continue;
-      this.#services.log.aboutRequest(message.level, message.text, message.requestId);
-      worker.timedOut = true;
-      this.#counters.terminated();
-      generation.endWorker(slot, 'timeout');
-    }
+    this.staffing.manage(generation, { type: 'replace', count: due.length });
   }
 
   /** The host has ended with its workers. */
@@ -328,87 +183,11 @@ export class WorkerSupervisor {
     }
   }
 
-  /** Workers with a request. */
-  activeWorkers(generation: Generation): number {
-    return this.#managed(generation).filter(({ stage }) => !restingStages.includes(stage)).length;
-  }
-
   #scheduleReplacement(generation: Generation, wasUseful: boolean): void {
     const { at, memory } = replacementTime(workerBackOff, this.#backOff, this.#services.now(), wasUseful);
     this.#backOff = memory;
     generation.replacements.push(at);
     this.#services.wakeAt(at);
-  }
-
-  #size(generation: Generation, slots: readonly SlotSnapshot[], queue: number): void {
-    if (generation.pool.pm !== 'auto') return;
-    const { now, room, log } = this.#services;
-    const running = generation.workers.size;
-    const { decision, isNew } = this.#sizer.beat(generation, slots, queue, now(), room);
-    if (isNew)
-      log.debug(
-        `[pool ${this.#pool}] pm = auto: ${decision.target} workers in place of ${running}: ${decision.reason}`,
-      );
-  }
-
-  #auto({ pool }: Generation): ManagerInput['auto'] {
-    const decision = pool.pm === 'auto' ? this.#sizer.decision : undefined;
-    if (decision === undefined) return undefined;
-    const { target, limit } = decision;
-    return { target, isAtMaximum: limit === 'maximum', isMemoryShort: limit === 'memory' };
-  }
-
-  #manage(generation: Generation, event: ManagerEvent, slots?: readonly SlotSnapshot[]): void {
-    const auto = this.#auto(generation);
-    const decision = decide({
-      pool: generation.pool,
-      event,
-      now: this.#services.now(),
-      workers: this.#managed(generation, slots),
-      globalRunning: this.#services.runningWorkers(),
-      processMax: this.#services.processMax(),
-      memory: generation.memory,
-      ...(auto === undefined ? {} : { auto }),
-    });
-    generation.memory = decision.memory;
-    for (const message of decision.messages) this.#services.log.write(message.level, message.text);
-    for (const action of decision.actions) {
-      if (action.type === 'spawn') {
-        generation.spawn(action.slot, action.reason === 'replace' && generation.isServing);
-      } else {
-        this.#dismiss(generation, action.slot, action.how);
-      }
-    }
-  }
-
-  /** It gets no successor. */
-  #dismiss(generation: Generation, slot: number, how: EndMode): void {
-    const worker = generation.workers.get(slot);
-    if (worker !== undefined) worker.stoppedByManager = true;
-    generation.endWorker(slot, how);
-  }
-
-  /** The generation's workers with their scoreboard data; times in monotonic milliseconds. */
-  #managed(
-    generation: Generation,
-    slots: readonly SlotSnapshot[] = generation.reader.readNumbers().slots,
-  ): ManagedWorker[] {
-    const bySlot = new Map(slots.map((slot) => [slot.slot, slot]));
-    const managed = generation.workers.all().filter(({ slot }) => isManagedSlot(generation.pool, slot));
-    return managed.map((worker) => {
-      const slot = worker.pid === 0 ? undefined : bySlot.get(worker.slot);
-      const startedAt = worker.startedMicros / 1000;
-      const stage = slot?.stage ?? 'creating';
-      worker.state = observeWorker(worker.state, stage);
-      return {
-        slot: worker.slot,
-        pid: worker.pid,
-        startedAt,
-        stage,
-        lastActivityAt: slot === undefined ? startedAt : slot.stageClockMicros / 1000,
-        stopping: worker.state === workerStates.stopping,
-      };
-    });
   }
 }
 

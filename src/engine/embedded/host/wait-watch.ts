@@ -15,7 +15,7 @@ export interface WaitLimits {
 }
 
 /** Receiver of the refusals. */
-export interface RefusalBooks {
+export interface RefusalReport {
   refused(): void;
   say(level: Level, text: string): void;
 }
@@ -31,17 +31,17 @@ const quietMs = 5000;
 export class WaitWatch {
   readonly #limits: WaitLimits;
   readonly #queue: RequestQueue;
-  readonly #books: RefusalBooks;
+  readonly #report: RefusalReport;
   /** Start of the wait, performance.now(). */
   readonly #since = new WeakMap<Exchange, number>();
   #timer: NodeJS.Timeout | undefined;
   #episode: { readonly since: number; refused: number } | undefined;
   #quiet: NodeJS.Timeout | undefined;
 
-  constructor(limits: WaitLimits, queue: RequestQueue, books: RefusalBooks) {
+  constructor(limits: WaitLimits, queue: RequestQueue, report: RefusalReport) {
     this.#limits = limits;
     this.#queue = queue;
-    this.#books = books;
+    this.#report = report;
   }
 
   get isFull(): boolean {
@@ -66,14 +66,14 @@ export class WaitWatch {
         ...(maxWait > 0 ? [`queue.max_wait = ${maxWait}s`] : []),
         ...(maxLength > 0 ? [`queue.max_length = ${maxLength}`] : []),
       ];
-      this.#books.say(
+      this.#report.say(
         'warning',
         `overloaded: ${this.#queue.length} requests wait; those beyond ${limits.join(' and ')} are answered with 503`,
       );
       this.#episode = { since: performance.now(), refused: 0 };
     }
     this.#episode.refused += 1;
-    this.#books.refused();
+    this.#report.refused();
     exchange.refuseBusy(Math.max(1, maxWait));
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => this.#endEpisode(), quietMs).unref();
@@ -82,7 +82,7 @@ export class WaitWatch {
   #endEpisode(): void {
     const { since, refused } = this.#episode!;
     const seconds = Math.max(1, Math.round((performance.now() - quietMs - since) / 1000));
-    this.#books.say('notice', `the overload is over: ${refused} requests were refused in ${seconds} s`);
+    this.#report.say('notice', `the overload is over: ${refused} requests were refused in ${seconds} s`);
     this.#episode = undefined;
   }
 
