@@ -16,7 +16,6 @@ import { wantsProof } from '../pool/reload-probe.ts';
 import { maySleep } from '../pool/sleep.ts';
 import type { HeaderLine } from '../status/render.ts';
 import { contain } from './bulkhead.ts';
-import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
 import { HostMessageHandler } from './host-message-handler.ts';
 import type { HostEvent } from './host-process.ts';
@@ -39,7 +38,6 @@ export class PoolRunner {
   readonly name: string;
   readonly metrics: PoolMetrics;
   readonly #services: MasterServices;
-  readonly #reports: PoolReports;
   readonly #counters: PoolCounters;
   readonly #supervisor: WorkerSupervisor;
   readonly #succession: HostSuccession;
@@ -48,8 +46,6 @@ export class PoolRunner {
   readonly #voice: PoolVoice;
   readonly #notices: PoolNotices;
   readonly #sleep: Sleep;
-  /** What the status page goes on from when the pool wakes. */
-  #earlier: EarlierFigures | undefined;
 
   constructor(pool: PreparedPool, services: MasterServices, reports: PoolReports) {
     const voice = new PoolVoice(services.log, pool.config.name, services.now);
@@ -57,15 +53,13 @@ export class PoolRunner {
     const counters = new PoolCounters(() =>
       services.survival?.counted(this.name, () => ({
         counters: counters.saveWith([...this.#hosts.leaving]),
-        earlier: this.#earlier,
+        earlier: this.#sleep.earlier,
       })),
     );
     this.#counters = counters;
     this.#services = services;
-    this.#reports = reports;
     this.#voice = voice;
     this.#notices = new PoolNotices(this.name, services.log, voice);
-    this.#sleep = new Sleep(services);
     const supervisor = new WorkerSupervisor(this.name, services, counters, () =>
       reports.outcome({ type: 'crash' }),
     );
@@ -79,6 +73,7 @@ export class PoolRunner {
       wall: this,
     });
     this.#hosts = this.#succession.hosts;
+    this.#sleep = new Sleep(services, reports, this.#succession);
     this.#messages = new HostMessageHandler(services, voice, supervisor, this.#succession);
     this.metrics = new PoolMetrics(counters, () => this.generations(), services.now);
   }
@@ -168,7 +163,7 @@ export class PoolRunner {
   /** The status page as the bytes of a CGI response; undefined while no host serves the pool, unless it sleeps. */
   statusPage(query: string): Buffer | undefined {
     if (this.#sleep.isAsleep)
-      return renderSleepingPage(this.#hosts.pool, this.#sleep.since, query, this.#earlier).reply;
+      return renderSleepingPage(this.#hosts.pool, this.#sleep.since, query, this.#sleep.earlier).reply;
     return (
       this.#hosts.serving &&
       renderStatusPage(this.#hosts.serving, this.#hosts.pool.listener, query, this.firstHeaders).reply
@@ -218,9 +213,7 @@ export class PoolRunner {
     const saved = this.#services.survival?.saved(this.name);
     this.#goOn(saved, saved?.whole ?? saved?.counters);
     if (maySleep(this.#hosts.pool.config, 0)) {
-      this.#sleepFirst(this.#hosts.pool);
-      this.#earlier = saved?.earlier;
-      return;
+      return this.#sleep.beginWithout(this.#hosts.pool, saved?.earlier);
     }
     this.#succession.start.launch(this.#hosts.pool, initialWorkers(this.#hosts.pool.config));
   }
@@ -249,7 +242,7 @@ export class PoolRunner {
     const isProven = serving !== undefined && wantsProof(pool.config);
     if (!isProven && maySleep(pool.config, serving?.workers.size ?? 0)) {
       this.#succession.endings.retire();
-      return this.#sleepFirst(pool);
+      return this.#sleep.beginWithout(pool);
     }
     this.#sleep.end();
     const busy = serving === undefined ? 0 : this.#supervisor.staffing.activeWorkers(serving);
@@ -274,7 +267,7 @@ export class PoolRunner {
     if (generations.length > 0) {
       const counters = this.#counters.save();
       const whole = this.#counters.saveWith(generations);
-      this.#services.survival?.counted(this.name, () => ({ counters, earlier: this.#earlier, whole }));
+      this.#services.survival?.counted(this.name, () => ({ counters, earlier: this.#sleep.earlier, whole }));
     }
     this.#sleep.end();
     this.#succession.endings.letGo();
@@ -355,7 +348,7 @@ export class PoolRunner {
     // Not at the start itself: programs that read the log expect its exact lines.
     this.#notices.host(serving.facts, pool.command);
     this.#succession.trialHeartbeat();
-    if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#fallAsleep();
+    if (this.#hosts.next === undefined && this.#sleep.isDue(serving, pool.config)) this.#sleep.begin();
   }
 
   /** Measured only where it matters: other pools show it on their status page. */
@@ -365,47 +358,7 @@ export class PoolRunner {
 
   /** A connection waits. */
   wake(): void {
-    if (!this.#sleep.isAsleep || !this.#services.isNormal()) return;
-    this.#sleep.end();
-    this.#services.log.debug(`[pool ${this.name}] a connection wakes it`);
-    this.#succession.start.launch(this.#hosts.pool, 0, this.#earlier);
-  }
-
-  #fallAsleep(): void {
-    this.#services.log.debug(`[pool ${this.name}] nothing to do: its host goes until a connection comes`);
-    const earlier = this.#hosts.serving?.figures();
-    if (!this.#beginSleep(this.#hosts.pool)) return;
-    this.#earlier = earlier;
-    this.#succession.endings.retire();
-  }
-
-  /** @returns false if nobody would notice a connection: then the pool stays awake */
-  #beginSleep(pool: PreparedPool): boolean {
-    try {
-      this.#sleep.begin(pool, () => this.#reports.wake());
-      return true;
-    } catch (error) {
-      this.#services.log.warning(
-        `[pool ${this.name}] it stays awake, because its socket cannot be watched: ${reasonOf(error)}`,
-      );
-      return false;
-    }
-  }
-
-  /** Nothing runs before the first connection, but the start of its PHP is tested in advance. */
-  #sleepFirst(pool: PreparedPool): void {
-    this.#earlier = undefined;
-    this.#succession.rest(pool);
-    if (!this.#beginSleep(pool)) return this.#succession.start.launch(pool, initialWorkers(pool.config));
-    const done = (failure: string | undefined): void => {
-      if (!this.#sleep.isAsleep || this.#hosts.pool !== pool) return;
-      if (failure === undefined) return this.#reports.outcome({ type: 'asleep' });
-      this.#sleep.end();
-      this.#succession.failures.gaveUp(failure);
-    };
-    this.#services.prepareStart(pool, (failure) =>
-      this.#reports.enqueue(undefined, 'preparing its start', () => done(failure)),
-    );
+    this.#sleep.wake();
   }
 
   /** Once a second, even while the master stops: whether hosts answer and obey. */
