@@ -2,11 +2,12 @@
 /** Pools at a glance: a row each, which chooses what the charts and the workers are about. */
 
 /** @import { Head } from './table-head.js' */
-/** @import { Pool, Snapshot, Trial } from './types.d.ts' */
+/** @import { Pool, Snapshot } from './types.d.ts' */
 
 import { keepChildren, make, setAttribute, setText } from './dom.js';
 import { bytes, count, duration, foreign, percent, rate } from './format.js';
 import { More } from './more.js';
+import { isDown, isFull, stateOf } from './pool-state.js';
 import { heads, showSince } from './table-head.js';
 
 /**
@@ -263,11 +264,6 @@ function troubleOf(pool) {
   return state === 'asleep' ? -1 : 0;
 }
 
-/** A pool that sleeps serves whoever comes. @param {Pool} pool */
-export function isDown({ state }) {
-  return state !== 'serving' && state !== 'asleep';
-}
-
 /** @param {Snapshot['counts']} counts */
 function saidOf({ pools, asleep, matching }) {
   if (pools <= firstPools && asleep === 0) return '';
@@ -276,27 +272,6 @@ function saidOf({ pools, asleep, matching }) {
     ...(asleep > 0 ? [`${count(asleep)} asleep`] : []),
     ...(matching < pools ? [`${count(matching)} with this name`] : []),
   ].join(' · ');
-}
-
-/** @param {Pool} pool */
-function isFull({ active, maxChildren }) {
-  return maxChildren > 0 && active >= maxChildren;
-}
-
-/** Only what an operator has to know; empty when all is well. @param {Pool} pool */
-function stateOf(pool) {
-  if (pool.state === 'asleep') return 'asleep';
-  if (isDown(pool)) return pool.failure === undefined ? 'starting' : `down: ${foreign(pool.failure)}`;
-  if (isFull(pool)) return 'every worker is busy';
-  if (pool.trial !== undefined) return trialText(pool.trial);
-  return pool.sizing === undefined ? '' : `auto: ${pool.sizing.target} workers, ${pool.sizing.reason}`;
-}
-
-/** @param {Trial} trial */
-function trialText({ share, secondsLeft, fresh, serving }) {
-  const errors = `${count(fresh.errors)} of ${count(fresh.requests)} failed`;
-  const before = `before it ${count(serving.errors)} of ${count(serving.requests)}`;
-  return `new generation on trial: ${percent(share, 1)} for ${secondsLeft} s more, ${errors}, ${before}`;
 }
 
 /** The pool that has least room; undefined where none has anything to do. @param {readonly Pool[]} pools */

@@ -50,31 +50,47 @@ static void keep_output(struct hathi_host *host, uint32_t slot, int stream, cons
 	}
 }
 
+/* Bytes of the line at the end that goes on in what follows; none where it is longer than all this. */
+static size_t unfinished(const char *bytes, size_t length)
+{
+	const char *newline = memrchr(bytes, '\n', length);
+	return newline == NULL ? 0 : (size_t)(bytes + length - newline - 1);
+}
+
 /* Reads and passes on a worker's output so far. Returns false when the pipe has ended. */
 static bool relay_output(struct hathi_host *host, uint32_t slot, int stream)
 {
 	enum { ROUNDS = 16 };
 	struct hathi_child *child = host->children + slot;
 	char bytes[16384];
+	/* Without a master: the beginning of a line. */
+	size_t held = 0;
+	bool goes_on = true;
 	if (child->output[stream] < 0) return true;
 	for (int round = 0; round < ROUNDS; round++) {
-		ssize_t got = read(child->output[stream], bytes, sizeof bytes);
-		if (got == 0) return false;
-		if (got < 0) return errno == EAGAIN || errno == EINTR;
-		child->has_output = true;
-		char writer[HATHI_REQUEST_ID_BYTES + 1];
-		name_writer(host, slot, writer);
-		if (host->orphan.is_orphan) {
-			keep_output(host, slot, stream, bytes, (size_t)got);
-			if ((size_t)got < sizeof bytes) break;
-			continue;
+		ssize_t got = read(child->output[stream], bytes + held, sizeof bytes - held);
+		if (got <= 0) {
+			goes_on = got < 0 && (errno == EAGAIN || errno == EINTR);
+			break;
 		}
-		hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s%s", slot, (int)child->pid,
-			streams[stream], writer);
 		/* A short read has emptied the pipe. */
-		if ((size_t)got < sizeof bytes) break;
+		bool is_last = (size_t)got < sizeof bytes - held;
+		child->has_output = true;
+		if (host->orphan.is_orphan) {
+			size_t length = held + (size_t)got;
+			held = is_last ? 0 : unfinished(bytes, length);
+			keep_output(host, slot, stream, bytes, length - held);
+			memmove(bytes, bytes + length - held, held);
+		} else {
+			char writer[HATHI_REQUEST_ID_BYTES + 1];
+			name_writer(host, slot, writer);
+			hathi_channel_say(&host->channel, bytes, (size_t)got, "output %u %d %s%s", slot, (int)child->pid,
+				streams[stream], writer);
+		}
+		if (is_last) break;
 	}
-	return true;
+	if (held > 0) keep_output(host, slot, stream, bytes, held);
+	return goes_on;
 }
 
 /* The same, and shows the worker that its output is being read: its next request waits for that. */

@@ -66,7 +66,11 @@ async function start(engine: EngineName, pools: (folder: TestFolder) => string):
   const server = await startServer({
     engine,
     pools,
-    expected: [/\[pool www\] cannot start: (reload\.probe|on trial|aborted)/, /exited on signal SIGKILL/],
+    expected: [
+      /\[pool www\] cannot start: (reload\.probe|on trial|aborted|.*no database)/,
+      /no database|booting\.php/,
+      /exited on signal SIGKILL/,
+    ],
   });
   server.folder.write('www/app.php', application);
   chmodSync(server.folder.join('www'), 0o777);
@@ -163,6 +167,53 @@ suite('reload.probe', { skip }, () => {
     assert.equal(await who(server), 'two');
     await server.stop();
   });
+});
+
+/** Worker mode: which generation it is, booted before the first request, and whether it works. */
+const booting = `<?php
+$who = getenv('WHO');
+if ($who === 'unbooted') throw new Exception('no database');
+$served = 0;
+while (hathi_handle_request(function () use ($who, &$served) {
+  $served++;
+  if ($_SERVER['HATHI_PROBE'] ?? false) {
+    file_put_contents(__DIR__ . '/probed', "$_SERVER[REQUEST_URI] $who " . getmypid() . " $served");
+    if ($who === 'bad') http_response_code(503);
+  }
+  echo $who, ' ', getmypid();
+})) {}`;
+
+test('reload.probe in worker mode: after the boot, in a worker of the new generation', { skip }, async () => {
+  const proven =
+    (who: string) =>
+    (folder: TestFolder): string =>
+      pool(
+        who,
+        `worker.script = ${folder.write('www/booting.php', booting)}\nreload.probe = /healthz\nreload.probe_timeout = 30s`,
+      )(folder);
+  await using server = await start('native', proven('one'));
+  const answer = async () =>
+    (await request(server.socket(), scriptParams(server.folder.join('www/booting.php')))).body.toString();
+  const probed = () => readFileSync(server.folder.join('www/probed'), 'utf8');
+  assert.match(await answer(), /^one \d+$/);
+  server.configure(proven('two'));
+  assert.deepEqual(await reload(server), { code: 0, stdout: '', stderr: '' });
+  const [, pid] = (await answer()).split(' ');
+  // The same worker, and nothing came before.
+  assert.equal(probed(), `/healthz two ${pid} 1`);
+
+  server.configure(proven('bad'));
+  const failed = await reload(server);
+  assert.equal(failed.code, 2);
+  assert.match(failed.stderr, /pool www: reload\.probe GET \/healthz: its answer has status 503/);
+  assert.match(probed(), /^\/healthz bad \d+ 1$/);
+  assert.equal(await answer(), `two ${pid}`);
+  unmark(server, 'probed');
+  server.configure(proven('unbooted'));
+  assert.match((await reload(server)).stderr, /no database/);
+  assert.equal(existsSync(server.folder.join('www/probed')), false, 'nothing that has not booted is asked');
+  assert.equal(await answer(), `two ${pid}`);
+  await server.stop();
 });
 
 suite('reload.canary', { skip }, () => {

@@ -435,6 +435,31 @@ test('log lines of before the next master are passed on; a pool on demand grows 
   await masters.gone(5000);
 });
 
+for (const engine of ['native', 'embedded'] as const)
+  test(`log lines beyond the bound are counted (${engine})`, {
+    skip: engine === 'native' && skip,
+  }, async () => {
+    await using masters = new Masters(engine, (to) => poolText(to, 'www', 'catch_workers_output = yes'));
+    const first = await masters.start(60_000);
+    const wanted = 300;
+    const line = `str_repeat('x', 500) . " end\\n"`;
+    const script = masters.folder.write(
+      'www/say.php',
+      `<?php $to = fopen('php://stderr', 'w'); for ($i = 0; $i < ${wanted}; $i++) fwrite($to, ${line}); echo 'ok';`,
+    );
+    await masters.kill(first);
+    assert.equal((await request(masters.socket(), scriptParams(script), '', 30_000)).body.toString(), 'ok');
+    const second = await masters.start(60_000);
+    const dropped = /(\d+) further lines were dropped while there was no master/;
+    await second.log.waitFor(dropped, 0, 10_000);
+    const text = second.log.text();
+    const kept = text.split('\n').filter((one) => one.includes('xxx end')).length;
+    assert.ok(kept >= 64 && kept < 140, `${kept}`);
+    assert.equal(kept + Number(dropped.exec(text)?.[1]), wanted);
+    await masters.stop(second);
+    await masters.gone(5000);
+  });
+
 test('without a next master they finish and go; with survive = 0 they go with it', { skip }, async () => {
   for (const survive of ['survive = 1', 'survive = 0']) {
     await using masters = new Masters('native', (to) => poolText(to, 'www', text), survive);

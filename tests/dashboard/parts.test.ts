@@ -14,6 +14,7 @@ import {
   share,
   span,
 } from '../../dashboard/format.js';
+import { stateOf } from '../../dashboard/pool-state.js';
 
 /** A call of the tree by its path. */
 function find(root: Call, ...path: string[]): Call {
@@ -102,4 +103,21 @@ test('a moment of another day has its day; a part of one is a percentage', () =>
   assert.equal(moment(at, at + 1000), clock(at).slice(0, 5));
   assert.match(moment(at, at + 86_400_000), /31.*09:05$/);
   assert.deepEqual([share(1), share(0.25), share(null)], [percent(1, 1), percent(1, 4), '–']);
+});
+
+test('a trial is shown while it runs, also where every worker is busy', () => {
+  const trial = {
+    share: 0.1,
+    secondsLeft: 42,
+    fresh: { requests: 20, errors: 3, crashes: 0 },
+    serving: { requests: 180, errors: 0, crashes: 0 },
+  };
+  const pool = { name: 'www', state: 'serving', active: 1, maxChildren: 4 };
+  const state = (more: object): string => stateOf({ ...pool, ...more } as Parameters<typeof stateOf>[0]);
+  const told = /^new generation on trial: 10\s% for 42 s more, 3 of 20 failed, before it 0 of 180$/;
+  assert.match(state({ trial }), told);
+  const [full, ...rest] = state({ active: 4, trial }).split('; ');
+  assert.equal(full, 'every worker is busy');
+  assert.match(rest.join(), told);
+  assert.deepEqual([state({}), state({ active: 4 })], ['', 'every worker is busy']);
 });
