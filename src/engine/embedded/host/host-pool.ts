@@ -3,17 +3,16 @@
  * updates the scoreboard.
  */
 
-import type { Level } from '../../../log/levels.ts';
-import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer.ts';
+import type { ScoreboardWriter } from '../../../scoreboard/writer.ts';
 import type { EndMode } from '../../contract.ts';
 import { type ApplicationSettings, outcomes } from '../shared/protocol.ts';
 import type { Exchange } from './exchange.ts';
 import { ExecutionWatch } from './execution-watch.ts';
 import type { MasterLink } from './master-link.ts';
-import { OpcacheTotals } from './opcache-figures.ts';
 import type { RequestAccounting } from './request-accounting.ts';
 import { RequestQueue } from './request-queue.ts';
 import { RequestRate } from './request-rate.ts';
+import { RequestReports } from './request-reports.ts';
 import { SlotWorker } from './slot-worker.ts';
 import { threadStates } from './thread-states.ts';
 import { type WaitLimits, WaitWatch } from './wait-watch.ts';
@@ -26,7 +25,7 @@ import {
   orderedEndings,
   orderly,
 } from './worker-endings.ts';
-import type { AnsweredMessage, DoneMessage, OutputMessage, RequestMessage } from './worker-handle.ts';
+import type { DoneMessage } from './worker-handle.ts';
 import type { WorkerLog, WorkerName } from './worker-log.ts';
 import { drawQuota, isNearEnd, isUsedUp } from './worker-quota.ts';
 import type { WorkerThreads } from './worker-threads.ts';
@@ -78,7 +77,7 @@ export class HostPool {
   readonly #queue: RequestQueue;
   readonly #waitWatch: WaitWatch;
   readonly #rate = new RequestRate();
-  readonly #opcache = new OpcacheTotals();
+  readonly #reports: RequestReports;
   /** Slots that have had a worker, and number of workers so far. */
   readonly #usedSlots = new Set<number>();
   #made = 0;
@@ -99,6 +98,13 @@ export class HostPool {
     this.#waitWatch = new WaitWatch(options.waiting, this.#queue, {
       refused: () => options.scoreboard.refused(),
       say: (level, text) => options.link.log(level, text),
+    });
+    this.#reports = new RequestReports({
+      scoreboard: options.scoreboard,
+      workerLog: options.workerLog,
+      accounting: options.accounting,
+      onCrash: (worker, exchange) => this.#crashed(worker, exchange),
+      onDone: (worker, result) => this.#done(worker, result),
     });
     this.#executionWatch = new ExecutionWatch(
       () => this.#workers.values(),
@@ -135,8 +141,8 @@ export class HostPool {
     this.#prepareSpare(this.#workers.values());
     handle.events = {
       onIdle: () => this.#idleAgain(worker),
-      onRequestMessage: (message) => this.#requestMessage(worker, message),
-      onOutput: (message) => this.#output(worker, message),
+      onRequestMessage: (message) => this.#reports.take(worker, message),
+      onOutput: (message) => this.#reports.output(worker, message),
       onUnbooted: (reason) => this.#unbooted(worker, reason),
       onGone: (reason) => this.#lost(worker, reason),
     };
@@ -333,91 +339,16 @@ export class HostPool {
     return worker.handle.heapBytes > this.#options.heapLimit;
   }
 
-  /** The application has written beside requests. */
-  #output(worker: SlotWorker, message: OutputMessage): void {
-    const { workerLog } = this.#options;
-    if (message.type === 'output') return workerLog.output(worker, message.stream, message.bytes);
-    const { author, level = 'error', bytes } = message;
-    if (author === 'sapi') workerLog.message(worker, level, bytes);
-    else workerLog.message(worker, 'notice', Buffer.concat([phpMessagePrefix, bytes]));
+  #crashed(worker: SlotWorker, { script }: Exchange): void {
+    const text = `the PHP engine crashed in script '${script}'; its worker is replaced`;
+    this.#options.link.log('error', this.#named(worker, text));
+    this.#abandon(worker, crash);
   }
 
-  #requestMessage(worker: SlotWorker, message: RequestMessage): void {
-    const { exchange } = worker;
-    if (exchange === undefined || exchange.id !== message.id) return;
-    switch (message.type) {
-      case 'head':
-      case 'out':
-        exchange.take(message);
-        return;
-      case 'finished':
-        exchange.take(message);
-        this.#options.accounting.end(worker, { status: 0, cpuMicros: 0, memoryPeak: 0 });
-        return;
-      case 'log':
-        if (message.author === 'php') this.#phpMessage(worker, exchange, message.bytes);
-        else this.#message(worker, exchange, message.level ?? 'error', message.bytes);
-        return;
-      case 'answered':
-        this.#answered(worker, exchange, message);
-        return;
-      case 'output':
-        worker.hasOutput = true;
-        this.#options.workerLog.output(worker, message.stream, message.bytes);
-        return;
-      case 'opcache':
-        this.#opcache.set(worker.slot, message.figures);
-        this.#options.scoreboard.opcache(this.#opcache.fields());
-        return;
-      case 'done':
-        this.#done(worker, exchange, message);
-        return;
-      default:
-        throw new Error(`unknown message about a request: ${JSON.stringify(message satisfies never)}`);
-    }
-  }
-
-  #phpMessage(worker: SlotWorker, exchange: Exchange, text: Uint8Array): void {
-    this.#message(worker, exchange, 'notice', Buffer.concat([phpMessagePrefix, text]));
-  }
-
-  #message(worker: SlotWorker, exchange: Exchange, level: Level, text: Uint8Array): void {
-    exchange.addMessage(text);
-    worker.hasOutput = true;
-    this.#options.workerLog.message(worker, level, text);
-  }
-
-  #done(worker: SlotWorker, exchange: Exchange, result: DoneMessage): void {
-    if (result.outcome === outcomes.trap) {
-      const text = `the PHP engine crashed in script '${exchange.script}'; its worker is replaced`;
-      this.#options.link.log('error', this.#named(worker, text));
-      this.#abandon(worker, crash);
-      return;
-    }
-    worker.served++;
-    worker.exchange = undefined;
-    if (!worker.isAnswered) {
-      exchange.finish(result);
-      this.#account(worker, exchange, { ...result, instanceBytes: result.heapBytes });
-    }
-    if (worker.hasOutput) this.#options.workerLog.flush(worker);
-    if (worker.hasApplication && result.outcome !== outcomes.ok) this.#boots(worker);
+  #done(worker: SlotWorker, { outcome }: DoneMessage): void {
+    if (worker.hasApplication && outcome !== outcomes.ok) this.#boots(worker);
     this.#rate.count(performance.now());
     this.#prepareSpare([worker]);
-  }
-
-  /** Worker mode: the client has its response. */
-  #answered(worker: SlotWorker, exchange: Exchange, result: AnsweredMessage): void {
-    worker.isAnswered = true;
-    worker.servedSinceBoot += 1;
-    exchange.finish(result);
-    this.#options.scoreboard.heap(worker.slot, result.memoryInUse, worker.servedSinceBoot);
-    this.#account(worker, exchange, result);
-  }
-
-  #account(worker: SlotWorker, exchange: Exchange, result: RequestResult): void {
-    this.#options.accounting.end(worker, result);
-    this.#options.accounting.log(worker, exchange, result);
   }
 
   /** An idle worker leaves; its slot is free at once, the thread closes in the background. */
@@ -432,19 +363,8 @@ export class HostPool {
     const { exchange } = worker;
     this.#free(worker);
     this.#options.threads.destroy(worker.handle);
-    if (exchange !== undefined) this.#fail(worker, exchange, ending);
+    if (exchange !== undefined) this.#reports.fail(worker, exchange, ending);
     this.#report(worker, ending.words);
-  }
-
-  #fail(worker: SlotWorker, exchange: Exchange, { failure }: Ending): void {
-    if (failure.kind === 'executionTime') {
-      this.#phpMessage(worker, exchange, executionTimeMessage(failure.seconds, exchange.script));
-    }
-    const status = exchange.fail(failure);
-    if (status !== undefined) {
-      this.#options.accounting.log(worker, exchange, { status, cpuMicros: 0, memoryPeak: 0 });
-    }
-    if (worker.hasOutput) this.#options.workerLog.flush(worker);
   }
 
   /** The thread ended unexpectedly. */
@@ -466,7 +386,7 @@ export class HostPool {
       const at = idle.indexOf(worker);
       if (at >= 0) idle.splice(at, 1);
     }
-    this.#opcache.drop(worker.slot);
+    this.#reports.forget(worker.slot);
     this.#options.scoreboard.free(worker.slot);
   }
 
@@ -518,13 +438,4 @@ export class HostPool {
     this.#hasAsked = true;
     this.#options.link.send(['wanted']);
   }
-}
-
-const phpMessagePrefix = Buffer.from('PHP message: ');
-
-/** PHP's own words; the line is unknown from outside. */
-function executionTimeMessage(seconds: number, script: string): Buffer {
-  const unit = seconds === 1 ? 'second' : 'seconds';
-  const text = `PHP Fatal error:  Maximum execution time of ${seconds} ${unit} exceeded in ${script} on line 0`;
-  return Buffer.from(text, 'latin1');
 }
