@@ -96,5 +96,5 @@ testEngines('rotation under load loses and tears no line of the access log', opt
     .filter((name) => name.startsWith('access'))
     .flatMap((name) => readFileSync(server.folder.join('log', name), 'utf8').split('\n').slice(0, -1));
   assert.equal(lines.length, result.counts.ok);
-  assert.deepEqual(new Set(lines), new Set(['begin GET 200 /hello.php end']));
+  assert.deepEqual(new Set(lines), new Set(['begin GET 200 /load.php end']));
 });

@@ -7,15 +7,18 @@ import type { Server } from '../harness/server.ts';
 /** A script that answers `hello`. */
 export const hello = '<?php echo "hello";';
 
-/** Its file. Written once: a worker that compiles it while it is written anew would find it empty. */
-function helloFile(server: Server): string {
-  const file = server.folder.join('www/hello.php');
-  return existsSync(file) ? file : server.folder.write('www/hello.php', hello);
+/** A script of a load, which is always under way and leaves the machine to the others. */
+export const slowHello = '<?php usleep(5000); echo "hello";';
+
+/** A file of that name. Written once: a worker that compiles it while it is written anew would find it empty. */
+function scriptFile(server: Server, name: string, code: string): string {
+  const file = server.folder.join(`www/${name}`);
+  return existsSync(file) ? file : server.folder.write(`www/${name}`, code);
 }
 
 /** That script's answer in a pool. @throws RequestLost without an answer within `cap` ms */
 export async function ask(server: Server, pool = 'www', cap?: number): Promise<string> {
-  const script = helloFile(server);
+  const script = scriptFile(server, 'hello.php', hello);
   return (await request(server.socket(pool), scriptParams(script), '', cap)).body.toString();
 }
 
@@ -25,7 +28,7 @@ export async function loaded(
   clients: number,
   during: () => Promise<void>,
 ): Promise<LoadResult> {
-  const script = helloFile(server);
+  const script = scriptFile(server, 'load.php', slowHello);
   const load = startLoad({ clients, address: server.socket(), params: scriptParams(script), body: 'hello' });
   try {
     await during();

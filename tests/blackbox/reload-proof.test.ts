@@ -15,6 +15,7 @@ import { poolText } from '../harness/pool.ts';
 import { type EngineName, type Server, serverKind, startServer } from '../harness/server.ts';
 import { poll, within } from '../harness/waiting.ts';
 import { nativeBuild } from '../native/built-engine.ts';
+import { slowHello } from './hello.ts';
 
 const skip = nativeBuild().skip || (serverKind === 'php-fpm' && 'php-fpm has neither');
 
@@ -107,7 +108,7 @@ suite('reload.probe', { skip }, () => {
     const load = startLoad({
       clients: 2,
       address: server.socket(),
-      params: scriptParams(server.folder.write('www/hello.php', '<?php echo "hello";')),
+      params: scriptParams(server.folder.write('www/hello.php', slowHello)),
       body: 'hello',
     });
     server.configure(probe('two', 'reload.probe_text = I am two'));

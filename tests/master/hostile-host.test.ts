@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { slowHello } from '../blackbox/hello.ts';
 import { request, scriptParams } from '../harness/fastcgi.ts';
 import { checkout, type TestFolder } from '../harness/folder.ts';
 import { startLoad } from '../harness/load.ts';
@@ -192,7 +193,7 @@ test('whatever a host does is the loss of its own pool', { skip }, async () => {
   const load = startLoad({
     clients: 2,
     address: goodSocket(master),
-    params: scriptParams(script),
+    params: scriptParams(master.folder.write('www/load.php', slowHello)),
     body: 'hello',
   });
   try {

@@ -36,7 +36,8 @@ const parts: readonly { readonly file: string; readonly only?: string }[] = [
 async function runTests(engine: string, file: string, only?: string): Promise<[number, string]> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const pattern = only === undefined ? [] : [`--test-name-pattern=${only}`];
-  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...pattern, join(checkout, file)], {
+  // Without --test: the process of the file is the only one.
+  const child = spawn(process.execPath, ['--test-reporter=tap', ...pattern, join(checkout, file)], {
     env: { ...env, HATHI_TEST_ENGINE: engine },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
