@@ -1,5 +1,5 @@
 // @ts-check
-/** What an operator has to know of a pool, in words. */
+/** The state of a pool in words, for an operator. */
 
 /** @import { Pool, Trial } from './types.d.ts' */
 

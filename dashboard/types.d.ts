@@ -1,4 +1,4 @@
-/** The answers of the admin endpoint under the names that the page has for them. What is not known is absent. */
+/** The answers of the admin endpoint under the names that the page has for them. Unknown fields are absent. */
 
 export type {
   CapacityAnswer as Capacity,

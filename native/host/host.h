@@ -57,7 +57,7 @@ struct hathi_child {
 
 struct hathi_access_format;
 
-/* What a host needs to outlive its master (orphan.c). */
+/* State of a host that outlives its master (orphan.c). */
 struct hathi_orphan {
 	/* Listens for the next master; -1 without one. */
 	int socket;

@@ -27,7 +27,7 @@
  */
 
 enum {
-	/* What a new master passes with its first byte: the descriptor channel, stdout, stderr. */
+	/* Descriptors that a new master passes with its first byte: the descriptor channel, stdout, stderr. */
 	PASSED_DESCRIPTORS = 3,
 	/* Requests may run so long after the host has begun to drain by itself. */
 	DRAIN_MS = 30000,
@@ -214,7 +214,7 @@ void hathi_orphan_on_master(struct hathi_host *host)
 		host->orphan.socket, host->orphan.master_user, PASSED_DESCRIPTORS, descriptors);
 	if (connection < 0) return;
 	for (uint32_t slot = 0; slot < host->slot_count; slot++) {
-		/* What is due is made now: the new master finds the pool in its size, and no slot's counters without a worker. */
+		/* Due workers are made now: the new master finds the pool in its size, and no slot's counters without a worker. */
 		struct hathi_child *child = host->children + slot;
 		bool is_due = child->replaced_at != 0 && child->pid == 0 && !host->draining;
 		child->replaced_at = 0;

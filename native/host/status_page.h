@@ -8,7 +8,7 @@
 
 #include "record/status_figures.h"
 
-/* What a query string asks for. */
+/* The choice of a query string. */
 struct hathi_status_selection {
 	enum hathi_status_format format;
 	/* Includes every process. */

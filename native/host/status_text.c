@@ -51,7 +51,7 @@ void hathi_status_format(struct hathi_status_output *output, const char *format,
 	hathi_status_put(output, text, length);
 }
 
-/* What stands for a character in markup; NULL for itself. */
+/* The entity of a character in markup; NULL if it stands for itself. */
 static const char *entity(uint32_t character)
 {
 	switch (character) {

@@ -165,7 +165,7 @@ void hathi_workers_reap(struct hathi_host *host)
 				hathi_channel_word(&host->channel, "halted %u %d", slot, (int)pid);
 				break;
 			}
-			/* What it sent last counts: why it could not boot, a request that it passed on. */
+			/* Its last messages count: the reason of a failed boot, a request that it passed on. */
 			while (hathi_relay_control(host, slot)) continue;
 			hathi_relay_rest(host, slot);
 			hathi_child_close(child);

@@ -180,7 +180,7 @@ static void put_counts(struct hathi_audit_text *text)
 	hathi_audit_close(text, '}');
 }
 
-/* What stays after a request. */
+/* State that stays after a request. */
 void hathi_audit_put_state(struct hathi_audit_text *text, int own_descriptor)
 {
 	const char *locale = setlocale(LC_ALL, NULL);

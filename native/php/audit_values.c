@@ -47,7 +47,7 @@ static struct {
 	bool is_cut;
 } walk;
 
-/* What each request of an audit carries in a header: a value that holds it is the request's. */
+/* Each request of an audit carries it in a header: a value that holds it is the request's. */
 static const char mark[] = "hathi-audit-";
 
 /* --- nodes ------------------------------------------------------------------------------------------------------------ */
@@ -248,7 +248,7 @@ static void add_root(zval *value, const char *name, int length)
 	join_seen();
 	if (walk.is_cut) return;
 	bool is_counted = kind == ARRAY || kind == OBJECT;
-	/* What another root holds as well is told there; this one is known by its identity alone. */
+	/* A value that another root holds as well is reported there; here only its identity counts. */
 	if (is_counted && is_known(Z_PTR_P(value))) kind = SCALAR;
 	struct node *node = add_node(-1, kind, is_counted ? Z_PTR_P(value) : NULL, name, size);
 	if (node == NULL) return;

@@ -23,7 +23,7 @@ struct hathi_status_value {
 	bool is_absent;
 };
 
-/* What the scoreboard alone does not tell. */
+/* Figures that the scoreboard lacks. */
 struct hathi_status_facts {
 	const uint8_t *scoreboard;
 	const char *pool;

@@ -84,7 +84,7 @@ function waitOf(prediction: Prediction | undefined): Predicted['waitsNow'] {
   return { waited, p95Seconds: p95, p99Seconds: p99 };
 }
 
-/** What the pools of the answer do not use is used by others: the master and pools that are left out included. */
+/** Others use the rest: the master, and pools that the answer leaves out. */
 function budgetOf(memory: MemoryLimitFigures, pools: readonly PoolSnapshot[]): MemoryBudget | undefined {
   const own = pools.map(({ memoryBytes }) => memoryBytes);
   if (!own.every((bytes) => bytes !== undefined)) return undefined;

@@ -1,4 +1,4 @@
-/** What a request was answered with. */
+/** The answer to a request. */
 
 export interface Answer {
   readonly status: number;

@@ -10,7 +10,7 @@ export interface Difference {
   readonly name: string;
   readonly fresh: string;
   readonly warm: string;
-  /** What stands before it in the body. */
+  /** The text before it in the body. */
   readonly before?: string;
 }
 

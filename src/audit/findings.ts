@@ -5,9 +5,9 @@ import type { Severity } from '../figures/findings.ts';
 /** A row of the table. */
 interface FindingKind {
   readonly severity: Severity;
-  /** What it is, in a few words. */
+  /** Its name in a few words. */
   readonly title: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly mend: string;
 }
 
@@ -145,7 +145,7 @@ export interface Finding {
   readonly name: string;
   /** Indexes of the requests that cause it, in order. */
   readonly requests: readonly number[];
-  /** What was observed, one fact a line. */
+  /** Observations, one fact a line. */
   readonly seen: readonly string[];
 }
 

@@ -84,7 +84,7 @@ function findChanges(steps: readonly Step[], setUp: ReadonlySet<string>): Findin
         const what = name === '' ? id : `${id} ${name}`;
         return [finding('first-request', what, [], [told(change)])];
       }
-      // What another request had left is gone again.
+      // The rest of another request is gone again.
       if ((boot.get(key)?.value ?? '') === change.to) return [];
       return [finding(id, name, [request], [told(change)])];
     });
@@ -160,7 +160,7 @@ function grownParts(
   return grown;
 }
 
-/** What explains a part that grows as well: then that part is told with it. */
+/** The explanation of another part that grows: both are reported together. */
 const holders: readonly FindingId[] = [
   ...(['statics', 'globals', 'locals', 'autoloaders', 'stream-wrappers'] as const),
   ...(['error-handler', 'exception-handler', 'shutdown-function', 'output-buffer'] as const),
@@ -236,7 +236,7 @@ function changedValues({ request, before, after }: Step, grown: ReadonlySet<stri
   );
 }
 
-/** What the handler has changed and Hathi puts back. */
+/** Changes of the handler that Hathi undoes. */
 function putBack(step: Step): Finding[] {
   const { request, handled } = step;
   if (handled === undefined) return [];

@@ -39,7 +39,7 @@ export function settingParts({ ini, timezone, umask, folder }: Settings): Parts<
   ]);
 }
 
-/** What should be the same before and after a request. */
+/** State that should be the same before and after a request. */
 export function stateParts(rest: Rest): Parts<string> {
   const probes = Object.entries(rest.probes).filter(([name]) => !Object.hasOwn(countedProbes, name));
   return partsOf([
@@ -61,7 +61,7 @@ function handlers(names: readonly string[]): string {
   return name === undefined ? '' : `${name} (${names.length} set)`;
 }
 
-/** What may be more after a request than before. */
+/** Counts that may grow with a request. */
 export function countParts(rest: Rest): Parts<number> {
   const { 'shutdown functions': _, ...counts } = rest.counts;
   const probes = Object.entries(rest.probes).flatMap(([name, value]) => {

@@ -5,11 +5,11 @@
 
 import { differences, type Hunk, tokensOf } from './tokens.ts';
 
-/** A difference at a place that is no volatile one. */
+/** A difference outside of the volatile places. */
 export interface TextDifference {
   readonly fresh: string;
   readonly warm: string;
-  /** What stands before it. */
+  /** The text before it. */
   readonly before: string;
 }
 

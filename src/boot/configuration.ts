@@ -42,7 +42,7 @@ export interface ReadConfiguration {
 /** `-t`, which warns about problems of this machine; `-tt`, which refuses what a start would; a start. */
 export type Purpose = 'test' | 'strict test' | 'start';
 
-/** What a master remembers between two readings. */
+/** A memory of the master between two readings. */
 export class EarlierReading {
   readonly texts = new FileTexts();
   #configuration: Configuration | undefined;

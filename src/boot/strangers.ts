@@ -7,7 +7,7 @@ import { type EndedChild, endedChildren, reapChild } from '../posix/children.ts'
 /** A child of Node's own is gone after one round of its loop, ms. */
 const patienceMs = 1000;
 
-/** What it needs of the system; tests give it other ones. */
+/** Functions of the system; tests replace them. */
 export interface ChildSystem {
   readonly ended: () => readonly EndedChild[];
   readonly reap: (pid: number) => void;

@@ -1,4 +1,4 @@
-/** What each file contributes while a configuration is read: whether it holds nothing but whole pools. */
+/** Contents of each file while a configuration is read: whether it holds nothing but whole pools. */
 
 import type { Draft, PoolConfig } from './directives.ts';
 import type { Asked, Checked, RememberedFile } from './reading-memory.ts';
@@ -43,7 +43,7 @@ export class FilesRead {
     for (const question of questions) this.#current?.asked.add(question);
   }
 
-  /** The current file has something that is no whole pool. */
+  /** The current file has more than whole pools. */
   mixed(): void {
     if (this.#current !== undefined) this.#current.isWhole = false;
   }

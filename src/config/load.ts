@@ -18,7 +18,7 @@ export interface LoadOptions {
   readonly pidFile?: string;
   /** `-D` (true) or `-F` (false): overrides the file. */
   readonly daemonize?: boolean;
-  /** What the last reading found. */
+  /** Results of the last reading. */
   readonly memory?: ReadingMemory | undefined;
 }
 

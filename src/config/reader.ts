@@ -48,7 +48,7 @@ export class Reader {
   readonly #wanted: 'all' | 'global';
   /** Parsed lines of all files by their text. */
   readonly #parsed = new Map<string, ParsedLine>();
-  /** What the current line made the parser look up. */
+  /** Names that the parser looked up for the current line. */
   #asked: Asked[] = [];
   /** Whether a remembered question still has its answer. */
   readonly #holds = new Map<Asked, boolean>();

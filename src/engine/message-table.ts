@@ -196,7 +196,7 @@ export const hostMessages = {
 
 export type HostVerb = keyof typeof hostMessages;
 
-/** What the master sends to a template, after `hathi`, its settings and `start`. */
+/** Messages of the master to a template, after `hathi`, its settings and `start`. */
 export const templateOrders = {
   host: row(
     'ID [spare]',
@@ -212,7 +212,7 @@ export const templateOrders = {
   ),
 } as const satisfies Record<string, MessageRow>;
 
-/** What a template sends. */
+/** Messages of a template. */
 export const templateMessages = {
   ready: row('', "PHP is up; the payload is that of a host's `ready`", true),
   failed: row('', 'PHP cannot be started; the payload has the reason. The template exits with code 70', true),
@@ -228,7 +228,7 @@ export const templateMessages = {
   },
 } as const satisfies Record<string, MessageRow>;
 
-/** What the master sends to the keeper of sockets. */
+/** Messages of the master to the keeper of sockets. */
 export const keeperOrders = {
   keep: row(
     '',
@@ -241,7 +241,7 @@ export const keeperOrders = {
   ),
 } as const satisfies Record<string, MessageRow>;
 
-/** What a keeper sends, to the next master only. */
+/** Messages of a keeper, to the next master only. */
 export const keeperMessages = {
   keeping: row(
     'VERSION COUNT',

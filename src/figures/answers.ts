@@ -128,7 +128,7 @@ export interface RecentAnswer {
   readonly p99Micros: number | undefined;
 }
 
-/** What a generation did during a trial. */
+/** Counts of a generation during a trial. */
 export interface TrialCountsAnswer {
   readonly requests: number;
   /** Answers with status 5xx, and crashes. */

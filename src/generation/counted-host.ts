@@ -1,4 +1,4 @@
-/** What a host counts in its scoreboard, for the counters of its pool. */
+/** Counts of a host, from its scoreboard, for the counters of its pool. */
 
 import type { ScoreboardReader } from '../scoreboard/reader.ts';
 
@@ -8,7 +8,7 @@ export interface CountedHost {
   readonly reader: ScoreboardReader;
   /** Slots that count: those of its workers. */
   readonly countedSlots: readonly number[];
-  /** What it has counted by itself, without what it goes on from. */
+  /** Its own counts, without the earlier ones. */
   ownCounts(): {
     readonly accepted: number;
     readonly maxChildrenReached: number;

@@ -161,7 +161,7 @@ export class Generation {
     return 0;
   }
 
-  /** What the last master had published of it goes on. */
+  /** Continues the figures that the last master had published. */
   #goOn(): void {
     const { slowRequests, maxListenQueue, maxChildrenReached } = this.reader.readHeader();
     this.slowRequests = slowRequests;
@@ -182,13 +182,13 @@ export class Generation {
     const worker = this.workers.get(slot);
     const limit = this.pool.request_slowlog_timeout * 1e6;
     if (worker === undefined || seen === undefined || limit <= 0) return;
-    // What was slow by the last master's last look is in the log already.
+    // The last master has logged the requests that were slow by its last look.
     const { heartbeatClockMicros } = this.reader.readHeader();
     if (seen.acceptedClockMicros + limit <= heartbeatClockMicros)
       worker.slowLogged = seen.acceptedClockMicros;
   }
 
-  /** What its counters began with. */
+  /** Its counters at its start. */
   get earlier(): EarlierFigures | undefined {
     return this.#earlier;
   }
@@ -201,7 +201,7 @@ export class Generation {
     return this.servingSince !== undefined;
   }
 
-  /** What a later host goes on from, once this one goes: with what it had from others before it. */
+  /** Figures that a later host continues once this one is gone: its own and those of the hosts before it. */
   figures(): EarlierFigures {
     const { acceptedRequests, maxActiveRequests, memoryPeak } = this.reader.readHeader();
     return {
@@ -215,7 +215,7 @@ export class Generation {
     };
   }
 
-  /** What it has counted by itself, without what it goes on from. Never below 0, whatever its workers wrote. */
+  /** Its own counts, without the earlier ones. Never below 0, whatever its workers wrote. */
   ownCounts(): {
     readonly accepted: number;
     readonly maxChildrenReached: number;
@@ -239,7 +239,7 @@ export class Generation {
     return this.workers.all().flatMap(({ slot, pid }) => (pid === 0 ? [] : [slot]));
   }
 
-  /** What its workers counted, those that have ended included. */
+  /** Counts of its workers, ended ones included. */
   counted(): SlotCounters {
     return this.countedSlots.reduce(
       (sum, slot) => addCounters(sum, this.reader.readCounters(slot)),

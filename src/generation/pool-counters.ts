@@ -18,7 +18,7 @@ import { asBinary } from '../text/binary.ts';
 import type { CountedHost, EndingHost } from './counted-host.ts';
 import type { Generation } from './generation.ts';
 
-/** What is counted beside the scoreboards, for the next master. */
+/** Counts beside the scoreboards, for the next master. */
 export interface SavedCounters {
   readonly restarts: Record<RestartCause, number>;
   readonly gone: SlotCounters;
@@ -102,7 +102,7 @@ export class PoolCounters {
   }
 
   /**
-   * What there would be if these hosts had ended: for a master that cannot adopt them.
+   * The counters as if these hosts had ended: for a master that cannot adopt them.
    *
    * @param generations those with a host
    */
@@ -194,7 +194,7 @@ export class PoolCounters {
     return this.#leftovers.size === 0 ? generations : [...generations, ...this.#leftovers];
   }
 
-  /** What is saved is not what it was. */
+  /** The saved counters are out of date. */
   changed(): void {
     this.#onChange();
   }

@@ -292,7 +292,7 @@ export class PoolRunner {
     }
   }
 
-  /** Whatever failed half-way, the pool has a host, sleeps, or tries again. */
+  /** A failure half-way leaves a pool that has a host, sleeps, or tries again. */
   #neverIdle(reason: string): void {
     const { serving, next, isStopped } = this.#hosts;
     const { failures } = this.#succession;

@@ -22,7 +22,7 @@ export class Sleep {
   #empty: { readonly generation: Generation; readonly since: number } | undefined;
   /** Wall clock, milliseconds: start of its sleep. */
   #since = 0;
-  /** What the status page goes on from when the pool wakes. */
+  /** Figures that the status page continues when the pool wakes. */
   #earlier: EarlierFigures | undefined;
 
   constructor(services: MasterServices, reports: PoolReports, succession: HostSuccession) {

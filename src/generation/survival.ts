@@ -1,4 +1,4 @@
-/** What is done so that hosts can outlive their master, and what a master gets of the hosts of the last one. */
+/** Lets hosts outlive their master, and gives a master the hosts of the last one. */
 
 import type { EarlierFigures } from './earlier-figures.ts';
 import type { Generation } from './generation.ts';
@@ -14,16 +14,16 @@ export interface Survivors {
   readonly saved: SavedPool | undefined;
 }
 
-/** What a master writes down of a pool beside its hosts. */
+/** Figures of a pool that a master saves beside its hosts. */
 export interface SavedPool {
   readonly counters: SavedCounters;
-  /** What its status page goes on from, while it sleeps. */
+  /** Figures that its status page continues, while it sleeps. */
   readonly earlier: EarlierFigures | undefined;
   /** With the counts of its hosts: for a master that cannot adopt them. */
   readonly whole?: SavedCounters;
 }
 
-/** What has to be done so that hosts can outlive this master. */
+/** Lets hosts outlive this master. */
 export interface Survival {
   /** The pool's hosts of before; each is given once. */
   take(pool: string): Survivors | undefined;
@@ -37,9 +37,9 @@ export interface Survival {
   forget(generation: Generation): void;
   /** No host holds its socket that could outlive the master: the pool sleeps, or its first host starts. */
   keepSocket(pool: PreparedPool): void;
-  /** What is counted beside the scoreboards has changed. */
+  /** Counts beside the scoreboards have changed. */
   counted(pool: string, read: () => SavedPool): void;
-  /** What was written down of a pool whose hosts cannot be taken; undefined where no master has left anything. */
+  /** Saved figures of a pool whose hosts cannot be taken; undefined if no master has left any. */
   saved(pool: string): SavedPool | undefined;
   /**
    * Hosts of the pool that nobody can take, and that finish what they run; undefined where what one of them counts cannot

@@ -24,11 +24,11 @@ export interface HostRecord {
   readonly startTicks: number;
   readonly slotCount: number;
   readonly launchedEpochMs: number;
-  /** What its counters began with. */
+  /** Its counters at its start. */
   readonly earlier?: EarlierFigures | undefined;
 }
 
-/** A host without a master that has been reached. Whoever has it closes its descriptors. */
+/** A host without a master that has been reached. Its owner closes its descriptors. */
 export interface Survivor {
   /** Names its files in the folder. */
   readonly place: string;

@@ -192,7 +192,7 @@ function hasIdleWorker({ reader }: Generation): boolean {
   return reader.readNumbers().slots.some(({ stage }) => stage === 'idle');
 }
 
-/** What both have done since the trial began. */
+/** Counts of both since the trial began. */
 function countsOf({ fresh, old, oldAtStart }: CanaryRun): [fresh: TrialCounts, old: TrialCounts] {
   const now = trialCounts(old);
   const sinceStart: TrialCounts = {
@@ -204,7 +204,7 @@ function countsOf({ fresh, old, oldAtStart }: CanaryRun): [fresh: TrialCounts, o
   return [trialCounts(fresh), sinceStart];
 }
 
-/** What a generation has done since its start. */
+/** Counts of a generation since its start. */
 function trialCounts(generation: Generation): TrialCounts {
   const { responses, durations } = generation.counted();
   return {

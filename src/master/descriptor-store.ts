@@ -60,7 +60,7 @@ export class DescriptorStore {
     if (this.#isUsed) this.#notifier.dropDescriptor(storedName(inode));
   }
 
-  /** What it holds stays there. */
+  /** Its descriptors stay there. */
   close(): void {
     clearTimeout(this.#timer);
     this.#waiting.clear();

@@ -166,7 +166,7 @@ function connect(path: string): Pick<Asked, 'channel' | 'descriptors' | 'output'
 }
 
 /**
- * What a host passes. On failure everything that was opened for it is closed.
+ * The descriptors that a host passes. On failure everything that was opened for it is closed.
  *
  * @param until time of performance.now()
  * @throws PosixError when it does not answer until then; Error when it passes something else

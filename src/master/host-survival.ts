@@ -34,7 +34,7 @@ export class HostSurvival implements Survival {
   readonly #folder: SurvivalFolder;
   readonly #log: ErrorLog;
   readonly #seconds: () => number;
-  /** Why there is none was told. */
+  /** The log has the reason why there is no folder. */
   #hasTold = false;
   #found: readonly FoundHost[] = [];
   /** Generations whose record says so. */
@@ -47,7 +47,7 @@ export class HostSurvival implements Survival {
   readonly #counted = new Map<string, () => SavedPool>();
   readonly #kept: KeptSockets;
   readonly #leftovers: LeftoverHosts;
-  /** What hosts that no pool takes count, by place. */
+  /** Counts of hosts that no pool takes, by place. */
   readonly #counts = new Map<string, Leftover>();
 
   constructor({ folder, log, env, seconds, processControlTimeout = () => 0 }: SurvivalOptions) {

@@ -89,7 +89,7 @@ export class MasterEnding {
   async abandon(): Promise<void> {
     const { pools, survival, resources, closed } = this.#parts;
     if (pools.all.length === 0) {
-      // Whatever outlived the last master waits for another one.
+      // Hosts and sockets that outlived the last master wait for another one.
       survival?.leave();
       resources.leaveSurvivors();
       return this.#release();

@@ -9,7 +9,7 @@ import { masterStates } from './master-states.ts';
 import type { Plan } from './plan.ts';
 import type { Predecessor } from './predecessor.ts';
 
-/** What the start leaves to the master. */
+/** Steps that the start leaves to the master. */
 export interface StartSteps {
   /** No pool can run. */
   readonly terminate: () => void;

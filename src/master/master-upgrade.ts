@@ -10,7 +10,7 @@ import type { SocketsBefore } from './resources.ts';
 /** Longest time between two masters, ms: hosts do by themselves meanwhile. */
 const takeOverMs = 60_000;
 
-/** What an upgrade needs of its master. */
+/** Parts of the master that an upgrade needs. */
 export interface UpgradeParts {
   readonly log: ErrorLog;
   readonly stage: MasterStage;

@@ -4,7 +4,7 @@ import type { PoolConfig } from '../config/directives.ts';
 import { parseShare } from '../config/reload-proof.ts';
 import { type DurationCounts, durationQuantile } from '../scoreboard/durations.ts';
 
-/** What a generation did during the trial. */
+/** Counts of a generation during the trial. */
 export interface TrialCounts {
   /** Requests begun, and connections that wait in its host. */
   readonly taken: number;

@@ -51,7 +51,7 @@ export function workersForTakeOver(
   pool: WorkerNumbers & Pick<PoolConfig, 'worker.script' | 'reload.probe' | 'reload.canary'>,
   busy: number,
 ): number {
-  // What fails to boot or to prove itself must not take over, even where workers are only made on demand.
+  // A generation that fails to boot or to prove itself must not take over, even if workers are only made on demand.
   if (pool['worker.script'] !== undefined || wantsProof(pool))
     return Math.min(pool['pm.max_children'], Math.max(1, initialWorkers(pool), busy));
   return Math.min(pool['pm.max_children'], Math.max(initialWorkers(pool), busy));

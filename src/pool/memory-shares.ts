@@ -14,7 +14,7 @@ export interface AutoClaim {
   /** Without a memory limit. */
   readonly wanted: number;
   readonly running: number;
-  /** What one worker has for itself. */
+  /** Private memory of one worker. */
   readonly workerBytes: number;
 }
 

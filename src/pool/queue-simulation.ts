@@ -13,7 +13,7 @@ export interface LoadPhase {
   readonly rate: number;
   /** Scales service times to this mean; undefined: unscaled. */
   readonly serviceSeconds?: number | undefined;
-  /** What was counted, in place of all the above. */
+  /** Counts, in place of all the above. */
   readonly parts?: readonly CountedLoad[] | undefined;
 }
 

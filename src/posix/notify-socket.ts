@@ -14,7 +14,7 @@ const cSendmsg = declare<[number, Buffer, number], number>(
   'intptr_t sendmsg(int sockfd, const void *msg, int flags)',
 );
 
-/** What goes with the text. */
+/** The descriptor sent with the text. */
 export interface DatagramOptions {
   /** A copy of this descriptor is passed: unix(7), SCM_RIGHTS. */
   readonly descriptor?: number;

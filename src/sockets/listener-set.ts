@@ -123,7 +123,7 @@ export class ListenerPlan implements PlannedPart {
   readonly #openedAt = new Map<string, Listener>();
   /** Sockets in use and their new settings. */
   readonly #kept: (readonly [Listener, ResolvedSettings])[] = [];
-  /** What is wrong with sockets that stay although clients do not find them, as lines for the log. */
+  /** Lines for the log about sockets that stay although clients do not find them. */
   readonly #stranded: string[] = [];
   /** Sockets by pool: within one plan each socket belongs to one pool only. */
   readonly #claims = new Map<Listener, string>();

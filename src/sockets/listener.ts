@@ -148,7 +148,7 @@ export class Listener {
 
   /**
    * A descriptor that was closed under the master's hands is had again from a process that holds the same socket.
-   * Whatever has its number by now is left alone.
+   * A file that has its number by now is left alone.
    *
    * @returns whether the descriptor is intact now
    */

@@ -64,7 +64,10 @@ export function poolRow(pool: PoolView, width: number): string {
   return cut(`${left(name, nameWidth(width))} ${terminalText(pool.trouble)}`, width);
 }
 
-/** What goes on in pools: of `pm = auto` the number of workers and its reason, of `reload.canary` the trial. A row each. */
+/**
+ * Changes under way in pools, a row each: of `pm = auto` the number of workers and its reason, of `reload.canary` the
+ * trial.
+ */
 export function remarkRows(pools: readonly PoolView[], width: number): string[] {
   return pools.flatMap(({ name, sizing, trial }) =>
     [sizing, trial]

@@ -6,7 +6,7 @@ type Waiter = (result: ReloadResult) => void;
 
 type ReloadEnd = Pick<ReloadResult, 'at' | 'outcome'>;
 
-/** What goes on with the next master. */
+/** The part that the next master continues. */
 export interface SavedReloads {
   readonly counts: ReloadCounts;
   readonly last: ReloadResult | undefined;

@@ -15,7 +15,7 @@ import type { AuditOptions } from './options.ts';
 import { AuditError } from './worker-lane.ts';
 
 export interface AuditMaster {
-  /** What the workers and the master have written, latest last. */
+  /** Output of the workers and the master, latest last. */
   readonly log: readonly string[];
   /** Ids of the workers' user; undefined where they are this process's. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;

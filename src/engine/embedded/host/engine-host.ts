@@ -43,7 +43,7 @@ export class EngineHost {
   readonly #early: Message[] = [];
   /** The host closes the channel itself. */
   #isLeaving = false;
-  /** What it has said with `ready`, for the next master. */
+  /** The payload of its `ready`, for the next master. */
   #ready: Uint8Array | string = '';
   /** The end of the channel is no reason to end. */
   #survival: { readonly socket: number; readonly survivesMs: number } | undefined;

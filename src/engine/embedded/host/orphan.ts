@@ -55,7 +55,7 @@ export class Orphan {
       if (peerCredentials(channel).uid !== user) throw new Error('it is of another user');
       takePlaces(receiveDescriptors(channel, passedDescriptors, greetingMs));
     } catch {
-      // Whoever it is: the next master still finds the socket.
+      // The peer is unknown: the next master still finds the socket.
       closeSync(channel);
       return;
     }

@@ -1,4 +1,4 @@
-/** What a worker reports about its request: its response, its messages, its output, its end. */
+/** A worker's reports about its request: response, messages, output, end. */
 
 import type { Level } from '../../../log/levels.ts';
 import type { RequestResult, ScoreboardWriter } from '../../../scoreboard/writer.ts';

@@ -1,4 +1,4 @@
-/** What a booted application uses of its instance, and a request for it. */
+/** The parts of an instance that a booted application uses, and a request for it. */
 
 import type { LogLevel, PhpRequest } from '../shared/protocol.ts';
 import type { PhpCalls } from './calls.ts';

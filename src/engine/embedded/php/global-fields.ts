@@ -39,7 +39,7 @@ export interface GlobalFields {
   readonly resourceType: number;
 }
 
-/** What the probe writes; each a function of PHP or a text that is nowhere else. */
+/** Values that the probe writes; each is a function of PHP or a text that occurs nowhere else. */
 const marks = {
   errorHandler: 'str_rot13',
   exceptionHandler: 'quotemeta',
