@@ -11,7 +11,10 @@ export class SignInNeeded extends Error {}
 export class Refused extends Error {}
 
 /** No answer: the master is gone, or what is between it and here. */
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+  /** It was asked, and has not answered in time. */
+  isLate = false;
+}
 
 export class Client {
   /** @type {string | null} */
@@ -57,7 +60,9 @@ export class Client {
     const headers = token === null ? {} : { authorization: `Bearer ${token}` };
     const response = await fetch(path, { ...init, headers, signal: AbortSignal.timeout(wait) }).catch(
       (error) => {
-        throw new Unreachable(error instanceof Error ? error.message : String(error));
+        const unreachable = new Unreachable(error instanceof Error ? error.message : String(error));
+        unreachable.isLate = error instanceof DOMException && error.name === 'TimeoutError';
+        throw unreachable;
       },
     );
     if (response.ok) return response;

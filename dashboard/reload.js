@@ -4,12 +4,12 @@
 /** @import { Client } from './client.js' */
 /** @import { ReloadResult } from './types.d.ts' */
 
-import { Refused } from './client.js';
+import { Refused, Unreachable } from './client.js';
 import { make, setAttribute } from './dom.js';
 import { clock, foreign } from './format.js';
 
-/** New workers may take their time to start. */
-const waitMs = 125_000;
+/** New workers may take their time to start. The master keeps no connection for longer than two minutes. */
+const waitMs = 110_000;
 
 const words = {
   succeeded: { kind: 'good', title: 'Reloaded', text: 'The new configuration is in force.' },
@@ -22,6 +22,11 @@ const words = {
     kind: 'bad',
     title: 'Reload refused',
     text: 'Nothing has changed: the running configuration stays in force.',
+  },
+  late: {
+    kind: 'warn',
+    title: 'Still reloading',
+    text: 'Pools tell of their trials, and what comes of it is shown here.',
   },
 };
 
@@ -66,6 +71,8 @@ export class Reload {
     } catch (error) {
       if (error instanceof Refused)
         this.#tell({ at: Date.now(), outcome: 'refused', reasons: [error.message] });
+      else if (error instanceof Unreachable && error.isLate)
+        this.#tell({ at: Date.now(), outcome: 'late', reasons: [] });
       else this.#onFailure(error);
     } finally {
       this.#button.disabled = false;
@@ -74,7 +81,7 @@ export class Reload {
     }
   }
 
-  /** @param {ReloadResult} result */
+  /** @param {Omit<ReloadResult, 'outcome'> & { outcome: keyof typeof words }} result */
   #tell({ at, outcome, reasons }) {
     const { kind, title, text } = words[outcome];
     const close = make('button', { type: 'button' }, 'Dismiss');

@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
 import type { AdminIo } from '../../src/cli/watch/admin-command.ts';
-import { reloadCommand } from '../../src/cli/watch/reload.ts';
+import { askForReload, reloadCommand } from '../../src/cli/watch/reload.ts';
 import { stopCommand } from '../../src/cli/watch/stop.ts';
 import { TestFolder } from '../harness/folder.ts';
 import { poolText } from '../harness/pool.ts';
@@ -226,4 +226,34 @@ test('--abort asks for the end of a reload, and says when there is none', async 
   assert.match(vain.stderr, /no new generation/);
   assert.deepEqual(endpoint.seen, ['POST /api/abort-reload', 'POST /api/abort-reload']);
   assert.equal((await run(reloadCommand, ['--abort', '--changed'])).code, 64);
+});
+
+test('a reload that takes longer than a connection is kept is looked at until it is over', async () => {
+  let looks = 0;
+  const result = { outcome: 'partial', reasons: ['pool www: on trial: too slow'] };
+  await using endpoint = await new Endpoint((request, response) => {
+    if (request.url !== '/api/pools') return;
+    looks += 1;
+    const trial = { share: 0.1, secondsLeft: 1, fresh: {}, serving: {} };
+    // An earlier one; a look that fails; one that is under way; its end.
+    const answers = [
+      { pools: [], lastReload: { ...result, at: 1 } },
+      undefined,
+      { pools: [{ name: 'www', trial }] },
+    ];
+    const answer =
+      looks <= answers.length ? answers[looks - 1] : { pools: [], lastReload: { ...result, at: Date.now() } };
+    if (answer === undefined) response.destroy();
+    else response.end(JSON.stringify(answer));
+  }).open();
+  const wait = async (seconds: number) => {
+    const stderr = new PassThrough();
+    const options = { connect: endpoint.socket, limit: seconds * 1000, timeout: String(seconds) };
+    const io = { stdout: new PassThrough(), stderr, env: {} };
+    const told = await askForReload('reload', '/api/reload?wait=1', options, io, 50);
+    stderr.end();
+    return { told, stderr: await text(stderr) };
+  };
+  assert.deepEqual(await wait(60), { told: { ...result, unchanged: [] }, stderr: '' });
+  assert.equal(looks, 4);
 });

@@ -19,8 +19,12 @@ import {
 } from './admin-command.ts';
 import { Progress } from './progress.ts';
 
-/** A trial is looked at so often. */
+/** What has no answer yet is looked at so often. */
 const lookMs = 500;
+/** So many looks may fail in a row. */
+const mostBlind = 20;
+/** The master keeps no connection for longer than two minutes: from then on it is looked at. */
+const longestAnswerMs = 110_000;
 /** Answers of masters that take over. */
 const mostLost = 5;
 
@@ -96,18 +100,20 @@ export async function askForReload(
   path: string,
   options: Connection & { readonly limit: number; readonly timeout: string },
   io: AdminIo,
+  longest = longestAnswerMs,
 ): Promise<Result | undefined> {
   const { address, ...token } = addressOf(options, io.env);
   const begun = Date.now();
+  const timeout = Math.min(options.limit, longest);
   try {
     const ask = async (): Promise<Result> =>
-      readResult(await askAdmin(address, path, { method: 'POST', ...token, timeout: options.limit }));
+      readResult(await askAdmin(address, path, { method: 'POST', ...token, timeout }));
     const result = await ask();
     return result.again === true ? await untilAnswered(ask) : result;
   } catch (error) {
     if (!(error instanceof AdminError && error.isLate)) throw error;
     const ask = (): Promise<unknown> => askAdmin(address, '/api/pools', token).catch(() => undefined);
-    const result = await afterTrial(ask, begun, io);
+    const result = await untilOver(ask, { begun, until: begun + options.limit }, io);
     if (result !== undefined) return result;
     io.stderr.write(
       `hathi ${name}: not over after ${options.timeout} s; the log and "hathi status" tell how it ends\n`,
@@ -128,21 +134,30 @@ async function untilAnswered(ask: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** Waits for the end of a trial. @returns undefined where there is none, or the reload goes on without it */
-async function afterTrial(
+/**
+ * Looks until it is over.
+ *
+ * @param times.until not beyond this time, but for a trial
+ * @returns undefined where it is not over by then, or nobody tells
+ */
+async function untilOver(
   ask: () => Promise<unknown>,
-  begun: number,
+  { begun, until }: { readonly begun: number; readonly until: number },
   io: AdminIo,
 ): Promise<Result | undefined> {
   using progress = new Progress(io.stderr, io.env);
-  for (;;) {
-    const { pools = [], lastReload } = ((await ask()) ?? {}) as Partial<PoolsAnswer>;
-    const trials = pools.flatMap(({ name, trial }) => (trial === undefined ? [] : [{ name, trial }]));
-    const [first] = trials;
-    if (first === undefined) return (lastReload?.at ?? 0) >= begun ? readResult(lastReload) : undefined;
-    progress.step(`pool ${first.name}: on trial for ${first.trial.secondsLeft} s more`);
+  for (let blind = 0; blind < mostBlind; ) {
+    const answer = (await ask()) as Partial<PoolsAnswer> | undefined;
+    blind = answer === undefined ? blind + 1 : 0;
+    const { pools = [], lastReload } = answer ?? {};
+    if ((lastReload?.at ?? 0) >= begun) return readResult(lastReload);
+    const trial = pools.find((pool) => pool.trial !== undefined);
+    if (trial?.trial !== undefined)
+      progress.step(`pool ${trial.name}: on trial for ${trial.trial.secondsLeft} s more`);
+    else if (Date.now() >= until) return undefined;
     await setTimeout(lookMs);
   }
+  return undefined;
 }
 
 /** @returns the exit code */
