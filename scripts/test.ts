@@ -270,13 +270,12 @@ async function main(): Promise<number> {
   keepCompiled();
   const total = emptyTally();
   const [long, short] = inOrder(files);
-  // They need no engine: one process of them is beside its build and goes on beside the first servers.
-  const shortDone = runBatches(short, 1, total);
+  // Beside the checks of the sources: files that share a process may ask for the engine, too.
   using engine = await buildNativeEngine(files);
   if (engine !== null) process.env['HATHI_TEST_ENGINE'] = engine.path;
   using images = buildImage(files);
   if (images !== null) say('image: built');
-  await Promise.all([shortDone, runTests(long, concurrency, total)]);
+  await Promise.all([runTests(long, concurrency, total), runBatches(short, 1, total)]);
   const unsteady = await findUnsteady(total);
   return conclude(total, unsteady, await sourcesGood);
 }
@@ -301,8 +300,6 @@ async function runFast(files: readonly string[]): Promise<number> {
   using figures = new TestFolder('hathi-figures-');
   process.env[cpuFolderVariable] = figures.path;
   const sourcesGood = await checkSources();
-  using program = buildOnce();
-  process.env['HATHI_TEST_PROGRAM'] = program.path;
   const total = emptyTally();
   const [apart, shared] = inOrder(files);
   await runTests(apart, 1, total);
