@@ -13,7 +13,10 @@
  */
 
 enum {
-	/* A spare is made this long after the last host, which gets the processors first. */
+	/*
+	 * The only spare is made this long after the last host, which gets the processors first. In a row of pools the next
+	 * one comes sooner than that, and would wait for the start of an OPcache: there spares are made at once.
+	 */
 	DELAY_MS = 20,
 	/* After this time without a new host all spares but one end. */
 	KEPT_MS = 10000,
@@ -85,7 +88,8 @@ int hathi_spares_timeout(const struct hathi_spares *spares)
 {
 	bool lacks = spares->count < spares->wanted;
 	if (!lacks && spares->count <= 1) return -1;
-	uint64_t due = spares->ordered_at + (lacks ? DELAY_MS : KEPT_MS);
+	uint64_t delay = !lacks ? KEPT_MS : spares->wanted > 1 ? 0 : DELAY_MS;
+	uint64_t due = spares->ordered_at + delay;
 	uint64_t now = clock_ms();
 	return now >= due ? 0 : (int)(due - now);
 }
