@@ -54,8 +54,8 @@ const aheadSeconds = 1.5;
 const longestStep = 5;
 
 /**
- * What will be in use when a decision has its effect: workers that leak, and neighbours, go on growing meanwhile. What new
- * workers took is no such growth.
+ * Memory in use when a decision takes effect: leaking workers and neighbours go on growing meanwhile. Memory of new workers
+ * does not count as growth.
  */
 export function projectUse(before: UseSample | undefined, now: UseSample): number {
   const seconds = before === undefined ? 0 : (now.at - before.at) / 1000;
