@@ -3,21 +3,19 @@
  * master is gone, and what the next master has to know of it. One master at a time has the folder, by a lock.
  */
 
-import { randomBytes } from 'node:crypto';
 import { closeSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { contractVersion } from '../engine/contract.ts';
 import type { Generation } from '../generation/generation.ts';
 import { Leftover } from '../generation/leftover.ts';
 import type { PreparedPool } from '../generation/prepared-pool.ts';
 import type { SavedPool, Survival, Survivors } from '../generation/survival.ts';
 import type { ErrorLog } from '../log/error-log.ts';
-import { bootId, processStat } from '../posix/process-stat.ts';
-import { bind, listen, openSocket } from '../posix/sockets.ts';
 import type { Listener } from '../sockets/listener.ts';
 import { endOrphan, type FoundHost, findHosts, isAdoptable, listenersOf, rankOf } from './found-hosts.ts';
+import { HostRecords } from './host-records.ts';
 import { KeptSockets } from './kept-sockets.ts';
 import { LeftoverHosts } from './leftover-hosts.ts';
+import { SavedCounts } from './saved-counts.ts';
 import { SurvivalFolder } from './survival-folder.ts';
 
 export interface SurvivalOptions {
@@ -37,14 +35,11 @@ export class HostSurvival implements Survival {
   /** The log has the reason why there is no folder. */
   #hasTold = false;
   #found: readonly FoundHost[] = [];
-  /** Generations whose record says so. */
-  readonly #onTrial = new WeakSet<Generation>();
-  /** Generations whose record lacks the pid. */
-  readonly #nameless = new WeakSet<Generation>();
+  readonly #records: HostRecords;
   /** The last master left something that goes on. */
   #isContinued = false;
   #lastGeneration = 0;
-  readonly #counted = new Map<string, () => SavedPool>();
+  readonly #saved: SavedCounts;
   readonly #kept: KeptSockets;
   readonly #leftovers: LeftoverHosts;
   /** Counts of hosts that no pool takes, by place. */
@@ -53,6 +48,8 @@ export class HostSurvival implements Survival {
   constructor({ folder, log, env, seconds, processControlTimeout = () => 0 }: SurvivalOptions) {
     this.#folder = new SurvivalFolder(folder);
     this.#leftovers = new LeftoverHosts({ folder: this.#folder, log, processControlTimeout });
+    this.#records = new HostRecords(this.#folder);
+    this.#saved = new SavedCounts({ folder: this.#folder, log, tell: (text) => this.#tell(text) });
     this.#kept = new KeptSockets({ path: join(folder, 'keeper.sock'), log, env });
     this.#log = log;
     this.#seconds = seconds;
@@ -92,7 +89,7 @@ export class HostSurvival implements Survival {
   /** The next master takes the hosts over. */
   letGo(): void {
     if (!this.#folder.isOpen) return;
-    this.#writeCounters();
+    this.#saved.write();
     this.#leftovers.letGo();
     this.#kept.leave();
     this.#folder.letGo();
@@ -145,11 +142,11 @@ export class HostSurvival implements Survival {
     if (latest === undefined) return undefined;
     const taken = [latest, ...older];
     this.#found = this.#found.filter((found) => !taken.some(({ place }) => place === found.place));
-    return { hosts: [latest, ...older], saved: this.#readCounters(pool) };
+    return { hosts: [latest, ...older], saved: this.#saved.read(pool) };
   }
 
   saved(pool: string): SavedPool | undefined {
-    return this.#isContinued ? this.#readCounters(pool) : undefined;
+    return this.#isContinued ? this.#saved.read(pool) : undefined;
   }
 
   leftovers(pool: string, saved: SavedPool | undefined): readonly Leftover[] | undefined {
@@ -201,50 +198,11 @@ export class HostSurvival implements Survival {
       generation.host.dependOnMaster();
       return this.forget(generation);
     }
-    if (!this.#open()) return;
-    // An adopted one has its socket, and so has one that was on trial.
-    const isCovered = generation.place !== undefined;
-    const { pid } = generation.host;
-    const isNamed = pid !== 0 && this.#nameless.delete(generation);
-    if (isCovered && !this.#onTrial.delete(generation) && !isNamed) return;
-    const startTicks = pid === 0 ? 0 : processStat(pid)?.startTicks;
-    if (startTicks === undefined) throw new Error('/proc does not show it');
-    if (pid === 0) this.#nameless.add(generation);
-    const place = generation.place ?? randomBytes(8).toString('hex');
-    const { places: _, ...config } = pool.config;
-    this.#write(this.#folder.recordOf(place), {
-      contract: contractVersion,
-      fingerprint: pool.fingerprint,
-      config,
-      engine: generation.engine,
-      generation: generation.number,
-      isOnTrial,
-      boot: bootId(),
-      pid,
-      startTicks,
-      slotCount: generation.workers.slotCount,
-      launchedEpochMs: generation.launchedEpochMs,
-      earlier: generation.earlier,
-    });
-    if (isOnTrial) this.#onTrial.add(generation);
-    if (isCovered) return;
-    generation.place = place;
-    const socket = openSocket('unix');
-    try {
-      bind(socket, { family: 'unix', path: this.#folder.socketOf(place) });
-      listen(socket, 4);
-      generation.host.survive(seconds, socket);
-    } catch (error) {
-      this.forget(generation);
-      throw error;
-    } finally {
-      closeSync(socket);
-    }
+    if (this.#open()) this.#records.write(generation, pool, { isOnTrial, seconds });
   }
 
   forget(generation: Generation): void {
-    if (generation.place !== undefined) this.#folder.remove(generation.place);
-    generation.place = undefined;
+    this.#records.remove(generation);
   }
 
   keepSocket({ listener, command, config }: PreparedPool): void {
@@ -279,17 +237,14 @@ export class HostSurvival implements Survival {
     await Promise.all([this.#leftovers.gone(), this.#kept.end()]);
   }
 
-  /** Written at the end of the turn: workers that end together are counted together. */
   counted(pool: string, read: () => SavedPool): void {
-    if (!this.#folder.isOpen) return;
-    if (this.#counted.size === 0) setImmediate(() => this.#writeCounters());
-    this.#counted.set(pool, read);
+    this.#saved.changed(pool, read);
   }
 
   /** The master ends, and its hosts have ended before. */
   close(): void {
     if (!this.#folder.isOpen) return;
-    this.#counted.clear();
+    this.#saved.clear();
     this.#leftovers.end();
     // After a start that failed they serve on.
     if (this.#found.length === 0) this.#removeKept();
@@ -322,31 +277,6 @@ export class HostSurvival implements Survival {
   #tell(text: string): void {
     if (!this.#hasTold) this.#log.warning(text);
     this.#hasTold = true;
-  }
-
-  #readCounters(pool: string): SavedPool | undefined {
-    try {
-      return JSON.parse(readFileSync(this.#folder.countersOf(pool), 'utf8'));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-        this.#log.warning(`[pool ${pool}] counts begin anew: ${(error as Error).message}`);
-      return undefined;
-    }
-  }
-
-  #writeCounters(): void {
-    for (const [pool, read] of this.#counted) {
-      try {
-        this.#write(this.#folder.countersOf(pool), read());
-      } catch (error) {
-        this.#tell(`[pool ${pool}] counts are not kept for the next master: ${(error as Error).message}`);
-      }
-    }
-    this.#counted.clear();
-  }
-
-  #write(path: string, value: unknown): void {
-    this.#folder.replace(path, JSON.stringify(value));
   }
 
   #removeKept(): void {
