@@ -24,13 +24,16 @@ inputs() {
   for argument; do
     # Where there is no warning, -Werror changes nothing; only such results are kept.
     case $argument in "$output" | -Werror) continue ;; esac
-    printf '%s\n' "$argument"
+    # Of the folder, names alone: a copy of the sources has the same result.
+    printf '%s\n' "${argument#"$folder"}"
     case $argument in
     "$folder"*) ;;
     *.c) cat "$argument" && find "$(dirname "$argument")" -maxdepth 1 -name '*.h' -exec cat {} + ;;
     esac
   done
-  find "$folder" -name '*.[ch]' -print -exec cat {} +
+  names=$(cd "$folder" && find . -name '*.[ch]' | LC_ALL=C sort)
+  printf '%s\n' "$names"
+  printf '%s\n' "$names" | (cd "$folder" && xargs cat)
   if [ -n "$php" ]; then cat "$php/main/php_version.h" "$php/main/php_config.h"; fi
 }
 
