@@ -28,18 +28,15 @@ function ask(masters: Masters, address: Parameters<typeof request>[0]): Promise<
   return body;
 }
 
-function keeperOf(masters: Masters, master: StartedMaster): ProcessId {
-  const found = masters
-    .note(master)
-    .filter(({ pid }) => titleOf(pid).startsWith('php-fpm: keeper of sockets'));
-  assert.equal(
-    found.length,
-    1,
-    masters
-      .living()
-      .map(({ pid }) => titleOf(pid))
-      .join(', '),
-  );
+/** It has its title a moment after it was executed. */
+async function keeperOf(masters: Masters, master: StartedMaster): Promise<ProcessId> {
+  const found = await poll('the keeper', () => {
+    const named = masters
+      .note(master)
+      .filter(({ pid }) => titleOf(pid).startsWith('php-fpm: keeper of sockets'));
+    return named.length > 0 ? named : undefined;
+  });
+  assert.equal(found.length, 1);
   return found[0]!;
 }
 
@@ -62,7 +59,7 @@ test('requests that come without a master are answered by the next one, again an
   await using masters = new Masters('native', pools);
   masters.folder.write('www/hello.php', '<?php echo "hello";');
   let master = await masters.start();
-  const keeper = keeperOf(masters, master);
+  const keeper = await keeperOf(masters, master);
   await poll('all sockets', () => keptBy(keeper) === 10 || undefined);
   assert.deepEqual(await Promise.all([ask(masters, masters.socket('a')), ask(masters, tcp)]), [
     'hello',
@@ -137,7 +134,7 @@ test('a stop ends the keeper first: the next master binds the same TCP port at o
   );
   for (let time = 0; time < 3; time += 1) {
     const master = await masters.start();
-    keeperOf(masters, master);
+    await keeperOf(masters, master);
     await masters.stop(master);
     assert.doesNotMatch(master.log.text(), /ERROR|ALERT/);
   }
@@ -150,7 +147,7 @@ test('a keeper that ends at once is not replaced, except by systemd; survive = 0
   await using masters = new Masters('native', unixPools(['a']));
   masters.folder.write('www/hello.php', '<?php echo "hello";');
   const master = await masters.start();
-  signalProcess(keeperOf(masters, master), 'SIGKILL');
+  signalProcess(await keeperOf(masters, master), 'SIGKILL');
   await master.log.waitFor(
     /WARNING: sockets of sleeping pools close with a killed master: its keeper has ended/,
   );
@@ -159,7 +156,7 @@ test('a keeper that ends at once is not replaced, except by systemd; survive = 0
   await using systemd = new NotifySocket();
   const below = await masters.start(30_000, { NOTIFY_SOCKET: systemd.path });
   assert.equal(systemd.stored.size, 0, 'the keeper has it');
-  signalProcess(keeperOf(masters, below), 'SIGKILL');
+  signalProcess(await keeperOf(masters, below), 'SIGKILL');
   await below.log.waitFor(/WARNING: systemd keeps the sockets of sleeping pools from now on: /);
   await poll('the socket', () => systemd.stored.size === 1 || undefined);
   masters.configure(unixPools(['a']), 'survive = 0');
