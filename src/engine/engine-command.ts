@@ -17,7 +17,7 @@ export interface EngineCommand {
   readonly parts: readonly string[];
   /** The template program that makes hosts of this engine; undefined where hosts are only executed. */
   readonly template?: HostCommand;
-  /** The program that keeps listening sockets of a killed master; undefined for an engine without it. */
+  /** The program that keeps listening sockets of a killed master; undefined where no native engine is built. */
   readonly keeper?: HostCommand;
   /** Why this engine was chosen although a native one is built; undefined without a reason to report. */
   readonly instead?: string;

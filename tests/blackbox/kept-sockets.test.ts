@@ -200,6 +200,21 @@ test('a start that fails leaves the sockets to the one after it', { skip }, asyn
   await masters.gone(5000);
 });
 
+test('embedded pools have the keeper of a native engine that is built: no client is refused', {
+  skip,
+}, async () => {
+  await using masters = new Masters('native', (to) => poolText(to, 'a', `${sleeping}\nengine = embedded`));
+  masters.folder.write('www/hello.php', '<?php echo "hello";');
+  const first = await masters.start(60_000);
+  await keeperOf(masters, first);
+  await masters.kill(first);
+  const answer = ask(masters, masters.socket('a'));
+  const second = await masters.start(60_000);
+  assert.equal(await answer, 'hello');
+  await masters.stop(second);
+  await masters.gone(5000);
+});
+
 test('the embedded engine alone has no keeper: systemd stores the sockets', async () => {
   await using systemd = new NotifySocket();
   const port = await freePort();

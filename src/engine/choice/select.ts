@@ -4,7 +4,7 @@ import type { PoolConfig } from '../../config/directives.ts';
 import { programModule } from '../../runtime/module.ts';
 import { defaultVersion, type EnginePackage, findEngine } from '../embedded/php/package.ts';
 import type { EngineCommand } from '../engine-command.ts';
-import { locateEngine, nativeCommand, wantedVersion } from '../native/locate.ts';
+import { keeperCommand, locateEngine, nativeCommand, wantedVersion } from '../native/locate.ts';
 import type { BuiltEngine } from '../native/store.ts';
 
 /** The pool's engine is missing. */
@@ -114,6 +114,7 @@ function embeddedCommand(pool: PoolConfig): EngineCommand {
   const host = programModule('engine/embedded/host/host');
   return {
     engine: 'embedded',
+    ...keeperOfAny(),
     file: process.execPath,
     args: [
       '--disable-warning=ExperimentalWarning',
@@ -125,4 +126,10 @@ function embeddedCommand(pool: PoolConfig): EngineCommand {
     // Room for the host's title: libuv writes it over the arguments.
     argv0: `php-fpm: pool ${pool.name}`.padEnd(64),
   };
+}
+
+/** The keeper of sockets belongs to the native engine, and serves every pool where that is built for any PHP. */
+function keeperOfAny(): Pick<EngineCommand, 'keeper'> {
+  const located = locateEngine(undefined);
+  return 'engine' in located ? { keeper: keeperCommand(located.engine) } : {};
 }
