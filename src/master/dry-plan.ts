@@ -7,7 +7,7 @@ import type { Configuration } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import { AddressInUse, ListenerError } from '../sockets/listener-error.ts';
 import { tryToOpen } from '../sockets/listener-open.ts';
-import { type WantedSocket, wantedSockets } from '../sockets/listener-set.ts';
+import { type WantedSocket, wantedSockets } from '../sockets/wanted-sockets.ts';
 import { checkPidFile, PidFileError, readPidFile } from './pid-file.ts';
 import type { ResourceOptions } from './resources.ts';
 

@@ -13,7 +13,7 @@ import { duplicate } from '../posix/descriptors.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import { Listener } from '../sockets/listener.ts';
 import { ListenerError } from '../sockets/listener-error.ts';
-import { adminListenSettings } from '../sockets/listener-set.ts';
+import { adminListenSettings } from '../sockets/wanted-sockets.ts';
 
 /** Address of the endpoint. */
 export type EndpointTarget =

@@ -1,20 +1,14 @@
 /** All listening sockets of the master, by resolved address. They outlive hosts, generations and reloads. */
 
 import { dirname } from 'node:path';
-import { adminOff } from '../config/admin.ts';
-import type { Configuration, GlobalConfig, PoolConfig } from '../config/directives.ts';
 import type { ErrorLog } from '../log/error-log.ts';
 import type { PlannedPart } from '../runtime/planned-part.ts';
 import { MasterStartError } from '../runtime/start-error.ts';
 import { Listener, type ResolvedSettings } from './listener.ts';
-import {
-  type ListenAddress,
-  parseListenAddress,
-  resolveListenAddress,
-  socketKey,
-} from './listener-address.ts';
+import { type ListenAddress, resolveListenAddress, socketKey } from './listener-address.ts';
 import { ListenerError } from './listener-error.ts';
 import type { ListenSettings } from './listener-open.ts';
+import type { WantedSocket } from './wanted-sockets.ts';
 
 export class ListenerSet {
   readonly #log: ErrorLog;
@@ -232,74 +226,4 @@ function strandedText(pool: string, listener: Listener, error: ListenerError): s
   if (!listener.isIntact()) return `[pool ${pool}] ${listener.lossText()}`;
   const remedy = `make room at '${listener.key}', give the folder '${dirname(listener.key)}' to root and reload`;
   return `[pool ${pool}] goes on with its open socket, which new clients do not find any more, since its file was removed or replaced: ${error.line}; ${remedy}`;
-}
-
-/** A socket required by a configuration. */
-export interface WantedSocket {
-  /** Undefined for the master's own endpoints. */
-  readonly pool?: PoolConfig;
-  readonly role: 'pool' | 'status' | 'agent' | 'admin' | 'metrics';
-  /** @throws ListenerError for an invalid address */
-  readonly settings: () => ListenSettings;
-}
-
-/** All sockets of a configuration, in opening order. */
-export function wantedSockets({ global, pools }: Configuration): WantedSocket[] {
-  const admin = adminAddress(global);
-  const metrics = global['metrics.listen'];
-  return [
-    ...pools.map((pool) => wantedBy(pool, 'pool', pool.listen)),
-    ...(admin === undefined ? [] : [{ role: 'admin' as const, settings: () => adminListenSettings(admin) }]),
-    ...(metrics === undefined
-      ? []
-      : [{ role: 'metrics' as const, settings: () => metricsListenSettings(metrics) }]),
-    ...pools.flatMap((pool) => {
-      const address = pool['pm.status_listen'];
-      return address === undefined ? [] : [wantedBy(pool, 'status', address)];
-    }),
-    ...pools.flatMap((pool) => {
-      const address = pool['agent.listen'];
-      return address === undefined ? [] : [wantedBy(pool, 'agent', address)];
-    }),
-  ];
-}
-
-function wantedBy(pool: PoolConfig, role: 'pool' | 'status' | 'agent', address: string): WantedSocket {
-  return { pool, role, settings: () => listenSettings(pool, address) };
-}
-
-/** `admin.listen` if it is an address. */
-export function adminAddress({ 'admin.listen': listen }: GlobalConfig): string | undefined {
-  return listen === adminOff ? undefined : listen;
-}
-
-/** A pool's settings of a listening socket at an address. */
-function listenSettings(pool: PoolConfig, text: string): ListenSettings {
-  return {
-    pool: pool.name,
-    address: parseListenAddress(text, '/'),
-    backlog: pool['listen.backlog'],
-    mode: Number.parseInt(pool['listen.mode'] ?? '0660', 8) || 0,
-    // An empty value counts as unset.
-    owner: pool['listen.owner'] || undefined,
-    group: pool['listen.group'] || undefined,
-    aclUsers: splitList(pool['listen.acl_users']),
-    aclGroups: splitList(pool['listen.acl_groups']),
-  };
-}
-
-/** The admin endpoint's socket belongs to the master's user alone. */
-export function adminListenSettings(text: string): ListenSettings {
-  // Lines about a socket start with its pool; for this one, with the directive.
-  return { pool: 'admin.listen', address: parseListenAddress(text, '/'), backlog: 16, mode: 0o600 };
-}
-
-/** Everybody who can connect may ask: only the address, or the folder of the socket, restricts access. */
-function metricsListenSettings(text: string): ListenSettings {
-  return { pool: 'metrics.listen', address: parseListenAddress(text, '/'), backlog: 128, mode: 0o666 };
-}
-
-function splitList(text: string | undefined): string[] | undefined {
-  const items = text?.split(',').map((item) => item.trim());
-  return items?.filter((item) => item !== '');
 }

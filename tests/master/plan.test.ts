@@ -23,7 +23,8 @@ import { PidFile, PidFileError } from '../../src/master/pid-file.ts';
 import { Plan } from '../../src/master/plan.ts';
 import { duplicate } from '../../src/posix/descriptors.ts';
 import { MasterStartError } from '../../src/runtime/start-error.ts';
-import { ListenerSet, type WantedSocket } from '../../src/sockets/listener-set.ts';
+import { ListenerSet } from '../../src/sockets/listener-set.ts';
+import type { WantedSocket } from '../../src/sockets/wanted-sockets.ts';
 import { folderFor, knock, settingsFor } from './listener-support.ts';
 
 function recordingLog(): { log: ErrorLog; lines: string[] } {
