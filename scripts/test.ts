@@ -12,14 +12,13 @@ import {
   cpSync,
   existsSync,
   globSync,
-  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { ContainerStore, prepareImages } from '../tests/harness/containers.ts';
@@ -34,64 +33,14 @@ import {
 import { noEngine } from '../tests/native/build-engine.ts';
 import { buildProgram } from './build.ts';
 import { cpuFolderVariable, cpuSeconds } from './cpu-time.ts';
+import { findTests, inOrder, runsServers } from './test-files.ts';
 import { describeCpu, emptyTally, runBatches, runTests, type Tally } from './test-runner.ts';
 
 const node = process.execPath;
 const underCi = process.env['CI'] === 'true';
 
-/** A file that measures its own process has it for itself. */
-const ownProcess = ['tests/posix/memory-limit.test.ts'];
-
-/** Begun first, so that none of them is the last to end. Each takes twenty seconds and more. */
-const longest = [
-  'tests/native/sanitized.test.ts',
-  'tests/package/service.test.ts',
-  'tests/blackbox/upgrade.test.ts',
-  'tests/blackbox/survive.test.ts',
-  'tests/blackbox/faults.test.ts',
-  'tests/differential/command-line.test.ts',
-  'tests/package/start.test.ts',
-  'tests/blackbox/dokuwiki.test.ts',
-  'tests/engine-real/versions.test.ts',
-  'tests/engine-real/nginx.test.ts',
-  'tests/blackbox/pools.test.ts',
-  'tests/blackbox/reload-under-load.test.ts',
-  'tests/examples/cluster.test.ts',
-  'tests/embedded/thread-limits.test.ts',
-  'tests/master/hostile-host.test.ts',
-  'tests/contract/life-cycle.test.ts',
-  'tests/differential/life.test.ts',
-  'tests/image/image.test.ts',
-  'tests/examples/site.test.ts',
-  'tests/blackbox/signals.test.ts',
-  'tests/worker-mode/life.test.ts',
-  'tests/native/memory-limits.test.ts',
-  'tests/package/package.test.ts',
-  'tests/admin/dashboard.test.ts',
-  'tests/bench/run.test.ts',
-];
-
 /** How many files with servers run at a time. They wait for something most of the time. */
 const concurrency = availableParallelism() + 2;
-
-/** Folders whose tests run whole servers or hosts, or the reference. The others are the fast ones. */
-const wholeServers = [
-  'tests/admin/',
-  'tests/bench/',
-  'tests/blackbox/',
-  'tests/contract/',
-  'tests/differential/',
-  'tests/embedded/',
-  'tests/engine-real/',
-  'tests/examples/',
-  'tests/http/',
-  'tests/image/',
-  'tests/master/',
-  'tests/native/',
-  'tests/package/',
-  'tests/top/',
-  'tests/worker-mode/',
-];
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -145,19 +94,6 @@ function withServicesKeptDown(install: () => void): void {
   } finally {
     rmSync(policy);
   }
-}
-
-/** The test files below the given paths, or all of them: paths from the checkout's root. */
-function findTests(paths: readonly string[]): string[] {
-  if (paths.length === 0) return globSync('tests/**/*.test.ts', { cwd: checkout }).sort();
-  const found = paths.flatMap((path) => {
-    const full = join(checkout, relative(checkout, join(process.env['INIT_CWD'] ?? process.cwd(), path)));
-    const place = existsSync(full) ? full : join(checkout, path);
-    if (!existsSync(place)) throw new Error(`cannot find "${path}": give a folder or file below tests/`);
-    const name = relative(checkout, place);
-    return statSync(place).isDirectory() ? globSync(`${name}/**/*.test.ts`, { cwd: checkout }) : [name];
-  });
-  return [...new Set(found)].sort();
 }
 
 /** Type check, lint and generated documents, one after the other. */
@@ -237,15 +173,6 @@ function buildImage(files: readonly string[]): ContainerStore | null {
   return store;
 }
 
-/** What a file imports that starts servers, hosts or the reference. */
-const serverHarness =
-  /from '\.\.\/(?:harness\/(?:server|engines|child|processes)|native\/built-engine|worker-mode\/\w+)\.ts'/;
-
-function runsServers(file: string): boolean {
-  if (wholeServers.some((folder) => file.startsWith(folder))) return true;
-  return serverHarness.test(readFileSync(join(checkout, file), 'utf8'));
-}
-
 async function main(): Promise<number> {
   const { values, positionals: paths } = parseArgs({
     options: { fast: { type: 'boolean', default: false } },
@@ -278,21 +205,6 @@ async function main(): Promise<number> {
   await Promise.all([runTests(long, concurrency, total), runBatches(short, 1, total)]);
   const unsteady = await findUnsteady(total);
   return conclude(total, unsteady, await sourcesGood);
-}
-
-/**
- * The files that have a process of their own since they run servers, those that take longest first; and the others,
- * which share one.
- */
-function inOrder(files: readonly string[]): readonly [long: readonly string[], short: readonly string[]] {
-  const rank = (file: string): number => {
-    const place = longest.indexOf(file);
-    return place === -1 ? longest.length : place;
-  };
-  const long = files
-    .filter((file) => runsServers(file) || ownProcess.includes(file))
-    .sort((one, other) => rank(one) - rank(other));
-  return [long, files.filter((file) => !long.includes(file))];
 }
 
 /** Types, lint and the tests that start no server; nothing is installed for them. */
