@@ -20,6 +20,8 @@ struct hathi_left {
 	uint64_t since;
 	/* The client has until then to send something; 0 without a limit. */
 	uint64_t deadline;
+	/* Not 0: it is between two requests. */
+	uint64_t is_kept;
 };
 
 struct hathi_lane {

@@ -6,7 +6,6 @@
 #include "wire/management.h"
 
 enum {
-	KEEP_CONNECTION = 1,
 	ROLE_FIRST = 1,
 	ROLE_FILTER = 3,
 };
@@ -236,7 +235,7 @@ static uint64_t content_length_of(const struct hathi_pair *params, uint32_t coun
 static enum hathi_fcgi_event take_begin(struct hathi_fcgi *fcgi)
 {
 	fcgi->role = (uint16_t)((fcgi->fixed[0] << 8) | fcgi->fixed[1]);
-	fcgi->keep = (fcgi->fixed[2] & KEEP_CONNECTION) != 0;
+	fcgi->keep = (fcgi->fixed[2] & HATHI_KEEP_CONNECTION) != 0;
 	if (fcgi->role < ROLE_FIRST || fcgi->role > ROLE_FILTER) {
 		fcgi->phase = HATHI_FCGI_IDLE;
 		if (!add_refused(fcgi, fcgi->id)) return fail(fcgi, "too-many-refused");

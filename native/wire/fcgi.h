@@ -21,6 +21,8 @@ enum {
 	HATHI_VALUES_BYTES = 1024,
 	HATHI_VALUES_COUNT = 32,
 	HATHI_REFUSED_MOST = 16,
+	/* In the flags of BEGIN_REQUEST. */
+	HATHI_KEEP_CONNECTION = 1,
 };
 
 /* Events of hathi_fcgi_next(). */

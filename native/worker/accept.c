@@ -31,10 +31,7 @@ enum {
  */
 static enum hathi_read read_first(struct hathi_worker *worker, struct hathi_connection *connection)
 {
-	/* Another worker has given it that moment. */
-	bool was_held = connection->deadline != 0;
 	enum hathi_read result = hathi_connection_read(worker, connection);
-	if (was_held) return result;
 	if (result == HATHI_READ_MORE && worker->is_quick) {
 		sched_yield();
 		result = hathi_connection_read(worker, connection);
@@ -111,19 +108,20 @@ int hathi_accept_admitted(struct hathi_worker *worker, char *name, bool *took)
 	return -1;
 }
 
-/*
- * Reads a new connection, which has that deadline where another worker has held it. Returns it when its request is
- * complete, else holds or closes it.
- */
-static struct hathi_connection *begin(struct hathi_worker *worker, int fd, const char *name, uint64_t deadline)
+static bool is_full(const struct hathi_worker *worker)
 {
-	/* A client that was silent before may still be: no idle connection is given up for it while there is room. */
-	bool makes_room = deadline == 0 || worker->held_count >= hathi_worker_may_hold(worker);
+	return worker->held_count >= hathi_worker_may_hold(worker);
+}
+
+/* Reads a new connection. Returns it when its request is complete, else holds or closes it. */
+static struct hathi_connection *begin(struct hathi_worker *worker, int fd, const char *name)
+{
+	/* Where idle connections may be left to others, that is done when the request begins. */
+	bool makes_room = worker->bounds_queue || is_full(worker);
 	struct hathi_connection *late = worker->held_count > 0 && makes_room ? hathi_held_give_up(worker) : NULL;
 	struct hathi_connection *connection = hathi_connection_open(worker, fd);
 	if (connection == NULL) return late;
 	snprintf(connection->peer, sizeof connection->peer, "%s", name);
-	connection->deadline = deadline;
 	if (late != NULL) {
 		hold_new(worker, connection);
 		return late;
@@ -146,10 +144,51 @@ static int take_left(struct hathi_worker *worker, char *name, struct hathi_left 
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t length = sizeof peer;
-	int fd = hathi_lane_take(worker, left);
+	int fd = hathi_held_rests(worker) ? -1 : hathi_lane_take(worker, left);
 	if (fd >= 0 && worker->is_tcp && getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
 		hathi_clients_name(&peer, name, HATHI_PEER_BYTES);
 	return fd;
+}
+
+/*
+ * Reads a connection that another worker had held. Whatever the worker's quota says it is held here: it is left again
+ * before the last request. Where there is no room, and no kept one to exchange, it is let go unless its request has come.
+ */
+static struct hathi_connection *begin_held(struct hathi_worker *worker, int fd, const char *name,
+	const struct hathi_left *left)
+{
+	struct hathi_connection *connection = hathi_connection_open(worker, fd);
+	if (connection == NULL) return NULL;
+	snprintf(connection->peer, sizeof connection->peer, "%s", name);
+	connection->deadline = left->deadline;
+	connection->is_kept = left->is_kept != 0;
+	connection->has_spoken = connection->is_kept;
+	enum hathi_read result = hathi_connection_read(worker, connection);
+	struct hathi_connection *late = NULL;
+	if (result == HATHI_READ_MORE && (worker->held_count < HATHI_HELD || hathi_held_exchange(worker, &late))) {
+		hathi_held_add(worker, connection);
+		return late;
+	}
+	/* As where a held connection is given up: nothing that comes now is lost. */
+	if (result == HATHI_READ_MORE && !worker->is_tcp && shutdown(fd, SHUT_RD) == 0)
+		result = hathi_connection_read(worker, connection);
+	if (result == HATHI_READ_REQUEST) return connection;
+	hathi_connection_close(worker, connection);
+	return NULL;
+}
+
+/* The same for any connection that another worker has left. */
+static struct hathi_connection *begin_left(struct hathi_worker *worker, int fd, const char *name,
+	const struct hathi_left *left)
+{
+	if (left->deadline != 0 || left->is_kept != 0) return begin_held(worker, fd, name, left);
+	if (worker->held_count < worker->requests_left) return begin(worker, fd, name);
+	struct hathi_connection *first = hathi_held_make_last_room(worker);
+	if (first == NULL && !is_full(worker)) return begin(worker, fd, name);
+	/* It waits again, behind the others. */
+	hathi_lane_leave(worker, fd, left);
+	close(fd);
+	return first;
 }
 
 /* The same as hathi_accept(), but only of the connections that others have left. */
@@ -157,9 +196,9 @@ struct hathi_connection *hathi_accept_left(struct hathi_worker *worker)
 {
 	char name[HATHI_PEER_BYTES] = "";
 	struct hathi_left left;
-	if (worker->held_count >= hathi_worker_may_hold(worker)) return NULL;
+	if (is_full(worker)) return NULL;
 	for (int fd; (fd = take_left(worker, name, &left)) >= 0;) {
-		struct hathi_connection *ready = begin(worker, fd, name, left.deadline);
+		struct hathi_connection *ready = begin_left(worker, fd, name, &left);
 		if (ready != NULL || worker->held_count > 0) return ready;
 	}
 	return NULL;
@@ -195,7 +234,14 @@ struct hathi_connection *hathi_accept(struct hathi_worker *worker, bool *took)
 	worker->owes_accept = false;
 	int fd = take_left(worker, name, &left);
 	*took = fd >= 0;
-	if (fd < 0) fd = hathi_accept_admitted(worker, name, took);
-	else if (owes_accept && worker->held_count < HATHI_HELD) pass_on_new(worker);
-	return fd < 0 ? NULL : begin(worker, fd, name, left.deadline);
+	if (*took) {
+		if (owes_accept && worker->held_count < HATHI_HELD) pass_on_new(worker);
+		return begin_left(worker, fd, name, &left);
+	}
+	if (worker->held_count >= worker->requests_left) {
+		struct hathi_connection *first = hathi_held_make_last_room(worker);
+		if (first != NULL || hathi_held_room_in(worker) > 0) return first;
+	}
+	fd = hathi_accept_admitted(worker, name, took);
+	return fd < 0 ? NULL : begin(worker, fd, name);
 }

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "worker/faults.h"
+#include "worker/lane.h"
 #include "worker/log.h"
 #include "worker/worker.h"
 
@@ -21,6 +24,8 @@ enum {
 	HEAD_WAIT_MICROS = 10 * 1000 * 1000,
 	/* Reads from one connection before the worker looks at others: more than all parameters take. */
 	READS_AT_ONCE = 8,
+	/* So many connections in the queue make it no place for idle ones. */
+	LEFT_MOST = 128,
 };
 
 /* Makes a connection for a new client. Returns NULL, with the fd closed, when there is no memory. */
@@ -240,7 +245,38 @@ void hathi_connection_let_go(const struct hathi_worker *worker, struct hathi_con
 	shutdown(connection->fd, SHUT_WR);
 }
 
-/* After the response: keeps the connection for another request, or closes it. */
+/* Whether a kept connection is between two requests: the rest of the last one is used up. */
+static bool is_between_requests(struct hathi_connection *connection)
+{
+	struct hathi_fcgi *fcgi = &connection->fcgi;
+	const uint8_t *input = connection->bytes + connection->at;
+	const uint8_t *end = connection->bytes + connection->filled;
+	bool is_used_up = hathi_fcgi_next(fcgi, &input, end) == HATHI_FCGI_NEED_INPUT;
+	connection->at = (size_t)(input - connection->bytes);
+	return is_used_up && fcgi->phase == HATHI_FCGI_IDLE && !fcgi->in_record && fcgi->header_filled == 0;
+}
+
+/*
+ * Leaves a connection of which no input is in use, a kept one or one that has been silent, to whichever worker of the
+ * pool is free first; the caller still owns it. Returns false where that cannot be. The web server may be about to send
+ * a request on a kept connection, and does not repeat a POST; so such a one is not closed while the pool goes on.
+ */
+bool hathi_connection_leave(const struct hathi_worker *worker, struct hathi_connection *connection)
+{
+	bool goes_on = worker->accepting && !hathi_is_quitting() && atomic_load(&worker->shared->draining) == 0;
+	if (!goes_on || worker->bounds_queue) return false;
+	if (connection->is_kept ? !is_between_requests(connection) : connection->has_spoken) return false;
+	uint32_t most = connection->is_kept ? LEFT_MOST : HATHI_HELD;
+	if (hathi_queue_length(worker->slot.header) >= most) return false;
+	const struct hathi_left left = {
+		.since = hathi_clock(CLOCK_MONOTONIC),
+		.deadline = connection->deadline,
+		.is_kept = connection->is_kept,
+	};
+	return hathi_lane_leave(worker, connection->fd, &left);
+}
+
+/* After the response: keeps the connection for another request, here or in another worker, or closes it. */
 void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection)
 {
 	struct hathi_fcgi *fcgi = &connection->fcgi;
@@ -249,12 +285,20 @@ void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connectio
 	bool is_alive = !worker->output.failed;
 	fcgi->body_length = 0;
 	bool may_reuse = worker->may_reuse && is_alive && worker->held_count < hathi_worker_may_hold(worker);
-	if (hathi_fcgi_finish(fcgi, may_reuse)) {
+	if (hathi_fcgi_finish(fcgi, is_alive)) {
 		connection->is_kept = true;
 		connection->body_began = 0;
 		connection->deadline = 0;
-		worker->held[worker->held_count++] = connection;
-		return;
+		if (may_reuse) {
+			worker->held[worker->held_count++] = connection;
+			return;
+		}
+		if (hathi_connection_leave(worker, connection)) {
+			hathi_connection_close(worker, connection);
+			return;
+		}
+		fcgi->phase = HATHI_FCGI_CLOSED;
+		input = connection->bytes + connection->at;
 	}
 	if (is_alive && !hathi_fcgi_drain(fcgi, input, end)) drain(connection);
 	hathi_connection_close(worker, connection);

@@ -48,6 +48,7 @@ struct hathi_connection *hathi_connection_open(struct hathi_worker *worker, int 
 enum hathi_read hathi_connection_read(struct hathi_worker *worker, struct hathi_connection *connection);
 bool hathi_connection_reply(const struct hathi_connection *connection);
 void hathi_connection_close(struct hathi_worker *worker, struct hathi_connection *connection);
+bool hathi_connection_leave(const struct hathi_worker *worker, struct hathi_connection *connection);
 void hathi_connection_let_go(const struct hathi_worker *worker, struct hathi_connection *connection);
 void hathi_connection_finish(struct hathi_worker *worker, struct hathi_connection *connection);
 size_t hathi_connection_body(struct hathi_worker *worker, struct hathi_connection *connection, char *target,

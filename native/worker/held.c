@@ -7,7 +7,6 @@
 #include "shared/clock.h"
 #include "worker/demand.h"
 #include "worker/faults.h"
-#include "worker/lane.h"
 #include "worker/worker_control.h"
 
 /*
@@ -20,6 +19,8 @@ enum {
 	ROOM_HALVINGS = 9,
 	/* The same where the worker's quota leaves no room: it would wait so long at its end as well. */
 	LAST_ROOM_MICROS = 1000 * 1000,
+	/* Between two exchanges of a kept connection for another one. */
+	EXCHANGE_MICROS = 20 * 1000,
 };
 
 /* Holds a connection. There must be room for it (hathi_held_room_in()). */
@@ -84,9 +85,9 @@ static int next_deadline(const struct hathi_worker *worker)
 }
 
 /*
- * Gives up an idle kept connection, unless its next request has just come, which is returned. A web server does not
- * repeat a POST that it has sent. So its side is shut first, which makes its next write fail, and then read. TCP has
- * no such order: a request that crosses the close is lost there.
+ * Gives up an idle kept connection, unless its next request has just come, which is returned. Another worker takes it
+ * over. Where none may, a request that crosses the close is lost on TCP, and nginx does not repeat a POST. On a Unix socket
+ * its side is shut first, which makes its next write fail, and then read.
  */
 static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t index)
 {
@@ -94,6 +95,10 @@ static struct hathi_connection *give_up(struct hathi_worker *worker, uint32_t in
 	uint32_t before = worker->held_count;
 	struct hathi_connection *late = hathi_held_read(worker, index);
 	if (late != NULL || worker->held_count < before || !connection->is_kept) return late;
+	if (hathi_connection_leave(worker, worker->held[index])) {
+		hathi_held_close(worker, index);
+		return NULL;
+	}
 	if (!worker->is_tcp && shutdown(connection->fd, SHUT_RD) == 0) return hathi_held_read(worker, index);
 	hathi_held_close(worker, index);
 	return NULL;
@@ -124,6 +129,30 @@ int hathi_held_room_in(const struct hathi_worker *worker)
 	return due <= now ? 0 : (int)((due - now) / 1000) + 1;
 }
 
+/*
+ * Whether the worker looks at no connection in the queue for now: it can hold no more, and has just looked. Its kept
+ * connections and those in the queue would change places without end.
+ */
+bool hathi_held_rests(const struct hathi_worker *worker)
+{
+	return worker->held_count == HATHI_HELD &&
+		hathi_clock(CLOCK_MONOTONIC) - worker->exchanged_at < EXCHANGE_MICROS;
+}
+
+/*
+ * Makes room for a connection of the queue: gives up the kept one that rests longest. *late is a request of it that
+ * came in the last moment. Returns false when there is none.
+ */
+bool hathi_held_exchange(struct hathi_worker *worker, struct hathi_connection **late)
+{
+	uint32_t index = 0;
+	while (index < worker->held_count && !worker->held[index]->is_kept) index++;
+	if (index == worker->held_count) return false;
+	worker->exchanged_at = hathi_clock(CLOCK_MONOTONIC);
+	*late = give_up(worker, index);
+	return worker->held_count < HATHI_HELD;
+}
+
 /* Gives up idle kept connections. Returns a request that came in the last moment. */
 struct hathi_connection *hathi_held_give_up_kept(struct hathi_worker *worker)
 {
@@ -150,8 +179,8 @@ struct hathi_connection *hathi_held_make_last_room(struct hathi_worker *worker)
 }
 
 /*
- * A new connection comes in. Idle kept connections are given up, because their next request would wait for this one's
- * end; the web server opens another. Returns a request that came in the last moment.
+ * A new connection comes in and there is no room for it: gives up idle kept connections, else one without a request.
+ * Returns a request that came in the last moment.
  */
 struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 {
@@ -164,24 +193,21 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 
 /*
  * The worker begins a request. The others that it holds would wait for its script, and end with it where that ends the
- * worker. So clients that have sent nothing yet are left to whoever is free first, and while another worker is free idle
- * kept connections are given up; a request that comes in the last moment is served next. A request of which some has
- * been read stays.
+ * worker. So clients that have sent nothing yet are left to whoever is free first, and so are idle kept connections where
+ * another worker is. A request of which some has been read stays.
  */
 void hathi_held_leave(struct hathi_worker *worker)
 {
-	bool another_is_free = hathi_demand_another_is_free(worker);
+	/* Others will be free sooner than a worker with long requests. */
+	bool others_come_first = hathi_demand_another_is_free(worker) || (!worker->is_quick && worker->booted_slots > 1);
 	uint32_t index = 0;
 	while (index < worker->held_count) {
-		const struct hathi_connection *connection = worker->held[index];
-		uint32_t before = worker->held_count;
-		if (connection->is_kept) {
-			if (another_is_free && worker->late == NULL) worker->late = give_up(worker, index);
-		} else if (!connection->has_spoken && hathi_queue_length(worker->slot.header) < HATHI_HELD) {
-			const struct hathi_left left = {.since = hathi_clock(CLOCK_MONOTONIC), .deadline = connection->deadline};
-			if (hathi_lane_leave(worker, connection->fd, &left)) hathi_held_close(worker, index);
-		}
-		if (worker->held_count == before) index++;
+		struct hathi_connection *connection = worker->held[index];
+		bool leaves = !connection->is_kept || others_come_first || worker->held_count > worker->requests_left;
+		if (leaves && hathi_connection_leave(worker, connection))
+			hathi_held_close(worker, index);
+		else
+			index++;
 	}
 }
 
@@ -199,8 +225,11 @@ struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_
 	polled[count++] = (struct pollfd){.fd = hathi_is_quitting() ? -1 : hathi_quit_fd(), .events = POLLIN};
 	polled[count++] = (struct pollfd){.fd = with_listener ? worker->listen_fd : -1, .events = POLLIN};
 	/* The lane itself puts connections into its queue and takes none. */
-	polled[count++] = (struct pollfd){.fd = with_listener && !worker->is_lane ? worker->lane.queue_out : -1, .events = POLLIN};
+	bool rests = hathi_held_rests(worker);
+	bool with_queue = with_listener && !worker->is_lane && !rests;
+	polled[count++] = (struct pollfd){.fd = with_queue ? worker->lane.queue_out : -1, .events = POLLIN};
 	int timeout = next_deadline(worker);
+	if (rests && (timeout < 0 || timeout > EXCHANGE_MICROS / 1000)) timeout = EXCHANGE_MICROS / 1000;
 	if (most >= 0 && (timeout < 0 || most < timeout)) timeout = most;
 	*waits = false;
 	uint32_t held = worker->held_count;

@@ -14,6 +14,8 @@ int hathi_held_room_in(const struct hathi_worker *worker);
 struct hathi_connection *hathi_held_make_last_room(struct hathi_worker *worker);
 struct hathi_connection *hathi_held_give_up_kept(struct hathi_worker *worker);
 struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker);
+bool hathi_held_rests(const struct hathi_worker *worker);
+bool hathi_held_exchange(struct hathi_worker *worker, struct hathi_connection **late);
 void hathi_held_leave(struct hathi_worker *worker);
 struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits);
 struct hathi_connection *hathi_held_pipelined(struct hathi_worker *worker);

@@ -89,6 +89,8 @@ static struct hathi_connection *settle_held(struct hathi_worker *worker, bool se
 {
 	bool ignored;
 	if (serves_left) {
+		/* The host, which counts again when a worker has ended, may have missed one. */
+		worker->sees_left = true;
 		struct hathi_connection *left = hathi_accept_left(worker);
 		if (left != NULL) return left;
 	}
@@ -99,7 +101,10 @@ static struct hathi_connection *settle_held(struct hathi_worker *worker, bool se
 		if (!worker->held[index]->is_kept) continue;
 		struct hathi_connection *ready = hathi_held_read(worker, index);
 		if (ready != NULL) return ready;
-		if (index < worker->held_count && worker->held[index]->is_kept) hathi_held_close(worker, index);
+		if (index >= worker->held_count || !worker->held[index]->is_kept) continue;
+		/* Another one follows a worker that retires. Without one, idle connections are no reason to have a worker. */
+		if (worker->retires) hathi_connection_leave(worker, worker->held[index]);
+		hathi_held_close(worker, index);
 	}
 	while (worker->held_count > 0) {
 		struct hathi_connection *ready = hathi_held_wait(worker, false, -1, &ignored);
@@ -132,10 +137,6 @@ struct hathi_connection *hathi_next_while_quitting(struct hathi_worker *worker)
 /* Takes a connection that waits, or sleeps until one does. Returns a request that is complete. */
 static struct hathi_connection *take_new(struct hathi_worker *worker)
 {
-	if (worker->held_count >= worker->requests_left) {
-		struct hathi_connection *first = hathi_held_make_last_room(worker);
-		if (first != NULL || hathi_held_room_in(worker) > 0) return first;
-	}
 	bool is_free = worker->held_count == 0;
 	hathi_demand_show_free(worker, is_free);
 	if (is_free && !worker->is_pressed && !worker->owes_accept) {

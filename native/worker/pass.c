@@ -76,8 +76,7 @@ static char *write_head(const struct hathi_fcgi *fcgi, size_t *size)
 		free(pairs);
 		return NULL;
 	}
-	/* Its connection is not kept: the next request may be for the application. */
-	const uint8_t begin[8] = {0, (uint8_t)fcgi->role};
+	const uint8_t begin[8] = {0, (uint8_t)fcgi->role, fcgi->keep ? HATHI_KEEP_CONNECTION : 0};
 	put_record(stream, fcgi, HATHI_RECORD_BEGIN, begin, sizeof begin, 0);
 	for (size_t at = 0; at < length; at += UINT16_MAX)
 		put_record(stream, fcgi, HATHI_RECORD_PARAMS, pairs + at, length - at < UINT16_MAX ? length - at : UINT16_MAX, 0);

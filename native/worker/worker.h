@@ -91,6 +91,8 @@ struct hathi_worker {
 	bool reboots_on_exit;
 	/* It may have been woken for a connection instead of another worker, and has not tried to accept since. */
 	bool owes_accept;
+	/* CLOCK_MONOTONIC microseconds: it holds no more, and has exchanged a kept connection for one of the queue then. */
+	uint64_t exchanged_at;
 	/* The queue of connections that others have left was readable. */
 	bool sees_left;
 	/*
@@ -126,6 +128,8 @@ struct hathi_worker {
 	uint32_t priority_count;
 	uint64_t max_wait;
 	uint32_t max_waiting;
+	/* The pool refuses requests by the queue, which holds nothing else then. */
+	bool bounds_queue;
 	struct hathi_access_log access_log;
 	struct hathi_output output;
 };

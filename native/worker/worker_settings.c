@@ -69,17 +69,19 @@ static void read_worker_mode(struct hathi_worker *worker)
 		worker->matches[worker->match_count++] = match->value;
 }
 
-/* queue.*, for a worker of the lane. */
+/* queue.*, of a pool with a lane. */
 static void read_lane(struct hathi_worker *worker)
 {
 	const struct hathi_settings *settings = worker->settings;
 	long long number = 0;
-	if (!worker->is_lane) return;
+	if (worker->lane.wake < 0) return;
 	if (hathi_setting_number(settings, HATHI_SETTING_QUEUE_MAX_WAIT, &number) && number > 0)
 		worker->max_wait = (uint64_t)number * 1000 * 1000;
 	number = 0;
 	if (hathi_setting_number(settings, HATHI_SETTING_QUEUE_MAX_LENGTH, &number) && number > 0)
 		worker->max_waiting = (uint32_t)number;
+	worker->bounds_queue = worker->max_wait > 0 || worker->max_waiting > 0;
+	if (!worker->is_lane) return;
 	worker->priorities = calloc(settings->count, sizeof *worker->priorities);
 	if (worker->priorities == NULL) _exit(HATHI_EXIT_FAILED);
 	size_t cursor = 0;
