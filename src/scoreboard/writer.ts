@@ -353,6 +353,12 @@ export class ScoreboardWriter {
     this.#enter(slot, 'finishing', slotUsedEnd);
   }
 
+  /** The response is complete and the script goes on; {@link finishing} counts the request at its end. */
+  goesOn(slot: number): void {
+    this.#start(slot);
+    this.#enter(slot, 'finishing', slotUsedEnd);
+  }
+
   /** Writes OPcache's figures of the whole pool by header field. */
   opcache(figures: Iterable<readonly [OpcacheFieldName, number]>): void {
     for (const [name, value] of figures) writeU64(this.#header, value, headerAt[name]);

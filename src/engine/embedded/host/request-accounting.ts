@@ -30,6 +30,11 @@ export class RequestAccounting {
     this.#scoreboard.finishing(slot, user === undefined || user === '' ? numbers : result);
   }
 
+  /** The response is complete and the script goes on. */
+  goesOn({ slot }: WorkerName): void {
+    this.#scoreboard.goesOn(slot);
+  }
+
   /** Writes the line of the access log. */
   log({ pid }: WorkerName, exchange: Exchange, result: RequestResult): void {
     if (this.#accessLog === undefined) return;

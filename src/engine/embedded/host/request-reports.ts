@@ -53,7 +53,7 @@ export class RequestReports {
         return;
       case 'finished':
         exchange.take(message);
-        this.#parts.accounting.end(worker, { status: 0, cpuMicros: 0, memoryPeak: 0 });
+        this.#parts.accounting.goesOn(worker);
         return;
       case 'log':
         if (message.author === 'php') this.#phpMessage(worker, exchange, message.bytes);
