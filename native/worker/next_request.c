@@ -24,8 +24,12 @@
 enum {
 	/* A worker with held connections leaves a new one to free workers for this many milliseconds. */
 	LEAVE_TO_OTHERS_MS = 50,
-	/* A worker that must end waits this long for clients that have connected and not sent their request yet. */
+	/*
+	 * A worker that must end waits this long for clients that have connected and not sent their request yet. In a drain
+	 * others serve already, and nothing but memory is lost by waiting: there it is their usual time.
+	 */
 	GRACE_MICROS = 1000 * 1000,
+	DRAIN_GRACE_MICROS = 5 * 1000 * 1000,
 	/* A shorter wait was no sleep: the next connection was already there. */
 	PRESSED_MICROS = 10,
 };
@@ -94,7 +98,7 @@ static struct hathi_connection *settle_held(struct hathi_worker *worker, bool se
 		struct hathi_connection *left = hathi_accept_left(worker);
 		if (left != NULL) return left;
 	}
-	uint64_t latest = hathi_clock(CLOCK_MONOTONIC) + GRACE_MICROS;
+	uint64_t latest = hathi_clock(CLOCK_MONOTONIC) + (serves_left ? DRAIN_GRACE_MICROS : GRACE_MICROS);
 	for (uint32_t index = worker->held_count; index-- > 0;) {
 		uint64_t *deadline = &worker->held[index]->deadline;
 		if (*deadline == 0 || *deadline > latest) *deadline = latest;
