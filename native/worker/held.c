@@ -194,12 +194,13 @@ struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker)
 /*
  * The worker begins a request. The others that it holds would wait for its script, and end with it where that ends the
  * worker. So clients that have sent nothing yet are left to whoever is free first, and so are idle kept connections where
- * another worker is. A request of which some has been read stays.
+ * another worker is, or may be sooner: a new client tells nothing of its script's length, and those before it were long.
+ * A request of which some has been read stays.
  */
-void hathi_held_leave(struct hathi_worker *worker)
+void hathi_held_leave(struct hathi_worker *worker, bool is_new)
 {
-	/* Others will be free sooner than a worker with long requests. */
-	bool others_come_first = hathi_demand_another_is_free(worker) || (!worker->is_quick && worker->booted_slots > 1);
+	bool may_be_longer = (is_new || !worker->is_quick) && worker->booted_slots > 1;
+	bool others_come_first = may_be_longer || hathi_demand_another_is_free(worker);
 	uint32_t index = 0;
 	while (index < worker->held_count) {
 		struct hathi_connection *connection = worker->held[index];

@@ -16,7 +16,7 @@ struct hathi_connection *hathi_held_give_up_kept(struct hathi_worker *worker);
 struct hathi_connection *hathi_held_give_up(struct hathi_worker *worker);
 bool hathi_held_rests(const struct hathi_worker *worker);
 bool hathi_held_exchange(struct hathi_worker *worker, struct hathi_connection **late);
-void hathi_held_leave(struct hathi_worker *worker);
+void hathi_held_leave(struct hathi_worker *worker, bool is_new);
 struct hathi_connection *hathi_held_wait(struct hathi_worker *worker, bool with_listener, int most, bool *waits);
 struct hathi_connection *hathi_held_pipelined(struct hathi_worker *worker);
 

@@ -55,7 +55,7 @@ uint64_t hathi_turn_begin(struct hathi_worker *worker, struct hathi_connection *
 	if (worker->requests_left > 0 && worker->requests_left != UINT64_MAX) worker->requests_left--;
 	/* The next request of a passed connection may be for the application again, and that of a lane's may wait. */
 	bool is_ordinary = !worker->runs_scripts_only && !worker->is_lane;
-	if (worker->held_count > 0 && is_ordinary) hathi_held_leave(worker);
+	if (worker->held_count > 0 && is_ordinary) hathi_held_leave(worker, !connection->is_kept);
 	worker->may_reuse = !hathi_worker_is_to_end(worker) && worker->requests_left > 0 && is_ordinary;
 	return connection->accepted;
 }

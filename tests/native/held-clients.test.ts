@@ -109,18 +109,4 @@ suite('clients that a worker holds', { skip }, () => {
       assert.equal(answer.body, 'hello');
     });
   }
-
-  for (const mode of ['classic', 'worker']) {
-    test(`${mode}: a reload waits for a client that needs two seconds to send its request`, async () => {
-      using folder = new TestFolder();
-      await using pool = await Pool.start(mode, 1, folder);
-      using slow = await pool.master.connect();
-      // The worker accepts it meanwhile. Nothing tells of that.
-      await delay(60);
-      pool.master.send(['drain']);
-      await delay(2000);
-      const answer = await within(slow.request(pool.request('hello.php')), 'the answer');
-      assert.equal(answer.body, 'hello');
-    });
-  }
 });

@@ -23,7 +23,7 @@ export interface HostFrontOptions {
  * Time for the first request of a connection accepted right before a drain: it is still on its way. The client
  * connected in good faith, and closing the connection would lose the request.
  */
-const firstRequestGraceMs = 1000;
+const firstRequestGraceMs = 5000;
 
 /**
  * Idle connections are cheap, but each may be sending parameters. Four times the backlog exceeds the number of waiting
